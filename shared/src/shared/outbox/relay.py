@@ -1,0 +1,104 @@
+"""The relay publishes the outbox to the service's stream, in the order of `position`, each event under that id.
+
+A stream takes an id only if it is above its last, so any number of relays may publish, in any order and after any
+crash; a stream that lost its tail, or everything, is filled again from what the outbox keeps.
+"""
+
+import asyncio
+import logging
+
+from redis.exceptions import ResponseError
+from sqlalchemy import bindparam, delete, func, select, update
+
+from shared.outbox.table import outbox
+from shared.service.database import Database
+from shared.service.ids import now_ms
+from shared.service.redis import AnyRedis
+from shared.streams.names import service_stream
+
+log = logging.getLogger(__name__)
+
+KEPT_MS = 7 * 24 * 3600 * 1000
+BATCH = 500
+
+
+class Relay:
+    def __init__(self, database: Database, redis: AnyRedis, service: str) -> None:
+        self._database, self._redis, self._stream = database, redis, service_stream(service)
+        self._woken = asyncio.Event()
+        self._trimmed_at = 0
+
+    def wake(self) -> None:
+        """Call after a commit that recorded events: they leave at once, not at the next poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """One round: number what is new, publish what the stream lacks, wait for more (a second at the most)."""
+        self._woken.clear()
+        numbered = await self._number()
+        published = await self._publish()
+        await self._trim()
+        if numbered == published == 0:
+            try:
+                async with asyncio.timeout(1):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
+
+    async def _number(self) -> int:
+        pending = select(outbox.c.id).where(outbox.c.position.is_(None)).order_by(outbox.c.id).limit(BATCH)
+        async with self._database.read() as db:
+            if (await db.execute(pending.limit(1))).first() is None:
+                return 0
+        async with self._database.write() as db:
+            ids = list((await db.execute(pending.with_for_update())).scalars())
+            last = (await db.execute(select(func.max(outbox.c.position)))).scalar_one() or 0
+            rows = [{"row_id": row_id, "new": last + index} for index, row_id in enumerate(ids, 1)]
+            if rows:
+                statement = update(outbox).where(outbox.c.id == bindparam("row_id")).values(position=bindparam("new"))
+                await db.execute(statement, rows)
+        return len(ids)
+
+    async def _publish(self) -> int:
+        tip = await self._tip()
+        columns = (outbox.c.position, outbox.c.topic, outbox.c.payload)
+        async with self._database.read() as db:
+            rows = (
+                await db.execute(
+                    select(*columns).where(outbox.c.position > tip).order_by(outbox.c.position).limit(BATCH)
+                )
+            ).all()
+        if not rows:
+            return 0
+        pipeline = self._redis.pipeline(transaction=False)
+        for position, topic, payload in rows:
+            pipeline.xadd(self._stream, {"topic": topic, "payload": payload}, id=f"{position}-0")
+        for answer in await pipeline.execute(raise_on_error=False):
+            if isinstance(answer, Exception) and not _already_there(answer):
+                raise answer
+        return len(rows)
+
+    async def _tip(self) -> int:
+        try:
+            info = await self._redis.xinfo_stream(self._stream)
+        except ResponseError:  # no such stream
+            return 0
+        last = info["last-generated-id"]
+        return int(bytes(last).split(b"-")[0])
+
+    async def _trim(self) -> None:
+        now = now_ms()
+        if now - self._trimmed_at < 3_600_000:
+            return
+        self._trimmed_at = now
+        async with self._database.write() as db:
+            old = outbox.c.position.is_not(None) & (outbox.c.created_at < now - KEPT_MS)
+            newest = (await db.execute(select(func.max(outbox.c.position)))).scalar_one()
+            await db.execute(delete(outbox).where(old & (outbox.c.position < (newest or 0))))
+            first = (await db.execute(select(func.min(outbox.c.position)))).scalar_one()
+        if first is not None:
+            await self._redis.xtrim(self._stream, minid=f"{first}-0")
+
+
+def _already_there(error: Exception) -> bool:
+    return isinstance(error, ResponseError) and "equal or smaller" in str(error)

@@ -1,0 +1,36 @@
+"""The outbox: a change and the event that tells of it commit in one transaction.
+
+`position` orders what is published, is given out without holes by the relay, and is the entry's id in the stream.
+"""
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, insert
+from sqlmodel import Field, SQLModel
+
+from shared.service.database import Db, table_of
+from shared.service.ids import now_ms
+
+
+class Outbox(SQLModel, table=True):
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    position: int | None = Field(default=None, sa_column=Column(BigInteger, unique=True, nullable=True))
+    topic: str = Field(sa_column=Column(String(64), nullable=False))
+    payload: bytes = Field(sa_column=Column(LargeBinary(65535), nullable=False))
+    created_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
+outbox = table_of(Outbox)
+
+
+async def record_events(db: Db, *events: msgspec.Struct) -> None:
+    """Add events (tagged structs; the tag is the topic) to the outbox, in the caller's transaction."""
+    now = now_ms()
+    rows = [
+        {"topic": str(event.__struct_config__.tag), "payload": msgspec.json.encode(event), "created_at": now}
+        for event in events
+    ]
+    if rows:
+        await db.execute(insert(outbox), rows)

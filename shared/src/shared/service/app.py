@@ -1,0 +1,96 @@
+"""The application of a data service or the gateway: problems, health, OpenAPI, CORS; and how its process runs."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+
+from shared import VERSION
+from shared.service.logs import configure_logging
+from shared.service.openapi import install_openapi, reply
+from shared.service.problems import install_problem_handlers
+from shared.service.settings import Settings
+
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[], Awaitable[object]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    settings: Settings, *, title: str, routers: Sequence[APIRouter], lifespan: Lifespan, description: str = ""
+) -> FastAPI:
+    """The lifespan sets `app.state.verify` (token → Principal) and `app.state.checks` (name → readiness check)."""
+    app = FastAPI(
+        title=title, version=VERSION, description=description, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.settings = settings
+    app.state.checks = {}
+    install_problem_handlers(app)
+    install_openapi(app)
+    if settings.backend_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.backend_cors_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Content-Type"],
+        )
+    app.include_router(_health(app))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _health(app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        return reply({"status": "alive", "version": VERSION})
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        checks: Mapping[str, Check] = app.state.checks
+        missing = [name for name, check in checks.items() if not await _passes(name, check)]
+        return reply({"status": "waiting" if missing else "ready", "missing": missing}, 503 if missing else 200)
+
+    return router
+
+
+async def _passes(name: str, check: Check) -> bool:
+    try:
+        await check()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the part, it is missing
+        log.info("not ready: %s: %r", name, error)
+        return False
+    return True
+
+
+def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    configure_logging(settings)
+    uvicorn.run(
+        app,
+        **{
+            "host": settings.listen_host,
+            "port": settings.listen_port,
+            "log_config": None,
+            "access_log": False,
+            "loop": "uvloop",
+            "http": "httptools",
+            "timeout_keep_alive": 75,
+            "timeout_graceful_shutdown": 3,
+            "server_header": False,
+            **options,
+        },
+    )
+
+
+

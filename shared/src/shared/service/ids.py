@@ -1,0 +1,46 @@
+"""Ids: UUIDv7 as lower-case text in Python and JSON, 16 bytes in tables. Times: integer milliseconds, RFC 3339 in JSON."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from uuid_utils import uuid7
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def new_id() -> str:
+    """A new UUIDv7: later ones sort after earlier ones of the same process."""
+    return str(uuid7())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is an id in its one canonical, lower-case form."""
+    return _UUID.fullmatch(text) is not None
+
+
+def id_bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def id_text(raw: bytes) -> str:
+    digits = raw.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def rfc3339(ms: int) -> str:
+    """`2026-11-24T07:42:44.123Z`."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def parse_rfc3339(text: str) -> int:
+    """Milliseconds of an RFC 3339 time; raises ValueError for anything else, a missing zone included."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return int(moment.timestamp() * 1000)

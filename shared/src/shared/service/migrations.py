@@ -1,0 +1,40 @@
+"""Alembic migrations of one service, run in process at its start, and only when the revision differs."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from shared.service.database import Database
+
+
+def head_revision(folder: Path) -> str:
+    """The newest revision: migrations are named `NNNN_what.py` and their revision is NNNN."""
+    return max(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
+
+
+async def current_revision(database: Database) -> str | None:
+    async with database.read() as db:
+        if not await db.run_sync(lambda connection: inspect(connection).has_table("alembic_version")):
+            return None
+        return (await db.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+
+
+async def migrate(database: Database, folder: Path, revision: str = "head") -> None:
+    """Bring the database to `revision` ("base" takes everything down); nothing is imported when it is there already."""
+    wanted = head_revision(folder) if revision == "head" else revision
+    if await current_revision(database) == wanted:
+        return
+    async with database.write() as db:
+        await db.run_sync(_run, folder, revision)
+
+
+def _run(connection: Connection, folder: Path, revision: str) -> None:
+    from alembic import command  # noqa: PLC0415 - heavy, and not needed at a warm start
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    step = command.downgrade if revision == "base" else command.upgrade
+    step(config, revision)

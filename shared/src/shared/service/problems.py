@@ -1,0 +1,146 @@
+"""Errors as RFC 9457 `application/problem+json`: business errors are classes with a status and a stable code.
+
+A problem never echoes what was sent.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+
+class FieldError(msgspec.Struct):
+    field: str
+    message: str
+
+
+class ProblemDetails(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The body of every error answer."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Problem(Exception):
+    """A refusal that the caller is told about; nothing was changed."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "invalid"
+    title: ClassVar[str] = "Bad request"
+
+    def __init__(self, detail: str, *, errors: Mapping[str, str] | None = None, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = dict(errors or {})
+        self.retry_after = retry_after
+
+
+class Invalid(Problem):
+    status, code, title = 422, "invalid", "Invalid input"
+
+
+class Unauthenticated(Problem):
+    status, code, title = 401, "unauthenticated", "Sign in first"
+
+
+class Forbidden(Problem):
+    status, code, title = 403, "forbidden", "Not allowed"
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not_found", "Not found"
+
+
+class Conflict(Problem):
+    status, code, title = 409, "conflict", "Conflict"
+
+
+class TooLarge(Problem):
+    status, code, title = 413, "too_large", "Too large"
+
+
+class RateLimited(Problem):
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class Unavailable(Problem):
+    """The outcome is unknown or nothing was done: try again later."""
+
+    status, code, title = 503, "unavailable", "Temporarily unavailable"
+
+
+PROBLEMS: dict[str, type[Problem]] = {
+    cls.code: cls for cls in (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
+}
+
+
+def problem_response(problem: Problem) -> Response:
+    body = ProblemDetails(
+        type=f"urn:webchat:problem:{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        errors=[FieldError(field, message) for field, message in problem.errors.items()],
+    )
+    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    if problem.status == Unavailable.status:
+        headers.setdefault("Retry-After", "1")
+    return Response(msgspec.json.encode(body), problem.status, headers, media_type="application/problem+json")
+
+
+def _from_validation(error: RequestValidationError) -> Problem:
+    errors: dict[str, str] = {}
+    for item in error.errors():
+        where, *names = item["loc"]
+        if where == "path":
+            return NotFound("There is nothing at this address.")
+        errors[".".join(map(str, names)) or str(where)] = str(item["msg"])
+    return Invalid("Some fields are not acceptable.", errors=errors)
+
+
+def _from_http(error: HTTPException) -> Response:
+    for cls in PROBLEMS.values():
+        if cls.status == error.status_code:
+            return problem_response(cls(str(error.detail)))
+    body = ProblemDetails(type="about:blank", title=str(error.detail), status=error.status_code, detail=str(error.detail))
+    return Response(
+        msgspec.json.encode(body), error.status_code, error.headers, media_type="application/problem+json"
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Turn every error that leaves a route into problem+json; an unexpected one is logged and answered 500."""
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return problem_response(error)
+
+    async def on_validation(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(_from_validation(error))
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _from_http(error)
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        body = ProblemDetails(
+            type="about:blank", title="Internal error", status=500, detail="Something went wrong on our side."
+        )
+        return Response(msgspec.json.encode(body), 500, media_type="application/problem+json")
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_bug)

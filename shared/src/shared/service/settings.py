@@ -1,0 +1,95 @@
+"""What every service reads from its environment. The names of the original deployment stay.
+
+A wrong or missing value ends the process with one line that names the variable.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import URL
+
+SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
+
+CommaList = Annotated[list[str], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings common to the five services; each adds its own in `settings.py`."""
+
+    service: ClassVar[str]
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = Field(default=8000, ge=1, le=65535)
+    webchat_data: Path = Path(".webchat")
+    debug: bool = False
+    rate_limits: bool = True
+    backend_cors_origins: CommaList = []
+
+    db_host: str | None = None
+    db_port: int = Field(default=3306, ge=1, le=65535)
+    db_name: str = Field(default="webchat", pattern=r"^[a-z][a-z0-9_]*$")
+    db_username: str = "webchat"
+    db_password: SecretStr = SecretStr("")
+    db_pool_size: int = Field(default=8, ge=1, le=200)
+
+    redis_endpoint: CommaList = ["127.0.0.1:6379"]
+    redis_database: int = Field(default=0, ge=0)
+
+    auth_url: str = "http://127.0.0.1:8001"
+    social_url: str = "http://127.0.0.1:8002"
+    rooms_url: str = "http://127.0.0.1:8003"
+    media_url: str = "http://127.0.0.1:8004"
+    service_secret: SecretStr
+
+    @field_validator("backend_cors_origins", "redis_endpoint", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("service_secret", mode="after")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("give at least 32 random characters")
+        return value
+
+    @property
+    def database_url(self) -> URL:
+        """MySQL or MariaDB where `DB_HOST` is set (schema `<DB_NAME>_<service>`), else a SQLite file in the data folder."""
+        if self.db_host is None:
+            folder = self.webchat_data / "db"
+            folder.mkdir(parents=True, exist_ok=True)
+            return URL.create("sqlite+aiosqlite", database=str(folder / f"{self.service}.sqlite3"))
+        return URL.create(
+            "mysql+aiomysql",
+            username=self.db_username,
+            password=self.db_password.get_secret_value(),
+            host=self.db_host,
+            port=self.db_port,
+            database=f"{self.db_name}_{self.service.replace('-', '_')}",
+            query={"charset": "utf8mb4"},
+        )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment, `<SERVICE>_DB_USERNAME` and the like before `DB_USERNAME`; exit with one line if it is wrong."""
+        prefix = cls.service.replace("-", "_").upper()
+        own: dict[str, Any] = {
+            name: os.environ[variable]
+            for name in ("db_username", "db_password", "service_secret")
+            if (variable := f"{prefix}_{name.upper()}") in os.environ
+        }
+        try:
+            return cls(**own)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
+            if variable == "SERVICE_SECRET":
+                variable = f"{prefix}_SERVICE_SECRET"
+            sys.exit(f"{cls.service}: {variable}: {first['msg']} (see .env.example)")

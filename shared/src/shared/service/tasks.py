@@ -1,0 +1,35 @@
+"""Work that goes on for as long as the process lives: restarted with back-off when it fails, cancelled at the end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+log = logging.getLogger(__name__)
+
+
+async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float) -> None:
+    delay = pause
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await work()
+            delay = pause
+        except Exception as error:  # noqa: BLE001 - a background task must outlive whatever hits it
+            if asyncio.get_running_loop().time() - started > 60:
+                delay = pause
+            log.warning("%s failed, again in %.1f s: %r", name, delay, error)
+            delay = min(max(delay, 0.1) * 2, 10)
+        await asyncio.sleep(delay)
+
+
+@asynccontextmanager
+async def background(name: str, work: Callable[[], Awaitable[None]], *, pause: float = 0.1) -> AsyncIterator[None]:
+    """Call `work` again and again, `pause` seconds apart (more after a failure), while the block runs."""
+    task = asyncio.create_task(_forever(name, work, pause), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,88 @@
+"""A consumer group on another service's stream: read, handle, acknowledge; reclaim from the dead; dead letters after n tries.
+
+Events may come twice and, after a failure, late: handlers ignore what is older than what they know.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from redis.exceptions import ResponseError
+
+from shared.service.redis import AnyRedis
+from shared.streams.names import dead_letters, service_stream
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E")
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+RECLAIM_AFTER_MS = 30_000
+TRIES = 10
+
+
+class Consumer(Generic[E]):
+    """Reads the facts of `source` for the service `group`, decodes those of `shape` (a tagged union) and handles them."""
+
+    def __init__(
+        self, redis: AnyRedis, source: str, group: str, name: str, shape: Any, handle: Callable[[E], Awaitable[None]]
+    ) -> None:
+        self._redis, self._group, self._name = redis, group, name
+        self._stream, self._dead = service_stream(source), dead_letters(source, group)
+        self._decoder: msgspec.json.Decoder[E] = msgspec.json.Decoder(shape)
+        members = shape.__args__ if hasattr(shape, "__args__") else (shape,)
+        self._topics = {str(member.__struct_config__.tag).encode() for member in members}
+        self._handle = handle
+        self._claimed = b"0-0"
+
+    async def run(self) -> None:
+        """One round: what died with another consumer, then what is new (waiting a second at the most)."""
+        try:
+            await self._reclaim()
+            answer: Any = await self._redis.xreadgroup(
+                self._group, self._name, {self._stream: ">"}, count=100, block=1000
+            )
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._create_group()
+            return
+        streams = answer.items() if isinstance(answer, dict) else answer or []
+        for _, entries in streams:
+            batches = entries if entries and isinstance(entries[0], list) else [entries]
+            for batch in batches:
+                await self._handle_all(batch)
+
+    async def _create_group(self) -> None:
+        try:
+            await self._redis.xgroup_create(self._stream, self._group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _handle_all(self, entries: list[Entry]) -> None:
+        for entry_id, fields in entries:
+            if fields[b"topic"] in self._topics:
+                try:
+                    await self._handle(self._decoder.decode(fields[b"payload"]))
+                except Exception:  # left unacknowledged: reclaimed and tried again, then a dead letter
+                    log.exception("event %s of %s failed", entry_id.decode(), self._stream)
+                    continue
+            await self._redis.xack(self._stream, self._group, entry_id)
+
+    async def _reclaim(self) -> None:
+        pending: Any = await self._redis.xpending_range(
+            self._stream, self._group, min="-", max="+", count=50, idle=RECLAIM_AFTER_MS
+        )
+        for item in pending:
+            entry_id, tries = item["message_id"], item["times_delivered"]
+            claimed: Any = await self._redis.xclaim(
+                self._stream, self._group, self._name, RECLAIM_AFTER_MS, [entry_id]
+            )
+            if claimed and claimed[0][1] and tries >= TRIES:
+                log.error("event %s of %s goes to the dead letters", entry_id, self._stream)
+                await self._redis.xadd(self._dead, claimed[0][1], maxlen=10_000)
+                await self._redis.xack(self._stream, self._group, entry_id)
+            elif claimed:
+                await self._handle_all([entry for entry in claimed if entry[1]])
