@@ -16,7 +16,6 @@ from shared.service.openapi import install_openapi, reply
 from shared.service.problems import install_problem_handlers
 from shared.service.settings import Settings
 
-
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[object]]
@@ -91,6 +90,3 @@ def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
             **options,
         },
     )
-
-
-

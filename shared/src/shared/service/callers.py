@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from shared.service.ids import is_id
 from shared.service.problems import Forbidden, NotFound
 from shared.service.tokens import TOKEN_HEADER, Principal
-from shared.service.ids import is_id
 
 
 async def _principal(request: Request) -> Principal:

@@ -148,7 +148,8 @@ def upsert(
     With neither, an existing row stays as it is. Made once per shape; run it with a list of dictionaries, which the
     MySQL driver sends as one statement.
     """
-    head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(f':{c}' for c in columns)})"
+    # every name here comes from a Table
+    head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(f':{c}' for c in columns)})"  # noqa: S608
     if dialect == "sqlite":
         key = ", ".join(c.name for c in table.primary_key)
         sets = [f"{c} = excluded.{c}" for c in replace] + [f"{c} = max({c}, excluded.{c})" for c in greatest]

@@ -1,4 +1,4 @@
-"""Ids: UUIDv7 as lower-case text in Python and JSON, 16 bytes in tables. Times: integer milliseconds, RFC 3339 in JSON."""
+"""Ids: UUIDv7, lower-case text in Python and JSON, 16 bytes in tables. Times: milliseconds, RFC 3339 in JSON."""
 
 import re
 import time

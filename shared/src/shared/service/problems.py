@@ -80,7 +80,8 @@ class Unavailable(Problem):
 
 
 PROBLEMS: dict[str, type[Problem]] = {
-    cls.code: cls for cls in (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
+    cls.code: cls
+    for cls in (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
 }
 
 
@@ -112,10 +113,10 @@ def _from_http(error: HTTPException) -> Response:
     for cls in PROBLEMS.values():
         if cls.status == error.status_code:
             return problem_response(cls(str(error.detail)))
-    body = ProblemDetails(type="about:blank", title=str(error.detail), status=error.status_code, detail=str(error.detail))
-    return Response(
-        msgspec.json.encode(body), error.status_code, error.headers, media_type="application/problem+json"
+    body = ProblemDetails(
+        type="about:blank", title=str(error.detail), status=error.status_code, detail=str(error.detail)
     )
+    return Response(msgspec.json.encode(body), error.status_code, error.headers, media_type="application/problem+json")
 
 
 def install_problem_handlers(app: FastAPI) -> None:

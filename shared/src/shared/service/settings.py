@@ -61,7 +61,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> URL:
-        """MySQL or MariaDB where `DB_HOST` is set (schema `<DB_NAME>_<service>`), else a SQLite file in the data folder."""
+        """MySQL or MariaDB where `DB_HOST` is set (schema `<DB_NAME>_<service>`), else a SQLite file."""
         if self.db_host is None:
             folder = self.webchat_data / "db"
             folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment, `<SERVICE>_DB_USERNAME` and the like before `DB_USERNAME`; exit with one line if it is wrong."""
+        """Read the environment, `<SERVICE>_DB_USERNAME` before `DB_USERNAME`; exit with one line if it is wrong."""
         prefix = cls.service.replace("-", "_").upper()
         own: dict[str, Any] = {
             name: os.environ[variable]

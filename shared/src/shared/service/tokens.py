@@ -1,6 +1,6 @@
 """Short-lived signed tokens: who asks (a user's session or a service), and for whom the token is meant.
 
-ES256 only. python-jose does not require `aud`, `exp` and `sub` by itself and accepts any key type; both are checked here.
+ES256 only. python-jose does not by itself require `aud`, `exp` and `sub`, nor a key type; both are checked here.
 """
 
 import time
@@ -36,7 +36,8 @@ def sign_token(key: Jwk, principal: Principal, audience: str, *, lifetime: int =
         "iat": now,
         "exp": now + lifetime,
     }
-    return jwt.encode(claims, key, algorithm=ALGORITHMS.ES256, headers={"kid": key["kid"]})
+    token: str = jwt.encode(claims, key, algorithm=ALGORITHMS.ES256, headers={"kid": key["kid"]})
+    return token
 
 
 def token_key_id(token: str) -> str:

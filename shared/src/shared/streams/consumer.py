@@ -1,4 +1,4 @@
-"""A consumer group on another service's stream: read, handle, acknowledge; reclaim from the dead; dead letters after n tries.
+"""A consumer group on another service's stream: read, handle, acknowledge; reclaim, give up after n tries.
 
 Events may come twice and, after a failure, late: handlers ignore what is older than what they know.
 """
@@ -23,7 +23,7 @@ TRIES = 10
 
 
 class Consumer(Generic[E]):
-    """Reads the facts of `source` for the service `group`, decodes those of `shape` (a tagged union) and handles them."""
+    """Reads the facts of `source` for the service `group` and handles those of `shape` (a tagged union)."""
 
     def __init__(
         self, redis: AnyRedis, source: str, group: str, name: str, shape: Any, handle: Callable[[E], Awaitable[None]]
@@ -77,9 +77,7 @@ class Consumer(Generic[E]):
         )
         for item in pending:
             entry_id, tries = item["message_id"], item["times_delivered"]
-            claimed: Any = await self._redis.xclaim(
-                self._stream, self._group, self._name, RECLAIM_AFTER_MS, [entry_id]
-            )
+            claimed: Any = await self._redis.xclaim(self._stream, self._group, self._name, RECLAIM_AFTER_MS, [entry_id])
             if claimed and claimed[0][1] and tries >= TRIES:
                 log.error("event %s of %s goes to the dead letters", entry_id, self._stream)
                 await self._redis.xadd(self._dead, claimed[0][1], maxlen=10_000)

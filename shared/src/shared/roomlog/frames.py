@@ -1,0 +1,104 @@
+"""The bytes of an event: an unmasked WebSocket text frame, the same for every receiver, so made once.
+
+On a room's channel goes `first last flags` and a line feed, then the frames of the run.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from shared.events.rooms import MEMBERSHIP, MessageDeleted, RoomEvent
+
+PLAIN: Final = b"-"
+MEMBERS_CHANGED: Final = b"m"
+DELETION: Final = b"d"
+CURSORS: Final = b"r"
+TYPING: Final = b"t"
+
+_event_decoder = msgspec.json.Decoder(RoomEvent)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One final, unmasked text frame (RFC 6455 §5.2)."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+def payload_of(frame: bytes) -> bytes:
+    """The JSON text of a frame made by `text_frame`."""
+    return frame[{0x7E: 4, 0x7F: 10}.get(frame[1], 2) :]
+
+
+def event_frame(event: RoomEvent) -> bytes:
+    return text_frame(msgspec.json.encode(event))
+
+
+def decode_frame(frame: bytes) -> RoomEvent:
+    event: RoomEvent = _event_decoder.decode(payload_of(frame))
+    return event
+
+
+def split_frames(data: bytes) -> list[bytes]:
+    """The single frames of joined ones."""
+    frames, start = [], 0
+    while start < len(data):
+        mark = data[start + 1]
+        if mark < 126:
+            end = start + 2 + mark
+        elif mark == 126:
+            end = start + 4 + int.from_bytes(data[start + 2 : start + 4], "big")
+        else:
+            end = start + 10 + int.from_bytes(data[start + 2 : start + 10], "big")
+        frames.append(data[start:end])
+        start = end
+    return frames
+
+
+class Run(msgspec.Struct):
+    """Consecutive events of one room, `first` … `first + len(frames) - 1`, as they are published together."""
+
+    first: int
+    flags: bytes
+    frames: list[bytes]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.frames) - 1
+
+
+def runs_of(events: Sequence[RoomEvent]) -> list[Run]:
+    """Consecutive events as runs: a membership event and a deletion are runs of their own."""
+    runs: list[Run] = []
+    for event in events:
+        flags = MEMBERS_CHANGED if isinstance(event, MEMBERSHIP) else PLAIN
+        flags = DELETION if isinstance(event, MessageDeleted) else flags
+        if runs and flags == runs[-1].flags == PLAIN:
+            runs[-1].frames.append(event_frame(event))
+        else:
+            runs.append(Run(event.version, flags, [event_frame(event)]))
+    return runs
+
+
+class Live(msgspec.Struct):
+    """What arrives on a room's channel. For cursors and typing `first` and `last` are 0."""
+
+    first: int
+    last: int
+    flags: bytes
+    data: bytes
+    """Joined frames; for cursors a JSON object of user id → seq."""
+
+
+def live_header(first: int, last: int, flags: bytes) -> bytes:
+    return b"%d %d %s\n" % (first, last, flags)
+
+
+def parse_live(message: bytes) -> Live:
+    header, _, data = message.partition(b"\n")
+    first, last, flags = header.split(b" ", 2)
+    return Live(int(first), int(last), flags, data)

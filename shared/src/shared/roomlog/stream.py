@@ -1,0 +1,60 @@
+"""The room's log in Redis: *publish next* and *read since*, each one script per room, pipelined over many rooms.
+
+Everything here can be lost: the database is the truth, and a reader that finds a hole reads there.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shared.roomlog.frames import Run
+from shared.roomlog.keys import live_channel, log_key, page_key
+from shared.service.redis import AnyRedis
+
+KEPT_ENTRIES = 512
+LOG_TTL_S = 24 * 3600
+"""An idle stream lives longer than the sweep reaches back."""
+
+_PUBLISH_NEXT = (Path(__file__).parent / "publish_next.lua").read_text()
+_READ_SINCE = (Path(__file__).parent / "read_since.lua").read_text()
+
+
+async def publish_next(redis: AnyRedis, epoch: str, runs: Sequence[tuple[str, Run]]) -> dict[str, int]:
+    """Publish (room id, run) pairs in order; returns, for each room with a hole before its run, the stream's tip.
+
+    Runs at or below the tip are skipped: any number of processes may publish, in any order, after any crash.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for room_id, run in runs:
+        keys = (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
+        pipeline.eval(_PUBLISH_NEXT, 3, *keys, run.first, run.flags, KEPT_ENTRIES, LOG_TTL_S, *run.frames)
+    answers: list[Any] = await pipeline.execute()
+    holes: dict[str, int] = {}
+    for (room_id, _), tip in zip(runs, answers, strict=True):
+        if tip != -1:
+            holes.setdefault(room_id, tip)
+    return holes
+
+
+class Since(msgspec.Struct):
+    """What the stream holds after a version: `tip` -1 where there is no stream."""
+
+    tip: int
+    frames: list[bytes]
+
+    def reaches(self, version: int) -> bool:
+        """Whether the stream tells all there is after `version`; if not, read it from the database."""
+        return bool(self.frames) or self.tip == version
+
+
+async def read_since(
+    redis: AnyRedis, epoch: str, cursors: Mapping[str, int], *, limit: int = KEPT_ENTRIES
+) -> dict[str, Since]:
+    """For each room the frames after its version, at most `limit` of them."""
+    pipeline = redis.pipeline(transaction=False)
+    for room_id, version in cursors.items():
+        pipeline.eval(_READ_SINCE, 1, log_key(epoch, room_id), version, limit)
+    answers: list[Any] = await pipeline.execute()
+    return {room_id: Since(answer[0], answer[1:]) for room_id, answer in zip(cursors, answers, strict=True)}
