@@ -176,6 +176,13 @@ class Places(msgspec.Struct):
     users: dict[str, UserPlaces]
 
 
+class Revisions(msgspec.Struct):
+    """The revision of each user's rooms; a user without one is at 0."""
+
+    epoch: str
+    revisions: dict[str, int]
+
+
 class EventsRequest(msgspec.Struct):
     """The events after a version, for several rooms."""
 

@@ -6,14 +6,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import VERSION
 from shared.service.logs import configure_logging
 from shared.service.openapi import install_openapi, reply
-from shared.service.problems import install_problem_handlers
+from shared.service.problems import Unavailable, install_problem_handlers, problem_response
 from shared.service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ def create_app(
     app.state.settings = settings
     app.state.checks = {}
     install_problem_handlers(app)
+    for error in (OperationalError, InterfaceError, PoolTimeout, TimeoutError):
+        app.add_exception_handler(error, _on_outage)
     install_openapi(app)
     if settings.backend_cors_origins:
         app.add_middleware(
@@ -45,6 +49,12 @@ def create_app(
     for router in routers:
         app.include_router(router)
     return app
+
+
+async def _on_outage(request: Request, error: Exception) -> Response:
+    """The database is down, full of waiters or locked."""
+    log.warning("no answer to %s %s: %r", request.method, request.url.path, error)
+    return problem_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 
 def _health(app: FastAPI) -> APIRouter:

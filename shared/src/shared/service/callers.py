@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
-from shared.service.ids import is_id
+from shared.service.ids import ID_PATTERN, is_id
 from shared.service.problems import Forbidden, NotFound
 from shared.service.tokens import TOKEN_HEADER, Principal
 
@@ -36,6 +36,8 @@ def _well_formed(value: str) -> str:
 
 Caller = Annotated[Principal, Depends(signed_in)]
 ServiceCaller = Annotated[Principal, Depends(from_service)]
+PathId = Annotated[str, Path(pattern=f"^{ID_PATTERN}$")]
+"""An id in a path: 404 where it is not well-formed."""
 
 
 def path_id(name: str) -> object:

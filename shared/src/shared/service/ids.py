@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID = re.compile(ID_PATTERN)
 
 
 def new_id() -> str:

@@ -105,11 +105,13 @@ def _from_validation(error: RequestValidationError) -> Problem:
         where, *names = item["loc"]
         if where == "path":
             return NotFound("There is nothing at this address.")
-        errors[".".join(map(str, names)) or str(where)] = str(item["msg"])
+        errors[".".join(map(str, names)) or str(where)] = str(item["msg"]).removeprefix("Value error, ")
     return Invalid("Some fields are not acceptable.", errors=errors)
 
 
 def _from_http(error: HTTPException) -> Response:
+    if error.status_code == 400:  # a body that the framework cannot read: numbers too long, nested too deep, not UTF-8
+        return problem_response(Invalid("The body cannot be read."))
     for cls in PROBLEMS.values():
         if cls.status == error.status_code:
             return problem_response(cls(str(error.detail)))
