@@ -1,0 +1,7 @@
+from shared.service.app import run_app
+
+from auth.main import create_app
+from auth.settings import AuthSettings
+
+settings = AuthSettings.load()
+run_app(create_app(settings), settings)

@@ -1,0 +1,54 @@
+"""/api/auth: the account."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from shared.contracts.auth import User
+from shared.service.openapi import answers, reply
+
+from auth.api.bodies import MAX_BODY, Closing, PasswordChange, SignUp, WebChatId
+from auth.api.callers import COOKIE, Signed, client_address, device_of, give_cookie, parts_of, take_cookie
+from auth.service import accounts
+
+router = APIRouter(prefix="/api/auth", tags=["account"], max_body_size=MAX_BODY)
+
+
+class Availability(msgspec.Struct):
+    available: bool
+
+
+@router.post("/signup", status_code=201, responses=answers(User, 201))
+async def sign_up(request: Request, body: SignUp) -> Response:
+    """Open an account and sign in to it."""
+    user, session = await accounts.sign_up(parts_of(request), **body.model_dump(), device=device_of(request))
+    return give_cookie(request, reply(user, 201), session.secret)
+
+
+@router.get("/available", responses=answers(Availability))
+async def is_available(request: Request, webchat_id: Annotated[WebChatId, Query()]) -> Response:
+    """Whether nobody has this WebChat ID."""
+    available = await accounts.is_available(parts_of(request), webchat_id, client_address(request))
+    return reply(Availability(available))
+
+
+@router.get("/me", responses=answers(User))
+async def get_me(request: Request, session: Signed) -> Response:
+    """Who is signed in; the cookie is given anew, so that it lives as long as the session."""
+    user = await accounts.get_user(parts_of(request), session)
+    return give_cookie(request, reply(user), request.cookies[COOKIE])
+
+
+@router.post("/password", status_code=204)
+async def change_password(request: Request, session: Signed, body: PasswordChange) -> Response:
+    """Set another password; all other sessions end."""
+    await accounts.change_password(parts_of(request), session, body.current_password, body.new_password)
+    return Response(status_code=204)
+
+
+@router.delete("/me", status_code=204)
+async def close_account(request: Request, session: Signed, body: Closing) -> Response:
+    """Close the account; what is personal is removed."""
+    await accounts.close_account(parts_of(request), session, body.password)
+    return take_cookie(request, Response(status_code=204))

@@ -1,0 +1,51 @@
+"""What the routes of /api/auth are sent, with the limits of every field."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+from shared.service.text import one_line
+
+from auth.domain.identity import check_email, webchat_id_of
+
+MAX_BODY = 16 * 1024
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not hold a NUL")
+    return text
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Typed = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(check_email)]
+WebChatId = Annotated[str, Field(max_length=20), AfterValidator(webchat_id_of)]
+DisplayName = Annotated[
+    str, Field(max_length=200), AfterValidator(one_line), AfterValidator(_not_empty), Field(max_length=60)
+]
+
+
+class SignUp(BaseModel):
+    email: Email
+    password: Typed
+    webchat_id: WebChatId
+    display_name: DisplayName
+
+
+class LogIn(BaseModel):
+    login: Typed
+    password: Typed
+
+
+class PasswordChange(BaseModel):
+    current_password: Typed
+    new_password: Typed
+
+
+class Closing(BaseModel):
+    password: Typed

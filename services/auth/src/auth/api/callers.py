@@ -1,0 +1,68 @@
+"""Who calls auth itself: a browser by its cookie, from an address that nginx names."""
+
+import ipaddress
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from shared.service.problems import Unauthenticated
+
+from auth.domain.accounts import StandingSession
+from auth.service.parts import Parts
+from auth.service.sessions import Device, find_session
+
+COOKIE = "webchat_session"
+
+
+def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def client_address(request: Request) -> str:
+    """The address that nginx saw; without nginx, that of the connection."""
+    named = request.headers.get("X-Real-IP", "")
+    try:
+        return str(ipaddress.ip_address(named.split("%")[0]))
+    except ValueError:
+        return request.client.host[:45] if request.client else ""
+
+
+def device_of(request: Request) -> Device:
+    shown = "".join(char for char in request.headers.get("User-Agent", "") if char.isprintable())
+    return Device(client_address(request), shown[:200])
+
+
+async def current_session(request: Request) -> StandingSession:
+    secret = request.cookies.get(COOKIE, "")
+    session = await find_session(parts_of(request), secret)
+    if session is None:
+        raise Unauthenticated("Sign in first.")
+    return session
+
+
+Signed = Annotated[StandingSession, Depends(current_session)]
+
+
+def scheme_of(request: Request) -> str:
+    """How the browser speaks to nginx."""
+    return request.headers.get("X-Forwarded-Proto", request.url.scheme)
+
+
+def give_cookie(request: Request, response: Response, secret: str) -> Response:
+    """Let the browser keep the session for as long as it lives from now on."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=parts_of(request).settings.session_lifetime_ms // 1000,
+        path="/",
+        secure=scheme_of(request) == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def take_cookie(request: Request, response: Response) -> Response:
+    response.delete_cookie(COOKIE, path="/", secure=scheme_of(request) == "https", httponly=True, samesite="lax")
+    return response

@@ -1,0 +1,38 @@
+"""What nginx asks: may this request pass, and as whom? And the version, which anyone may ask."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from shared.service.openapi import reply
+from shared.service.problems import Forbidden
+from shared.service.tokens import TOKEN_HEADER
+
+from auth.api.callers import current_session, parts_of
+from auth.api.origin import is_let_in
+from shared import VERSION
+
+router = APIRouter()
+
+Audience = Literal["auth", "social", "rooms", "media", "chat-gateway"]
+
+
+@router.get("/api/version", tags=["version"])
+async def get_version() -> Response:
+    return reply({"version": VERSION})
+
+
+@router.get("/check", include_in_schema=False)
+async def check(request: Request, audience: Annotated[Audience, Query()]) -> Response:
+    """204 with a token for `audience`, 401 without a session, 403 from a page that is not ours.
+
+    A preflight brings no cookie by its nature: it passes without a token, and only the CORS middleware answers it.
+    """
+    parts = parts_of(request)
+    if not is_let_in(request.headers, request.url.scheme, parts.settings.backend_cors_origins):
+        raise Forbidden("This page may not talk to WebChat.")
+    if request.headers.get("X-Original-Method") == "OPTIONS":
+        return Response(status_code=204)
+    session = await current_session(request)
+    token = parts.keys.user_token(session.user_id, session.session_id, audience)
+    return Response(status_code=204, headers={TOKEN_HEADER: token})

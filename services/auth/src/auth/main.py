@@ -1,0 +1,69 @@
+"""auth: accounts, sessions, signing keys. The composition root: nothing connects before the lifespan begins."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from shared.outbox.relay import Relay
+from shared.service.app import create_app as create_service
+from shared.service.database import Database
+from shared.service.migrations import migrate
+from shared.service.redis import connect_redis
+from shared.service.tasks import background
+
+from auth.api import accounts, check, internal, sessions
+from auth.api.origin import OriginGuard
+from auth.service.hasher import Hasher
+from auth.service.key_ring import REFRESH_S, KeyRing
+from auth.service.parts import Parts
+from auth.service.sessions import purge
+from auth.service.throttle import Throttle
+from auth.settings import AuthSettings
+from auth.storage.buckets import Buckets
+from auth.storage.redis_gate import RedisGate
+from auth.storage.session_cache import SessionCache
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+PURGE_S = 3600
+
+
+def _parts(settings: AuthSettings) -> Parts:
+    database = Database(settings.database_url, pool_size=settings.db_pool_size)
+    redis = connect_redis(settings)
+    gate = RedisGate(redis)
+    return Parts(
+        settings=settings,
+        database=database,
+        redis=redis,
+        relay=Relay(database, redis, settings.service),
+        cache=SessionCache(gate),
+        throttle=Throttle(Buckets(gate), on=settings.rate_limits),
+        hasher=Hasher(settings),
+        keys=KeyRing(database, settings),
+    )
+
+
+def create_app(settings: AuthSettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            parts = _parts(settings)
+            stack.push_async_callback(parts.database.close)
+            stack.push_async_callback(parts.redis.aclose)
+            stack.callback(parts.hasher.close)
+            await migrate(parts.database, MIGRATIONS)
+            await parts.keys.refresh()
+            app.state.parts = parts
+            app.state.verify = parts.keys.verify
+            # not Redis: auth goes on without it
+            app.state.checks = {"database": parts.database.ping}
+            await stack.enter_async_context(background("outbox relay", parts.relay.run))
+            await stack.enter_async_context(background("signing keys", parts.keys.refresh, pause=REFRESH_S))
+            await stack.enter_async_context(background("expired sessions", lambda: purge(parts), pause=PURGE_S))
+            yield
+
+    routers = [accounts.router, sessions.router, check.router, internal.router]
+    app = create_service(settings, title="WebChat auth", routers=routers, lifespan=lifespan)
+    app.add_middleware(OriginGuard, listed=settings.backend_cors_origins)
+    return app

@@ -1,0 +1,155 @@
+"""Accounts: opened, signed in to, given another password, closed."""
+
+from shared.contracts.auth import User
+from shared.events.auth import UserClosed, UserRegistered
+from shared.outbox.table import record_events
+from shared.service.database import Db
+from shared.service.ids import new_id, now_ms
+from shared.service.problems import Conflict, Forbidden, Invalid, Unauthenticated
+from sqlalchemy.exc import IntegrityError
+
+from auth.domain.accounts import OpenAccount, StandingSession
+from auth.domain.identity import login_key
+from auth.domain.passwords import check_password, normal_form
+from auth.service.parts import Parts
+from auth.service.sessions import Device, NewSession, announce_revoked, begin_session
+from auth.storage import users
+from auth.storage.sessions import revoke_session, revoke_sessions
+
+_TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
+_WRONG_LOGIN = "The login or the password is wrong."
+
+
+def _shape(user: OpenAccount) -> User:
+    return User(user_id=user.user_id, email=user.email, webchat_id=user.webchat_id, display_name=user.display_name)
+
+
+async def is_available(parts: Parts, webchat_id: str, address: str) -> bool:
+    await parts.throttle.available(address)
+    async with parts.database.read() as db:
+        return not await users.taken_names(db, webchat_id, "")
+
+
+async def sign_up(
+    parts: Parts, *, email: str, webchat_id: str, display_name: str, password: str, device: Device
+) -> tuple[User, NewSession]:
+    """Open an account and sign in to it. `email` and `webchat_id` in their checked forms."""
+    await parts.throttle.sign_up(device.address)
+    password = _acceptable(password, "password", webchat_id, email)
+    async with parts.database.read() as db:
+        _check_free(await users.taken_names(db, webchat_id, email))
+    new = OpenAccount(
+        user_id=new_id(),
+        email=email,
+        webchat_id=webchat_id,
+        display_name=display_name,
+        password_hash=await parts.hasher.hash(password),
+        version=1,
+    )
+    try:
+        async with parts.database.write() as db:
+            session = await _open_account(parts, db, new, device)
+    except IntegrityError:
+        async with parts.database.read() as db:
+            _check_free(await users.taken_names(db, webchat_id, email))
+        raise
+    parts.relay.wake()
+    return _shape(new), session
+
+
+def _acceptable(password: str, field: str, webchat_id: str, email: str) -> str:
+    try:
+        return check_password(password, webchat_id, email)
+    except ValueError as error:
+        raise Invalid("This password is not acceptable.", errors={field: str(error)}) from error
+
+
+def _check_free(taken: set[str]) -> None:
+    if taken:
+        raise Conflict("There is such an account already.", errors={name: _TAKEN[name] for name in sorted(taken)})
+
+
+async def _open_account(parts: Parts, db: Db, new: OpenAccount, device: Device) -> NewSession:
+    now = now_ms()
+    await users.insert_user(db, new, now)
+    event = UserRegistered(
+        user_id=new.user_id, webchat_id=new.webchat_id, display_name=new.display_name, version=new.version, at=now
+    )
+    await record_events(db, event)
+    return await begin_session(parts, db, new.user_id, device)
+
+
+async def sign_in(parts: Parts, login: str, password: str, device: Device) -> tuple[User, NewSession]:
+    """A new session; in the same time and the same words Unauthenticated for an unknown login and a wrong password."""
+    key, password = login_key(login), normal_form(password)
+    await parts.throttle.sign_in(key, device.address)
+    async with parts.database.read() as db:
+        user = await users.find_by_login(db, key)
+    right = await parts.hasher.matches(user.password_hash if user else None, password)
+    if user is None or not right:
+        raise Unauthenticated(_WRONG_LOGIN)
+    fresh = await parts.hasher.hash(password) if parts.hasher.is_outdated(user.password_hash) else user.password_hash
+    async with parts.database.write() as db:
+        await _check_unchanged(db, user)
+        if fresh != user.password_hash:
+            await users.set_password(db, user.user_id, fresh)
+        session = await begin_session(parts, db, user.user_id, device)
+    await parts.throttle.forgive(key)
+    return _shape(user), session
+
+
+async def _check_unchanged(db: Db, user: OpenAccount) -> None:
+    """Under the account's lock: it is open and has the password that was verified."""
+    now = await users.find_user(db, user.user_id, lock=True)
+    if now is None or now.password_hash != user.password_hash:
+        raise Unauthenticated(_WRONG_LOGIN)
+
+
+async def sign_out(parts: Parts, current: StandingSession) -> None:
+    async with parts.database.write() as db:
+        revoked = await revoke_session(db, current.user_id, current.session_id)
+    await announce_revoked(parts, current.user_id, revoked)
+
+
+async def get_user(parts: Parts, current: StandingSession) -> User:
+    async with parts.database.read() as db:
+        user = await users.find_user(db, current.user_id)
+    if user is None:
+        raise Unauthenticated("Sign in first.")
+    return _shape(user)
+
+
+async def _confirmed(parts: Parts, current: StandingSession, field: str, password: str) -> OpenAccount:
+    """The account of the session, whose password was given again; Forbidden where it is a wrong one."""
+    await parts.throttle.password(current.user_id)
+    async with parts.database.read() as db:
+        user = await users.find_user(db, current.user_id)
+    right = await parts.hasher.matches(user.password_hash if user else None, normal_form(password))
+    if user is None or not right:
+        raise Forbidden("The password is wrong.", errors={field: "is not your password"})
+    await parts.throttle.forgive(current.user_id)
+    return user
+
+
+async def change_password(parts: Parts, current: StandingSession, current_password: str, new_password: str) -> None:
+    """The session that asks stays; the others end."""
+    user = await _confirmed(parts, current, "current_password", current_password)
+    new_hash = await parts.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
+    async with parts.database.write() as db:
+        await _check_unchanged(db, user)
+        await users.set_password(db, user.user_id, new_hash)
+        revoked = await revoke_sessions(db, user.user_id, but=current.session_id)
+    await announce_revoked(parts, user.user_id, revoked)
+
+
+async def close_account(parts: Parts, current: StandingSession, password: str) -> None:
+    """Remove what is personal; the WebChat ID stays taken."""
+    confirmed, now = await _confirmed(parts, current, "password", password), now_ms()
+    async with parts.database.write() as db:
+        await _check_unchanged(db, confirmed)
+        version = confirmed.version + 1
+        await users.scrub_user(db, confirmed.user_id, version, now)
+        revoked = await revoke_sessions(db, confirmed.user_id)
+        await record_events(db, UserClosed(user_id=confirmed.user_id, version=version, at=now))
+    parts.relay.wake()
+    await announce_revoked(parts, confirmed.user_id, revoked)

@@ -1,0 +1,68 @@
+"""argon2id off the event loop: a few at a time, a bounded number waiting, and the same time for unknown accounts."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from shared.service.problems import Unavailable
+
+from auth.settings import AuthSettings
+
+T = TypeVar("T")
+
+
+class Hasher:
+    def __init__(self, settings: AuthSettings) -> None:
+        self._argon2 = PasswordHasher(
+            time_cost=settings.argon2_time_cost,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+        )
+        self._pool = ThreadPoolExecutor(settings.hash_workers, thread_name_prefix="argon2")
+        self._slots = asyncio.Semaphore(settings.hash_workers)
+        self._patience, self._queue, self._waiting = settings.hash_patience_s, settings.hash_queue, 0
+        self._nobodys = self._argon2.hash(secrets.token_urlsafe())
+
+    async def hash(self, password: str) -> str:
+        return await self._run(lambda: self._argon2.hash(password))
+
+    async def matches(self, password_hash: str | None, password: str) -> bool:
+        """Whether the password is right; None, an account that does not exist, takes as long as a wrong password."""
+        return await self._run(lambda: self._verify(password_hash or self._nobodys, password))
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with other parameters than those of today."""
+        return self._argon2.check_needs_rehash(password_hash)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._argon2.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        await self._wait_for_slot()
+        loop = asyncio.get_running_loop()
+        future: Future[T] = self._pool.submit(work)
+        # by the thread's own end: a cancelled request leaves its thread at work
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._slots.release))
+        return await asyncio.wrap_future(future)
+
+    async def _wait_for_slot(self) -> None:
+        if self._slots.locked() and self._waiting >= self._queue:
+            raise Unavailable("Too many people are signing in right now.", retry_after=2)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Unavailable("Too many people are signing in right now.", retry_after=2) from error
+        finally:
+            self._waiting -= 1

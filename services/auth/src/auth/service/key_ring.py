@@ -1,0 +1,106 @@
+"""The signing keys of this process, read from the table every minute: it signs, verifies its own, makes new keys."""
+
+import logging
+import time
+from collections import OrderedDict
+
+import msgspec
+from shared.service.database import Database
+from shared.service.ids import new_id, now_ms
+from shared.service.problems import Unauthenticated
+from shared.service.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
+from sqlalchemy.exc import IntegrityError
+
+from auth.domain.signing_keys import KeyAge, forgotten_generations, needs_new_key, signing_generation
+from auth.service.key_seal import Seal, new_private_jwk, public_part
+from auth.settings import AuthSettings
+from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 60
+USER_TOKEN_S = 60
+SERVICE_TOKEN_S = 300
+KEPT_TOKENS = 20_000
+KEPT_TOKEN_S = 20
+READ_AGAIN_S = 1
+
+
+class KeyRing:
+    def __init__(self, database: Database, settings: AuthSettings) -> None:
+        self._database, self._audience = database, settings.service
+        self._seal = Seal(settings.session_secret_key.get_secret_value())
+        self._rotation_ms = int(settings.signing_key_days * 24 * 3600 * 1000)
+        self._public: dict[str, Jwk] = {}
+        self._signing: Jwk = {}
+        self._read_at = 0.0
+        self._tokens: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+
+    @property
+    def public_keys(self) -> list[Jwk]:
+        return list(self._public.values())
+
+    async def refresh(self) -> None:
+        """Read the keys; make one where none can sign or the newest is too old; forget what nobody needs."""
+        async with self._database.read() as db:
+            stored = await list_keys(db)
+        now = now_ms()
+        if needs_new_key(self._ages(stored), now, self._rotation_ms):
+            stored = await self._add_key(stored, now)
+        if old := forgotten_generations(self._ages(stored), now):
+            async with self._database.write() as db:
+                await delete_keys(db, old)
+        self._take_over([key for key in stored if key.generation not in old], now)
+
+    async def _add_key(self, stored: list[StoredKey], now: int) -> list[StoredKey]:
+        generation = max((key.generation for key in stored), default=0) + 1
+        jwk = new_private_jwk(new_id())
+        public = msgspec.json.encode(public_part(jwk)).decode()
+        try:
+            async with self._database.write() as db:
+                await insert_key(db, StoredKey(generation, jwk["kid"], public, self._seal.close(jwk), now))
+        except IntegrityError:
+            log.info("another replica made the signing key of generation %d", generation)
+        async with self._database.read() as db:
+            return await list_keys(db)
+
+    def _ages(self, stored: list[StoredKey]) -> list[KeyAge]:
+        return [KeyAge(key.generation, key.created_at, self._opened(key) is not None) for key in stored]
+
+    def _opened(self, key: StoredKey) -> Jwk | None:
+        return self._seal.open(key.sealed_jwk, key.kid)
+
+    def _take_over(self, stored: list[StoredKey], now: int) -> None:
+        ages = self._ages(stored)
+        if not any(age.can_sign for age in ages):
+            raise RuntimeError("no signing key opens under SESSION_SECRET_KEY; do all replicas have the same one?")
+        generation = signing_generation(ages, now)
+        signing = next(self._opened(key) for key in stored if key.generation == generation)
+        assert signing is not None
+        self._public = {key.kid: msgspec.json.decode(key.public_jwk, type=Jwk) for key in stored}
+        self._signing = signing
+        self._read_at = time.monotonic()
+
+    def user_token(self, user_id: str, session_id: str, audience: str) -> str:
+        """A token for one session that was just found to stand; the same one for a while (signing takes 0.15 ms)."""
+        now, name = time.monotonic(), (session_id, audience)
+        made_at, token = self._tokens.get(name, (0.0, ""))
+        if not token or now - made_at > KEPT_TOKEN_S:
+            token = sign_token(self._signing, Principal("user", user_id, session_id), audience, lifetime=USER_TOKEN_S)
+            self._tokens.pop(name, None)
+            self._tokens[name] = (now, token)
+            if len(self._tokens) > KEPT_TOKENS:
+                self._tokens.popitem(last=False)
+        return token
+
+    def service_token(self, service: str, audience: str) -> str:
+        return sign_token(self._signing, Principal("service", service), audience, lifetime=SERVICE_TOKEN_S)
+
+    async def verify(self, token: str) -> Principal:
+        """Who a token for auth itself speaks for; the table is read again for a key not known yet."""
+        kid = token_key_id(token)
+        if kid not in self._public and time.monotonic() - self._read_at > READ_AGAIN_S:
+            await self.refresh()
+        if kid not in self._public:
+            raise Unauthenticated("This request carries no valid token.")
+        return verify_token(token, self._public[kid], self._audience)

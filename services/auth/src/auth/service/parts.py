@@ -1,0 +1,25 @@
+"""What the use cases of one process work with, made once by `main`."""
+
+from dataclasses import dataclass
+
+from shared.outbox.relay import Relay
+from shared.service.database import Database
+from shared.service.redis import AnyRedis
+
+from auth.service.hasher import Hasher
+from auth.service.key_ring import KeyRing
+from auth.service.throttle import Throttle
+from auth.settings import AuthSettings
+from auth.storage.session_cache import SessionCache
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: AuthSettings
+    database: Database
+    redis: AnyRedis
+    relay: Relay
+    cache: SessionCache
+    throttle: Throttle
+    hasher: Hasher
+    keys: KeyRing

@@ -1,0 +1,46 @@
+"""What the other services ask of auth: tokens, which sessions stand, who is behind an id."""
+
+import hmac
+import time
+
+from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
+from shared.service.ids import is_id, now_ms
+from shared.service.problems import Invalid, Unauthenticated
+from shared.service.settings import SERVICES
+
+from auth.service.key_ring import SERVICE_TOKEN_S
+from auth.service.parts import Parts
+from auth.storage.sessions import users_of_sessions
+from auth.storage.users import list_accounts as stored_accounts
+
+MAX_IDS = 1000
+
+
+def issue_token(parts: Parts, asked: ServiceTokenRequest) -> ServiceToken:
+    secret = parts.settings.secret_of(asked.service)
+    # an unknown service is compared too, with a secret that nobody has
+    right = hmac.compare_digest((secret or "\x00" * 32).encode(), asked.secret.encode())
+    if not right or not secret:
+        raise Unauthenticated("The service or its secret is wrong.")
+    if asked.audience not in SERVICES:
+        raise Invalid("There is no such audience.", errors={"audience": "is not a service"})
+    expires_at = time.time() + SERVICE_TOKEN_S
+    return ServiceToken(parts.keys.service_token(asked.service, asked.audience), expires_at)
+
+
+def _ids(ids: list[str], field: str) -> list[str]:
+    """Those that can be ids at all, each once."""
+    if len(ids) > MAX_IDS:
+        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+    return [one for one in dict.fromkeys(ids) if is_id(one)]
+
+
+async def check_sessions(parts: Parts, session_ids: list[str]) -> SessionsStanding:
+    """Straight from the table: what stands here stands."""
+    async with parts.database.read() as db:
+        return SessionsStanding(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
+
+
+async def list_accounts(parts: Parts, user_ids: list[str]) -> Accounts:
+    async with parts.database.read() as db:
+        return Accounts(await stored_accounts(db, _ids(user_ids, "user_ids")))

@@ -1,0 +1,153 @@
+"""Sessions: begun at sign-in, found by the cookie's secret, ended by revoking."""
+
+import hashlib
+import logging
+import re
+import secrets
+from dataclasses import dataclass
+
+import msgspec
+from shared.service.cursors import cursor_of, read_cursor
+from shared.service.database import UNREACHABLE, Db
+from shared.service.ids import new_id, now_ms, rfc3339
+from shared.service.openapi import Page
+from shared.service.problems import NotFound
+from shared.service.redis import REDIS_DOWN
+from shared.streams.hints import SessionsRevoked, publish_hints
+
+from auth.domain.accounts import StandingSession
+from auth.service.parts import Parts
+from auth.storage import sessions as stored
+from auth.storage.sessions import Revoked
+
+log = logging.getLogger(__name__)
+
+TOUCH_AFTER_MS = 60_000
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a sign-in comes from."""
+
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True)
+class NewSession:
+    secret: str
+    session: StandingSession
+
+
+class SessionView(msgspec.Struct, kw_only=True):
+    """A signed-in device, as its user sees it."""
+
+    session_id: str
+    created_at: str
+    last_seen_at: str
+    user_agent: str
+    address: str
+    current: bool
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def begin_session(parts: Parts, db: Db, user_id: str, device: Device) -> NewSession:
+    """A new session in the caller's transaction. The secret exists in the answer only."""
+    secret, now = secrets.token_urlsafe(32), now_ms()
+    session = StandingSession(
+        session_id=new_id(),
+        user_id=user_id,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + parts.settings.session_lifetime_ms,
+        user_agent=device.user_agent,
+        address=device.address,
+    )
+    await stored.insert_session(db, session, _hash(secret))
+    return NewSession(secret, session)
+
+
+async def find_session(parts: Parts, secret: str) -> StandingSession | None:
+    """The session that stands behind a cookie: from Redis, or from the table and then kept in Redis."""
+    if _SECRET.fullmatch(secret) is None:
+        return None
+    secret_hash, now = _hash(secret), now_ms()
+    if (cached := await parts.cache.find(secret_hash, now)) is not None:
+        return cached
+    async with parts.database.read() as db:
+        session = await stored.find_session(db, secret_hash, now)
+    if session is not None:
+        session = await _touch(parts, session, now)
+        await parts.cache.fill(secret_hash, session, now)
+    return session
+
+
+async def _touch(parts: Parts, session: StandingSession, now: int) -> StandingSession:
+    """Let the session slide, at most once a minute. It stands, whether that can be written or not."""
+    if now - session.last_seen_at < TOUCH_AFTER_MS:
+        return session
+    expires_at = now + parts.settings.session_lifetime_ms
+    try:
+        async with parts.database.write() as db:
+            await stored.touch_session(db, session, now, expires_at)
+    except UNREACHABLE as error:
+        log.warning("the use of a session could not be noted: %r", error)
+        return session
+    return msgspec.structs.replace(session, last_seen_at=now, expires_at=expires_at)
+
+
+async def list_sessions(parts: Parts, current: StandingSession, cursor: str | None, limit: int) -> Page:
+    before = None if cursor is None else read_cursor(cursor, str)
+    async with parts.database.read() as db:
+        found = await stored.list_sessions(db, current.user_id, now_ms(), limit + 1, before)
+    items = [_view(session, current) for session in found[:limit]]
+    return Page(items, cursor_of(items[-1].session_id) if len(found) > limit else None)
+
+
+def _view(session: StandingSession, current: StandingSession) -> SessionView:
+    return SessionView(
+        session_id=session.session_id,
+        created_at=rfc3339(session.created_at),
+        last_seen_at=rfc3339(session.last_seen_at),
+        user_agent=session.user_agent,
+        address=session.address,
+        current=session.session_id == current.session_id,
+    )
+
+
+async def revoke_session(parts: Parts, current: StandingSession, session_id: str) -> None:
+    async with parts.database.write() as db:
+        revoked = await stored.revoke_session(db, current.user_id, session_id)
+    if not revoked:
+        raise NotFound("There is no such session.")
+    await announce_revoked(parts, current.user_id, revoked)
+
+
+async def revoke_others(parts: Parts, current: StandingSession) -> None:
+    async with parts.database.write() as db:
+        revoked = await stored.revoke_sessions(db, current.user_id, but=current.session_id)
+    await announce_revoked(parts, current.user_id, revoked)
+
+
+async def announce_revoked(parts: Parts, user_id: str, revoked: list[Revoked]) -> None:
+    """After the commit: no cache answers for these sessions any more, and the gateways close their sockets."""
+    if not revoked:
+        return
+    await parts.cache.bury(one.secret_hash for one in revoked)
+    hint = SessionsRevoked([one.session_id for one in revoked])
+    try:
+        await publish_hints(parts.redis, [(user_id, hint)])
+    except REDIS_DOWN as error:
+        log.warning("gateways learn of revoked sessions at their next check: %r", error)
+
+
+async def purge(parts: Parts) -> None:
+    """Remove the rows of expired sessions."""
+    removed = 1
+    while removed:
+        async with parts.database.write() as db:
+            removed = await stored.purge_sessions(db, now_ms())
