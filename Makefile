@@ -1,0 +1,77 @@
+# WebChat from a checkout: Python 3.11 or later is all it takes. `make` alone tells what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+IN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(IN)/python -m pip install --quiet --disable-pip-version-check
+MEMBERS := shared $(wildcard services/*) deploy/embedded
+PROJECTS := $(MEMBERS:%=%/pyproject.toml)
+EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
+SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
+TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e)
+
+.PHONY: help
+help:  ## this list
+	@echo "WebChat: make TARGET"
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-10s%s\n", $$1, $$2 }'
+	@echo "Settings are environment variables, listed in .env.example; a file .env is read too."
+
+.PHONY: run
+run: $(STAMP)  ## start everything here and serve on http://127.0.0.1:8080 (WEBCHAT_PORT, WEBCHAT_DATA)
+	@$(IN)/python -P -m embedded run
+
+.PHONY: seed
+seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with
+	@$(IN)/python -P -m embedded seed
+
+.PHONY: test
+test: lint  ## lint, then all tests against real servers
+	@command -v mariadbd >/dev/null || echo "No MariaDB here: the tests marked mariadb are left out. To have them: apt-get install mariadb-server"
+	@$(IN)/python -P -m pytest $(TESTS)
+
+.PHONY: lint
+lint: $(STAMP)  ## style, types, and what may import what
+	@echo "lint: ruff"
+	@$(IN)/ruff check --quiet .
+	@$(IN)/ruff format --quiet --check .
+	@for source in $(SOURCES); do \
+		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
+	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
+		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+
+.PHONY: docs
+docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
+	@for script in $(wildcard deploy/docs/*.py); do echo "docs: $$script"; $(IN)/python -P $$script || exit 1; done
+
+# hatchling and editables build the workspace's own packages: nothing is fetched for that outside the lock.
+.PHONY: lock
+lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--upgrade for newer versions)
+	@printf 'hatchling\neditables\n' | $(IN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-package webchat-shared \
+		$(UPGRADE) --group dev - $(PROJECTS) --output-file requirements.lock
+	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock names an address: see above" >&2; exit 1; }
+
+.PHONY: clean
+clean:  ## remove what was built here; the data folder stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find $(MEMBERS) tests-e2e bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# First uv by itself, with pip and checked by its hash; then all of the lock with uv, or with pip where uv cannot.
+$(STAMP): requirements.lock pyproject.toml $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "WebChat needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). PYTHON=... names another." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python lacks venv: apt-get install python3-venv" >&2; exit 1; }
+	@[ -x $(IN)/python ] || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the packages of requirements.lock"
+	@awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$$/ { exit }' requirements.lock >$(VENV)/uv.lock
+	@$(PIP) --require-hashes --requirement $(VENV)/uv.lock
+	@$(IN)/uv pip install --quiet --python $(IN)/python --require-hashes --requirement requirements.lock || \
+		$(PIP) --require-hashes --requirement requirements.lock
+	@echo "installing the workspace"
+	@$(IN)/uv pip install --quiet --python $(IN)/python --offline $(EDITABLE) || $(PIP) $(EDITABLE)
+	@touch $@

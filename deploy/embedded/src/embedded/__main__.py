@@ -1,0 +1,32 @@
+"""The command line: `run`, `status`, `seed`."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python shall say so, not fail somewhere in an import
+    sys.exit("WebChat needs Python 3.11 or later; this is %s" % sys.version.split()[0])  # noqa: UP031
+
+import argparse
+
+from embedded.failures import CannotRun
+from embedded.runner import run
+from embedded.settings import Settings
+from embedded.status import status
+
+COMMANDS = {"run": run, "status": status}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m embedded", description="WebChat on one machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything and serve until SIGINT or SIGTERM")
+    commands.add_parser("status", help="what runs in the data folder, as JSON")
+    arguments = parser.parse_args()
+    try:
+        return COMMANDS[arguments.command](Settings.load())
+    except CannotRun as error:
+        print(f"webchat: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Secrets that nobody set: made once, kept in the data folder, readable by its owner only."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+GENERATED = (
+    "SESSION_SECRET_KEY",
+    "AUTH_SERVICE_SECRET",
+    "SOCIAL_SERVICE_SECRET",
+    "ROOMS_SERVICE_SECRET",
+    "MEDIA_SERVICE_SECRET",
+    "CHAT_GATEWAY_SERVICE_SECRET",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+def complete(environment: Mapping[str, str], file: Path) -> dict[str, str]:
+    """Every secret of this instance: the environment's where set, else the file's, else a new one put there."""
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    missing = [name for name in GENERATED if name not in kept and name not in environment]
+    if missing:
+        kept |= {name: secrets.token_hex(32) for name in missing}
+        _write(file, kept)
+    return {name: environment.get(name, kept.get(name, "")) for name in GENERATED}
+
+
+def _write(file: Path, content: Mapping[str, str]) -> None:
+    """Whole or not at all: half a file would cost every session."""
+    draft = file.with_suffix(".new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+        json.dump(content, output, indent=2)
+        output.flush()
+        os.fsync(output.fileno())
+    draft.replace(file)

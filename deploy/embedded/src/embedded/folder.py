@@ -1,0 +1,85 @@
+"""The data folder: what lies where in it, and that one runner at a time uses it.
+
+`run/` holds what belongs to the running instance; everything beside it is kept.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.failures import CannotRun
+
+LONGEST_SOCKET_PATH = 90
+"""A socket's path has at most 104 bytes on macOS, 108 on Linux; supervisor adds its pid while it makes the socket."""
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def pids(self) -> Path:
+        return self.run / "pids"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def foreign_logs(self) -> Path:
+        return self.logs / "parts"
+
+    def socket(self, name: str) -> Path:
+        """Where the unix socket `name` lies: in `run/`, or in a short place of this folder's own."""
+        path = self.run / f"{name}.sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        key = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"webchat-{os.geteuid()}-{key}" / f"{name}.sock"
+
+    def create(self) -> bool:
+        """Make the folders; true where the data folder is new. Raises CannotRun where it cannot be written."""
+        new = not self.path.exists()
+        try:
+            for folder in (self.path, self.run, self.pids, self.foreign_logs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"writable")
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename or self.path}"
+            raise CannotRun(f"cannot write to the data folder ({reason}): WEBCHAT_DATA names another") from error
+        self._create_socket_folder()
+        return new
+
+    def _create_socket_folder(self) -> None:
+        folder = self.socket("any").parent
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if status.st_uid != os.geteuid():
+            raise CannotRun(f"{folder} belongs to someone else: TMPDIR names another place, or shorten WEBCHAT_DATA")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; raises CannotRun while another runner does. The kernel lets go when the holder dies."""
+        with (self.run / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise CannotRun(
+                    f"another WebChat (pid {holder}) uses the data folder {self.path}: stop it, or set WEBCHAT_DATA"
+                ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield

@@ -1,0 +1,39 @@
+"""Whether a part answers on its port of 127.0.0.1: one question, one second, no retries."""
+
+import http.client
+import socket
+
+SECONDS = 1.0
+
+
+def answers_ping(port: int) -> bool:
+    """A Redis that has loaded its data; while it loads it answers with an error."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def status_of(port: int, path: str) -> int | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def answers_http(port: int) -> bool:
+    return status_of(port, "/") is not None
+
+
+def is_ready(port: int) -> bool:
+    return status_of(port, "/readyz") == http.HTTPStatus.OK
+
+
+def serves_api(port: int) -> bool:
+    return status_of(port, "/api/version") == http.HTTPStatus.OK

@@ -1,0 +1,142 @@
+"""supervisor: its configuration, and what is asked of it over its unix socket.
+
+supervisor gives a part up after `startretries` starts in a row that did not last; waiting one, two, three seconds
+between them. The runner sees that, says so, and has it tried again: parts restart for ever, with a bounded delay.
+"""
+
+import itertools
+import json
+import shlex
+import socket
+import sys
+import xmlrpc.client
+from collections.abc import Iterable, Mapping, Sequence
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from embedded.folder import DataFolder
+from embedded.parts import Group, Part
+
+RETRIES = 3
+LASTS_SECONDS = 3
+"""A part that ends sooner after its start did not start."""
+
+ORDER: tuple[Group, ...] = ("stores", "services", "edge")
+LOG_BYTES = 10_000_000
+LOG_FILES = 3
+
+Sections: TypeAlias = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Process:
+    name: str
+    group: str
+    state: str
+    pid: int
+    started: int
+    """Seconds since 1970, of its present or last life."""
+
+    @property
+    def gave_up(self) -> bool:
+        return self.state == "FATAL"
+
+
+class Supervisor:
+    """The running supervisord of a data folder. Every call raises OSError where none answers."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._socket = str(folder.socket("supervisor"))
+        transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+
+    def processes(self) -> list[Process]:
+        return [
+            Process(info["name"], info["group"], info["statename"], info["pid"], info["start"])
+            for info in self._rpc.getAllProcessInfo()
+        ]
+
+    def wake(self) -> None:
+        """Have it look around now: without a connection it does so once a second."""
+        with socket.socket(socket.AF_UNIX) as visitor:
+            visitor.connect(self._socket)
+
+    def start(self, process: Process) -> None:
+        self._rpc.startProcess(f"{process.group}:{process.name}", False)
+
+
+def command(folder: DataFolder) -> list[str]:
+    """Starts supervisord through the launcher, so that it ends with the runner."""
+    return [sys.executable, "-P", "-m", "embedded.launch", str(folder.run), "supervisord"]
+
+
+def write_configuration(folder: DataFolder, parts: Sequence[Part], basics: Mapping[str, str]) -> None:
+    """supervisord's file, and beside it what the launcher needs of each part; environments hold secrets."""
+    file = folder.run / "supervisord.conf"
+    parser = RawConfigParser()
+    parser.read_dict(_daemon(folder) | _groups(parts))
+    parser.read_dict({f"program:{part.name}": _program(folder, part) for part in parts})
+    with file.open("w") as output:
+        parser.write(output)
+    arguments = [sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(file)]
+    (folder.run / "parts").mkdir(mode=0o700, exist_ok=True)
+    _write_part(folder, "supervisord", arguments, basics)
+    for part in parts:
+        _write_part(folder, part.name, part.command, part.environment)
+
+
+def _write_part(folder: DataFolder, name: str, arguments: Iterable[str], environment: Mapping[str, str]) -> None:
+    file = folder.run / "parts" / f"{name}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"command": list(arguments), "environment": dict(environment)}))
+
+
+def _daemon(folder: DataFolder) -> Sections:
+    return {
+        "unix_http_server": {"file": _escaped(folder.socket("supervisor")), "chmod": "0600"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+        "supervisord": {
+            "logfile": _escaped(folder.foreign_logs / "supervisord.log"),
+            "logfile_maxbytes": LOG_BYTES,
+            "logfile_backups": 1,
+            "pidfile": _escaped(folder.run / "supervisord.pid"),
+            "identifier": "webchat",
+            "silent": "true",
+            "umask": "077",
+        },
+    }
+
+
+def _groups(parts: Iterable[Part]) -> Sections:
+    by_group = {group: [part.name for part in parts if part.group == group] for group in ORDER}
+    return {
+        f"group:{group}": {"programs": ",".join(names), "priority": priority}
+        for (group, names), priority in zip(by_group.items(), itertools.count(1), strict=False)
+        if names
+    }
+
+
+def _program(folder: DataFolder, part: Part) -> dict[str, Any]:
+    launch = shlex.join([sys.executable, "-P", "-m", "embedded.launch", str(folder.run), part.name])
+    return {
+        "command": launch.replace("%", "%%"),
+        "autorestart": "true",
+        "startsecs": LASTS_SECONDS,
+        "startretries": RETRIES,
+        "stopwaitsecs": part.stop_seconds,
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": _escaped(part.log),
+        "stdout_logfile_maxbytes": LOG_BYTES,
+        "stdout_logfile_backups": LOG_FILES,
+    }
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")

@@ -1,0 +1,22 @@
+"""The composition root: settings to application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from shared.service.app import create_app
+from shared.service.http import Verifier, http_client
+
+from media.settings import MediaSettings
+from media.storage.bucket import open_bucket
+
+
+def media_app(settings: MediaSettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with http_client() as client, open_bucket(settings) as bucket:
+            app.state.verify = Verifier(client, settings).verify
+            app.state.checks = {"bucket": bucket.check}
+            yield
+
+    return create_app(settings, title="WebChat media", routers=[], lifespan=lifespan)
