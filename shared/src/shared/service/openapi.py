@@ -12,6 +12,8 @@ from shared.service.problems import Invalid, ProblemDetails, TooLarge
 T = TypeVar("T")
 REF = "#/components/schemas/{name}"
 MAX_INTERNAL_BODY = 4 * 1024 * 1024
+_shapes: list[Any] = []
+"""The document passes through FastAPI's own models before we see it: they carry a number, not a type."""
 
 
 class Page(msgspec.Struct):
@@ -41,9 +43,14 @@ async def read_body(request: Request, shape: type[T], *, limit: int = MAX_INTERN
 def answers(shape: Any, status: int = 200, *, page: bool = False) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers with `shape`, or with a page of it."""
     return {
-        status: {"description": "", "webchat_shape": shape, "webchat_page": page},
-        "4XX": {"description": "", "webchat_shape": ProblemDetails, "webchat_page": False},
+        status: {"description": "", "webchat_shape": _number(shape), "webchat_page": page},
+        "4XX": {"description": "", "webchat_shape": _number(ProblemDetails), "webchat_page": False},
     }
+
+
+def _number(shape: Any) -> int:
+    _shapes.append(shape)
+    return len(_shapes) - 1
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -67,7 +74,7 @@ def _fill(document: dict[str, Any]) -> None:
         for response in operation["responses"].values()
         if "webchat_shape" in response
     ]
-    shapes = [response.pop("webchat_shape") for response in found]
+    shapes = [_shapes[response.pop("webchat_shape")] for response in found]
     schemas, components = msgspec.json.schema_components(shapes, ref_template=REF)
     for response, shape, schema in zip(found, shapes, schemas, strict=True):
         media = "application/problem+json" if shape is ProblemDetails else "application/json"
