@@ -5,10 +5,10 @@ concurrent read-then-update transactions all read the same number.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, LargeBinary, Table, TextClause, bindparam, event, text
 from sqlalchemy.dialects.mysql import BINARY
@@ -20,6 +20,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
 from shared.service.ids import id_bytes, id_text
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5000
 Db: TypeAlias = AsyncConnection
@@ -71,6 +73,18 @@ class Database:
                     yield db
         finally:
             self._writer.release()
+
+    async def transact(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        """What `work` answers, committed; run anew, twice at most, where a lock was in the way."""
+        for _ in range(2):
+            try:
+                async with self.write() as db:
+                    return await work(db)
+            except OperationalError as error:
+                if not is_contention(error):
+                    raise
+        async with self.write() as db:
+            return await work(db)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Db]:
