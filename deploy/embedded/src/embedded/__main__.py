@@ -9,10 +9,11 @@ import argparse
 
 from embedded.failures import CannotRun
 from embedded.runner import run
+from embedded.seed.plant import seed
 from embedded.settings import Settings
 from embedded.status import status
 
-COMMANDS = {"run": run, "status": status}
+COMMANDS = {"run": run, "status": status, "seed": seed}
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything and serve until SIGINT or SIGTERM")
     commands.add_parser("status", help="what runs in the data folder, as JSON")
+    commands.add_parser("seed", help="fill the running instance with people, rooms and talk")
     arguments = parser.parse_args()
     try:
         return COMMANDS[arguments.command](Settings.load())

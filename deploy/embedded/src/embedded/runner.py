@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from embedded import credentials, ports, supervision
 from embedded.console import BOLD, GREEN, say
@@ -89,8 +89,7 @@ def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes]) -> None:
     supervisord.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     while supervisord.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError):  # not listening yet, or no more
-            Supervisor(folder).wake()
+        Supervisor(folder).wake()
         time.sleep(0.05)
     if supervisord.poll() is None:
         say("some parts did not stop by themselves and are killed")

@@ -12,6 +12,7 @@ import sys
 import xmlrpc.client
 from collections.abc import Iterable, Mapping, Sequence
 from configparser import RawConfigParser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -61,8 +62,8 @@ class Supervisor:
         ]
 
     def wake(self) -> None:
-        """Have it look around now: without a connection it does so once a second."""
-        with socket.socket(socket.AF_UNIX) as visitor:
+        """Have it look around now, if it listens: without a visitor it does so once a second."""
+        with socket.socket(socket.AF_UNIX) as visitor, suppress(OSError):
             visitor.connect(self._socket)
 
     def start(self, process: Process) -> None:

@@ -28,6 +28,7 @@ class Watch:
 
     def newly_ready(self) -> list[Part]:
         """Parts that became ready since the last call; nginx counts once all others are."""
+        self._supervisor.wake()
         ready = [part for part in self.waiting if part.group != "edge" and part.is_ready(part.port)]
         if not ready and all(part.group == "edge" for part in self.waiting):
             ready = [part for part in self.waiting if part.is_ready(part.port)]

@@ -1,0 +1,56 @@
+"""One person's access to the API: cookies of its own, patient with an instance that says "later"."""
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from embedded.failures import CannotRun
+from embedded.seed.cast import PASSWORD, Person
+
+LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+TRIES = 40
+LONGEST_WAIT = 15.0
+
+
+class Account:
+    """A signed-in person."""
+
+    def __init__(self, url: str, person: Person) -> None:
+        self.person = person
+        self.user_id = ""
+        self._http = httpx.AsyncClient(base_url=url, timeout=20, trust_env=False)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
+        """The answer's JSON, None where it has no body; repeats while asked to wait. Raises CannotRun for a refusal."""
+        answer = await self._answer(method, path, body, query)
+        if answer.is_error:
+            raise CannotRun(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    async def _answer(self, method: str, path: str, body: object, query: dict[str, str]) -> httpx.Response:
+        for _ in range(TRIES):
+            try:
+                answer = await self._http.request(method, path, json=body, params=query)
+            except httpx.TransportError as error:
+                raise CannotRun(f"nothing answers at {self._http.base_url}: is WebChat running? (make run)") from error
+            if answer.status_code not in LATER:
+                break
+            await asyncio.sleep(min(float(answer.headers.get("Retry-After", "1")), LONGEST_WAIT))
+        return answer
+
+    async def sign_in(self) -> None:
+        """Sign up where the id is free, else log in."""
+        person = self.person
+        free = (await self.call("GET", "/api/auth/available", webchat_id=person.webchat_id))["available"]
+        if free:
+            user = await self.call("POST", "/api/auth/signup", {
+                "email": person.email, "password": PASSWORD,
+                "webchat_id": person.webchat_id, "display_name": person.display_name,
+            })  # fmt: skip
+        else:
+            user = await self.call("POST", "/api/auth/login", {"login": person.webchat_id, "password": PASSWORD})
+        self.user_id = user["user_id"]

@@ -1,0 +1,102 @@
+"""The order of planting: people, who follows whom, then every room and its talk in order, several rooms at once."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import AsyncExitStack
+
+from embedded.console import say
+from embedded.seed.cast import DEMO, PASSWORD, PEOPLE, ROOMS, Room
+from embedded.seed.client import Account
+from embedded.seed.scenes import conversation
+from embedded.settings import Settings
+
+AT_ONCE = 6
+SIGN_INS_AT_ONCE = 2
+NAMESPACE = uuid.UUID("5f6c1c1e-6a0f-4f0c-9d5c-0d7a3f2b8e11")
+"""Of the client ids: a message planted before is known by its id and not written again."""
+
+
+def seed(settings: Settings) -> int:
+    say(f"planting at {settings.url}")
+    asyncio.run(_plant(settings.url))
+    say(f"done: log in as {' or '.join(DEMO)} with the password {PASSWORD}")
+    return 0
+
+
+async def _plant(url: str) -> None:
+    async with AsyncExitStack() as stack:
+        people = {person.webchat_id: Account(url, person) for person in PEOPLE}
+        for account in people.values():
+            stack.push_async_callback(account.close)
+        await _some_at_once((account.sign_in() for account in people.values()), SIGN_INS_AT_ONCE)
+        await _some_at_once((_introduce(account, people) for account in people.values()), AT_ONCE)
+        say(f"  people    {len(people)}")
+        progress = Progress("messages", sum(room.messages for room in ROOMS))
+        await _some_at_once((_talk(people, room, progress) for room in ROOMS), AT_ONCE)
+
+
+async def _some_at_once(tasks: Iterable[Awaitable[None]], limit: int) -> None:
+    """Await all, `limit` at a time; the first failure is raised."""
+    gate = asyncio.Semaphore(limit)
+
+    async def one(task: Awaitable[None]) -> None:
+        async with gate:
+            await task
+
+    await asyncio.gather(*map(one, tasks))
+
+
+class Progress:
+    """Says how far it is, ten times in all."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+
+    def step(self) -> None:
+        self._done += 1
+        if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
+            say(f"  {self._what:<10}{self._done} of {self._total}")
+
+
+async def _introduce(account: Account, people: Mapping[str, Account]) -> None:
+    """The two demo accounts follow everyone; everyone follows them."""
+    await account.call("PATCH", "/api/social/profiles/me", {"status_message": account.person.status_message})
+    following = people if account.person.webchat_id in DEMO else DEMO
+    for webchat_id in following:
+        if webchat_id != account.person.webchat_id:
+            await account.call("PUT", f"/api/social/following/{people[webchat_id].user_id}")
+
+
+async def _talk(people: Mapping[str, Account], room: Room, progress: Progress) -> None:
+    room_id = await _open(people, room)
+    seqs: list[int] = []
+    for index, line in enumerate(conversation(room)):
+        message = {"client_id": str(uuid.uuid5(NAMESPACE, f"{room.key}/{index}")), "body": line.body}
+        replies = {"reply_to": seqs[-line.replies_to]} if line.replies_to else {}
+        sent = await people[line.speaker].call("POST", f"/api/rooms/{room_id}/messages", message | replies)
+        seqs.append(sent["seq"])
+        progress.step()
+
+
+async def _open(people: Mapping[str, Account], room: Room) -> str:
+    """The id of the room, which is made where it does not exist."""
+    host, *guests = (people[webchat_id] for webchat_id in room.people)
+    if not room.title:
+        opened = await host.call("POST", "/api/rooms", {"kind": "direct", "user_id": guests[0].user_id})
+    elif (opened := await _find_group(host, room.title)) is None:
+        user_ids = [guest.user_id for guest in guests]
+        opened = await host.call("POST", "/api/rooms", {"kind": "group", "title": room.title, "user_ids": user_ids})
+    return str(opened["room_id"])
+
+
+async def _find_group(host: Account, title: str) -> dict[str, object] | None:
+    cursor: dict[str, str] = {}
+    while True:
+        page = await host.call("GET", "/api/rooms", **cursor)
+        for room in page["items"]:
+            if room["kind"] == "group" and room["title"] == title:
+                return dict(room)
+        if page["next"] is None:
+            return None
+        cursor = {"cursor": page["next"]}
