@@ -21,7 +21,10 @@ from shared.service.settings import Settings
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[object]]
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Lifespan = (
+    Callable[[FastAPI], AbstractAsyncContextManager[None]]
+    | Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
+)
 
 
 def create_app(

@@ -2,23 +2,25 @@
 
 import base64
 import binascii
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import Query
 
+from shared.service.ids import ID_PATTERN
 from shared.service.problems import Invalid
 
-T = TypeVar("T")
 MAX_LENGTH = 512
 Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the page before")]
+IdKey = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}\Z")]
+TimeKey = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 def cursor_of(key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
-def read_cursor(cursor: str, shape: type[T]) -> T:
+def read_cursor(cursor: str, shape: Any) -> Any:
     """The key in `cursor`; raises Invalid where none of `shape` was put into it."""
     try:
         raw = base64.b64decode(cursor.encode() + b"==", altchars=b"-_", validate=False)

@@ -16,8 +16,11 @@ REDIS_DOWN = (RedisError, OSError, TimeoutError)
 """What a Redis that is away, restarting or too slow raises."""
 
 
-def connect_redis(settings: Settings) -> AnyRedis:
-    """A client that connects at its first call; answers are bytes."""
+def connect_redis(settings: Settings, *, retries: int = 2) -> AnyRedis:
+    """A client that connects at its first call; answers are bytes.
+
+    A subscriber wants no retries: it must learn that its connection broke.
+    """
     nodes = [endpoint.rpartition(":") for endpoint in settings.redis_endpoint]
     if len(nodes) > 1:
         return RedisCluster(
@@ -33,5 +36,5 @@ def connect_redis(settings: Settings) -> AnyRedis:
         socket_timeout=2,
         socket_connect_timeout=2,
         max_connections=64,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries),
     )

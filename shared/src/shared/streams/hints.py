@@ -22,7 +22,13 @@ class SessionsRevoked(msgspec.Struct, tag="revoked", tag_field="hint"):
     session_ids: list[str]
 
 
-Hint = Changed | SessionsRevoked
+class SocketsEvicted(msgspec.Struct, tag="evicted", tag_field="hint"):
+    """The user has more sockets than allowed: these, the oldest, are closed."""
+
+    client_ids: list[str]
+
+
+Hint = Changed | SessionsRevoked | SocketsEvicted
 
 
 async def publish_hints(redis: AnyRedis, hints: Iterable[tuple[str, Hint]]) -> None:

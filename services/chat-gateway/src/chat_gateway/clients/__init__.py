@@ -1,0 +1,1 @@
+"""The other services: one typed call each. Errors are Problems; Unavailable: outcome unknown."""

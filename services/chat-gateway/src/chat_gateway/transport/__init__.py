@@ -1,0 +1,1 @@
+"""The socket itself: handshake, reading, bounded writing, heartbeat."""

@@ -1,0 +1,1 @@
+"""Runs what connections ask for: the only place that awaits on their behalf."""

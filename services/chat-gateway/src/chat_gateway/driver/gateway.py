@@ -1,0 +1,168 @@
+"""What the connections of this process share: the hub, the lanes, the subscriber, presence, and the other services."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.clients.social import Social
+from chat_gateway.driver.client import Client, Wire
+from chat_gateway.hub import Hub, Reader
+from chat_gateway.lanes import Lanes
+from chat_gateway.presence import Presence
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.errors import CloseCode
+from chat_gateway.protocol.frames import RoomReset, SessionRevoked
+from chat_gateway.protocol.limits import Limits
+from chat_gateway.publisher import EphemeralPublisher
+from chat_gateway.room_log import RoomLog
+from chat_gateway.subscriber import Subscriber
+from shared.contracts.social import Profile
+from shared.roomlog.keys import live_channel
+from shared.service.ids import new_id
+from shared.service.redis import AnyRedis
+from shared.service.tokens import Principal
+from shared.streams.hints import Changed, Hint, SessionsRevoked, SocketsEvicted
+from shared.streams.names import user_channel
+
+log = logging.getLogger(__name__)
+
+_hint_decoder = msgspec.json.Decoder(Hint)
+
+
+class UserState(msgspec.Struct):
+    """What this gateway knows of a connected user; `friends` as last told to its connections."""
+
+    clients: set[Client]
+    friends: dict[str, Profile]
+    social_revision: int = 0
+
+
+class Gateway:
+    def __init__(
+        self,
+        *,
+        redis: AnyRedis,
+        listening: AnyRedis,
+        rooms: Rooms,
+        auth: Auth,
+        social: Social,
+        limits: Limits,
+        lanes: int,
+    ) -> None:
+        self.redis, self.rooms, self.auth, self.social, self.limits = redis, rooms, auth, social, limits
+        self.hub = Hub(self._flush_soon)
+        self.room_log = RoomLog(redis, rooms)
+        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes)
+        self.subscriber = Subscriber(
+            listening, self.hub, self.room_log, on_reset=self._reset_room, on_lost=self._subscription_lost
+        )
+        self.ephemeral = EphemeralPublisher(redis)
+        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral)
+        self.users: dict[str, UserState] = {}
+        self.changed_users: set[str] = set()
+        self.users_changed = asyncio.Event()
+        self.check_now = asyncio.Event()
+
+    async def flush_cursors(self) -> None:
+        self.hub.flush_cursors()
+
+    def _flush_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.hub.flush)
+
+    # Connections
+
+    def new_client(self, principal: Principal, connection: Connection, wire: Wire) -> Client:
+        return Client(new_id(), principal.subject, principal.session_id, connection, wire, self.forget_place)
+
+    async def enter(self, client: Client) -> None:
+        """Count a connection as its user's, and listen to the user's channel."""
+        state = self.users.setdefault(client.user_id, UserState(set(), {}))
+        state.clients.add(client)
+        self.hub.arrive(client)
+        await self.subscriber.acquire({user_channel(client.user_id): self._user_handler(client.user_id)})
+
+    def depart(self, client: Client) -> None:
+        """Forget a connection; called once, when its socket is gone."""
+        for task in client.tasks:
+            task.cancel()
+        self.hub.depart(client, list(client.places))
+        self.presence.depart(client)
+        state = self.users.get(client.user_id)
+        if state is None or client not in state.clients:
+            return
+        state.clients.remove(client)
+        self.subscriber.release([user_channel(client.user_id)])
+        self.subscriber.release(live_channel(client.epoch, room_id) for room_id in client.places)
+        client.places.clear()
+        if not state.clients:
+            del self.users[client.user_id]
+
+    def clients(self) -> list[Client]:
+        return [client for state in self.users.values() for client in state.clients]
+
+    def forget_place(self, client: Client, room_id: str) -> None:
+        """The connection is told that its user is out of the room."""
+        if client.places.pop(room_id, None) is not None:
+            self.subscriber.release([live_channel(client.epoch, room_id)])
+
+    # What changes
+
+    def adopt_epoch(self, epoch: str) -> None:
+        """The logs began anew: every client comes back and starts from snapshots."""
+        if epoch == self.subscriber.epoch:
+            return
+        first, self.subscriber.epoch = not self.subscriber.epoch, epoch
+        if not first:
+            log.warning("the room logs have a new epoch; closing all sockets")
+            clients = self.clients()
+            self._close(clients, CloseCode.EPOCH_CHANGED, "the logs began anew")
+            for client in clients:
+                self.depart(client)
+
+    def user_changed(self, user_id: str) -> None:
+        self.changed_users.add(user_id)
+        self.users_changed.set()
+
+    def end_sessions(self, user_id: str, gone: Callable[[str], bool]) -> None:
+        """Close the user's sockets whose session is gone; their queued commands are refused."""
+        state = self.users.get(user_id)
+        ended = [client for client in state.clients if gone(client.session_id)] if state is not None else []
+        for client in ended:
+            client.push_frame(SessionRevoked())
+        self._close(ended, CloseCode.SESSION_GONE, "the session was revoked")
+
+    def _close(self, clients: list[Client], code: CloseCode, reason: str) -> None:
+        for client in clients:
+            client.connection.closing = True
+            client.wire.close(code, reason)
+
+    def _user_handler(self, user_id: str) -> Callable[[bytes], None]:
+        def handle(message: bytes) -> None:
+            match _hint_decoder.decode(message):
+                case Changed():
+                    self.user_changed(user_id)
+                case SessionsRevoked(session_ids=gone):
+                    self.end_sessions(user_id, lambda session_id: not gone or session_id in gone)
+                case SocketsEvicted(client_ids=ids):
+                    evicted = [client for client in self.clients() if client.id in ids]
+                    self._close(evicted, CloseCode.TOO_MANY_SOCKETS, "more sockets than allowed")
+
+        return handle
+
+    def _reset_room(self, room_id: str, head: int) -> None:
+        """The hub goes on at `head`; membership may have changed unseen, so its readers' places are looked at again."""
+        for reader in self.hub.jump(room_id, head):
+            self._reset_reader(reader, room_id)
+
+    def _reset_reader(self, reader: Reader, room_id: str) -> None:
+        assert isinstance(reader, Client)
+        reader.push_frame(RoomReset(room_id=room_id))
+        self.user_changed(reader.user_id)
+
+    def _subscription_lost(self) -> None:
+        self.subscriber.tear(*self.hub.rooms)
+        self.check_now.set()

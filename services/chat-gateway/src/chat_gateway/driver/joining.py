@@ -1,0 +1,92 @@
+"""How a connection gets into rooms: what it missed is written first, then it joins at exactly the hub's version."""
+
+import logging
+
+from chat_gateway.driver.client import Client
+from chat_gateway.driver.gateway import Gateway
+from chat_gateway.protocol.errors import CloseCode
+from chat_gateway.protocol.frames import RoomRemoved, RoomReset
+from chat_gateway.protocol.resume import until_left
+from chat_gateway.room_log import Found
+
+log = logging.getLogger(__name__)
+
+ROOMS_AT_ONCE = 50
+ROUNDS = 200
+
+
+async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], heads: dict[str, int]) -> None:
+    """Bring the connection, which has each room up to its cursor, live in all of them.
+
+    `heads` are the versions of the snapshot that it was given. Its room channels are subscribed to already.
+    """
+    opened: list[str] = []
+    behind = {room_id: version for room_id, version in cursors.items() if version < heads[room_id]}
+    opened += _try_join(gateway, client, cursors, [room_id for room_id in cursors if room_id not in behind])
+    for _ in range(ROUNDS):
+        rooms = [room_id for room_id in cursors if room_id in client.places][:ROOMS_AT_ONCE]
+        if not rooms:
+            break
+        complete = await _read_on(gateway, client, {room_id: cursors[room_id] for room_id in rooms}, cursors)
+        opened += _try_join(gateway, client, cursors, complete)
+        ahead = [room_id for room_id in complete if cursors.get(room_id, 0) > (gateway.hub.version_of(room_id) or 0)]
+        if ahead:
+            await gateway.subscriber.repair(ahead)
+            opened += _try_join(gateway, client, cursors, ahead)
+    else:
+        client.wire.close(CloseCode.SLOW_READER, "the rooms move faster than this connection reads")
+    gateway.subscriber.tear(*opened)
+
+
+def _try_join(gateway: Gateway, client: Client, cursors: dict[str, int], room_ids: list[str]) -> list[str]:
+    """Join where the hub is at the cursor; returns the rooms that this opened. Joined rooms leave `cursors`."""
+    opened = []
+    for room_id in room_ids:
+        version, place = cursors.get(room_id), client.places.get(room_id)
+        if version is None or place is None:
+            continue
+        new = gateway.hub.version_of(room_id) is None
+        if gateway.hub.join(client, room_id, version, place.since):
+            del cursors[room_id]
+            if new:
+                opened.append(room_id)
+    return opened
+
+
+async def _read_on(gateway: Gateway, client: Client, wanted: dict[str, int], cursors: dict[str, int]) -> list[str]:
+    """Write what comes after the cursors and advance them; returns the rooms of which that was all."""
+    found = await gateway.room_log.read_after(client.epoch, wanted)
+    complete = []
+    for room_id in wanted:
+        answer = found.get(room_id)
+        if answer is None:  # the room is gone altogether
+            cursors.pop(room_id)
+        elif answer.gone:
+            await _send(client, RoomReset(room_id=room_id))
+            cursors[room_id] = answer.head
+            complete.append(room_id)
+        elif await _send_frames(gateway, client, room_id, answer):
+            cursors[room_id] += len(answer.frames)
+            if answer.complete:
+                complete.append(room_id)
+        else:
+            cursors.pop(room_id)
+    return complete
+
+
+async def _send_frames(gateway: Gateway, client: Client, room_id: str, found: Found) -> bool:
+    """False where the user left the room in them: nothing after that is sent."""
+    place = client.places.get(room_id)
+    if place is None:
+        return False
+    frames, left = until_left(found.frames, client.user_id, place.since)
+    if frames:
+        await client.wire.send(b"".join(frames))
+    if left:
+        gateway.forget_place(client, room_id)
+        await _send(client, RoomRemoved(room_id=room_id))
+    return not left
+
+
+async def _send(client: Client, frame: RoomReset | RoomRemoved) -> None:
+    await client.wire.send(client.encode(frame))

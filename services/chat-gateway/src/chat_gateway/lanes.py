@@ -1,0 +1,164 @@
+"""Commands to rooms: a room's commands all pass through one lane, and a lane has one request under way.
+
+What arrives meanwhile goes together in the next request, so that at rest nothing waits and under load commands batch by
+themselves; one sender's messages in a room never overtake each other. A batch of unknown outcome is repeated before the
+next one is sent; every command is idempotent.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+
+from chat_gateway.clients.rooms import Rooms
+from shared.contracts.rooms import AnyCommand, ReadRoom, Refused, Result
+from shared.service.problems import Problem, Unavailable
+from shared.service.tasks import background
+
+log = logging.getLogger(__name__)
+
+BATCH_COMMANDS = 256
+BATCH_BYTES = 512 * 1024
+QUEUE_COMMANDS = 10_000
+BUDGET_MS = 3000
+"""Rooms commits nothing of a batch after this; a request is waited for longer."""
+REQUEST_SECONDS = 4.0
+GIVE_UP_SECONDS = 10.0
+
+GAVE_UP = Refused(
+    code="unavailable", detail="The outcome is unknown: send it again, in order, with the same client_id."
+)
+BUSY = Refused(code="unavailable", detail="Too much is waiting for this room: send it again, in order, a little later.")
+
+
+class Item(msgspec.Struct):
+    """A command that waits. `owner` names the connection: behind a failed one of the same owner and room, all fail."""
+
+    command: AnyCommand
+    owner: str
+    done: list[Callable[[Result], None]]
+    size: int
+
+    def finish(self, result: Result) -> None:
+        for done in self.done:
+            done(result)
+
+
+class Lane:
+    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None]) -> None:
+        self._rooms, self._on_epoch = rooms, on_epoch
+        self._queue: deque[Item] = deque()
+        self._reads: dict[tuple[str, str], Item] = {}
+        self._filled = asyncio.Event()
+
+    @property
+    def depth(self) -> int:
+        return len(self._queue)
+
+    def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
+        """Queue a command; `done` gets its result, from this loop, exactly once."""
+        if len(self._queue) >= QUEUE_COMMANDS:
+            done(BUSY)
+            return
+        if isinstance(command, ReadRoom) and self._merge_read(command, done):
+            return
+        body = getattr(command, "body", "")
+        item = Item(command, owner, [done], 256 + 4 * len(body))
+        if isinstance(command, ReadRoom):
+            self._reads[command.user_id, command.room_id] = item
+        self._queue.append(item)
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Send one batch, when there is something to send."""
+        await self._filled.wait()
+        items = self._take()
+        try:
+            results = await self._send([item.command for item in items])
+        except asyncio.CancelledError:
+            self._fail(items)
+            raise
+        if results is None:
+            self._fail(items)
+            return
+        for item, result in zip(items, results, strict=True):
+            item.finish(result)
+
+    def _merge_read(self, command: ReadRoom, done: Callable[[Result], None]) -> bool:
+        """Raise the waiting read of the same user and room instead of queueing another."""
+        waiting = self._reads.get((command.user_id, command.room_id))
+        if waiting is None:
+            return False
+        assert isinstance(waiting.command, ReadRoom)
+        waiting.command.seq = max(waiting.command.seq, command.seq)
+        waiting.done.append(done)
+        return True
+
+    def _take(self) -> list[Item]:
+        items: list[Item] = []
+        size = 0
+        while self._queue and len(items) < BATCH_COMMANDS and (not items or size + self._queue[0].size <= BATCH_BYTES):
+            item = self._queue.popleft()
+            size += item.size
+            items.append(item)
+            if isinstance(item.command, ReadRoom):
+                self._reads.pop((item.command.user_id, item.command.room_id))
+        if not self._queue:
+            self._filled.clear()
+        return items
+
+    async def _send(self, commands: list[AnyCommand]) -> list[Result] | None:
+        """The results; None where the outcome stayed unknown for too long."""
+        loop = asyncio.get_running_loop()
+        give_up, pause = loop.time() + GIVE_UP_SECONDS, 0.05
+        while True:
+            try:
+                answer = await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
+            except Unavailable as problem:
+                if loop.time() + pause + REQUEST_SECONDS > give_up:
+                    log.warning("gave up on %d commands: %s", len(commands), problem.detail)
+                    return None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 1.0)
+            except Problem as problem:
+                log.error("rooms refused a batch: %s", problem.detail)  # noqa: TRY400 - no bug of ours to trace
+                return [Refused(code=problem.code, detail=problem.detail)] * len(commands)
+            else:
+                self._on_epoch(answer.epoch)
+                return answer.results
+
+    def _fail(self, items: list[Item]) -> None:
+        """Answer the items, and all that waits behind them for the same owner and room, with `unavailable`."""
+        failed = {(item.owner, item.command.room_id) for item in items}
+        behind = [item for item in self._queue if (item.owner, item.command.room_id) in failed]
+        for item in behind:
+            self._queue.remove(item)
+            if isinstance(item.command, ReadRoom):
+                self._reads.pop((item.command.user_id, item.command.room_id))
+        for item in items + behind:
+            item.finish(GAVE_UP)
+
+
+class Lanes:
+    """The lanes of this gateway; the same room takes the same lane on every gateway with as many."""
+
+    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None], *, count: int) -> None:
+        self._lanes = [Lane(rooms, on_epoch) for _ in range(count)]
+
+    @property
+    def depth(self) -> int:
+        return sum(lane.depth for lane in self._lanes)
+
+    def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
+        self._lanes[zlib.crc32(command.room_id.encode()) % len(self._lanes)].submit(command, owner, done)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for index, lane in enumerate(self._lanes):
+                await stack.enter_async_context(background(f"lane {index}", lane.run, pause=0))
+            yield

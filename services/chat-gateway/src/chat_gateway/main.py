@@ -1,0 +1,59 @@
+"""The composition root of a chat gateway: stateless, any number of them, nothing worth keeping."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+
+from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.clients.social import Social
+from chat_gateway.driver.gateway import Gateway
+from chat_gateway.driver.sync import check_users, follow_changes
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.transport.handshake import Handshake
+from shared.service.app import create_app
+from shared.service.http import Peer, ServiceTokens, Verifier, http_client
+from shared.service.redis import connect_redis
+from shared.service.tasks import background
+
+
+def gateway_app(settings: GatewaySettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(http_client())
+            redis, listening = connect_redis(settings), connect_redis(settings, retries=0)
+            stack.push_async_callback(redis.aclose)
+            stack.push_async_callback(listening.aclose)
+            tokens = ServiceTokens(client, settings)
+            gateway = Gateway(
+                redis=redis,
+                listening=listening,
+                rooms=Rooms(Peer(client, tokens, "rooms", settings.rooms_url)),
+                auth=Auth(Peer(client, tokens, "auth", settings.auth_url)),
+                social=Social(Peer(client, tokens, "social", settings.social_url)),
+                limits=settings.limits,
+                lanes=settings.lanes,
+            )
+            app.state.verify = Verifier(client, settings).verify
+            app.state.checks = {"redis": redis.ping, "auth": partial(gateway.auth.standing, [])}
+            app.state.checks |= {
+                "rooms": partial(gateway.rooms.revisions, []),
+                "social": partial(gateway.social.revisions, []),
+            }
+            await stack.enter_async_context(gateway.lanes.running())
+            await stack.enter_async_context(gateway.subscriber.running())
+            await stack.enter_async_context(gateway.presence.running())
+            for name, work, pause in (
+                ("ephemeral", gateway.ephemeral.run, 0.0),
+                ("user changes", partial(follow_changes, gateway), 0.0),
+                ("user check", partial(check_users, gateway), 0.0),
+                ("read cursors", gateway.flush_cursors, 0.25),
+            ):
+                await stack.enter_async_context(background(name, work, pause=pause))
+            yield {"gateway": gateway, "handshake": Handshake(app.state.verify)}
+
+    return create_app(settings, title="WebChat chat-gateway", routers=[], lifespan=lifespan)

@@ -1,0 +1,220 @@
+"""The frames that clients send, and the replies and user events that the gateway makes; the events of rooms are in
+`shared.events.rooms`. Field names are the protocol's."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from shared.contracts.auth import User
+from shared.contracts.rooms import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, Message, Room, RoomDetail
+from shared.contracts.social import Profile
+
+Text: TypeAlias = Annotated[str, Meta(max_length=256)]
+Seq: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+Offset: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+ClientId: TypeAlias = Annotated[
+    str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$")
+]
+Status: TypeAlias = Literal["online", "offline"]
+
+
+class ClientFrame(msgspec.Struct, tag_field="op", kw_only=True):
+    """`id` is the client's: a frame that has one gets a reply."""
+
+    id: Annotated[str, Meta(max_length=128)] | None = None
+
+
+class Hello(ClientFrame, tag="hello", kw_only=True):
+    cursors: Annotated[dict[str, Annotated[int, Meta(ge=0, le=MAX_INTEGER)]], Meta(max_length=1000)] = {}
+    epoch: Text | None = None
+
+
+class Ping(ClientFrame, tag="ping", kw_only=True):
+    pass
+
+
+class HomeList(ClientFrame, tag="home.list", kw_only=True):
+    before: Text | None = None
+    limit: Limit = MAX_PAGE
+
+
+class RoomFrame(ClientFrame, kw_only=True):
+    room_id: Text
+
+
+class RoomEnter(RoomFrame, tag="room.enter", kw_only=True):
+    mark_read: bool = True
+
+
+class RoomExit(RoomFrame, tag="room.exit", kw_only=True):
+    pass
+
+
+class MessageSend(RoomFrame, tag="message.send", kw_only=True):
+    client_id: ClientId
+    body: str
+    reply_to: Seq | None = None
+    attachment_ids: Annotated[list[Text], Meta(max_length=10)] = []
+    mentions: Annotated[list[Text], Meta(max_length=50)] = []
+
+
+class MessageList(RoomFrame, tag="message.list", kw_only=True):
+    before: Seq | None = None
+    after: Seq | None = None
+    around: Seq | None = None
+    at: Text | None = None
+    offset: Offset | None = None
+    limit: Limit = DEFAULT_PAGE
+
+
+class MessageEdit(RoomFrame, tag="message.edit", kw_only=True):
+    seq: Seq
+    body: str
+
+
+class MessageDelete(RoomFrame, tag="message.delete", kw_only=True):
+    seq: Seq
+
+
+class MessageReact(RoomFrame, tag="message.react", kw_only=True):
+    seq: Seq
+    emoji: Text
+    remove: bool = False
+
+
+class RoomRead(RoomFrame, tag="room.read", kw_only=True):
+    seq: Seq
+
+
+class RoomTyping(RoomFrame, tag="room.typing", kw_only=True):
+    typing: bool
+
+
+class RoomInvite(RoomFrame, tag="room.invite", kw_only=True):
+    user_ids: Annotated[list[Text], Meta(min_length=1, max_length=100)]
+
+
+class RoomLeave(RoomFrame, tag="room.leave", kw_only=True):
+    pass
+
+
+class PresenceWatch(ClientFrame, tag="presence.watch", kw_only=True):
+    user_ids: Annotated[list[Text], Meta(max_length=200)]
+
+
+AnyFrame: TypeAlias = (
+    Hello | Ping | HomeList | RoomEnter | RoomExit | MessageSend | MessageList | MessageEdit | MessageDelete
+    | MessageReact | RoomRead | RoomTyping | RoomInvite | RoomLeave | PresenceWatch
+)  # fmt: skip
+
+OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
+
+
+# Replies
+
+
+class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=True):
+    """A reply; the result's fields stand beside `id`."""
+
+    id: str
+    at: str | None = None
+    seq: int | None = None
+    version: int | None = None
+    duplicate: bool | None = None
+    read_seq: int | None = None
+    room: RoomDetail | None = None
+    rooms: list[Room] | None = None
+    friends: list[Profile] | None = None
+    messages: list[Message] | None = None
+    has_more: bool | None = None
+    next: str | msgspec.UnsetType | None = msgspec.UNSET
+    presence: dict[str, Status] | None = None
+
+
+class ErrorReply(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):
+    """`retry_after` in seconds."""
+
+    id: str | None = None
+    code: str
+    detail: str
+    retry_after: int | None = None
+
+
+# Events of the user
+
+
+class Ready(msgspec.Struct, tag="ready", tag_field="op", kw_only=True):
+    """`heartbeat` in seconds."""
+
+    session_id: str
+    user: User
+    friends: list[Profile]
+    rooms: list[Room]
+    heartbeat: int
+    epoch: str
+
+
+class RoomAdded(msgspec.Struct, tag="room.added", tag_field="op", kw_only=True):
+    """The room's events after `room.version` follow."""
+
+    room: Room
+
+
+class RoomRemoved(msgspec.Struct, tag="room.removed", tag_field="op", kw_only=True):
+    room_id: str
+
+
+class RoomMuted(msgspec.Struct, tag="room.muted", tag_field="op", kw_only=True):
+    room_id: str
+    muted: bool
+
+
+class RoomReset(msgspec.Struct, tag="room.reset", tag_field="op", kw_only=True):
+    """The log does not reach back to the client's cursor: load the newest page and go on from its version."""
+
+    room_id: str
+
+
+class FriendAdded(msgspec.Struct, tag="friend.added", tag_field="op", kw_only=True):
+    profile: Profile
+
+
+class FriendRemoved(msgspec.Struct, tag="friend.removed", tag_field="op", kw_only=True):
+    user_id: str
+
+
+class ProfileUpdated(msgspec.Struct, tag="profile.updated", tag_field="op", kw_only=True):
+    profile: Profile
+
+
+class SessionRevoked(msgspec.Struct, tag="session.revoked", tag_field="op", kw_only=True):
+    pass
+
+
+# Events without a version
+
+
+class CursorsMoved(msgspec.Struct, tag="room.read", tag_field="op", kw_only=True):
+    """At most four a second per room; forward only, so that the next repairs a lost one."""
+
+    room_id: str
+    cursors: dict[str, int]
+
+
+class Typing(msgspec.Struct, tag="room.typing", tag_field="op", kw_only=True):
+    room_id: str
+    user_id: str
+    typing: bool
+
+
+class PresenceChanged(msgspec.Struct, tag="presence", tag_field="op", kw_only=True):
+    user_id: str
+    status: Status
+
+
+SERVER_FRAMES: tuple[Any, ...] = (
+    Ok, ErrorReply, Ready, RoomAdded, RoomRemoved, RoomMuted, RoomReset, FriendAdded, FriendRemoved,
+    ProfileUpdated, SessionRevoked, CursorsMoved, Typing, PresenceChanged,
+)  # fmt: skip

@@ -1,0 +1,76 @@
+"""A client's text as a typed frame, or what is wrong with it.
+
+Well-formed frames are decoded once; the rest is looked at again, slowly, to say which field was wrong and under which id.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+from chat_gateway.protocol.errors import FrameError
+from chat_gateway.protocol.frames import OPS, AnyFrame
+
+_decoder = msgspec.json.Decoder(AnyFrame)
+
+
+class _Head(msgspec.Struct):
+    op: str
+    id: str | None = None
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
+
+
+def parse(data: bytes, *, frame_bytes: int) -> AnyFrame:
+    """Raises FrameError."""
+    if len(data) > frame_bytes:
+        raise _too_large(data, frame_bytes)
+    try:
+        frame: AnyFrame = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _diagnose(data, error) from error
+    return frame
+
+
+def _too_large(data: bytes, frame_bytes: int) -> FrameError:
+    try:
+        head = _head_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return FrameError("too_large", f"A frame holds at most {frame_bytes} bytes.")
+    if head.op not in OPS:
+        return FrameError("unknown_op", "There is no such op.", head.id)
+    return FrameError("too_large", f"A frame of this op holds at most {frame_bytes} bytes.", head.id)
+
+
+def _diagnose(data: bytes, error: Exception) -> FrameError:
+    try:
+        value: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return FrameError("bad_frame", "The frame is not JSON that can be read.", malformed=True)
+    if not isinstance(value, dict):
+        return FrameError("bad_frame", "The frame is not a JSON object.", malformed=True)
+    return _diagnose_fields(value, error)
+
+
+def _diagnose_fields(value: dict[str, Any], error: Exception) -> FrameError:
+    op, frame_id = value.get("op"), value.get("id")
+    if frame_id is not None and not _is_text(frame_id):
+        return FrameError("bad_frame", "`id` is not a string.", malformed=True)
+    if not _is_text(op):
+        return FrameError("bad_frame", "`op` is not a string.", frame_id, malformed=True)
+    if op not in OPS:
+        return FrameError("unknown_op", "There is no such op.", frame_id)
+    if isinstance(error, msgspec.ValidationError):
+        return FrameError("invalid", _readable(str(error)), frame_id)
+    return FrameError("invalid", "A field holds text or a number that cannot be read.", frame_id)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _readable(message: str) -> str:
+    """`Expected `int` >= 1 - at `$.seq`` → `seq: Expected `int` >= 1`."""
+    what, _, where = message.partition(" - at `$.")
+    return f"{where.rstrip('`')}: {what}" if where else what

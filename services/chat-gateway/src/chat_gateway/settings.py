@@ -1,0 +1,27 @@
+"""The gateway's own settings, beside those of every service."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from chat_gateway.protocol.limits import Limits
+from shared.service.settings import Settings
+
+
+class GatewaySettings(Settings):
+    service: ClassVar[str] = "chat-gateway"
+
+    lanes: int = Field(default=16, ge=1, le=256)
+    """The same on every gateway."""
+    outbound_bytes: int = Field(default=1024 * 1024, ge=64 * 1024)
+    heartbeat_seconds: int = Field(default=25, ge=1, le=300)
+    sockets_per_user: int = Field(default=20, ge=1)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            rates=self.rate_limits,
+            outbound_bytes=self.outbound_bytes,
+            heartbeat_seconds=self.heartbeat_seconds,
+            sockets_per_user=self.sockets_per_user,
+        )

@@ -1,0 +1,243 @@
+"""The channels this gateway listens to, and the repair of what they missed.
+
+Publishing is a hint: a version that skips, a lost subscription, or a stream past what was delivered is repaired from
+the log by the reading rule, one worker for all rooms.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from chat_gateway.hub import Hub
+from chat_gateway.room_log import Found, RoomLog
+from shared.roomlog.frames import CURSORS, TYPING, parse_live
+from shared.roomlog.keys import live_channel
+from shared.service.problems import Unavailable
+from shared.service.redis import REDIS_DOWN, AnyRedis
+from shared.service.tasks import background
+
+log = logging.getLogger(__name__)
+
+SUBSCRIBE_AT_ONCE = 500
+REPAIR_AT_ONCE = 50
+PING_SECONDS = 5
+HEAD_CHECK_SECONDS = 30
+"""Within this every room is compared with its stream."""
+
+_cursors_decoder = msgspec.json.Decoder(dict[str, int])
+
+Handler = Callable[[bytes], None]
+
+
+class Subscriber:
+    """`on_reset` is told of rooms whose readers cannot have what they missed; `on_lost` when a subscription broke."""
+
+    def __init__(
+        self,
+        redis: AnyRedis,
+        hub: Hub,
+        room_log: RoomLog,
+        *,
+        on_reset: Callable[[str, int], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._redis, self._hub, self._log = redis, hub, room_log
+        self._on_reset, self._on_lost = on_reset, on_lost
+        self.epoch = ""
+        self._wanted: Counter[str] = Counter()
+        self._handlers: dict[str, Handler] = {}
+        self._confirmed: dict[str, asyncio.Future[None]] = {}
+        self._unwanted: set[str] = set()
+        self._pubsub: Any = None
+        self._torn: set[str] = set()
+        self._tear = asyncio.Event()
+        self._repairs: dict[str, list[asyncio.Future[None]]] = {}
+        self._checked: list[str] = []
+
+    # Subscriptions
+
+    async def acquire(self, channels: dict[str, Handler]) -> None:
+        """Listen to channels; returns when the server confirmed all of them. Each `acquire` wants a `release`."""
+        loop = asyncio.get_running_loop()
+        new = [channel for channel in channels if not self._wanted[channel] and channel not in self._confirmed]
+        self._wanted.update(channels.keys())
+        self._handlers.update(channels)
+        for channel in channels:
+            self._unwanted.discard(channel)
+        for channel in new:
+            self._confirmed[channel] = loop.create_future()
+        try:
+            await self._subscribe(new)
+        except REDIS_DOWN as error:  # the listener meets it too, and subscribes to all of `_confirmed` again
+            log.info("subscribing to %d channels: %r", len(new), error)
+        waiting = [self._confirmed[channel] for channel in channels if not self._confirmed[channel].done()]
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def _subscribe(self, channels: list[str]) -> None:
+        for start in range(0, len(channels), SUBSCRIBE_AT_ONCE):
+            if self._pubsub is not None:
+                await self._pubsub.ssubscribe(*channels[start : start + SUBSCRIBE_AT_ONCE])
+
+    def release(self, channels: Iterable[str]) -> None:
+        """Stop listening where nobody else wants the channel; the server is told soon."""
+        for channel in channels:
+            self._wanted[channel] -= 1
+            if self._wanted[channel] <= 0:
+                del self._wanted[channel]
+                self._unwanted.add(channel)
+
+    def room_handlers(self, room_ids: Iterable[str]) -> dict[str, Handler]:
+        """The channels of rooms, with what to do with what arrives there."""
+        return {live_channel(self.epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
+
+    def _room_handler(self, room_id: str) -> Handler:
+        def handle(message: bytes) -> None:
+            live = parse_live(message)
+            if live.last:
+                if not self._hub.receive(room_id, live):
+                    self.tear(room_id)
+            elif live.flags == CURSORS:
+                self._hub.receive_cursors(room_id, _cursors_decoder.decode(live.data))
+            elif live.flags.startswith(TYPING):
+                self._hub.receive_typing(room_id, live.flags[len(TYPING) + 1 :].decode(), live.data)
+
+        return handle
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for name, work, pause in (
+                ("subscriber", self._listen, 0.1),
+                ("repair", self._repair_torn, 0.0),
+                ("unsubscribe", self._drop_unwanted, 1.0),
+                ("head check", self._check_heads, 1.0),
+            ):
+                await stack.enter_async_context(background(name, work, pause=pause))
+            yield
+
+    async def _listen(self) -> None:
+        """Until the connection breaks: then everything that was heard on it is in doubt."""
+        self._pubsub = self._redis.pubsub()
+        try:
+            loop = asyncio.get_running_loop()
+            self._confirmed |= {name: loop.create_future() for name, done in self._confirmed.items() if done.done()}
+            await self._subscribe(list(self._confirmed))
+            await self._receive()
+        finally:
+            pubsub, self._pubsub = self._pubsub, None
+            await pubsub.aclose()
+            self._on_lost()
+
+    async def _receive(self) -> None:
+        pinged = False
+        while True:
+            if not self._pubsub.subscribed:
+                await asyncio.sleep(0.01)
+                continue
+            message = await self._pubsub.get_message(timeout=PING_SECONDS)
+            if message is not None:
+                pinged = False
+                self._handle(message)
+            elif pinged:
+                raise TimeoutError("the subscription's connection does not answer")
+            else:
+                pinged = True
+                await self._pubsub.ping()
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "smessage":
+            self._dispatch(message["channel"].decode(), message["data"])
+        elif kind == "ssubscribe":
+            future = self._confirmed.get(message["channel"].decode())
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def _dispatch(self, channel: str, data: bytes) -> None:
+        try:
+            if (handler := self._handlers.get(channel)) is not None:
+                handler(data)
+        except Exception:
+            log.exception("a message on %s could not be read", channel)
+
+    async def _drop_unwanted(self) -> None:
+        unwanted = [channel for channel in self._unwanted if not self._wanted[channel]]
+        self._unwanted.clear()
+        for channel in unwanted:
+            self._wanted.pop(channel, None)
+            self._handlers.pop(channel, None)
+            future = self._confirmed.pop(channel, None)
+            if future is not None and not future.done():
+                future.cancel()
+        for start in range(0, len(unwanted), SUBSCRIBE_AT_ONCE):
+            if self._pubsub is not None:
+                await self._pubsub.sunsubscribe(*unwanted[start : start + SUBSCRIBE_AT_ONCE])
+
+    # Repair
+
+    def tear(self, *room_ids: str) -> None:
+        """These rooms may have missed something: read what comes after what was delivered."""
+        self._torn.update(room_ids)
+        self._tear.set()
+
+    async def repair(self, room_ids: Iterable[str]) -> None:
+        """Tear, and wait until these rooms were read up to what was there at the time of the call."""
+        futures = []
+        for room_id in room_ids:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._repairs.setdefault(room_id, []).append(future)
+            futures.append(future)
+            self.tear(room_id)
+        await asyncio.gather(*futures)
+
+    async def _repair_torn(self) -> None:
+        await self._tear.wait()
+        rooms = list(itertools.islice(self._torn, REPAIR_AT_ONCE))
+        self._torn.difference_update(rooms)
+        waiting = {room_id: self._repairs.pop(room_id, []) for room_id in rooms}
+        versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
+        try:
+            found = await self._log.read_after(self.epoch, versions) if versions else {}
+        except Unavailable:
+            self.tear(*rooms)
+            for room_id, futures in waiting.items():
+                self._repairs.setdefault(room_id, []).extend(futures)
+            raise
+        for room_id, answer in found.items():
+            self._deliver(room_id, versions[room_id], answer)
+        for room_id, futures in waiting.items():
+            if room_id in self._torn:
+                self._repairs.setdefault(room_id, []).extend(futures)
+            else:
+                _finish(futures)
+        if not self._torn:
+            self._tear.clear()
+
+    def _deliver(self, room_id: str, version: int, found: Found) -> None:
+        if found.gone:
+            self._on_reset(room_id, found.head)
+        elif not self._hub.receive_frames(room_id, version + 1, found.frames) or not found.complete:
+            self.tear(room_id)
+
+    async def _check_heads(self) -> None:
+        """A slice of the rooms, so that each has its turn within HEAD_CHECK_SECONDS."""
+        if not self._checked:
+            self._checked = list(self._hub.rooms)
+        size = len(self._hub.rooms) // HEAD_CHECK_SECONDS + 1
+        rooms, self._checked = self._checked[:size], self._checked[size:]
+        versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
+        if versions:
+            self.tear(*await self._log.behind(self.epoch, versions))
+
+
+def _finish(futures: list["asyncio.Future[None]"]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
