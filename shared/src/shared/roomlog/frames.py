@@ -72,12 +72,12 @@ class Run(msgspec.Struct):
 
 
 def runs_of(events: Sequence[RoomEvent]) -> list[Run]:
-    """Consecutive events as runs: a membership event and a deletion are runs of their own."""
+    """Events in order of version as runs, cut at holes; a membership event and a deletion are runs of their own."""
     runs: list[Run] = []
     for event in events:
         flags = MEMBERS_CHANGED if isinstance(event, MEMBERSHIP) else PLAIN
         flags = DELETION if isinstance(event, MessageDeleted) else flags
-        if runs and flags == runs[-1].flags == PLAIN:
+        if runs and flags == runs[-1].flags == PLAIN and event.version == runs[-1].last + 1:
             runs[-1].frames.append(event_frame(event))
         else:
             runs.append(Run(event.version, flags, [event_frame(event)]))

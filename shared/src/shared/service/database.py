@@ -155,30 +155,43 @@ UNREACHABLE = (DBAPIError, PoolTimeout, TimeoutError, OSError)
 
 @lru_cache(maxsize=256)
 def upsert(
-    dialect: str, table: Table, columns: tuple[str, ...], replace: tuple[str, ...] = (), greatest: tuple[str, ...] = ()
+    dialect: str,
+    table: Table,
+    columns: tuple[str, ...],
+    replace: tuple[str, ...] = (),
+    greatest: tuple[str, ...] = (),
+    add: tuple[str, ...] = (),
 ) -> TextClause:
-    """INSERT of `columns`; where the primary key exists, `replace` take the new value and `greatest` the larger one.
+    """INSERT of `columns`; where the primary key exists, `replace` take the new value, `greatest` the larger one,
+    `add` the sum. With none of them, an existing row stays as it is.
 
-    With neither, an existing row stays as it is. Made once per shape; run it with a list of dictionaries, which the
-    MySQL driver sends as one statement.
+    Made once per shape; run it with a list of dictionaries, which the MySQL driver sends as one statement.
     """
     # every name here comes from a Table
     head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(f':{c}' for c in columns)})"  # noqa: S608
     if dialect == "sqlite":
         key = ", ".join(c.name for c in table.primary_key)
         sets = [f"{c} = excluded.{c}" for c in replace] + [f"{c} = max({c}, excluded.{c})" for c in greatest]
+        sets += [f"{c} = {c} + excluded.{c}" for c in add]
         tail = f"ON CONFLICT ({key}) DO " + (f"UPDATE SET {', '.join(sets)}" if sets else "NOTHING")
     else:
         sets = [f"{c} = VALUES({c})" for c in replace] + [f"{c} = GREATEST({c}, VALUES({c}))" for c in greatest]
+        sets += [f"{c} = {c} + VALUES({c})" for c in add]
         first = next(iter(table.primary_key)).name
         tail = f"ON DUPLICATE KEY UPDATE {', '.join(sets) or f'{first} = {first}'}"
     return text(f"{head} {tail}").bindparams(*(bindparam(c, type_=table.c[c].type) for c in columns))
 
 
 async def run_upsert(
-    db: Db, table: Table, rows: Sequence[dict[str, Any]], *, replace: Sequence[str] = (), greatest: Sequence[str] = ()
+    db: Db,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    *,
+    replace: Sequence[str] = (),
+    greatest: Sequence[str] = (),
+    add: Sequence[str] = (),
 ) -> None:
     """Upsert all rows with one statement; they must all have the same keys."""
     if rows:
-        statement = upsert(db.dialect.name, table, tuple(rows[0]), tuple(replace), tuple(greatest))
+        statement = upsert(db.dialect.name, table, tuple(rows[0]), tuple(replace), tuple(greatest), tuple(add))
         await db.execute(statement, list(rows))
