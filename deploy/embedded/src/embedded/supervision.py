@@ -66,6 +66,10 @@ class Supervisor:
         with socket.socket(socket.AF_UNIX) as visitor, suppress(OSError):
             visitor.connect(self._socket)
 
+    def stop(self, process: Process) -> None:
+        """Returns when it has ended."""
+        self._rpc.stopProcess(f"{process.group}:{process.name}")
+
     def start(self, process: Process) -> None:
         self._rpc.startProcess(f"{process.group}:{process.name}", False)
 

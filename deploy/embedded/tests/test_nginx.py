@@ -1,0 +1,205 @@
+"""The edge, with everything behind it running."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from embedded.folder import DataFolder
+from embedded.supervision import Supervisor
+
+from .conftest import Instance, wait_until
+
+
+def is_problem(answer: httpx.Response, status: int) -> bool:
+    body = answer.json()
+    return (
+        answer.status_code == status == body["status"]
+        and answer.headers["Content-Type"] == "application/problem+json"
+        and {"type", "title", "detail"} <= body.keys()
+    )
+
+
+def raw(webchat: Instance, request: bytes) -> httpx.Response:
+    """The answer to bytes that no client library would send."""
+    with socket.create_connection(("127.0.0.1", webchat.port), 5) as connection:
+        connection.sendall(request)
+        head, _, body = connection.recv(4096).partition(b"\r\n\r\n")
+        status, *headers = head.decode().split("\r\n")
+        pairs = [line.split(": ", 1) for line in headers]
+        return httpx.Response(int(status.split()[1]), headers=dict(pairs), content=body)
+
+
+@contextmanager
+def stopped(webchat: Instance, name: str) -> Iterator[None]:
+    """The part is down while the block runs."""
+    supervisor = Supervisor(DataFolder(webchat.data))
+    process = next(process for process in supervisor.processes() if process.name == name)
+    supervisor.stop(process)
+    try:
+        yield
+    finally:
+        supervisor.start(process)
+        wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]), 30)
+
+
+def test_a_session_opens_the_services(signed_in: httpx.Client) -> None:
+    assert signed_in.get("/api/social/profiles/me").status_code == 200
+    assert signed_in.get("/api/rooms").status_code == 200
+
+
+def test_without_a_session_it_is_a_401_problem(browser: httpx.Client) -> None:
+    for path in ("/api/social/profiles/me", "/api/rooms", "/api/rooms/x", "/api/media/x", "/api/chat/ws"):
+        assert is_problem(browser.get(path), 401), path
+
+
+def test_a_token_from_outside_never_passes(webchat: Instance, signed_in: httpx.Client) -> None:
+    social, check = webchat.ports["social"], f"http://127.0.0.1:{webchat.ports['auth']}/check?audience=social"
+    token = httpx.get(check, cookies=signed_in.cookies, trust_env=False).headers["X-WebChat-Token"]
+    forged = {"X-WebChat-Token": token}
+    direct = httpx.get(f"http://127.0.0.1:{social}/api/social/profiles/me", headers=forged, trust_env=False)
+    assert direct.status_code == 200, "the token is good where it may be used"
+    for name in ("X-WebChat-Token", "x-webchat-token", "X_WebChat_Token"):
+        answer = httpx.get(f"{webchat.url}/api/social/profiles/me", headers={name: token}, trust_env=False)
+        assert is_problem(answer, 401), name
+        assert httpx.get(f"{webchat.url}/api/auth/me", headers={name: token}, trust_env=False).status_code == 401
+
+
+def test_another_origin_is_refused(signed_in: httpx.Client) -> None:
+    assert is_problem(signed_in.get("/api/rooms", headers={"Origin": "https://elsewhere.example"}), 403)
+    own = str(signed_in.base_url).rstrip("/")
+    assert signed_in.get("/api/rooms", headers={"Origin": own}).status_code == 200
+
+
+def test_inner_addresses_are_not_there(browser: httpx.Client) -> None:
+    paths = ("/internal/keys", "/check", "/healthz", "/readyz", "/metrics", "/_session", "/_problem", "/api/nothing/x")
+    for path in paths:
+        assert is_problem(browser.get(path), 404), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/internal/../api/social/x", "/internal/..%2fapi/social/x", "/internal/%2e%2e/api/social/x", "/api//social/x",
+     "/api/social/a\\..\\x", "/a%20b%3fc/../api/social/x"],
+)  # fmt: skip
+def test_paths_that_read_two_ways_are_not_there(webchat: Instance, path: str) -> None:
+    assert is_problem(raw(webchat, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()), 404)
+
+
+def test_odd_signs_in_a_query_are_fine(browser: httpx.Client) -> None:
+    assert browser.get("/api/auth/available?webchat_id=..%2f//x").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /.. HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/9.1\r\nHost: a\r\n\r\n", 505),
+        (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    ],
+)
+def test_broken_requests_are_problems_too(webchat: Instance, request_: bytes, status: int) -> None:
+    assert is_problem(raw(webchat, request_), status)
+
+
+def test_bodies_have_a_size(browser: httpx.Client, signed_in: httpx.Client) -> None:
+    assert is_problem(browser.post("/api/auth/login", content=b"x" * (1024 * 1024 + 1)), 413)
+    two_mib = signed_in.post("/api/media/attachments", content=b"x" * 2 * 1024 * 1024)
+    assert two_mib.status_code != 413
+
+
+def test_a_service_that_is_down_is_503_with_retry_after(webchat: Instance, signed_in: httpx.Client) -> None:
+    with stopped(webchat, "media"):
+        answer = signed_in.get("/api/media/attachments/x/content")
+        assert is_problem(answer, 503)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert signed_in.get("/api/rooms").status_code == 200
+
+
+def test_auth_that_is_down_is_503_for_everyone(webchat: Instance, signed_in: httpx.Client) -> None:
+    with stopped(webchat, "auth"):
+        for path in ("/api/auth/me", "/api/rooms", "/api/chat/ws"):
+            answer = signed_in.get(path)
+            assert is_problem(answer, 503), path
+            assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client) -> None:
+    with stopped(webchat, "chat-gateway-1"):
+        for _ in range(4):
+            with _socket(webchat, signed_in) as connection:
+                assert connection.subprotocol == "webchat.v1"
+
+
+def test_the_websocket_needs_a_session_and_an_allowed_origin(webchat: Instance, signed_in: httpx.Client) -> None:
+    with _socket(webchat, signed_in, origin=webchat.url) as connection:
+        assert connection.subprotocol == "webchat.v1"
+    with pytest.raises(InvalidStatus) as refused:
+        _socket(webchat, signed_in, origin="https://elsewhere.example")
+    assert refused.value.response.status_code == 403
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://127.0.0.1:{webchat.port}/api/chat/ws", subprotocols=["webchat.v1"], proxy=None)
+    assert refused.value.response.status_code == 401
+
+
+def _socket(webchat: Instance, browser: httpx.Client, origin: str | None = None):
+    cookie = f"webchat_session={browser.cookies['webchat_session']}"
+    address = f"ws://127.0.0.1:{webchat.port}/api/chat/ws"
+    headers = {"Cookie": cookie}
+    return connect(address, subprotocols=["webchat.v1"], origin=origin, additional_headers=headers, proxy=None)
+
+
+def test_the_services_own_problems_pass_unchanged(browser: httpx.Client) -> None:
+    answer = browser.post("/api/auth/signup", json={"email": "no"})
+    assert is_problem(answer, 422)
+    assert answer.json()["errors"]
+
+
+def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Client) -> None:
+    home = browser.get("/")
+    assert (home.status_code, home.headers["Location"]) == (302, "/docs")
+    page = browser.get("/docs")
+    policy = page.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    links = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    assert links
+    assert all(link.startswith("/") for link in links)
+    assert not re.search(r"<script>|<style>|style=|onclick=", page.text)
+    for link in links:
+        assert browser.get(link).status_code == 200, link
+
+
+def test_every_answer_has_the_security_headers(browser: httpx.Client) -> None:
+    for path in ("/docs", "/api/version", "/nothing", "/api/rooms", "/openapi.json"):
+        headers = browser.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert headers["X-Frame-Options"] == "DENY", path
+        assert headers["Referrer-Policy"] == "no-referrer", path
+
+
+def test_the_access_log_has_ecs_names_and_no_secrets(webchat: Instance, signed_in: httpx.Client) -> None:
+    signed_in.get("/api/auth/available?webchat_id=not_to_be_logged")
+    log = webchat.data / "logs" / "parts" / "nginx.log"
+    wait_until(lambda: "/api/auth/available" in log.read_text())
+    text = log.read_text()
+    assert "not_to_be_logged" not in text
+    assert signed_in.cookies["webchat_session"] not in text
+    entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    entry = next(entry for entry in entries if entry["url.path"] == "/api/auth/available")
+    assert entry["http.response.status_code"] == 200
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", entry["@timestamp"])
+
+
+def test_json_is_compressed(browser: httpx.Client) -> None:
+    answer = browser.get("/docs/swagger/swagger-ui.css")
+    assert answer.headers["Content-Encoding"] == "gzip"
