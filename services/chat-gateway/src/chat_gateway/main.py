@@ -39,8 +39,9 @@ def gateway_app(settings: GatewaySettings) -> FastAPI:
                 lanes=settings.lanes,
             )
             app.state.verify = Verifier(client, settings).verify
-            app.state.checks = {"redis": redis.ping, "auth": partial(gateway.auth.standing, [])}
-            app.state.checks |= {
+            app.state.checks = {
+                "redis": redis.ping,
+                "auth": partial(gateway.auth.standing, []),
                 "rooms": partial(gateway.rooms.revisions, []),
                 "social": partial(gateway.social.revisions, []),
             }

@@ -25,7 +25,7 @@ from shared.contracts.rooms import (
 from shared.service.ids import new_id
 
 
-def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:
+def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:  # noqa: PLR0911 - one line a kind
     """The command for rooms; its id is new, and makes a repeat of the request harmless."""
     match frame:
         case MessageSend():

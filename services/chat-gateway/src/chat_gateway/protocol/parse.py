@@ -1,6 +1,6 @@
 """A client's text as a typed frame, or what is wrong with it.
 
-Well-formed frames are decoded once; the rest is looked at again, slowly, to say which field was wrong and under which id.
+Well-formed frames are decoded once; the rest is looked at again, slowly, to say what was wrong with which field.
 """
 
 import json

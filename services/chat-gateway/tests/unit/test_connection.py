@@ -1,0 +1,167 @@
+"""The protocol by frames in, effects out."""
+
+import json
+
+import pytest
+
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
+from chat_gateway.protocol.frames import MessageSend, Ping
+from chat_gateway.protocol.limits import Limits
+
+ROOM = "0190c0de-0000-7000-8000-000000000001"
+CLIENT = "0190c0de-0000-4000-8000-00000000000A"
+
+
+def greeted(**limits: object) -> Connection:
+    connection = Connection(Limits(**limits), 0.0)
+    assert isinstance(connection.receive(b'{"op":"hello"}', 0.0)[0], Start)
+    return connection
+
+
+def receive(connection: Connection, value: object, now: float = 1.0) -> list[Effect]:
+    return connection.receive(json.dumps(value).encode(), now)
+
+
+def error(effects: list[Effect]) -> dict[str, object]:
+    assert isinstance(effects[0], Reply)
+    reply: dict[str, object] = json.loads(effects[0].payload)
+    assert reply["op"] == "error"
+    return reply
+
+
+def test_hello_with_cursors_starts_the_connection():
+    connection = Connection(Limits(), 0.0)
+    [effect] = receive(connection, {"op": "hello", "id": "h", "cursors": {ROOM: 7}, "epoch": "e"})
+    assert isinstance(effect, Start)
+    assert (effect.hello.cursors, effect.hello.epoch, effect.hello.id) == ({ROOM: 7}, "e", "h")
+
+
+def test_a_frame_before_hello_and_a_second_hello_are_invalid():
+    connection = Connection(Limits(), 0.0)
+    assert error(receive(connection, {"op": "ping", "id": "1"}))["code"] == "invalid"
+    receive(connection, {"op": "hello"})
+    assert error(receive(connection, {"op": "hello", "id": "2"})) | {"detail": ""} == {
+        "op": "error", "id": "2", "code": "invalid", "detail": "",
+    }  # fmt: skip
+
+
+def test_no_hello_in_time_closes():
+    assert Connection(Limits(), 0.0).hello_overdue() == [Close(4408, "no hello within 10 s")]
+    assert greeted().hello_overdue() == []
+
+
+def test_a_well_formed_frame_is_performed_and_counts_until_answered():
+    connection = greeted(unanswered=2)
+    [effect] = receive(connection, {"op": "ping", "id": "1", "unknown": [1]})
+    assert isinstance(effect, Perform)
+    assert isinstance(effect.frame, Ping)
+    assert not connection.full
+    receive(connection, {"op": "ping", "id": "2"})
+    assert connection.full
+    connection.answered()
+    assert not connection.full
+
+
+def test_typing_has_no_reply_and_does_not_count():
+    connection = greeted(unanswered=1)
+    receive(connection, {"op": "room.typing", "room_id": ROOM, "typing": True})
+    assert connection.unanswered == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "frame_id"),
+    [
+        (b"nonsense", "bad_frame", None),
+        (b"[1,2]", "bad_frame", None),
+        (b'"text"', "bad_frame", None),
+        (b"{}", "bad_frame", None),
+        (b'{"op":5,"id":"a"}', "bad_frame", "a"),
+        (b'{"op":"ping","id":5}', "bad_frame", None),
+        (b'{"op":"nothing.known","id":"a"}', "unknown_op", "a"),
+        (b'{"op":"file.upload","id":"a"}', "unknown_op", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":0,"body":"x"}', "invalid", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":9007199254740992,"body":"x"}', "invalid", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":1.5,"body":"x"}', "invalid", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":' + b"9" * 5000 + b',"body":"x"}', "bad_frame", None),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":1e400,"body":"x"}', "invalid", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":1}', "invalid", "a"),
+        (b'{"op":"message.send","id":"a","room_id":"r","client_id":"x","body":"x"}', "invalid", "a"),
+        (b'{"op":"message.edit","id":"a","room_id":"r","seq":1,"body":"\\ud800"}', "invalid", "a"),
+        (b'{"op":"ping","id":"\\ud800"}', "bad_frame", None),
+        (b'{"op":"ping","id":"a","x":' + b"[" * 30000 + b"]" * 30000 + b"}", "bad_frame", None),
+        (b'{"op":"ping","id":"\xff"}', "bad_frame", None),
+        (b'{"op":"ping","id":"a","x":NaN}', "invalid", "a"),
+    ],
+)
+def test_what_cannot_be_done_is_said_so(data: bytes, code: str, frame_id: str | None):
+    reply = error(greeted().receive(data, 1.0))
+    assert (reply["code"], reply.get("id")) == (code, frame_id)
+    assert reply["detail"]
+
+
+def test_invalid_names_the_field():
+    frame = {"op": "message.edit", "id": "a", "room_id": ROOM, "seq": "5", "body": "x"}
+    assert "seq" in str(error(receive(greeted(), frame))["detail"])
+
+
+def test_binary_frames_are_bad():
+    assert error(greeted().receive(b'{"op":"ping"}', 1.0, binary=True))["code"] == "bad_frame"
+
+
+def test_a_client_id_may_be_written_in_upper_case():
+    frame = {"op": "message.send", "room_id": ROOM, "client_id": CLIENT, "body": "안녕"}
+    [effect] = receive(greeted(), frame)
+    assert isinstance(effect, Perform)
+    assert isinstance(effect.frame, MessageSend)
+
+
+def test_a_large_frame_is_refused_under_its_id_without_closing():
+    frame = {"op": "message.send", "id": "a", "room_id": ROOM, "client_id": CLIENT, "body": "x" * 70_000}
+    connection = greeted()
+    reply = error(receive(connection, frame))
+    assert (reply["code"], reply["id"]) == ("too_large", "a")
+    assert isinstance(receive(connection, {"op": "ping"})[0], Perform)
+
+
+def test_more_than_32_malformed_frames_a_minute_close():
+    connection = greeted(rates=False)
+    for _ in range(32):
+        assert len(connection.receive(b"x", 1.0)) == 1
+    assert connection.receive(b"x", 2.0)[1] == Close(4501, "too many malformed frames")
+    assert connection.receive(b'{"op":"ping"}', 2.0) == []
+
+
+def test_malformed_frames_are_forgotten_after_a_minute():
+    connection = greeted(rates=False)
+    for second in range(100):
+        assert len(connection.receive(b"x", second * 2.0)) == 1
+
+
+def test_a_burst_passes_and_more_is_rate_limited_with_the_id():
+    connection = greeted(frames_per_second=20, burst=60)
+    replies = [receive(connection, {"op": "ping", "id": str(n)}, now=0.0) for n in range(60)]
+    assert sum(isinstance(effects[0], Perform) for effects in replies) == 59  # hello took one
+    limited = error(replies[-1])
+    assert (limited["code"], limited["id"], limited["retry_after"]) == ("rate_limited", "59", 1)
+    assert isinstance(receive(connection, {"op": "ping"}, now=0.1)[0], Perform)
+
+
+def test_ten_seconds_of_flooding_close_and_a_pause_forgives():
+    connection = greeted(frames_per_second=1, burst=1)
+    for tenth in range(99):
+        assert all(not isinstance(effect, Close) for effect in receive(connection, {"op": "ping"}, now=tenth / 10))
+    assert any(
+        receive(connection, {"op": "ping"}, now=n / 10)[0] == Close(4529, "more frames than allowed, for too long")
+        for n in range(99, 110)
+    )
+    patient = greeted(frames_per_second=1, burst=1)
+    for second in range(0, 60, 3):
+        for tenth in range(5):
+            effects = receive(patient, {"op": "ping"}, now=second + tenth / 10)
+            assert not any(isinstance(effect, Close) for effect in effects)
+
+
+def test_rates_can_be_lifted_but_not_sizes():
+    connection = greeted(rates=False, unanswered=10_000)
+    assert all(isinstance(receive(connection, {"op": "ping"}, now=0.0)[0], Perform) for _ in range(500))
