@@ -1,0 +1,65 @@
+"""One command after the other over the working state: repeats first, then the rule of its kind."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rooms.domain import membership, room, sending
+from rooms.domain.refusals import Refusal
+from rooms.domain.work import Work
+from shared.contracts.rooms import (
+    AnyCommand,
+    DeleteMessage,
+    Done,
+    EditMessage,
+    InviteMembers,
+    LeaveRoom,
+    MuteRoom,
+    ReactToMessage,
+    ReadRoom,
+    Refused,
+    RemoveMember,
+    Result,
+    SendMessage,
+    SetRole,
+    UpdateRoom,
+)
+
+_RULES: dict[type, Callable[[Work, Any], Done]] = {
+    SendMessage: sending.send,
+    EditMessage: sending.edit,
+    DeleteMessage: sending.delete,
+    ReactToMessage: sending.react,
+    ReadRoom: room.read,
+    UpdateRoom: room.update,
+    MuteRoom: room.mute,
+    InviteMembers: membership.invite,
+    LeaveRoom: membership.leave,
+    RemoveMember: membership.remove,
+    SetRole: membership.set_role,
+}
+
+
+def decide(work: Work, command: AnyCommand) -> Result:
+    """Carry a well-formed command out on `work`; a refusal leaves it as it was."""
+    try:
+        if isinstance(command, SendMessage):
+            return sending.send(work, command)
+        return _decide_once(work, command)
+    except Refusal as refusal:
+        return refused(refusal)
+
+
+def _decide_once(work: Work, command: AnyCommand) -> Done:
+    key = (command.room_id, command.user_id, command.command_id)
+    if (version := work.answered.get(key)) is not None:
+        return Done(version=version)
+    before = len(work.events)
+    done = _RULES[type(command)](work, command)
+    if len(work.events) > before:
+        work.events[-1].command_id = command.command_id
+        work.answered[key] = done.version
+    return done
+
+
+def refused(refusal: Refusal) -> Refused:
+    return Refused(code=refusal.code, detail=refusal.detail)

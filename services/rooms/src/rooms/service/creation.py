@@ -1,0 +1,87 @@
+"""New rooms, each in one transaction that holds the revision rows of all whom it lets in.
+
+So a pair has one direct room, whatever races, and nobody is let in while the account is being closed.
+"""
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from rooms.domain.creation import check_direct, create_direct, create_group, show_again
+from rooms.domain.refusals import unavailable
+from rooms.domain.state import RoomState, direct_key
+from rooms.domain.well_formed import check_user_ids, title_of
+from rooms.domain.work import Work
+from rooms.service.accounts import find_open
+from rooms.service.parts import Parts
+from rooms.service.publisher import Committed
+from rooms.service.writing import write
+from rooms.storage import epochs, members, people, rooms
+from shared.service.database import Db, is_contention
+from shared.service.ids import new_id, now_ms
+
+TRIES = 4
+
+
+async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[str]) -> str:
+    """The new room's id; raises Refusal."""
+    title = title_of(title)
+    check_user_ids(user_ids)
+    known = await find_open(parts.auth, {creator_id, *user_ids})
+    async with parts.database.write() as db:
+        work = await _load(db, creator_id, set(user_ids), known)
+        room = create_group(work, new_id(), creator_id, title, user_ids)
+        committed = await _write(db, work)
+    parts.publisher.add(committed)
+    return room.id
+
+
+async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, bool]:
+    """The id of the pair's room, and whether it is new; raises Refusal."""
+    check_user_ids([other_id])
+    known = await find_open(parts.auth, {user_id, other_id})
+    for _ in range(TRIES):
+        try:
+            return await _open_direct(parts, user_id, other_id, known)
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError) and not is_contention(error):
+                raise  # else the other one, or this one elsewhere, was first: take what is there
+    raise unavailable()
+
+
+async def _open_direct(parts: Parts, user_id: str, other_id: str, known: set[str] | None) -> tuple[str, bool]:
+    async with parts.database.write() as db:
+        work = await _load(db, user_id, {other_id}, known)
+        found = await rooms.find_direct(db, direct_key(user_id, other_id))
+        check_direct(work, user_id, other_id)
+        if found is None:
+            room = create_direct(work, new_id(), user_id, other_id)
+        else:
+            room = await _show(db, work, found, user_id)
+        committed = await _write(db, work)
+    parts.publisher.add(committed)
+    return room.id, found is None
+
+
+async def _show(db: Db, work: Work, found: RoomState, user_id: str) -> RoomState:
+    locked, _ = await rooms.lock_rooms(db, [found.id])
+    work.rooms = locked
+    work.members = await members.find_members(db, [(found.id, user_id)])
+    show_again(work, locked[found.id], user_id)
+    return locked[found.id]
+
+
+async def _load(db: Db, user_id: str, others: set[str], known: set[str] | None) -> Work:
+    everyone = {user_id, *others}
+    await people.lock_people(db, everyone)
+    return Work(
+        now=now_ms(),
+        known=known,
+        closed=await people.find_closed(db, everyone),
+        room_counts=await members.count_rooms(db, everyone),
+        blocked=await people.find_blocked(db, {(other, user_id) for other in others}),
+    )
+
+
+async def _write(db: Db, work: Work) -> Committed:
+    epoch = await epochs.get_epoch(db)
+    revisions = await write(db, work)
+    return Committed(epoch, [recorded.event for recorded in work.events], {}, revisions)

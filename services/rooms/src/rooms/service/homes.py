@@ -1,0 +1,81 @@
+"""What a user's rooms are: lists for home and for `ready`, places for the gateways' checks."""
+
+from collections.abc import Mapping, Sequence
+
+from rooms.domain.shapes import home_room, place_of, room_of
+from rooms.domain.state import MessageKey
+from rooms.service.parts import Parts
+from rooms.service.reading import show_messages
+from rooms.storage import epochs, homes, members, people
+from shared.contracts.rooms import (
+    MAX_INTEGER,
+    Home,
+    HomePage,
+    Homes,
+    Message,
+    Places,
+    Revisions,
+    SharedWith,
+    UserPlaces,
+)
+from shared.service.cursors import cursor_of, read_cursor
+from shared.service.database import Db
+
+_NEWEST = (MAX_INTEGER, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+
+
+async def list_homes(parts: Parts, users: Mapping[str, list[str] | None]) -> Homes:
+    """The rooms of several users in one snapshot: those named, or all."""
+    whole = [user_id for user_id, named in users.items() if named is None]
+    keys = [(room_id, user_id) for user_id, named in users.items() if named is not None for room_id in named]
+    async with parts.database.snapshot() as db:
+        epoch = await epochs.get_epoch(db)
+        revisions = await people.find_revisions(db, users)
+        seats = await homes.seats_of(db, whole) + await homes.named_seats(db, keys)
+        last = await _last_messages(db, seats)
+    found = {user_id: Home(revisions.get(user_id, 0), []) for user_id in users}
+    for room, member, message in seats:
+        found[member.user_id].rooms.append(home_room(room, member, last[message.key] if message else None))
+    return Homes(epoch, found)
+
+
+async def get_home_page(parts: Parts, user_id: str, before: str | None, limit: int) -> HomePage:
+    """Newest activity first; raises Invalid for a cursor that is none."""
+    place = _NEWEST if before is None else read_cursor(before, tuple[int, str])
+    async with parts.database.snapshot() as db:
+        epoch = await epochs.get_epoch(db)
+        seats = await homes.list_seats(db, user_id, place, limit + 1)
+        last = await _last_messages(db, seats)
+    page = [room_of(room, member, last[message.key] if message else None) for room, member, message in seats[:limit]]
+    more = len(seats) > limit
+    end = seats[limit - 1][0] if more else None
+    return HomePage(epoch, page, cursor_of([end.updated_at, end.id]) if end else None)
+
+
+async def _last_messages(db: Db, seats: Sequence[homes.Seat]) -> dict[MessageKey, Message]:
+    stored = {message.key: message for _, _, message in seats if message}
+    shown = await show_messages(db, list(stored.values()))
+    return {(message.room_id, message.seq): message for message in shown}
+
+
+async def list_places(parts: Parts, user_ids: Sequence[str]) -> Places:
+    async with parts.database.snapshot() as db:
+        epoch = await epochs.get_epoch(db)
+        revisions = await people.find_revisions(db, user_ids)
+        places = await members.places_of(db, user_ids)
+    found = {user_id: UserPlaces(revisions.get(user_id, 0), {}) for user_id in user_ids}
+    for member in places:
+        found[member.user_id].rooms[member.room_id] = place_of(member)
+    return Places(epoch, found)
+
+
+async def list_revisions(parts: Parts, user_ids: Sequence[str]) -> Revisions:
+    async with parts.database.snapshot() as db:
+        epoch = await epochs.get_epoch(db)
+        revisions = await people.find_revisions(db, user_ids)
+    return Revisions(epoch=epoch, revisions={user_id: revisions.get(user_id, 0) for user_id in user_ids})
+
+
+async def list_shared(parts: Parts, user_id: str, other_ids: Sequence[str]) -> SharedWith:
+    async with parts.database.read() as db:
+        return SharedWith(await members.list_sharing(db, user_id, other_ids))

@@ -1,0 +1,18 @@
+"""What the use cases of one process work with, made once by `main`."""
+
+from dataclasses import dataclass
+
+from rooms.service.publisher import Publisher
+from rooms.settings import RoomsSettings
+from shared.service.database import Database
+from shared.service.http import Peer
+from shared.service.redis import AnyRedis
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: RoomsSettings
+    database: Database
+    redis: AnyRedis
+    publisher: Publisher
+    auth: Peer

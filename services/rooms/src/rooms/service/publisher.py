@@ -1,0 +1,187 @@
+"""Publishes what was committed: events, cursors, hints. Answers to commands do not wait for it.
+
+Everything here may fail or be skipped: rooms that fell behind are read from the database and published from the
+stream's tip on, and the sweep finds those that nobody remembers.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from rooms.service.tails import read_tails
+from rooms.storage import epochs, room_events, rooms
+from shared.contracts.rooms import Result
+from shared.events.rooms import RoomEvent
+from shared.roomlog.frames import CURSORS, Run, live_header, runs_of
+from shared.roomlog.keys import live_channel, log_key
+from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
+from shared.service.database import Database
+from shared.service.redis import AnyRedis
+from shared.streams.hints import Changed, publish_hints
+
+RUNS_A_PIPELINE = 256
+ROOMS_A_REPAIR = 100
+MAX_BEHIND = 100_000
+
+
+class Committed(msgspec.Struct):
+    """What one transaction did. `epoch` is None where no room was touched."""
+
+    epoch: str | None
+    events: list[RoomEvent]
+    reads: dict[str, dict[str, int]]
+    revisions: dict[str, int]
+    results: list[Result] = []
+
+
+class Publisher:
+    def __init__(self, database: Database, redis: AnyRedis, *, limit: int) -> None:
+        self._database, self._redis, self._limit = database, redis, limit
+        self._waiting: list[Committed] = []
+        self._events = 0
+        self._behind: set[str] = set()
+        self._woken = asyncio.Event()
+        self.epoch = ""
+
+    async def open(self) -> None:
+        """Learn the epoch; call it before anything else."""
+        async with self._database.write() as db:
+            self.epoch = await epochs.ensure_epoch(db)
+
+    async def learn_epoch(self) -> None:
+        async with self._database.read() as db:
+            self.epoch = await epochs.get_epoch(db)
+
+    def add(self, committed: Committed) -> None:
+        """Take over what was committed; never waits, never fails."""
+        if self._events + len(committed.events) > self._limit:
+            self.repair({event.room_id for event in committed.events})
+            committed = msgspec.structs.replace(committed, events=[])
+        self._events += len(committed.events)
+        self._waiting.append(committed)
+        self._woken.set()
+
+    def repair(self, room_ids: Collection[str]) -> None:
+        """Publish what the streams of these rooms lack, soon."""
+        if len(self._behind) + len(room_ids) <= MAX_BEHIND:
+            self._behind.update(room_ids)
+            self._woken.set()
+
+    async def run(self) -> None:
+        """One round: all that was committed meanwhile, then rooms that are behind."""
+        await self._woken.wait()
+        self._woken.clear()
+        taken, self._waiting, self._events = self._waiting, [], 0
+        try:
+            taken = await self._of_this_epoch(taken)
+            await self._publish_events(taken)
+            await self._publish_hints(taken)
+            await self._repair_some()
+        except BaseException:
+            self.repair({event.room_id for committed in taken for event in committed.events})
+            self._woken.set()
+            raise
+
+    async def _of_this_epoch(self, taken: list[Committed]) -> list[Committed]:
+        """After a restore or failover the logs begin anew: switch, and publish only what is in the tables."""
+        if any(committed.epoch not in {None, self.epoch} for committed in taken):
+            await self.learn_epoch()
+        for committed in taken:
+            if committed.epoch not in {None, self.epoch}:
+                self.repair({event.room_id for event in committed.events})
+        return [committed for committed in taken if committed.epoch in {None, self.epoch}]
+
+    async def _publish_events(self, taken: list[Committed]) -> None:
+        events: dict[str, list[RoomEvent]] = defaultdict(list)
+        for committed in taken:
+            for event in committed.events:
+                events[event.room_id].append(event)
+        self._behind.update(await self._publish(events))
+
+    async def _publish(self, events: dict[str, list[RoomEvent]]) -> set[str]:
+        """Returns the rooms whose streams have a hole before what was to be published."""
+        runs: list[tuple[str, Run]] = []
+        for room_id, of_room in events.items():
+            of_room.sort(key=lambda event: event.version)
+            runs += [(room_id, run) for run in runs_of(of_room)]
+        holes: set[str] = set()
+        for start in range(0, len(runs), RUNS_A_PIPELINE):
+            holes.update(await publish_next(self._redis, self.epoch, runs[start : start + RUNS_A_PIPELINE]))
+        return holes
+
+    async def _publish_hints(self, taken: list[Committed]) -> None:
+        cursors: dict[str, dict[str, int]] = defaultdict(dict)
+        revisions: dict[str, int] = {}
+        for committed in taken:
+            _raise_to(revisions, committed.revisions)
+            for room_id, seqs in committed.reads.items():
+                _raise_to(cursors[room_id], seqs)
+        if cursors:
+            await self._publish_cursors(cursors)
+        if revisions:
+            hints = ((user_id, Changed("rooms", revision)) for user_id, revision in revisions.items())
+            await publish_hints(self._redis, hints)
+
+    async def _publish_cursors(self, cursors: dict[str, dict[str, int]]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for room_id, seqs in cursors.items():
+            message = live_header(0, 0, CURSORS) + msgspec.json.encode(seqs)
+            pipeline.execute_command("SPUBLISH", live_channel(self.epoch, room_id), message)
+        await pipeline.execute()
+
+    async def _repair_some(self) -> None:
+        room_ids = set(list(self._behind)[:ROOMS_A_REPAIR])
+        if not room_ids:
+            return
+        self._behind -= room_ids
+        try:
+            await self._repair(room_ids)
+        except BaseException:
+            self._behind |= room_ids
+            raise
+        if self._behind:
+            self._woken.set()
+
+    async def _repair(self, room_ids: Iterable[str]) -> None:
+        """Publish from the database what lies between each stream's tip and the room's head."""
+        cursors = await self._tips_behind(set(room_ids))
+        while cursors:
+            async with self._database.snapshot() as db:
+                tails = await read_tails(db, cursors)
+            events = {room_id: tail.events for room_id, tail in tails.items() if tail.events}
+            holes = await self._publish(events)
+            self._behind |= holes
+            gone = {room_id for room_id, tail in tails.items() if tail.gone}
+            for room_id, tail in tails.items():
+                cursors[room_id] = tail.events[-1].version if tail.events else cursors[room_id]
+            done = {room_id for room_id, tail in tails.items() if cursors[room_id] >= tail.head}
+            cursors = {room_id: at for room_id, at in cursors.items() if room_id not in done | gone | holes}
+            cursors |= await self._start_anew(gone)
+
+    async def _tips_behind(self, room_ids: set[str]) -> dict[str, int]:
+        """The streams' tips, for rooms whose streams do not reach the head; without a stream the newest will do."""
+        async with self._database.read() as db:
+            heads = await rooms.list_heads(db, room_ids)
+        tips = await read_since(self._redis, self.epoch, heads, limit=1)
+        return {
+            room_id: max(0, head - KEPT_ENTRIES) if tips[room_id].tip == -1 else tips[room_id].tip
+            for room_id, head in heads.items()
+            if tips[room_id].tip < head
+        }
+
+    async def _start_anew(self, room_ids: set[str]) -> dict[str, int]:
+        """What follows the streams' tips is trimmed: begin them at the oldest event that is kept."""
+        if not room_ids:
+            return {}
+        async with self._database.read() as db:
+            first = await room_events.first_kept(db, room_ids)
+        for room_id in first:
+            await self._redis.delete(log_key(self.epoch, room_id))
+        return {room_id: version - 1 for room_id, version in first.items()}
+
+
+def _raise_to(numbers: dict[str, int], new: dict[str, int]) -> None:
+    for key, number in new.items():
+        numbers[key] = max(number, numbers.get(key, 0))

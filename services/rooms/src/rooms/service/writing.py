@@ -1,0 +1,35 @@
+"""Writes what a batch changed: one statement for each kind of row, and only for those that changed."""
+
+from rooms.domain.event_rows import row_of
+from rooms.domain.work import Work
+from rooms.storage import members, messages, people, reactions, room_events, rooms
+from shared.service.database import Db
+
+
+async def write(db: Db, work: Work) -> dict[str, int]:
+    """Returns the new revisions of the users whose list of rooms changed."""
+    await _write_log(db, work)
+    await _write_members(db, work)
+    await _write_reactions(db, work)
+    return await people.raise_revisions(db, work.revised)
+
+
+async def _write_log(db: Db, work: Work) -> None:
+    await rooms.insert_rooms(db, [work.rooms[room_id] for room_id in work.created_rooms])
+    await messages.insert_messages(db, work.new_messages.values())
+    await messages.save_messages(db, work.changed_messages.values())
+    await room_events.insert_events(db, map(row_of, work.events))
+    changed = sorted(work.changed_rooms - work.created_rooms)
+    await rooms.save_heads(db, [work.rooms[room_id] for room_id in changed])
+
+
+async def _write_members(db: Db, work: Work) -> None:
+    cursors = [member for key, member in work.moved_cursors.items() if key not in work.changed_members]
+    await members.save_cursors(db, cursors)
+    await members.save_members(db, work.changed_members.values())
+
+
+async def _write_reactions(db: Db, work: Work) -> None:
+    await reactions.clear_reactions(db, work.cleared)
+    changes = {key: version for key, version in work.new_reactions.items() if key[:2] not in work.cleared}
+    await reactions.save_reactions(db, changes, work.reactions)

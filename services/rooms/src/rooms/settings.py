@@ -1,0 +1,18 @@
+"""What rooms reads from its environment, beside what every service does."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.service.settings import Settings
+
+
+class RoomsSettings(Settings):
+    service: ClassVar[str] = "rooms"
+
+    publish_queue: int = Field(default=20_000, ge=1)
+    """Committed events that may wait for Redis; rooms with more are read from the database when it is back."""
+    sweep_s: float = Field(default=3, gt=0)
+    event_days: float = Field(default=30, gt=0)
+    """How long events are kept to resume from. Messages stay."""
+    trim_s: float = Field(default=600, gt=0)

@@ -1,0 +1,97 @@
+"""Who is in which room. Everything but cursors changes under the room's lock; cursors only move forward."""
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+from sqlalchemy import bindparam, func, select, tuple_
+
+from rooms.domain.state import MemberKey, Membership
+from rooms.storage.tables import member
+from shared.service.database import Db, run_upsert
+
+COLUMNS = [member.c[name] for name in Membership.__struct_fields__]
+_CHANGING = tuple(name for name in Membership.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})
+
+_key = tuple_(member.c.room_id, member.c.user_id)
+_by_key = select(*COLUMNS).where(_key.in_(bindparam("keys", expanding=True)))
+_in_rooms = select(*COLUMNS).where(
+    member.c.room_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None)
+)
+_of_room = (
+    select(*COLUMNS)
+    .where(member.c.room_id == bindparam("id"), member.c.left_version.is_(None))
+    .order_by(member.c.joined_version)
+)
+_counts = (
+    select(member.c.user_id, func.count())
+    .where(member.c.user_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None))
+    .group_by(member.c.user_id)
+)
+_places = select(*COLUMNS).where(
+    member.c.user_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None), member.c.hidden.is_(False)
+)
+_rooms_of = (
+    select(member.c.room_id)
+    .where(member.c.user_id == bindparam("id"), member.c.left_version.is_(None))
+    .order_by(member.c.room_id)
+)
+_mine, _theirs = member.alias("mine"), member.alias("theirs")
+_shared = (
+    select(_theirs.c.user_id)
+    .distinct()
+    .join(_mine, _mine.c.room_id == _theirs.c.room_id)
+    .where(_mine.c.user_id == bindparam("id"), _mine.c.left_version.is_(None))
+    .where(_theirs.c.user_id.in_(bindparam("ids", expanding=True)), _theirs.c.left_version.is_(None))
+)
+
+
+async def find_members(db: Db, keys: Collection[MemberKey]) -> dict[MemberKey, Membership]:
+    """Those of `keys` who are or were members."""
+    rows = await db.execute(_by_key, {"keys": list(keys)})
+    return {(row[0], row[1]): Membership(*row) for row in rows}
+
+
+async def members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, Membership]:
+    """Everyone who is in one of the rooms."""
+    rows = await db.execute(_in_rooms, {"ids": list(ids)})
+    return {(row[0], row[1]): Membership(*row) for row in rows}
+
+
+async def list_members(db: Db, room_id: str) -> list[Membership]:
+    """Those who are in the room, in the order of their joining."""
+    return [Membership(*row) for row in await db.execute(_of_room, {"id": room_id})]
+
+
+async def count_rooms(db: Db, user_ids: Collection[str]) -> dict[str, int]:
+    """In how many rooms each user is, hidden ones included."""
+    return dict((await db.execute(_counts, {"ids": list(user_ids)})).tuples().all())
+
+
+async def places_of(db: Db, user_ids: Collection[str]) -> list[Membership]:
+    """The memberships of these users, without hidden direct rooms."""
+    return [Membership(*row) for row in await db.execute(_places, {"ids": list(user_ids)})]
+
+
+async def list_rooms_of(db: Db, user_id: str) -> list[str]:
+    """Every room that the user is in, hidden ones included."""
+    return list((await db.execute(_rooms_of, {"id": user_id})).scalars())
+
+
+async def list_sharing(db: Db, user_id: str, other_ids: Collection[str]) -> list[str]:
+    """Those of the others who are in a room with the user."""
+    return list((await db.execute(_shared, {"id": user_id, "ids": list(other_ids)})).scalars())
+
+
+async def save_members(db: Db, members: Iterable[Membership]) -> None:
+    """Write members of rooms that this transaction has locked."""
+    await run_upsert(db, member, _rows(members), replace=_CHANGING, greatest=("read_seq",))
+
+
+async def save_cursors(db: Db, members: Iterable[Membership]) -> None:
+    """Move cursors forward; needs no lock, and touches nothing else of the rows."""
+    await run_upsert(db, member, _rows(members), greatest=("read_seq",))
+
+
+def _rows(members: Iterable[Membership]) -> list[dict[str, object]]:
+    """In the order of the key, so that no two transactions wait for each other's rows."""
+    return [msgspec.structs.asdict(one) for one in sorted(members, key=lambda one: one.key)]

@@ -1,0 +1,65 @@
+"""Messages: written once, changed under the room's lock, read by ranges of the clustered key."""
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+from sqlalchemy import bindparam, insert, select, tuple_
+
+from rooms.domain.state import ClientKey, MessageKey, StoredMessage
+from rooms.domain.work import Sent
+from rooms.storage.tables import message
+from shared.service.database import Db, run_upsert
+
+COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
+_CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count")
+
+_client_key = (message.c.room_id, message.c.sender_id, message.c.client_id)
+_sent = select(*_client_key, message.c.seq, message.c.version, message.c.at, message.c.digest).where(
+    tuple_(*_client_key).in_(bindparam("keys", expanding=True))
+)
+_by_key = select(*COLUMNS).where(tuple_(message.c.room_id, message.c.seq).in_(bindparam("keys", expanding=True)))
+_range = (
+    select(*COLUMNS)
+    .where(message.c.room_id == bindparam("id"), message.c.seq.between(bindparam("first"), bindparam("last")))
+    .order_by(message.c.seq)
+)
+_first_at = (
+    select(message.c.seq)
+    .where(message.c.room_id == bindparam("id"), message.c.at >= bindparam("at"), message.c.seq > bindparam("floor"))
+    .order_by(message.c.at, message.c.seq)
+    .limit(1)
+)
+
+
+async def find_sent(db: Db, keys: Collection[ClientKey]) -> dict[ClientKey, Sent]:
+    """What was sent already under these client ids."""
+    rows = await db.execute(_sent, {"keys": list(keys)})
+    return {(row[0], row[1], row[2]): Sent(*row[3:]) for row in rows}
+
+
+async def find_messages(db: Db, keys: Collection[MessageKey]) -> dict[MessageKey, StoredMessage]:
+    rows = await db.execute(_by_key, {"keys": list(keys)})
+    return {(row[0], row[1]): StoredMessage(*row) for row in rows}
+
+
+async def list_range(db: Db, room_id: str, first: int, last: int) -> list[StoredMessage]:
+    """The messages `first` … `last` of a room, ascending."""
+    if first > last:
+        return []
+    return [StoredMessage(*row) for row in await db.execute(_range, {"id": room_id, "first": first, "last": last})]
+
+
+async def find_first_at(db: Db, room_id: str, at: int, floor: int) -> int | None:
+    """The seq of the first message at or after a time, above `floor`; a room's times never run backwards."""
+    seq: int | None = (await db.execute(_first_at, {"id": room_id, "at": at, "floor": floor})).scalar()
+    return seq
+
+
+async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
+    if rows := list(map(msgspec.structs.asdict, messages)):
+        await db.execute(insert(message), rows)
+
+
+async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
+    """Write messages of rooms that this transaction has locked."""
+    await run_upsert(db, message, list(map(msgspec.structs.asdict, messages)), replace=_CHANGING)

@@ -1,0 +1,61 @@
+"""What rooms keeps of people: the revision of their list of rooms, who blocked whom, who closed the account."""
+
+from collections.abc import Collection
+
+from sqlalchemy import bindparam, select, tuple_
+
+from rooms.storage.tables import blocked_pair, closed_user, room_revision
+from shared.service.database import Db, run_upsert
+
+_pair = (blocked_pair.c.user_id, blocked_pair.c.blocked_id)
+_blocked = select(*_pair).where(
+    tuple_(*_pair).in_(bindparam("pairs", expanding=True)), blocked_pair.c.blocked.is_(True)
+)
+_version = select(blocked_pair.c.version).where(
+    blocked_pair.c.user_id == bindparam("user_id"), blocked_pair.c.blocked_id == bindparam("blocked_id")
+)
+_closed = select(closed_user.c.user_id).where(closed_user.c.user_id.in_(bindparam("ids", expanding=True)))
+_revisions = select(room_revision.c.user_id, room_revision.c.revision).where(
+    room_revision.c.user_id.in_(bindparam("ids", expanding=True))
+)
+
+
+async def find_blocked(db: Db, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the pairs (who blocks, whom) between whom a block stands."""
+    return set((await db.execute(_blocked, {"pairs": list(pairs)})).tuples())
+
+
+async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
+    """Take over what social tells, unless a newer version is known."""
+    pair = {"user_id": user_id, "blocked_id": blocked_id}
+    await run_upsert(db, blocked_pair, [{**pair, "version": 0, "blocked": False}])  # holds the row from here on
+    if (await db.execute(_version, pair)).scalar_one() < version:
+        row = {**pair, "version": version, "blocked": blocked}
+        await run_upsert(db, blocked_pair, [row], replace=("version", "blocked"))
+
+
+async def find_closed(db: Db, user_ids: Collection[str]) -> set[str]:
+    return set((await db.execute(_closed, {"ids": list(user_ids)})).scalars())
+
+
+async def set_closed(db: Db, user_id: str, at: int) -> None:
+    await run_upsert(db, closed_user, [{"user_id": user_id, "at": at}])
+
+
+async def lock_people(db: Db, user_ids: Collection[str]) -> None:
+    """Hold the revision rows of these users: nobody joins them to a room, or closes them, at the same time."""
+    await run_upsert(db, room_revision, [{"user_id": user_id, "revision": 0} for user_id in sorted(user_ids)])
+
+
+async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
+    """Count one change of each user's list of rooms; returns the new revisions."""
+    if not user_ids:
+        return {}
+    rows = [{"user_id": user_id, "revision": 1} for user_id in sorted(user_ids)]
+    await run_upsert(db, room_revision, rows, add=("revision",))
+    return await find_revisions(db, user_ids)
+
+
+async def find_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
+    """The revisions of those who have one."""
+    return dict((await db.execute(_revisions, {"ids": list(user_ids)})).tuples().all())

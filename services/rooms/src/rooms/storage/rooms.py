@@ -1,0 +1,67 @@
+"""Heads of rooms: locked and read together with the epoch, so that what is published names the right history."""
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+from sqlalchemy import bindparam, insert, select
+
+from rooms.domain.state import RoomState
+from rooms.storage.tables import log_epoch, room
+from shared.service.database import Db, run_upsert
+
+COLUMNS = [room.c[name] for name in RoomState.__struct_fields__]
+_CHANGING = ("title", "head_version", "head_seq", "member_count", "pinned_seq", "updated_at")
+
+_epoch = select(log_epoch.c.epoch).scalar_subquery()
+_named = select(*COLUMNS, _epoch).where(room.c.id.in_(bindparam("ids", expanding=True))).order_by(room.c.id)
+_locked = _named.with_for_update()
+_direct = select(*COLUMNS).where(room.c.direct_key == bindparam("key"))
+_heads = select(room.c.id, room.c.head_version).where(room.c.id.in_(bindparam("ids", expanding=True)))
+_at = bindparam("at", type_=room.c.updated_at.type)
+_later = (room.c.updated_at > _at) | (room.c.updated_at == _at) & (room.c.id > bindparam("id"))
+_changed = (
+    select(room.c.updated_at, room.c.id, room.c.head_version)
+    .where(_later)
+    .order_by(room.c.updated_at, room.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+async def lock_rooms(db: Db, ids: Collection[str]) -> tuple[dict[str, RoomState], str | None]:
+    """The rooms, locked in the order of their ids until the transaction ends, and the epoch (None: no room)."""
+    return await _rooms(db, ids, _locked)
+
+
+async def read_rooms(db: Db, ids: Collection[str]) -> tuple[dict[str, RoomState], str | None]:
+    return await _rooms(db, ids, _named)
+
+
+async def _rooms(db: Db, ids: Collection[str], statement: object) -> tuple[dict[str, RoomState], str | None]:
+    rows = (await db.execute(statement, {"ids": list(ids)})).all()  # type: ignore[call-overload]
+    return {row[0]: RoomState(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
+
+
+async def find_direct(db: Db, key: bytes) -> RoomState | None:
+    row = (await db.execute(_direct, {"key": key})).first()
+    return None if row is None else RoomState(*row)
+
+
+async def list_heads(db: Db, ids: Collection[str]) -> dict[str, int]:
+    """The newest version of each room."""
+    return dict((await db.execute(_heads, {"ids": list(ids)})).tuples().all())
+
+
+async def list_changed(db: Db, after: tuple[int, str], limit: int) -> list[tuple[int, str, int]]:
+    """(updated at, id, newest version) of rooms after a place in that order."""
+    return [tuple(row) for row in await db.execute(_changed, {"at": after[0], "id": after[1], "limit": limit})]
+
+
+async def insert_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
+    """Raises IntegrityError where the pair of a direct room has one already."""
+    if rows := list(map(msgspec.structs.asdict, rooms)):
+        await db.execute(insert(room), rows)
+
+
+async def save_heads(db: Db, rooms: Iterable[RoomState]) -> None:
+    """Write the heads of rooms that this transaction has locked."""
+    await run_upsert(db, room, list(map(msgspec.structs.asdict, rooms)), replace=_CHANGING)

@@ -1,0 +1,202 @@
+"""The tables of rooms. A room's head (`room`) gives out the numbers of its messages and of its events.
+
+Every text column has a binary collation: two keys are equal when their bytes are. Times are milliseconds.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.dialects.mysql import BINARY, VARBINARY
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+from shared.service.database import IdColumn, table_of
+
+MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def _id(*, nullable: bool = False, **options: Any) -> Any:
+    return Field(sa_column=Column(IdColumn, nullable=nullable, **options))
+
+
+def _integer(*, nullable: bool = False, **options: Any) -> Any:
+    return Field(sa_column=Column(BigInteger, nullable=nullable, autoincrement=False, **options))
+
+
+def _flag() -> Any:
+    return Field(sa_column=Column(Boolean, nullable=False))
+
+
+def _string(size: int) -> Any:
+    return Field(sa_column=Column(String(size), nullable=False))
+
+
+def _exactly(size: int) -> TypeEngine[bytes]:
+    return LargeBinary(size).with_variant(BINARY(size), "mysql", "mariadb")
+
+
+def _up_to(size: int) -> TypeEngine[bytes]:
+    return LargeBinary(size).with_variant(VARBINARY(size), "mysql", "mariadb")
+
+
+class RoomTable(SQLModel, table=True):
+    """`direct_key`: the two members of a direct room, sorted, so that a pair has one. `updated_at`: the last event."""
+
+    __tablename__: ClassVar[Any] = "room"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    id: str = _id(primary_key=True)
+    kind: str = _string(8)
+    title: str = _string(100)
+    direct_key: bytes | None = Field(sa_column=Column(_exactly(32), nullable=True, unique=True))
+    created_at: int = _integer()
+    head_version: int = _integer()
+    head_seq: int = _integer()
+    member_count: int = Field(sa_column=Column(Integer, nullable=False))
+    pinned_seq: int | None = _integer(nullable=True)
+    updated_at: int = _integer(index=True)
+
+
+class MemberTable(SQLModel, table=True):
+    """Rows of leavers stay: `left_version` is None for those who are in, `removed` tells who was put out."""
+
+    __tablename__: ClassVar[Any] = "member"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    room_id: str = _id(primary_key=True)
+    user_id: str = _id(primary_key=True, index=True)
+    role: str = _string(8)
+    read_seq: int = _integer()
+    joined_seq: int = _integer()
+    joined_version: int = _integer()
+    joined_at: int = _integer()
+    muted: bool = _flag()
+    shown_version: int = _integer()
+    hidden: bool = _flag()
+    left_version: int | None = _integer(nullable=True)
+    removed: bool = _flag()
+
+
+class MessageTable(SQLModel, table=True):
+    """The current state. `digest` is of what was first sent and never changes: repeats compare with it."""
+
+    __tablename__: ClassVar[Any] = "message"
+    __table_args__: ClassVar[Any] = (
+        Unique("room_id", "sender_id", "client_id", name="message_client"),
+        Index("message_at", "room_id", "at"),
+        MYSQL,
+    )
+
+    room_id: str = _id(primary_key=True)
+    seq: int = _integer(primary_key=True)
+    version: int = _integer()
+    sender_id: str = _id()
+    client_id: str = _id()
+    digest: bytes = Field(sa_column=Column(_exactly(32), nullable=False))
+    kind: str = _string(8)
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    at: int = _integer()
+    edited_at: int | None = _integer(nullable=True)
+    deleted: bool = _flag()
+    reply_to: int | None = _integer(nullable=True)
+    attachments: bytes | None = Field(sa_column=Column(LargeBinary(65535), nullable=True))
+    mentions: bytes | None = Field(sa_column=Column(LargeBinary(65535), nullable=True))
+    reaction_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
+
+
+class ReactionTable(SQLModel, table=True):
+    """`emoji` in UTF-8 bytes; `version` is that of its event."""
+
+    __tablename__: ClassVar[Any] = "reaction"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    room_id: str = _id(primary_key=True)
+    seq: int = _integer(primary_key=True)
+    emoji: bytes = Field(sa_column=Column(_up_to(32), primary_key=True))
+    user_id: str = _id(primary_key=True)
+    version: int = _integer()
+
+
+class RoomEventTable(SQLModel, table=True):
+    """What happened, without any message's text. `command_id` is on the last event of the command that caused it."""
+
+    __tablename__: ClassVar[Any] = "room_event"
+    __table_args__: ClassVar[Any] = (Unique("room_id", "actor_id", "command_id", name="room_event_command"), MYSQL)
+
+    room_id: str = _id(primary_key=True)
+    version: int = _integer(primary_key=True)
+    at: int = _integer(index=True)
+    op: str = _string(20)
+    seq: int | None = _integer(nullable=True)
+    actor_id: str = _id()
+    target_id: str | None = _id(nullable=True)
+    command_id: str | None = _id(nullable=True)
+    data: bytes | None = Field(sa_column=Column(_up_to(1024), nullable=True))
+
+
+class LogEpochTable(SQLModel, table=True):
+    """One row: the name of this history of all rooms. See the README for when it is renewed."""
+
+    __tablename__: ClassVar[Any] = "log_epoch"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    id: int = _integer(primary_key=True)
+    epoch: str = _string(32)
+
+
+class RoomRevisionTable(SQLModel, table=True):
+    """Counts the changes of a user's list of rooms. Its row lock orders joinings and the closing of an account."""
+
+    __tablename__: ClassVar[Any] = "room_revision"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    user_id: str = _id(primary_key=True)
+    revision: int = _integer()
+
+
+class BlockedPairTable(SQLModel, table=True):
+    """What social told of blocks; a lifted one stays with its version, so that older events are known as such."""
+
+    __tablename__: ClassVar[Any] = "blocked_pair"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    user_id: str = _id(primary_key=True)
+    blocked_id: str = _id(primary_key=True, index=True)
+    version: int = _integer()
+    blocked: bool = _flag()
+
+
+class ClosedUserTable(SQLModel, table=True):
+    """Tombstones of closed accounts: whoever is here is never let in again."""
+
+    __tablename__: ClassVar[Any] = "closed_user"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    user_id: str = _id(primary_key=True)
+    at: int = _integer()
+
+
+class SweepTable(SQLModel, table=True):
+    """One row: when the last complete sweep began."""
+
+    __tablename__: ClassVar[Any] = "sweep"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    id: int = _integer(primary_key=True)
+    began_at: int = _integer()
+
+
+room = table_of(RoomTable)
+member = table_of(MemberTable)
+message = table_of(MessageTable)
+reaction = table_of(ReactionTable)
+room_event = table_of(RoomEventTable)
+log_epoch = table_of(LogEpochTable)
+room_revision = table_of(RoomRevisionTable)
+blocked_pair = table_of(BlockedPairTable)
+closed_user = table_of(ClosedUserTable)
+sweep = table_of(SweepTable)
+TABLES = (
+    room, member, message, reaction, room_event, log_epoch, room_revision, blocked_pair, closed_user, sweep
+)  # fmt: skip
