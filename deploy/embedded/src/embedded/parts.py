@@ -168,13 +168,13 @@ def _elsewhere_if_set(stack: Stack) -> dict[str, str]:
         "REDIS_ENDPOINT": f"127.0.0.1:{stack.ports['valkey']}",
         "S3_ENDPOINT_URL": stack.url("s3"),
         "AWS_STORAGE_BUCKET_NAME": BUCKET,
+        **{f"{name.upper()}_URL": stack.url(name) for name in SERVICES},
     }
 
 
 def _here(stack: Stack) -> dict[str, str]:
     """What this instance decides, whatever the environment says."""
-    urls = {f"{name.upper()}_URL": stack.url(name) for name in SERVICES}
-    return urls | {"WEBCHAT_DATA": str(stack.folder.path), "PUBLIC_PORT": str(stack.settings.port)}
+    return {"WEBCHAT_DATA": str(stack.folder.path), "PUBLIC_PORT": str(stack.settings.port)}
 
 
 def _may_have(service: str, name: str) -> bool:

@@ -1,0 +1,220 @@
+"""People as the stories see them: they sign up over HTTP and talk over WebSockets, by the public protocol only."""
+
+import asyncio
+import itertools
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+Frame = dict[str, Any]
+_names = itertools.count(1)
+_run = uuid.uuid4().hex[:6]
+
+EVENTS = {
+    "message.created", "message.edited", "message.deleted", "message.reacted",
+    "member.joined", "member.left", "member.role_changed", "room.updated",
+}  # fmt: skip
+
+
+class Refused(AssertionError):
+    def __init__(self, reply: Frame) -> None:
+        super().__init__(str(reply))
+        self.code: str = reply["code"]
+        self.reply = reply
+
+
+@dataclass
+class Socket:
+    """One connection: replies by id, everything else in `received`, in order of arrival."""
+
+    wire: ClientConnection
+    ready: Frame = field(default_factory=dict)
+    received: list[Frame] = field(default_factory=list)
+    replies: dict[str, asyncio.Future[Frame]] = field(default_factory=dict)
+    close_code: int | None = None
+    _reader: "asyncio.Task[None] | None" = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def _read(self) -> None:
+        try:
+            async for text in self.wire:
+                self._take(json.loads(text))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.close_code = self.wire.close_code
+            for reply in self.replies.values():
+                if not reply.done():
+                    reply.set_exception(ConnectionResetError("the socket closed"))
+                    reply.exception()
+            self._changed.set()
+
+    def _take(self, frame: Frame) -> None:
+        waiting = self.replies.pop(frame.get("id", ""), None) if frame["op"] in {"ok", "error"} else None
+        if waiting is not None:
+            if not waiting.done():
+                waiting.set_result(frame)
+        else:
+            self.received.append(frame)
+        self._changed.set()
+
+    def start_reading(self) -> None:
+        self._reader = asyncio.create_task(self._read())
+
+    async def ask(self, op: str, *, seconds: float = 30, **fields: Any) -> Frame:
+        """Send a frame and return its reply; raises Refused for an error."""
+        frame_id = str(next(self._ids))
+        reply = self.replies[frame_id] = asyncio.get_running_loop().create_future()
+        await self.wire.send(json.dumps({"op": op, "id": frame_id, **fields}))
+        answer = await asyncio.wait_for(reply, seconds)
+        if answer["op"] == "error":
+            raise Refused(answer)
+        return answer
+
+    async def tell(self, op: str, **fields: Any) -> None:
+        await self.wire.send(json.dumps({"op": op, **fields}))
+
+    async def until(self, check: Callable[[Self], Any], seconds: float = 15) -> Any:
+        """Wait until `check(self)` is true, looking again whenever something arrived."""
+        async with asyncio.timeout(seconds):
+            while not (value := check(self)):
+                self._changed.clear()
+                if self.close_code is not None and not check(self):
+                    raise AssertionError(f"the socket closed with {self.close_code}")
+                await self._changed.wait()
+        return value
+
+    async def closed(self, seconds: float = 15) -> int | None:
+        await asyncio.wait_for(self.wire.wait_closed(), seconds)
+        return self.wire.close_code
+
+    def events(self, room_id: str) -> list[Frame]:
+        return [f for f in self.received if f["op"] in EVENTS and f["room_id"] == room_id]
+
+    def of(self, op: str) -> list[Frame]:
+        return [frame for frame in self.received if frame["op"] == op]
+
+    async def event(self, op: str, seconds: float = 15, **fields: Any) -> Frame:
+        """The first frame with this op and these fields, waited for."""
+
+        def find(socket: Self) -> Frame | None:
+            matching = (f for f in socket.of(op) if all(f.get(k) == v for k, v in fields.items()))
+            return next(matching, None)
+
+        frame: Frame = await self.until(find, seconds)
+        return frame
+
+    async def send(self, room_id: str, body: str, *, client_id: str | None = None, **fields: Any) -> Frame:
+        return await self.ask(
+            "message.send", room_id=room_id, client_id=client_id or str(uuid.uuid4()), body=body, **fields
+        )
+
+    async def close(self) -> None:
+        await self.wire.close()
+        if self._reader is not None:
+            await self._reader
+
+    async def kill(self) -> None:
+        """Drop the connection without a goodbye."""
+        self.wire.transport.abort()
+        if self._reader is not None:
+            await self._reader
+
+
+@dataclass
+class Person:
+    """A signed-up user with one session."""
+
+    http: httpx.AsyncClient
+    url: str
+    user: Frame = field(default_factory=dict)
+    password: str = "correct horse battery"
+    sockets: list[Socket] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return str(self.user["user_id"])
+
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar)
+
+    async def call(self, method: str, path: str, *, status: int | Iterable[int] = 200, **options: Any) -> Any:
+        """A request under /api; the decoded answer, whose status must be as expected."""
+        response = await self.http.request(method, f"/api{path}", **options)
+        wanted = {status} if isinstance(status, int) else set(status)
+        assert response.status_code in wanted, (method, path, response.status_code, response.text)
+        return response.json() if response.content else None
+
+    async def open(self, *, hello: bool = True, max_queue: int | None = None, **options: Any) -> Socket:
+        wire = await connect(
+            self.url.replace("http", "ws", 1) + "/api/chat/ws",
+            subprotocols=["webchat.v1"],  # type: ignore[list-item]
+            additional_headers={"Cookie": self.cookie},
+            compression=None,
+            max_size=None,
+            max_queue=max_queue,
+            proxy=None,
+        )
+        socket = Socket(wire)
+        self.sockets.append(socket)
+        socket.start_reading()
+        if hello:
+            await self.hello(socket, **options)
+        return socket
+
+    async def hello(self, socket: Socket, **options: Any) -> Frame:
+        await socket.tell("hello", **options)
+        socket.ready = await socket.event("ready")
+        return socket.ready
+
+    async def log_in_again(self) -> "Person":
+        """The same person on another device."""
+        device = Person(httpx.AsyncClient(base_url=self.url, timeout=30), self.url, self.user, self.password)
+        login = {"login": self.user["webchat_id"], "password": self.password}
+        await device.call("POST", "/auth/login", json=login)
+        return device
+
+    async def direct(self, other: "Person") -> str:
+        room = await self.call("POST", "/rooms", json={"kind": "direct", "user_id": other.id}, status={200, 201})
+        return str(room["room_id"])
+
+    async def group(self, title: str, *others: "Person") -> str:
+        body = {"kind": "group", "title": title, "user_ids": [other.id for other in others]}
+        return str((await self.call("POST", "/rooms", json=body, status=201))["room_id"])
+
+    async def follow(self, other: "Person") -> None:
+        await self.call("PUT", f"/social/following/{other.id}", status=204)
+
+    async def messages(self, room_id: str, **choice: Any) -> Frame:
+        page: Frame = await self.call("GET", f"/rooms/{room_id}/messages", params=choice)
+        return page
+
+    async def close(self) -> None:
+        for socket in self.sockets:
+            await socket.close()
+        await self.http.aclose()
+
+
+async def sign_up(url: str, name: str = "person") -> Person:
+    person = Person(httpx.AsyncClient(base_url=url, timeout=30), url)
+    webchat_id = f"{name[:8]}_{_run}_{next(_names)}"[:20]
+    person.user = await person.call(
+        "POST",
+        "/auth/signup",
+        json={
+            "email": f"{webchat_id}@example.com",
+            "password": person.password,
+            "webchat_id": webchat_id,
+            "display_name": name.title(),
+        },
+        status=201,
+    )
+    return person

@@ -1,0 +1,115 @@
+"""The stack under test: the embedded one, started on free ports, or one that runs already (`WEBCHAT_TARGET`)."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from redis import Redis
+
+from shared.testing.servers import free_port
+
+
+@dataclass
+class Stack:
+    """Public address, and for the faults that the stories need, the processes behind it."""
+
+    url: str
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def processes(self) -> dict[str, dict[str, object]]:
+        command = [sys.executable, "-P", "-m", "embedded", "status"]
+        answer = subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        return {row["name"]: row for row in json.loads(answer.stdout)}
+
+    def pid(self, name: str) -> int:
+        return int(str(self.processes()[name]["pid"]))
+
+    def port(self, name: str) -> int:
+        return int(str(self.processes()[name]["port"]))
+
+    def signal(self, name: str, number: signal.Signals) -> int:
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; returns when the process is gone (its successor may still be coming)."""
+        pid = self.signal(name, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """SIGSTOP while the block runs: the process is there, and does not answer."""
+        pid = self.signal(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def redis(self) -> Redis:
+        return Redis(host="127.0.0.1", port=self.port("valkey"))
+
+    def run_module(self, *words: str) -> str:
+        """Run an operator's command of a service on this stack's data."""
+        answer = subprocess.run(
+            [sys.executable, "-P", "-m", *words], env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+
+def _wait_for_ready(process: "subprocess.Popen[str]", url: str, seconds: float) -> None:
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    seen: list[str] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            line = lines.get(timeout=1)
+        except queue.Empty:
+            continue
+        if line is None:
+            break
+        seen.append(line)
+        if line.strip() == f"ready {url}":
+            return
+    raise AssertionError(f"the stack did not get ready:\n{''.join(seen)}")
+
+
+@contextmanager
+def embedded(data: Path, **settings: str) -> Iterator[Stack]:
+    """A stack of its own in `data`, with rate limits off unless a setting says otherwise."""
+    port = free_port()
+    environment = os.environ | {"RATE_LIMITS": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)} | settings
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "embedded", "run"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for_ready(process, url, 60)
+        yield Stack(url, data, environment)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,118 @@
+"""Story 7: who was away gets exactly what was missed, in order, on whichever gateway."""
+
+import asyncio
+import socket as sockets
+from collections.abc import Awaitable, Callable
+
+import pytest
+from people import Person, Socket, sign_up
+from stack import embedded
+from test_history import fill
+
+SomeOne = Callable[[str], Awaitable[Person]]
+
+
+def head(socket: Socket, room_id: str) -> int:
+    return next(int(room["version"]) for room in socket.ready["rooms"] if room["room_id"] == room_id)
+
+
+@pytest.mark.parametrize("missed", [3, 300, 3000])
+async def test_exactly_the_missed_events(someone: SomeOne, missed: int):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a, b = await ana.open(), await ben.open()
+    await a.send(room_id, "seen")
+    await b.event("message.created", body="seen")
+    cursor, epoch = b.events(room_id)[-1]["version"], b.ready["epoch"]
+    await b.kill()
+    await fill(a, room_id, missed)
+    for _ in range(2):  # either gateway
+        back = await ben.open(cursors={room_id: cursor}, epoch=epoch)
+        await a.send(room_id, "live again")
+        await back.event("message.created", 30, body="live again")
+        versions = [event["version"] for event in back.events(room_id)]
+        assert versions == list(range(cursor + 1, cursor + 1 + len(versions)))
+        assert len(versions) >= missed + 1
+        assert back.of("room.reset") == []
+
+
+async def test_events_written_while_resuming_come_once_and_in_order(someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a, b = await ana.open(), await ben.open()
+    cursor, epoch = head(b, room_id), b.ready["epoch"]
+    writing = asyncio.create_task(fill(a, room_id, 600))
+    backs = []
+    for _ in range(6):
+        await asyncio.sleep(0.03)
+        backs.append(await ben.open(cursors={room_id: cursor}, epoch=epoch))
+    await writing
+    for back in backs:
+        await back.until(lambda s: s.events(room_id) and s.events(room_id)[-1]["version"] >= cursor + 600, 30)
+        assert [e["version"] for e in back.events(room_id)] == list(range(cursor + 1, cursor + 601))
+
+
+async def test_resets(someone: SomeOne):
+    ana, ben, late = await someone("ana"), await someone("ben"), await someone("late")
+    room_id = await ana.group("Long", ben)
+    a = await ana.open()
+    await fill(a, room_id, 5100)
+    await a.ask("room.invite", room_id=room_id, user_ids=[late.id])
+    epoch = a.ready["epoch"]
+    top = (await ben.call("GET", f"/rooms/{room_id}"))["version"]
+    for person, cursor, given in (
+        (ben, 5, epoch), (ben, top + 10, epoch), (ben, top - 3, "other"), (ben, top - 3, None), (late, 3, epoch),
+    ):  # fmt: skip
+        hello = {"cursors": {room_id: cursor}} | ({"epoch": given} if given else {})
+        back = await person.open(**hello)
+        await back.event("room.reset", room_id=room_id)
+        live = await a.send(room_id, "live")
+        await back.event("message.created", version=live["version"])
+        assert len(back.of("room.reset")) == 1
+        assert back.events(room_id)[0]["version"] == head(back, room_id) + 1
+
+
+async def test_a_slow_reader_is_cut_and_comes_back_complete(someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a = await ana.open()
+    slow = await ben.open(max_queue=1)
+    cursor, epoch = head(slow, room_id), slow.ready["epoch"]
+    assert slow._reader is not None
+    slow._reader.cancel()  # nothing is read from here on
+    raw = slow.wire.transport.get_extra_info("socket")
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    for _ in range(60):
+        await asyncio.gather(*(a.send(room_id, "가" * 4000) for _ in range(20)))
+    slow._reader = None
+    slow.start_reading()
+    code = await slow.closed(30)
+    assert code in {4308, 1006}
+    got = [event["version"] for event in slow.events(room_id)]
+    assert got == list(range(cursor + 1, cursor + 1 + len(got)))
+    assert len(got) < 1200
+    back = await ben.open(cursors={room_id: cursor + len(got)}, epoch=epoch)
+    await back.until(lambda s: s.events(room_id) and s.events(room_id)[-1]["version"] >= cursor + 1200, 60)
+    rest = [event["version"] for event in back.events(room_id)]
+    assert got + rest == list(range(cursor + 1, cursor + 1201))
+
+
+async def test_a_new_epoch_closes_and_resets(tmp_path_factory: pytest.TempPathFactory):
+    with embedded(tmp_path_factory.mktemp("epoch")) as stack:
+        ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
+        room_id = await ana.direct(ben)
+        a = await ana.open()
+        sent = await a.send(room_id, "before")
+        epoch = a.ready["epoch"]
+        stack.run_module("rooms", "new-epoch")
+        await asyncio.gather(*(ben.messages(room_id) for _ in range(2)))
+        b = await ben.open()
+        await b.send(room_id, "after")
+        assert await a.closed(45) == 4310
+        back = await ana.open(cursors={room_id: sent["version"]}, epoch=epoch)
+        assert back.ready["epoch"] != epoch
+        await back.event("room.reset", room_id=room_id)
+        await b.send(room_id, "on we go")
+        await back.event("message.created", body="on we go")
+        await ana.close()
+        await ben.close()
