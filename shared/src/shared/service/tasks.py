@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,6 @@ async def background(name: str, work: Callable[[], Awaitable[None]], *, pause: f
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            task.cancel()  # more than once: redis-py swallows one that comes while it connects
+            await asyncio.wait([task], timeout=0.5)
