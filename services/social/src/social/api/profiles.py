@@ -1,0 +1,50 @@
+"""/api/social/profiles."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from shared.contracts.social import Profile
+from shared.service.callers import Caller, PathId
+from shared.service.cursors import Cursor
+from shared.service.openapi import answers, reply
+
+from social.api.bodies import MAX_BODY, Limit, ProfileChange, UserIds
+from social.api.parts import parts_of
+from social.service import profiles
+
+router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY)
+
+
+@router.get("", responses=answers(Profile, page=True))
+async def list_profiles(request: Request, caller: Caller, user_ids: UserIds) -> Response:
+    """The profiles behind ids, in their order; without those who have no account."""
+    return reply(await profiles.list_profiles(parts_of(request), caller.subject, user_ids))
+
+
+@router.get("/search", responses=answers(Profile, page=True))
+async def search(
+    request: Request,
+    caller: Caller,
+    webchat_id: Annotated[str, Query(min_length=2, max_length=64)],
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Response:
+    """Whoever has exactly this WebChat ID, then those whose id begins so."""
+    return reply(await profiles.search(parts_of(request), caller.subject, webchat_id, cursor, limit))
+
+
+@router.get("/me", responses=answers(Profile))
+async def get_mine(request: Request, caller: Caller) -> Response:
+    return reply(await profiles.get_profile(parts_of(request), caller.subject, caller.subject))
+
+
+@router.patch("/me", responses=answers(Profile))
+async def change_mine(request: Request, caller: Caller, body: ProfileChange) -> Response:
+    """Change what is given; those who follow me see it at once."""
+    return reply(await profiles.change_profile(parts_of(request), caller.subject, body.columns()))
+
+
+@router.get("/{user_id}", responses=answers(Profile))
+async def get_profile(request: Request, caller: Caller, user_id: PathId) -> Response:
+    return reply(await profiles.get_profile(parts_of(request), caller.subject, user_id))

@@ -1,0 +1,5 @@
+"""Where a person's picture lies: at media, which alone knows whether the attachment is one."""
+
+
+def avatar_url(attachment_id: str | None) -> str | None:
+    return None if attachment_id is None else f"/api/media/attachments/{attachment_id}/content"

@@ -1,0 +1,54 @@
+"""social: profiles, follows, blocks. The composition root: nothing connects before the lifespan begins."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from shared.events.auth import AuthEvent
+from shared.outbox.relay import Relay
+from shared.service.app import create_app as create_service
+from shared.service.database import Database
+from shared.service.http import Peer, ServiceTokens, Verifier, http_client
+from shared.service.migrations import migrate
+from shared.service.redis import connect_redis
+from shared.service.tasks import background
+from shared.streams.consumer import Consumer
+
+from social.api import internal, profiles, ties
+from social.consumers import on_auth
+from social.service.parts import Parts
+from social.settings import SocialSettings
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+async def _parts(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
+    database = Database(settings.database_url, pool_size=settings.db_pool_size)
+    stack.push_async_callback(database.close)
+    redis = connect_redis(settings)
+    stack.push_async_callback(redis.aclose)
+    client = await stack.enter_async_context(http_client())
+    app.state.verify = Verifier(client, settings).verify
+    # not Redis: profiles and follows go on without it
+    app.state.checks = {"database": database.ping}
+    auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
+    return Parts(database, redis, Relay(database, redis, settings.service), auth)
+
+
+def create_app(settings: SocialSettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            parts = app.state.parts = await _parts(settings, app, stack)
+            await migrate(parts.database, MIGRATIONS)
+            name = f"{socket.gethostname()}:{settings.listen_port}"
+            accounts = Consumer(parts.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
+            await stack.enter_async_context(background("outbox relay", parts.relay.run))
+            await stack.enter_async_context(background("events of auth", accounts.run, pause=0))
+            yield
+
+    routers = [profiles.router, ties.router, internal.router]
+    return create_service(settings, title="WebChat social", routers=routers, lifespan=lifespan)

@@ -1,0 +1,37 @@
+"""Tell the gateways whose friends changed, after the commit: a hint, the revisions in the table are the fact."""
+
+import logging
+from collections.abc import Mapping
+
+from shared.service.redis import REDIS_DOWN
+from shared.streams.hints import Changed, publish_hints
+
+from social.service.parts import Parts
+from social.storage.revisions import follower_revisions
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1000
+MAX_FOLLOWERS_TOLD = 20_000
+"""The others see the change at the background check of their gateway, within 30 s."""
+
+
+async def announce(parts: Parts, revisions: Mapping[str, int]) -> None:
+    hints = [(user_id, Changed("social", revision)) for user_id, revision in revisions.items()]
+    try:
+        await publish_hints(parts.redis, hints)
+    except REDIS_DOWN as error:
+        log.warning("gateways learn of changed friends at their next check: %r", error)
+
+
+async def announce_to_followers(parts: Parts, user_id: str) -> None:
+    """A chunk at a time, so that a person with many followers holds nobody up."""
+    after: str | None = None
+    for _ in range(MAX_FOLLOWERS_TOLD // CHUNK):
+        async with parts.database.read() as db:
+            revisions = await follower_revisions(db, user_id, CHUNK, after)
+        if revisions:
+            await announce(parts, revisions)
+        if len(revisions) < CHUNK:
+            return
+        after = max(revisions)

@@ -1,0 +1,71 @@
+"""Following: one side only, at most 2,000, ended by a block."""
+
+from collections.abc import Awaitable, Callable
+
+from shared.contracts.social import Profile
+from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.service.database import Db
+from shared.service.ids import now_ms
+from shared.service.openapi import Page
+
+from social.domain.ties import check_can_follow, check_open, check_other
+from social.service.announce import announce
+from social.service.known import ensure_known
+from social.service.parts import Parts
+from social.storage import follows
+from social.storage.blocks import blockers_between, list_blocked
+from social.storage.follows import Key
+from social.storage.people import lock_people
+from social.storage.revisions import raise_revisions
+
+Lister = Callable[[Db, str, int, Key | None], Awaitable[list[tuple[Key, Profile]]]]
+
+
+async def follow(parts: Parts, me: str, other: str) -> None:
+    """Idempotent."""
+    check_other(me, other)
+    await ensure_known(parts, [me, other])
+
+    async def write(db: Db) -> dict[str, int]:
+        check_open(await lock_people(db, [me, other]), other)
+        if await follows.is_following(db, me, other):
+            return {}
+        blockers = await blockers_between(db, me, other)
+        check_can_follow(me, blockers, await follows.count_following(db, me))
+        await follows.add_follow(db, me, other, now_ms())
+        return await raise_revisions(db, [me])
+
+    await announce(parts, await parts.database.transact(write))
+
+
+async def unfollow(parts: Parts, me: str, other: str) -> None:
+    """Idempotent."""
+    check_other(me, other)
+    await ensure_known(parts, [me, other])
+
+    async def write(db: Db) -> dict[str, int]:
+        check_open(await lock_people(db, [me, other]), other)
+        return await raise_revisions(db, [me]) if await follows.remove_follow(db, me, other) else {}
+
+    await announce(parts, await parts.database.transact(write))
+
+
+async def list_following(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(parts, follows.list_following, me, cursor, limit)
+
+
+async def list_followers(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(parts, follows.list_followers, me, cursor, limit)
+
+
+async def list_blocks(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(parts, list_blocked, me, cursor, limit)
+
+
+async def _page(parts: Parts, lister: Lister, me: str, cursor: str | None, limit: int) -> Page:
+    before = None if cursor is None else read_cursor(cursor, tuple[TimeKey, IdKey])
+    async with parts.database.read() as db:
+        found = await lister(db, me, limit + 1, before)
+    return Page(
+        [profile for _, profile in found[:limit]], cursor_of(found[limit - 1][0]) if len(found) > limit else None
+    )

@@ -1,0 +1,42 @@
+"""What the gateways ask of social: friends, revisions, and what stands between people."""
+
+from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
+from shared.service.ids import is_id
+from shared.service.problems import Invalid
+
+from social.service.parts import Parts
+from social.storage.blocks import blocked_by
+from social.storage.follows import friends_of, tied_to
+from social.storage.revisions import get_revisions
+
+MAX_IDS = 1000
+
+
+def _ids(ids: list[str], field: str) -> list[str]:
+    """Each once; raises Invalid for what is no id."""
+    if len(ids) > MAX_IDS:
+        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+    if not all(map(is_id, ids)):
+        raise Invalid("Some of these are no ids.", errors={field: "must all be ids"})
+    return list(dict.fromkeys(ids))
+
+
+async def list_friends(parts: Parts, user_ids: list[str]) -> FriendsOf:
+    """Revisions and profiles of one moment."""
+    wanted = _ids(user_ids, "user_ids")
+    async with parts.database.snapshot() as db:
+        revisions = await get_revisions(db, wanted)
+        friends = await friends_of(db, wanted)
+    return FriendsOf({user_id: Friends(revisions[user_id], friends[user_id]) for user_id in wanted})
+
+
+async def list_revisions(parts: Parts, user_ids: list[str]) -> RevisionsOf:
+    async with parts.database.read() as db:
+        return RevisionsOf(await get_revisions(db, _ids(user_ids, "user_ids")))
+
+
+async def compare(parts: Parts, user_id: str, other_ids: list[str]) -> Pairs:
+    [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
+    async with parts.database.snapshot() as db:
+        followed, blockers = await tied_to(db, one, others), await blocked_by(db, one, others)
+    return Pairs(followed=sorted(followed), blocked_by=sorted(blockers))

@@ -1,0 +1,62 @@
+"""Profiles: asked for by id, found by WebChat ID, changed by their owner."""
+
+from collections.abc import Sequence
+
+from shared.contracts.social import Profile
+from shared.service.cursors import cursor_of, read_cursor
+from shared.service.database import Db
+from shared.service.openapi import Page
+from shared.service.problems import NotFound
+
+from social.domain.search import prefix_range
+from social.service.announce import announce_to_followers
+from social.service.known import ensure_known
+from social.service.parts import Parts
+from social.storage import people
+from social.storage.revisions import raise_followers
+
+
+async def list_profiles(parts: Parts, asker: str, user_ids: Sequence[str]) -> Page:
+    """In the order asked for; without those who have no account."""
+    wanted = list(dict.fromkeys(user_ids))
+    async with parts.database.read() as db:
+        found = await people.find_profiles(db, asker, wanted)
+    if len(found) < len(wanted):
+        await ensure_known(parts, wanted)
+        async with parts.database.read() as db:
+            found = await people.find_profiles(db, asker, wanted)
+    return Page([found[user_id] for user_id in wanted if user_id in found])
+
+
+async def get_profile(parts: Parts, asker: str, user_id: str) -> Profile:
+    page = await list_profiles(parts, asker, [user_id])
+    if not page.items:
+        raise NotFound("There is no such person.")
+    profile: Profile = page.items[0]
+    return profile
+
+
+async def search(parts: Parts, asker: str, typed: str, cursor: str | None, limit: int) -> Page:
+    after = None if cursor is None else read_cursor(cursor, str)
+    span = prefix_range(typed)
+    if span is None:
+        return Page([])
+    async with parts.database.read() as db:
+        found = await people.list_by_webchat_id(db, asker, span, limit + 1, after)
+    return Page(found[:limit], cursor_of(found[limit - 1].webchat_id) if len(found) > limit else None)
+
+
+async def change_profile(parts: Parts, me: str, changes: dict[str, str | None]) -> Profile:
+    """Set what is named in `changes`; followers hear of it only if something is different."""
+    await ensure_known(parts, [me])
+
+    async def change(db: Db) -> bool:
+        await people.lock_people(db, [me])  # whoever begins to follow now sees the one or the other, and hears of it
+        changed = await people.change_person(db, me, changes)
+        if changed:
+            await raise_followers(db, me)
+        return changed
+
+    if await parts.database.transact(change):
+        await announce_to_followers(parts, me)
+    return await get_profile(parts, me, me)

@@ -1,0 +1,9 @@
+"""What social reads from its environment: what every service does."""
+
+from typing import ClassVar
+
+from shared.service.settings import Settings
+
+
+class SocialSettings(Settings):
+    service: ClassVar[str] = "social"

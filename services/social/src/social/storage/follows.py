@@ -1,0 +1,83 @@
+"""Who follows whom."""
+
+from collections.abc import Collection
+
+from shared.contracts.social import Profile
+from shared.service.database import Db
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
+
+from social.storage.people import profile_of, profiles_for
+from social.storage.tables import follow, person
+
+Key = tuple[int, str]
+"""Of one entry in a list of people: since when, and who."""
+
+
+async def is_following(db: Db, follower: str, followee: str) -> bool:
+    return (await db.execute(select(follow.c.since).where(_is(follower, followee)))).first() is not None
+
+
+async def count_following(db: Db, follower: str) -> int:
+    counted = select(func.count()).select_from(follow).where(follow.c.follower_id == follower)
+    return (await db.execute(counted)).scalar_one()
+
+
+async def add_follow(db: Db, follower: str, followee: str, now: int) -> None:
+    await db.execute(insert(follow).values(follower_id=follower, followee_id=followee, since=now))
+
+
+async def remove_follow(db: Db, follower: str, followee: str) -> bool:
+    """Whether there was one."""
+    return (await db.execute(delete(follow).where(_is(follower, followee)))).rowcount > 0
+
+
+async def remove_follows_between(db: Db, one: str, other: str) -> None:
+    await db.execute(delete(follow).where(or_(_is(one, other), _is(other, one))))
+
+
+async def remove_follows_of(db: Db, user_id: str) -> None:
+    """All of them, in both directions."""
+    await db.execute(delete(follow).where(or_(follow.c.follower_id == user_id, follow.c.followee_id == user_id)))
+
+
+async def list_following(db: Db, user_id: str, limit: int, before: Key | None) -> list[tuple[Key, Profile]]:
+    """Those whom the user follows, the newest first."""
+    return await _list(db, user_id, follow.c.follower_id, follow.c.followee_id, limit, before)
+
+
+async def list_followers(db: Db, user_id: str, limit: int, before: Key | None) -> list[tuple[Key, Profile]]:
+    return await _list(db, user_id, follow.c.followee_id, follow.c.follower_id, limit, before)
+
+
+async def _list(
+    db: Db, user_id: str, mine: ColumnElement[str], theirs: ColumnElement[str], limit: int, before: Key | None
+) -> list[tuple[Key, Profile]]:
+    found = profiles_for(user_id).add_columns(follow.c.since).join(follow, theirs == person.c.user_id)
+    found = found.where(mine == user_id)
+    if before is not None:
+        since, last = before
+        found = found.where(or_(follow.c.since < since, and_(follow.c.since == since, theirs < last)))
+    rows = await db.execute(found.order_by(follow.c.since.desc(), theirs.desc()).limit(limit))
+    return [((row[-1], row[0]), profile_of(row)) for row in rows]
+
+
+async def friends_of(db: Db, user_ids: Collection[str]) -> dict[str, list[Profile]]:
+    """The profiles that each of these follows, with one statement."""
+    columns = (person.c.user_id, person.c.webchat_id, person.c.display_name, person.c.status_message)
+    found = select(*columns, person.c.avatar_id, literal(1), follow.c.follower_id)
+    found = found.join(follow, follow.c.followee_id == person.c.user_id).where(follow.c.follower_id.in_(user_ids))
+    friends: dict[str, list[Profile]] = {user_id: [] for user_id in user_ids}
+    for row in await db.execute(found.where(person.c.webchat_id.is_not(None))):
+        friends[row[-1]].append(profile_of(row))
+    return friends
+
+
+async def tied_to(db: Db, user_id: str, other_ids: Collection[str]) -> set[str]:
+    """Those of the others who follow the user or are followed."""
+    following = select(follow.c.followee_id).where(follow.c.follower_id == user_id, follow.c.followee_id.in_(other_ids))
+    followers = select(follow.c.follower_id).where(follow.c.followee_id == user_id, follow.c.follower_id.in_(other_ids))
+    return set((await db.execute(following.union(followers))).scalars())
+
+
+def _is(follower: str, followee: str) -> ColumnElement[bool]:
+    return and_(follow.c.follower_id == follower, follow.c.followee_id == followee)
