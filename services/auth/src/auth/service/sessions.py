@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 import msgspec
-from shared.service.cursors import cursor_of, read_cursor
+from shared.service.cursors import IdKey, cursor_of, read_cursor
 from shared.service.database import UNREACHABLE, Db
 from shared.service.ids import new_id, now_ms, rfc3339
 from shared.service.openapi import Page
@@ -101,7 +101,7 @@ async def _touch(parts: Parts, session: StandingSession, now: int) -> StandingSe
 
 
 async def list_sessions(parts: Parts, current: StandingSession, cursor: str | None, limit: int) -> Page:
-    before = None if cursor is None else read_cursor(cursor, str)
+    before = None if cursor is None else read_cursor(cursor, IdKey)
     async with parts.database.read() as db:
         found = await stored.list_sessions(db, current.user_id, now_ms(), limit + 1, before)
     items = [_view(session, current) for session in found[:limit]]
