@@ -45,7 +45,7 @@ lint: $(STAMP)  ## style, types, and what may import what
 
 .PHONY: docs
 docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
-	@for script in $(wildcard deploy/docs/*.py); do echo "docs: $$script"; $(IN)/python -P $$script || exit 1; done
+	@cd deploy/docs && ../../$(IN)/python snapshots.py
 
 # hatchling and editables build the workspace's own packages: nothing is fetched for that outside the lock.
 .PHONY: lock

@@ -1,10 +1,10 @@
 """Run a chat gateway."""
 
-from chat_gateway.main import gateway_app
+from chat_gateway.main import create_app
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.socket import Socket
 from shared.service.app import run_app
 
 if __name__ == "__main__":
     settings = GatewaySettings.load()
-    run_app(gateway_app(settings), settings, ws=Socket, timeout_graceful_shutdown=4)
+    run_app(create_app(settings), settings, ws=Socket, timeout_graceful_shutdown=4)

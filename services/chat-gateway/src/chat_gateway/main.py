@@ -14,13 +14,13 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, follow_changes
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.handshake import Handshake
-from shared.service.app import create_app
+from shared.service.app import create_app as create_service
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.redis import connect_redis
 from shared.service.tasks import background
 
 
-def gateway_app(settings: GatewaySettings) -> FastAPI:
+def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
@@ -57,4 +57,4 @@ def gateway_app(settings: GatewaySettings) -> FastAPI:
                 await stack.enter_async_context(background(name, work, pause=pause))
             yield {"gateway": gateway, "handshake": Handshake(app.state.verify)}
 
-    return create_app(settings, title="WebChat chat-gateway", routers=[], lifespan=lifespan)
+    return create_service(settings, title="WebChat chat-gateway", routers=[], lifespan=lifespan)

@@ -2,9 +2,9 @@
 
 from shared.service.app import run_app
 
-from media.main import media_app
+from media.main import create_app
 from media.settings import MediaSettings
 
 if __name__ == "__main__":
     settings = MediaSettings.load()
-    run_app(media_app(settings), settings)
+    run_app(create_app(settings), settings)

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from shared.service.app import create_app
+from shared.service.app import create_app as create_service
 from shared.service.http import Verifier, http_client
 
 from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
 
 
-def media_app(settings: MediaSettings) -> FastAPI:
+def create_app(settings: MediaSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with http_client() as client, open_bucket(settings) as bucket:
@@ -19,4 +19,4 @@ def media_app(settings: MediaSettings) -> FastAPI:
             app.state.checks = {"bucket": bucket.check}
             yield
 
-    return create_app(settings, title="WebChat media", routers=[], lifespan=lifespan)
+    return create_service(settings, title="WebChat media", routers=[], lifespan=lifespan)

@@ -1,0 +1,65 @@
+"""The AsyncAPI 3 document of the WebSocket protocol, made from the same types that read and write the frames."""
+
+from typing import Any
+
+import msgspec
+
+from chat_gateway.protocol.frames import SERVER_FRAMES, AnyFrame, Hello
+from chat_gateway.protocol.limits import SUBPROTOCOL
+from shared.events.rooms import RoomEvent
+
+REF = "#/components/schemas/{name}"
+
+
+def asyncapi_document(version: str, description: str) -> dict[str, Any]:
+    """`description` is the prose of the protocol's first page."""
+    sent: list[Any] = [Hello, *(frame for frame in AnyFrame.__args__ if frame is not Hello)]
+    received: list[Any] = [*SERVER_FRAMES, *RoomEvent.__args__]
+    _, components = msgspec.json.schema_components([*sent, *received], ref_template=REF)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": f"WebChat {SUBPROTOCOL}", "version": version, "description": description},
+        "defaultContentType": "application/json",
+        "channels": {
+            "socket": {
+                "address": "/api/chat/ws",
+                "description": f"One WebSocket per client, subprotocol {SUBPROTOCOL}, text frames.",
+                "messages": {_op(frame): _reference(frame) for frame in [*sent, *received]},
+            }
+        },
+        "operations": {
+            "fromClient": _operation("receive", "Frames from the client", sent),
+            "fromServer": _operation("send", "Frames from the server", received),
+        },
+        "components": {
+            "messages": {_op(frame): _message(frame) for frame in [*sent, *received]},
+            "schemas": components,
+        },
+    }
+
+
+def _op(frame: Any) -> str:
+    """A frame's key in the document; `room.typing` goes both ways."""
+    direction = "client" if frame in AnyFrame.__args__ else "server"
+    return f"{direction}.{frame.__struct_config__.tag}"
+
+
+def _reference(frame: Any) -> dict[str, str]:
+    return {"$ref": f"#/components/messages/{_op(frame)}"}
+
+
+def _message(frame: Any) -> dict[str, Any]:
+    return {
+        "name": str(frame.__struct_config__.tag),
+        "summary": (frame.__doc__ or "").strip().partition("\n")[0],
+        "payload": {"$ref": REF.format(name=frame.__name__)},
+    }
+
+
+def _operation(action: str, title: str, frames: list[Any]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "title": title,
+        "channel": {"$ref": "#/channels/socket"},
+        "messages": [{"$ref": f"#/channels/socket/messages/{_op(frame)}"} for frame in frames],
+    }
