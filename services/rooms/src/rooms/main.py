@@ -1,46 +1,90 @@
 """rooms: the logs of all rooms. The composition root: nothing connects before the lifespan begins."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from rooms.api import internal
+from rooms.api import internal, members, messages, rooms
 from rooms.api.refusals import on_refusal
+from rooms.consumers import on_auth, on_social
 from rooms.domain.refusals import Refusal
 from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
+from rooms.service.sweep import sweep, trim
 from rooms.settings import RoomsSettings
+from rooms.storage.epochs import renew_epoch
+from shared.events.auth import AuthEvent
+from shared.events.social import SocialEvent
 from shared.service.app import create_app as create_service
 from shared.service.database import Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
 from shared.service.tasks import background
+from shared.streams.consumer import Consumer
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
+    database = Database(settings.database_url, pool_size=settings.db_pool_size)
+    stack.push_async_callback(database.close)
+    redis = connect_redis(settings)
+    stack.push_async_callback(redis.aclose)
+    client = await stack.enter_async_context(http_client())
+    app.state.verify = Verifier(client, settings).verify
+    # not Redis: what is committed meanwhile is published when it is back
+    app.state.checks = {"database": database.ping}
+    auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
+    return Parts(settings, database, redis, Publisher(database, redis, limit=settings.publish_queue), auth)
+
+
+async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
+    settings, name = parts.settings, f"{socket.gethostname()}:{parts.settings.listen_port}"
+    accounts = Consumer(parts.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
+    blocks = Consumer(parts.redis, "social", settings.service, name, SocialEvent, partial(on_social, parts))
+    stack.push_async_callback(parts.publisher.drain)
+    for what, work, pause in (
+        ("publisher", parts.publisher.run, 0),
+        ("events of auth", accounts.run, 0),
+        ("events of social", blocks.run, 0),
+        ("sweep", partial(sweep, parts), settings.sweep_s),
+        ("trimming", partial(trim, parts), settings.trim_s),
+    ):
+        await stack.enter_async_context(background(what, work, pause=pause))
 
 
 def create_app(settings: RoomsSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(http_client())
-            database = Database(settings.database_url, pool_size=settings.db_pool_size)
-            redis = connect_redis(settings)
-            stack.push_async_callback(database.close)
-            stack.push_async_callback(redis.aclose)
-            await migrate(database, MIGRATIONS)
-            publisher = Publisher(database, redis, limit=settings.publish_queue)
-            await publisher.open()
-            auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
-            app.state.parts = Parts(settings, database, redis, publisher, auth)
-            app.state.verify = Verifier(client, settings).verify
-            app.state.checks = {"database": database.ping}
-            await stack.enter_async_context(background("publisher", publisher.run, pause=0))
+            parts = app.state.parts = await _parts(settings, app, stack)
+            await migrate(parts.database, MIGRATIONS)
+            await parts.publisher.open()
+            await _start_work(parts, stack)
             yield
 
-    app = create_service(settings, title="WebChat rooms", routers=[internal.router], lifespan=lifespan)
+    routers = [rooms.router, members.router, messages.router, internal.router]
+    app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan)
     app.add_exception_handler(Refusal, on_refusal)
     return app
+
+
+def new_epoch(settings: RoomsSettings) -> str:
+    """Begin all logs anew, after a restore or a failover that may have lost commits; returns the new epoch."""
+
+    async def renew() -> str:
+        database = Database(settings.database_url)
+        try:
+            await migrate(database, MIGRATIONS)
+            async with database.write() as db:
+                return await renew_epoch(db)
+        finally:
+            await database.close()
+
+    return asyncio.run(renew())

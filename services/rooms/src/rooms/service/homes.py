@@ -18,7 +18,7 @@ from shared.contracts.rooms import (
     SharedWith,
     UserPlaces,
 )
-from shared.service.cursors import cursor_of, read_cursor
+from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
 from shared.service.database import Db
 
 _NEWEST = (MAX_INTEGER, "ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -41,7 +41,7 @@ async def list_homes(parts: Parts, users: Mapping[str, list[str] | None]) -> Hom
 
 async def get_home_page(parts: Parts, user_id: str, before: str | None, limit: int) -> HomePage:
     """Newest activity first; raises Invalid for a cursor that is none."""
-    place = _NEWEST if before is None else read_cursor(before, tuple[int, str])
+    place = _NEWEST if before is None else read_cursor(before, tuple[TimeKey, IdKey])
     async with parts.database.snapshot() as db:
         epoch = await epochs.get_epoch(db)
         seats = await homes.list_seats(db, user_id, place, limit + 1)

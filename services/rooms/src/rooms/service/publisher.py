@@ -5,25 +5,29 @@ stream's tip on, and the sweep finds those that nobody remembers.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import msgspec
 
-from rooms.service.tails import read_tails
+from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs, room_events, rooms
 from shared.contracts.rooms import Result
 from shared.events.rooms import RoomEvent
 from shared.roomlog.frames import CURSORS, Run, live_header, runs_of
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
-from shared.service.database import Database
-from shared.service.redis import AnyRedis
+from shared.service.database import UNREACHABLE, Database
+from shared.service.redis import REDIS_DOWN, AnyRedis
 from shared.streams.hints import Changed, publish_hints
 
 RUNS_A_PIPELINE = 256
 ROOMS_A_REPAIR = 100
 MAX_BEHIND = 100_000
+DRAIN_S = 2
+
+log = logging.getLogger(__name__)
 
 
 class Committed(msgspec.Struct):
@@ -68,6 +72,15 @@ class Publisher:
         if len(self._behind) + len(room_ids) <= MAX_BEHIND:
             self._behind.update(room_ids)
             self._woken.set()
+
+    async def drain(self) -> None:
+        """At the end: publish what still waits, if Redis takes it at once. If not, the next sweep does."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while self._woken.is_set():
+                    await self.run()
+        except (*REDIS_DOWN, *UNREACHABLE) as error:
+            log.warning("not everything was published before the end: %r", error)
 
     async def run(self) -> None:
         """One round: all that was committed meanwhile, then rooms that are behind."""
@@ -133,32 +146,36 @@ class Publisher:
 
     async def _repair_some(self) -> None:
         room_ids = set(list(self._behind)[:ROOMS_A_REPAIR])
-        if not room_ids:
-            return
         self._behind -= room_ids
         try:
-            await self._repair(room_ids)
+            await self.catch_up(room_ids)
         except BaseException:
             self._behind |= room_ids
             raise
         if self._behind:
             self._woken.set()
 
-    async def _repair(self, room_ids: Iterable[str]) -> None:
-        """Publish from the database what lies between each stream's tip and the room's head."""
-        cursors = await self._tips_behind(set(room_ids))
+    async def catch_up(self, room_ids: Collection[str]) -> None:
+        """Publish from the database what lies between each stream's tip and the room's head; returns when it is done.
+
+        A stream that falls back meanwhile (Redis was emptied) is looked at again.
+        """
+        left = set(room_ids)
+        while left:
+            left = await self._fill(await self._tips_behind(left))
+
+    async def _fill(self, cursors: dict[str, int]) -> set[str]:
+        """Publish what follows these versions; returns the rooms whose streams turned out to end earlier."""
+        fallen: set[str] = set()
         while cursors:
             async with self._database.snapshot() as db:
                 tails = await read_tails(db, cursors)
-            events = {room_id: tail.events for room_id, tail in tails.items() if tail.events}
-            holes = await self._publish(events)
-            self._behind |= holes
+            holes = await self._publish({room_id: tail.events for room_id, tail in tails.items()})
+            fallen |= holes
             gone = {room_id for room_id, tail in tails.items() if tail.gone}
-            for room_id, tail in tails.items():
-                cursors[room_id] = tail.events[-1].version if tail.events else cursors[room_id]
-            done = {room_id for room_id, tail in tails.items() if cursors[room_id] >= tail.head}
-            cursors = {room_id: at for room_id, at in cursors.items() if room_id not in done | gone | holes}
-            cursors |= await self._start_anew(gone)
+            going_on = {room_id: tail for room_id, tail in tails.items() if room_id not in holes | gone}
+            cursors = _further(cursors, going_on) | await self._start_anew(gone)
+        return fallen
 
     async def _tips_behind(self, room_ids: set[str]) -> dict[str, int]:
         """The streams' tips, for rooms whose streams do not reach the head; without a stream the newest will do."""
@@ -180,6 +197,12 @@ class Publisher:
         for room_id in first:
             await self._redis.delete(log_key(self.epoch, room_id))
         return {room_id: version - 1 for room_id, version in first.items()}
+
+
+def _further(cursors: dict[str, int], tails: dict[str, Tail]) -> dict[str, int]:
+    """Where to read on, in the rooms that are not at their heads yet."""
+    ends = {room_id: tail.events[-1].version if tail.events else cursors[room_id] for room_id, tail in tails.items()}
+    return {room_id: end for room_id, end in ends.items() if end < tails[room_id].head}
 
 
 def _raise_to(numbers: dict[str, int], new: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from rooms.domain.paging import Window, check_choice, nearest, window_of
 from rooms.domain.refusals import no_room
-from rooms.domain.shapes import NO_REACTIONS, member_of, message_of, room_detail
+from rooms.domain.shapes import NO_REACTIONS, member_of, message_of, room_detail, room_of
 from rooms.domain.state import Membership, RoomState, StoredMessage, weight
 from rooms.service.parts import Parts
 from rooms.storage import homes, members, messages, reactions
@@ -16,6 +16,7 @@ from shared.contracts.rooms import (
     Message,
     MessagesPage,
     PageChoice,
+    Room,
     RoomDetail,
 )
 from shared.service.database import Db
@@ -38,6 +39,14 @@ async def enter(parts: Parts, room_id: str, user_id: str) -> Entered:
         people = await _members(db, room_id)
     detail = room_detail(room, member, page[-1] if page else None, people)
     return Entered(epoch=epoch, room=detail, messages=page, version=room.head_version)
+
+
+async def get_room(parts: Parts, room_id: str, user_id: str) -> Room:
+    """A room as in lists; raises Refusal for outsiders."""
+    async with parts.database.snapshot() as db:
+        (room, member, last), _ = await _seat(db, room_id, user_id)
+        shown = await show_messages(db, [last] if last else [])
+    return room_of(room, member, shown[0] if shown else None)
 
 
 async def get_detail(parts: Parts, room_id: str, user_id: str) -> RoomDetail:

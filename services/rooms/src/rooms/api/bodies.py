@@ -1,0 +1,75 @@
+"""What the routes of /api/rooms are sent. Sizes of texts and lists are the domain's to check, for sockets alike."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, Field
+
+from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role
+from shared.service.ids import parse_rfc3339
+
+MAX_BODY = 64 * 1024
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+class DirectRoom(BaseModel):
+    kind: Literal["direct"]
+    user_id: str
+
+
+class GroupRoom(BaseModel):
+    kind: Literal["group"]
+    title: str
+    user_ids: list[str] = []
+
+
+NewRoom = Annotated[DirectRoom | GroupRoom, Field(discriminator="kind")]
+
+
+class RoomChange(BaseModel):
+    """What is left out stays as it is; `pinned_seq` null unpins."""
+
+    title: str = ""
+    muted: bool = False
+    pinned_seq: int | None = None
+
+    def of_room(self) -> dict[str, Any]:
+        """What changes for everyone."""
+        return self.model_dump(exclude_unset=True, include={"title", "pinned_seq"})
+
+
+class Invitation(BaseModel):
+    user_ids: list[str]
+
+
+class RoleChange(BaseModel):
+    role: Role
+
+
+class NewMessage(BaseModel):
+    client_id: str
+    body: str = ""
+    reply_to: int | None = None
+    attachment_ids: list[str] = []
+    mentions: list[str] = []
+
+
+def _time(text: str) -> str:
+    parse_rfc3339(text)
+    return text
+
+
+class Choice(BaseModel):
+    """Which page: at most one of the five, the newest without."""
+
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+    at: Annotated[str, AfterValidator(_time)] | None = None
+    offset: int | None = None
+    limit: int = DEFAULT_PAGE
+
+    def choice(self) -> PageChoice:
+        at = None if self.at is None else parse_rfc3339(self.at)
+        return PageChoice(**{**self.model_dump(), "at": at})

@@ -1,0 +1,39 @@
+"""/api/rooms/{room_id}/messages: pages of messages, and sending for programs that keep no socket."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from rooms.api.bodies import MAX_BODY, Choice, NewMessage
+from rooms.api.parts import parts_of
+from rooms.service import reading, sending
+from shared.contracts.rooms import Message
+from shared.service.callers import Caller, PathId
+from shared.service.openapi import answers, reply
+
+router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
+
+
+class MessageList(msgspec.Struct):
+    """Ascending by seq; `version` is that of the room when the page was read."""
+
+    items: list[Message]
+    has_more: bool
+    version: int
+
+
+@router.get("", responses=answers(MessageList))
+async def list_messages(
+    request: Request, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]
+) -> Response:
+    page = await reading.get_page(parts_of(request), room_id, caller.subject, choice.choice())
+    return reply(MessageList(page.messages, page.has_more, page.version))
+
+
+@router.post("", status_code=201, responses=answers(Message, 201))
+async def send_message(request: Request, caller: Caller, room_id: PathId, body: NewMessage) -> Response:
+    """Send a message; a repeat of its `client_id` gets the first one, with 200."""
+    message, is_new = await sending.send(parts_of(request), room_id, caller.subject, **body.model_dump())
+    return reply(message, 201 if is_new else 200)

@@ -1,0 +1,52 @@
+"""/api/rooms: rooms."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from rooms.api.bodies import MAX_BODY, DirectRoom, Limit, NewRoom, RoomChange
+from rooms.api.parts import parts_of
+from rooms.service import creation, homes, reading
+from rooms.service.commands import execute_one
+from shared.contracts.rooms import MAX_PAGE, MuteRoom, Room, RoomDetail, UpdateRoom
+from shared.service.callers import Caller, PathId
+from shared.service.cursors import Cursor
+from shared.service.ids import new_id
+from shared.service.openapi import Page, answers, reply
+
+router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY)
+
+
+@router.post("", status_code=201, responses=answers(Room, 201))
+async def create_room(request: Request, caller: Caller, body: NewRoom) -> Response:
+    """Open a group, or the direct room of a pair: 200 with the one that exists."""
+    parts, user_id = parts_of(request), caller.subject
+    if isinstance(body, DirectRoom):
+        room_id, is_new = await creation.open_direct(parts, user_id, body.user_id)
+    else:
+        room_id, is_new = await creation.open_group(parts, user_id, body.title, body.user_ids), True
+    return reply(await reading.get_room(parts, room_id, user_id), 201 if is_new else 200)
+
+
+@router.get("", responses=answers(Room, page=True))
+async def list_rooms(request: Request, caller: Caller, cursor: Cursor = None, limit: Limit = MAX_PAGE) -> Response:
+    """My rooms, the newest activity first."""
+    page = await homes.get_home_page(parts_of(request), caller.subject, cursor, limit)
+    return reply(Page(page.rooms, page.next))
+
+
+@router.get("/{room_id}", responses=answers(RoomDetail))
+async def get_room(request: Request, caller: Caller, room_id: PathId) -> Response:
+    """A room with its members."""
+    return reply(await reading.get_detail(parts_of(request), room_id, caller.subject))
+
+
+@router.patch("/{room_id}", responses=answers(Room))
+async def change_room(request: Request, caller: Caller, room_id: PathId, body: RoomChange) -> Response:
+    """Change the title or the pin for everyone, the mute mark for oneself."""
+    parts, user_id = parts_of(request), caller.subject
+    if changes := body.of_room():
+        await execute_one(parts, UpdateRoom(command_id=new_id(), room_id=room_id, user_id=user_id, **changes))
+    if "muted" in body.model_fields_set:
+        mute = MuteRoom(command_id=new_id(), room_id=room_id, user_id=user_id, muted=body.muted)
+        await execute_one(parts, mute)
+    return reply(await reading.get_room(parts, room_id, user_id))
