@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -27,11 +28,19 @@ class Instance:
         self.url = f"http://127.0.0.1:{port}"
         self.environment = _clean() | {"WEBCHAT_DATA": str(data), "WEBCHAT_PORT": str(port)} | environment
         self.lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.end()
 
     def command(self, name: str) -> list[str]:
         return [sys.executable, "-P", "-m", "embedded", name]
 
-    def launch(self, *, deaf: bool = False) -> "Instance":
+    def launch(self, *, deaf: bool = False) -> Self:
         """Start it; `deaf` from a shell that ignores the signals, as scripts do with SIGINT in the background."""
         ignoring = ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"] if deaf else []
         self.process = subprocess.Popen(
@@ -52,7 +61,7 @@ class Instance:
         with self.process.stdout as output:
             self.lines += (line.rstrip("\n") for line in output)
 
-    def ready(self) -> "Instance":
+    def ready(self) -> Self:
         wait_until(lambda: self.is_ready or self.process.poll() is not None, READY_SECONDS)
         assert self.is_ready, self.lines
         return self
@@ -131,24 +140,17 @@ Start = Callable[..., Instance]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Make instances that are gone after the test."""
-    made: list[Instance] = []
-
-    def make(name: str = "data", **environment: str) -> Instance:
-        made.append(Instance(tmp_path / name, free_port(), **environment))
-        return made[-1]
-
-    yield make
-    for instance in made:
-        if hasattr(instance, "process") and instance.process.poll() is None:
-            instance.end()
+    with ExitStack() as made:
+        yield lambda name="data", **environment: made.enter_context(
+            Instance(tmp_path / name, free_port(), **environment)
+        )
 
 
 @pytest.fixture(scope="session")
 def webchat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """One instance for all tests that leave it as they found it."""
-    instance = Instance(tmp_path_factory.mktemp("webchat") / "data", free_port()).launch().ready()
-    yield instance
-    instance.end()
+    with Instance(tmp_path_factory.mktemp("webchat") / "data", free_port()) as instance:
+        yield instance.launch().ready()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -39,14 +39,14 @@ def raw(webchat: Instance, request: bytes) -> httpx.Response:
 @contextmanager
 def stopped(webchat: Instance, name: str) -> Iterator[None]:
     """The part is down while the block runs."""
-    supervisor = Supervisor(DataFolder(webchat.data))
-    process = next(process for process in supervisor.processes() if process.name == name)
-    supervisor.stop(process)
-    try:
-        yield
-    finally:
-        supervisor.start(process)
-        wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]), 30)
+    with closing(Supervisor(DataFolder(webchat.data))) as supervisor:
+        process = next(process for process in supervisor.processes() if process.name == name)
+        supervisor.stop(process)
+        try:
+            yield
+        finally:
+            supervisor.start(process)
+            wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]), 30)
 
 
 def test_a_session_opens_the_services(signed_in: httpx.Client) -> None:
@@ -188,14 +188,15 @@ def test_every_answer_has_the_security_headers(browser: httpx.Client) -> None:
 
 
 def test_the_access_log_has_ecs_names_and_no_secrets(webchat: Instance, signed_in: httpx.Client) -> None:
-    signed_in.get("/api/auth/available?webchat_id=not_to_be_logged")
+    signed_in.get("/api/auth/available?webchat_id=not_to_be_logged", headers={"User-Agent": "a log's reader"})
     log = webchat.data / "logs" / "parts" / "nginx.log"
-    wait_until(lambda: "/api/auth/available" in log.read_text())
+    wait_until(lambda: "a log's reader" in log.read_text())
     text = log.read_text()
     assert "not_to_be_logged" not in text
     assert signed_in.cookies["webchat_session"] not in text
     entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    entry = next(entry for entry in entries if entry["url.path"] == "/api/auth/available")
+    entry = next(entry for entry in entries if entry["user_agent.original"] == "a log's reader")
+    assert entry["url.path"] == "/api/auth/available"
     assert entry["http.response.status_code"] == 200
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", entry["@timestamp"])
 

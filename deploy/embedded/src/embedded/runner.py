@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from embedded import credentials, ports, supervision
 from embedded.console import BOLD, GREEN, say
@@ -23,6 +23,7 @@ from embedded.watch import Watch, last_lines
 
 STOP_SECONDS = 4.5
 START_SECONDS = 120
+PROBE_SECONDS = 0.15
 
 
 def run(settings: Settings) -> int:
@@ -36,8 +37,8 @@ def run(settings: Settings) -> int:
         ports.check_public_port(settings.port)
         stop = StopRequests()
         parts = _prepare(settings, folder)
-        with _supervised(folder, parts) as supervisord:
-            watch = Watch(parts, Supervisor(folder), supervisord)
+        with _supervised(folder, parts) as supervisord, closing(Supervisor(folder)) as supervisor:
+            watch = Watch(parts, supervisor, supervisord)
             if _start(watch, stop):
                 say(f"ready {settings.url}", BOLD)
                 watch.until(stop)
@@ -88,9 +89,10 @@ def _supervised(folder: DataFolder, parts: Sequence[Part]) -> Iterator[subproces
 def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes]) -> None:
     supervisord.terminate()
     deadline = time.monotonic() + STOP_SECONDS
-    while supervisord.poll() is None and time.monotonic() < deadline:
-        Supervisor(folder).wake()
-        time.sleep(0.05)
+    with closing(Supervisor(folder)) as supervisor:
+        while supervisord.poll() is None and time.monotonic() < deadline:
+            supervisor.wake()
+            time.sleep(0.05)
     if supervisord.poll() is None:
         say("some parts did not stop by themselves and are killed")
         supervisord.kill()
@@ -115,7 +117,7 @@ def _start(watch: Watch, stop: StopRequests) -> bool:
         for part in watch.newly_ready():
             say(f"  {part.name:<16}ready after {time.monotonic() - began:4.1f} s", GREEN)
         _check_progress(watch, time.monotonic() - began)
-        if stop.wait(0.05):
+        if stop.wait(PROBE_SECONDS):
             return False
     return True
 

@@ -1,6 +1,7 @@
 """What runs in a data folder, as JSON."""
 
 import json
+from contextlib import closing
 
 from embedded.failures import CannotRun
 from embedded.folder import DataFolder
@@ -12,7 +13,8 @@ def status(settings: Settings) -> int:
     """Print a list of `name`, `pid`, `state`, `port`; raises CannotRun where nothing runs."""
     folder = DataFolder(settings.data)
     try:
-        processes = Supervisor(folder).processes()
+        with closing(Supervisor(folder)) as supervisor:
+            processes = supervisor.processes()
     except OSError as error:
         raise CannotRun(f"no WebChat runs in {folder.path}") from error
     ports = json.loads((folder.run / "ports.json").read_text()) | {"nginx": settings.port}

@@ -52,8 +52,11 @@ class Supervisor:
 
     def __init__(self, folder: DataFolder) -> None:
         self._socket = str(folder.socket("supervisor"))
-        transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        self._transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=self._transport).supervisor
+
+    def close(self) -> None:
+        self._transport.close()
 
     def processes(self) -> list[Process]:
         return [
