@@ -29,7 +29,7 @@ class Refused(AssertionError):
         self.reply = reply
 
 
-@dataclass
+@dataclass(eq=False)
 class Socket:
     """One connection: replies by id, everything else in `received`, in order of arrival."""
 
@@ -128,7 +128,7 @@ class Socket:
             await self._reader
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """A signed-up user with one session."""
 
@@ -137,6 +137,7 @@ class Person:
     user: Frame = field(default_factory=dict)
     password: str = "correct horse battery"
     sockets: list[Socket] = field(default_factory=list)
+    devices: list["Person"] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -179,6 +180,7 @@ class Person:
         """The same person on another device."""
         device = Person(httpx.AsyncClient(base_url=self.url, timeout=30), self.url, self.user, self.password)
         login = {"login": self.user["webchat_id"], "password": self.password}
+        self.devices.append(device)
         await device.call("POST", "/auth/login", json=login)
         return device
 
@@ -198,6 +200,8 @@ class Person:
         return page
 
     async def close(self) -> None:
+        for device in self.devices:
+            await device.close()
         for socket in self.sockets:
             await socket.close()
         await self.http.aclose()

@@ -32,7 +32,6 @@ async def test_a_revoked_session_loses_its_sockets_and_requests(someone: SomeOne
     assert refused.value.response.status_code == 401
     await here.ask("ping")
     await ana.call("GET", "/rooms")
-    await phone.close()
 
 
 async def test_a_session_revoked_between_upgrade_and_hello_gets_no_ready(someone: SomeOne):
@@ -43,7 +42,6 @@ async def test_a_session_revoked_between_upgrade_and_hello_gets_no_ready(someone
     await socket.tell("hello")
     assert await socket.closed(5) == 4401
     assert socket.of("ready") == []
-    await phone.close()
 
 
 async def test_log_out_and_a_new_password_end_sockets(someone: SomeOne):
@@ -58,7 +56,6 @@ async def test_log_out_and_a_new_password_end_sockets(someone: SomeOne):
     await ana.call("POST", "/auth/logout", status=204)
     assert await here.closed(5) == 4401
     await ana.call("GET", "/auth/me", status=401)
-    await phone.close()
 
 
 async def test_a_closed_account_is_gone_and_its_rooms_go_on(someone: SomeOne):

@@ -13,8 +13,13 @@ SomeOne = Callable[[str], Awaitable[Person]]
 
 async def test_two_people_find_each_other_and_talk(someone: SomeOne):
     minji, junho = await someone("minji"), await someone("junho")
-    found = await minji.call("GET", "/social/profiles/search", params={"webchat_id": junho.user["webchat_id"][:7]})
-    assert junho.id in [profile["user_id"] for profile in found["items"]]
+
+    async def found() -> bool:
+        query = {"webchat_id": junho.user["webchat_id"][:7]}
+        page = await minji.call("GET", "/social/profiles/search", params=query)
+        return junho.id in [profile["user_id"] for profile in page["items"]]
+
+    await eventually(found)
     await minji.follow(junho)
     following = await minji.call("GET", "/social/following")
     assert [(p["user_id"], p["followed"]) for p in following["items"]] == [(junho.id, True)]
