@@ -5,12 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import Database
-from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
-from shared.service.tasks import background
 
 from auth.api import accounts, check, internal, sessions
 from auth.api.origin import OriginGuard
@@ -23,6 +17,12 @@ from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
 from auth.storage.session_cache import SessionCache
+from shared.outbox.relay import Relay
+from shared.service.app import create_app as create_service
+from shared.service.database import Database
+from shared.service.migrations import migrate
+from shared.service.redis import connect_redis
+from shared.service.tasks import background
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 PURGE_S = 3600

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
+
 from shared.service.settings import Settings
 
 

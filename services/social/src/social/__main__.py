@@ -1,5 +1,4 @@
 from shared.service.app import run_app
-
 from social.main import create_app
 from social.settings import SocialSettings
 

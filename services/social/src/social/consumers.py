@@ -2,7 +2,6 @@
 
 from shared.contracts.auth import Account
 from shared.events.auth import AuthEvent, UserClosed
-
 from social.service.closing import close
 from social.service.known import register
 from social.service.parts import Parts

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+
 from shared.events.auth import AuthEvent
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
@@ -16,7 +17,6 @@ from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
-
 from social.api import internal, profiles, ties
 from social.consumers import on_auth
 from social.service.parts import Parts

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
-from shared.service.text import one_line
 
 from auth.domain.identity import check_email, webchat_id_of
+from shared.service.text import one_line
 
 MAX_BODY = 16 * 1024
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
-from shared.service.problems import Unauthenticated
 
 from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.service.sessions import Device, find_session
+from shared.service.problems import Unauthenticated
 
 COOKIE = "webchat_session"
 

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from shared.service.openapi import reply
-from shared.service.problems import Forbidden
-from shared.service.tokens import TOKEN_HEADER
 
 from auth.api.callers import current_session, parts_of
 from auth.api.origin import is_let_in
 from shared import VERSION
+from shared.service.openapi import reply
+from shared.service.problems import Forbidden
+from shared.service.tokens import TOKEN_HEADER
 
 router = APIRouter()
 

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from shared.contracts.auth import ServiceTokenRequest, SessionCheck, SigningKeys, UsersRequest
-from shared.service.callers import ServiceCaller
-from shared.service.openapi import read_body, reply
 
 from auth.api.callers import parts_of
 from auth.service import peers
+from shared.contracts.auth import ServiceTokenRequest, SessionCheck, SigningKeys, UsersRequest
+from shared.service.callers import ServiceCaller
+from shared.service.openapi import read_body, reply
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from shared.service.problems import Forbidden, problem_response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from auth.domain.origin import can_come_from
+from shared.service.problems import Forbidden, problem_response
 
 
 def is_let_in(headers: Headers, scheme: str, listed: Collection[str]) -> bool:

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from shared.contracts.auth import User
-from shared.service.callers import PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
 
 from auth.api.bodies import MAX_BODY, LogIn
 from auth.api.callers import Signed, device_of, give_cookie, parts_of, take_cookie
 from auth.service import accounts, sessions
 from auth.service.sessions import SessionView
+from shared.contracts.auth import User
+from shared.service.callers import PathId
+from shared.service.cursors import Cursor
+from shared.service.openapi import answers, reply
 
 router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY)
 

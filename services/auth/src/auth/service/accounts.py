@@ -1,11 +1,5 @@
 """Accounts: opened, signed in to, given another password, closed."""
 
-from shared.contracts.auth import User
-from shared.events.auth import UserClosed, UserRegistered
-from shared.outbox.table import record_events
-from shared.service.database import Db
-from shared.service.ids import new_id, now_ms
-from shared.service.problems import Conflict, Forbidden, Invalid, Unauthenticated
 from sqlalchemy.exc import IntegrityError
 
 from auth.domain.accounts import OpenAccount, StandingSession
@@ -15,6 +9,12 @@ from auth.service.parts import Parts
 from auth.service.sessions import Device, NewSession, announce_revoked, begin_session
 from auth.storage import users
 from auth.storage.sessions import revoke_session, revoke_sessions
+from shared.contracts.auth import User
+from shared.events.auth import UserClosed, UserRegistered
+from shared.outbox.table import record_events
+from shared.service.database import Db
+from shared.service.ids import new_id, now_ms
+from shared.service.problems import Conflict, Forbidden, Invalid, Unauthenticated
 
 _TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
 _WRONG_LOGIN = "The login or the password is wrong."

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from shared.service.problems import Unavailable
 
 from auth.settings import AuthSettings
+from shared.service.problems import Unavailable
 
 T = TypeVar("T")
 

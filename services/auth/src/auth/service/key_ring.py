@@ -5,16 +5,16 @@ import time
 from collections import OrderedDict
 
 import msgspec
-from shared.service.database import Database
-from shared.service.ids import new_id, now_ms
-from shared.service.problems import Unauthenticated
-from shared.service.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
 from sqlalchemy.exc import IntegrityError
 
 from auth.domain.signing_keys import KeyAge, forgotten_generations, needs_new_key, signing_generation
 from auth.service.key_seal import Seal, new_private_jwk, public_part
 from auth.settings import AuthSettings
 from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
+from shared.service.database import Database
+from shared.service.ids import new_id, now_ms
+from shared.service.problems import Unauthenticated
+from shared.service.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
 
 log = logging.getLogger(__name__)
 

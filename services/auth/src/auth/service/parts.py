@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from shared.outbox.relay import Relay
-from shared.service.database import Database
-from shared.service.redis import AnyRedis
-
 from auth.service.hasher import Hasher
 from auth.service.key_ring import KeyRing
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
 from auth.storage.session_cache import SessionCache
+from shared.outbox.relay import Relay
+from shared.service.database import Database
+from shared.service.redis import AnyRedis
 
 
 @dataclass(frozen=True)

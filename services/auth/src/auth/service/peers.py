@@ -3,15 +3,14 @@
 import hmac
 import time
 
-from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
-from shared.service.ids import is_id, now_ms
-from shared.service.problems import Invalid, Unauthenticated
-from shared.service.settings import SERVICES
-
 from auth.service.key_ring import SERVICE_TOKEN_S
 from auth.service.parts import Parts
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
+from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
+from shared.service.ids import is_id, now_ms
+from shared.service.problems import Invalid, Unauthenticated
+from shared.service.settings import SERVICES
 
 MAX_IDS = 1000
 

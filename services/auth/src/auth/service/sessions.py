@@ -7,6 +7,11 @@ import secrets
 from dataclasses import dataclass
 
 import msgspec
+
+from auth.domain.accounts import StandingSession
+from auth.service.parts import Parts
+from auth.storage import sessions as stored
+from auth.storage.sessions import Revoked
 from shared.service.cursors import IdKey, cursor_of, read_cursor
 from shared.service.database import UNREACHABLE, Db
 from shared.service.ids import new_id, now_ms, rfc3339
@@ -14,11 +19,6 @@ from shared.service.openapi import Page
 from shared.service.problems import NotFound
 from shared.service.redis import REDIS_DOWN
 from shared.streams.hints import SessionsRevoked, publish_hints
-
-from auth.domain.accounts import StandingSession
-from auth.service.parts import Parts
-from auth.storage import sessions as stored
-from auth.storage.sessions import Revoked
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,9 @@ import hashlib
 import ipaddress
 import math
 
-from shared.service.problems import RateLimited
-
 from auth.domain.bucket import Rate
 from auth.storage.buckets import Buckets
+from shared.service.problems import RateLimited
 
 SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)

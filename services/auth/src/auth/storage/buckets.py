@@ -3,11 +3,10 @@
 from collections import OrderedDict
 from importlib.resources import files
 
-from shared.service.ids import now_ms
-from shared.service.redis import AnyRedis
-
 from auth.domain.bucket import Rate, take
 from auth.storage.redis_gate import RedisGate
+from shared.service.ids import now_ms
+from shared.service.redis import AnyRedis
 
 _TAKE = files("auth.storage").joinpath("take_token.lua").read_text()
 MAX_OWN = 50_000

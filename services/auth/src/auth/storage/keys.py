@@ -1,10 +1,10 @@
 """Signing keys in the table: public part in clear, private part sealed. A generation belongs to one key."""
 
 import msgspec
-from shared.service.database import Db
 from sqlalchemy import delete, insert, select
 
 from auth.storage.tables import signing_key
+from shared.service.database import Db
 
 
 class StoredKey(msgspec.Struct, frozen=True):

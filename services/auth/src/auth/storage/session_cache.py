@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from shared.service.redis import AnyRedis
 
 from auth.domain.accounts import StandingSession
 from auth.storage.redis_gate import RedisGate
+from shared.service.redis import AnyRedis
 
 BELIEVED_MS = 60_000
 TOMBSTONE_MS = 300_000

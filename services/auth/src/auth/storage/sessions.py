@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from shared.contracts.auth import User as UserShape
-from shared.service.database import Db
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from auth.domain.accounts import StandingSession
 from auth.storage.tables import session, user
+from shared.contracts.auth import User as UserShape
+from shared.service.database import Db
 
 
 class Revoked(msgspec.Struct, frozen=True):

@@ -5,10 +5,11 @@ A closed account keeps its row, without anything personal, so that its id and it
 
 from typing import Any, ClassVar
 
-from shared.service.database import IdColumn, table_of
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String
 from sqlalchemy.dialects.mysql import BINARY
 from sqlmodel import Field, SQLModel
+
+from shared.service.database import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.contracts.auth import Account
-from shared.service.database import Db
 from sqlalchemy import Row, insert, select, update
 
 from auth.domain.accounts import OpenAccount
 from auth.domain.identity import email_key, webchat_id_hash
 from auth.storage.tables import user
+from shared.contracts.auth import Account
+from shared.service.database import Db
 
 _open = select(
     user.c.id, user.c.email, user.c.webchat_id, user.c.display_name, user.c.password_hash, user.c.version

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
+
 from shared.service.ids import ID_PATTERN, is_id
 from shared.service.text import one_line
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+
 from shared.contracts.social import Profile
 from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.openapi import answers, reply
-
 from social.api.bodies import MAX_BODY, Limit, ProfileChange, UserIds
 from social.api.parts import parts_of
 from social.service import profiles

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from shared.service.redis import REDIS_DOWN
 from shared.streams.hints import Changed, publish_hints
-
 from social.service.parts import Parts
 from social.storage.revisions import follower_revisions
 

@@ -2,7 +2,6 @@
 
 from shared.events.auth import UserClosed
 from shared.service.database import Db
-
 from social.service.announce import CHUNK, MAX_FOLLOWERS_TOLD, announce
 from social.service.parts import Parts
 from social.storage import people

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from shared.contracts.auth import Account, Accounts, UsersRequest
-
 from social.service.parts import Parts
 from social.storage.people import add_people, known_people
 

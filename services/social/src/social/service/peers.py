@@ -3,7 +3,6 @@
 from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
 from shared.service.ids import is_id
 from shared.service.problems import Invalid
-
 from social.service.parts import Parts
 from social.storage.blocks import blocked_by
 from social.storage.follows import friends_of, tied_to

@@ -7,7 +7,6 @@ from shared.service.cursors import cursor_of, read_cursor
 from shared.service.database import Db
 from shared.service.openapi import Page
 from shared.service.problems import NotFound
-
 from social.domain.search import prefix_range
 from social.service.announce import announce_to_followers
 from social.service.known import ensure_known

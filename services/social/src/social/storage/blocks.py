@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from shared.contracts.social import Profile
-from shared.service.database import Db, run_upsert
 from sqlalchemy import and_, delete, or_, select
 
+from shared.contracts.social import Profile
+from shared.service.database import Db, run_upsert
 from social.storage.follows import Key
 from social.storage.people import profile_of, profiles_for
 from social.storage.tables import block, person

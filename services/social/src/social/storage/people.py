@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from sqlalchemy import Row, Select, exists, select, update
+
 from shared.contracts.auth import Account
 from shared.contracts.social import Profile
 from shared.service.database import Db, run_upsert
-from sqlalchemy import Row, Select, exists, select, update
-
 from social.domain.avatars import avatar_url
 from social.storage.tables import follow, person
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from shared.service.database import Db, run_upsert
 from sqlalchemy import select, update
 
+from shared.service.database import Db, run_upsert
 from social.storage.tables import follow, friend_revision
 
 

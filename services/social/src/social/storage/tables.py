@@ -5,9 +5,10 @@ A closed account keeps a row in `person` with nothing in it: late events and que
 
 from typing import Any, ClassVar
 
-from shared.service.database import IdColumn, table_of
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String
 from sqlmodel import Field, SQLModel
+
+from shared.service.database import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
