@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from threading import Thread
 from typing import Any, TypeAlias, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, LargeBinary, Table, TextClause, bindparam, event, text
 from sqlalchemy.dialects.mysql import BINARY
@@ -55,7 +57,8 @@ class Database:
     def __init__(self, url: URL, *, pool_size: int = 8) -> None:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._writer = asyncio.Lock()
-        self.engine: AsyncEngine = _sqlite(url, pool_size) if self.is_sqlite else _mysql(url, pool_size)
+        self._threads: WeakSet[Thread] = WeakSet()
+        self.engine = _sqlite(url, pool_size, self._threads) if self.is_sqlite else _mysql(url, pool_size)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Db]:
@@ -105,16 +108,20 @@ class Database:
             await db.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        """Also waits for the threads of the SQLite driver, which go on when the request they work for is cancelled."""
         await self.engine.dispose()
+        for thread in list(self._threads):
+            await asyncio.to_thread(thread.join, BUSY_TIMEOUT_MS / 1000)
 
 
-def _sqlite(url: URL, pool_size: int) -> AsyncEngine:
+def _sqlite(url: URL, pool_size: int, threads: WeakSet[Thread]) -> AsyncEngine:
     engine = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
+        threads.add(connection.driver_connection._thread)  # noqa: SLF001 - aiosqlite has no other way to wait for it
         connection.isolation_level = None  # the driver's own BEGIN would come late and deferred
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +122,30 @@ def _from_http(error: HTTPException) -> Response:
     return Response(msgspec.json.encode(body), error.status_code, error.headers, media_type="application/problem+json")
 
 
+class _TooLargeAsProblem:
+    """The framework answers a body beyond a route's `max_body_size` in plain text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered = False
+
+        async def as_problem(message: Message) -> None:
+            nonlocal answered
+            plain = (b"content-type", b"text/plain; charset=utf-8") in message.get("headers", ())
+            if message["type"] == "http.response.start" and message["status"] == TooLarge.status and plain:
+                answered = True
+                await problem_response(TooLarge("The body is too large."))(scope, receive, send)
+            elif not answered:
+                await send(message)
+
+        await self._app(scope, receive, as_problem)
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Turn every error that leaves a route into problem+json; an unexpected one is logged and answered 500."""
+    app.add_middleware(_TooLargeAsProblem)
 
     async def on_problem(_: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
