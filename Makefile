@@ -70,7 +70,7 @@ $(STAMP): requirements.lock pyproject.toml $(PROJECTS)
 	@echo "installing the packages of requirements.lock"
 	@awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$$/ { exit }' requirements.lock >$(VENV)/uv.lock
 	@$(PIP) --require-hashes --requirement $(VENV)/uv.lock
-	@$(IN)/uv pip install --quiet --python $(IN)/python --require-hashes --requirement requirements.lock || \
+	@$(IN)/uv pip install --quiet --compile-bytecode --python $(IN)/python --require-hashes --requirement requirements.lock || \
 		$(PIP) --require-hashes --requirement requirements.lock
 	@echo "installing the workspace"
 	@$(IN)/uv pip install --quiet --python $(IN)/python --offline $(EDITABLE) || $(PIP) $(EDITABLE)

@@ -149,7 +149,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def webchat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """One instance for all tests that leave it as they found it."""
-    with Instance(tmp_path_factory.mktemp("webchat") / "data", free_port()) as instance:
+    with Instance(tmp_path_factory.mktemp("webchat") / "data", free_port(), RATE_LIMITS="off") as instance:
         yield instance.launch().ready()
 
 

@@ -38,9 +38,9 @@ async function drawSocket(section) {
     return;
   }
   const document_ = await answer.json();
-  section.append(element("h2", {}, document_.info.title), lead(document_.info.description));
+  section.append(element("h2", {}, document_.info.title), prose(document_.info.description));
   for (const channel of Object.values(document_.channels ?? {})) {
-    section.append(element("p", {}, "Address: ", element("code", {}, channel.address ?? "")), lead(channel.description));
+    section.append(element("p", {}, "Address: ", element("code", {}, channel.address ?? "")), prose(channel.description));
   }
   for (const operation of Object.values(document_.operations ?? {})) {
     section.append(...drawOperation(document_, operation));
@@ -58,7 +58,7 @@ function drawOperation(document_, operation) {
     const message = resolve(document_, reference);
     return drawShape(document_, message.name ?? message.title, message.summary, message.payload);
   });
-  return [element("h2", {}, title), lead(operation.description), ...shapes];
+  return [element("h2", {}, title), prose(operation.description), ...shapes];
 }
 
 function drawShape(document_, name, summary, reference) {
@@ -71,7 +71,7 @@ function drawShape(document_, name, summary, reference) {
       element("td", {}, resolve(document_, type).description ?? "")));
   const head = element("tr", {}, ...["field", "type", ""].map((text) => element("th", { scope: "col" }, text)));
   return element("details", {},
-    element("summary", {}, element("code", {}, name), element("span", {}, summary ?? schema.description ?? "")),
+    element("summary", {}, element("code", {}, name), element("span", {}, summary || schema.description || "")),
     element("div", { class: "body" }, element("table", {}, head, ...rows)));
 }
 
@@ -95,8 +95,11 @@ function resolve(document_, node) {
   return target ?? {};
 }
 
-function lead(text) {
-  return element("p", { class: "lead" }, text ?? "");
+// Paragraphs, `code` and the text of [links](…), whose addresses are those of files beside the document.
+function prose(text) {
+  const paragraphs = (text ?? "").replaceAll(/\[([^\]]+)\]\([^)]*\)/g, "$1").split(/\n{2,}/);
+  const spans = (paragraph) => paragraph.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+  return element("div", { class: "lead" }, ...paragraphs.map((paragraph) => element("p", {}, ...spans(paragraph))));
 }
 
 function element(tag, attributes, ...children) {

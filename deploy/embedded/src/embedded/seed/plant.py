@@ -2,14 +2,18 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeVar
 
 from embedded.console import say
 from embedded.seed.cast import DEMO, PASSWORD, PEOPLE, ROOMS, Room
 from embedded.seed.client import Account
 from embedded.seed.scenes import conversation
 from embedded.settings import Settings
+
+T = TypeVar("T")
 
 AT_ONCE = 6
 SIGN_INS_AT_ONCE = 2
@@ -29,22 +33,22 @@ async def _plant(url: str) -> None:
         people = {person.webchat_id: Account(url, person) for person in PEOPLE}
         for account in people.values():
             stack.push_async_callback(account.close)
-        await _some_at_once((account.sign_in() for account in people.values()), SIGN_INS_AT_ONCE)
-        await _some_at_once((_introduce(account, people) for account in people.values()), AT_ONCE)
+        await _for_each(people.values(), Account.sign_in, at_once=SIGN_INS_AT_ONCE)
+        await _for_each(people.values(), partial(_introduce, people), at_once=AT_ONCE)
         say(f"  people    {len(people)}")
         progress = Progress("messages", sum(room.messages for room in ROOMS))
-        await _some_at_once((_talk(people, room, progress) for room in ROOMS), AT_ONCE)
+        await _for_each(ROOMS, partial(_talk, people, progress), at_once=AT_ONCE)
 
 
-async def _some_at_once(tasks: Iterable[Awaitable[None]], limit: int) -> None:
-    """Await all, `limit` at a time; the first failure is raised."""
-    gate = asyncio.Semaphore(limit)
+async def _for_each(things: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
+    """The work for all of them, `at_once` at a time; the first failure is raised."""
+    gate = asyncio.Semaphore(at_once)
 
-    async def one(task: Awaitable[None]) -> None:
+    async def one(thing: T) -> None:
         async with gate:
-            await task
+            await work(thing)
 
-    await asyncio.gather(*map(one, tasks))
+    await asyncio.gather(*map(one, things))
 
 
 class Progress:
@@ -59,7 +63,7 @@ class Progress:
             say(f"  {self._what:<10}{self._done} of {self._total}")
 
 
-async def _introduce(account: Account, people: Mapping[str, Account]) -> None:
+async def _introduce(people: Mapping[str, Account], account: Account) -> None:
     """The two demo accounts follow everyone; everyone follows them."""
     await account.call("PATCH", "/api/social/profiles/me", {"status_message": account.person.status_message})
     following = people if account.person.webchat_id in DEMO else DEMO
@@ -68,7 +72,7 @@ async def _introduce(account: Account, people: Mapping[str, Account]) -> None:
             await account.call("PUT", f"/api/social/following/{people[webchat_id].user_id}")
 
 
-async def _talk(people: Mapping[str, Account], room: Room, progress: Progress) -> None:
+async def _talk(people: Mapping[str, Account], progress: Progress, room: Room) -> None:
     room_id = await _open(people, room)
     seqs: list[int] = []
     for index, line in enumerate(conversation(room)):
