@@ -6,7 +6,7 @@ import unicodedata
 
 _WEBCHAT_ID = re.compile(r"[A-Za-z0-9_.]{3,20}")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]{1,64}@[^\s@\"(),:;<>\[\\\]]{1,252}")
-_LABEL = re.compile(r"[^\W_](?:[\w-]*[^\W_])?")
+_LABEL = re.compile(r"(?!-)[a-zA-Z0-9\u0080-\U0010ffff-]{1,63}(?<!-)")
 MAX_EMAIL = 254
 
 
@@ -32,7 +32,7 @@ def check_email(text: str) -> str:
         raise ValueError("is not an email address")
     local, _, domain = email.rpartition("@")
     labels = domain.split(".")
-    if len(labels) < 2 or any(len(label) > 63 or _LABEL.fullmatch(label) is None for label in labels):
+    if len(labels) < 2 or any(_LABEL.fullmatch(label) is None for label in labels):
         raise ValueError("is not an email address")
     if local.startswith(".") or local.endswith(".") or ".." in local:
         raise ValueError("is not an email address")

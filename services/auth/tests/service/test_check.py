@@ -1,0 +1,115 @@
+"""What nginx asks before each request, and the Origin rule."""
+
+import pytest
+
+from shared import VERSION
+from shared.service.problems import Unauthenticated
+from shared.service.tokens import token_key_id, verify_token
+
+pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
+LISTED = "https://app.example"
+
+
+@pytest.fixture
+def overrides():
+    return {"rate_limits": False, "backend_cors_origins": [LISTED]}
+
+
+async def keys_of(client) -> dict:
+    answer = await client.post("/internal/keys")
+    assert (await client.get("/internal/jwks")).json() == answer.json()
+    return {key["kid"]: key for key in answer.json()["keys"]}
+
+
+async def test_the_token_names_user_session_and_audience(sign_up):
+    client, anna = await sign_up("anna")
+    [session] = (await client.get("/api/auth/sessions")).json()["items"]
+    answer = await client.get("/check?audience=rooms")
+    assert (answer.status_code, answer.content) == (204, b"")
+    token = answer.headers["X-WebChat-Token"]
+    key = (await keys_of(client))[token_key_id(token)]
+    assert "d" not in key
+    principal = verify_token(token, key, "rooms")
+    assert principal.use == "user"
+    assert (principal.subject, principal.session_id) == (anna["user_id"], session["session_id"])
+    with pytest.raises(Unauthenticated):
+        verify_token(token, key, "social")
+
+
+async def test_a_token_is_signed_once_in_a_while_for_each_audience(sign_up):
+    client, _ = await sign_up("anna")
+    tokens = [
+        (await client.get(f"/check?audience={a}")).headers["X-WebChat-Token"] for a in ("rooms", "rooms", "media")
+    ]
+    assert tokens[0] == tokens[1] != tokens[2]
+
+
+async def test_without_a_session_there_is_no_token(client):
+    answer = await client.get("/check?audience=rooms")
+    assert answer.status_code == 401
+    assert "X-WebChat-Token" not in answer.headers
+
+
+@pytest.mark.parametrize("query", ["", "?audience=", "?audience=nginx", "?audience=rooms%00"])
+async def test_an_unknown_audience(sign_up, query):
+    client, _ = await sign_up("anna")
+    assert (await client.get(f"/check{query}")).status_code == 422
+
+
+ORIGINS = [
+    ({}, True),
+    ({"Origin": "http://chat.example"}, True),
+    ({"Origin": "http://chat.example:80"}, True),
+    ({"Origin": "HTTP://Chat.Example"}, True),
+    ({"Origin": LISTED}, True),
+    ({"Origin": LISTED, "Sec-Fetch-Site": "cross-site"}, True),
+    ({"Origin": "http://chat.example", "Sec-Fetch-Site": "same-origin"}, True),
+    ({"Sec-Fetch-Site": "same-origin"}, True),
+    ({"Sec-Fetch-Site": "none"}, True),
+    ({"Origin": "null"}, False),
+    ({"Origin": ""}, False),
+    ({"Origin": "https://chat.example"}, False),
+    ({"Origin": "http://chat.example:8080"}, False),
+    ({"Origin": "http://chat.example.evil.example"}, False),
+    ({"Origin": "http://evil@chat.example"}, False),
+    ({"Origin": "http://app.example"}, False),
+    ({"Origin": "file://"}, False),
+    ({"Sec-Fetch-Site": "cross-site"}, False),
+    ({"Sec-Fetch-Site": "same-site"}, False),
+    ({"Origin": "https://chat.example", "X-Forwarded-Proto": "https"}, True),
+    ({"Origin": "http://chat.example", "X-Forwarded-Proto": "https"}, False),
+    ({"Origin": "http://127.0.0.1:8080", "Host": "127.0.0.1:8080"}, True),
+    ({"Origin": "http://[::1]:8080", "Host": "[::1]:8080"}, True),
+]
+
+
+@pytest.mark.parametrize(("headers", "let_in"), ORIGINS)
+async def test_which_pages_may_ask(sign_up, headers, let_in):
+    client, _ = await sign_up("anna")
+    cookie = {"Cookie": f"webchat_session={client.cookies['webchat_session']}"}
+    checked = await client.get("/check?audience=rooms", headers=headers | cookie)
+    assert checked.status_code == (204 if let_in else 403)
+    own = await client.get("/api/auth/me", headers=headers | cookie)
+    assert own.status_code == (200 if let_in else 403)
+
+
+@pytest.mark.parametrize("path", ["signup", "login", "logout", "password"])
+async def test_no_foreign_page_signs_anyone_in(client, path):
+    answer = await client.post(f"/api/auth/{path}", json={}, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_preflight_brings_no_cookie_and_gets_no_token(client):
+    asked = {"X-Original-Method": "OPTIONS", "Origin": LISTED}
+    answer = await client.get("/check?audience=rooms", headers=asked)
+    assert answer.status_code == 204
+    assert "X-WebChat-Token" not in answer.headers
+    foreign = {"X-Original-Method": "OPTIONS", "Origin": "https://evil.example"}
+    assert (await client.get("/check?audience=rooms", headers=foreign)).status_code == 403
+
+
+async def test_the_version_is_for_everyone(client):
+    answer = await client.get("/api/version")
+    assert (answer.status_code, answer.json()) == (200, {"version": VERSION})

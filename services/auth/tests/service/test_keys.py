@@ -1,0 +1,86 @@
+"""Signing keys: made once, sealed, rotated while tokens go on being valid."""
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from auth.service.key_ring import KeyRing
+from auth.storage.tables import signing_key
+from shared.service.database import Database
+from shared.service.problems import Unauthenticated
+from shared.service.tokens import token_key_id
+
+DAY = 24 * 3600 * 1000
+
+
+async def stored(database: Database) -> list:
+    async with database.read() as db:
+        return list((await db.execute(select(signing_key).order_by(signing_key.c.generation))).mappings())
+
+
+async def pass_time(database: Database, ms: int) -> None:
+    async with database.write() as db:
+        await db.execute(update(signing_key).values(created_at=signing_key.c.created_at - ms))
+
+
+def kid_of(ring: KeyRing) -> str:
+    return token_key_id(ring.service_token("rooms", "auth"))
+
+
+async def test_replicas_that_start_at_once_make_one_key(parts, settings):
+    async with parts.database.write() as db:
+        await db.execute(signing_key.delete())
+    rings = [KeyRing(parts.database, settings) for _ in range(5)]
+    await asyncio.gather(*(ring.refresh() for ring in rings))
+    [only] = await stored(parts.database)
+    assert {kid_of(ring) for ring in rings} == {only["kid"]}
+
+
+async def test_the_private_part_is_sealed(parts, settings):
+    [only] = await stored(parts.database)
+    private = KeyRing(parts.database, settings)._seal.open(only["sealed_jwk"], only["kid"])
+    assert private is not None
+    assert private["d"].encode() not in only["sealed_jwk"]
+    assert '"d"' not in only["public_jwk"]
+
+
+async def test_a_new_key_is_published_before_it_signs_and_the_old_one_until_its_tokens_are_gone(parts):
+    ring, database = parts.keys, parts.database
+    first, token = kid_of(ring), ring.service_token("rooms", "auth")
+    await pass_time(database, 31 * DAY)
+    await ring.refresh()
+    assert len(ring.public_keys) == 2
+    assert kid_of(ring) == first
+    await pass_time(database, 3 * 60_000)
+    await ring.refresh()
+    second = kid_of(ring)
+    assert second != first
+    assert (await ring.verify(token)).subject == "rooms"
+    await pass_time(database, 2 * 3600_000)
+    await ring.refresh()
+    assert [key["kid"] for key in ring.public_keys] == [second]
+    assert [key["kid"] for key in await stored(database)] == [second]
+
+
+async def test_a_key_made_by_another_replica_is_found(parts, settings):
+    other = KeyRing(parts.database, settings)
+    await pass_time(parts.database, 31 * DAY)
+    await other.refresh()
+    await pass_time(parts.database, 3 * 60_000)
+    await other.refresh()
+    parts.keys._read_at -= 10
+    assert (await parts.keys.verify(other.service_token("rooms", "auth"))).subject == "rooms"
+    with pytest.raises(Unauthenticated):
+        await parts.keys.verify(other.service_token("rooms", "social"))
+
+
+async def test_another_secret_makes_another_key_and_signs_nobody_out(parts, settings, sign_up):
+    client, _ = await sign_up("anna")
+    token = parts.keys.service_token("rooms", "auth")
+    changed = KeyRing(parts.database, settings.model_copy(update={"session_secret_key": SecretStr("y" * 40)}))
+    await changed.refresh()
+    assert kid_of(changed) != kid_of(parts.keys)
+    assert (await changed.verify(token)).subject == "rooms"
+    assert (await client.get("/api/auth/me")).status_code == 200

@@ -1,0 +1,189 @@
+"""Sessions: listed, sliding, revoked at once whatever a cache holds."""
+
+import hashlib
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import event, select, update
+
+from auth.domain.accounts import StandingSession
+from auth.service.parts import Parts
+from auth.service.sessions import purge
+from auth.storage import sessions as stored
+from auth.storage.tables import session
+from shared.service.ids import now_ms
+from shared.streams.names import user_channel
+from shared.testing.fixtures import eventually
+
+MINUTE = 60_000
+
+
+def secret_of(client) -> str:
+    return client.cookies["webchat_session"]
+
+
+def hash_of(client) -> bytes:
+    return hashlib.sha256(secret_of(client).encode()).digest()
+
+
+async def row_of(parts: Parts, client) -> StandingSession:
+    async with parts.database.read() as db:
+        found = await stored.find_session(db, hash_of(client), 0)
+    assert found is not None
+    return found
+
+
+async def set_times(parts: Parts, redis: Redis, **times: int) -> None:
+    """What a passing of time would do, to all sessions: change the table, let the cache run out."""
+    async with parts.database.write() as db:
+        await db.execute(update(session).values(**times))
+    await redis.flushall()
+
+
+async def test_the_cookie(sign_up, client):
+    body = {"email": "a@example.com", "password": "correct horse", "webchat_id": "anna", "display_name": "A"}
+    answer = await client.post("/api/auth/signup", json=body)
+    parts = answer.headers["set-cookie"].split("; ")
+    assert set(parts[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", f"Max-Age={30 * 24 * 3600}"}
+    login = {"login": "anna", "password": "correct horse"}
+    secure = await client.post("/api/auth/login", json=login, headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" in secure.headers["set-cookie"].split("; ")
+
+
+async def test_the_secret_is_in_the_cookie_only(sign_up, parts, redis):
+    client, _ = await sign_up("anna")
+    await client.get("/api/auth/me")
+    async with parts.database.read() as db:
+        table = repr((await db.execute(select(session))).all())
+    kept = [key + b" " + (await redis.dump(key) or b"") for key in await redis.keys()]
+    assert any(b"auth:session" in one for one in kept)
+    assert not any(secret_of(client).encode() in one for one in [*kept, table.encode()])
+
+
+async def test_sessions_are_listed_with_where_they_come_from(sign_up, log_in):
+    client, _ = await sign_up("anna")
+    await log_in("anna")
+    headers = {"X-Real-IP": "2001:db8::7", "User-Agent": "Phone/1 \x01"}
+    await client.post("/api/auth/login", json={"login": "anna", "password": "correct horse battery"}, headers=headers)
+    page = (await client.get("/api/auth/sessions")).json()
+    assert page["next"] is None
+    newest, second, first = page["items"]
+    assert [one["current"] for one in page["items"]] == [True, False, False]
+    assert (newest["address"], newest["user_agent"]) == ("2001:db8::7", "Phone/1 ")
+    assert newest["created_at"] >= second["created_at"] >= first["created_at"]
+    assert newest["last_seen_at"].endswith("Z")
+
+
+async def test_sessions_are_paged(sign_up, log_in):
+    client, _ = await sign_up("anna")
+    for _ in range(3):
+        await log_in("anna")
+    whole = [one["session_id"] for one in (await client.get("/api/auth/sessions")).json()["items"]]
+    paged, cursor = [], None
+    for _ in range(2):
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get("/api/auth/sessions", params=params)).json()
+        paged += [one["session_id"] for one in page["items"]]
+        cursor = page["next"]
+    assert (paged, cursor) == (whole, None)
+
+
+async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_in):
+    here, _ = await sign_up("anna")
+    there = await log_in("anna")
+    assert (await there.get("/check?audience=rooms")).status_code == 204
+    other = next(s for s in (await here.get("/api/auth/sessions")).json()["items"] if not s["current"])
+    address = f"/api/auth/sessions/{other['session_id']}"
+    assert (await here.delete(address)).status_code == 204
+    assert (await there.get("/check?audience=rooms")).status_code == 401
+    assert (await here.get("/check?audience=rooms")).status_code == 204
+    assert (await here.delete(address)).status_code == 404
+
+
+async def test_revoking_the_others(sign_up, log_in):
+    here, _ = await sign_up("anna")
+    others = [await log_in("anna") for _ in range(2)]
+    assert (await here.delete("/api/auth/sessions")).status_code == 204
+    assert [(await one.get("/api/auth/me")).status_code for one in (here, *others)] == [200, 401, 401]
+
+
+async def test_a_session_of_somebody_else_is_not_there(sign_up):
+    anna, _ = await sign_up("anna")
+    berta, _ = await sign_up("berta")
+    [hers] = (await berta.get("/api/auth/sessions")).json()["items"]
+    for session_id in (hers["session_id"], "x", hers["session_id"].upper()):
+        assert (await anna.delete(f"/api/auth/sessions/{session_id}")).status_code == 404
+    assert (await berta.get("/api/auth/me")).status_code == 200
+
+
+async def test_log_out_ends_the_session_and_takes_the_cookie(sign_up):
+    client, _ = await sign_up("anna")
+    secret = secret_of(client)
+    assert (await client.post("/api/auth/logout")).status_code == 204
+    assert "webchat_session" not in client.cookies
+    client.cookies.set("webchat_session", secret, domain="chat.example")
+    assert (await client.get("/api/auth/me")).status_code == 401
+    assert (await client.post("/api/auth/logout")).status_code == 401
+
+
+async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
+    client, anna = await sign_up("anna")
+    [mine] = (await client.get("/api/auth/sessions")).json()["items"]
+    pubsub = redis.pubsub()
+    await pubsub.ssubscribe(user_channel(anna["user_id"]))
+    await client.post("/api/auth/logout")
+    message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
+    assert msgspec.json.decode(message["data"]) == {"hint": "revoked", "session_ids": [mine["session_id"]]}
+    await pubsub.aclose()
+
+
+@pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone lies", "after the tombstone"])
+async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_up, parts, redis, age):
+    client, _ = await sign_up("anna")
+    read = await row_of(parts, client)
+    secret = secret_of(client)
+    await client.post("/api/auth/logout")
+    if age:
+        await redis.flushall()
+    await parts.cache.fill(hashlib.sha256(secret.encode()).digest(), read, now_ms() - age)
+    client.cookies.set("webchat_session", secret, domain="chat.example")
+    assert (await client.get("/api/auth/me")).status_code == 401
+
+
+async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
+    client, _ = await sign_up("anna")
+    before = now_ms() - 2 * MINUTE
+    await set_times(parts, redis, last_seen_at=before, expires_at=now_ms() + MINUTE)
+    writes = []
+
+    @event.listens_for(parts.database.engine.sync_engine, "before_cursor_execute")
+    def count(_connection, _cursor, statement, *_):
+        if statement.startswith("UPDATE session"):
+            writes.append(statement)
+
+    for _ in range(3):
+        answer = await client.get("/api/auth/me")
+        assert f"Max-Age={30 * 24 * 3600}" in answer.headers["set-cookie"]
+    await redis.flushall()
+    await client.get("/api/auth/me")
+    after = await row_of(parts, client)
+    assert len(writes) == 1
+    assert after.last_seen_at >= before + 2 * MINUTE
+    assert after.expires_at - after.last_seen_at == parts.settings.session_lifetime_ms
+
+
+async def test_an_expired_session_is_none_and_is_removed(sign_up, parts, redis):
+    client, _ = await sign_up("anna")
+    await set_times(parts, redis, expires_at=now_ms() - 1)
+    assert (await client.get("/api/auth/me")).status_code == 401
+    await purge(parts)
+    async with parts.database.read() as db:
+        assert (await db.execute(select(session))).all() == []
+
+
+@pytest.mark.parametrize("secret", ["", "x", "a" * 43, "ä" * 43, "a" * 5000, "'; DROP TABLE session; --"])
+async def test_a_cookie_that_is_none_of_ours(client, secret):
+    assert (
+        await client.get("/api/auth/me", headers={"Cookie": f"webchat_session={secret}".encode()})
+    ).status_code == 401

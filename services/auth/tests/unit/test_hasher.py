@@ -1,0 +1,92 @@
+"""A few at a time, a bounded number waiting, and nobody told by the clock who has an account."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from auth.service.hasher import Hasher
+from auth.settings import AuthSettings
+from shared.service.problems import Unavailable
+
+SECRETS = dict.fromkeys(
+    ("session_secret_key", "service_secret", "social_service_secret", "rooms_service_secret", "media_service_secret",
+     "chat_gateway_service_secret"),
+    "x" * 40,
+)  # fmt: skip
+
+
+def hasher(**options) -> Hasher:
+    cheap = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
+    return Hasher(AuthSettings(_env_file=None, **{**SECRETS, **cheap, **options}))
+
+
+async def test_right_and_wrong():
+    made = hasher()
+    kept = await made.hash("correct horse")
+    assert kept.startswith("$argon2id$")
+    assert await made.matches(kept, "correct horse")
+    assert not await made.matches(kept, "wrong horse")
+    assert not await made.matches(None, "correct horse")
+    assert not await made.matches("", "")
+    assert not await made.matches("no hash", "correct horse")
+    made.close()
+
+
+async def test_a_few_at_a_time_and_a_bounded_number_waiting():
+    made, running, most, gate = hasher(hash_workers=2, hash_queue=3), 0, 0, threading.Event()
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        gate.wait(5)
+        with lock:
+            running -= 1
+
+    tasks = [asyncio.create_task(made._run(work)) for _ in range(7)]
+    await asyncio.sleep(0.05)
+    refused = [task for task in tasks if task.done()]
+    assert len(refused) == 2
+    for task in refused:
+        problem = task.exception()
+        assert isinstance(problem, Unavailable)
+        assert problem.retry_after
+    gate.set()
+    await asyncio.gather(*(task for task in tasks if task not in refused))
+    assert most == 2
+    made.close()
+
+
+async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
+    made, gate = hasher(hash_workers=1, hash_patience_s=0.05), threading.Event()
+    first = asyncio.create_task(made._run(lambda: gate.wait(5)))
+    await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable):
+        await made.hash("correct horse")
+    first.cancel()
+    with pytest.raises(Unavailable):  # the thread is still at work
+        await made.hash("correct horse")
+    gate.set()
+    await asyncio.sleep(0.05)
+    assert await made.hash("correct horse")
+    made.close()
+
+
+async def test_an_unknown_account_takes_as_long_as_a_wrong_password():
+    made = hasher(argon2_memory_kib=8192, argon2_time_cost=2)
+    kept = await made.hash("correct horse")
+
+    async def fastest(password_hash: str | None) -> float:
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            assert not await made.matches(password_hash, "wrong horse")
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    assert await fastest(None) > 0.5 * await fastest(kept)
+    made.close()
