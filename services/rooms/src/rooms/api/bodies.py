@@ -1,11 +1,11 @@
 """What the routes of /api/rooms are sent. Sizes of texts and lists are the domain's to check, for sockets alike."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel
 
-from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role
+from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role, RoomKind
 from shared.service.ids import parse_rfc3339
 
 MAX_BODY = 64 * 1024
@@ -13,18 +13,13 @@ MAX_BODY = 64 * 1024
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
-class DirectRoom(BaseModel):
-    kind: Literal["direct"]
-    user_id: str
+class NewRoom(BaseModel):
+    """Direct: with `user_id`. Group: with `title`, and perhaps `user_ids`."""
 
-
-class GroupRoom(BaseModel):
-    kind: Literal["group"]
-    title: str
+    kind: RoomKind
+    user_id: str = ""
+    title: str = ""
     user_ids: list[str] = []
-
-
-NewRoom = Annotated[DirectRoom | GroupRoom, Field(discriminator="kind")]
 
 
 class RoomChange(BaseModel):

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from rooms.api.bodies import MAX_BODY, DirectRoom, Limit, NewRoom, RoomChange
+from rooms.api.bodies import MAX_BODY, Limit, NewRoom, RoomChange
 from rooms.api.parts import parts_of
 from rooms.service import creation, homes, reading
 from rooms.service.commands import execute_one
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY)
 async def create_room(request: Request, caller: Caller, body: NewRoom) -> Response:
     """Open a group, or the direct room of a pair: 200 with the one that exists."""
     parts, user_id = parts_of(request), caller.subject
-    if isinstance(body, DirectRoom):
+    if body.kind == "direct":
         room_id, is_new = await creation.open_direct(parts, user_id, body.user_id)
     else:
         room_id, is_new = await creation.open_group(parts, user_id, body.title, body.user_ids), True

@@ -6,7 +6,7 @@ So a pair has one direct room, whatever races, and nobody is let in while the ac
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from rooms.domain.creation import check_direct, create_direct, create_group, show_again
-from rooms.domain.refusals import unavailable
+from rooms.domain.refusals import invalid, unavailable
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
@@ -36,6 +36,8 @@ async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[s
 
 async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, bool]:
     """The id of the pair's room, and whether it is new; raises Refusal."""
+    if not other_id:
+        raise invalid("user_id: is missing.")
     check_user_ids([other_id])
     known = await find_open(parts.auth, {user_id, other_id})
     for _ in range(TRIES):

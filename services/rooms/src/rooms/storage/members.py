@@ -64,7 +64,7 @@ async def list_members(db: Db, room_id: str) -> list[Membership]:
 
 async def count_rooms(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """In how many rooms each user is, hidden ones included."""
-    return dict((await db.execute(_counts, {"ids": list(user_ids)})).tuples().all())
+    return {row[0]: row[1] for row in await db.execute(_counts, {"ids": list(user_ids)})}
 
 
 async def places_of(db: Db, user_ids: Collection[str]) -> list[Membership]:

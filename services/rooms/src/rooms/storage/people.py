@@ -22,7 +22,7 @@ _revisions = select(room_revision.c.user_id, room_revision.c.revision).where(
 
 async def find_blocked(db: Db, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of the pairs (who blocks, whom) between whom a block stands."""
-    return set((await db.execute(_blocked, {"pairs": list(pairs)})).tuples())
+    return {(row[0], row[1]) for row in await db.execute(_blocked, {"pairs": list(pairs)})}
 
 
 async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
@@ -58,4 +58,4 @@ async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
 
 async def find_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """The revisions of those who have one."""
-    return dict((await db.execute(_revisions, {"ids": list(user_ids)})).tuples().all())
+    return {row[0]: row[1] for row in await db.execute(_revisions, {"ids": list(user_ids)})}

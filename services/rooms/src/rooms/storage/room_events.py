@@ -72,4 +72,4 @@ async def remove_older(db: Db, before: int, limit: int) -> int:
 
 async def first_kept(db: Db, room_ids: Collection[str]) -> dict[str, int]:
     """The oldest version that is kept of each room."""
-    return dict((await db.execute(_first, {"ids": list(room_ids)})).tuples().all())
+    return {row[0]: row[1] for row in await db.execute(_first, {"ids": list(room_ids)})}

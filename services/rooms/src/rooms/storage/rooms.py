@@ -48,7 +48,7 @@ async def find_direct(db: Db, key: bytes) -> RoomState | None:
 
 async def list_heads(db: Db, ids: Collection[str]) -> dict[str, int]:
     """The newest version of each room."""
-    return dict((await db.execute(_heads, {"ids": list(ids)})).tuples().all())
+    return {row[0]: row[1] for row in await db.execute(_heads, {"ids": list(ids)})}
 
 
 async def list_changed(db: Db, after: tuple[int, str], limit: int) -> list[tuple[int, str, int]]:

@@ -1,0 +1,265 @@
+"""A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jose import jwk
+from redis.asyncio import Redis
+from sqlalchemy import event
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rooms.main import MIGRATIONS
+from rooms.service import commands, creation, events, reading
+from rooms.service.parts import Parts
+from rooms.service.publisher import Publisher
+from rooms.settings import RoomsSettings
+from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
+from shared.contracts.rooms import (
+    AnyCommand,
+    DeleteMessage,
+    Done,
+    EditMessage,
+    InviteMembers,
+    LeaveRoom,
+    MuteRoom,
+    PageChoice,
+    ReactToMessage,
+    ReadRoom,
+    Refused,
+    RemoveMember,
+    Result,
+    SendMessage,
+    SetRole,
+    UpdateRoom,
+)
+from shared.events.rooms import RoomEvent
+from shared.roomlog.fold import MemberState, Snapshot
+from shared.service.database import Database
+from shared.service.http import Peer, ServiceTokens
+from shared.service.ids import new_id
+from shared.service.migrations import migrate
+from shared.service.redis import connect_redis
+from shared.service.tasks import background
+from shared.service.tokens import Principal, sign_token
+
+SECRET = "s" * 32
+
+
+class StandInAuth:
+    """Auth as rooms knows it: keys, service tokens, accounts. Everyone has an account but those in `unknown`."""
+
+    def __init__(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        self._private = {**jwk.construct(key, "ES256").to_dict(), "kid": "k1"}
+        self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
+        self.unknown: set[str] = set()
+        self.away = False
+        self.asked = 0
+        routes = {"keys": self._keys, "token": self._token, "accounts": self._accounts}
+        self.app = Starlette(
+            routes=[Route(f"/internal/{name}", work, methods=["POST"]) for name, work in routes.items()]
+        )
+
+    def user_token(self, user_id: str) -> str:
+        return sign_token(self._private, Principal("user", user_id, "session"), "rooms")
+
+    def service_token(self) -> str:
+        return sign_token(self._private, Principal("service", "chat-gateway"), "rooms")
+
+    async def _keys(self, _: Request) -> Response:
+        return Response(msgspec.json.encode(SigningKeys([self._public])))
+
+    async def _token(self, _: Request) -> Response:
+        return Response(msgspec.json.encode(ServiceToken("t", time.time() + 60)))
+
+    async def _accounts(self, request: Request) -> Response:
+        if self.away:
+            return Response(status_code=503)
+        self.asked += 1
+        asked = msgspec.json.decode(await request.body(), type=UsersRequest)
+        known = [user for user in asked.user_ids if user not in self.unknown]
+        accounts = [Account(user_id=user, webchat_id="w", display_name="d", version=1) for user in known]
+        return Response(msgspec.json.encode(Accounts(accounts)))
+
+
+class House:
+    """Shorthand for what the gateways ask of rooms, and for what a test looks at."""
+
+    def __init__(self, parts: Parts, auth: StandInAuth) -> None:
+        self.parts, self.auth = parts, auth
+
+    # what people do
+
+    def say(self, room: str, user: str, body: str = "hello", **fields: Any) -> SendMessage:
+        fields.setdefault("client_id", new_id())
+        return SendMessage(command_id=new_id(), room_id=room, user_id=user, body=body, **fields)
+
+    def edit(self, room: str, user: str, seq: int, body: str, **fields: Any) -> EditMessage:
+        return self._command(EditMessage, room, user, seq=seq, body=body, **fields)
+
+    def delete(self, room: str, user: str, seq: int, **fields: Any) -> DeleteMessage:
+        return self._command(DeleteMessage, room, user, seq=seq, **fields)
+
+    def react(self, room: str, user: str, seq: int, emoji: str = "👍", **fields: Any) -> ReactToMessage:
+        return self._command(ReactToMessage, room, user, seq=seq, emoji=emoji, **fields)
+
+    def read(self, room: str, user: str, seq: int) -> ReadRoom:
+        return self._command(ReadRoom, room, user, seq=seq)
+
+    def invite(self, room: str, user: str, *others: str, **fields: Any) -> InviteMembers:
+        return self._command(InviteMembers, room, user, user_ids=list(others), **fields)
+
+    def leave(self, room: str, user: str, **fields: Any) -> LeaveRoom:
+        return self._command(LeaveRoom, room, user, **fields)
+
+    def remove(self, room: str, user: str, other: str) -> RemoveMember:
+        return self._command(RemoveMember, room, user, target_id=other)
+
+    def role(self, room: str, user: str, other: str, role: str) -> SetRole:
+        return self._command(SetRole, room, user, target_id=other, role=role)
+
+    def update(self, room: str, user: str, **fields: Any) -> UpdateRoom:
+        return self._command(UpdateRoom, room, user, **fields)
+
+    def mute(self, room: str, user: str, muted: bool = True) -> MuteRoom:
+        return self._command(MuteRoom, room, user, muted=muted)
+
+    def _command(self, kind: Any, room: str, user: str, **fields: Any) -> Any:
+        fields.setdefault("command_id", new_id())
+        return kind(room_id=room, user_id=user, **fields)
+
+    async def group(self, owner: str, *others: str, title: str = "Room") -> str:
+        return await creation.open_group(self.parts, owner, title, list(others))
+
+    async def direct(self, user: str, other: str) -> str:
+        return (await creation.open_direct(self.parts, user, other))[0]
+
+    async def batch(self, *batch: AnyCommand, seconds: float = 10) -> list[Result]:
+        return (await commands.execute(self.parts, list(batch), time.monotonic() + seconds)).results
+
+    async def do(self, *batch: AnyCommand) -> list[Done]:
+        """A batch in which nothing is refused."""
+        results = await self.batch(*batch)
+        assert not [result for result in results if isinstance(result, Refused)]
+        return results  # type: ignore[return-value]
+
+    async def refused(self, command: AnyCommand) -> str:
+        """The code with which this is refused, after looking that nothing changed."""
+        before = await self.heads()
+        (result,) = await self.batch(command)
+        assert isinstance(result, Refused), result
+        assert await self.heads() == before
+        return result.code
+
+    # what is there
+
+    async def rows(self, statement: str) -> list[Any]:
+        async with self.parts.database.read() as db:
+            return list((await db.exec_driver_sql(statement)).all())
+
+    async def heads(self) -> list[Any]:
+        rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
+        return [rooms, await self.rows("SELECT COUNT(*) FROM room_event"), await self.rows("SELECT * FROM member")]
+
+    async def events(self, room: str, after: int = 0) -> list[RoomEvent]:
+        """As read today from the database."""
+        found: list[RoomEvent] = []
+        while True:
+            answer = (await events.list_events(self.parts, {room: after + len(found)})).rooms[room]
+            assert not answer.gone
+            found += [msgspec.json.decode(one, type=RoomEvent) for one in answer.events]
+            if after + len(found) == answer.head:
+                return found
+
+    async def snapshot(self, room: str, user: str) -> Snapshot:
+        """The room as `user`, in it from its beginning, sees it."""
+        entered = await reading.enter(self.parts, room, user)
+        messages = list(entered.messages)
+        while messages and messages[0].seq > 1:
+            choice = PageChoice(before=messages[0].seq, limit=200)
+            messages = (await reading.get_page(self.parts, room, user, choice)).messages + messages
+        members = {one.user_id: MemberState(one.role, one.read_seq) for one in entered.room.members}
+        return Snapshot(
+            entered.version, 1, {one.seq: one for one in messages}, entered.room.title, entered.room.pinned_seq, members
+        )
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[list[str]]:
+        """The statements that are executed meanwhile."""
+        seen: list[str] = []
+
+        def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+            seen.append(statement)
+
+        engine = self.parts.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def user_ids() -> Callable[[int], list[str]]:
+    return lambda count: [new_id() for _ in range(count)]
+
+
+@pytest.fixture
+def settings(database_env: dict[str, Any], valkey_port: int) -> RoomsSettings:
+    return RoomsSettings(service_secret=SECRET, redis_endpoint=[f"127.0.0.1:{valkey_port}"], **database_env)
+
+
+@asynccontextmanager
+async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Parts]:
+    """Everything but the background work."""
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.close)
+        redis = connect_redis(settings)
+        stack.push_async_callback(redis.aclose)
+        await migrate(database, MIGRATIONS)
+        publisher = Publisher(database, redis, limit=settings.publish_queue)
+        await publisher.open()
+        transport = httpx.ASGITransport(app=auth.app)
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
+        peer = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
+        yield Parts(settings, database, redis, publisher, peer)
+
+
+@pytest.fixture
+def auth() -> StandInAuth:
+    return StandInAuth()
+
+
+@pytest.fixture
+async def quiet(settings: RoomsSettings, auth: StandInAuth, redis: Redis) -> AsyncIterator[House]:
+    """A house in which nothing is published by itself."""
+    async with open_parts(settings, auth) as parts:
+        yield House(parts, auth)
+
+
+@pytest.fixture
+async def house(quiet: House) -> AsyncIterator[House]:
+    async with background("publisher", quiet.parts.publisher.run, pause=0):
+        yield quiet
+
+
+@pytest.fixture
+def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
+    """Another rooms process on the same database and Valkey: an async context manager."""
+
+    @asynccontextmanager
+    async def open_house() -> AsyncIterator[House]:
+        async with open_parts(settings, auth) as parts, background("publisher", parts.publisher.run, pause=0):
+            yield House(parts, auth)
+
+    return open_house

@@ -1,0 +1,239 @@
+"""The routes: who may call them, what they answer, and refusals as problems."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from threading import Thread
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+from redis.asyncio import Redis
+
+from rooms.main import create_app
+from rooms.settings import RoomsSettings
+from shared.contracts.rooms import Batch, BatchDone, SendMessage
+from shared.events.auth import UserClosed
+from shared.events.social import UserBlocked
+from shared.service.ids import new_id
+from shared.service.tokens import TOKEN_HEADER
+from shared.streams.names import service_stream
+from shared.testing.fixtures import eventually
+from shared.testing.servers import free_port
+
+A, B, C = (new_id() for _ in range(3))
+
+
+class Client:
+    def __init__(self, http: httpx.AsyncClient, auth: Any) -> None:
+        self._http, self._auth = http, auth
+
+    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
+        headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        return await self._http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
+
+    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        headers = headers or {TOKEN_HEADER: self._auth.service_token()}
+        return await self._http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
+
+    async def group(self, *others: str) -> str:
+        answer = await self(A, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
+        assert answer.status_code == 201
+        room_id: str = answer.json()["room_id"]
+        return room_id
+
+
+@pytest.fixture
+async def call(settings: RoomsSettings, auth: Any, redis: Redis) -> AsyncIterator[Client]:
+    """The whole application in this process; auth answers on a port of its own."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(auth.app, port=port, log_config=None, lifespan="off"))
+    thread = Thread(target=server.run)
+    thread.start()
+    await eventually(lambda: server.started)
+    async with AsyncExitStack() as stack:
+        app = create_app(settings.model_copy(update={"auth_url": f"http://127.0.0.1:{port}", "sweep_s": 0.1}))
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx.ASGITransport(app=app)
+        http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
+        yield Client(http, auth)
+    server.should_exit = True
+    thread.join()
+
+
+async def test_a_direct_room(call: Client) -> None:
+    opened = await call(A, "POST", body={"kind": "direct", "user_id": B})
+    again = await call(B, "POST", body={"kind": "direct", "user_id": A})
+    assert (opened.status_code, again.status_code) == (201, 200)
+    room = opened.json()
+    assert room == {
+        "room_id": again.json()["room_id"], "kind": "direct", "title": "", "member_count": 2, "version": 2,
+        "last_seq": 0, "read_seq": 0, "unread": 0, "muted": False, "role": "member", "peer_id": B,
+    }  # fmt: skip
+    assert again.json()["peer_id"] == A
+
+
+async def test_a_group(call: Client) -> None:
+    room = await call.group(B)
+    found = (await call(B, "GET", f"/{room}")).json()
+    assert (found["title"], found["role"], found["member_count"]) == ("Room", "member", 2)
+    assert [(member["user_id"], member["role"]) for member in found["members"]] == [(A, "owner"), (B, "member")]
+    listed = (await call(B, "GET")).json()
+    assert [one["room_id"] for one in listed["items"]] == [room]
+    assert listed["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"kind": "direct", "user_id": A}, 422, "user_id"),
+        ({"kind": "direct", "user_id": "x"}, 404, None),
+        ({"kind": "direct"}, 422, "user_id"),
+        ({"kind": "group", "title": " "}, 422, "title"),
+        ({"kind": "group"}, 422, "title"),
+        ({"kind": "group", "title": "\ud800"}, 422, "title"),
+        ({"kind": "group", "title": "x", "user_ids": [B] * 101}, 422, "user_ids"),
+        ({"kind": "club"}, 422, "kind"),
+        ([], 422, None),
+    ],
+)
+async def test_rooms_that_cannot_be(call: Client, body: Any, status: int, field: str | None) -> None:
+    answer = await call(A, "POST", body=body)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    if field:
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+async def test_changing_a_room(call: Client) -> None:
+    room = await call.group(B)
+    client_id = new_id()
+    await call(A, "POST", f"/{room}/messages", {"client_id": client_id, "body": "hi"})
+    changed = await call(A, "PATCH", f"/{room}", {"title": "New", "pinned_seq": 1, "muted": True})
+    assert changed.status_code == 200
+    assert {"title": "New", "pinned_seq": 1, "muted": True, "version": 4}.items() <= changed.json().items()
+    assert "pinned_seq" not in (await call(A, "PATCH", f"/{room}", {"pinned_seq": None})).json()
+    assert (await call(B, "PATCH", f"/{room}", {"title": "Mine", "muted": True})).status_code == 403
+    assert not (await call(B, "GET", f"/{room}")).json()["muted"]
+    assert (await call(B, "PATCH", f"/{room}", {"muted": True})).json()["muted"]
+    for body in ({"title": None}, {"title": ""}, {"pinned_seq": 0}, {"muted": "perhaps"}):
+        assert (await call(A, "PATCH", f"/{room}", body)).status_code == 422
+    assert (await call(A, "PATCH", f"/{room}", {"pinned_seq": 7})).status_code == 404
+
+
+async def test_members(call: Client, auth: Any) -> None:
+    room = await call.group()
+    assert (await call(A, "POST", f"/{room}/members", {"user_ids": [B, C]})).json() == {"version": 3}
+    assert (await call(A, "PATCH", f"/{room}/members/{B}", {"role": "admin"})).status_code == 204
+    assert (await call(C, "PATCH", f"/{room}/members/{B}", {"role": "member"})).status_code == 403
+    assert (await call(A, "PATCH", f"/{room}/members/{B}", {"role": "king"})).status_code == 422
+    assert (await call(B, "DELETE", f"/{room}/members/{C}")).status_code == 204
+    assert (await call(C, "GET", f"/{room}")).status_code == 404
+    assert [(await call(B, "DELETE", f"/{room}/members/me")).status_code for _ in range(2)] == [204, 204]
+    assert (await call(B, "DELETE", f"/{room}/members/{new_id()}")).status_code == 404
+    auth.away = True
+    away = await call(A, "POST", f"/{room}/members", {"user_ids": [B]})
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+
+
+async def test_messages(call: Client) -> None:
+    room = await call.group(B)
+    body = {"client_id": new_id().upper(), "body": "hi @B", "mentions": [B]}
+    sent, again = [await call(A, "POST", f"/{room}/messages", body) for _ in range(2)]
+    assert (sent.status_code, again.status_code) == (201, 200)
+    assert sent.json() == again.json()
+    assert sent.json()["client_id"] == body["client_id"].lower()
+    assert (await call(A, "POST", f"/{room}/messages", {**body, "body": "other"})).status_code == 409
+    for wrong in ({"body": ""}, {"client_id": "7"}, {"reply_to": 5}, {"attachment_ids": [new_id()]}, {"body": 7}):
+        answer = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "x", **wrong})
+        assert answer.status_code == 422
+    await call(B, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "two", "reply_to": 1})
+    page = (await call(B, "GET", f"/{room}/messages", limit=1)).json()
+    assert [message["seq"] for message in page["items"]] == [2]
+    assert (page["has_more"], page["version"]) == (True, 4)
+    by_time = (await call(B, "GET", f"/{room}/messages", at=sent.json()["at"])).json()
+    assert [message["seq"] for message in by_time["items"]] == [1, 2]
+    for query in ({"before": 0}, {"before": "x"}, {"at": "yesterday"}, {"limit": 201}, {"after": 1, "offset": 0}):
+        assert (await call(B, "GET", f"/{room}/messages", **query)).status_code == 422
+    assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
+
+
+async def test_paths_that_name_nothing(call: Client) -> None:
+    room = await call.group()
+    for path in ("/x", f"/{new_id()}", f"/{room.upper()}", f"/{room}/messages/1", f"/{new_id()}/messages"):
+        assert (await call(A, "GET", path)).status_code == 404
+    assert (await call(A, "GET", cursor="abc")).status_code == 422
+    assert (await call(A, "PATCH", f"/{room}/members/x", {"role": "admin"})).status_code == 404
+
+
+async def test_who_may_call(call: Client, auth: Any) -> None:
+    user, service = auth.user_token(A), auth.service_token()
+    batch = Batch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
+    assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
+    assert (await call.internal("commands", batch, **{TOKEN_HEADER: "none"})).status_code == 401
+    answer = await call.internal("commands", batch)
+    assert msgspec.json.decode(answer.content, type=BatchDone).epoch
+    headers = {TOKEN_HEADER: service}
+    assert (await call._http.get("/api/rooms", headers=headers)).status_code == 403
+    assert (await call._http.get("/api/rooms")).status_code == 401
+
+
+async def test_internal_answers_carry_the_epoch(call: Client) -> None:
+    room = await call.group(B)
+    asked = {
+        "homes": {"users": {A: None}},
+        "home-page": {"user_id": A},
+        "messages": {"user_id": A, "room_id": room, "choice": {}},
+        "enter": {"user_id": A, "room_id": room},
+        "places": {"user_ids": [A]},
+        "revisions": {"user_ids": [A, C]},
+        "events": {"cursors": {room: 0}},
+    }
+    answers = {path: await call.internal(path, body) for path, body in asked.items()}
+    assert {answer.status_code for answer in answers.values()} == {200}
+    assert len({answer.json()["epoch"] for answer in answers.values()}) == 1
+    assert answers["revisions"].json()["revisions"] == {A: 1, C: 0}
+    assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("commands", {"budget_ms": 1, "commands": [{"op": "fly"}]}, 422),
+        ("commands", {"budget_ms": 1, "commands": [{}] * 257}, 422),
+        ("commands", {"budget_ms": 1, "commands": ["x" * 700_000]}, 413),
+        ("homes", {"users": {"x": None}}, 422),
+        ("places", {"user_ids": ["x"]}, 422),
+        ("events", {"cursors": {A: -1}}, 422),
+        ("home-page", {"user_id": A, "limit": 0}, 422),
+        ("messages", {"user_id": A, "room_id": "x", "choice": {}}, 404),
+        ("enter", {"user_id": A, "room_id": B}, 404),
+    ],
+)
+async def test_internal_requests_that_do_not_fit(call: Client, path: str, body: Any, status: int) -> None:
+    assert (await call.internal(path, body)).status_code == status
+
+
+async def test_facts_of_the_other_services_arrive(call: Client, redis: Redis) -> None:
+    room = await call.group(B)
+    blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
+    closed = UserClosed(user_id=B, version=2, at=1)
+    for source, event in (("social", blocked), ("auth", closed)):
+        topic = str(event.__struct_config__.tag)
+        await redis.xadd(service_stream(source), {"topic": topic, "payload": msgspec.json.encode(event)})
+
+    async def is_blocked() -> bool:
+        return (await call(A, "POST", body={"kind": "direct", "user_id": C})).status_code == 403
+
+    async def has_left() -> bool:
+        return (await call(A, "GET", f"/{room}")).json()["member_count"] == 1
+
+    await eventually(is_blocked)
+    await eventually(has_left)
+
+
+async def test_health(call: Client) -> None:
+    assert (await call._http.get("/readyz")).json() == {"status": "ready", "missing": []}
