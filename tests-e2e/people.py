@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import socket as tcp
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -66,7 +67,15 @@ class Socket:
         self._changed.set()
 
     def start_reading(self) -> None:
+        self.wire.transport.resume_reading()
         self._reader = asyncio.create_task(self._read())
+
+    async def stop_reading(self) -> None:
+        """Take nothing more off the wire, until `start_reading`."""
+        assert self._reader is not None
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        self.wire.transport.pause_reading()
 
     async def ask(self, op: str, *, seconds: float = 30, **fields: Any) -> Frame:
         """Send a frame and return its reply; raises Refused for an error."""
@@ -154,15 +163,17 @@ class Person:
         assert response.status_code in wanted, (method, path, response.status_code, response.text)
         return response.json() if response.content else None
 
-    async def open(self, *, hello: bool = True, max_queue: int | None = None, **options: Any) -> Socket:
+    async def open(self, *, hello: bool = True, receive_buffer: int | None = None, **options: Any) -> Socket:
+        """Connect, and say hello with `options` unless told not to."""
         wire = await connect(
             self.url.replace("http", "ws", 1) + "/api/chat/ws",
             subprotocols=["webchat.v1"],  # type: ignore[list-item]
             additional_headers={"Cookie": self.cookie},
             compression=None,
             max_size=None,
-            max_queue=max_queue,
+            max_queue=None,
             proxy=None,
+            sock=self._tcp(receive_buffer),
         )
         socket = Socket(wire)
         self.sockets.append(socket)
@@ -170,6 +181,15 @@ class Person:
         if hello:
             await self.hello(socket, **options)
         return socket
+
+    def _tcp(self, receive_buffer: int | None) -> tcp.socket:
+        address = httpx.URL(self.url)
+        connection = tcp.socket()
+        if receive_buffer is not None:
+            connection.setsockopt(tcp.SOL_SOCKET, tcp.SO_RCVBUF, receive_buffer)
+        connection.connect((address.host, address.port or 80))
+        connection.setblocking(False)
+        return connection
 
     async def hello(self, socket: Socket, **options: Any) -> Frame:
         await socket.tell("hello", **options)

@@ -61,10 +61,14 @@ class Stack:
     def redis(self) -> Redis:
         return Redis(host="127.0.0.1", port=self.port("valkey"))
 
-    def run_module(self, *words: str) -> str:
+    def operate(self, service: str, *words: str) -> str:
         """Run an operator's command of a service on this stack's data."""
         answer = subprocess.run(
-            [sys.executable, "-P", "-m", *words], env=self.environment, capture_output=True, text=True, check=False
+            [sys.executable, "-P", "-m", "embedded", "operate", service, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert answer.returncode == 0, answer.stderr
         return answer.stdout

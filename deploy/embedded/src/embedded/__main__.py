@@ -1,4 +1,4 @@
-"""The command line: `run`, `status`, `seed`."""
+"""The command line: `run`, `status`, `seed`, `operate`."""
 
 import sys
 
@@ -8,6 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python shall say so, no
 import argparse
 
 from embedded.failures import CannotRun
+from embedded.operate import operate
 from embedded.runner import run
 from embedded.seed.plant import seed
 from embedded.settings import Settings
@@ -22,8 +23,13 @@ def main() -> int:
     commands.add_parser("run", help="start everything and serve until SIGINT or SIGTERM")
     commands.add_parser("status", help="what runs in the data folder, as JSON")
     commands.add_parser("seed", help="fill the running instance with people, rooms and talk")
+    operated = commands.add_parser("operate", help="run a service's own command, as in: operate rooms new-epoch")
+    operated.add_argument("service")
+    operated.add_argument("words", nargs="+")
     arguments = parser.parse_args()
     try:
+        if arguments.command == "operate":
+            return operate(Settings.load(), arguments.service, arguments.words)
         return COMMANDS[arguments.command](Settings.load())
     except CannotRun as error:
         print(f"webchat: {error}", file=sys.stderr)

@@ -70,9 +70,13 @@ def list_parts(stack: Stack, nginx: Part) -> list[Part]:
         *([] if "REDIS_ENDPOINT" in environment else [_valkey(stack)]),
         *([] if "S3_ENDPOINT_URL" in environment else [_s3(stack)]),
     ]
-    services = [_service(stack, name, name) for name in SERVICES]
     gateways = [_service(stack, name, "chat-gateway") for name in GATEWAYS]
-    return [*stores, *services, *gateways, nginx]
+    return [*stores, *list_services(stack), *gateways, nginx]
+
+
+def list_services(stack: Stack) -> list[Part]:
+    """The data services."""
+    return [_service(stack, name, name) for name in SERVICES]
 
 
 def _valkey(stack: Stack) -> Part:

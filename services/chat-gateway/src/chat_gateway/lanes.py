@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from chat_gateway.clients.rooms import Rooms
-from shared.contracts.rooms import AnyCommand, ReadRoom, Refused, Result
+from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
 from shared.service.problems import Problem, Unavailable
 from shared.service.tasks import background
 
@@ -78,15 +78,16 @@ class Lane:
         await self._filled.wait()
         items = self._take()
         try:
-            results = await self._send([item.command for item in items])
+            answer = await self._send([item.command for item in items])
         except asyncio.CancelledError:
             self._fail(items)
             raise
-        if results is None:
+        if answer is None:
             self._fail(items)
             return
-        for item, result in zip(items, results, strict=True):
+        for item, result in zip(items, answer.results, strict=True):
             item.finish(result)
+        self._on_epoch(answer.epoch)
 
     def _merge_read(self, command: ReadRoom, done: Callable[[Result], None]) -> bool:
         """Raise the waiting read of the same user and room instead of queueing another."""
@@ -111,13 +112,13 @@ class Lane:
             self._filled.clear()
         return items
 
-    async def _send(self, commands: list[AnyCommand]) -> list[Result] | None:
-        """The results; None where the outcome stayed unknown for too long."""
+    async def _send(self, commands: list[AnyCommand]) -> BatchDone | None:
+        """The answer; None where the outcome stayed unknown for too long."""
         loop = asyncio.get_running_loop()
         give_up, pause = loop.time() + GIVE_UP_SECONDS, 0.05
         while True:
             try:
-                answer = await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
+                return await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
             except Unavailable as problem:
                 if loop.time() + pause + REQUEST_SECONDS > give_up:
                     log.warning("gave up on %d commands: %s", len(commands), problem.detail)
@@ -126,10 +127,7 @@ class Lane:
                 pause = min(pause * 2, 1.0)
             except Problem as problem:
                 log.error("rooms refused a batch: %s", problem.detail)  # noqa: TRY400 - no bug of ours to trace
-                return [Refused(code=problem.code, detail=problem.detail)] * len(commands)
-            else:
-                self._on_epoch(answer.epoch)
-                return answer.results
+                return BatchDone("", [Refused(code=problem.code, detail=problem.detail)] * len(commands))
 
     def _fail(self, items: list[Item]) -> None:
         """Answer the items, and all that waits behind them for the same owner and room, with `unavailable`."""

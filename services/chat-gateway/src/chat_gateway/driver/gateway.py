@@ -113,7 +113,7 @@ class Gateway:
 
     def adopt_epoch(self, epoch: str) -> None:
         """The logs began anew: every client comes back and starts from snapshots."""
-        if epoch == self.subscriber.epoch:
+        if epoch in {"", self.subscriber.epoch}:
             return
         first, self.subscriber.epoch = not self.subscriber.epoch, epoch
         if not first:

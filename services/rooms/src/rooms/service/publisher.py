@@ -59,7 +59,8 @@ class Publisher:
             self.epoch = await epochs.get_epoch(db)
 
     def add(self, committed: Committed) -> None:
-        """Take over what was committed; never waits, never fails."""
+        """Take over what was committed, and its epoch, which was read under the rooms' locks; never waits, never fails."""
+        self.epoch = committed.epoch or self.epoch
         if self._events + len(committed.events) > self._limit:
             self.repair({event.room_id for event in committed.events})
             committed = msgspec.structs.replace(committed, events=[])
