@@ -1,9 +1,8 @@
 """`python -m media`"""
 
-from shared.service.app import run_app
-
 from media.main import create_app
 from media.settings import MediaSettings
+from shared.service.app import run_app
 
 if __name__ == "__main__":
     settings = MediaSettings.load()

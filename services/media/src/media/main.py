@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from shared.service.app import create_app as create_service
-from shared.service.http import Verifier, http_client
 
 from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
+from shared.service.app import create_app as create_service
+from shared.service.http import Verifier, http_client
 
 
 def create_app(settings: MediaSettings) -> FastAPI:

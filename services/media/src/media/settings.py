@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
+
 from shared.service.settings import Settings
 
 
