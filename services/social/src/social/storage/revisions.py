@@ -10,9 +10,8 @@ from social.storage.tables import follow, friend_revision
 
 async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """Raise each by one; the new ones."""
-    await run_upsert(db, friend_revision, [{"user_id": user_id, "revision": 0} for user_id in sorted(user_ids)])
-    mine = friend_revision.c.user_id.in_(user_ids)
-    await db.execute(update(friend_revision).where(mine).values(revision=friend_revision.c.revision + 1))
+    rows = [{"user_id": user_id, "revision": 1} for user_id in sorted(user_ids)]
+    await run_upsert(db, friend_revision, rows, add=["revision"])
     return await get_revisions(db, user_ids)
 
 
@@ -27,7 +26,7 @@ async def get_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """0 for whoever has none."""
     found = select(friend_revision.c.user_id, friend_revision.c.revision)
     rows = await db.execute(found.where(friend_revision.c.user_id.in_(user_ids)))
-    return dict.fromkeys(user_ids, 0) | dict(rows.tuples().all())
+    return dict.fromkeys(user_ids, 0) | dict(rows.all())
 
 
 async def follower_revisions(db: Db, user_id: str, limit: int, after: str | None) -> dict[str, int]:
@@ -37,7 +36,7 @@ async def follower_revisions(db: Db, user_id: str, limit: int, after: str | None
     if after is not None:
         found = found.where(follow.c.follower_id > after)
     rows = await db.execute(found.order_by(follow.c.follower_id).limit(limit))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def remove_revision(db: Db, user_id: str) -> None:

@@ -1,0 +1,12 @@
+from shared.outbox.table import outbox
+from shared.service.database import Database
+from shared.testing.migrations import check_migrations
+from social.main import MIGRATIONS
+from social.settings import SocialSettings
+from social.storage.tables import block, follow, friend_revision, person
+
+
+async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
+    database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
+    await check_migrations(database, MIGRATIONS, [person, follow, block, friend_revision, outbox])
+    await database.close()

@@ -1,0 +1,176 @@
+"""Profiles: made from auth's facts, asked for, searched, changed, gone."""
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from shared.events.auth import UserClosed, UserRegistered
+from shared.service.ids import new_id
+from shared.streams.names import user_channel
+from shared.testing.fixtures import eventually
+from social.consumers import on_auth
+from social.storage.tables import person
+
+AVATAR = "01a20c99-5d1d-7488-bf7a-9432440ed455"
+
+
+async def rows(parts) -> dict:
+    async with parts.database.read() as db:
+        return {row["user_id"]: row for row in (await db.execute(select(person))).mappings()}
+
+
+async def test_a_profile_is_made_when_someone_signs_up(sign_up, parts):
+    anna = await sign_up("anna")
+    await eventually(lambda: _known(parts, anna.user_id))
+    mine = (await anna.http.get("/profiles/me")).json()
+    assert mine == {
+        "user_id": anna.user_id, "webchat_id": "anna", "display_name": "Anna", "status_message": "",
+        "avatar_url": None, "followed": False,
+    }  # fmt: skip
+
+
+async def _known(parts, user_id: str) -> bool:
+    return user_id in await rows(parts)
+
+
+async def test_by_ids_in_their_order_without_those_who_are_nobody(sign_up):
+    anna, berta = await sign_up("anna"), await sign_up("berta")
+    await anna.http.put(f"/following/{berta.user_id}")
+    asked = [berta.user_id, new_id(), anna.user_id, berta.user_id]
+    page = (await anna.http.get("/profiles", params={"user_ids": ",".join(asked)})).json()
+    assert [(one["user_id"], one["followed"]) for one in page["items"]] == [
+        (berta.user_id, True), (anna.user_id, False),
+    ]  # fmt: skip
+    assert page["next"] is None
+    assert (await anna.http.get("/profiles?user_ids=")).json() == {"items": [], "next": None}
+
+
+async def test_200_at_once_and_no_more(sign_up, crowd):
+    anna, others = await sign_up("anna"), await crowd(201)
+    page = await anna.http.get("/profiles", params={"user_ids": ",".join(others[:200])})
+    assert [one["user_id"] for one in page.json()["items"]] == others[:200]
+    assert (await anna.http.get("/profiles", params={"user_ids": ",".join(others)})).status_code == 422
+
+
+async def test_nobody(sign_up):
+    anna = await sign_up("anna")
+    for user_id in (new_id(), "x", anna.user_id.upper()):
+        assert (await anna.http.get(f"/profiles/{user_id}")).status_code == 404
+
+
+async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, redis):
+    anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
+    await berta.http.put(f"/following/{anna.user_id}")
+    await anna.http.put(f"/following/{carla.user_id}")
+    ids = [anna.user_id, berta.user_id, carla.user_id]
+    before = (await gateway("revisions", user_ids=ids)).json()["revisions"]
+    pubsub = redis.pubsub()
+    await pubsub.ssubscribe(user_channel(berta.user_id))
+    change = {"display_name": "  Anna B ", "status_message": "away", "avatar_attachment_id": AVATAR}
+    answer = await anna.http.patch("/profiles/me", json=change)
+    assert (answer.status_code, answer.json()) == (200, {
+        "user_id": anna.user_id, "webchat_id": "anna", "display_name": "Anna B", "status_message": "away",
+        "avatar_url": f"/api/media/attachments/{AVATAR}/content", "followed": False,
+    })  # fmt: skip
+    after = (await gateway("revisions", user_ids=ids)).json()["revisions"]
+    assert after == before | {berta.user_id: before[berta.user_id] + 1}
+    message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
+    hint = {"hint": "changed", "source": "social", "revision": after[berta.user_id]}
+    assert msgspec.json.decode(message["data"]) == hint
+    await pubsub.aclose()
+    [friend] = (await berta.http.get("/following")).json()["items"]
+    assert (friend["display_name"], friend["status_message"]) == ("Anna B", "away")
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"display_name": "Anna"}, {"status_message": ""}, {"avatar_attachment_id": None}, {"other": 1}]
+)
+async def test_what_changes_nothing_is_not_told(sign_up, gateway, change):
+    anna, berta = await sign_up("anna"), await sign_up("berta")
+    await berta.http.put(f"/following/{anna.user_id}")
+    assert (await anna.http.patch("/profiles/me", json=change)).json()["display_name"] == "Anna"
+    assert (await gateway("revisions", user_ids=[berta.user_id])).json() == {"revisions": {berta.user_id: 1}}
+
+
+async def test_what_is_left_out_stays_and_the_avatar_can_be_taken_away(sign_up):
+    anna = await sign_up("anna")
+    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": AVATAR})
+    answer = (await anna.http.patch("/profiles/me", json={"avatar_attachment_id": None})).json()
+    assert (answer["avatar_url"], answer["status_message"], answer["display_name"]) == (None, "away", "Anna")
+
+
+async def search(someone, typed: str, **params: object) -> list[str]:
+    page = (await someone.http.get("/profiles/search", params={"webchat_id": typed, **params})).json()
+    return [one["webchat_id"] for one in page["items"]]
+
+
+async def test_search_finds_the_exact_id_first_then_longer_ones(sign_up):
+    asker = await sign_up("anna.x")
+    for name in ("anna_1", "annab", "anna", "hanna", "ann"):
+        await asker.http.get(f"/profiles/{(await sign_up(name)).user_id}")
+    assert await search(asker, "ANNA") == ["anna", "anna.x", "anna_1", "annab"]
+    assert await search(asker, "anna_") == ["anna_1"]
+    assert await search(asker, "an%") == []
+    assert await search(asker, "änna") == []
+    assert await search(asker, "anna'--") == []
+
+
+async def test_search_is_paged(sign_up, crowd):
+    asker = await sign_up("anna")
+    await crowd(45)
+    found, cursor = [], None
+    while True:
+        params = {"webchat_id": "crowd", "limit": 20} | ({"cursor": cursor} if cursor else {})
+        page = (await asker.http.get("/profiles/search", params=params)).json()
+        found.append([one["webchat_id"] for one in page["items"]])
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert list(map(len, found)) == [20, 20, 5]
+    assert [one for page in found for one in page] == [f"crowd_{index:05}" for index in range(45)]
+
+
+async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts):
+    anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
+    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": AVATAR})
+    await berta.http.put(f"/following/{anna.user_id}")
+    await anna.http.put(f"/following/{berta.user_id}")
+    await carla.http.put(f"/blocks/{anna.user_id}")
+    await anna.close()
+    await eventually(lambda: _is_empty(parts, anna.user_id))
+    assert (await berta.http.get(f"/profiles/{anna.user_id}")).status_code == 404
+    for path in ("/following", "/followers", "/profiles/search?webchat_id=anna", f"/profiles?user_ids={anna.user_id}"):
+        assert (await berta.http.get(path)).json() == {"items": [], "next": None}
+    assert (await carla.http.get("/blocks")).json() == {"items": [], "next": None}
+    assert (await berta.http.put(f"/following/{anna.user_id}")).status_code == 404
+    friends = (await gateway("friends", user_ids=[berta.user_id])).json()["users"][berta.user_id]
+    assert friends == {"revision": 2, "profiles": []}
+    row = (await rows(parts))[anna.user_id]
+    personal = ("webchat_id", "display_name", "status_message", "avatar_id")
+    assert [row[name] for name in personal] == [None, "", "", None]
+
+
+async def _is_empty(parts, user_id: str) -> bool:
+    row = (await rows(parts)).get(user_id)
+    return row is not None and row["closed_at"] is not None
+
+
+async def test_events_twice_late_and_in_the_wrong_order(parts, crowd, sign_up, gateway):
+    """A consumer that died hands its events over late: what was closed stays closed."""
+    berta, [user_id] = await sign_up("berta"), [new_id()]
+    registered = UserRegistered(user_id=user_id, webchat_id="anna", display_name="Anna", version=1, at=1)
+    closed = UserClosed(user_id=user_id, version=2, at=2)
+    await on_auth(parts, registered)
+    await on_auth(parts, registered)
+    await berta.http.put(f"/following/{user_id}")
+    for event in (closed, closed, registered):
+        await on_auth(parts, event)
+    assert (await berta.http.get(f"/profiles/{user_id}")).status_code == 404
+    assert (await gateway("revisions", user_ids=[berta.user_id])).json() == {"revisions": {berta.user_id: 2}}
+    other = new_id()
+    for event in (
+        UserClosed(user_id=other, version=2, at=2),
+        UserRegistered(user_id=other, webchat_id="other", display_name="O", version=1, at=1),
+    ):
+        await on_auth(parts, event)
+    assert (await berta.http.get(f"/profiles/{other}")).status_code == 404

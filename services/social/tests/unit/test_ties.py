@@ -1,0 +1,28 @@
+import pytest
+
+from shared.service.problems import Conflict, Forbidden, Invalid, NotFound
+from social.domain.ties import MAX_FOLLOWING, check_can_follow, check_open, check_other
+
+
+def test_not_oneself():
+    check_other("a", "b")
+    with pytest.raises(Invalid):
+        check_other("a", "a")
+
+
+def test_only_someone_who_is_there():
+    check_open({"a", "b"}, "b")
+    with pytest.raises(NotFound):
+        check_open({"a"}, "b")
+
+
+def test_who_may_follow():
+    check_can_follow("a", set(), MAX_FOLLOWING - 1)
+    for blockers, following, refusal in (
+        ({"a"}, 0, Conflict),
+        ({"a", "b"}, 0, Conflict),
+        ({"b"}, 0, Forbidden),
+        (set(), MAX_FOLLOWING, Conflict),
+    ):
+        with pytest.raises(refusal):
+            check_can_follow("a", blockers, following)
