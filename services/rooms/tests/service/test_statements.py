@@ -36,11 +36,21 @@ async def everything(house: Any, rounds: int) -> list[AnyCommand]:
         await house.do(house.say(room, A), house.say(room, A), house.react(room, B, 1), house.react(room, B, 2))
         await house.do(house.leave(direct, A))
         batch += [
-            house.say(room, A), house.edit(room, A, 1, "x"), house.react(room, C, 1),
-            house.react(room, B, 1, remove=True), house.delete(room, A, 2), house.read(room, B, 2), house.invite(room, A, D), house.role(room, A, B, "admin"),
-            house.remove(room, A, C), house.update(room, A, title="New"), house.mute(room, A), house.leave(room, A),
-            house.say(direct, A), house.say(direct, A),
-        ]  # fmt: skip
+            house.say(room, A),
+            house.edit(room, A, 1, "x"),
+            house.react(room, C, 1),
+            house.react(room, B, 1, remove=True),
+            house.delete(room, A, 2),
+            house.read(room, B, 2),
+            house.invite(room, A, D),
+            house.role(room, A, B, "admin"),
+            house.remove(room, A, C),
+            house.update(room, A, title="New"),
+            house.mute(room, A),
+            house.leave(room, A),
+            house.say(direct, A),
+            house.say(direct, A),
+        ]
     return batch
 
 

@@ -38,9 +38,12 @@ async def execute(parts: Parts, commands: list[AnyCommand], deadline: float) -> 
     checked = [_checked(command) for command in commands]
     todo = [command for command in checked if not isinstance(command, Refused)]
     known = await _known(parts, todo)
-    done = iter(await _carry_out(parts, todo, known, deadline)) if todo else iter(())
-    results = [item if isinstance(item, Refused) else next(done) for item in checked]
-    return BatchDone(parts.publisher.epoch, results)
+    done = await _carry_out(parts, todo, known, deadline) if todo else Committed()
+    results = iter(done.results)
+    return BatchDone(
+        done.epoch or parts.publisher.epoch,
+        [item if isinstance(item, Refused) else next(results) for item in checked],
+    )
 
 
 async def execute_one(parts: Parts, command: AnyCommand) -> Done:
@@ -65,18 +68,22 @@ async def _known(parts: Parts, commands: list[AnyCommand]) -> Collection[str] | 
 
 async def _carry_out(
     parts: Parts, commands: list[AnyCommand], known: Collection[str] | None, deadline: float
-) -> list[Result]:
+) -> Committed:
     try:
         committed = await _commit(parts, commands, known, deadline)
     except _OutOfTimeError:
-        return [refused(unavailable())] * len(commands)
+        return _nothing(commands)
     except Exception as error:  # noqa: BLE001 - whatever it is, one command must not spoil its neighbours
         log.warning("a batch of %d was not committed: %r", len(commands), error)
         if len(commands) == 1 or _is_away(error):
-            return [refused(unavailable())] * len(commands)
+            return _nothing(commands)
         return await _one_by_one(parts, commands, known, deadline)
     parts.publisher.add(committed)
-    return committed.results
+    return committed
+
+
+def _nothing(commands: list[AnyCommand]) -> Committed:
+    return Committed(results=[refused(unavailable())] * len(commands))
 
 
 async def _commit(
@@ -104,7 +111,7 @@ async def _transact(
         if time.monotonic() > deadline:
             raise _OutOfTimeError
     events = [recorded.event for recorded in work.events]
-    return Committed(epoch, events, work.reads, revisions, results)
+    return Committed(epoch=epoch, events=events, reads=work.reads, revisions=revisions, results=results)
 
 
 def _is_away(error: Exception) -> bool:
@@ -116,16 +123,15 @@ def _is_away(error: Exception) -> bool:
 
 async def _one_by_one(
     parts: Parts, commands: list[AnyCommand], known: Collection[str] | None, deadline: float
-) -> list[Result]:
+) -> Committed:
     """One of them cannot be stored: find it. What follows it from the same user in its room is refused as well."""
     results: list[Result] = []
     stopped: set[tuple[str, str]] = set()
     for command in commands:
         queue = (command.room_id, command.user_id)
-        result = (
-            refused(unavailable()) if queue in stopped else (await _carry_out(parts, [command], known, deadline))[0]
-        )
-        if isinstance(result, Refused) and result.code == "unavailable":
+        skip = queue in stopped
+        done = _nothing([command]) if skip else await _carry_out(parts, [command], known, deadline)
+        results += done.results
+        if isinstance(done.results[0], Refused) and done.results[0].code == "unavailable":
             stopped.add(queue)
-        results.append(result)
-    return results
+    return Committed(results=results)

@@ -64,11 +64,10 @@ async def _open_direct(parts: Parts, user_id: str, other_id: str, known: set[str
 
 
 async def _show(db: Db, work: Work, found: RoomState, user_id: str) -> RoomState:
-    locked, _ = await rooms.lock_rooms(db, [found.id])
-    work.rooms = locked
-    work.members = await members.find_members(db, [(found.id, user_id)])
-    show_again(work, locked[found.id], user_id)
-    return locked[found.id]
+    work.rooms = await rooms.lock_rooms(db, [found.id])
+    work.members, _ = await members.find_members(db, [(found.id, user_id)])
+    show_again(work, work.rooms[found.id], user_id)
+    return work.rooms[found.id]
 
 
 async def _load(db: Db, user_id: str, others: set[str], known: set[str] | None) -> Work:
@@ -86,4 +85,4 @@ async def _load(db: Db, user_id: str, others: set[str], known: set[str] | None) 
 async def _write(db: Db, work: Work) -> Committed:
     epoch = await epochs.get_epoch(db)
     revisions = await write(db, work)
-    return Committed(epoch, [recorded.event for recorded in work.events], {}, revisions)
+    return Committed(epoch=epoch, events=[recorded.event for recorded in work.events], revisions=revisions)

@@ -1,6 +1,6 @@
 """Reads what a batch needs into the working state: one statement for each kind of row, however many commands there are.
 
-The rooms are locked first; what is read after that is what the batch before left.
+The rooms are locked first; what is read after that, the epoch too, is what the batch before left.
 """
 
 from collections.abc import Collection
@@ -15,36 +15,34 @@ from shared.service.ids import now_ms
 
 
 async def load(db: Db, commands: list[AnyCommand], known: Collection[str] | None) -> tuple[Work, str | None]:
-    """The working state, and the epoch under which it may be published (None: no room is there)."""
+    """The working state, and the epoch under which it may be published (None: nobody is in these rooms)."""
     needs = needs_of(commands)
     work = Work(now=0, known=known)
-    epoch = await _load_rooms(db, needs, work)
+    await _load_rooms(db, needs, work)
     work.now = now_ms()
-    if work.rooms:
-        await _load_members(db, needs, work)
-        await _load_repeats(db, needs, work)
-        await _load_messages(db, needs, work)
-        await _load_people(db, needs, work)
+    if not work.rooms:
+        return work, None
+    epoch = await _load_members(db, needs, work)
+    await _load_repeats(db, needs, work)
+    await _load_messages(db, needs, work)
+    await _load_people(db, needs, work)
     return work, epoch
 
 
-async def _load_rooms(db: Db, needs: Needs, work: Work) -> str | None:
-    epoch = None
+async def _load_rooms(db: Db, needs: Needs, work: Work) -> None:
     if needs.locked_rooms:
-        work.rooms, epoch = await rooms.lock_rooms(db, needs.locked_rooms)
+        work.rooms = await rooms.lock_rooms(db, needs.locked_rooms)
     if needs.read_rooms:
-        seen, epoch_seen = await rooms.read_rooms(db, needs.read_rooms)
-        work.rooms |= seen
-        epoch = epoch or epoch_seen
-    return epoch
+        work.rooms |= await rooms.read_rooms(db, needs.read_rooms)
 
 
-async def _load_members(db: Db, needs: Needs, work: Work) -> None:
+async def _load_members(db: Db, needs: Needs, work: Work) -> str | None:
     keys = {key for key in needs.members if key[0] in work.rooms}
     keys.update((room.id, user) for room in work.rooms.values() for user in room.pair)
-    work.members = await members.find_members(db, keys)
+    work.members, epoch = await members.find_members(db, keys)
     if losing := _rooms_losing_owner(needs, work):
         work.members = await members.members_of_rooms(db, losing) | work.members
+    return epoch
 
 
 def _rooms_losing_owner(needs: Needs, work: Work) -> set[str]:

@@ -30,13 +30,13 @@ DRAIN_S = 2
 log = logging.getLogger(__name__)
 
 
-class Committed(msgspec.Struct):
-    """What one transaction did. `epoch` is None where no room was touched."""
+class Committed(msgspec.Struct, kw_only=True):
+    """What one transaction did. `epoch` is the one that it saw, None where it did nothing."""
 
-    epoch: str | None
-    events: list[RoomEvent]
-    reads: dict[str, dict[str, int]]
-    revisions: dict[str, int]
+    epoch: str | None = None
+    events: list[RoomEvent] = []
+    reads: dict[str, dict[str, int]] = {}
+    revisions: dict[str, int] = {}
     results: list[Result] = []
 
 
@@ -59,8 +59,7 @@ class Publisher:
             self.epoch = await epochs.get_epoch(db)
 
     def add(self, committed: Committed) -> None:
-        """Take over what was committed, and its epoch, which was read under the rooms' locks; never waits, never fails."""
-        self.epoch = committed.epoch or self.epoch
+        """Take over what was committed; never waits, never fails."""
         if self._events + len(committed.events) > self._limit:
             self.repair({event.room_id for event in committed.events})
             committed = msgspec.structs.replace(committed, events=[])

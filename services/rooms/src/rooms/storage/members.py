@@ -2,18 +2,19 @@
 
 from collections.abc import Collection, Iterable
 
-import msgspec
 from sqlalchemy import bindparam, func, select, tuple_
 
 from rooms.domain.state import MemberKey, Membership
-from rooms.storage.tables import member
+from rooms.storage.rows import rows_of
+from rooms.storage.tables import log_epoch, member
 from shared.service.database import Db, run_upsert
 
 COLUMNS = [member.c[name] for name in Membership.__struct_fields__]
 _CHANGING = tuple(name for name in Membership.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})
 
 _key = tuple_(member.c.room_id, member.c.user_id)
-_by_key = select(*COLUMNS).where(_key.in_(bindparam("keys", expanding=True)))
+_epoch = select(log_epoch.c.epoch).scalar_subquery()
+_by_key = select(*COLUMNS, _epoch).where(_key.in_(bindparam("keys", expanding=True)))
 _in_rooms = select(*COLUMNS).where(
     member.c.room_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None)
 )
@@ -45,10 +46,10 @@ _shared = (
 )
 
 
-async def find_members(db: Db, keys: Collection[MemberKey]) -> dict[MemberKey, Membership]:
-    """Those of `keys` who are or were members."""
-    rows = await db.execute(_by_key, {"keys": list(keys)})
-    return {(row[0], row[1]): Membership(*row) for row in rows}
+async def find_members(db: Db, keys: Collection[MemberKey]) -> tuple[dict[MemberKey, Membership], str | None]:
+    """Those of `keys` who are or were members, and the epoch of the logs (None: nobody)."""
+    rows = (await db.execute(_by_key, {"keys": list(keys)})).all()
+    return {(row[0], row[1]): Membership(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
 
 
 async def members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, Membership]:
@@ -84,14 +85,15 @@ async def list_sharing(db: Db, user_id: str, other_ids: Collection[str]) -> list
 
 async def save_members(db: Db, members: Iterable[Membership]) -> None:
     """Write members of rooms that this transaction has locked."""
-    await run_upsert(db, member, _rows(members), replace=_CHANGING, greatest=("read_seq",))
+    await run_upsert(db, member, rows_of(_in_order(members)), replace=_CHANGING, greatest=("read_seq",))
 
 
 async def save_cursors(db: Db, members: Iterable[Membership]) -> None:
-    """Move cursors forward; needs no lock, and touches nothing else of the rows."""
-    await run_upsert(db, member, _rows(members), greatest=("read_seq",))
+    """Move cursors forward; needs no lock, and touches nothing else of the rows, which are there."""
+    rows = [{"room_id": one.room_id, "user_id": one.user_id, "read_seq": one.read_seq} for one in _in_order(members)]
+    await run_upsert(db, member, rows, greatest=("read_seq",))
 
 
-def _rows(members: Iterable[Membership]) -> list[dict[str, object]]:
+def _in_order(members: Iterable[Membership]) -> list[Membership]:
     """In the order of the key, so that no two transactions wait for each other's rows."""
-    return [msgspec.structs.asdict(one) for one in sorted(members, key=lambda one: one.key)]
+    return sorted(members, key=lambda one: one.key)

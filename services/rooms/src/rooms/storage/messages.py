@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-import msgspec
 from sqlalchemy import bindparam, insert, select, tuple_
 
 from rooms.domain.state import ClientKey, MessageKey, StoredMessage
 from rooms.domain.work import Sent
+from rooms.storage.rows import rows_of
 from rooms.storage.tables import message
 from shared.service.database import Db, run_upsert
 
@@ -56,10 +56,10 @@ async def find_first_at(db: Db, room_id: str, at: int, floor: int) -> int | None
 
 
 async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
-    if rows := list(map(msgspec.structs.asdict, messages)):
+    if rows := rows_of(messages):
         await db.execute(insert(message), rows)
 
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
     """Write messages of rooms that this transaction has locked."""
-    await run_upsert(db, message, list(map(msgspec.structs.asdict, messages)), replace=_CHANGING)
+    await run_upsert(db, message, rows_of(messages), replace=_CHANGING)

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable
 
-import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_
 
 from rooms.domain.event_rows import SHOWS_MESSAGE, EventRow
 from rooms.domain.state import ClientKey, StoredMessage
 from rooms.storage import messages
+from rooms.storage.rows import rows_of
 from rooms.storage.tables import message, room_event
 from shared.service.database import Db
 
@@ -58,7 +58,7 @@ async def list_events(db: Db, keys: Collection[tuple[str, int]]) -> list[tuple[E
 
 
 async def insert_events(db: Db, events: Iterable[EventRow]) -> None:
-    if rows := list(map(msgspec.structs.asdict, events)):
+    if rows := rows_of(events):
         await db.execute(insert(room_event), rows)
 
 

@@ -1,19 +1,19 @@
-"""Heads of rooms: locked and read together with the epoch, so that what is published names the right history."""
+"""Heads of rooms: they give out the numbers, and their row locks order everything that happens in a room."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-import msgspec
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Select, bindparam, insert, select
 
 from rooms.domain.state import RoomState
-from rooms.storage.tables import log_epoch, room
+from rooms.storage.rows import rows_of
+from rooms.storage.tables import room
 from shared.service.database import Db, run_upsert
 
 COLUMNS = [room.c[name] for name in RoomState.__struct_fields__]
 _CHANGING = ("title", "head_version", "head_seq", "member_count", "pinned_seq", "updated_at")
 
-_epoch = select(log_epoch.c.epoch).scalar_subquery()
-_named = select(*COLUMNS, _epoch).where(room.c.id.in_(bindparam("ids", expanding=True))).order_by(room.c.id)
+_named = select(*COLUMNS).where(room.c.id.in_(bindparam("ids", expanding=True))).order_by(room.c.id)
 _locked = _named.with_for_update()
 _direct = select(*COLUMNS).where(room.c.direct_key == bindparam("key"))
 _heads = select(room.c.id, room.c.head_version).where(room.c.id.in_(bindparam("ids", expanding=True)))
@@ -27,18 +27,21 @@ _changed = (
 )
 
 
-async def lock_rooms(db: Db, ids: Collection[str]) -> tuple[dict[str, RoomState], str | None]:
-    """The rooms, locked in the order of their ids until the transaction ends, and the epoch (None: no room)."""
+async def lock_rooms(db: Db, ids: Collection[str]) -> dict[str, RoomState]:
+    """The rooms, locked in the order of their ids until the transaction ends.
+
+    The statement reads nothing else: with a consistent read in it, MariaDB refuses a row that changed while it waited
+    for the lock (error 1020).
+    """
     return await _rooms(db, ids, _locked)
 
 
-async def read_rooms(db: Db, ids: Collection[str]) -> tuple[dict[str, RoomState], str | None]:
+async def read_rooms(db: Db, ids: Collection[str]) -> dict[str, RoomState]:
     return await _rooms(db, ids, _named)
 
 
-async def _rooms(db: Db, ids: Collection[str], statement: object) -> tuple[dict[str, RoomState], str | None]:
-    rows = (await db.execute(statement, {"ids": list(ids)})).all()  # type: ignore[call-overload]
-    return {row[0]: RoomState(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
+async def _rooms(db: Db, ids: Collection[str], statement: Select[*tuple[Any, ...]]) -> dict[str, RoomState]:
+    return {row[0]: RoomState(*row) for row in await db.execute(statement, {"ids": list(ids)})}
 
 
 async def find_direct(db: Db, key: bytes) -> RoomState | None:
@@ -58,10 +61,10 @@ async def list_changed(db: Db, after: tuple[int, str], limit: int) -> list[tuple
 
 async def insert_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
     """Raises IntegrityError where the pair of a direct room has one already."""
-    if rows := list(map(msgspec.structs.asdict, rooms)):
+    if rows := rows_of(rooms):
         await db.execute(insert(room), rows)
 
 
 async def save_heads(db: Db, rooms: Iterable[RoomState]) -> None:
     """Write the heads of rooms that this transaction has locked."""
-    await run_upsert(db, room, list(map(msgspec.structs.asdict, rooms)), replace=_CHANGING)
+    await run_upsert(db, room, rows_of(rooms), replace=_CHANGING)

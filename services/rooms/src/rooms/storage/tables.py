@@ -5,7 +5,7 @@ Every text column has a binary collation: two keys are equal when their bytes ar
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, String, Text, text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.dialects.mysql import BINARY, VARBINARY
 from sqlalchemy.types import TypeEngine
@@ -24,12 +24,12 @@ def _integer(*, nullable: bool = False, **options: Any) -> Any:
     return Field(sa_column=Column(BigInteger, nullable=nullable, autoincrement=False, **options))
 
 
-def _flag() -> Any:
-    return Field(sa_column=Column(Boolean, nullable=False))
+def _flag(**options: Any) -> Any:
+    return Field(sa_column=Column(Boolean, nullable=False, **options))
 
 
-def _string(size: int) -> Any:
-    return Field(sa_column=Column(String(size), nullable=False))
+def _string(size: int, **options: Any) -> Any:
+    return Field(sa_column=Column(String(size), nullable=False, **options))
 
 
 def _exactly(size: int) -> TypeEngine[bytes]:
@@ -59,23 +59,26 @@ class RoomTable(SQLModel, table=True):
 
 
 class MemberTable(SQLModel, table=True):
-    """Rows of leavers stay: `left_version` is None for those who are in, `removed` tells who was put out."""
+    """Rows of leavers stay: `left_version` is None for those who are in, `removed` tells who was put out.
+
+    The defaults are never taken: they let the upsert that moves cursors name nothing but cursors.
+    """
 
     __tablename__: ClassVar[Any] = "member"
     __table_args__: ClassVar[Any] = MYSQL
 
     room_id: str = _id(primary_key=True)
     user_id: str = _id(primary_key=True, index=True)
-    role: str = _string(8)
+    role: str = _string(8, server_default="member")
     read_seq: int = _integer()
-    joined_seq: int = _integer()
-    joined_version: int = _integer()
-    joined_at: int = _integer()
-    muted: bool = _flag()
-    shown_version: int = _integer()
-    hidden: bool = _flag()
+    joined_seq: int = _integer(server_default=text("0"))
+    joined_version: int = _integer(server_default=text("0"))
+    joined_at: int = _integer(server_default=text("0"))
+    muted: bool = _flag(server_default=text("0"))
+    shown_version: int = _integer(server_default=text("0"))
+    hidden: bool = _flag(server_default=text("0"))
     left_version: int | None = _integer(nullable=True)
-    removed: bool = _flag()
+    removed: bool = _flag(server_default=text("0"))
 
 
 class MessageTable(SQLModel, table=True):
