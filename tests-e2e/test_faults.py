@@ -162,6 +162,9 @@ class Scene:
         before = len(self.acked)
         await eventually(lambda: len(self.acked) >= before + count, seconds)
 
+    def someone_saw_what_is_not_acked(self) -> bool:
+        return any(event["client_id"] not in self.acked for follower in self.followers for event in follower.events)
+
     async def finish(self) -> None:
         """Let the writers end, wait until all followers have everything, and check it all."""
         for writer in self.writers:
@@ -194,6 +197,8 @@ async def scene(broken: Broken) -> AsyncIterator[Scene]:
     ana, ben = await sign_up(broken.stack.url, "ana"), await sign_up(broken.stack.url, "ben")
     running = Scene(ana, ben, await ana.direct(ben))
     yield running
+    broken.redis_proxy.let_go()
+    broken.rooms_proxy.let_go()
     await running.stop()
 
 
@@ -220,8 +225,7 @@ async def test_rooms_killed_between_publish_and_answer(broken: Broken, scene: Sc
     await scene.more_acked()
     broken.rooms_proxy.hold_next(b"/internal/commands", "answer")
     await eventually(broken.rooms_proxy.triggered.is_set)
-    seen = max(len(follower.events) for follower in scene.followers)
-    await eventually(lambda: max(len(follower.events) for follower in scene.followers) > seen)
+    await eventually(scene.someone_saw_what_is_not_acked)
     await asyncio.to_thread(broken.stack.kill, "rooms")
     broken.rooms_proxy.let_go()
     await scene.more_acked()

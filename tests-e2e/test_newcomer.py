@@ -1,0 +1,50 @@
+"""What the README promises: its script runs as it stands, and the documents are served and are what the code says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from stack import Stack
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_script_of_the_readme_runs(stack: Stack, tmp_path: Path):
+    [script] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    file = tmp_path / "hello.py"
+    file.write_text(script)
+    answer = subprocess.run(
+        [sys.executable, str(file)], env=os.environ | {"WEBCHAT_URL": stack.url},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    lines = [line.strip() for line in answer.stdout.splitlines()]
+    assert lines[0] == "ready"
+    assert lines[-1] == "message.created 안녕!"
+
+
+def test_the_documents_are_what_the_code_says():
+    answer = subprocess.run(
+        [sys.executable, "snapshots.py", "--check"],
+        cwd=ROOT / "deploy" / "docs",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_the_front_page_leads_to_the_documents(stack: Stack):
+    with httpx.Client(base_url=stack.url, follow_redirects=True) as client:
+        page = client.get("/")
+        assert (page.url.path, page.status_code) == ("/docs", 200)
+        assert "unsafe" not in page.headers["content-security-policy"]
+        openapi = client.get("/openapi.json").json()
+        assert {"/api/auth/signup", "/api/social/following", "/api/rooms/{room_id}/messages"} <= openapi["paths"].keys()
+        assert not [path for path in openapi["paths"] if "internal" in path]
+        asyncapi = client.get("/asyncapi.json").json()
+        assert "client.message.send" in asyncapi["channels"]["socket"]["messages"]
+        assert client.get("/api/version").json() == {"version": openapi["info"]["version"]}
