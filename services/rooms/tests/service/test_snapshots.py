@@ -1,0 +1,84 @@
+"""A snapshot at version v, folded with the events after v, equals a fresh snapshot: for every v, live and re-read."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.contracts.rooms import AnyCommand, Message
+from shared.events.rooms import RoomEvent
+from shared.roomlog.fold import Snapshot, fold
+from shared.roomlog.frames import decode_frame, runs_of
+from shared.service.ids import new_id
+
+A, B, C = (new_id() for _ in range(3))
+OTHERS = [B, C]
+SEQS, PEOPLE, BODIES = st.integers(1, 6), st.sampled_from([A, B, C]), st.sampled_from(["x", "y", "z" * 40])
+
+commands = st.one_of(
+    st.tuples(st.just("say"), PEOPLE, BODIES),
+    st.tuples(st.just("say"), PEOPLE, BODIES),
+    st.tuples(st.just("edit"), PEOPLE, SEQS, BODIES),
+    st.tuples(st.just("delete"), PEOPLE, SEQS),
+    st.tuples(st.just("react"), PEOPLE, SEQS, st.sampled_from("ab"), st.booleans()),
+    st.tuples(st.just("invite"), PEOPLE, st.sampled_from(OTHERS)),
+    st.tuples(st.just("leave"), st.sampled_from(OTHERS)),
+    st.tuples(st.just("remove"), PEOPLE, st.sampled_from(OTHERS)),
+    st.tuples(st.just("role"), PEOPLE, st.sampled_from(OTHERS), st.sampled_from(["admin", "member"])),
+    st.tuples(st.just("update"), PEOPLE, st.sampled_from(["T", "U"]), st.none() | SEQS),
+    st.tuples(st.just("repeat")),
+)
+batches = st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=5)
+
+
+def command_of(house: Any, room: str, step: tuple[Any, ...]) -> AnyCommand:
+    name, user, *rest = step
+    if name == "react":
+        return house.react(room, user, rest[0], rest[1], remove=rest[2])  # type: ignore[no-any-return]
+    if name == "update":
+        return house.update(room, user, title=rest[0], pinned_seq=rest[1])  # type: ignore[no-any-return]
+    return getattr(house, name)(room, user, *rest)  # type: ignore[no-any-return]
+
+
+def without_order(snapshot: Snapshot) -> Snapshot:
+    """Reactions are sets: their order means nothing."""
+
+    def sorted_one(message: Message) -> Message:
+        reactions = {emoji: sorted(message.reactions[emoji]) for emoji in sorted(message.reactions)}
+        return msgspec.structs.replace(message, reactions=reactions)
+
+    return msgspec.structs.replace(snapshot, messages={seq: sorted_one(one) for seq, one in snapshot.messages.items()})
+
+
+@settings(max_examples=60, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=batches)
+async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[Any, ...]]]) -> None:
+    room = await quiet.group(A, B)
+    snapshots = [await quiet.snapshot(room, A)]
+    live: list[RoomEvent] = []
+    sent: list[AnyCommand] = []
+    for steps in script:
+        batch = [command_of(quiet, room, step) for step in steps if step[0] != "repeat"]
+        batch += sent[-1:] if ("repeat",) in steps else []
+        sent += batch
+        await quiet.batch(*batch)
+        live += published(quiet, room)
+        snapshots.append(await quiet.snapshot(room, A))
+    fresh = without_order(snapshots[-1])
+    reread = await quiet.events(room)
+    assert [event.version for event in live] == list(range(1, fresh.version + 1))
+    assert [type(event) for event in live] == [type(event) for event in reread]
+    for events in (live, reread):
+        assert without_order(fold(Snapshot(0, 1, {}), events)).messages == fresh.messages
+        for snapshot in snapshots:
+            assert without_order(fold(snapshot, events)) == fresh
+            assert without_order(fold(fold(snapshot, events[: len(events) // 2]), events)) == fresh
+
+
+def published(house: Any, room: str) -> list[RoomEvent]:
+    """What this process has to publish of the room, through bytes and back."""
+    waiting = house.parts.publisher._waiting
+    events = [event for committed in waiting for event in committed.events if event.room_id == room]
+    waiting.clear()
+    return [decode_frame(frame) for run in runs_of(events) for frame in run.frames]
