@@ -173,7 +173,8 @@ def reachable() -> Iterator[State]:
 
 def test_no_state_leaves_a_reader_incomplete() -> None:
     count = 0
-    for count, state in enumerate(reachable(), 1):
+    for state in reachable():
+        count += 1
         assert state.delivered <= state.head, state
         settled = settle(state)
         assert settled.delivered == state.head, state
