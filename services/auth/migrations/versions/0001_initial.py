@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(254), nullable=True),
         sa.Column("email_key", sa.String(254), nullable=True, unique=True),
         sa.Column("display_name", sa.String(60), nullable=False),
+        sa.Column("name_version", sa.Integer, nullable=False),
         sa.Column("password_hash", sa.String(255), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),

@@ -1,13 +1,16 @@
 """auth: accounts, sessions, signing keys. The composition root: nothing connects before the lifespan begins."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from auth.api import accounts, check, internal, sessions
 from auth.api.origin import OriginGuard
+from auth.consumers import on_social
 from auth.service.hasher import Hasher
 from auth.service.key_ring import REFRESH_S, KeyRing
 from auth.service.parts import Parts
@@ -17,12 +20,14 @@ from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
 from auth.storage.session_cache import SessionCache
+from shared.events.social import ProfileRenamed
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
 from shared.service.database import Database
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
 from shared.service.tasks import background
+from shared.streams.consumer import Consumer
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 PURGE_S = 3600
@@ -44,6 +49,11 @@ def _parts(settings: AuthSettings) -> Parts:
     )
 
 
+def _names(parts: Parts) -> Consumer[ProfileRenamed]:
+    name = f"{socket.gethostname()}:{parts.settings.listen_port}"
+    return Consumer(parts.redis, "social", parts.settings.service, name, ProfileRenamed, partial(on_social, parts))
+
+
 def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -59,6 +69,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
             # not Redis: auth goes on without it
             app.state.checks = {"database": parts.database.ping}
             await stack.enter_async_context(background("outbox relay", parts.relay.run))
+            await stack.enter_async_context(background("facts of social", _names(parts).run, pause=0))
             await stack.enter_async_context(background("signing keys", parts.keys.refresh, pause=REFRESH_S))
             await stack.enter_async_context(background("expired sessions", lambda: purge(parts), pause=PURGE_S))
             yield

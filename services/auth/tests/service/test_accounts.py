@@ -7,9 +7,11 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select
 
+from auth.consumers import on_social
 from auth.domain.accounts import OpenAccount
 from auth.service import accounts
 from auth.storage.tables import session, user
+from shared.events.social import ProfileRenamed
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually
 
@@ -157,6 +159,17 @@ async def test_the_id_of_a_closed_account_stays_taken_and_its_address_does_not(s
     body = {"email": "c@example.com", "password": PASSWORD, "webchat_id": "anna", "display_name": "Not Anna"}
     assert (await client.post("/api/auth/signup", json=body)).status_code == 409
     await sign_up("berta", email="anna@example.com")
+
+
+async def test_the_name_follows_the_profile_and_never_goes_back(sign_up, parts):
+    client, anna = await sign_up("anna")
+    for name, version in (("Second", 2), ("First", 1), ("Second", 2)):
+        await on_social(parts, ProfileRenamed(user_id=anna["user_id"], display_name=name, version=version))
+    assert (await client.get("/api/auth/me")).json()["display_name"] == "Second"
+    await client.request("DELETE", "/api/auth/me", json={"password": PASSWORD})
+    await on_social(parts, ProfileRenamed(user_id=anna["user_id"], display_name="Third", version=3))
+    async with parts.database.read() as db:
+        assert (await db.execute(select(user.c.display_name))).scalar_one() == ""
 
 
 async def test_parameters_of_the_hash_are_renewed_at_sign_in(sign_up, log_in, parts):

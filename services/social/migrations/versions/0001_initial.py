@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("user_id", ID, primary_key=True),
         sa.Column("webchat_id", sa.String(20), nullable=True, unique=True),
         sa.Column("display_name", sa.String(60), nullable=False),
+        sa.Column("name_version", sa.Integer, nullable=False),
         sa.Column("status_message", sa.String(200), nullable=False),
         sa.Column("avatar_id", ID, nullable=True),
         sa.Column("account_version", sa.Integer, nullable=False),

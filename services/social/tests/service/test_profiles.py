@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from shared.events.auth import UserClosed, UserRegistered
 from shared.service.ids import new_id
-from shared.streams.names import user_channel
+from shared.streams.names import service_stream, user_channel
 from shared.testing.fixtures import eventually
 from social.consumers import on_auth
 from social.storage.tables import person
@@ -82,6 +82,27 @@ async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, 
     assert (friend["display_name"], friend["status_message"]) == ("Anna B", "away")
 
 
+async def test_auth_follows_a_change_of_the_name(sign_up, redis):
+    anna = await sign_up("anna")
+
+    async def names() -> set[str]:
+        accounts = [await anna.account.get("/api/auth/me"), await anna.http.get("/profiles/me")]
+        return {one.json()["display_name"] for one in accounts}
+
+    for name in ("Anna B", "Anna C"):
+        await anna.http.patch("/profiles/me", json={"display_name": name})
+    await eventually(lambda: _are(names, {"Anna C"}))
+    entries = await redis.xrange(service_stream("social"))
+    events = [msgspec.json.decode(fields[b"payload"]) for _, fields in entries]
+    assert [(event["topic"], event["display_name"], event["version"]) for event in events] == [
+        ("profile.renamed", "Anna B", 1), ("profile.renamed", "Anna C", 2),
+    ]  # fmt: skip
+
+
+async def _are(read, wanted: set[str]) -> bool:
+    return await read() == wanted
+
+
 @pytest.mark.parametrize(
     "change", [{}, {"display_name": "Anna"}, {"status_message": ""}, {"avatar_attachment_id": None}, {"other": 1}]
 )
@@ -148,6 +169,19 @@ async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts):
     row = (await rows(parts))[anna.user_id]
     personal = ("webchat_id", "display_name", "status_message", "avatar_id")
     assert [row[name] for name in personal] == [None, "", "", None]
+
+
+async def test_a_token_that_outlives_its_account_changes_nothing(sign_up, parts):
+    anna, berta = await sign_up("anna"), await sign_up("berta")
+    await berta.http.get("/profiles/me")
+    await anna.close()
+    await eventually(lambda: _is_empty(parts, anna.user_id))
+    assert (await anna.http.patch("/profiles/me", json={"status_message": "back"})).status_code == 404
+    for kind in ("following", "blocks"):
+        assert (await anna.http.put(f"/{kind}/{berta.user_id}")).status_code == 404
+    assert (await berta.http.get("/followers")).json()["items"] == []
+    assert await _is_empty(parts, anna.user_id)
+    assert (await rows(parts))[anna.user_id]["status_message"] == ""
 
 
 async def _is_empty(parts, user_id: str) -> bool:

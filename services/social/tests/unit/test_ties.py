@@ -11,9 +11,10 @@ def test_not_oneself():
 
 
 def test_only_someone_who_is_there():
-    check_open({"a", "b"}, "b")
-    with pytest.raises(NotFound):
-        check_open({"a"}, "b")
+    check_open({"a", "b"}, "a", "b")
+    for open_people in ({"a"}, {"b"}, set()):
+        with pytest.raises(NotFound):
+            check_open(open_people, "a", "b")
 
 
 def test_who_may_follow():

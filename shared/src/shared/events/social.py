@@ -15,4 +15,12 @@ class UserUnblocked(msgspec.Struct, tag="user.unblocked", tag_field="topic", kw_
     version: int
 
 
+class ProfileRenamed(msgspec.Struct, tag="profile.renamed", tag_field="topic", kw_only=True):
+    """The person has another display name. `version` counts the names of one person."""
+
+    user_id: str
+    display_name: str
+    version: int
+
+
 SocialEvent = UserBlocked | UserUnblocked

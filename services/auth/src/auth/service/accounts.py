@@ -6,9 +6,9 @@ from auth.domain.accounts import OpenAccount, StandingSession
 from auth.domain.identity import login_key
 from auth.domain.passwords import check_password, normal_form
 from auth.service.parts import Parts
-from auth.service.sessions import Device, NewSession, announce_revoked, begin_session
+from auth.service.sessions import Device, NewSession, begin_session, end_sessions
 from auth.storage import users
-from auth.storage.sessions import revoke_session, revoke_sessions
+from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
 from shared.contracts.auth import User
 from shared.events.auth import UserClosed, UserRegistered
 from shared.outbox.table import record_events
@@ -47,8 +47,7 @@ async def sign_up(
         version=1,
     )
     try:
-        async with parts.database.write() as db:
-            session = await _open_account(parts, db, new, device)
+        session = await parts.database.transact(lambda db: _open_account(parts, db, new, device))
     except IntegrityError:
         async with parts.database.read() as db:
             _check_free(await users.taken_names(db, webchat_id, email))
@@ -89,11 +88,14 @@ async def sign_in(parts: Parts, login: str, password: str, device: Device) -> tu
     if user is None or not right:
         raise Unauthenticated(_WRONG_LOGIN)
     fresh = await parts.hasher.hash(password) if parts.hasher.is_outdated(user.password_hash) else user.password_hash
-    async with parts.database.write() as db:
+
+    async def begin(db: Db) -> NewSession:
         await _check_unchanged(db, user)
         if fresh != user.password_hash:
             await users.set_password(db, user.user_id, fresh)
-        session = await begin_session(parts, db, user.user_id, device)
+        return await begin_session(parts, db, user.user_id, device)
+
+    session = await parts.database.transact(begin)
     await parts.throttle.forgive(key)
     return _shape(user), session
 
@@ -105,10 +107,13 @@ async def _check_unchanged(db: Db, user: OpenAccount) -> None:
         raise Unauthenticated(_WRONG_LOGIN)
 
 
+async def rename(parts: Parts, user_id: str, display_name: str, version: int) -> None:
+    """Follow the profile; names that are older than the one known are ignored."""
+    await parts.database.transact(lambda db: users.set_display_name(db, user_id, display_name, version))
+
+
 async def sign_out(parts: Parts, current: StandingSession) -> None:
-    async with parts.database.write() as db:
-        revoked = await revoke_session(db, current.user_id, current.session_id)
-    await announce_revoked(parts, current.user_id, revoked)
+    await end_sessions(parts, current.user_id, lambda db: revoke_session(db, current.user_id, current.session_id))
 
 
 async def get_user(parts: Parts, current: StandingSession) -> User:
@@ -135,21 +140,25 @@ async def change_password(parts: Parts, current: StandingSession, current_passwo
     """The session that asks stays; the others end."""
     user = await _confirmed(parts, current, "current_password", current_password)
     new_hash = await parts.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
-    async with parts.database.write() as db:
+
+    async def change(db: Db) -> list[Revoked]:
         await _check_unchanged(db, user)
         await users.set_password(db, user.user_id, new_hash)
-        revoked = await revoke_sessions(db, user.user_id, but=current.session_id)
-    await announce_revoked(parts, user.user_id, revoked)
+        return await revoke_sessions(db, user.user_id, but=current.session_id)
+
+    await end_sessions(parts, user.user_id, change)
 
 
 async def close_account(parts: Parts, current: StandingSession, password: str) -> None:
     """Remove what is personal; the WebChat ID stays taken."""
     confirmed, now = await _confirmed(parts, current, "password", password), now_ms()
-    async with parts.database.write() as db:
+    user_id, version = confirmed.user_id, confirmed.version + 1
+
+    async def close(db: Db) -> list[Revoked]:
         await _check_unchanged(db, confirmed)
-        version = confirmed.version + 1
-        await users.scrub_user(db, confirmed.user_id, version, now)
-        revoked = await revoke_sessions(db, confirmed.user_id)
-        await record_events(db, UserClosed(user_id=confirmed.user_id, version=version, at=now))
+        await users.scrub_user(db, user_id, version, now)
+        await record_events(db, UserClosed(user_id=user_id, version=version, at=now))
+        return await revoke_sessions(db, user_id)
+
+    await end_sessions(parts, user_id, close)
     parts.relay.wake()
-    await announce_revoked(parts, confirmed.user_id, revoked)

@@ -4,7 +4,9 @@ import hashlib
 import logging
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -120,23 +122,25 @@ def _view(session: StandingSession, current: StandingSession) -> SessionView:
 
 
 async def revoke_session(parts: Parts, current: StandingSession, session_id: str) -> None:
-    async with parts.database.write() as db:
-        revoked = await stored.revoke_session(db, current.user_id, session_id)
-    if not revoked:
+    revoke = partial(stored.revoke_session, user_id=current.user_id, session_id=session_id)
+    if not await end_sessions(parts, current.user_id, revoke):
         raise NotFound("There is no such session.")
-    await announce_revoked(parts, current.user_id, revoked)
 
 
 async def revoke_others(parts: Parts, current: StandingSession) -> None:
-    async with parts.database.write() as db:
-        revoked = await stored.revoke_sessions(db, current.user_id, but=current.session_id)
-    await announce_revoked(parts, current.user_id, revoked)
+    revoke = partial(stored.revoke_sessions, user_id=current.user_id, but=current.session_id)
+    await end_sessions(parts, current.user_id, revoke)
 
 
-async def announce_revoked(parts: Parts, user_id: str, revoked: list[Revoked]) -> None:
-    """After the commit: no cache answers for these sessions any more, and the gateways close their sockets."""
-    if not revoked:
-        return
+async def end_sessions(parts: Parts, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
+    """Do `work`; once what it revoked is committed, no cache answers for it and the gateways close its sockets."""
+    revoked = await parts.database.transact(work)
+    if revoked:
+        await _announce(parts, user_id, revoked)
+    return len(revoked)
+
+
+async def _announce(parts: Parts, user_id: str, revoked: list[Revoked]) -> None:
     await parts.cache.bury(one.secret_hash for one in revoked)
     hint = SessionsRevoked([one.session_id for one in revoked])
     try:

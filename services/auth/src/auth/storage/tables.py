@@ -20,6 +20,8 @@ def _digest(**options: Any) -> Column[bytes]:
 
 
 class User(SQLModel, table=True):
+    """`display_name` is given at sign-up and then follows the profile at social, whose names `name_version` counts."""
+
     __table_args__: ClassVar[Any] = MYSQL
 
     id: str = Field(sa_column=Column(IdColumn, primary_key=True))
@@ -28,6 +30,7 @@ class User(SQLModel, table=True):
     email: str | None = Field(sa_column=Column(String(254), nullable=True))
     email_key: str | None = Field(sa_column=Column(String(254), nullable=True, unique=True))
     display_name: str = Field(sa_column=Column(String(60), nullable=False))
+    name_version: int = Field(sa_column=Column(Integer, nullable=False))
     password_hash: str = Field(sa_column=Column(String(255), nullable=False))
     version: int = Field(sa_column=Column(Integer, nullable=False))
     created_at: int = Field(sa_column=Column(BigInteger, nullable=False))

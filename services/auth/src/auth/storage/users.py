@@ -61,12 +61,19 @@ async def insert_user(db: Db, new: OpenAccount, now: int) -> None:
             email=new.email,
             email_key=email_key(new.email),
             display_name=new.display_name,
+            name_version=0,
             password_hash=new.password_hash,
             version=new.version,
             created_at=now,
             closed_at=None,
         )
     )
+
+
+async def set_display_name(db: Db, user_id: str, display_name: str, version: int) -> None:
+    """Unless the account is closed or has a newer name."""
+    older = (user.c.id == user_id) & (user.c.name_version < version) & user.c.closed_at.is_(None)
+    await db.execute(update(user).where(older).values(display_name=display_name, name_version=version))
 
 
 async def set_password(db: Db, user_id: str, password_hash: str) -> None:

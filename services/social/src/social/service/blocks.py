@@ -32,7 +32,7 @@ async def _set(parts: Parts, me: str, other: str, *, standing: bool) -> None:
     await ensure_known(parts, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
-        check_open(await lock_people(db, [me, other]), other)
+        check_open(await lock_people(db, [me, other]), me, other)
         stands, version = await blocks.get_block(db, me, other)
         if stands == standing:
             return {}

@@ -26,7 +26,7 @@ async def follow(parts: Parts, me: str, other: str) -> None:
     await ensure_known(parts, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
-        check_open(await lock_people(db, [me, other]), other)
+        check_open(await lock_people(db, [me, other]), me, other)
         if await follows.is_following(db, me, other):
             return {}
         blockers = await blockers_between(db, me, other)
@@ -43,7 +43,7 @@ async def unfollow(parts: Parts, me: str, other: str) -> None:
     await ensure_known(parts, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
-        check_open(await lock_people(db, [me, other]), other)
+        check_open(await lock_people(db, [me, other]), me, other)
         return await raise_revisions(db, [me]) if await follows.remove_follow(db, me, other) else {}
 
     await announce(parts, await parts.database.transact(write))

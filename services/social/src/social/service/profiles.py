@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from shared.contracts.social import Profile
+from shared.events.social import ProfileRenamed
+from shared.outbox.table import record_events
 from shared.service.cursors import cursor_of, read_cursor
 from shared.service.database import Db
 from shared.service.openapi import Page
@@ -45,17 +47,24 @@ async def search(parts: Parts, asker: str, typed: str, cursor: str | None, limit
     return Page(found[:limit], cursor_of(found[limit - 1].webchat_id) if len(found) > limit else None)
 
 
+async def _record_name(db: Db, me: str, display_name: str) -> None:
+    version = await people.count_name(db, me)
+    await record_events(db, ProfileRenamed(user_id=me, display_name=display_name, version=version))
+
+
 async def change_profile(parts: Parts, me: str, changes: dict[str, str | None]) -> Profile:
     """Set what is named in `changes`; followers hear of it only if something is different."""
     await ensure_known(parts, [me])
 
-    async def change(db: Db) -> bool:
-        await people.lock_people(db, [me])  # whoever begins to follow now sees the one or the other, and hears of it
-        changed = await people.change_person(db, me, changes)
+    async def change(db: Db) -> set[str]:
+        changed = await people.change_person(db, me, changes)  # from here on nobody begins to follow me, see follows
         if changed:
             await raise_followers(db, me)
+        if "display_name" in changed:
+            await _record_name(db, me, str(changes["display_name"]))
         return changed
 
     if await parts.database.transact(change):
+        parts.relay.wake()
         await announce_to_followers(parts, me)
     return await get_profile(parts, me, me)

@@ -65,6 +65,7 @@ async def add_people(db: Db, accounts: Sequence[Account]) -> None:
             "user_id": account.user_id,
             "webchat_id": account.webchat_id,
             "display_name": account.display_name,
+            "name_version": 0,
             "status_message": "",
             "avatar_id": None,
             "account_version": account.version,
@@ -75,16 +76,23 @@ async def add_people(db: Db, accounts: Sequence[Account]) -> None:
     await run_upsert(db, person, rows)
 
 
-async def change_person(db: Db, user_id: str, changes: dict[str, str | None]) -> bool:
-    """Set columns of the profile; whether one of them had another value."""
-    different = [person.c[name].is_distinct_from(value) for name, value in changes.items()]
-    if not different:
-        return False
-    found = (await db.execute(select(*different).where(person.c.user_id == user_id))).first()
-    if found is None or not any(found):
-        return False
-    await db.execute(update(person).where(person.c.user_id == user_id).values(**changes))
-    return True
+async def change_person(db: Db, user_id: str, changes: dict[str, str | None]) -> set[str]:
+    """Set columns of an open account's profile; which of them had another value."""
+    mine = (person.c.user_id == user_id) & person.c.closed_at.is_(None)
+    different = [person.c[name].is_distinct_from(value).label(name) for name, value in changes.items()]
+    row = (await db.execute(select(*different).where(mine))).mappings().first() if different else None
+    changed = {name for name, is_different in row.items() if is_different} if row else set()
+    if changed:
+        await db.execute(update(person).where(mine).values({name: changes[name] for name in changed}))
+    return changed
+
+
+async def count_name(db: Db, user_id: str) -> int:
+    """The version of the display name that was just set."""
+    mine = person.c.user_id == user_id
+    await db.execute(update(person).where(mine).values(name_version=person.c.name_version + 1))
+    version: int = (await db.execute(select(person.c.name_version).where(mine))).scalar_one()
+    return version
 
 
 async def close_person(db: Db, user_id: str, version: int, now: int) -> None:
@@ -93,6 +101,7 @@ async def close_person(db: Db, user_id: str, version: int, now: int) -> None:
         "user_id": user_id,
         "webchat_id": None,
         "display_name": "",
+        "name_version": 0,
         "status_message": "",
         "avatar_id": None,
         "account_version": version,

@@ -14,13 +14,17 @@ MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": 
 
 
 class Person(SQLModel, table=True):
-    """`account_version` is auth's; the profile is what auth said at sign-up, then what its owner made of it."""
+    """The profile is what auth said at sign-up, then what its owner made of it; `name_version` counts the names since.
+
+    `account_version` is auth's.
+    """
 
     __table_args__: ClassVar[Any] = MYSQL
 
     user_id: str = Field(sa_column=Column(IdColumn, primary_key=True))
     webchat_id: str | None = Field(sa_column=Column(String(20), nullable=True, unique=True))
     display_name: str = Field(sa_column=Column(String(60), nullable=False))
+    name_version: int = Field(sa_column=Column(Integer, nullable=False))
     status_message: str = Field(sa_column=Column(String(200), nullable=False))
     avatar_id: str | None = Field(sa_column=Column(IdColumn, nullable=True))
     account_version: int = Field(sa_column=Column(Integer, nullable=False))
