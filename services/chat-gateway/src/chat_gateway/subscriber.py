@@ -18,8 +18,9 @@ from chat_gateway.hub import Hub
 from chat_gateway.room_log import Found, RoomLog
 from shared.roomlog.frames import CURSORS, TYPING, parse_live
 from shared.roomlog.keys import live_channel
+from shared.service.ids import new_id
 from shared.service.problems import Unavailable
-from shared.service.redis import REDIS_DOWN, AnyRedis
+from shared.service.redis import AnyRedis
 from shared.service.tasks import background
 
 log = logging.getLogger(__name__)
@@ -53,37 +54,32 @@ class Subscriber:
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
+        self._asked: list[str] = []
+        self._ask = asyncio.Event()
         self._unwanted: set[str] = set()
         self._pubsub: Any = None
+        self._telling = asyncio.Lock()
+        self._own_channel = f"gateway:{{{new_id()}}}"
         self._torn: set[str] = set()
         self._tear = asyncio.Event()
         self._repairs: dict[str, list[asyncio.Future[None]]] = {}
         self._checked: list[str] = []
 
-    # Subscriptions
+    # Subscriptions: `acquire` and `release` only say what is wanted; one worker tells the server, in that order
 
     async def acquire(self, channels: dict[str, Handler]) -> None:
         """Listen to channels; returns when the server confirmed all of them. Each `acquire` wants a `release`."""
         loop = asyncio.get_running_loop()
-        new = [channel for channel in channels if not self._wanted[channel] and channel not in self._confirmed]
         self._wanted.update(channels.keys())
         self._handlers.update(channels)
         for channel in channels:
-            self._unwanted.discard(channel)
-        for channel in new:
-            self._confirmed[channel] = loop.create_future()
-        try:
-            await self._subscribe(new)
-        except REDIS_DOWN as error:  # the listener meets it too, and subscribes to all of `_confirmed` again
-            log.info("subscribing to %d channels: %r", len(new), error)
+            if channel not in self._confirmed:
+                self._confirmed[channel] = loop.create_future()
+                self._asked.append(channel)
+                self._ask.set()
         waiting = [self._confirmed[channel] for channel in channels if not self._confirmed[channel].done()]
         if waiting:
             await asyncio.wait(waiting)
-
-    async def _subscribe(self, channels: list[str]) -> None:
-        for start in range(0, len(channels), SUBSCRIBE_AT_ONCE):
-            if self._pubsub is not None:
-                await self._pubsub.ssubscribe(*channels[start : start + SUBSCRIBE_AT_ONCE])
 
     def release(self, channels: Iterable[str]) -> None:
         """Stop listening where nobody else wants the channel; the server is told soon."""
@@ -115,8 +111,9 @@ class Subscriber:
         async with AsyncExitStack() as stack:
             for name, work, pause in (
                 ("subscriber", self._listen, 0.1),
-                ("repair", self._repair_torn, 0.0),
+                ("subscribe", self._tell_server, 0.0),
                 ("unsubscribe", self._drop_unwanted, 1.0),
+                ("repair", self._repair_torn, 0.0),
                 ("head check", self._check_heads, 1.0),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
@@ -124,24 +121,29 @@ class Subscriber:
 
     async def _listen(self) -> None:
         """Until the connection breaks: then everything that was heard on it is in doubt."""
-        self._pubsub = self._redis.pubsub()
+        pubsub: Any = self._redis.pubsub()
         try:
-            loop = asyncio.get_running_loop()
-            self._confirmed |= {name: loop.create_future() for name, done in self._confirmed.items() if done.done()}
-            await self._subscribe(list(self._confirmed))
-            await self._receive()
+            async with self._telling:
+                await pubsub.ssubscribe(self._own_channel)
+                self._doubt_all()
+                self._pubsub = pubsub
+            await self._receive(pubsub)
         finally:
-            pubsub, self._pubsub = self._pubsub, None
+            self._pubsub = None
             await pubsub.aclose()
             self._on_lost()
 
-    async def _receive(self) -> None:
+    def _doubt_all(self) -> None:
+        """On a new connection nothing is confirmed yet; who waits already goes on waiting."""
+        loop = asyncio.get_running_loop()
+        self._confirmed |= {name: loop.create_future() for name, done in self._confirmed.items() if done.done()}
+        self._asked = list(self._confirmed)
+        self._ask.set()
+
+    async def _receive(self, pubsub: Any) -> None:
         pinged = False
         while True:
-            if not self._pubsub.subscribed:
-                await asyncio.sleep(0.01)
-                continue
-            message = await self._pubsub.get_message(timeout=PING_SECONDS)
+            message = await pubsub.get_message(timeout=PING_SECONDS)
             if message is not None:
                 pinged = False
                 self._handle(message)
@@ -149,7 +151,34 @@ class Subscriber:
                 raise TimeoutError("the subscription's connection does not answer")
             else:
                 pinged = True
-                await self._pubsub.ping()
+                async with self._telling:
+                    await pubsub.ping()
+
+    async def _tell_server(self) -> None:
+        """Subscribe to what was asked for since the last time; without a connection, the next one asks for all."""
+        await self._ask.wait()
+        self._ask.clear()
+        asked, self._asked = self._asked, []
+        try:
+            for start in range(0, len(asked), SUBSCRIBE_AT_ONCE):
+                async with self._telling:
+                    if self._pubsub is not None:
+                        await self._pubsub.ssubscribe(*asked[start : start + SUBSCRIBE_AT_ONCE])
+        except BaseException:
+            self._asked += asked
+            self._ask.set()
+            raise
+
+    async def _drop_unwanted(self) -> None:
+        """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed."""
+        async with self._telling:
+            unwanted = [name for name in self._unwanted if name not in self._wanted and self._confirmed[name].done()]
+            self._unwanted = {name for name in self._unwanted if name not in self._wanted} - set(unwanted)
+            for channel in unwanted:
+                del self._confirmed[channel], self._handlers[channel]
+            for start in range(0, len(unwanted), SUBSCRIBE_AT_ONCE):
+                if self._pubsub is not None:
+                    await self._pubsub.sunsubscribe(*unwanted[start : start + SUBSCRIBE_AT_ONCE])
 
     def _handle(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -166,19 +195,6 @@ class Subscriber:
                 handler(data)
         except Exception:
             log.exception("a message on %s could not be read", channel)
-
-    async def _drop_unwanted(self) -> None:
-        unwanted = [channel for channel in self._unwanted if not self._wanted[channel]]
-        self._unwanted.clear()
-        for channel in unwanted:
-            self._wanted.pop(channel, None)
-            self._handlers.pop(channel, None)
-            future = self._confirmed.pop(channel, None)
-            if future is not None and not future.done():
-                future.cancel()
-        for start in range(0, len(unwanted), SUBSCRIBE_AT_ONCE):
-            if self._pubsub is not None:
-                await self._pubsub.sunsubscribe(*unwanted[start : start + SUBSCRIBE_AT_ONCE])
 
     # Repair
 
