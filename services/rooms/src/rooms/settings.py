@@ -11,7 +11,7 @@ class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
     publish_queue: int = Field(default=20_000, ge=1)
-    """Committed events that may wait for Redis; rooms with more are read from the database when it is back."""
+    """Events, cursors and hints that may wait for Redis; what is more is read from the tables when it is back."""
     sweep_s: float = Field(default=3, gt=0)
     event_days: float = Field(default=30, gt=0)
     """How long events are kept to resume from. Messages stay."""

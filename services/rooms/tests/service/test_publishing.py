@@ -194,7 +194,7 @@ async def test_more_waits_than_the_queue_holds(quiet: Any) -> None:
     quiet.parts = parts_with(parts, small)
     for _ in range(5):
         await quiet.do(quiet.say(room, A))
-    assert small._events == 2
+    assert small._size == 2
     await small.drain()
     assert await streamed(quiet, room, 1) == await quiet.events(room, 1)
 

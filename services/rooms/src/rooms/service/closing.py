@@ -13,8 +13,7 @@ A_BATCH = 50
 
 
 async def set_blocked(parts: Parts, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
-    async with parts.database.write() as db:
-        await people.set_blocked(db, user_id, blocked_id, version, blocked=blocked)
+    await parts.database.transact(lambda db: people.set_blocked(db, user_id, blocked_id, version, blocked=blocked))
 
 
 async def close_user(parts: Parts, user_id: str, at: int) -> None:
@@ -22,9 +21,7 @@ async def close_user(parts: Parts, user_id: str, at: int) -> None:
 
     Handled again, it changes nothing. Raises Unavailable where some rooms are not left yet.
     """
-    async with parts.database.write() as db:
-        await people.lock_people(db, [user_id])  # whoever invites at the same time commits before, or sees it
-        await people.set_closed(db, user_id, at)
+    await parts.database.transact(lambda db: people.set_closed(db, user_id, at))
     async with parts.database.read() as db:
         room_ids = await members.list_rooms_of(db, user_id)
     for start in range(0, len(room_ids), A_BATCH):

@@ -24,7 +24,8 @@ from shared.service.database import UNREACHABLE, is_contention
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
+REPEATS = 3
+"""How often a whole batch is tried again when it lost a fight for locks."""
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""
 
@@ -90,15 +91,15 @@ async def _commit(
     parts: Parts, commands: list[AnyCommand], known: Collection[str] | None, deadline: float
 ) -> Committed:
     """One transaction; the whole batch again when it lost a fight for locks."""
-    for tries_left in reversed(range(TRIES)):
+    for _ in range(REPEATS):
         try:
             return await _transact(parts, commands, known, deadline)
         except DBAPIError as error:
-            if not is_contention(error) or not tries_left:
+            if not is_contention(error):
                 raise
             log.info("a batch of %d meets another, again: %r", len(commands), error.orig)
             await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter
-    raise AssertionError
+    return await _transact(parts, commands, known, deadline)
 
 
 async def _transact(

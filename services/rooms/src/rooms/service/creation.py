@@ -3,10 +3,8 @@
 So a pair has one direct room, whatever races, and nobody is let in while the account is being closed.
 """
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
-
 from rooms.domain.creation import check_direct, create_direct, create_group, show_again
-from rooms.domain.refusals import invalid, unavailable
+from rooms.domain.refusals import invalid
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
@@ -15,10 +13,8 @@ from rooms.service.parts import Parts
 from rooms.service.publisher import Committed
 from rooms.service.writing import write
 from rooms.storage import epochs, members, people, rooms
-from shared.service.database import Db, is_contention
+from shared.service.database import Db
 from shared.service.ids import new_id, now_ms
-
-TRIES = 4
 
 
 async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[str]) -> str:
@@ -26,12 +22,15 @@ async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[s
     title = title_of(title)
     check_user_ids(user_ids)
     known = await find_open(parts.auth, {creator_id, *user_ids})
-    async with parts.database.write() as db:
+
+    async def create(db: Db) -> tuple[str, Committed]:
         work = await _load(db, creator_id, set(user_ids), known)
         room = create_group(work, new_id(), creator_id, title, user_ids)
-        committed = await _write(db, work)
+        return room.id, await _write(db, work)
+
+    room_id, committed = await parts.database.transact(create)
     parts.publisher.add(committed)
-    return room.id
+    return room_id
 
 
 async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, bool]:
@@ -40,27 +39,20 @@ async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, b
         raise invalid("user_id: is missing.")
     check_user_ids([other_id])
     known = await find_open(parts.auth, {user_id, other_id})
-    for _ in range(TRIES):
-        try:
-            return await _open_direct(parts, user_id, other_id, known)
-        except DBAPIError as error:
-            if not isinstance(error, IntegrityError) and not is_contention(error):
-                raise  # else the other one, or this one elsewhere, was first: take what is there
-    raise unavailable()
 
-
-async def _open_direct(parts: Parts, user_id: str, other_id: str, known: set[str] | None) -> tuple[str, bool]:
-    async with parts.database.write() as db:
+    async def find_or_create(db: Db) -> tuple[str, bool, Committed]:
         work = await _load(db, user_id, {other_id}, known)
-        found = await rooms.find_direct(db, direct_key(user_id, other_id))
         check_direct(work, user_id, other_id)
+        found = await rooms.find_direct(db, direct_key(user_id, other_id))
         if found is None:
             room = create_direct(work, new_id(), user_id, other_id)
         else:
             room = await _show(db, work, found, user_id)
-        committed = await _write(db, work)
+        return room.id, found is None, await _write(db, work)
+
+    room_id, is_new, committed = await parts.database.transact(find_or_create)
     parts.publisher.add(committed)
-    return room.id, found is None
+    return room_id, is_new
 
 
 async def _show(db: Db, work: Work, found: RoomState, user_id: str) -> RoomState:

@@ -44,7 +44,7 @@ class Publisher:
     def __init__(self, database: Database, redis: AnyRedis, *, limit: int) -> None:
         self._database, self._redis, self._limit = database, redis, limit
         self._waiting: list[Committed] = []
-        self._events = 0
+        self._size = 0
         self._behind: set[str] = set()
         self._woken = asyncio.Event()
         self.epoch = ""
@@ -59,11 +59,15 @@ class Publisher:
             self.epoch = await epochs.get_epoch(db)
 
     def add(self, committed: Committed) -> None:
-        """Take over what was committed; never waits, never fails."""
-        if self._events + len(committed.events) > self._limit:
+        """Take over what was committed; never waits, never fails.
+
+        Where too much waits, rooms are left to be repaired, cursors and hints to what repairs them anyway.
+        """
+        size = len(committed.events) + len(committed.reads) + len(committed.revisions)
+        if self._size + size > self._limit:
             self.repair({event.room_id for event in committed.events})
-            committed = msgspec.structs.replace(committed, events=[])
-        self._events += len(committed.events)
+            return
+        self._size += size
         self._waiting.append(committed)
         self._woken.set()
 
@@ -86,7 +90,7 @@ class Publisher:
         """One round: all that was committed meanwhile, then rooms that are behind."""
         await self._woken.wait()
         self._woken.clear()
-        taken, self._waiting, self._events = self._waiting, [], 0
+        taken, self._waiting, self._size = self._waiting, [], 0
         try:
             taken = await self._of_this_epoch(taken)
             await self._publish_events(taken)

@@ -39,6 +39,8 @@ async def find_closed(db: Db, user_ids: Collection[str]) -> set[str]:
 
 
 async def set_closed(db: Db, user_id: str, at: int) -> None:
+    """Whoever lets the user into a room at the same time commits before this, or sees it."""
+    await lock_people(db, [user_id])
     await run_upsert(db, closed_user, [{"user_id": user_id, "at": at}])
 
 
