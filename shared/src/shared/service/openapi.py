@@ -59,11 +59,23 @@ def install_openapi(app: FastAPI) -> None:
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            _name_problems(document)
             _fill(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = build  # type: ignore[method-assign]
+
+
+def _name_problems(document: dict[str, Any]) -> None:
+    """Routes that answer nothing refuse as the others do; the framework would say so in a form of its own."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            problem = {"description": "Client Error", "webchat_shape": _number(ProblemDetails), "webchat_page": False}
+            operation["responses"].setdefault("4XX", problem)
+    for own in ("HTTPValidationError", "ValidationError"):
+        document.get("components", {}).get("schemas", {}).pop(own, None)
 
 
 def _fill(document: dict[str, Any]) -> None:
