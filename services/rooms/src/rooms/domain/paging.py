@@ -39,7 +39,7 @@ def window_of(choice: PageChoice, floor: int, head: int, first_at: int | None = 
     if choice.after is not None:
         return _upward(max(choice.after, floor) + 1, head, limit)
     if choice.at is not None:
-        return _upward(MAX_INTEGER if first_at is None else first_at, head, limit)
+        return _upward(MAX_INTEGER if first_at is None else max(first_at, floor + 1), head, limit)
     if choice.around is not None:
         middle = min(max(choice.around, floor + 1), head)
         first, last = max(middle - limit // 2, floor + 1), min(middle - limit // 2 + limit - 1, head)

@@ -82,10 +82,8 @@ async def _seat(db: Db, room_id: str, user_id: str) -> tuple[homes.Seat, str]:
 
 
 async def _page(db: Db, room: RoomState, member: Membership, choice: PageChoice) -> tuple[list[Message], bool]:
-    floor, first_at = member.joined_seq, None
-    if choice.at is not None:
-        first_at = await messages.find_first_at(db, room.id, choice.at, floor)
-    window = window_of(choice, floor, room.head_seq, first_at)
+    first_at = None if choice.at is None else await messages.find_first_at(db, room.id, choice.at)
+    window = window_of(choice, member.joined_seq, room.head_seq, first_at)
     stored = await messages.list_range(db, room.id, window.first, window.last)
     near = nearest(stored, [weight(message) // 2 for message in stored], window.anchor, PAGE_BYTES)
     page = _fitting(await show_messages(db, near), window)

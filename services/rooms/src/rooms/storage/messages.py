@@ -25,7 +25,7 @@ _range = (
 )
 _first_at = (
     select(message.c.seq)
-    .where(message.c.room_id == bindparam("id"), message.c.at >= bindparam("at"), message.c.seq > bindparam("floor"))
+    .where(message.c.room_id == bindparam("id"), message.c.at >= bindparam("at"))
     .order_by(message.c.at, message.c.seq)
     .limit(1)
 )
@@ -49,9 +49,9 @@ async def list_range(db: Db, room_id: str, first: int, last: int) -> list[Stored
     return [StoredMessage(*row) for row in await db.execute(_range, {"id": room_id, "first": first, "last": last})]
 
 
-async def find_first_at(db: Db, room_id: str, at: int, floor: int) -> int | None:
-    """The seq of the first message at or after a time, above `floor`; a room's times never run backwards."""
-    seq: int | None = (await db.execute(_first_at, {"id": room_id, "at": at, "floor": floor})).scalar()
+async def find_first_at(db: Db, room_id: str, at: int) -> int | None:
+    """The seq of the first message at or after a time; a room's times never run backwards."""
+    seq: int | None = (await db.execute(_first_at, {"id": room_id, "at": at})).scalar()
     return seq
 
 

@@ -18,7 +18,7 @@ _locked = _named.with_for_update()
 _direct = select(*COLUMNS).where(room.c.direct_key == bindparam("key"))
 _heads = select(room.c.id, room.c.head_version).where(room.c.id.in_(bindparam("ids", expanding=True)))
 _at = bindparam("at", type_=room.c.updated_at.type)
-_later = (room.c.updated_at > _at) | (room.c.updated_at == _at) & (room.c.id > bindparam("id"))
+_later = (room.c.updated_at >= _at) & ((room.c.updated_at > _at) | (room.c.id > bindparam("id")))
 _changed = (
     select(room.c.updated_at, room.c.id, room.c.head_version)
     .where(_later)
