@@ -1,4 +1,4 @@
-"""What every reader must have seen, whatever broke: acknowledged = stored once, one order for all, no gap, no repeat."""
+"""What readers must have seen, whatever broke: acknowledged = stored once, one order for all, no gap, no repeat."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,0 +1,237 @@
+"""The gateway's clients against the real auth, social and rooms, each served in this process on a port of its own."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from auth.main import create_app as create_auth
+from auth.settings import AuthSettings
+from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.clients.social import Social
+from chat_gateway.lanes import GAVE_UP, Lanes
+from chat_gateway.room_log import RoomLog
+from chat_gateway.settings import GatewaySettings
+from rooms.main import create_app as create_rooms
+from rooms.settings import RoomsSettings
+from shared.contracts.rooms import (
+    MAX_INTEGER,
+    DeleteMessage,
+    Done,
+    EditMessage,
+    PageChoice,
+    ReadRoom,
+    Refused,
+    Result,
+    SendMessage,
+)
+from shared.roomlog.frames import decode_frame
+from shared.service.http import Peer, ServiceTokens, http_client
+from shared.service.ids import new_id
+from shared.service.problems import NotFound, Unavailable
+from shared.testing.fixtures import eventually
+from shared.testing.servers import free_port
+from social.main import create_app as create_social
+from social.settings import SocialSettings
+
+SECRET = "s" * 40
+
+
+@asynccontextmanager
+async def served(app: FastAPI, port: int) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield
+    server.should_exit = True
+    await task
+
+
+@dataclass
+class Providers:
+    auth: Auth
+    social: Social
+    rooms: Rooms
+    redis: Redis
+    urls: dict[str, str]
+    stops: dict[str, AsyncExitStack]
+
+    async def sign_up(self, name: str) -> str:
+        async with httpx.AsyncClient(base_url=self.urls["auth"]) as client:
+            account = {"email": f"{name}@example.com", "password": "correct horse battery", "webchat_id": name}
+            answer = await client.post("/api/auth/signup", json=account | {"display_name": name})
+            assert answer.status_code == 201, answer.text
+            self.cookie = client.cookies["webchat_session"]
+            return str(answer.json()["user_id"])
+
+    async def group(self, user_id: str) -> str:
+        """A room of the user whose cookie is the last."""
+        async with httpx.AsyncClient(cookies={"webchat_session": self.cookie}) as client:
+            token = await client.get(self.urls["auth"] + "/check?audience=rooms")
+            answer = await client.post(
+                self.urls["rooms"] + "/api/rooms",
+                json={"kind": "group", "title": "Room", "user_ids": []},
+                headers={"X-WebChat-Token": token.headers["X-WebChat-Token"]},
+            )
+        assert answer.status_code == 201, (user_id, answer.text)
+        return str(answer.json()["room_id"])
+
+
+@pytest.fixture
+async def providers(tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncIterator[Providers]:
+    ports = {name: free_port() for name in ("auth", "social", "rooms")}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "webchat_data": tmp_path}
+    common |= {f"{name}_url": url for name, url in urls.items()}
+    secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
+    auth = AuthSettings(
+        _env_file=None, **common, **secrets, session_secret_key=SECRET, rate_limits=False, argon2_time_cost=1,
+        argon2_memory_kib=8,
+    )  # fmt: skip
+    apps = {
+        "auth": create_auth(auth),
+        "social": create_social(SocialSettings(_env_file=None, **common)),
+        "rooms": create_rooms(RoomsSettings(_env_file=None, **common)),
+    }
+    stops: dict[str, AsyncExitStack] = {}
+    async with http_client() as client:
+        for name, app in apps.items():
+            stops[name] = AsyncExitStack()
+            await stops[name].enter_async_context(served(app, ports[name]))
+        tokens = ServiceTokens(client, GatewaySettings(_env_file=None, **common))
+        peers = {name: Peer(client, tokens, name, url) for name, url in urls.items()}
+        yield Providers(Auth(peers["auth"]), Social(peers["social"]), Rooms(peers["rooms"]), redis, urls, stops)
+    for name in ("rooms", "social", "auth"):
+        await stops[name].aclose()
+
+
+def send(room_id: str, user_id: str, body: str) -> SendMessage:
+    return SendMessage(command_id="", room_id=room_id, user_id=user_id, client_id=str(uuid.uuid4()), body=body)
+
+
+async def test_auth_tells_whose_sessions_stand(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    async with httpx.AsyncClient(base_url=providers.urls["auth"], cookies={"webchat_session": providers.cookie}) as c:
+        session_id = (await c.get("/api/auth/sessions")).json()["items"][0]["session_id"]
+        standing = await providers.auth.standing([session_id, new_id()])
+        assert {key: user.user_id for key, user in standing.items()} == {session_id: user_id}
+        await c.post("/api/auth/logout")
+    assert await providers.auth.standing([session_id]) == {}
+
+
+async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
+    minji, junho = await providers.sign_up("minji"), await providers.sign_up("junho")
+    friends = await providers.social.friends([minji, junho])
+    assert all(not one.profiles for one in friends.values())
+    assert set(await providers.social.revisions([minji])) <= {minji}
+    pairs = await providers.social.pairs(minji, [junho])
+    assert (pairs.followed, pairs.blocked_by) == ([], [])
+
+
+async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id, rooms = await providers.group(user_id), providers.rooms
+    for body in ("one", "two"):
+        [done] = (await rooms.commands([send(room_id, user_id, body)], budget_ms=3000, timeout=5)).results
+        assert isinstance(done, Done)
+    homes = await rooms.homes({user_id: None})
+    [entry] = homes.users[user_id].rooms
+    assert (entry.room.room_id, entry.room.last_seq, entry.room.unread) == (room_id, 2, 0)
+    places = await rooms.places([user_id])
+    assert places.users[user_id].rooms[room_id] == entry.place
+    assert (await rooms.revisions([user_id])).revisions == {user_id: places.users[user_id].revision}
+    page = await rooms.messages(user_id, room_id, PageChoice(limit=1))
+    assert ([m.body for m in page.messages], page.has_more) == (["two"], True)
+    entered = await rooms.enter(user_id, room_id)
+    assert (entered.version, [m.body for m in entered.messages]) == (done.version, ["one", "two"])
+    assert (await rooms.home_page(user_id, None, 10)).rooms == [entry.room]
+    events = (await rooms.events({room_id: 1})).rooms[room_id]
+    assert (len(events.events), events.head, events.gone) == (done.version - 1, done.version, False)
+    assert (await rooms.shared_with(user_id, [new_id()])).user_ids == []
+    with pytest.raises(NotFound):
+        await rooms.enter(new_id(), room_id)
+
+
+async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id, log = await providers.group(user_id), RoomLog(providers.redis, providers.rooms)
+    commands = [send(room_id, user_id, "one"), send(room_id, user_id, "two")]
+    answer = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
+    head = answer.results[-1].version if isinstance(answer.results[-1], Done) else 0
+
+    async def published() -> bool:
+        return (await log.behind(answer.epoch, {room_id: head - 1})) != {}
+
+    await eventually(published)
+    from_redis = (await log.read_after(answer.epoch, {room_id: 1}))[room_id]
+    await providers.redis.flushall()
+    from_rooms = (await log.read_after(answer.epoch, {room_id: 1}))[room_id]
+    assert list(map(decode_frame, from_redis.frames)) == list(map(decode_frame, from_rooms.frames))
+    assert (from_rooms.complete, from_rooms.gone) == (True, False)
+    assert (await log.read_after(answer.epoch, {room_id: head + 5}))[room_id].gone
+
+
+async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id, epochs = await providers.group(user_id), set[str]()
+    lanes = Lanes(providers.rooms, epochs.add, count=4)
+    results: list[tuple[int, Result]] = []
+    async with lanes.running():
+        for number in range(200):
+            lanes.submit(send(room_id, user_id, f"{number}"), "c", lambda result, n=number: results.append((n, result)))  # type: ignore[misc]
+        last = ReadRoom(command_id=new_id(), room_id=room_id, user_id=user_id, seq=MAX_INTEGER)
+        for _ in range(3):
+            lanes.submit(last, "c", lambda result: results.append((-1, result)))
+        await eventually(lambda: len(results) == 203)
+    sends = [(n, result.seq) for n, result in results if n >= 0 and isinstance(result, Done)]
+    assert sends == [(n, n + 1) for n in range(200)]
+    assert {result.read_seq for n, result in results if n < 0 and isinstance(result, Done)} == {200}
+    assert len(epochs) == 1
+
+
+async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id = await providers.group(user_id)
+    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    async with lanes.running():
+        for command in (
+            send(room_id, user_id, "one"),
+            EditMessage(command_id=new_id(), room_id=room_id, user_id=user_id, seq=99, body="x"),
+            send(new_id(), user_id, "nowhere"),
+            DeleteMessage(command_id=new_id(), room_id=room_id, user_id=user_id, seq=1),
+        ):
+            lanes.submit(command, "c", results.append)
+        await eventually(lambda: len(results) == 4)
+    kinds = [result.code if isinstance(result, Refused) else "done" for result in results]
+    assert kinds == ["done", "not_found", "not_found", "done"]
+
+
+async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id = await providers.group(user_id)
+    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    with pytest.raises(Unavailable):
+        await Rooms(Peer(httpx.AsyncClient(), _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])
+    await providers.stops["rooms"].aclose()
+    async with lanes.running():
+        for number in range(5):
+            lanes.submit(send(room_id, user_id, f"{number}"), "c", results.append)
+        await eventually(lambda: len(results) == 5, seconds=20)
+    assert results == [GAVE_UP] * 5
+
+
+class _NoTokens(ServiceTokens):
+    def __init__(self) -> None:
+        """Nothing to get tokens from."""
+
+    async def get(self, audience: str) -> str:
+        return audience

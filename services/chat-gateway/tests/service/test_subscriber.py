@@ -1,0 +1,90 @@
+"""Subscriptions on a real Valkey: confirmed whatever comes at once, repaired whatever breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from chat_gateway.hub import Hub
+from chat_gateway.subscriber import Subscriber
+from shared.testing.fixtures import eventually
+
+
+class Listening:
+    def __init__(self, redis: Redis, listening: Redis) -> None:
+        self.redis, self.lost = redis, 0
+        self.heard: list[tuple[str, bytes]] = []
+        hub = Hub(lambda: None)
+        self.subscriber = Subscriber(listening, hub, None, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
+
+    def _lose(self) -> None:
+        self.lost += 1
+
+    async def acquire(self, *channels: str) -> None:
+        await self.subscriber.acquire(
+            {channel: lambda data, c=channel: self.heard.append((c, data)) for channel in channels}  # type: ignore[misc]
+        )
+
+    async def say(self, channel: str, data: bytes) -> int:
+        return int(await self.redis.execute_command("SPUBLISH", channel, data))
+
+
+@pytest.fixture
+async def listening(redis: Redis, valkey_port: int) -> AsyncIterator[Listening]:
+    async with Redis(host="127.0.0.1", port=valkey_port, retry=Retry(NoBackoff(), 0)) as own:
+        it = Listening(redis, own)
+        async with it.subscriber.running():
+            yield it
+
+
+async def test_many_at_once_are_all_confirmed_and_heard(listening: Listening):
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(listening.acquire(*(f"c{n}-{m}" for m in range(40))) for n in range(40)))
+    assert await listening.say("c7-39", b"x") == 1
+    await eventually(lambda: listening.heard == [("c7-39", b"x")])
+
+
+async def test_one_who_gives_up_waiting_leaves_nothing_behind(listening: Listening):
+    for _ in range(20):
+        task = asyncio.create_task(listening.acquire("shared"))
+        await asyncio.sleep(0)
+        task.cancel()
+        listening.subscriber.release(["shared"])
+    async with asyncio.timeout(10):
+        await listening.acquire("shared")
+    assert await listening.say("shared", b"x") == 1
+
+
+async def test_a_released_channel_is_left_and_can_be_had_again(listening: Listening):
+    await listening.acquire("a")
+    await listening.acquire("a")
+    listening.subscriber.release(["a"])
+    assert await listening.say("a", b"1") == 1
+    listening.subscriber.release(["a"])
+
+    async def left() -> bool:
+        return await listening.say("a", b"2") == 0
+
+    await eventually(left)
+    await listening.acquire("a")
+    assert await listening.say("a", b"3") == 1
+    await eventually(lambda: listening.heard[-1:] == [("a", b"3")])
+
+
+# the client library leaves the writer of the killed connection to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_broken_connection_is_noticed_and_everything_subscribed_again(listening: Listening):
+    await listening.acquire(*(f"c{n}" for n in range(1200)))
+    await listening.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await eventually(lambda: listening.lost == 1)
+
+    async def back() -> bool:
+        return await listening.say("c1199", b"x") == 1
+
+    await eventually(back)
+    async with asyncio.timeout(10):
+        await listening.acquire("new")
+    assert await listening.say("new", b"y") == 1
