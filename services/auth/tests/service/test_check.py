@@ -110,6 +110,17 @@ async def test_a_preflight_brings_no_cookie_and_gets_no_token(client):
     assert (await client.get("/check?audience=rooms", headers=foreign)).status_code == 403
 
 
+async def test_a_listed_page_may_use_the_cookie(client):
+    ask = {"Origin": LISTED, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    answer = await client.options("/api/auth/login", headers=ask)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == LISTED
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    foreign = await client.options("/api/auth/login", headers=ask | {"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    assert "access-control-allow-origin" not in foreign.headers
+
+
 async def test_the_version_is_for_everyone(client):
     answer = await client.get("/api/version")
     assert (answer.status_code, answer.json()) == (200, {"version": VERSION})

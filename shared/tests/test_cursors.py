@@ -1,0 +1,34 @@
+import base64
+
+import pytest
+
+from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.service.ids import new_id
+from shared.service.problems import Invalid
+
+
+def test_a_key_comes_back():
+    key = (1_795_508_080_123, new_id())
+    assert read_cursor(cursor_of(key), tuple[TimeKey, IdKey]) == key
+    assert read_cursor(cursor_of("anna_1"), str) == "anna_1"
+
+
+@pytest.mark.parametrize(
+    "key", [[], [1], ["a", 1], [-1, "ID"], [2**63, "ID"], [1.5, "ID"], [1, "ID", 2], [1, "x"], {}, None]
+)
+def test_what_has_another_shape_is_refused(key):
+    if isinstance(key, list):
+        key = [new_id() if part == "ID" else part for part in key]
+    with pytest.raises(Invalid):
+        read_cursor(cursor_of(key), tuple[TimeKey, IdKey])
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "====", "ä", "\x00", "🦜", base64.urlsafe_b64encode(b"\xff\xfe").decode()])
+def test_what_is_no_cursor_is_refused(cursor):
+    with pytest.raises(Invalid):
+        read_cursor(cursor, str)
+
+
+def test_an_id_does_not_end_in_a_line_break():
+    with pytest.raises(Invalid):
+        read_cursor(cursor_of(new_id() + "\n"), IdKey)

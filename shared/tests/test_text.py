@@ -1,0 +1,31 @@
+import pytest
+
+from shared.service.text import one_line
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  Anna  ", "Anna"),
+        ("e\u0301", "\u00e9"),
+        ("👩‍🚀 Sally", "👩‍🚀 Sally"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("  ", ""),
+        ("", ""),
+    ],
+)
+def test_what_can_be_read_is_kept(typed, kept):
+    assert one_line(typed) == kept
+    assert one_line(kept) == kept
+
+
+@pytest.mark.parametrize("typed", ["a\nb", "a\tb", "a\x00", "a\u2028b", "\u202eanna", "a\u2066b", "\ud800", "\ue000"])
+def test_what_cannot_be_shown_is_refused(typed):
+    with pytest.raises(ValueError, match="cannot be shown"):
+        one_line(typed)
+
+
+@pytest.mark.parametrize("typed", ["\u200b", "\u200d\u200d", "\u0301", "\u00ad"])
+def test_what_nobody_would_see_is_refused(typed):
+    with pytest.raises(ValueError, match="nothing to be seen"):
+        one_line(typed)
