@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from rooms.main import new_epoch
 from rooms.service.publisher import Publisher
-from rooms.service.sweep import REACH_MS, sweep
+from rooms.service.sweep import REACH_MS, sweep, trim
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.roomlog.frames import decode_frame, parse_live, split_frames
@@ -229,3 +230,20 @@ async def test_many_rooms_at_once(house: Any) -> None:
     for room in rooms:
         await eventually(lambda room=room: tip_is(house, room, 11))
         assert await streamed(house, room) == await house.events(room)
+
+
+async def test_the_operators_command(quiet: Any) -> None:
+    before = quiet.parts.publisher.epoch
+    renewed = await asyncio.to_thread(new_epoch, quiet.parts.settings)
+    await sweep(quiet.parts)
+    assert quiet.parts.publisher.epoch == renewed != before
+
+
+async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rooms.service.sweep.TRIM", 4)
+    room, other = await quiet.group(A), await quiet.group(A)
+    await quiet.do(*(quiet.say(where, A) for _ in range(9) for where in (room, other)))
+    async with quiet.parts.database.write() as db:
+        await db.exec_driver_sql("UPDATE room_event SET at = 5 WHERE version <= 7")
+    await trim(quiet.parts)
+    assert await quiet.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [(8, 2), (9, 2), (10, 2)]

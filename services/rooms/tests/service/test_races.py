@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.contracts.rooms import Done
 from shared.service.ids import new_id
@@ -82,18 +83,12 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
     assert [getattr(one, "code", None) for one in results] == [None, "unavailable", "unavailable", None]
 
 
-async def test_a_database_that_is_away_refuses_at_once(house: Any) -> None:
+@on_mariadb
+async def test_a_database_that_is_away_refuses_the_batch_at_once(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await house.group(A)
-    await house.parts.database.close()
-    engine, house.parts.database.engine = house.parts.database.engine, _nowhere(house)
+    engine = house.parts.database.engine
+    house.parts.database.engine = create_async_engine("mysql+aiomysql://x@127.0.0.1:1/x")
     results = await house.batch(house.say(room, A), house.say(room, A))
-    await house.parts.database.engine.dispose()
     house.parts.database.engine = engine
     assert [one.code for one in results] == ["unavailable"] * 2
-
-
-def _nowhere(house: Any) -> Any:
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
-
-    is_sqlite = house.parts.database.is_sqlite
-    return create_async_engine("sqlite+aiosqlite:////nowhere/x" if is_sqlite else "mysql+aiomysql://x@127.0.0.1:1/x")
+    assert [record.message[:32] for record in caplog.records] == ["a batch of 2 was not committed: "]

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 REPEATS = 3
 """How often a whole batch is tried again when it lost a fight for locks."""
+_CLIENT_ERRORS = range(2000, 3000)
+"""MySQL's numbers for what went wrong on this side: no connection, connection lost."""
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""
 
@@ -117,9 +119,11 @@ async def _transact(
 
 def _is_away(error: Exception) -> bool:
     """Whether the database could not be reached: to try the commands one by one would be no better."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or is_contention(error)
-    return isinstance(error, UNREACHABLE)
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, UNREACHABLE)
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    lost = isinstance(code, int) and code in _CLIENT_ERRORS
+    return lost or error.connection_invalidated or is_contention(error)
 
 
 async def _one_by_one(
@@ -130,7 +134,7 @@ async def _one_by_one(
     stopped: set[tuple[str, str]] = set()
     for command in commands:
         queue = (command.room_id, command.user_id)
-        skip = queue in stopped
+        skip = queue in stopped or time.monotonic() > deadline
         done = _nothing([command]) if skip else await _carry_out(parts, [command], known, deadline)
         results += done.results
         if isinstance(done.results[0], Refused) and done.results[0].code == "unavailable":
