@@ -151,6 +151,13 @@ async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_u
     assert (await client.get("/api/auth/me")).status_code == 401
 
 
+@pytest.mark.parametrize("kept", [b"", b"{}", b"[1]", b"\xff", b'[1, ["s"]]'])
+async def test_what_another_version_kept_is_not_believed(sign_up, redis, kept):
+    client, _ = await sign_up("anna")
+    await redis.set(f"auth:session:{{{hash_of(client).hex()}}}", kept)
+    assert (await client.get("/api/auth/me")).status_code == 200
+
+
 async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
     client, _ = await sign_up("anna")
     before = now_ms() - 2 * MINUTE

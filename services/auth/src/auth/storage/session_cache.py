@@ -5,6 +5,7 @@ never replaces it (SET NX). A fill that comes after the tombstone was read from 
 from the moment it was *read*: it is too old to be believed.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ import msgspec
 from auth.domain.accounts import StandingSession
 from auth.storage.redis_gate import RedisGate
 from shared.service.redis import AnyRedis
+
+log = logging.getLogger(__name__)
 
 BELIEVED_MS = 60_000
 TOMBSTONE_MS = 300_000
@@ -41,7 +44,11 @@ class SessionCache:
         raw: Any = await self._gate.ask(lambda redis: redis.get(_key(secret_hash)))
         if raw is None or raw == _TOMBSTONE:
             return None
-        entry = _decoder.decode(raw)
+        try:
+            entry = _decoder.decode(raw)
+        except msgspec.DecodeError as error:  # another version of auth wrote it: both run while one replaces the other
+            log.info("a kept session is not read: %r", error)
+            return None
         fresh = now - BELIEVED_MS < entry.read_at and now < entry.session.expires_at
         return entry.session if fresh else None
 
