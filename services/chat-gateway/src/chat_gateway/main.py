@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
@@ -35,6 +36,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 rooms=Rooms(Peer(client, tokens, "rooms", settings.rooms_url)),
                 auth=Auth(Peer(client, tokens, "auth", settings.auth_url)),
                 social=Social(Peer(client, tokens, "social", settings.social_url)),
+                media=Media(Peer(client, tokens, "media", settings.media_url)),
                 limits=settings.limits,
                 lanes=settings.lanes,
             )

@@ -79,7 +79,7 @@ def test_typing_has_no_reply_and_does_not_count():
         (b'{"op":5,"id":"a"}', "bad_frame", "a"),
         (b'{"op":"ping","id":5}', "bad_frame", None),
         (b'{"op":"nothing.known","id":"a"}', "unknown_op", "a"),
-        (b'{"op":"file.upload","id":"a"}', "unknown_op", "a"),
+        (b'{"op":"file.upload","id":"a"}', "invalid", "a"),
         (b'{"op":"message.edit","id":"a","room_id":"r","seq":0,"body":"x"}', "invalid", "a"),
         (b'{"op":"message.edit","id":"a","room_id":"r","seq":9007199254740992,"body":"x"}', "invalid", "a"),
         (b'{"op":"message.edit","id":"a","room_id":"r","seq":1.5,"body":"x"}', "invalid", "a"),

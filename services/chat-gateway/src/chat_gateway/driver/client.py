@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import msgspec
 
 from chat_gateway.protocol.connection import Connection, error_payload
 from chat_gateway.protocol.errors import CloseCode
-from chat_gateway.protocol.frames import Ok
+from chat_gateway.protocol.frames import AnyFrame, Ok
 from shared.contracts.rooms import Place
 from shared.roomlog.frames import text_frame
 
@@ -43,7 +44,7 @@ class Client:
     """A reader of the hub. `places` holds the rooms that this connection was told of, until it is told otherwise."""
 
     __slots__ = (
-        "connection", "epoch", "id", "live", "on_removed", "places", "rooms_revision", "session_id", "tasks",
+        "connection", "epoch", "held", "id", "live", "on_removed", "places", "rooms_revision", "session_id", "tasks",
         "user_id", "watching", "wire",
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ class Client:
         self.places: dict[str, Place] = {}
         self.watching: dict[str, bool] = {}
         self.tasks: set[asyncio.Task[None]] = set()
+        self.held: dict[str, deque[AnyFrame]] = {}
         self.rooms_revision = 0
         self.epoch = ""
         self.live = False

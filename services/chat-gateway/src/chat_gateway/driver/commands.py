@@ -2,6 +2,7 @@
 
 from chat_gateway.protocol.frames import (
     AnyFrame,
+    FileUpload,
     MessageDelete,
     MessageEdit,
     MessageReact,
@@ -11,6 +12,7 @@ from chat_gateway.protocol.frames import (
     RoomLeave,
     RoomRead,
 )
+from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
     AnyCommand,
     DeleteMessage,
@@ -25,19 +27,24 @@ from shared.contracts.rooms import (
 from shared.service.ids import new_id
 
 
-def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:  # noqa: PLR0911 - one line a kind
+def send_command(frame: MessageSend | FileUpload, user_id: str, attachments: list[Attachment]) -> SendMessage:
+    """Idempotent by its `client_id`, so it needs no command id."""
+    command = SendMessage(
+        command_id="",
+        room_id=frame.room_id,
+        user_id=user_id,
+        client_id=frame.client_id.lower(),
+        body=frame.body,
+        attachments=attachments,
+    )
+    if isinstance(frame, MessageSend):
+        command.reply_to, command.mentions = frame.reply_to, frame.mentions
+    return command
+
+
+def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:
     """The command for rooms; its id is new, and makes a repeat of the request harmless."""
     match frame:
-        case MessageSend():
-            return SendMessage(
-                command_id="",
-                room_id=frame.room_id,
-                user_id=user_id,
-                client_id=frame.client_id.lower(),
-                body=frame.body,
-                reply_to=frame.reply_to,
-                mentions=frame.mentions,
-            )
         case MessageEdit():
             return EditMessage(
                 command_id=new_id(), room_id=frame.room_id, user_id=user_id, seq=frame.seq, body=frame.body

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client, Wire
@@ -50,10 +51,12 @@ class Gateway:
         rooms: Rooms,
         auth: Auth,
         social: Social,
+        media: Media,
         limits: Limits,
         lanes: int,
     ) -> None:
-        self.redis, self.rooms, self.auth, self.social, self.limits = redis, rooms, auth, social, limits
+        self.redis, self.limits = redis, limits
+        self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes)

@@ -1,13 +1,17 @@
 """What each frame of a client asks for: a command into its lane, a page, or a word to the others in the room."""
 
 import logging
+from collections import deque
+from functools import partial
 
+from chat_gateway.driver.attaching import attach, hold_back, upload
 from chat_gateway.driver.client import Client
-from chat_gateway.driver.commands import command_of, reply_of
+from chat_gateway.driver.commands import command_of, reply_of, send_command
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.reading import enter_room, list_home, list_messages
 from chat_gateway.protocol.frames import (
     AnyFrame,
+    FileUpload,
     HomeList,
     MessageList,
     MessageSend,
@@ -20,7 +24,8 @@ from chat_gateway.protocol.frames import (
     RoomTyping,
     Typing,
 )
-from shared.contracts.rooms import Refused, Result
+from shared.contracts.media import Attachment
+from shared.contracts.rooms import AnyCommand, Refused, Result
 from shared.roomlog.frames import TYPING, live_header
 from shared.roomlog.keys import live_channel
 from shared.service.ids import is_id, now_ms, rfc3339
@@ -42,16 +47,25 @@ def perform(gateway: Gateway, client: Client, frame: AnyFrame) -> None:
         client.finish(frame.id, Ok(id=frame.id or ""))
     elif isinstance(frame, HomeList | RoomEnter | MessageList | PresenceWatch):
         client.spawn(_read(gateway, client, frame))
+    elif isinstance(frame, FileUpload):
+        client.spawn(upload(gateway, client, frame))
     else:
         _command(gateway, client, frame)
 
 
 def _command(gateway: Gateway, client: Client, frame: AnyFrame) -> None:
     assert isinstance(frame, RoomFrame)
-    if isinstance(frame, MessageSend) and frame.attachment_ids:
-        client.refuse(frame.id, "invalid", "attachment_ids: there is no such attachment.")
+    if hold_back(client, frame, frame.room_id):
         return
+    if isinstance(frame, MessageSend) and frame.attachment_ids:
+        submit, again = partial(_submit, gateway, client), partial(_command, gateway, client)
+        client.held[frame.room_id] = deque()
+        client.spawn(attach(gateway, client, frame, submit, again))
+    else:
+        _submit(gateway, client, frame, [])
 
+
+def _submit(gateway: Gateway, client: Client, frame: AnyFrame, attachments: list[Attachment]) -> None:
     def done(result: Result) -> None:
         if isinstance(result, Refused):
             retry_after = 1 if result.code == "unavailable" else None
@@ -59,7 +73,11 @@ def _command(gateway: Gateway, client: Client, frame: AnyFrame) -> None:
         else:
             client.finish(frame.id, reply_of(frame, result))
 
-    gateway.lanes.submit(command_of(frame, client.user_id), client.id, done)
+    if isinstance(frame, MessageSend):
+        command: AnyCommand = send_command(frame, client.user_id, attachments)
+    else:
+        command = command_of(frame, client.user_id)
+    gateway.lanes.submit(command, client.id, done)
 
 
 async def _read(gateway: Gateway, client: Client, frame: HomeList | RoomEnter | MessageList | PresenceWatch) -> None:

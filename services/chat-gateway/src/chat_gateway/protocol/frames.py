@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.contracts.auth import User
+from shared.contracts.media import Attachment
 from shared.contracts.rooms import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, Message, Room, RoomDetail
 from shared.contracts.social import Profile
 
@@ -100,13 +101,22 @@ class RoomLeave(RoomFrame, tag="room.leave", kw_only=True):
     pass
 
 
+class FileUpload(RoomFrame, tag="file.upload", kw_only=True):
+    """`data` is base64, at most 5 MiB decoded; the message is sent once the file is stored."""
+
+    client_id: ClientId
+    filename: Annotated[str, Meta(min_length=1, max_length=255)]
+    data: str
+    body: str = ""
+
+
 class PresenceWatch(ClientFrame, tag="presence.watch", kw_only=True):
     user_ids: Annotated[list[Text], Meta(max_length=200)]
 
 
 AnyFrame: TypeAlias = (
     Hello | Ping | HomeList | RoomEnter | RoomExit | MessageSend | MessageList | MessageEdit | MessageDelete
-    | MessageReact | RoomRead | RoomTyping | RoomInvite | RoomLeave | PresenceWatch
+    | MessageReact | RoomRead | RoomTyping | RoomInvite | RoomLeave | FileUpload | PresenceWatch
 )  # fmt: skip
 
 OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
@@ -131,6 +141,7 @@ class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=T
     has_more: bool | None = None
     next: str | msgspec.UnsetType | None = msgspec.UNSET
     presence: dict[str, Status] | None = None
+    attachment: Attachment | None = None
 
 
 class ErrorReply(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):

@@ -19,5 +19,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Live events waiting for a reader; more: closed with 4308."""
 
 
+MAX_UPLOAD_TEXT = (5 * 1024 * 1024 + 2) // 3 * 4
+"""Base64 of 5 MiB."""
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 SUBPROTOCOL = "webchat.v1"

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from chat_gateway.protocol.errors import FrameError
-from chat_gateway.protocol.frames import OPS, AnyFrame
+from chat_gateway.protocol.frames import OPS, AnyFrame, FileUpload
+from chat_gateway.protocol.limits import MAX_UPLOAD_TEXT
 
+_UPLOAD = str(FileUpload.__struct_config__.tag)
 _decoder = msgspec.json.Decoder(AnyFrame)
 
 
@@ -25,22 +27,26 @@ _head_decoder = msgspec.json.Decoder(_Head)
 def parse(data: bytes, *, frame_bytes: int) -> AnyFrame:
     """Raises FrameError."""
     if len(data) > frame_bytes:
-        raise _too_large(data, frame_bytes)
+        _check_large(data, frame_bytes)
     try:
         frame: AnyFrame = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise _diagnose(data, error) from error
+    if isinstance(frame, FileUpload) and len(frame.data) > MAX_UPLOAD_TEXT:
+        raise FrameError("too_large", "data: a file over the socket has at most 5 MiB.", frame.id)
     return frame
 
 
-def _too_large(data: bytes, frame_bytes: int) -> FrameError:
+def _check_large(data: bytes, frame_bytes: int) -> None:
+    """Only an upload may be larger than other frames."""
     try:
         head = _head_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        return FrameError("too_large", f"A frame holds at most {frame_bytes} bytes.")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise FrameError("too_large", f"A frame holds at most {frame_bytes} bytes.") from error
     if head.op not in OPS:
-        return FrameError("unknown_op", "There is no such op.", head.id)
-    return FrameError("too_large", f"A frame of this op holds at most {frame_bytes} bytes.", head.id)
+        raise FrameError("unknown_op", "There is no such op.", head.id)
+    if head.op != _UPLOAD:
+        raise FrameError("too_large", f"A frame of this op holds at most {frame_bytes} bytes.", head.id)
 
 
 def _diagnose(data: bytes, error: Exception) -> FrameError:

@@ -1,0 +1,21 @@
+"""Media: attachments stored, and looked up before a message refers to them."""
+
+from collections.abc import Sequence
+
+from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
+from shared.service.http import Peer
+
+UPLOAD_SECONDS = 60
+
+
+class Media:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def upload(self, request: UploadRequest) -> Attachment:
+        return await self._peer.call("uploads", request, Attachment, timeout=UPLOAD_SECONDS)
+
+    async def attachments(self, user_id: str, room_id: str, attachment_ids: Sequence[str]) -> list[Attachment]:
+        """The user's own uploads to the room; raises NotFound unless all are there."""
+        request = AttachmentsRequest(user_id=user_id, room_id=room_id, attachment_ids=list(attachment_ids))
+        return (await self._peer.call("attachments", request, Attachments)).attachments
