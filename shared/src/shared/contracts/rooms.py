@@ -218,6 +218,17 @@ class SharedWith(msgspec.Struct):
     user_ids: list[str]
 
 
+class MembershipRequest(msgspec.Struct, kw_only=True):
+    user_id: str
+    room_id: str
+
+
+class Membership(msgspec.Struct):
+    """Whether the user is in the room, one hidden by the user included; false for rooms that do not exist."""
+
+    is_in: bool
+
+
 # Commands
 
 

@@ -75,3 +75,11 @@ RoomEvent: TypeAlias = (
 )  # fmt: skip
 
 MEMBERSHIP = (MemberJoined, MemberLeft, MemberRoleChanged)
+
+
+class AttachmentsReleased(msgspec.Struct, tag="attachments.released", tag_field="topic", kw_only=True):
+    """For media: no message of the room refers to these any more, and none ever will again. No client gets it."""
+
+    room_id: str
+    attachment_ids: list[str]
+    at: int
