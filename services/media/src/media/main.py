@@ -1,22 +1,77 @@
-"""The composition root: settings to application."""
+"""media: attachments and avatars. The composition root: nothing connects before the lifespan begins."""
 
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
+from media.api import attachments, internal
+from media.consumers import on_auth, on_rooms
+from media.service.gate import Gate
+from media.service.parts import Parts
+from media.service.pictures import Studio
+from media.service.signing import open_cdn
+from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
+from shared.events.auth import AuthEvent
+from shared.events.rooms import AttachmentsReleased
 from shared.service.app import create_app as create_service
-from shared.service.http import Verifier, http_client
+from shared.service.database import Database
+from shared.service.http import Peer, ServiceTokens, Verifier, http_client
+from shared.service.migrations import migrate
+from shared.service.redis import AnyRedis, connect_redis
+from shared.service.tasks import background
+from shared.streams.consumer import Consumer
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+async def _parts(settings: MediaSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
+    database = Database(settings.database_url, pool_size=settings.db_pool_size)
+    stack.push_async_callback(database.close)
+    bucket = await stack.enter_async_context(open_bucket(settings))
+    client = await stack.enter_async_context(http_client())
+    app.state.verify = Verifier(client, settings).verify
+    # not Redis: files are stored and read without it, only deletions wait
+    app.state.checks = {"database": database.ping, "bucket": bucket.check}
+    rooms = Peer(client, ServiceTokens(client, settings), "rooms", settings.rooms_url)
+    return Parts(
+        settings=settings,
+        database=database,
+        bucket=bucket,
+        cdn=open_cdn(settings),
+        rooms=rooms,
+        studio=Studio(settings),
+        uploads=Gate(settings.uploads_at_once),
+    )
+
+
+async def _start_work(parts: Parts, redis: AnyRedis, stack: AsyncExitStack) -> None:
+    settings, name = parts.settings, f"{socket.gethostname()}:{parts.settings.listen_port}"
+    accounts = Consumer(redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
+    rooms = Consumer(redis, "rooms", settings.service, name, AttachmentsReleased, partial(on_rooms, parts))
+    for what, work, pause in (
+        ("events of auth", accounts.run, 0),
+        ("events of rooms", rooms.run, 0),
+        ("sweep", Sweep(parts).run, settings.sweep_s),
+    ):
+        await stack.enter_async_context(background(what, work, pause=pause))
 
 
 def create_app(settings: MediaSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with http_client() as client, open_bucket(settings) as bucket:
-            app.state.verify = Verifier(client, settings).verify
-            app.state.checks = {"bucket": bucket.check}
+        async with AsyncExitStack() as stack:
+            parts = app.state.parts = await _parts(settings, app, stack)
+            redis = connect_redis(settings)
+            stack.push_async_callback(redis.aclose)
+            await migrate(parts.database, MIGRATIONS)
+            await _start_work(parts, redis, stack)
             yield
 
-    return create_service(settings, title="WebChat media", routers=[], lifespan=lifespan)
+    routers = [attachments.router, internal.router]
+    return create_service(settings, title="WebChat media", routers=routers, lifespan=lifespan)

@@ -1,0 +1,60 @@
+"""Attachments that nobody refers to any more, and avatars of closed accounts: hidden at once, then their bytes go.
+
+Each step holds when it is done again: whatever stops in between, the event or the sweep carries on.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from media.domain.attachments import StoredAttachment, keys_of
+from media.service.parts import Parts
+from media.storage import attachments, receipts
+from shared.service.database import Db
+from shared.service.ids import now_ms
+
+Find = Callable[[Db], Awaitable[list[StoredAttachment]]]
+
+
+async def release(parts: Parts, room_id: str, attachment_ids: Sequence[str]) -> None:
+    """No message of the room refers to these any more."""
+    await _delete(parts, lambda db: attachments.list_in_room(db, room_id, attachment_ids), "attachments.released")
+
+
+async def close_user(parts: Parts, user_id: str, at: int) -> None:
+    async def find(db: Db) -> list[StoredAttachment]:
+        await receipts.add_closed_user(db, user_id, at)
+        return await attachments.list_avatars(db, user_id)
+
+    await _delete(parts, find, "user.closed")
+
+
+async def _delete(parts: Parts, find: Find, cause: str) -> None:
+    async def hide(db: Db) -> list[StoredAttachment]:
+        gone = await find(db)
+        await attachments.set_state(db, [one.id for one in gone], "stored", "deleting")
+        await receipts.ask_receipts(db, gone, cause, now_ms())
+        return gone
+
+    await finish_deleting(parts, await parts.database.transact(hide))
+
+
+async def finish_deleting(parts: Parts, gone: Sequence[StoredAttachment]) -> None:
+    """Remove the bytes of rows that are `deleting`, unless another row has them too."""
+    if not gone:
+        return
+    await remove_objects(parts, gone)
+    ids = [one.id for one in gone]
+
+    async def complete(db: Db) -> None:
+        await attachments.set_state(db, ids, "deleting", "deleted")
+        await receipts.complete_receipts(db, ids, now_ms())
+
+    await parts.database.transact(complete)
+
+
+async def remove_objects(parts: Parts, gone: Sequence[StoredAttachment]) -> None:
+    async with parts.database.read() as db:
+        live = await attachments.live_keys(db, [one.object_key for one in gone])
+    for one in gone:
+        if one.object_key not in live:
+            for key in keys_of(one):
+                await parts.bucket.delete(key)

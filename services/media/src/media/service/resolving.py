@@ -1,0 +1,38 @@
+"""What the other services ask: attachments for a message, a picture for a profile."""
+
+from media.domain.attachments import attachment_of
+from media.service.parts import Parts
+from media.storage.attachments import list_own
+from shared.contracts.media import Attachments, Avatar
+from shared.service.ids import is_id
+from shared.service.problems import Invalid, NotFound
+
+MAX_ATTACHMENTS = 10
+
+
+async def resolve(parts: Parts, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:
+    """Own uploads in this room, in the order asked for, each once; raises NotFound where one is not that."""
+    wanted = list(dict.fromkeys(attachment_ids))
+    if len(wanted) > MAX_ATTACHMENTS:
+        raise Invalid("Too many at once.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
+    if not all(map(is_id, [user_id, room_id, *wanted])):
+        raise _nothing()
+    async with parts.database.read() as db:
+        found = {one.id: one for one in await list_own(db, user_id, room_id, wanted)}
+    if len(found) < len(wanted):
+        raise _nothing()
+    return Attachments([attachment_of(found[one]) for one in wanted])
+
+
+async def check_avatar(parts: Parts, user_id: str, attachment_id: str) -> Avatar:
+    """Raises NotFound unless the user stored it as an avatar."""
+    if not is_id(user_id) or not is_id(attachment_id):
+        raise _nothing()
+    async with parts.database.read() as db:
+        if not await list_own(db, user_id, None, [attachment_id]):
+            raise _nothing()
+    return Avatar(attachment_id)
+
+
+def _nothing() -> NotFound:
+    return NotFound("There is no such attachment.")

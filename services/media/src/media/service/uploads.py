@@ -1,0 +1,249 @@
+"""An upload: looked at, announced by a row, put into the bucket, and only then there for anyone.
+
+Whatever ends it in between leaves a row that says so, and the sweep clears up after it.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from tempfile import TemporaryFile
+from typing import IO, TypeVar
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from media.domain.attachments import (
+    File,
+    StoredAttachment,
+    Upload,
+    attachment_of,
+    new_object_key,
+    thumbnail_key,
+    twin_key,
+)
+from media.domain.file_types import PICTURES, UNREADABLE_PICTURES, served_as, type_of
+from media.domain.names import clean_name, disposition
+from media.service.members import check_member
+from media.service.parts import Parts
+from media.service.pictures import refused
+from media.service.spool import Spool
+from media.storage import attachments, receipts
+from media.storage.bucket import BUCKET_DOWN, Served
+from shared.contracts.media import Attachment
+from shared.service.database import UNREACHABLE, Db
+from shared.service.ids import is_id, new_id, now_ms
+from shared.service.problems import Conflict, Forbidden, Invalid, Unavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+THUMBNAIL_TYPE = "image/webp"
+
+
+class _BusyError(Exception):
+    """The first of its kind is under way."""
+
+
+class _Ready(msgspec.Struct):
+    """A file that can go into the bucket."""
+
+    file: File
+    body: IO[bytes]
+    thumbnail: IO[bytes] | None = None
+
+
+def checked(upload: Upload) -> Upload:
+    """With ids in canonical form and a name that can be shown; raises Problem."""
+    client_id = None if upload.client_id is None else upload.client_id.lower()
+    if client_id is not None and not is_id(client_id):
+        raise Invalid("Some fields are not acceptable.", errors={"client_id": "must be a UUID"})
+    return msgspec.structs.replace(upload, client_id=client_id, filename=clean_name(upload.filename))
+
+
+async def store(parts: Parts, upload: Upload, spool: Spool) -> Attachment:
+    """The attachment, stored now or before; raises Problem, and then nothing is there."""
+    upload = checked(upload)
+    if spool.size == 0:
+        raise Invalid("The file is empty.", errors={"file": "is empty"})
+    if upload.room_id is not None:
+        await check_member(parts, upload.room_id, upload.user_id)
+    digest = await spool.finish()
+    if (first := await _unless_busy(parts, lambda: _find_first(parts, upload, digest))) is not None:
+        return attachment_of(first)
+    with ExitStack() as stack:
+        ready = await _look_at(parts, upload, spool, digest, stack)
+        claimed = await _unless_busy(parts, lambda: _claim(parts, upload, ready.file))
+        if claimed.state == "stored":
+            return attachment_of(claimed)
+        await _put(parts, claimed, ready)
+    return attachment_of(claimed)
+
+
+async def _unless_busy(parts: Parts, ask: Callable[[], Awaitable[T]]) -> T:
+    """What `ask` answers once the first of its kind has ended; raises Unavailable where that takes long."""
+    deadline = asyncio.get_running_loop().time() + parts.settings.wait_for_twin_s
+    while True:
+        try:
+            return await ask()
+        except _BusyError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable("This file is just being stored. Try again shortly.", retry_after=1) from error
+        await asyncio.sleep(POLL_S)
+
+
+# what it is
+
+
+async def _look_at(parts: Parts, upload: Upload, spool: Spool, digest: bytes, stack: ExitStack) -> _Ready:
+    content_type = type_of(spool.head)
+    if content_type in UNREADABLE_PICTURES:
+        raise refused("this kind is not supported, send it as JPEG")
+    if content_type not in PICTURES:
+        if upload.room_id is None:
+            raise Invalid("An avatar must be a picture.", errors={"file": "must be a picture"})
+        return _Ready(File(digest=digest, content_type=content_type, size=spool.size), spool.file)
+    body, thumbnail = (stack.enter_context(TemporaryFile()) for _ in range(2))  # noqa: SIM115
+    made = await parts.studio.develop(spool.file, body, thumbnail)
+    size = os.fstat(body.fileno()).st_size
+    file = File(
+        digest=digest, content_type=made.content_type, size=size, width=made.width, height=made.height, thumbnail=True
+    )
+    return _Ready(file, body, thumbnail)
+
+
+# whether it is there already
+
+
+async def _find_first(parts: Parts, upload: Upload, digest: bytes) -> StoredAttachment | None:
+    async with parts.database.read() as db:
+        return await _first_of(db, upload, digest)
+
+
+async def _first_of(db: Db, upload: Upload, digest: bytes) -> StoredAttachment | None:
+    """What was stored under the client id, else the same by the same person here; raises Conflict or _BusyError."""
+    first = upload.client_id and await attachments.find_by_client_id(db, upload.user_id, upload.client_id)
+    if first and _stands(first):
+        if (first.digest, first.room_id) != (digest, upload.room_id):
+            raise Conflict("This client id was used for another file.", errors={"client_id": "was used before"})
+        return _stored(first)
+    twin = await attachments.find_twin(db, twin_key(upload, digest))
+    if twin is None or not _stands(twin) or (twin.state == "stored" and upload.client_id):
+        return None  # with a client id it is found in the writing transaction, which remembers the id
+    return _stored(twin)
+
+
+def _stands(found: StoredAttachment) -> bool:
+    """Stored, or being stored by a process that may be alive."""
+    return found.state == "stored" or (found.state == "pending" and found.deadline_at > now_ms())
+
+
+def _stored(found: StoredAttachment) -> StoredAttachment:
+    if found.state == "pending":
+        raise _BusyError
+    return found
+
+
+# the row that announces it
+
+
+async def _claim(parts: Parts, upload: Upload, file: File) -> StoredAttachment:
+    """A new row, pending; or one that is stored. Two processes with the same: one meets the other's row."""
+    for _ in range(2):
+        try:
+            return await parts.database.transact(lambda db: _write_claim(parts, db, upload, file))
+        except IntegrityError:
+            continue
+    return await parts.database.transact(lambda db: _write_claim(parts, db, upload, file))
+
+
+async def _write_claim(parts: Parts, db: Db, upload: Upload, file: File) -> StoredAttachment:
+    if await receipts.is_closed(db, upload.user_id):
+        raise Forbidden("This account is closed.")
+    if (first := await _first_of(db, upload, file.digest)) is not None:
+        return first
+    twin = await attachments.find_twin(db, twin_key(upload, file.digest))
+    if twin is not None and twin.state == "pending":  # left behind: it ends, and its key is free
+        await attachments.set_state(db, [twin.id], "pending", "failed")
+        twin = None
+    if twin is None:
+        twin = _row_of(upload, file, round(parts.settings.upload_deadline_s * 1000))
+        same = await attachments.find_same_bytes(db, upload.user_id, upload.room_id, file.digest)
+        if same is not None:  # under another name: one object serves both
+            twin = _share(twin, same)
+        await attachments.insert_attachment(db, twin)
+    await attachments.remember_upload(db, upload.user_id, upload.client_id, twin.id)
+    return twin
+
+
+def _row_of(upload: Upload, file: File, deadline_ms: int) -> StoredAttachment:
+    now = now_ms()
+    return StoredAttachment(
+        id=new_id(),
+        user_id=upload.user_id,
+        room_id=upload.room_id,
+        state="pending",
+        digest=file.digest,
+        twin_key=twin_key(upload, file.digest),
+        filename=upload.filename,
+        content_type=file.content_type,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+        thumbnail=file.thumbnail,
+        object_key=new_object_key(),
+        created_at=now,
+        deadline_at=now + deadline_ms,
+    )
+
+
+def _share(row: StoredAttachment, same: StoredAttachment) -> StoredAttachment:
+    made = {name: getattr(same, name) for name in ("content_type", "size", "width", "height", "thumbnail")}
+    return msgspec.structs.replace(row, state="stored", object_key=same.object_key, **made)
+
+
+# the object, and the row that says it is there
+
+
+async def _put(parts: Parts, claimed: StoredAttachment, ready: _Ready) -> None:
+    """Raises Unavailable where the bucket does not take it in time; the row says `failed` then."""
+    try:
+        async with asyncio.timeout((claimed.deadline_at - now_ms()) / 1000):
+            if ready.thumbnail is not None:
+                await _put_one(parts, thumbnail_key(claimed.object_key), ready.thumbnail, thumbnail_served(claimed))
+            await _put_one(parts, claimed.object_key, ready.body, served(claimed))
+            stored = await parts.database.transact(
+                lambda db: attachments.set_state(db, [claimed.id], "pending", "stored")
+            )
+    except BaseException as error:
+        await _fail(parts, claimed)
+        if isinstance(error, BUCKET_DOWN):
+            log.warning("an upload failed: %r", error)
+            raise Unavailable("The file could not be stored. Try again.") from error
+        raise
+    if not stored:
+        raise Unavailable("The file could not be stored in time. Try again.")
+    claimed.state = "stored"
+
+
+async def _put_one(parts: Parts, key: str, body: IO[bytes], how: Served) -> None:
+    await parts.bucket.put(key, body, os.fstat(body.fileno()).st_size, how)
+
+
+async def _fail(parts: Parts, claimed: StoredAttachment) -> None:
+    try:
+        await parts.database.transact(lambda db: attachments.set_state(db, [claimed.id], "pending", "failed"))
+    except UNREACHABLE as error:
+        log.warning("an upload that failed stays pending until its deadline: %r", error)
+
+
+def served(stored: StoredAttachment) -> Served:
+    content_type, inline = served_as(stored.content_type)
+    return Served(content_type, disposition(stored.filename, inline=inline))
+
+
+def thumbnail_served(stored: StoredAttachment) -> Served:
+    return Served(THUMBNAIL_TYPE, disposition(f"{stored.filename}.webp", inline=True))
