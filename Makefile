@@ -58,7 +58,7 @@ lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--up
 .PHONY: clean
 clean:  ## remove what was built here; the data folder stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find $(MEMBERS) tests-e2e bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(MEMBERS) deploy tests-e2e bench -type d \( -name __pycache__ -o -name .mypy_cache \) -prune -exec rm -rf {} +
 
 # First uv by itself, with pip and checked by its hash; then all of the lock with uv, or with pip where uv cannot.
 $(STAMP): requirements.lock pyproject.toml $(PROJECTS)
