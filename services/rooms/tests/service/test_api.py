@@ -199,9 +199,21 @@ async def test_internal_answers_carry_the_epoch(call: Client) -> None:
     assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
 
 
+async def test_whether_someone_is_in_a_room(call: Client) -> None:
+    room = await call.group(B)
+    direct = (await call(A, "POST", body={"kind": "direct", "user_id": B})).json()["room_id"]
+    await call(B, "DELETE", f"/{room}/members/me")
+    await call(B, "DELETE", f"/{direct}/members/me")
+    expected = {(room, A): True, (room, B): False, (room, C): False, (direct, B): True, (C, A): False}
+    for (room_id, user_id), is_in in expected.items():
+        answer = await call.internal("membership", {"room_id": room_id, "user_id": user_id})
+        assert answer.json() == {"is_in": is_in}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
+        ("membership", {"user_id": A, "room_id": "x"}, 404),
         ("commands", {"budget_ms": 1, "commands": [{"op": "fly"}]}, 422),
         ("commands", {"budget_ms": 1, "commands": [{}] * 257}, 422),
         ("commands", {"budget_ms": 1, "commands": ["x" * 700_000]}, 413),

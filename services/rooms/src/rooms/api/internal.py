@@ -1,4 +1,4 @@
-"""/internal: what rooms answers to the gateways. Not reachable through nginx. Every answer carries the epoch."""
+"""/internal: what rooms answers to the gateways (with the epoch) and to media. Not reachable through nginx."""
 
 import time
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from shared.contracts.rooms import (
     EventsRequest,
     HomePageRequest,
     HomesRequest,
+    MembershipRequest,
     MessagesRequest,
     PlacesRequest,
     SharedRequest,
@@ -103,6 +104,13 @@ async def list_shared(request: Request, _: ServiceCaller) -> Response:
     asked = await read_body(request, SharedRequest)
     _check_ids([asked.user_id, *asked.other_ids], MAX_USERS + 1)
     return reply(await homes.list_shared(parts_of(request), asked.user_id, asked.other_ids))
+
+
+@router.post("/membership")
+async def get_membership(request: Request, _: ServiceCaller) -> Response:
+    asked = await read_body(request, MembershipRequest)
+    _check_room(asked.room_id, asked.user_id)
+    return reply(await homes.get_membership(parts_of(request), asked.user_id, asked.room_id))
 
 
 def _check_ids(ids: Iterable[str], most: int) -> None:

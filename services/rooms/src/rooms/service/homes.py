@@ -12,6 +12,7 @@ from shared.contracts.rooms import (
     Home,
     HomePage,
     Homes,
+    Membership,
     Message,
     Places,
     Revisions,
@@ -79,3 +80,9 @@ async def list_revisions(parts: Parts, user_ids: Sequence[str]) -> Revisions:
 async def list_shared(parts: Parts, user_id: str, other_ids: Sequence[str]) -> SharedWith:
     async with parts.database.read() as db:
         return SharedWith(await members.list_sharing(db, user_id, other_ids))
+
+
+async def get_membership(parts: Parts, user_id: str, room_id: str) -> Membership:
+    async with parts.database.read() as db:
+        found, _ = await members.find_members(db, [(room_id, user_id)])
+    return Membership(any(member.is_in for member in found.values()))
