@@ -51,7 +51,7 @@ def upgrade() -> None:
         **MYSQL,
     )
     op.create_table(
-        "closed_user",
+        "closed_account",
         sa.Column("user_id", ID, primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
         **MYSQL,
@@ -59,5 +59,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ("closed_user", "deletion_receipt", "upload", "attachment"):
+    for name in ("closed_account", "deletion_receipt", "upload", "attachment"):
         op.drop_table(name)

@@ -21,7 +21,7 @@ async def release(parts: Parts, room_id: str, attachment_ids: Sequence[str]) -> 
 
 async def close_user(parts: Parts, user_id: str, at: int) -> None:
     async def find(db: Db) -> list[StoredAttachment]:
-        await receipts.add_closed_user(db, user_id, at)
+        await receipts.add_closed_account(db, user_id, at)
         return await attachments.list_avatars(db, user_id)
 
     await _delete(parts, find, "user.closed")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select, update
 
 from media.domain.attachments import StoredAttachment
-from media.storage.tables import closed_user, deletion_receipt
+from media.storage.tables import closed_account, deletion_receipt
 from shared.service.database import Db, run_upsert
 
 
@@ -22,10 +22,10 @@ async def complete_receipts(db: Db, ids: Collection[str], now: int) -> None:
     await db.execute(update(deletion_receipt).where(open_ones).values(deleted_at=now))
 
 
-async def add_closed_user(db: Db, user_id: str, at: int) -> None:
-    await run_upsert(db, closed_user, [{"user_id": user_id, "at": at}])
+async def add_closed_account(db: Db, user_id: str, at: int) -> None:
+    await run_upsert(db, closed_account, [{"user_id": user_id, "at": at}])
 
 
 async def is_closed(db: Db, user_id: str) -> bool:
-    found = await db.execute(select(closed_user.c.user_id).where(closed_user.c.user_id == user_id))
+    found = await db.execute(select(closed_account.c.user_id).where(closed_account.c.user_id == user_id))
     return found.first() is not None

@@ -63,10 +63,10 @@ class ReceiptTable(SQLModel, table=True):
     deleted_at: int | None = Field(sa_column=Column(BigInteger, nullable=True))
 
 
-class ClosedUserTable(SQLModel, table=True):
+class ClosedAccountTable(SQLModel, table=True):
     """Tombstones of closed accounts: a token outlives its account by up to a minute."""
 
-    __tablename__: ClassVar[Any] = "closed_user"
+    __tablename__: ClassVar[Any] = "closed_account"
     __table_args__: ClassVar[Any] = MYSQL
 
     user_id: str = Field(sa_column=Column(IdColumn, primary_key=True))
@@ -76,5 +76,5 @@ class ClosedUserTable(SQLModel, table=True):
 attachment = table_of(AttachmentTable)
 upload = table_of(UploadTable)
 deletion_receipt = table_of(ReceiptTable)
-closed_user = table_of(ClosedUserTable)
-TABLES = (attachment, upload, deletion_receipt, closed_user)
+closed_account = table_of(ClosedAccountTable)
+TABLES = (attachment, upload, deletion_receipt, closed_account)
