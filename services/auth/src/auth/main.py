@@ -23,7 +23,7 @@ from auth.storage.session_cache import SessionCache
 from shared.events.social import ProfileRenamed
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
-from shared.service.database import Database
+from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
 from shared.service.tasks import background
@@ -75,6 +75,6 @@ def create_app(settings: AuthSettings) -> FastAPI:
             yield
 
     routers = [accounts.router, sessions.router, check.router, internal.router]
-    app = create_service(settings, title="WebChat auth", routers=routers, lifespan=lifespan)
+    app = create_service(settings, title="WebChat auth", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
     app.add_middleware(OriginGuard, listed=settings.backend_cors_origins)
     return app

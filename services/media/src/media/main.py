@@ -20,7 +20,7 @@ from media.storage.bucket import open_bucket
 from shared.events.auth import AuthEvent
 from shared.events.rooms import AttachmentsReleased
 from shared.service.app import create_app as create_service
-from shared.service.database import Database
+from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
 from shared.service.redis import AnyRedis, connect_redis
@@ -74,4 +74,4 @@ def create_app(settings: MediaSettings) -> FastAPI:
             yield
 
     routers = [attachments.router, internal.router]
-    return create_service(settings, title="WebChat media", routers=routers, lifespan=lifespan)
+    return create_service(settings, title="WebChat media", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)

@@ -13,6 +13,7 @@ from rooms.api import internal, members, messages, rooms
 from rooms.api.refusals import on_refusal
 from rooms.consumers import on_auth, on_social
 from rooms.domain.refusals import Refusal
+from rooms.service.committing import Committer
 from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
 from rooms.service.sweep import sweep, trim
@@ -21,7 +22,7 @@ from rooms.storage.epochs import renew_epoch
 from shared.events.auth import AuthEvent
 from shared.events.social import SocialEvent
 from shared.service.app import create_app as create_service
-from shared.service.database import Database
+from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
@@ -41,7 +42,9 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     # not Redis: what is committed meanwhile is published when it is back
     app.state.checks = {"database": database.ping}
     auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
-    return Parts(settings, database, redis, Publisher(database, redis, limit=settings.publish_queue), auth)
+    publisher = Publisher(database, redis, limit=settings.publish_queue)
+    committer = Committer(database, publisher, writers=settings.writers)
+    return Parts(settings, database, redis, publisher, committer, auth)
 
 
 async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
@@ -70,7 +73,7 @@ def create_app(settings: RoomsSettings) -> FastAPI:
             yield
 
     routers = [rooms.router, members.router, messages.router, internal.router]
-    app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan)
+    app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
     app.add_exception_handler(Refusal, on_refusal)
     return app
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from shared.events.auth import AuthEvent
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
-from shared.service.database import Database
+from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
@@ -51,4 +51,6 @@ def create_app(settings: SocialSettings) -> FastAPI:
             yield
 
     routers = [profiles.router, ties.router, internal.router]
-    return create_service(settings, title="WebChat social", routers=routers, lifespan=lifespan)
+    return create_service(
+        settings, title="WebChat social", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES
+    )

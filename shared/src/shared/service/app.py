@@ -9,8 +9,6 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import VERSION
 from shared.service.logs import configure_logging
@@ -28,16 +26,22 @@ Lifespan = (
 
 
 def create_app(
-    settings: Settings, *, title: str, routers: Sequence[APIRouter], lifespan: Lifespan, description: str = ""
+    settings: Settings,
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    outages: Sequence[type[Exception]] = (TimeoutError,),
 ) -> FastAPI:
-    """The lifespan sets `app.state.verify` (token → Principal) and `app.state.checks` (name → readiness check)."""
-    app = FastAPI(
-        title=title, version=VERSION, description=description, lifespan=lifespan, docs_url=None, redoc_url=None
-    )
+    """The lifespan sets `app.state.verify` (token → Principal) and `app.state.checks` (name → readiness check).
+
+    `outages` are the errors of a part that is away: answered 503.
+    """
+    app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.checks = {}
     install_problem_handlers(app)
-    for error in (OperationalError, InterfaceError, PoolTimeout, TimeoutError):
+    for error in outages:
         app.add_exception_handler(error, _on_outage)
     install_openapi(app)
     if settings.backend_cors_origins:

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from sqlalchemy import URL, Connection, LargeBinary, Table, TextClause, bindparam, event, text
 from sqlalchemy.dialects.mysql import BINARY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -155,6 +155,9 @@ def is_contention(error: BaseException) -> bool:
     code = error.orig.args[0] if error.orig.args else None
     return code in {1205, 1213, 1020} or "database is locked" in str(error.orig)
 
+
+DATABASE_OUTAGES = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+"""What leaves a request while the database is down, full of waiters or locked."""
 
 UNREACHABLE = (DBAPIError, PoolTimeout, TimeoutError, OSError)
 """What a database that is down, full of waiters or locked raises."""

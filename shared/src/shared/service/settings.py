@@ -6,11 +6,13 @@ A wrong or missing value ends the process with one line that names the variable.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import URL
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
@@ -60,8 +62,10 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def database_url(self) -> URL:
+    def database_url(self) -> "URL":
         """MySQL or MariaDB where `DB_HOST` is set (schema `<DB_NAME>_<service>`), else a SQLite file."""
+        from sqlalchemy import URL  # noqa: PLC0415 - heavy, and the gateway has no database
+
         if self.db_host is None:
             folder = self.webchat_data / "db"
             folder.mkdir(parents=True, exist_ok=True)
