@@ -1,0 +1,301 @@
+"""media in process on a real database, Valkey and S3 server; the real auth and rooms beside it, and a wire to cut."""
+
+import asyncio
+import io
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+from redis.asyncio import Redis
+
+from auth.main import create_app as create_auth
+from auth.settings import AuthSettings
+from media.main import create_app
+from media.service.parts import Parts
+from media.settings import MediaSettings
+from rooms.main import create_app as create_rooms
+from rooms.settings import RoomsSettings
+from shared.service.ids import new_id
+from shared.testing.fixtures import eventually
+from shared.testing.servers import free_port, wait_for_port
+
+SECRET = "s" * 40
+PASSWORD = "correct horse battery"
+LISTENERS = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
+             "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """SeaweedFS as the embedded stack starts it: see embedded.parts."""
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / "master").mkdir()
+    ports = {name: free_port() for name in LISTENERS}
+    options = {
+        "dir": folder, "master.dir": folder / "master", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", **ports,
+        "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.localSocket": f"/tmp/webchat-test-s3-{ports['s3.port']}.sock",
+        "filer.localSocket": f"/tmp/webchat-test-filer-{ports['s3.port']}.sock", "admin.ui": "false", "webdav": "false",
+        "master.telemetry": "false",
+    }  # fmt: skip
+    command = [str(Path(sys.executable).with_name("weed")), "mini", *(f"-{k}={v}" for k, v in options.items())]
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "PATH": "/usr/bin:/bin",
+                   "HOME": str(folder), "GOMEMLIMIT": "120MiB"}  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, stdin=DEVNULL)
+        try:
+            wait_for_port(ports["s3.port"], process, 40)
+            yield ports["s3.port"]
+        finally:
+            process.kill()
+            process.wait()
+            owners = ("s3", "master", "volume", "filer", "admin")
+            sockets = [f"/tmp/seaweedfs-{name}-grpc-{ports[f'{name}.port.grpc']}.sock" for name in owners]
+            for path in [*sockets, options["s3.localSocket"], options["filer.localSocket"]]:
+                Path(str(path)).unlink(missing_ok=True)
+
+
+@dataclass
+class Wire:
+    """A TCP connection to S3 in between: passes bytes on, holds them, or cuts after so many."""
+
+    target: int
+    port: int = 0
+    is_up: bool = True
+    cut_after: int | None = None
+    """Bytes towards S3; then the connection is cut."""
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, everything is held."""
+    passed: int = 0
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.is_up:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        self._writers |= {writer, back}
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass(reader, back, forth=True))
+                group.create_task(self._pass(there, writer, forth=False))
+        except* (OSError, ConnectionError):
+            pass
+        finally:
+            for one in (writer, back):
+                one.transport.abort()
+            self._writers -= {writer, back}
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forth: bool) -> None:
+        while data := await reader.read(64 * 1024):
+            await self.open.wait()
+            if forth:
+                self.passed += len(data)
+                if self.cut_after is not None and self.passed > self.cut_after:
+                    raise ConnectionError
+            writer.write(data)
+            await writer.drain()
+        raise ConnectionError
+
+    def cut(self) -> None:
+        self.is_up = False
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+
+@pytest.fixture
+async def wire(s3_port: int) -> AsyncIterator[Wire]:
+    wire = Wire(s3_port)
+    wire.open.set()
+    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
+    wire.port = server.sockets[0].getsockname()[1]
+    yield wire
+    wire.open.set()
+    server.close()
+    wire.cut()
+    await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await task
+
+
+@dataclass(frozen=True)
+class Someone:
+    """A person who signed up: `media` and `rooms` are reached as them, `account` is their auth."""
+
+    user_id: str
+    media: httpx.AsyncClient
+    rooms: httpx.AsyncClient
+    account: httpx.AsyncClient
+
+    async def group(self, *others: "Someone") -> str:
+        body = {"kind": "group", "title": "Room", "user_ids": [one.user_id for one in others]}
+        answer = await self.rooms.post("/api/rooms", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["room_id"]
+
+    async def upload(self, data: bytes, name: str = "a.bin", **fields: str) -> httpx.Response:
+        return await self.media.post("/attachments", files={"file": (name, data)}, data=fields)
+
+    async def stored(self, data: bytes, name: str = "a.bin", **fields: str) -> dict[str, Any]:
+        answer = await self.upload(data, name, **fields)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def content(self, attachment_id: str, **headers: str) -> httpx.Response:
+        return await self.media.get(f"/attachments/{attachment_id}/content", headers=headers)
+
+    async def close(self) -> None:
+        answer = await self.account.request("DELETE", "/api/auth/me", json={"password": PASSWORD})
+        assert answer.status_code == 204
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    """Settings that a test wants otherwise: to be overridden."""
+    return {}
+
+
+@pytest.fixture
+async def urls(database_env: dict[str, Any], tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncIterator[Any]:
+    """auth and rooms, each on a port of its own."""
+    secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
+    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "_env_file": None}
+    auth = AuthSettings(
+        webchat_data=tmp_path / "auth", rate_limits=False, session_secret_key=SECRET, argon2_time_cost=1,
+        argon2_memory_kib=8, **common, **secrets,
+    )  # fmt: skip
+    async with AsyncExitStack() as stack:
+        auth_url = await stack.enter_async_context(served(create_auth(auth)))
+        media_port = free_port()
+        rooms = RoomsSettings(auth_url=auth_url, media_url=f"http://127.0.0.1:{media_port}", **common, **database_env)
+        rooms_url = await stack.enter_async_context(served(create_rooms(rooms)))
+        yield {"auth_url": auth_url, "rooms_url": rooms_url, "listen_port": media_port}
+
+
+@pytest.fixture
+def settings(
+    database_env: dict[str, Any], valkey_port: int, urls: Any, wire: Wire, overrides: dict[str, Any]
+) -> MediaSettings:
+    common = {
+        "redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "aws_access_key": "key",
+        "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{wire.port}",
+        "aws_storage_bucket_name": f"t{new_id()}", "sweep_s": 3600, "upload_deadline_s": 5, "s3_read_timeout_s": 2,
+    }  # fmt: skip
+    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **overrides})
+
+
+@pytest.fixture
+async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        await eventually(lambda: _is_up(app), 30)
+        yield app
+
+
+async def _is_up(app: FastAPI) -> bool:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://media") as client:
+        return (await client.get("/readyz")).status_code == 200
+
+
+@pytest.fixture
+def parts(app: FastAPI) -> Parts:
+    return app.state.parts
+
+
+@pytest.fixture
+async def sign_up(app: FastAPI, urls: Any) -> AsyncIterator[Callable[[str], Awaitable[Someone]]]:
+    async with AsyncExitStack() as stack:
+
+        async def sign_up(name: str) -> Someone:
+            account = httpx.AsyncClient(base_url=urls["auth_url"], trust_env=False)
+            media = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://media/api/media",
+                timeout=30,
+            )  # fmt: skip
+            rooms = httpx.AsyncClient(base_url=urls["rooms_url"], trust_env=False)
+            for client in (account, media, rooms):
+                await stack.enter_async_context(client)
+            body = {"email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name}
+            answer = await account.post("/api/auth/signup", json=body)
+            assert answer.status_code == 201, answer.text
+            for client, audience in ((media, "media"), (rooms, "rooms")):
+                checked = await account.get(f"/check?audience={audience}")
+                client.headers["X-WebChat-Token"] = checked.headers["X-WebChat-Token"]
+            return Someone(answer.json()["user_id"], media, rooms, account)
+
+        yield sign_up
+
+
+@pytest.fixture
+async def anna(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
+    return await sign_up("anna")
+
+
+@pytest.fixture
+async def berta(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
+    return await sign_up("berta")
+
+
+@pytest.fixture
+async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
+    """Asks media's internal addresses with a token of the gateway."""
+    async with httpx.AsyncClient(base_url=urls["auth_url"], trust_env=False) as client:
+        body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
+        token = (await client.post("/internal/token", json=body)).json()["token"]
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://media/internal", headers={"X-WebChat-Token": token}, timeout=30
+    ) as client:
+
+        async def ask(path: str, **body: object) -> httpx.Response:
+            return await client.post(f"/{path}", json=body)
+
+        yield ask
+
+
+@pytest.fixture
+def objects(parts: Parts) -> Callable[[], Awaitable[list[str]]]:
+    """The keys of everything in the bucket."""
+
+    async def objects() -> list[str]:
+        return [one.key for one in await parts.bucket.list_after("", 1000)]
+
+    return objects
+
+
+@pytest.fixture
+def rows(parts: Parts) -> Callable[[str], Awaitable[list[Any]]]:
+    async def rows(statement: str) -> list[Any]:
+        async with parts.database.read() as db:
+            return [tuple(row) for row in (await db.exec_driver_sql(statement)).all()]
+
+    return rows
+
+
+def _picture(form: str = "PNG", size: tuple[int, int] = (60, 40), color: str = "red", **options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, color).save(out, form, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def picture() -> Callable[..., bytes]:
+    return _picture
