@@ -28,15 +28,19 @@ class ClientFrame(msgspec.Struct, tag_field="op", kw_only=True):
 
 
 class Hello(ClientFrame, tag="hello", kw_only=True):
+    """The first frame, within 10 s. `cursors` holds the last version that the client has of each room."""
+
     cursors: Annotated[dict[str, Annotated[int, Meta(ge=0, le=MAX_INTEGER)]], Meta(max_length=1000)] = {}
     epoch: Text | None = None
 
 
 class Ping(ClientFrame, tag="ping", kw_only=True):
-    pass
+    """Answered with the time of the server."""
 
 
 class HomeList(ClientFrame, tag="home.list", kw_only=True):
+    """Friends, and rooms by latest activity; `before` is the `next` of the last answer."""
+
     before: Text | None = None
     limit: Limit = MAX_PAGE
 
@@ -46,14 +50,18 @@ class RoomFrame(ClientFrame, kw_only=True):
 
 
 class RoomEnter(RoomFrame, tag="room.enter", kw_only=True):
+    """The room with its members and its newest page, in one snapshot; marks it read unless told not to."""
+
     mark_read: bool = True
 
 
 class RoomExit(RoomFrame, tag="room.exit", kw_only=True):
-    pass
+    """The room is no longer looked at; its events go on coming."""
 
 
 class MessageSend(RoomFrame, tag="message.send", kw_only=True):
+    """Answered after the commit. The same `client_id` again is answered with the first message."""
+
     client_id: ClientId
     body: str
     reply_to: Seq | None = None
@@ -62,6 +70,8 @@ class MessageSend(RoomFrame, tag="message.send", kw_only=True):
 
 
 class MessageList(RoomFrame, tag="message.list", kw_only=True):
+    """A page of messages: at most one of `before`, `after`, `around`, `at` (RFC 3339), `offset`; none: the newest."""
+
     before: Seq | None = None
     after: Seq | None = None
     around: Seq | None = None
@@ -71,34 +81,46 @@ class MessageList(RoomFrame, tag="message.list", kw_only=True):
 
 
 class MessageEdit(RoomFrame, tag="message.edit", kw_only=True):
+    """One's own message; the same body again makes no event."""
+
     seq: Seq
     body: str
 
 
 class MessageDelete(RoomFrame, tag="message.delete", kw_only=True):
+    """One's own message, or any as an admin; it stays in pages, empty."""
+
     seq: Seq
 
 
 class MessageReact(RoomFrame, tag="message.react", kw_only=True):
+    """At most 32 bytes of emoji; `remove` takes the reaction back."""
+
     seq: Seq
     emoji: Text
     remove: bool = False
 
 
 class RoomRead(RoomFrame, tag="room.read", kw_only=True):
+    """Read up to `seq`: forward only, clamped to the room's last message."""
+
     seq: Seq
 
 
 class RoomTyping(RoomFrame, tag="room.typing", kw_only=True):
+    """No reply. Goes to the other members, to no socket of the typist."""
+
     typing: bool
 
 
 class RoomInvite(RoomFrame, tag="room.invite", kw_only=True):
+    """Own id, repeats and members are ignored; one unknown id refuses all."""
+
     user_ids: Annotated[list[Text], Meta(min_length=1, max_length=100)]
 
 
 class RoomLeave(RoomFrame, tag="room.leave", kw_only=True):
-    pass
+    """Leave a group; hide a direct room until its next message."""
 
 
 class FileUpload(RoomFrame, tag="file.upload", kw_only=True):
@@ -111,6 +133,8 @@ class FileUpload(RoomFrame, tag="file.upload", kw_only=True):
 
 
 class PresenceWatch(ClientFrame, tag="presence.watch", kw_only=True):
+    """Replaces the earlier set; strangers and those who blocked one are shown as offline."""
+
     user_ids: Annotated[list[Text], Meta(max_length=200)]
 
 
