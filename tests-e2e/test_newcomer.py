@@ -7,7 +7,15 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from stack import Stack
+
+from auth.settings import AuthSettings
+from chat_gateway.settings import GatewaySettings
+from media.settings import MediaSettings
+from rooms.settings import RoomsSettings
+from shared.service.settings import Settings
+from social.settings import SocialSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +43,18 @@ def test_the_documents_are_what_the_code_says():
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings],
+    ids=lambda cls: cls.service,
+)
+def test_every_setting_is_in_the_example(settings: type[Settings]):
+    example = (ROOT / ".env.example").read_text()
+    assert [
+        name for name in settings.model_fields if f"#{name.upper()}=" not in example and name != "service_secret"
+    ] == []
 
 
 def test_the_front_page_leads_to_the_documents(stack: Stack):
