@@ -10,6 +10,8 @@ from shared.service.settings import Settings
 class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
+    writers: int = Field(default=4, ge=1, le=64)
+    """Transactions of commands at the same time; SQLite has one."""
     publish_queue: int = Field(default=20_000, ge=1)
     """Events, cursors and hints that may wait for Redis; what is more is read from the tables when it is back."""
     sweep_s: float = Field(default=3, gt=0)

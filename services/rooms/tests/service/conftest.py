@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from rooms.main import MIGRATIONS
 from rooms.service import commands, creation, events, reading
+from rooms.service.committing import Committer
 from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
@@ -232,7 +233,8 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         transport = httpx.ASGITransport(app=auth.app)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
         peer = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
-        yield Parts(settings, database, redis, publisher, peer)
+        committer = Committer(database, publisher, writers=settings.writers)
+        yield Parts(settings, database, redis, publisher, committer, peer)
 
 
 @pytest.fixture

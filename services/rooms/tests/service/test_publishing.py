@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from rooms.main import new_epoch
+from rooms.service.committing import Committer
 from rooms.service.publisher import Publisher
 from rooms.service.sweep import REACH_MS, sweep, trim
 from rooms.storage import epochs
@@ -201,7 +202,8 @@ async def test_more_waits_than_the_queue_holds(quiet: Any) -> None:
 
 
 def parts_with(parts: Any, publisher: Publisher) -> Any:
-    return type(parts)(parts.settings, parts.database, parts.redis, publisher, parts.auth)
+    committer = Committer(parts.database, publisher, writers=1)
+    return type(parts)(parts.settings, parts.database, parts.redis, publisher, committer, parts.auth)
 
 
 async def test_another_epoch(quiet: Any, second_house: Any) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rooms.service.committing import Committer
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.service.database import Database
@@ -15,4 +16,5 @@ class Parts:
     database: Database
     redis: AnyRedis
     publisher: Publisher
+    committer: Committer
     auth: Peer
