@@ -52,6 +52,8 @@ class MediaSettings(Settings):
 
     link_seconds: int = Field(default=60, ge=1, le=60)
     sweep_s: float = Field(default=30, gt=0)
+    straggler_s: float = Field(default=5, ge=0)
+    """After the deadline of an upload: what was on its way to the bucket then has arrived."""
     orphan_s: float = Field(default=900, gt=0)
     """An object of this age without a row is nobody's. Longer than any upload takes."""
     sweep_batch: int = Field(default=200, ge=1, le=1000)

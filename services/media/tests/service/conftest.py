@@ -73,7 +73,9 @@ class Wire:
     cut_after: int | None = None
     """Bytes towards S3; then the connection is cut."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    """Cleared, everything is held."""
+    """Cleared, nothing reaches S3."""
+    silent_after: int | None = None
+    """Bytes towards S3; from then on it gets everything and no answer comes back."""
     passed: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -97,7 +99,10 @@ class Wire:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forth: bool) -> None:
         while data := await reader.read(64 * 1024):
-            await self.open.wait()
+            if forth:
+                await self.open.wait()
+            elif self.silent_after is not None and self.passed > self.silent_after:
+                return
             if forth:
                 self.passed += len(data)
                 if self.cut_after is not None and self.passed > self.cut_after:
@@ -105,6 +110,10 @@ class Wire:
             writer.write(data)
             await writer.drain()
         raise ConnectionError
+
+    def mend(self) -> None:
+        self.is_up, self.cut_after, self.silent_after = True, None, None
+        self.open.set()
 
     def cut(self) -> None:
         self.is_up = False

@@ -10,8 +10,8 @@ from shared.service.ids import now_ms
 
 log = logging.getLogger(__name__)
 
-FAILED_KEPT_MS = 5_000
-"""After the deadline: what was on its way to the bucket then has arrived or never will."""
+NEVER = 2**62
+"""As a time: whatever the deadline was."""
 
 
 class Sweep:
@@ -52,7 +52,7 @@ async def end_pending(parts: Parts) -> None:
 
 async def remove_failed(parts: Parts) -> None:
     async with parts.database.read() as db:
-        old = now_ms() - FAILED_KEPT_MS
+        old = now_ms() - round(parts.settings.straggler_s * 1000)
         failed = await attachments.list_in_state(db, "failed", old, parts.settings.sweep_batch)
     if failed:
         await remove_objects(parts, failed)
@@ -61,5 +61,5 @@ async def remove_failed(parts: Parts) -> None:
 
 async def carry_on_deleting(parts: Parts) -> None:
     async with parts.database.read() as db:
-        gone = await attachments.list_in_state(db, "deleting", now_ms(), parts.settings.sweep_batch)
+        gone = await attachments.list_in_state(db, "deleting", NEVER, parts.settings.sweep_batch)
     await finish_deleting(parts, gone)

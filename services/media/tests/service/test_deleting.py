@@ -1,0 +1,102 @@
+"""What nobody refers to any more is gone: hidden at once, then its bytes, with a receipt."""
+
+import msgspec
+import pytest
+
+from media.consumers import on_rooms
+from media.service.sweep import Sweep
+from shared.events.rooms import AttachmentsReleased
+from shared.service.ids import new_id, now_ms
+from shared.streams.names import service_stream
+from shared.testing.fixtures import eventually
+
+
+@pytest.fixture
+def receipts(rows):
+    async def receipts():
+        return await rows("SELECT cause, size, deleted_at IS NULL FROM deletion_receipt ORDER BY attachment_id")
+
+    return receipts
+
+
+def released(room, *made):
+    return AttachmentsReleased(room_id=room, attachment_ids=[one["attachment_id"] for one in made], at=now_ms())
+
+
+async def test_a_release_arrives(anna, redis, objects, receipts, picture):
+    room = await anna.group()
+    gone, kept = await anna.stored(picture(), "a.png", room_id=room), await anna.stored(b"b", room_id=room)
+    event = msgspec.json.encode(released(room, gone))
+    await redis.xadd(service_stream("rooms"), {"topic": "attachments.released", "payload": event})
+
+    async def is_gone():
+        return (await anna.content(gone["attachment_id"])).status_code == 404
+
+    await eventually(is_gone)
+    await eventually(lambda: receipts_of(receipts, gone["size"]))
+    assert len(await objects()) == 1
+    assert (await anna.content(kept["attachment_id"])).status_code == 200
+
+
+async def receipts_of(receipts, size):
+    return await receipts() == [("attachments.released", size, 0)]
+
+
+async def test_twice_is_as_once_and_of_another_room_is_nothing(anna, parts, receipts, rows, objects):
+    room, other = await anna.group(), await anna.group()
+    made = await anna.stored(b"a", room_id=room, client_id=new_id())
+    await on_rooms(parts, released(other, made))
+    assert (await anna.content(made["attachment_id"])).status_code == 200
+    for _ in range(2):
+        await on_rooms(parts, released(room, made))
+    assert await receipts() == [("attachments.released", 1, 0)]
+    assert await rows("SELECT state FROM attachment") == [("deleted",)]
+    assert await objects() == []
+
+
+async def test_an_object_that_another_row_has_stays(anna, parts, objects):
+    room = await anna.group()
+    first, second = [await anna.stored(b"same", name, room_id=room) for name in ("a.txt", "b.txt")]
+    await on_rooms(parts, released(room, first))
+    assert len(await objects()) == 1
+    assert (await anna.content(second["attachment_id"])).content == b"same"
+    await on_rooms(parts, released(room, second))
+    assert await objects() == []
+
+
+async def test_what_is_gone_can_be_stored_again(anna, parts):
+    room, client_id = await anna.group(), new_id()
+    first = await anna.stored(b"a", room_id=room, client_id=client_id)
+    await on_rooms(parts, released(room, first))
+    again = await anna.stored(b"a", room_id=room, client_id=client_id)
+    assert again["attachment_id"] != first["attachment_id"]
+    assert (await anna.content(again["attachment_id"])).content == b"a"
+
+
+async def test_s3_is_away_meanwhile(anna, parts, wire, receipts, objects):
+    room = await anna.group()
+    made = await anna.stored(b"a", room_id=room)
+    wire.cut()
+    with pytest.raises(Exception, match="onnect"):
+        await on_rooms(parts, released(room, made))
+    assert (await anna.content(made["attachment_id"])).status_code == 404
+    assert await receipts() == [("attachments.released", 1, 1)]
+    wire.mend()
+    await Sweep(parts).run()
+    assert await receipts() == [("attachments.released", 1, 0)]
+    assert await objects() == []
+
+
+async def test_a_closed_account_leaves_no_avatar(anna, berta, receipts, picture, objects):
+    room = await anna.group(berta)
+    avatar = await anna.stored(picture(), "me.png")
+    said = await anna.stored(b"said", room_id=room)
+    await anna.close()
+
+    async def is_gone():
+        return (await berta.content(avatar["attachment_id"])).status_code == 404 and len(await objects()) == 1
+
+    await eventually(is_gone)
+    assert [one[0] for one in await receipts()] == ["user.closed"]
+    assert (await berta.content(said["attachment_id"])).status_code == 200
+    assert (await anna.upload(picture(), "again.png")).status_code == 403

@@ -1,0 +1,231 @@
+"""What fails half-way ends as `failed`, in time, and nothing of it is left; the same can be sent again."""
+
+import asyncio
+import os
+import sys
+import time
+from subprocess import DEVNULL, Popen
+
+import httpx
+import pytest
+
+from media.service.sweep import Sweep
+from shared.service.ids import new_id
+from shared.testing.fixtures import eventually
+from shared.testing.servers import free_port, wait_for_port
+
+MIB = 1024 * 1024
+DATA = b"\x01\x02some data" * 100_000
+
+
+@pytest.fixture
+def overrides():
+    return {"upload_deadline_s": 2, "straggler_s": 0, "orphan_s": 0.2, "wait_for_twin_s": 0.2}
+
+
+@pytest.fixture
+def states(rows):
+    async def states():
+        return [row[0] for row in await rows("SELECT state FROM attachment ORDER BY id")]
+
+    return states
+
+
+@pytest.fixture
+def swept(parts, rows, objects):
+    """Sweeps until everything that stopped half-way is gone; what is left in the bucket."""
+
+    async def swept(left):
+        async def clean():
+            for _ in range(2):
+                await Sweep(parts).run()
+            states = {row[0] for row in await rows("SELECT state FROM attachment")}
+            return states <= {"stored", "deleted"} and len(await objects()) == left
+
+        await eventually(clean, 15)
+
+    return swept
+
+
+async def fails_in_time(anna, room, client_id, data=DATA):
+    began = time.monotonic()
+    answer = await anna.upload(data, "a.bin", room_id=room, client_id=client_id)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert answer.headers["retry-after"]
+    assert time.monotonic() - began < 5
+
+
+async def test_s3_is_away(anna, wire, states, swept, rows, parts):
+    room, client_id = await anna.group(), new_id()
+    wire.cut()
+    await fails_in_time(anna, room, client_id)
+    assert await states() == ["failed"]
+    async with httpx.AsyncClient(transport=anna.media._transport, base_url="http://media") as client:
+        assert (await client.get("/readyz")).json() == {"status": "waiting", "missing": ["bucket"]}
+    wire.mend()
+    made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
+    await swept(left=1)
+    assert await rows("SELECT COUNT(*) FROM upload") == [(1,)]
+    assert (await anna.content(made["attachment_id"])).content == DATA
+
+
+async def test_a_failed_upload_leaves_nothing(anna, wire, swept, rows):
+    room = await anna.group()
+    wire.cut()
+    await fails_in_time(anna, room, new_id())
+    wire.mend()
+    await swept(left=0)
+    assert await rows("SELECT COUNT(*) FROM attachment") == await rows("SELECT COUNT(*) FROM upload") == [(0,)]
+
+
+def hold(wire, way):
+    """Before the object is at S3, or when it is there: nothing goes on."""
+    if way == "before":
+        wire.open.clear()
+    else:
+        wire.silent_after = wire.passed + len(DATA) - 100_000
+
+
+WAYS = pytest.mark.parametrize("way", ["before", "after"])
+
+
+@WAYS
+async def test_s3_does_not_answer(anna, wire, states, swept, way):
+    room, client_id = await anna.group(), new_id()
+    hold(wire, way)
+    await fails_in_time(anna, room, client_id)
+    assert await states() == ["failed"]
+    wire.mend()
+    made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
+    await swept(left=1)
+    assert (await anna.content(made["attachment_id"])).content == DATA
+
+
+async def test_s3_is_cut_off_in_the_midst_of_pieces(anna, wire, states, swept, parts):
+    room, client_id, data = await anna.group(), new_id(), b"\x01piece" * (3 * MIB)
+    wire.cut_after = wire.passed + 10 * MIB
+    await fails_in_time(anna, room, client_id, data)
+    assert await states() == ["failed"]
+    wire.mend()
+    made = await anna.stored(data, "a.bin", room_id=room, client_id=client_id)
+    await swept(left=1)
+    assert (await anna.content(made["attachment_id"])).content == data
+
+    async def no_pieces():
+        await Sweep(parts).run()
+        answer = await parts.bucket._client.list_multipart_uploads(Bucket=parts.settings.aws_storage_bucket_name)
+        return not answer.get("Uploads")
+
+    await eventually(no_pieces)
+
+
+async def test_reading_while_s3_is_away(anna, wire):
+    room = await anna.group()
+    made = await anna.stored(DATA, room_id=room)
+    wire.cut()
+    answer = await anna.content(made["attachment_id"])
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+
+
+def start_media(settings, port):
+    """Another media on the same database, as a process that can be killed."""
+    key = settings.aws_secret_access_key
+    secrets = {"MEDIA_SERVICE_SECRET": settings.service_secret, "AWS_SECRET_ACCESS_KEY": key}
+    names = ("webchat_data", "db_host", "db_port", "db_name", "db_username", "auth_url", "rooms_url",
+             "s3_endpoint_url", "aws_access_key", "aws_storage_bucket_name", "upload_deadline_s")  # fmt: skip
+    given = {name.upper(): str(value) for name in names if (value := getattr(settings, name)) is not None}
+    environment = given | {name: secret.get_secret_value() for name, secret in secrets.items()}
+    environment |= {"LISTEN_PORT": str(port), "REDIS_ENDPOINT": settings.redis_endpoint[0], "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-P", "-m", "media"]
+    process = Popen(command, env=environment, stdin=DEVNULL, stdout=DEVNULL, cwd=settings.webchat_data)
+    wait_for_port(port, process)
+    return process
+
+
+@WAYS
+async def test_media_is_killed_in_between(anna, settings, wire, states, swept, objects, way):
+    room, client_id, port = await anna.group(), new_id(), free_port()
+    process = await asyncio.to_thread(start_media, settings, port)
+    headers = {"X-WebChat-Token": anna.media.headers["X-WebChat-Token"]}
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as client:
+            hold(wire, way)
+            passed = wire.passed
+            files, data = {"file": ("a.bin", DATA)}, {"room_id": room, "client_id": client_id}
+            sending = asyncio.create_task(client.post("/api/media/attachments", files=files, data=data))
+
+            async def is_announced():
+                return await states() == ["pending"]
+
+            await eventually(is_announced)
+            if way == "after":
+                await eventually(lambda: wire.passed > passed + len(DATA))
+                await asyncio.sleep(0.3)
+            process.kill()
+            with pytest.raises(httpx.TransportError):
+                await sending
+    finally:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+    wire.mend()
+    if way == "after":
+        assert len(await objects()) == 1
+    assert await states() == ["pending"]
+    busy = await anna.upload(DATA, "a.bin", room_id=room, client_id=client_id)
+    assert busy.status_code in {503, 201}
+    await swept(left=1 if busy.status_code == 201 else 0)
+    made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
+    await swept(left=1)
+    assert (await anna.content(made["attachment_id"])).content == DATA
+
+
+async def test_a_request_that_is_given_up(anna, wire, states, swept):
+    room = await anna.group()
+    wire.open.clear()
+    sending = asyncio.create_task(anna.upload(DATA, room_id=room))
+
+    async def is_announced():
+        return await states() == ["pending"]
+
+    await eventually(is_announced)
+    sending.cancel()
+    await asyncio.wait([sending])
+    assert await states() == ["failed"]
+    wire.mend()
+    await swept(left=0)
+
+
+async def test_objects_that_no_row_knows_and_rows_without_object(anna, parts, swept, objects, rows, picture):
+    room = await anna.group()
+    made = await anna.stored(picture(), "a.png", room_id=room)
+    kept = await objects()
+    for key in ("a/left-behind", "a/left-behind.thumbnail", "other"):
+        await parts.bucket._client.put_object(Bucket=parts.settings.aws_storage_bucket_name, Key=key, Body=b"x")
+    assert len(await objects()) == 5
+    await swept(left=2)
+    assert await objects() == kept
+    assert (await anna.content(made["attachment_id"])).status_code == 200
+
+
+async def test_an_object_too_young_to_judge_stays(anna, parts, objects):
+    young = parts.settings.model_copy(update={"orphan_s": 60})
+    await parts.bucket._client.put_object(Bucket=parts.settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
+    await Sweep(parts.__class__(**{**parts.__dict__, "settings": young})).run()
+    assert await objects() == ["a/young"]
+
+
+class TestBounds:
+    @pytest.fixture
+    def overrides(self):
+        return {"uploads_at_once": 1, "upload_deadline_s": 2}
+
+    async def test_who_finds_no_place_is_told_to_come_back(self, anna, wire):
+        room = await anna.group()
+        wire.open.clear()
+        first = asyncio.create_task(anna.upload(DATA, room_id=room))
+        await asyncio.sleep(0.2)
+        second = await anna.upload(b"other", room_id=room)
+        assert (second.status_code, second.headers["retry-after"]) == (503, "2")
+        assert (await first).status_code == 503
+        wire.mend()
+        await anna.stored(b"other", room_id=room)

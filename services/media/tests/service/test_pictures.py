@@ -1,0 +1,151 @@
+"""Pictures are made anew: nothing but pixels is left, and bombs are refused without harm."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+async def send(anna):
+    room = await anna.group()
+
+    async def send(data, name="a.jpg"):
+        return await anna.upload(data, name, room_id=room)
+
+    return send
+
+
+@pytest.fixture
+async def through(anna, send):
+    """What a picture is once it went through media: the answer, the bytes, and these opened."""
+
+    async def through(data, name="a.jpg"):
+        made = (await send(data, name)).json()
+        content = (await anna.content(made["attachment_id"])).content
+        return made, content, Image.open(io.BytesIO(content))
+
+    return through
+
+
+async def test_metadata_and_places_are_gone_and_the_picture_stands_upright(through):
+    image = Image.new("RGB", (80, 40), "white")
+    image.paste("red", (0, 0, 10, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x010F] = "CAMERA MAKER"
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    image.save(out, "JPEG", exif=exif, comment=b"SECRET PLACE", quality=95)
+    assert b"CAMERA MAKER" in out.getvalue()
+    made, content, opened = await through(out.getvalue())
+    assert (made["width"], made["height"]) == opened.size == (40, 80)
+    red, green, _ = opened.convert("RGB").getpixel((36, 4))
+    assert red > 200 > 60 > green
+    assert not opened.getexif()
+    for word in (b"CAMERA MAKER", b"SECRET PLACE", b"Exif"):
+        assert word not in content
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+async def test_every_format_loses_what_it_was_told(through, form):
+    exif = Image.Exif()
+    exif[0x010E] = "SECRET"
+    options = {"GIF": {"comment": b"SECRET"}, "BMP": {}}.get(form, {"exif": exif})
+    out = io.BytesIO()
+    Image.new("RGB", (30, 20), "blue").save(out, form, **options)
+    made, content, opened = await through(out.getvalue())
+    becomes = {"TIFF": "image/jpeg", "BMP": "image/png", "AVIF": "image/webp"}.get(form, f"image/{form.lower()}")
+    assert (made["content_type"], opened.size) == (becomes, (30, 20))
+    assert b"SECRET" not in content
+    assert opened.convert("RGB").getpixel((15, 10))[2] > 200
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1", "I;16"])
+async def test_modes(through, mode):
+    out = io.BytesIO()
+    Image.new(mode, (9, 9)).save(out, "PNG")
+    made, _, opened = await through(out.getvalue())
+    assert (made["content_type"], opened.mode) == ("image/png", mode)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+async def test_animations_stay_animated(through, form):
+    frames = [Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue")]
+    out = io.BytesIO()
+    frames[0].save(out, form, save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0)
+    made, _, opened = await through(out.getvalue())
+    assert (made["content_type"], opened.n_frames) == (f"image/{form.lower()}", 3)
+    opened.seek(2)
+    opened.load()
+    assert opened.info["duration"] == 300
+    assert opened.convert("RGB").getpixel((20, 15))[2] > 200
+    assert made["thumbnail_url"]
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that claims a size, with little behind it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(b"\x00" * 1_000_000, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def animation(count: int, size: tuple[int, int]) -> bytes:
+    out = io.BytesIO()
+    frames = [Image.new("1", size, index % 2) for index in range(count)]
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=20)
+    return out.getvalue()
+
+
+async def test_bombs(send, rows, objects):
+    bombs = [
+        png_of(60_000, 60_000),
+        png_of(2**31 - 1, 2**31 - 1),
+        animation(501, (2, 2)),
+        animation(60, (1500, 1500)),
+    ]
+    for bomb in bombs:
+        answer = await send(bomb)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "file"
+    assert "pixels" in (await send(bombs[0])).json()["detail"]
+    assert "frames" in (await send(bombs[2])).json()["detail"]
+    assert (await rows("SELECT * FROM attachment"), await objects()) == ([], [])
+
+
+@pytest.mark.parametrize("overrides", [{"picture_timeout_s": 0.01}, {"picture_memory_mb": 256}])
+async def test_what_takes_too_much_is_ended(send, picture, overrides):
+    answer = await send(picture("PNG", (6500, 6500)))
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "file")
+
+
+async def test_lies_and_polyglots(send, anna, picture):
+    lie = (await send(b"%PDF-1.7", "photo.jpg")).json()
+    assert lie["content_type"] == "application/pdf"
+    page = (await send(b"<html><script>alert(1)</script>", "photo.png")).json()
+    assert page["content_type"] == "text/html"
+    served = await anna.content(page["attachment_id"])
+    assert served.headers["content-type"] == "application/octet-stream"
+    assert served.headers["content-disposition"].startswith("attachment; ")
+    assert served.headers["x-content-type-options"] == "nosniff"
+    both = (await send(picture("JPEG") + b"<script>alert(1)</script>PK\x03\x04", "x.html")).json()
+    served = await anna.content(both["attachment_id"])
+    assert served.headers["content-type"] == "image/jpeg"
+    assert b"<script>" not in served.content
+    for broken in (b"GIF89a/*<script>alert(1)</script>*/", picture("JPEG")[:300], b"\x89PNG\r\n\x1a\n" + b"x" * 99):
+        answer = await send(broken)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "file")
+    svg = (await send(b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "x.png")).json()
+    assert svg["content_type"] == "image/svg+xml"
+    served = await anna.content(svg["attachment_id"])
+    assert served.headers["content-type"] == "application/octet-stream"
+    assert served.headers["content-disposition"].startswith("attachment; ")
+    assert (await send(b"\0\0\0\x18ftypheic" + b"\0" * 99, "a.heic")).status_code == 422
