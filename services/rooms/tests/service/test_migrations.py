@@ -1,11 +1,45 @@
+from typing import Any
+
+import pytest
+
 from rooms.main import MIGRATIONS
 from rooms.settings import RoomsSettings
-from rooms.storage.tables import TABLES
+from rooms.storage.tables import TABLES, message
 from shared.service.database import Database
+from shared.service.ids import new_id
+from shared.service.migrations import migrate
 from shared.testing.migrations import check_migrations
+
+BEFORE_SEARCH = "0001"
 
 
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
     await check_migrations(database, MIGRATIONS, TABLES)
+    await database.close()
+
+
+def _message(room_id: str, seq: int) -> dict[str, Any]:
+    return {
+        "room_id": room_id, "seq": seq, "version": seq, "sender_id": room_id, "client_id": new_id(),
+        "digest": bytes(32), "kind": "text", "body": f"ＡＢＣ {seq}" if seq % 2 else "", "at": seq, "deleted": False,
+        "reaction_count": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_messages_from_before_the_search_are_found(settings: RoomsSettings, interrupted: bool) -> None:
+    """Three rooms, so many messages that a batch ends within a room; MySQL keeps the column of a try that failed."""
+    database = Database(settings.database_url)
+    await migrate(database, MIGRATIONS, BEFORE_SEARCH)
+    async with database.write() as db:
+        rows = [_message(room_id, seq) for room_id in (new_id(), new_id(), new_id()) for seq in range(1, 401)]
+        await db.execute(message.insert(), rows)
+        if interrupted:
+            await db.exec_driver_sql("ALTER TABLE message ADD COLUMN search_text TEXT")
+    await migrate(database, MIGRATIONS)
+    async with database.read() as db:
+        found = (await db.exec_driver_sql("SELECT seq, search_text FROM message")).all()
+    assert len(found) == 1200
+    assert all(text == (f"abc {seq}" if seq % 2 else None) for seq, text in found)
     await database.close()

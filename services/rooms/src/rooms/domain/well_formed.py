@@ -108,13 +108,18 @@ def check_user_ids(user_ids: list[str]) -> None:
         raise no_user()
 
 
+def is_writable(text: str) -> bool:
+    """Whether every database takes the text as it is."""
+    return _UNWRITABLE.search(text) is None
+
+
 def _check_body(body: str, *, may_be_empty: bool = True) -> None:
     if len(body) > MAX_BODY or (not body and not may_be_empty):
         raise invalid(f"body: 1 to {MAX_BODY} characters.")
-    if _UNWRITABLE.search(body):
+    if not is_writable(body):
         raise invalid("body: has characters that cannot be stored.")
 
 
 def _check_emoji(emoji: str) -> None:
-    if not emoji or _UNWRITABLE.search(emoji) or len(emoji.encode()) > MAX_EMOJI_BYTES:
+    if not emoji or not is_writable(emoji) or len(emoji.encode()) > MAX_EMOJI_BYTES:
         raise invalid(f"emoji: 1 to {MAX_EMOJI_BYTES} bytes.")

@@ -1,9 +1,11 @@
 """Messages: written once, changed under the room's lock, read by ranges of the clustered key."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, tuple_
 
+from rooms.domain.search import search_text
 from rooms.domain.state import ClientKey, MessageKey, StoredMessage
 from rooms.domain.work import Sent
 from rooms.storage.rows import rows_of
@@ -11,7 +13,7 @@ from rooms.storage.tables import message
 from shared.service.database import Db, run_upsert
 
 COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
-_CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count")
+_CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")
 
 _client_key = (message.c.room_id, message.c.sender_id, message.c.client_id)
 _sent = select(*_client_key, message.c.seq, message.c.version, message.c.at, message.c.digest).where(
@@ -56,10 +58,18 @@ async def find_first_at(db: Db, room_id: str, at: int) -> int | None:
 
 
 async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
-    if rows := rows_of(messages):
+    if rows := _rows(messages):
         await db.execute(insert(message), rows)
 
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
     """Write messages of rooms that this transaction has locked."""
-    await run_upsert(db, message, rows_of(messages), replace=_CHANGING)
+    await run_upsert(db, message, _rows(messages), replace=_CHANGING)
+
+
+def _rows(messages: Iterable[StoredMessage]) -> list[dict[str, Any]]:
+    """With the text that each is found by."""
+    rows = rows_of(messages)
+    for row in rows:
+        row["search_text"] = search_text(row["body"])
+    return rows

@@ -82,7 +82,10 @@ class MemberTable(SQLModel, table=True):
 
 
 class MessageTable(SQLModel, table=True):
-    """The current state. `digest` is of what was first sent and never changes: repeats compare with it."""
+    """The current state. `digest` is of what was first sent and never changes: repeats compare with it.
+
+    `search_text` is the body as searches compare it; None where there is none to find.
+    """
 
     __tablename__: ClassVar[Any] = "message"
     __table_args__: ClassVar[Any] = (
@@ -106,6 +109,7 @@ class MessageTable(SQLModel, table=True):
     attachments: bytes | None = Field(sa_column=Column(LargeBinary(65535), nullable=True))
     mentions: bytes | None = Field(sa_column=Column(LargeBinary(65535), nullable=True))
     reaction_count: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    search_text: str | None = Field(sa_column=Column(Text, nullable=True))
 
 
 class ReactionTable(SQLModel, table=True):
