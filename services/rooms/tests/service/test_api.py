@@ -161,6 +161,27 @@ async def test_messages(call: Client) -> None:
     assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
 
 
+async def test_searching(call: Client) -> None:
+    room = await call.group(B)
+    sent = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "학교에서 100% ＡＢＣ"})
+    for q in ("학교", "0%", "abc"):
+        for user, query in ((A, {}), (B, {"room_id": room})):
+            found = await call(user, "GET", "/search", q=q, **query)
+            assert (found.status_code, found.json()) == (200, {"items": [sent.json()], "next": None})
+    assert (await call(C, "GET", "/search", q="학교")).json() == {"items": [], "next": None}
+    assert (await call(C, "GET", "/search", q="학교", room_id=room)).status_code == 404
+    for query in (
+        {},
+        {"q": "x"},
+        {"q": "a" * 101},
+        {"q": "ab\0"},
+        {"q": "ab", "room_id": "x"},
+        {"q": "ab", "cursor": "x"},
+    ):
+        answer = await call(A, "GET", "/search", **query)
+        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1)
+
+
 async def test_paths_that_name_nothing(call: Client) -> None:
     room = await call.group()
     for path in ("/x", f"/{new_id()}", f"/{room.upper()}", f"/{room}/messages/1", f"/{new_id()}/messages"):

@@ -6,11 +6,13 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel
 
 from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role, RoomKind
-from shared.service.ids import parse_rfc3339
+from shared.service.ids import ID_PATTERN, parse_rfc3339
 
 MAX_BODY = 64 * 1024
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Typed = Annotated[str, Query(max_length=1000, description="2 to 100 characters once they are normalised")]
+RoomFilter = Annotated[str | None, Query(pattern=rf"^{ID_PATTERN}$", description="only in this room")]
 
 
 class NewRoom(BaseModel):

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from rooms.api.bodies import MAX_BODY, Limit, NewRoom, RoomChange
+from rooms.api.bodies import MAX_BODY, Limit, NewRoom, RoomChange, RoomFilter, Typed
 from rooms.api.parts import parts_of
-from rooms.service import creation, homes, reading
+from rooms.service import creation, homes, reading, searching
 from rooms.service.commands import execute_one
-from shared.contracts.rooms import MAX_PAGE, MuteRoom, Room, RoomDetail, UpdateRoom
+from shared.contracts.rooms import MAX_PAGE, Message, MuteRoom, Room, RoomDetail, UpdateRoom
 from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.ids import new_id
@@ -32,6 +32,18 @@ async def list_rooms(request: Request, caller: Caller, cursor: Cursor = None, li
     """My rooms, the newest activity first."""
     page = await homes.get_home_page(parts_of(request), caller.subject, cursor, limit)
     return reply(Page(page.rooms, page.next))
+
+
+@router.get("/search", responses=answers(Message, page=True))
+async def search(
+    request: Request, caller: Caller, q: Typed, room_id: RoomFilter = None, cursor: Cursor = None
+) -> Response:
+    """Messages whose text has `q` in it, newest first, in the rooms I am in or in one of them.
+
+    Width, case and ways of composing do not matter; everything else does, `%` and `_` too. Hidden direct rooms are
+    searched as well. A page may be empty and have a `next` all the same: a call looks at 20,000 messages at most.
+    """
+    return reply(await searching.search(parts_of(request), caller.subject, q, room_id, cursor))
 
 
 @router.get("/{room_id}", responses=answers(RoomDetail))

@@ -1,0 +1,43 @@
+"""Searching the messages of one's rooms: those one may see, hidden direct rooms included.
+
+A call costs three statements at most, however many rooms there are, and looks at a bounded number of messages. A page
+may be empty and still have a next one.
+"""
+
+from rooms.domain.refusals import no_room
+from rooms.domain.search import NEWEST, Place, page_of, query_of, slices_of
+from rooms.service.parts import Parts
+from rooms.service.reading import show_messages
+from rooms.storage.homes import find_seat
+from rooms.storage.search import find_in, list_reaches
+from shared.contracts.rooms import DEFAULT_PAGE, PAGE_BYTES
+from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.service.openapi import Page
+
+MAX_SCANNED = 20_000
+
+
+async def search(
+    parts: Parts,
+    user_id: str,
+    typed: str,
+    room_id: str | None = None,
+    cursor: str | None = None,
+    *,
+    limit: int = DEFAULT_PAGE,
+    scanned: int = MAX_SCANNED,
+) -> Page:
+    """Newest first, in all rooms or in one.
+
+    Raises Refusal for a query that is too short or too long, and for outsiders of the room; Invalid for a bad cursor.
+    """
+    query = query_of(typed)
+    after = NEWEST if cursor is None else Place(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))
+    async with parts.database.snapshot() as db:
+        reaches = await list_reaches(db, user_id, room_id, after, scanned)
+        if room_id is not None and not reaches and await find_seat(db, room_id, user_id) is None:
+            raise no_room()
+        slices, end = slices_of(reaches, scanned)
+        page, following = page_of(await find_in(db, slices, query, limit + 1), end, limit, PAGE_BYTES)
+        shown = await show_messages(db, page)
+    return Page(shown, None if following is None else cursor_of(following))
