@@ -21,6 +21,7 @@ from rooms.settings import RoomsSettings
 from rooms.storage.epochs import renew_epoch
 from shared.events.auth import AuthEvent
 from shared.events.social import SocialEvent
+from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
@@ -41,10 +42,11 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     app.state.verify = Verifier(client, settings).verify
     # not Redis: what is committed meanwhile is published when it is back
     app.state.checks = {"database": database.ping}
-    auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
+    tokens = ServiceTokens(client, settings)
+    auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
     publisher = Publisher(database, redis, limit=settings.publish_queue)
     committer = Committer(database, publisher, writers=settings.writers)
-    return Parts(settings, database, redis, publisher, committer, auth)
+    return Parts(settings, database, redis, publisher, committer, auth, media)
 
 
 async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
@@ -54,6 +56,7 @@ async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
     stack.push_async_callback(parts.publisher.drain)
     for what, work, pause in (
         ("publisher", parts.publisher.run, 0),
+        ("outbox relay", Relay(parts.database, parts.redis, settings.service).run, 0.1),
         ("events of auth", accounts.run, 0),
         ("events of social", blocks.run, 0),
         ("sweep", partial(sweep, parts), settings.sweep_s),

@@ -232,9 +232,10 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         await publisher.open()
         transport = httpx.ASGITransport(app=auth.app)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
-        peer = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
+        tokens = ServiceTokens(client, settings)
+        peer, media = (Peer(client, tokens, name, settings.auth_url) for name in ("auth", "media"))
         committer = Committer(database, publisher, writers=settings.writers)
-        yield Parts(settings, database, redis, publisher, committer, peer)
+        yield Parts(settings, database, redis, publisher, committer, peer, media)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from rooms.domain.state import ClientKey, MemberKey, MessageKey, ReactionKey
+from rooms.domain.state import AttachmentKey, ClientKey, MemberKey, MessageKey, ReactionKey
 from shared.contracts.rooms import (
     AnyCommand,
     DeleteMessage,
@@ -28,6 +28,10 @@ class Needs(msgspec.Struct):
     commands: set[ClientKey] = set()
     messages: set[MessageKey] = set()
     reactions: set[ReactionKey] = set()
+    attachments: set[AttachmentKey] = set()
+    """Those that are sent."""
+    deletions: set[MessageKey] = set()
+    """Messages that may let go of theirs."""
     writers: set[MemberKey] = set()
     """Who writes: in a direct room the other one may have blocked it."""
     invited: set[str] = set()
@@ -57,6 +61,7 @@ def _add(needs: Needs, command: AnyCommand) -> None:
         needs.sends.add((here, actor, command.client_id))
         needs.writers.add((here, actor))
         needs.members.update((here, user) for user in command.mentions if is_id(user))
+        needs.attachments.update((here, one.attachment_id) for one in command.attachments)
     elif not isinstance(command, MuteRoom):
         needs.commands.add((here, actor, command.command_id))
         _add_other(needs, command)
@@ -70,6 +75,7 @@ def _add_other(needs: Needs, command: AnyCommand) -> None:
             needs.writers.add((here, actor))
         case DeleteMessage(seq=seq):
             needs.messages.add((here, seq))
+            needs.deletions.add((here, seq))
         case ReactToMessage(seq=seq, emoji=emoji):
             needs.messages.add((here, seq))
             needs.reactions.add((here, seq, emoji, actor))

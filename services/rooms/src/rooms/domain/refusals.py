@@ -16,6 +16,10 @@ def no_message() -> Refusal:
     return Refusal("not_found", "There is no such message.")
 
 
+def no_attachment() -> Refusal:
+    return Refusal("not_found", "There is no such attachment.")
+
+
 def no_user() -> Refusal:
     return Refusal("not_found", "There is no such user.")
 

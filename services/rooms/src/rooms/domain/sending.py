@@ -4,7 +4,8 @@ from hashlib import sha256
 
 import msgspec
 
-from rooms.domain.refusals import conflict, forbidden, invalid
+from rooms.domain.attachments import let_attachments_go, use_attachments
+from rooms.domain.refusals import conflict, forbidden, invalid, no_attachment
 from rooms.domain.shapes import message_fields, time_text
 from rooms.domain.state import Membership, ReactionKey, RoomState, StoredMessage, attachments_of
 from rooms.domain.work import Sent, Work, change_member, change_message, get_message, next_event, record, where
@@ -30,7 +31,9 @@ def send(work: Work, command: SendMessage) -> Done:
     _check_not_blocked(work, room, command.user_id)
     if command.reply_to is not None and not member.joined_seq < command.reply_to <= room.head_seq:
         raise invalid("reply_to: there is no such message.")
+    _check_attachments(work, command)
     message = _new_message(work, room, command, digest)
+    use_attachments(work, message)
     work.sent[key] = Sent(message.seq, message.version, message.at, digest)
     move_cursor(work, member, message.seq)
     _show(work, room, message.version)
@@ -47,6 +50,11 @@ def _check_not_blocked(work: Work, room: RoomState, sender_id: str) -> None:
     peer_id = room.peer_of(sender_id)
     if peer_id is not None and (peer_id, sender_id) in work.blocked:
         raise forbidden("You cannot write to this person.")
+
+
+def _check_attachments(work: Work, command: SendMessage) -> None:
+    if any(work.uses.get((command.room_id, one.attachment_id), 0) is None for one in command.attachments):
+        raise no_attachment()
 
 
 def _new_message(work: Work, room: RoomState, command: SendMessage, digest: bytes) -> StoredMessage:
@@ -142,6 +150,7 @@ def delete(work: Work, command: DeleteMessage) -> Done:
 
 
 def _empty(work: Work, message: StoredMessage) -> None:
+    let_attachments_go(work, message)
     message.deleted, message.body = True, ""
     message.attachments = message.mentions = None
     if message.reaction_count:

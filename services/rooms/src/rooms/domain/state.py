@@ -14,6 +14,8 @@ MessageKey: TypeAlias = tuple[str, int]
 """(room id, seq)"""
 ReactionKey: TypeAlias = tuple[str, int, str, str]
 """(room id, seq, emoji, user id)"""
+AttachmentKey: TypeAlias = tuple[str, str]
+"""(room id, attachment id)"""
 ClientKey: TypeAlias = tuple[str, str, str]
 """(room id, user id, client id or command id): what makes a repeat harmless."""
 

@@ -9,7 +9,16 @@ import msgspec
 
 from rooms.domain.refusals import no_message, no_room
 from rooms.domain.shapes import time_text
-from rooms.domain.state import ClientKey, MemberKey, Membership, MessageKey, ReactionKey, RoomState, StoredMessage
+from rooms.domain.state import (
+    AttachmentKey,
+    ClientKey,
+    MemberKey,
+    Membership,
+    MessageKey,
+    ReactionKey,
+    RoomState,
+    StoredMessage,
+)
 from shared.contracts.rooms import Command
 from shared.events.rooms import RoomEvent
 
@@ -43,6 +52,8 @@ class Work(msgspec.Struct):
     """Those of the reactions named by the batch that are there."""
     emoji: dict[MessageKey, dict[str, int]] = {}
     """For messages reacted to: how many have reacted with each emoji."""
+    uses: dict[AttachmentKey, int | None] = {}
+    """How many messages refer to each attachment that is named; None: it was let go for good."""
     sent: dict[ClientKey, Sent] = {}
     answered: dict[ClientKey, int] = {}
     """The version that answered a command of this id."""
@@ -65,6 +76,11 @@ class Work(msgspec.Struct):
     """The version of a reaction that came, None for one that went."""
     cleared: set[MessageKey] = set()
     """Messages that lost all of their reactions."""
+    new_uses: set[tuple[str, str, int]] = set()
+    """(room id, attachment id, seq)"""
+    ended_uses: set[tuple[str, str, int]] = set()
+    released: set[AttachmentKey] = set()
+    """Attachments that no message refers to any more."""
     revised: set[str] = set()
     """Users whose list of rooms changed."""
 

@@ -6,9 +6,9 @@ The rooms are locked first; what is read after that, the epoch too, is what the 
 from collections.abc import Collection
 
 from rooms.domain.needs import Needs, needs_of
-from rooms.domain.state import MemberKey
+from rooms.domain.state import MemberKey, attachments_of
 from rooms.domain.work import Work
-from rooms.storage import members, messages, people, reactions, room_events, rooms
+from rooms.storage import attachments, members, messages, people, reactions, room_events, rooms
 from shared.contracts.rooms import AnyCommand
 from shared.service.database import Db
 from shared.service.ids import now_ms
@@ -65,6 +65,11 @@ async def _load_repeats(db: Db, needs: Needs, work: Work) -> None:
 async def _load_messages(db: Db, needs: Needs, work: Work) -> None:
     if named := [key for key in needs.messages if key[0] in work.rooms]:
         work.messages = await messages.find_messages(db, named)
+    deleted = [message for key, message in work.messages.items() if key in needs.deletions]
+    used = {(message.room_id, one.attachment_id) for message in deleted for one in attachments_of(message)}
+    used.update(key for key in needs.attachments if key[0] in work.rooms)
+    if used:
+        work.uses = await attachments.count_uses(db, used)
     counted = {key for key, message in work.messages.items() if message.reaction_count}
     if reacted := [key for key in needs.reactions if key[:2] in counted]:
         work.reactions = await reactions.find_reactions(db, reacted)

@@ -18,3 +18,4 @@ class Parts:
     publisher: Publisher
     committer: Committer
     auth: Peer
+    media: Peer

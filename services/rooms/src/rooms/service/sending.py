@@ -3,10 +3,12 @@
 from typing import Any
 
 from rooms.domain.refusals import invalid
+from rooms.domain.well_formed import MAX_ATTACHMENTS, canonical_id
 from rooms.service.commands import execute_one
 from rooms.service.parts import Parts
 from rooms.service.reading import get_message
-from shared.contracts.media import Attachment
+from rooms.storage.messages import find_sent
+from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import Message, SendMessage
 from shared.service.ids import new_id
 
@@ -20,7 +22,7 @@ async def send(
         room_id=room_id,
         user_id=user_id,
         client_id=client_id,
-        attachments=_resolve(attachment_ids),
+        attachments=await _resolve(parts, room_id, user_id, client_id, attachment_ids),
         **content,
     )
     done = await execute_one(parts, command)
@@ -28,7 +30,22 @@ async def send(
     return await get_message(parts, room_id, done.seq), not done.duplicate
 
 
-def _resolve(attachment_ids: list[str]) -> list[Attachment]:
-    if attachment_ids:
-        raise invalid("attachment_ids: attachments are not available yet.")
-    return []
+async def _resolve(
+    parts: Parts, room_id: str, user_id: str, client_id: str, attachment_ids: list[str]
+) -> list[Attachment]:
+    """What media knows of them; raises Problem. A repeat is compared by their ids alone: they may be gone since."""
+    if len(attachment_ids) > MAX_ATTACHMENTS:
+        raise invalid(f"attachment_ids: at most {MAX_ATTACHMENTS}.")
+    if not attachment_ids:
+        return []
+    if await _was_sent(parts, room_id, user_id, client_id):
+        ids = dict.fromkeys(attachment_ids)
+        return [Attachment(attachment_id=one, filename="", content_type="", size=0, url="") for one in ids]
+    asked = AttachmentsRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
+    return (await parts.media.call("attachments", asked, Attachments)).attachments
+
+
+async def _was_sent(parts: Parts, room_id: str, user_id: str, client_id: str) -> bool:
+    key = (room_id, user_id, canonical_id("client_id", client_id))
+    async with parts.database.read() as db:
+        return key in await find_sent(db, [key])

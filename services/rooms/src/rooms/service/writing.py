@@ -2,7 +2,9 @@
 
 from rooms.domain.event_rows import row_of
 from rooms.domain.work import Work
-from rooms.storage import members, messages, people, reactions, room_events, rooms
+from rooms.storage import attachments, members, messages, people, reactions, room_events, rooms
+from shared.events.rooms import AttachmentsReleased
+from shared.outbox.table import record_events
 from shared.service.database import Db
 
 
@@ -18,9 +20,22 @@ async def _write_log(db: Db, work: Work) -> None:
     await rooms.insert_rooms(db, [work.rooms[room_id] for room_id in work.created_rooms])
     await messages.insert_messages(db, work.new_messages.values())
     await messages.save_messages(db, work.changed_messages.values())
+    await _write_attachments(db, work)
     await room_events.insert_events(db, map(row_of, work.events))
     changed = sorted(work.changed_rooms - work.created_rooms)
     await rooms.save_heads(db, [work.rooms[room_id] for room_id in changed])
+
+
+async def _write_attachments(db: Db, work: Work) -> None:
+    """Media hears of what is let go through the outbox."""
+    await attachments.save_uses(db, work.new_uses, work.ended_uses, work.released)
+    rooms_of: dict[str, list[str]] = {}
+    for room_id, attachment_id in sorted(work.released):
+        rooms_of.setdefault(room_id, []).append(attachment_id)
+    released = [
+        AttachmentsReleased(room_id=room_id, attachment_ids=ids, at=work.now) for room_id, ids in rooms_of.items()
+    ]
+    await record_events(db, *released)
 
 
 async def _write_members(db: Db, work: Work) -> None:

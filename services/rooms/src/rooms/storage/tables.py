@@ -11,6 +11,7 @@ from sqlalchemy.dialects.mysql import BINARY, VARBINARY
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
+from shared.outbox.table import outbox
 from shared.service.database import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
@@ -142,6 +143,17 @@ class RoomEventTable(SQLModel, table=True):
     data: bytes | None = Field(sa_column=Column(_up_to(1024), nullable=True))
 
 
+class MessageAttachmentTable(SQLModel, table=True):
+    """Which messages refer to an attachment; seq 0: none does any more, media was told, and none ever may again."""
+
+    __tablename__: ClassVar[Any] = "message_attachment"
+    __table_args__: ClassVar[Any] = MYSQL
+
+    room_id: str = _id(primary_key=True)
+    attachment_id: str = _id(primary_key=True)
+    seq: int = _integer(primary_key=True)
+
+
 class LogEpochTable(SQLModel, table=True):
     """One row: the name of this history of all rooms. See the README for when it is renewed."""
 
@@ -199,11 +211,13 @@ member = table_of(MemberTable)
 message = table_of(MessageTable)
 reaction = table_of(ReactionTable)
 room_event = table_of(RoomEventTable)
+message_attachment = table_of(MessageAttachmentTable)
 log_epoch = table_of(LogEpochTable)
 room_revision = table_of(RoomRevisionTable)
 blocked_pair = table_of(BlockedPairTable)
 closed_user = table_of(ClosedUserTable)
 sweep = table_of(SweepTable)
 TABLES = (
-    room, member, message, reaction, room_event, log_epoch, room_revision, blocked_pair, closed_user, sweep
+    room, member, message, reaction, room_event, message_attachment, log_epoch, room_revision, blocked_pair,
+    closed_user, sweep, outbox,
 )  # fmt: skip
