@@ -1,4 +1,4 @@
-"""One line of text that a person typed: a name, a title, a status. What is stored is what everyone can read."""
+"""Text that a person typed: a name, a title, a status are one line that everyone can read; searches compare folded."""
 
 import unicodedata
 
@@ -15,3 +15,10 @@ def one_line(text: str) -> str:
     if line and all(unicodedata.category(char) in {"Cf", "Mn", "Me", "Zs"} for char in line):
         raise ValueError("has nothing to be seen")
     return line
+
+
+def normalised(text: str) -> str:
+    """`text` as searches compare it: width, case and ways of composing folded (NFKC, casefold)."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -6,7 +6,6 @@ slices that hold everything newer than some place, and no more messages in all t
 """
 
 import heapq
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +15,7 @@ from rooms.domain.refusals import invalid
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.well_formed import is_writable
 from shared.contracts.rooms import MAX_INTEGER
+from shared.service.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100
 MAX_SEARCHED = 8_000
@@ -52,13 +52,6 @@ class Slice(NamedTuple):
     room_id: str
     first: int
     last: int
-
-
-def normalised(text: str) -> str:
-    """Width, case and ways of composing folded (NFKC, casefold)."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def search_text(body: str) -> str | None:
