@@ -151,6 +151,27 @@ async def test_search_is_paged(sign_up, crowd):
     assert [one for page in found for one in page] == [f"crowd_{index:05}" for index in range(45)]
 
 
+async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_names(sign_up):
+    anna, names = await sign_up("anna"), {"minji": "김민지", "minjun": "박 민준", "ben": "Ben 민"}
+    people = {webchat_id: await sign_up(webchat_id) for webchat_id in [*names, "stranger"]}
+    for webchat_id, one in people.items():
+        await one.http.patch("/profiles/me", json={"display_name": names.get(webchat_id, "이민지")})
+    assert await search(anna, "ㅁㅈ") == []
+    for webchat_id in names:
+        await anna.http.put(f"/following/{people[webchat_id].user_id}")
+    assert await search(anna, "ㅁㅈ") == ["minji", "minjun"]
+    assert await search(anna, "ㄱㅁㅈ") == ["minji"]
+    assert await search(anna, "ㄱㅈ") == await search(people["minji"], "ㅁㅈ") == []
+    assert await search(anna, "민지") == ["minji"]
+    assert await search(anna, "EN 민") == ["ben"]
+    assert await search(anna, "minj") == ["minji", "minjun"]
+    page = (await anna.http.get("/profiles/search", params={"webchat_id": "ㅁㅈ", "limit": 1})).json()
+    assert [(one["webchat_id"], one["followed"]) for one in page["items"]] == [("minji", True)]
+    assert await search(anna, "ㅁㅈ", limit=1, cursor=page["next"]) == ["minjun"]
+    for typed, status in (("ㅁ", 422), (" ㅁ", 422), ("ㄳ", 200), ("ㅁ" * 65, 422)):
+        assert (await anna.http.get("/profiles/search", params={"webchat_id": typed})).status_code == status
+
+
 async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": AVATAR})

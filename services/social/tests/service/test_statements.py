@@ -38,7 +38,13 @@ async def test_lists(sign_up, crowd, parts, cost, redis):
     anna, others = await sign_up("anna"), await crowd(80)
     await eventually(partial(heard_all, redis))
     await followed_by(parts, anna.user_id, others)
-    for path in ("/followers", "/following", "/blocks", "/profiles/search?webchat_id=crowd&limit=100"):
+    for path in (
+        "/followers",
+        "/following",
+        "/blocks",
+        "/profiles/search?webchat_id=crowd&limit=100",
+        "/profiles/search?webchat_id=ㅁㅈ",
+    ):
         assert await cost(anna.http.get(path)) == 1
     assert await cost(anna.http.get("/profiles", params={"user_ids": ",".join(others)})) == 1
     assert await cost(anna.http.get("/profiles/me")) == 1

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from shared.service.ids import ID_PATTERN, is_id
 from shared.service.text import one_line
+from social.domain.names import typed_initials
 
 MAX_BODY = 16 * 1024
 MAX_PROFILES = 200
@@ -47,3 +48,13 @@ def _split(ids: str) -> list[str]:
 
 UserIds = Annotated[str, Query(max_length=MAX_PROFILES * 40), AfterValidator(_split)]
 """Ids with commas between them; a list once it is checked."""
+
+
+def _two_at_least(typed: str) -> str:
+    if len(typed_initials(typed) or typed) < 2:
+        raise ValueError("at least 2 characters")
+    return typed
+
+
+Typed = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
+"""A keyboard makes one character of two consonants in a row: those are 2."""

@@ -1,15 +1,13 @@
 """/api/social/profiles."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from shared.contracts.social import Profile
 from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.openapi import answers, reply
-from social.api.bodies import MAX_BODY, Limit, ProfileChange, UserIds
+from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.api.parts import parts_of
 from social.service import profiles
 
@@ -26,11 +24,15 @@ async def list_profiles(request: Request, caller: Caller, user_ids: UserIds) -> 
 async def search(
     request: Request,
     caller: Caller,
-    webchat_id: Annotated[str, Query(min_length=2, max_length=64)],
+    webchat_id: Typed,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Response:
-    """Whoever has exactly this WebChat ID, then those whose id begins so."""
+    """Whoever has exactly this WebChat ID, then those whose id begins so.
+
+    For what is in no WebChat ID: those whom I follow with it in their display names, or with these initial consonants
+    (ㄱㅁㅈ finds 김민지).
+    """
     return reply(await profiles.search(parts_of(request), caller.subject, webchat_id, cursor, limit))
 
 

@@ -9,11 +9,13 @@ from shared.service.cursors import cursor_of, read_cursor
 from shared.service.database import Db
 from shared.service.openapi import Page
 from shared.service.problems import NotFound
+from social.domain.names import finder
 from social.domain.search import prefix_range
 from social.service.announce import announce_to_followers
 from social.service.known import ensure_known
 from social.service.parts import Parts
 from social.storage import people
+from social.storage.follows import friends_of
 from social.storage.revisions import raise_followers
 
 
@@ -38,13 +40,23 @@ async def get_profile(parts: Parts, asker: str, user_id: str) -> Profile:
 
 
 async def search(parts: Parts, asker: str, typed: str, cursor: str | None, limit: int) -> Page:
+    """People by WebChat ID, or else those whom the asker follows by name; in the order of their ids."""
     after = None if cursor is None else read_cursor(cursor, str)
     span = prefix_range(typed)
-    if span is None:
-        return Page([])
     async with parts.database.read() as db:
-        found = await people.list_by_webchat_id(db, asker, span, limit + 1, after)
+        if span is None:
+            found = await _find_followed(db, asker, typed, after or "")
+        else:
+            found = await people.list_by_webchat_id(db, asker, span, limit + 1, after)
     return Page(found[:limit], cursor_of(found[limit - 1].webchat_id) if len(found) > limit else None)
+
+
+async def _find_followed(db: Db, asker: str, typed: str, after: str) -> list[Profile]:
+    """At most 2,000 are read: nobody follows more."""
+    is_named = finder(typed)
+    followed = (await friends_of(db, [asker]))[asker]
+    found = [one for one in followed if one.webchat_id > after and is_named(one.display_name)]
+    return sorted(found, key=lambda one: one.webchat_id)
 
 
 async def _record_name(db: Db, me: str, display_name: str) -> None:
