@@ -35,7 +35,7 @@ class Studio:
         """The picture in `source` without anything but its pixels; raises Invalid where it is none or too much."""
         order = Order(source.fileno(), file.fileno(), thumbnail.fileno(), self._limits)
         try:
-            async with asyncio.timeout(self._timeout * 2):  # as long again for those before it
+            async with asyncio.timeout(self._timeout):
                 await self._free.acquire()
         except TimeoutError as error:
             raise Unavailable("Too many pictures are being made. Try again shortly.", retry_after=2) from error

@@ -1,0 +1,117 @@
+"""A file's whole life with the real rooms beside media: stored, sent, read, deleted, gone."""
+
+import asyncio
+
+import httpx
+import pytest
+import uvicorn
+
+from shared.service.ids import new_id
+from shared.testing.fixtures import eventually
+
+SECRET = "s" * 40
+
+
+@pytest.fixture(autouse=True)
+async def listening(app, settings):
+    """media where rooms looks for it; its work in the background runs already."""
+    server = uvicorn.Server(uvicorn.Config(app, port=settings.listen_port, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+def send(anna):
+    async def send(room, *made, client_id=None, **fields):
+        body = {"client_id": client_id or new_id(), "attachment_ids": [one["attachment_id"] for one in made], **fields}
+        return await anna.rooms.post(f"/api/rooms/{room}/messages", json=body)
+
+    return send
+
+
+@pytest.fixture
+async def delete(urls):
+    """Deletes messages as a gateway does."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
+        token = (await client.post(f"{urls['auth_url']}/internal/token", json=body)).json()["token"]
+
+        async def delete(someone, room, seq):
+            command = {
+                "op": "message.delete", "command_id": new_id(), "room_id": room, "user_id": someone.user_id, "seq": seq,
+            }  # fmt: skip
+            answer = await client.post(
+                f"{urls['rooms_url']}/internal/commands", headers={"X-WebChat-Token": token},
+                json={"budget_ms": 5000, "commands": [command]},
+            )  # fmt: skip
+            assert answer.json()["results"][0]["type"] == "done"
+
+        yield delete
+
+
+async def test_a_message_with_files(anna, berta, send, picture):
+    room = await anna.group(berta)
+    made = [await anna.stored(picture(), "a.png", room_id=room), await anna.stored(b"b", "b.txt", room_id=room)]
+    answer = await send(room, *made)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["kind"], answer.json()["body"], answer.json()["attachments"]) == ("file", "", made)
+    page = (await berta.rooms.get(f"/api/rooms/{room}/messages")).json()
+    assert page["items"][-1]["attachments"] == made
+
+
+async def test_only_own_files_of_this_room(anna, berta, send):
+    room, other = await anna.group(berta), await anna.group(berta)
+    theirs, elsewhere = await berta.stored(b"x", room_id=room), await anna.stored(b"y", room_id=other)
+    for wrong in (theirs, elsewhere, {"attachment_id": new_id()}, {"attachment_id": "x"}):
+        assert (await send(room, wrong)).status_code == 404
+    assert (await send(room, *[{"attachment_id": new_id()}] * 11)).status_code == 422
+    assert (await send(room)).status_code == 422
+
+
+async def test_sent_twice_with_one_client_id(anna, send):
+    room, client_id = await anna.group(), new_id()
+    made = await anna.stored(b"x", room_id=room)
+    first = await send(room, made, client_id=client_id)
+    again = await send(room, made, client_id=client_id)
+    assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
+    other = await anna.stored(b"y", room_id=room)
+    assert (await send(room, other, client_id=client_id)).status_code == 409
+
+
+async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):
+    room, client_id = await anna.group(), new_id()
+    made, kept = await anna.stored(b"x", room_id=room), await anna.stored(b"kept", room_id=room)
+    first, _ = await send(room, made, client_id=client_id), await send(room, made, kept)
+    await delete(anna, room, 1)
+    await delete(anna, room, 2)
+
+    async def gone():
+        return await rows("SELECT cause FROM deletion_receipt WHERE deleted_at IS NOT NULL") == [
+            ("attachments.released",), ("attachments.released",)
+        ]  # fmt: skip
+
+    await eventually(gone)
+    assert await objects() == []
+    assert (await anna.content(made["attachment_id"])).status_code == 404
+    assert (await send(room, made)).status_code == 404
+    again = await send(room, made, client_id=client_id)
+    assert (again.status_code, again.json()["seq"], again.json()["deleted"]) == (200, first.json()["seq"], True)
+
+
+async def test_not_before_the_last_message(anna, send, delete, rows, redis):
+    room = await anna.group()
+    made, marker = await anna.stored(b"x", room_id=room), await anna.stored(b"marker", room_id=room)
+    for _ in range(2):
+        await send(room, made)
+    await send(room, marker)
+    await delete(anna, room, 1)
+    await delete(anna, room, 3)
+
+    async def marker_is_gone():
+        return (await anna.content(marker["attachment_id"])).status_code == 404
+
+    await eventually(marker_is_gone)
+    assert (await anna.content(made["attachment_id"])).content == b"x"
