@@ -1,0 +1,238 @@
+"""Files: sent by WebSocket and by HTTP, had by members only, stored once, refused clearly, and safe through faults."""
+
+import asyncio
+import base64
+import io
+import uuid
+import zlib
+from collections.abc import Awaitable, Callable
+from struct import pack
+from typing import Any
+
+import httpx
+import pytest
+from people import Frame, Person, Refused
+from PIL import Image
+from stack import Stack
+
+from shared.testing.fixtures import eventually
+
+SomeOne = Callable[[str], Awaitable[Person]]
+
+
+def picture(width: int = 640, height: int = 480, kind: str = "JPEG", **options: Any) -> bytes:
+    output = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(output, kind, **options)
+    return output.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of a few kilobytes that claims 60,000 × 60,000 pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return pack(">I", len(data)) + name + data + pack(">I", zlib.crc32(name + data))
+
+    header = pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 60_001 * 20)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def animated_bomb() -> bytes:
+    frames = [Image.new("P", (1, 1), n % 2) for n in range(3000)]
+    output = io.BytesIO()
+    frames[0].save(output, "GIF", save_all=True, append_images=frames[1:], duration=20, optimize=False)
+    return output.getvalue()
+
+
+def text_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+async def test_a_file_by_websocket_and_by_http(someone: SomeOne):
+    ana, ben, stranger = await someone("ana"), await someone("ben"), await someone("stranger")
+    room_id = await ana.direct(ben)
+    a, b = await ana.open(), await ben.open()
+    data = picture()
+    by_socket = await a.ask(
+        "file.upload", room_id=room_id, client_id=str(uuid.uuid4()), filename="바다.jpg", data=text_of(data), body="봐!"
+    )
+    event = await b.event("message.created", seq=by_socket["seq"])
+    assert (event["kind"], event["body"], event["attachments"]) == ("file", "봐!", [by_socket["attachment"]])
+    attachment = by_socket["attachment"]
+    assert (attachment["filename"], attachment["content_type"]) == ("바다.jpg", "image/jpeg")
+    assert (attachment["width"], attachment["height"]) == (640, 480)
+
+    document = b"%PDF-1.4\n" + b"WebChat " * 300_000
+    by_http = await ana.call(
+        "POST", "/media/attachments", status=201, data={"room_id": room_id}, files={"file": ("일정.pdf", document)}
+    )
+    sent = await a.send(room_id, "", attachment_ids=[by_http["attachment_id"]])
+    event = await b.event("message.created", seq=sent["seq"])
+    assert [one["attachment_id"] for one in event["attachments"]] == [by_http["attachment_id"]]
+
+    whole = await ben.http.get(by_http["url"])
+    assert (whole.status_code, whole.content) == (200, document)
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    assert "attachment" in whole.headers["content-disposition"] or "inline" in whole.headers["content-disposition"]
+    part = await ben.http.get(by_http["url"], headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, document[100:200])
+    thumbnail = await ben.http.get(attachment["thumbnail_url"])
+    assert max(Image.open(io.BytesIO(thumbnail.content)).size) <= 400
+    for path in (by_http["url"], attachment["url"], attachment["thumbnail_url"]):
+        assert (await stranger.http.get(path)).status_code == 404
+        async with httpx.AsyncClient(base_url=ana.url) as nobody:
+            assert (await nobody.get(path)).status_code == 401
+    s = await stranger.open()
+    own = await stranger.group("Mine")
+    for target in (room_id, own):
+        with pytest.raises(Refused):
+            await s.send(target, "", attachment_ids=[by_http["attachment_id"]])
+
+
+async def test_the_same_upload_again_is_one_attachment_and_one_message(someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    upload = {"room_id": room_id, "client_id": str(uuid.uuid4()), "filename": "a.jpg", "data": text_of(picture())}
+    first = await (await ana.open()).ask("file.upload", **upload)
+    again = await (await ana.open()).ask("file.upload", **upload)
+    assert (first["duplicate"], again["duplicate"]) == (False, True)
+    assert (again["seq"], again["attachment"]) == (first["seq"], first["attachment"])
+    with pytest.raises(Refused) as refused:
+        await ana.sockets[-1].ask("file.upload", **(upload | {"data": text_of(picture(100, 100))}))
+    assert refused.value.code == "conflict"
+    assert len((await ben.messages(room_id))["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "code"),
+    [
+        ("large.bin", text_of(b"x" * (5 * 1024 * 1024 + 1)), "too_large"),
+        ("broken.jpg", "not base64 at all!", "invalid"),
+        ("bomb.png", text_of(bomb()), "invalid"),
+        ("animated.gif", text_of(animated_bomb()), "invalid"),
+        ("", text_of(b"x"), "invalid"),
+        ("x" * 256, text_of(b"x"), "invalid"),
+    ],
+    ids=["too large", "broken base64", "decompression bomb", "animated bomb", "no name", "long name"],
+)
+async def test_what_is_refused_leaves_nothing(someone: SomeOne, filename: str, data: str, code: str):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    socket = await ana.open()
+    with pytest.raises(Refused) as refused:
+        await socket.ask("file.upload", room_id=room_id, client_id=str(uuid.uuid4()), filename=filename, data=data)
+    assert refused.value.code == code
+    assert refused.value.reply["detail"]
+    assert (await ben.messages(room_id))["items"] == []
+    await socket.ask("ping")
+
+
+async def test_content_tells_the_type_and_names_are_made_harmless(someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a = await ana.open()
+
+    async def upload(filename: str, data: bytes) -> Frame:
+        reply = await a.ask(
+            "file.upload", room_id=room_id, client_id=str(uuid.uuid4()), filename=filename, data=text_of(data)
+        )
+        attachment: Frame = reply["attachment"]
+        return attachment
+
+    page = b"<html><script>alert(1)</script></html>"
+    for filename, data in (("cute.png", page), ("photo.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>" * 9)):
+        lying = await upload(filename, data)
+        assert not lying["content_type"].startswith("image/")
+        got = await ben.http.get(lying["url"])
+        assert got.headers["content-disposition"].startswith("attachment")
+        assert got.headers["x-content-type-options"] == "nosniff"
+    polyglot = await upload("both.gif", picture(kind="GIF") + page)
+    got = await ben.http.get(polyglot["url"])
+    assert page not in got.content or got.headers["content-disposition"].startswith("attachment")
+    named = await upload("../../etc/\x07pass\nwd\u202e.txt", b"harmless text")
+    assert not set("/\\\x07\n") & set(named["filename"])
+    located = Image.new("RGB", (64, 64))
+    exif = located.getexif()
+    exif[0x8825] = {1: "N", 2: (37.0, 33.0, 0.0)}
+    output = io.BytesIO()
+    located.save(output, "JPEG", exif=exif)
+    clean = await ben.http.get((await upload("here.jpg", output.getvalue()))["url"])
+    assert Image.open(io.BytesIO(clean.content)).getexif().get_ifd(0x8825) == {}
+
+
+async def test_a_deleted_message_takes_its_file_with_it(someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a = await ana.open()
+    reply = await a.ask(
+        "file.upload", room_id=room_id, client_id=str(uuid.uuid4()), filename="a.jpg", data=text_of(picture())
+    )
+    url = reply["attachment"]["url"]
+    assert (await ben.http.get(url)).status_code == 200
+    await a.ask("message.delete", room_id=room_id, seq=reply["seq"])
+
+    async def gone() -> bool:
+        return (await ben.http.get(url)).status_code == 404
+
+    await eventually(gone, 20)
+
+
+async def test_media_killed_during_uploads(someone: SomeOne, stack: Stack):
+    """Each upload is sent again with the same client_id until it is acknowledged: each is there once."""
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    data = text_of(b"%PDF-1.4\n" + b"x" * 2_000_000)
+
+    async def until_done(number: int) -> Frame:
+        client_id = str(uuid.uuid4())
+        while True:
+            try:
+                socket = await ana.open()
+                return await socket.ask(
+                    "file.upload", room_id=room_id, client_id=client_id, filename=f"{number}.pdf", data=data
+                )
+            except Refused as refused:
+                if refused.code != "unavailable":
+                    raise
+                await asyncio.sleep(0.2)
+
+    uploads = [asyncio.create_task(until_done(number)) for number in range(6)]
+    for pause in (0.1, 0.5):
+        await asyncio.sleep(pause)
+        await asyncio.to_thread(stack.kill, "media")
+    replies = await asyncio.wait_for(asyncio.gather(*uploads), 90)
+    assert len({reply["seq"] for reply in replies}) == 6
+    messages = (await ben.messages(room_id))["items"]
+    assert sorted(m["attachments"][0]["filename"] for m in messages) == sorted(f"{n}.pdf" for n in range(6))
+
+    async def all_there() -> bool:
+        answers = [await ben.http.get(reply["attachment"]["url"]) for reply in replies]
+        return [answer.status_code for answer in answers] == [200] * 6
+
+    await eventually(all_there, 30)
+
+
+async def test_s3_away_for_a_while_leaves_text_untouched(someone: SomeOne, stack: Stack):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a, b = await ana.open(), await ben.open()
+    upload = {"room_id": room_id, "client_id": str(uuid.uuid4()), "filename": "a.bin", "data": text_of(b"bytes" * 999)}
+    with stack.frozen("s3"):
+        waiting = asyncio.create_task(a.ask("file.upload", seconds=90, **upload))
+        for number in range(20):
+            await a.send(room_id, f"text {number}")
+        await b.event("message.created", body="text 19")
+        with pytest.raises(Refused) as refused:
+            await waiting
+        assert refused.value.code == "unavailable"
+
+    async def accepted() -> bool:
+        try:
+            await a.ask("file.upload", seconds=90, **upload)
+        except Refused as problem:
+            assert problem.code == "unavailable"  # noqa: PT017 - it may take a moment to come back
+            return False
+        return True
+
+    await eventually(accepted, 60)
+    await b.until(lambda s: [e for e in s.events(room_id) if e.get("attachments")])
