@@ -34,8 +34,9 @@ async def _parts(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) 
     app.state.verify = Verifier(client, settings).verify
     # not Redis: profiles and follows go on without it
     app.state.checks = {"database": database.ping}
-    auth = Peer(client, ServiceTokens(client, settings), "auth", settings.auth_url)
-    return Parts(database, redis, Relay(database, redis, settings.service), auth)
+    tokens = ServiceTokens(client, settings)
+    auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
+    return Parts(database, redis, Relay(database, redis, settings.service), auth, media)
 
 
 def create_app(settings: SocialSettings) -> FastAPI:

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import event
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from shared.contracts.auth import Account
+from shared.contracts.media import Avatar, AvatarRequest
 from shared.service.ids import new_id
+from shared.service.problems import NotFound, problem_response
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 from social.main import create_app
@@ -62,6 +69,35 @@ async def auth_url(tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncItera
 
 
 @pytest.fixture
+async def media() -> AsyncIterator[tuple[str, set[str]]]:
+    """Media as social knows it: its address, and the avatars that everyone may wear."""
+    avatars: set[str] = set()
+
+    async def check(request: Request) -> Response:
+        asked = msgspec.json.decode(await request.body(), type=AvatarRequest)
+        if asked.attachment_id not in avatars:
+            return problem_response(NotFound("There is no such attachment."))
+        return Response(msgspec.json.encode(Avatar(asked.attachment_id)))
+
+    port = free_port()
+    app = Starlette(routes=[Route("/internal/avatars", check, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield f"http://127.0.0.1:{port}", avatars
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+def avatar(media: tuple[str, set[str]]) -> str:
+    """An attachment that is an avatar."""
+    attachment_id = new_id()
+    media[1].add(attachment_id)
+    return attachment_id
+
+
+@pytest.fixture
 def overrides() -> dict[str, Any]:
     """Settings that a test wants otherwise: to be overridden."""
     return {}
@@ -69,9 +105,10 @@ def overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(
-    database_env: dict[str, Any], valkey_port: int, auth_url: str, overrides: dict[str, Any]
+    database_env: dict[str, Any], valkey_port: int, auth_url: str, media: Any, overrides: dict[str, Any]
 ) -> SocialSettings:
-    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "auth_url": auth_url, "service_secret": SECRET}
+    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "auth_url": auth_url, "media_url": media[0],
+              "service_secret": SECRET}  # fmt: skip
     return SocialSettings(_env_file=None, **{**database_env, **common, **overrides})
 
 

@@ -11,8 +11,6 @@ from shared.testing.fixtures import eventually
 from social.consumers import on_auth
 from social.storage.tables import person
 
-AVATAR = "01a20c99-5d1d-7488-bf7a-9432440ed455"
-
 
 async def rows(parts) -> dict:
     async with parts.database.read() as db:
@@ -58,7 +56,7 @@ async def test_nobody(sign_up):
         assert (await anna.http.get(f"/profiles/{user_id}")).status_code == 404
 
 
-async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, redis):
+async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, redis, avatar):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await berta.http.put(f"/following/{anna.user_id}")
     await anna.http.put(f"/following/{carla.user_id}")
@@ -66,11 +64,11 @@ async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, 
     before = (await gateway("revisions", user_ids=ids)).json()["revisions"]
     pubsub = redis.pubsub()
     await pubsub.ssubscribe(user_channel(berta.user_id))
-    change = {"display_name": "  Anna B ", "status_message": "away", "avatar_attachment_id": AVATAR}
+    change = {"display_name": "  Anna B ", "status_message": "away", "avatar_attachment_id": avatar}
     answer = await anna.http.patch("/profiles/me", json=change)
     assert (answer.status_code, answer.json()) == (200, {
         "user_id": anna.user_id, "webchat_id": "anna", "display_name": "Anna B", "status_message": "away",
-        "avatar_url": f"/api/media/attachments/{AVATAR}/content", "followed": False,
+        "avatar_url": f"/api/media/attachments/{avatar}/content", "followed": False,
     })  # fmt: skip
     after = (await gateway("revisions", user_ids=ids)).json()["revisions"]
     assert after == before | {berta.user_id: before[berta.user_id] + 1}
@@ -113,11 +111,18 @@ async def test_what_changes_nothing_is_not_told(sign_up, gateway, change):
     assert (await gateway("revisions", user_ids=[berta.user_id])).json() == {"revisions": {berta.user_id: 1}}
 
 
-async def test_what_is_left_out_stays_and_the_avatar_can_be_taken_away(sign_up):
+async def test_what_is_left_out_stays_and_the_avatar_can_be_taken_away(sign_up, avatar):
     anna = await sign_up("anna")
-    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": AVATAR})
+    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": avatar})
     answer = (await anna.http.patch("/profiles/me", json={"avatar_attachment_id": None})).json()
     assert (answer["avatar_url"], answer["status_message"], answer["display_name"]) == (None, "away", "Anna")
+
+
+async def test_only_what_media_knows_as_an_avatar(sign_up):
+    anna = await sign_up("anna")
+    answer = await anna.http.patch("/profiles/me", json={"status_message": "x", "avatar_attachment_id": new_id()})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "avatar_attachment_id")
+    assert (await anna.http.get("/profiles/me")).json()["status_message"] == ""
 
 
 async def search(someone, typed: str, **params: object) -> list[str]:
@@ -172,9 +177,9 @@ async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_n
         assert (await anna.http.get("/profiles/search", params={"webchat_id": typed})).status_code == status
 
 
-async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts):
+async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts, avatar):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
-    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": AVATAR})
+    await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": avatar})
     await berta.http.put(f"/following/{anna.user_id}")
     await anna.http.put(f"/following/{berta.user_id}")
     await carla.http.put(f"/blocks/{anna.user_id}")

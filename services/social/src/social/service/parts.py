@@ -14,3 +14,4 @@ class Parts:
     redis: AnyRedis
     relay: Relay
     auth: Peer
+    media: Peer

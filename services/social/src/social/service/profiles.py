@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from shared.contracts.media import Avatar, AvatarRequest
 from shared.contracts.social import Profile
 from shared.events.social import ProfileRenamed
 from shared.outbox.table import record_events
 from shared.service.cursors import cursor_of, read_cursor
 from shared.service.database import Db
 from shared.service.openapi import Page
-from shared.service.problems import NotFound
+from shared.service.problems import Invalid, NotFound
 from social.domain.names import finder
 from social.domain.search import prefix_range
 from social.service.announce import announce_to_followers
@@ -59,6 +60,15 @@ async def _find_followed(db: Db, asker: str, typed: str, after: str) -> list[Pro
     return sorted(found, key=lambda one: one.webchat_id)
 
 
+async def _check_avatar(parts: Parts, me: str, attachment_id: str) -> None:
+    """Raises Invalid unless media has it as an avatar of mine, Unavailable where media does not answer."""
+    try:
+        await parts.media.call("avatars", AvatarRequest(user_id=me, attachment_id=attachment_id), Avatar)
+    except NotFound as error:
+        field = {"avatar_attachment_id": "is no avatar that you stored"}
+        raise Invalid("Some fields are not acceptable.", errors=field) from error
+
+
 async def _record_name(db: Db, me: str, display_name: str) -> None:
     version = await people.count_name(db, me)
     await record_events(db, ProfileRenamed(user_id=me, display_name=display_name, version=version))
@@ -67,6 +77,8 @@ async def _record_name(db: Db, me: str, display_name: str) -> None:
 async def change_profile(parts: Parts, me: str, changes: dict[str, str | None]) -> Profile:
     """Set what is named in `changes`; followers hear of it only if something is different."""
     await ensure_known(parts, [me])
+    if (avatar_id := changes.get("avatar_id")) is not None:
+        await _check_avatar(parts, me, avatar_id)
 
     async def change(db: Db) -> set[str]:
         changed = await people.change_person(db, me, changes)  # from here on nobody begins to follow me, see follows
