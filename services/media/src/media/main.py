@@ -57,7 +57,7 @@ async def _start_work(parts: Parts, redis: AnyRedis, stack: AsyncExitStack) -> N
     for what, work, pause in (
         ("events of auth", accounts.run, 0),
         ("events of rooms", rooms.run, 0),
-        ("sweep", Sweep(parts).run, settings.sweep_s),
+        ("sweep", Sweep(parts).run, settings.media_sweep_s),
     ):
         await stack.enter_async_context(background(what, work, pause=pause))
 

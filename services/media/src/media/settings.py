@@ -32,7 +32,7 @@ class MediaSettings(Settings):
     """Decoded, in JSON."""
     uploads_at_once: int = Field(default=16, ge=1)
     """Each may have a file of `max_upload_bytes` on disk; what is more is told to come back."""
-    upload_deadline_s: float = Field(default=30, gt=0)
+    upload_deadline_s: float = Field(default=20, gt=0)
     """From the row that announces the object to the one that says it is there."""
     wait_for_twin_s: float = Field(default=5, ge=0)
     """How long a repeat waits for the first of its kind, which is under way."""
@@ -43,7 +43,7 @@ class MediaSettings(Settings):
     s3_part_bytes: int = Field(default=8 * MIB, ge=5 * MIB)
 
     pictures_at_once: int = Field(default=2, ge=1)
-    picture_timeout_s: float = Field(default=20, gt=0)
+    picture_timeout_s: float = Field(default=15, gt=0)
     picture_memory_mb: int = Field(default=1536, ge=256)
     max_picture_pixels: int = Field(default=50_000_000, ge=1)
     max_picture_frames: int = Field(default=500, ge=1)
@@ -51,12 +51,12 @@ class MediaSettings(Settings):
     """Of all frames together."""
 
     link_seconds: int = Field(default=60, ge=1, le=60)
-    sweep_s: float = Field(default=30, gt=0)
+    media_sweep_s: float = Field(default=30, gt=0)
     straggler_s: float = Field(default=5, ge=0)
     """After the deadline of an upload: what was on its way to the bucket then has arrived."""
     orphan_s: float = Field(default=900, gt=0)
     """An object of this age without a row is nobody's. Longer than any upload takes."""
-    sweep_batch: int = Field(default=200, ge=1, le=1000)
+    media_sweep_batch: int = Field(default=200, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _whole_key(self) -> Self:

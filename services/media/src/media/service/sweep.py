@@ -28,7 +28,7 @@ class Sweep:
 
     async def _remove_orphans(self) -> None:
         """One page of the bucket; objects too young to judge are left."""
-        limit, old = self._parts.settings.sweep_batch, now_ms() - round(self._parts.settings.orphan_s * 1000)
+        limit, old = self._parts.settings.media_sweep_batch, now_ms() - round(self._parts.settings.orphan_s * 1000)
         page = await self._parts.bucket.list_after(self._behind, limit)
         self._behind = page[-1].key if len(page) == limit else ""
         keys = [one.key for one in page if one.modified_ms < old]
@@ -44,7 +44,7 @@ class Sweep:
 async def end_pending(parts: Parts) -> None:
     """Uploads whose deadline is over: their process is gone, or gave up."""
     async with parts.database.read() as db:
-        late = await attachments.list_in_state(db, "pending", now_ms(), parts.settings.sweep_batch)
+        late = await attachments.list_in_state(db, "pending", now_ms(), parts.settings.media_sweep_batch)
     ids = [one.id for one in late]
     if ids:
         await parts.database.transact(lambda db: attachments.set_state(db, ids, "pending", "failed"))
@@ -53,7 +53,7 @@ async def end_pending(parts: Parts) -> None:
 async def remove_failed(parts: Parts) -> None:
     async with parts.database.read() as db:
         old = now_ms() - round(parts.settings.straggler_s * 1000)
-        failed = await attachments.list_in_state(db, "failed", old, parts.settings.sweep_batch)
+        failed = await attachments.list_in_state(db, "failed", old, parts.settings.media_sweep_batch)
     if failed:
         await remove_objects(parts, failed)
         await parts.database.transact(lambda db: attachments.remove_failed(db, [one.id for one in failed]))
@@ -61,5 +61,5 @@ async def remove_failed(parts: Parts) -> None:
 
 async def carry_on_deleting(parts: Parts) -> None:
     async with parts.database.read() as db:
-        gone = await attachments.list_in_state(db, "deleting", NEVER, parts.settings.sweep_batch)
+        gone = await attachments.list_in_state(db, "deleting", NEVER, parts.settings.media_sweep_batch)
     await finish_deleting(parts, gone)
