@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -135,9 +135,9 @@ async def wire(s3_port: int) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
+async def serving(app: FastAPI, port: int = 0, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
+    port = port or free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan=lifespan))
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
@@ -192,10 +192,10 @@ async def urls(database_env: dict[str, Any], tmp_path: Path, valkey_port: int, r
         argon2_memory_kib=8, **common, **secrets,
     )  # fmt: skip
     async with AsyncExitStack() as stack:
-        auth_url = await stack.enter_async_context(served(create_auth(auth)))
+        auth_url = await stack.enter_async_context(serving(create_auth(auth)))
         media_port = free_port()
         rooms = RoomsSettings(auth_url=auth_url, media_url=f"http://127.0.0.1:{media_port}", **common, **database_env)
-        rooms_url = await stack.enter_async_context(served(create_rooms(rooms)))
+        rooms_url = await stack.enter_async_context(serving(create_rooms(rooms)))
         yield {"auth_url": auth_url, "rooms_url": rooms_url, "listen_port": media_port}
 
 
@@ -206,7 +206,8 @@ def settings(
     common = {
         "redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "aws_access_key": "key",
         "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{wire.port}",
-        "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 5, "s3_read_timeout_s": 2,
+        "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 5,
+        "s3_read_timeout_s": 2,
     }  # fmt: skip
     return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **overrides})
 
@@ -222,6 +223,19 @@ async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
 async def _is_up(app: FastAPI) -> bool:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://media") as client:
         return (await client.get("/readyz")).status_code == 200
+
+
+@pytest.fixture
+def served() -> Any:
+    """Serves an application on a port of its own: an async context manager."""
+    return serving
+
+
+@pytest.fixture
+async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None]:
+    """media where the others look for it; its work in the background runs already."""
+    async with serving(app, settings.listen_port, "off"):
+        yield
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What nobody refers to any more is gone: hidden at once, then its bytes, with a receipt."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -100,3 +102,22 @@ async def test_a_closed_account_leaves_no_avatar(anna, berta, receipts, picture,
     assert [one[0] for one in await receipts()] == ["user.closed"]
     assert (await berta.content(said["attachment_id"])).status_code == 200
     assert (await anna.upload(picture(), "again.png")).status_code == 403
+
+
+async def test_an_avatar_on_its_way_when_the_account_closes(anna, parts, wire, rows, picture, objects):
+    wire.open.clear()
+    sending = asyncio.create_task(anna.upload(picture(), "me.png"))
+
+    async def is_announced():
+        return await rows("SELECT state FROM attachment") == [("pending",)]
+
+    await eventually(is_announced)
+    await anna.close()
+
+    async def is_ended():
+        return await rows("SELECT state FROM attachment") == [("failed",)]
+
+    await eventually(is_ended)
+    wire.mend()
+    assert (await sending).status_code == 503
+    assert await rows("SELECT state FROM attachment") == [("failed",)]

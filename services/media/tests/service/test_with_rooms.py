@@ -1,26 +1,14 @@
 """A file's whole life with the real rooms beside media: stored, sent, read, deleted, gone."""
 
-import asyncio
-
 import httpx
 import pytest
-import uvicorn
 
 from shared.service.ids import new_id
 from shared.testing.fixtures import eventually
 
 SECRET = "s" * 40
 
-
-@pytest.fixture(autouse=True)
-async def listening(app, settings):
-    """media where rooms looks for it; its work in the background runs already."""
-    server = uvicorn.Server(uvicorn.Config(app, port=settings.listen_port, log_config=None, lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield
-    server.should_exit = True
-    await task
+pytestmark = pytest.mark.usefixtures("listening")
 
 
 @pytest.fixture

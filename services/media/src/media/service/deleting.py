@@ -22,7 +22,10 @@ async def release(parts: Parts, room_id: str, attachment_ids: Sequence[str]) -> 
 async def close_user(parts: Parts, user_id: str, at: int) -> None:
     async def find(db: Db) -> list[StoredAttachment]:
         await receipts.add_closed_account(db, user_id, at)
-        return await attachments.list_avatars(db, user_id)
+        avatars = await attachments.lock_avatars(db, user_id)
+        pending = [one.id for one in avatars if one.state == "pending"]
+        await attachments.set_state(db, pending, "pending", "failed")
+        return [one for one in avatars if one.state != "pending"]
 
     await _delete(parts, find, "user.closed")
 

@@ -29,6 +29,8 @@ class Limits(msgspec.Struct):
     frames: int
     frame_pixels: int
     memory: int
+    seconds: int
+    """Of a processor: where whoever started the worker is no more, it ends all the same."""
 
 
 class Order(msgspec.Struct):
@@ -166,6 +168,7 @@ def _write(target: int, save: Any) -> None:
 def main() -> None:
     order = msgspec.json.decode(sys.argv[1], type=Order)
     resource.setrlimit(resource.RLIMIT_AS, (order.limits.memory, order.limits.memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (order.limits.seconds, order.limits.seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout.buffer.write(msgspec.json.encode(work(order)))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import sys
 from typing import IO
 
@@ -29,6 +30,7 @@ class Studio:
             frames=settings.max_picture_frames,
             frame_pixels=settings.max_animation_pixels,
             memory=settings.picture_memory_mb * 1024 * 1024,
+            seconds=math.ceil(settings.picture_timeout_s) + 1,
         )
 
     async def develop(self, source: IO[bytes], file: IO[bytes], thumbnail: IO[bytes]) -> Made:

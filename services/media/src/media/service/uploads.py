@@ -215,9 +215,7 @@ async def _put(parts: Parts, claimed: StoredAttachment, ready: _Ready) -> None:
             if ready.thumbnail is not None:
                 await _put_one(parts, thumbnail_key(claimed.object_key), ready.thumbnail, thumbnail_served(claimed))
             await _put_one(parts, claimed.object_key, ready.body, served(claimed))
-            stored = await parts.database.transact(
-                lambda db: attachments.set_state(db, [claimed.id], "pending", "stored")
-            )
+            stored = await parts.database.transact(lambda db: _confirm(db, claimed))
     except BaseException as error:
         await _fail(parts, claimed)
         if isinstance(error, BUCKET_DOWN):
@@ -227,6 +225,13 @@ async def _put(parts: Parts, claimed: StoredAttachment, ready: _Ready) -> None:
     if not stored:
         raise Unavailable("The file could not be stored in time. Try again.")
     claimed.state = "stored"
+
+
+async def _confirm(db: Db, claimed: StoredAttachment) -> bool:
+    """False where the sweep has ended it, or the account was closed meanwhile."""
+    if claimed.room_id is None and await receipts.is_closed(db, claimed.user_id):
+        return False
+    return await attachments.set_state(db, [claimed.id], "pending", "stored") == 1
 
 
 async def _put_one(parts: Parts, key: str, body: IO[bytes], how: Served) -> None:

@@ -54,9 +54,11 @@ async def list_in_room(db: Db, room_id: str, ids: Collection[str]) -> list[Store
     return await _list(db, _all.where(attachment.c.id.in_(ids), here).order_by(attachment.c.id))
 
 
-async def list_avatars(db: Db, user_id: str) -> list[StoredAttachment]:
+async def lock_avatars(db: Db, user_id: str) -> list[StoredAttachment]:
+    """All but those that are gone; none of them changes before the transaction ends."""
     mine = (attachment.c.user_id == user_id) & attachment.c.room_id.is_(None)
-    return await _list(db, _all.where(mine, attachment.c.state.in_(["stored", "deleting"])).order_by(attachment.c.id))
+    here = attachment.c.state.in_(["pending", "stored", "deleting"])
+    return await _list(db, _all.where(mine, here).order_by(attachment.c.id).with_for_update())
 
 
 async def list_in_state(db: Db, state: State, before: int, limit: int) -> list[StoredAttachment]:
