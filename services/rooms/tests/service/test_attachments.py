@@ -83,3 +83,11 @@ async def test_statements_do_not_grow(house: Any, act: str) -> None:
             await house.do(*sends)
         counts.append(len([one for one in statements if not one.startswith(("BEGIN", "SET"))]))
     assert counts[0] == counts[1]
+
+
+async def test_very_many_at_once(house: Any) -> None:
+    room = await house.group(A)
+    for _ in range(11):
+        await house.do(*(house.say(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
+    await house.do(*(house.delete(room, A, seq) for seq in range(1, 221)))
+    assert sorted(len(ids) for _, ids in await released(house)) == [200, 1000, 1000]

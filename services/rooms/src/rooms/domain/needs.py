@@ -61,7 +61,7 @@ def _add(needs: Needs, command: AnyCommand) -> None:
         needs.sends.add((here, actor, command.client_id))
         needs.writers.add((here, actor))
         needs.members.update((here, user) for user in command.mentions if is_id(user))
-        needs.attachments.update((here, one.attachment_id) for one in command.attachments)
+        needs.attachments.update((here, one.attachment_id) for one in command.attachments if is_id(one.attachment_id))
     elif not isinstance(command, MuteRoom):
         needs.commands.add((here, actor, command.command_id))
         _add_other(needs, command)

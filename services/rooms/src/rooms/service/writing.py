@@ -7,6 +7,9 @@ from shared.events.rooms import AttachmentsReleased
 from shared.outbox.table import record_events
 from shared.service.database import Db
 
+IDS_PER_EVENT = 1_000
+"""The outbox takes 64 KiB."""
+
 
 async def write(db: Db, work: Work) -> dict[str, int]:
     """Returns the new revisions of the users whose list of rooms changed."""
@@ -33,7 +36,9 @@ async def _write_attachments(db: Db, work: Work) -> None:
     for room_id, attachment_id in sorted(work.released):
         rooms_of.setdefault(room_id, []).append(attachment_id)
     released = [
-        AttachmentsReleased(room_id=room_id, attachment_ids=ids, at=work.now) for room_id, ids in rooms_of.items()
+        AttachmentsReleased(room_id=room_id, attachment_ids=ids[first : first + IDS_PER_EVENT], at=work.now)
+        for room_id, ids in rooms_of.items()
+        for first in range(0, len(ids), IDS_PER_EVENT)
     ]
     await record_events(db, *released)
 
