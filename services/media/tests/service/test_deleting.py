@@ -52,7 +52,7 @@ async def test_twice_is_as_once_and_of_another_room_is_nothing(anna, parts, rece
     for _ in range(2):
         await on_rooms(parts, released(room, made))
     assert await receipts() == [("attachments.released", 1, 0)]
-    assert await rows("SELECT state FROM attachment") == [("deleted",)]
+    assert await rows("SELECT state, filename FROM attachment") == [("deleted", "")]
     assert await objects() == []
 
 

@@ -29,6 +29,7 @@ async def test_ranges(anna, attachment_id):
         assert part.headers["content-length"] == str(last - first + 1)
     beyond = await anna.content(attachment_id, range="bytes=256000-")
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */256000")
+    assert beyond.headers["content-type"] == "application/problem+json"
     assert (await anna.content(attachment_id, **{"range": "bytes=0-9", "if-range": etag})).status_code == 206
     assert (await anna.content(attachment_id, **{"range": "bytes=0-9", "if-range": '"x"'})).content == DATA
     again = await anna.content(attachment_id, **{"if-none-match": etag})

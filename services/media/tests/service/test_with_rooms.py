@@ -66,7 +66,8 @@ async def test_sent_twice_with_one_client_id(anna, send):
     again = await send(room, made, client_id=client_id)
     assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
     other = await anna.stored(b"y", room_id=room)
-    assert (await send(room, other, client_id=client_id)).status_code == 409
+    for wrong in (other, {"attachment_id": "x"}):
+        assert (await send(room, wrong, client_id=client_id)).status_code == 409
 
 
 async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):

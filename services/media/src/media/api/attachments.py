@@ -18,7 +18,7 @@ from media.service.spool import Spool, new_spool
 from shared.contracts.media import Attachment
 from shared.service.callers import Caller, PathId
 from shared.service.openapi import answers, read_body, reply
-from shared.service.problems import Problem, TooLarge
+from shared.service.problems import Problem, TooLarge, problem_response
 
 router = APIRouter(prefix="/api/media/attachments", tags=["attachments"])
 
@@ -29,6 +29,12 @@ class UnsupportedMedia(Problem):
     status: ClassVar[int] = 415
     code: ClassVar[str] = "unsupported_media_type"
     title: ClassVar[str] = "Unsupported media type"
+
+
+class NoSuchRange(Problem):
+    status: ClassVar[int] = 416
+    code: ClassVar[str] = "no_such_range"
+    title: ClassVar[str] = "No such range"
 
 
 class UploadBody(msgspec.Struct, kw_only=True):
@@ -155,7 +161,9 @@ async def _answer_range(
     try:
         span = span_of(wanted, if_range, readable.etag, size)
     except NoSuchRangeError:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}", "Cache-Control": "no-store"})
+        answer = problem_response(NoSuchRange(f"The file has {size} bytes."))
+        answer.headers.update({"Content-Range": f"bytes */{size}", "Cache-Control": "no-store"})
+        return answer
     first, last = span or (0, size - 1)
     headers["Content-Length"] = str(last - first + 1)
     if span is not None:

@@ -79,8 +79,15 @@ async def remember_upload(db: Db, user_id: str, client_id: str | None, attachmen
 
 
 async def set_state(db: Db, ids: Collection[str], before: State, after: State) -> int:
-    """How many of `ids` were in the state `before` and are now in `after`. What ends frees its twin key."""
-    values: dict[str, object] = {"state": after} | ({} if after == "stored" else {"twin_key": None})
+    """How many of `ids` were in the state `before` and are now in `after`.
+
+    What ends frees its twin key; what is gone loses its name.
+    """
+    values: dict[str, object] = {"state": after}
+    if after != "stored":
+        values["twin_key"] = None
+    if after == "deleted":
+        values["filename"] = ""
     changed = update(attachment).where(attachment.c.id.in_(sorted(ids)), attachment.c.state == before)
     return (await db.execute(changed.values(values))).rowcount
 
