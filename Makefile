@@ -12,7 +12,7 @@ MEMBERS := shared $(wildcard services/*) deploy/embedded
 PROJECTS := $(MEMBERS:%=%/pyproject.toml)
 EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
-TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e)
+TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e bench/tests)
 
 .PHONY: help
 help:  ## this list
@@ -42,6 +42,10 @@ lint: $(STAMP)  ## style, types, and what may import what
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+
+.PHONY: bench
+bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, about six minutes
+	@$(IN)/python -m bench $(BENCH)
 
 .PHONY: docs
 docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew

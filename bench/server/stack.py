@@ -1,0 +1,114 @@
+"""The servers under load, each in a temporary folder and pinned to the serving core."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.cores import SERVING, pinned
+from bench.usage import Usage, usage_of
+from shared.testing.servers import free_port, valkey, wait_for_port
+
+START_SECONDS = 60
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it listens on 127.0.0.1, and which processes it is made of."""
+
+    port: int
+    pids: dict[str, int]
+    data: Path = field(default=Path())
+
+    def usage(self) -> Usage:
+        return usage_of(self.pids)
+
+
+@contextmanager
+def webchat(data: Path) -> Iterator[Server]:
+    """The embedded stack with rate limits off: nginx, Valkey, S3, four services, two gateways."""
+    port = free_port()
+    own = {"RATE_LIMITS": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data), "HASH_QUEUE": "512"}
+    environment = os.environ | own
+    command = [sys.executable, "-P", "-m", "embedded"]
+    with pinned(SERVING):
+        process = subprocess.Popen([*command, "run"], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        _wait_for_line(process, f"ready http://127.0.0.1:{port}")
+        answer = subprocess.run([*command, "status"], env=environment, check=True, capture_output=True)
+        yield Server(port, {row["name"]: row["pid"] for row in json.loads(answer.stdout)}, data)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+@contextmanager
+def baseline(data: Path) -> Iterator[Server]:
+    """The tutorial's chat, one process, and a Valkey of its own."""
+    port = free_port()
+    data.mkdir(parents=True)
+    with pinned(SERVING), valkey(data) as redis_port:
+        own = {"BASELINE_DB": str(data / "chat.db"), "BASELINE_REDIS": f"redis://127.0.0.1:{redis_port}"}
+        app = ["uvicorn", "bench.baseline.app:app", "--port", str(port), "--log-level", "warning"]
+        with _running([sys.executable, "-m", *app], port, own) as process:
+            yield Server(port, {"baseline": process.pid, **_valkey_of(redis_port)}, data)
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    """The loop that only writes."""
+    port = free_port()
+    with pinned(SERVING), _running([sys.executable, "-m", "bench.bare", str(port)], port, {}) as process:
+        yield Server(port, {"bare": process.pid})
+
+
+def _valkey_of(port: int) -> dict[str, int]:
+    """The Valkey just started is a child of this process."""
+    import psutil  # noqa: PLC0415 - only here
+
+    for child in psutil.Process().children():
+        if str(port) in child.cmdline():
+            return {"valkey": child.pid}
+    return {}
+
+
+@contextmanager
+def _running(command: list[str], port: int, own: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdin=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, process)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def _wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
+    """Reads on in a thread for as long as the process lives, so that it never waits for its reader."""
+    seen: list[str] = []
+    ready = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            seen.append(line)
+            if line.strip() == wanted:
+                ready.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS
+    while not ready.wait(0.2):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the stack did not get ready:\n{''.join(seen)}")

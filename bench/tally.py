@@ -1,0 +1,116 @@
+"""Messages of one phase: when each was due, when it was received and acknowledged."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+BODY = "The tide is out; we meet at the harbour at seven, and whoever comes late brings the oranges. "
+_RUN = uuid.uuid4().hex[:8]
+_MARK, _OK, _ERROR, _ID = b'"body":"', b'{"op":"ok"', b'{"op":"error"', b'"id":"'
+
+
+def body_of(index: int) -> str:
+    """About 100 characters that begin with the number of the message."""
+    return f"{index:08d} {BODY}"
+
+
+def client_id_of(index: int) -> str:
+    return f"{_RUN}-0000-4000-8000-{index:012d}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that `share` of them do not exceed; nan where there are none."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * int(share * 1000) // 1000) - 1)] if ordered else float("nan")
+
+
+class Tally:
+    """Times in seconds. Numbers go on from phase to phase, so that what comes late is not taken for another's."""
+
+    _next = 0
+
+    def __init__(self, expected: int) -> None:
+        """`expected`: receipts of one message at the sockets that are watched."""
+        self.first = Tally._next
+        self.due: list[float] = []
+        self.receipts: list[float] = []
+        self.acks: list[float] = []
+        self.errors = 0
+        self.complete = 0
+        """Messages that all watched sockets have."""
+        self.on_complete: Callable[[], None] = lambda: None
+        self._left: list[int] = []
+        self._expected = expected
+
+    def add(self, due: float) -> int:
+        """Note a message that is sent now; its number."""
+        self.due.append(due)
+        self._left.append(self._expected)
+        Tally._next = self.first + len(self.due)
+        return Tally._next - 1
+
+    def on_text(self, text: bytes) -> None:
+        """What a watched socket received."""
+        now = time.perf_counter()
+        if text.startswith(_OK):
+            begin = text.index(_ID) + len(_ID)
+            self._acked(int(text[begin : text.index(b'"', begin)]) - self.first, now)
+        elif text.startswith(_ERROR):
+            self.errors += 1
+        elif (mark := text.find(_MARK)) >= 0:
+            self._received(int(text[mark + 8 : mark + 16]) - self.first, now)
+
+    def _acked(self, number: int, now: float) -> None:
+        if 0 <= number < len(self.due):
+            self.acks.append(now - self.due[number])
+
+    def _received(self, number: int, now: float) -> None:
+        if not 0 <= number < len(self.due):
+            return
+        self.receipts.append(now - self.due[number])
+        self._left[number] -= 1
+        if self._left[number] == 0:
+            self.complete += 1
+            self.on_complete()
+
+    async def finished(self, seconds: float) -> bool:
+        """Wait until all that was sent is complete, at most so long."""
+        return await until(lambda: self.complete == len(self.due), seconds)
+
+
+async def until(check: Callable[[], bool], seconds: float) -> bool:
+    """Look every 10 ms whether it is so, at most so long; whether it was."""
+    deadline = time.perf_counter() + seconds
+    while not (so := check()) and time.perf_counter() < deadline:  # noqa: ASYNC110 - it is read, not told
+        await asyncio.sleep(0.01)
+    return so
+
+
+async def open_loop(rate: float, seconds: float, send: Callable[[float], None]) -> None:
+    """Send at `rate` whatever comes back. A send that is late keeps the time at which it was due."""
+    began = time.perf_counter()
+    for number in itertools.count():
+        due = began + number / rate
+        if due - began >= seconds:
+            return
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        send(due)
+
+
+async def closed_loop(window: int, seconds: float, tally: Tally, send: Callable[[float], None]) -> float:
+    """Keep `window` messages under way: the next goes when one is complete. Returns the seconds that it took."""
+    began = time.perf_counter()
+
+    def more() -> None:
+        if time.perf_counter() - began < seconds:
+            send(time.perf_counter())
+
+    tally.on_complete = more
+    for _ in range(window):
+        more()
+    await asyncio.sleep(seconds)
+    await tally.finished(10)
+    return time.perf_counter() - began
