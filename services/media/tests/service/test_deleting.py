@@ -70,7 +70,9 @@ async def test_what_is_gone_can_be_stored_again(anna, parts):
     room, client_id = await anna.group(), new_id()
     first = await anna.stored(b"a", room_id=room, client_id=client_id)
     await on_rooms(parts, released(room, first))
-    again = await anna.stored(b"a", room_id=room, client_id=client_id)
+    assert await anna.stored(b"a", room_id=room, client_id=client_id) == first
+    assert (await anna.upload(b"b", room_id=room, client_id=client_id)).status_code == 409
+    again = await anna.stored(b"a", room_id=room, client_id=new_id())
     assert again["attachment_id"] != first["attachment_id"]
     assert (await anna.content(again["attachment_id"])).content == b"a"
 

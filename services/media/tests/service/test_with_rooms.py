@@ -104,3 +104,15 @@ async def test_not_before_the_last_message(anna, send, delete, rows, redis):
 
     await eventually(marker_is_gone)
     assert (await anna.content(made["attachment_id"])).content == b"x"
+
+
+async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, delete, redis):
+    room = await anna.group()
+    made = await anna.stored(b"x", room_id=room)
+    await send(room, made)
+    await redis.client_pause(900)  # nothing is heard meanwhile
+    await delete(anna, room, 1)
+    again = await anna.stored(b"x", room_id=room)
+    assert again["attachment_id"] != made["attachment_id"]
+    assert (await send(room, again)).status_code == 201
+    assert (await anna.content(again["attachment_id"])).content == b"x"

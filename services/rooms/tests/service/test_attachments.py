@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from rooms.service.homes import get_membership
 from shared.contracts.media import Attachment
+from shared.contracts.rooms import Membership
 from shared.events.rooms import AttachmentsReleased
 from shared.service.ids import new_id
 
@@ -91,3 +93,12 @@ async def test_very_many_at_once(house: Any) -> None:
         await house.do(*(house.say(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
     await house.do(*(house.delete(room, A, seq) for seq in range(1, 221)))
     assert sorted(len(ids) for _, ids in await released(house)) == [200, 1000, 1000]
+
+
+async def test_media_may_ask_what_was_let_go(house: Any) -> None:
+    room, gone, kept = await house.group(A), file(), file()
+    await house.do(house.say(room, A, attachments=[gone]), house.say(room, A, attachments=[kept]))
+    await house.do(house.delete(room, A, 1))
+    asked = [gone.attachment_id, kept.attachment_id, new_id()]
+    assert await get_membership(house.parts, A, room, asked) == Membership(True, [gone.attachment_id])
+    assert await get_membership(house.parts, B, room, []) == Membership(False)

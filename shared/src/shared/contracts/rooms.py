@@ -219,14 +219,18 @@ class SharedWith(msgspec.Struct):
 
 
 class MembershipRequest(msgspec.Struct, kw_only=True):
+    """Is the user in the room? And which of these attachments has the room let go? At most 10."""
+
     user_id: str
     room_id: str
+    attachment_ids: list[str] = []
 
 
-class Membership(msgspec.Struct):
-    """Whether the user is in the room, one hidden by the user included; false for rooms that do not exist."""
+class Membership(msgspec.Struct, omit_defaults=True):
+    """`is_in`: in rooms hidden by the user too, not in those that do not exist. `released`: never to be sent again."""
 
     is_in: bool
+    released: list[str] = []
 
 
 # Commands

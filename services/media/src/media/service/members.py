@@ -6,10 +6,18 @@ from shared.service.ids import is_id
 from shared.service.problems import NotFound
 
 
-async def check_member(parts: Parts, room_id: str, user_id: str) -> None:
-    """Raises NotFound, alike where there is no room and for outsiders; Unavailable where rooms does not answer."""
-    if not is_id(room_id) or not await is_member(parts, room_id, user_id):
+async def check_member(parts: Parts, room_id: str, user_id: str, attachment_ids: list[str]) -> list[str]:
+    """Those of the attachments that the room has let go.
+
+    Raises NotFound, alike where there is no room and for outsiders; Unavailable where rooms does not answer.
+    """
+    if not is_id(room_id):
         raise NotFound("There is no such room.")
+    asked = MembershipRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
+    membership = await parts.rooms.call("membership", asked, Membership)
+    if not membership.is_in:
+        raise NotFound("There is no such room.")
+    return membership.released
 
 
 async def is_member(parts: Parts, room_id: str, user_id: str) -> bool:

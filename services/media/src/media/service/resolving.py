@@ -2,7 +2,7 @@
 
 from media.domain.attachments import attachment_of
 from media.service.parts import Parts
-from media.storage.attachments import list_own
+from media.storage.attachments import find_avatar, list_own
 from shared.contracts.media import Attachments, Avatar
 from shared.service.ids import is_id
 from shared.service.problems import Invalid, NotFound
@@ -11,7 +11,11 @@ MAX_ATTACHMENTS = 10
 
 
 async def resolve(parts: Parts, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:
-    """Own uploads in this room, in the order asked for, each once; raises NotFound where one is not that."""
+    """Own uploads in this room, in the order asked for, each once; raises NotFound where one is not that.
+
+    Those that the room let go are among them: a message sent with them before may be sent again. Rooms refuses new
+    ones.
+    """
     wanted = list(dict.fromkeys(attachment_ids))
     if len(wanted) > MAX_ATTACHMENTS:
         raise Invalid("Too many at once.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
@@ -29,7 +33,7 @@ async def check_avatar(parts: Parts, user_id: str, attachment_id: str) -> Avatar
     if not is_id(user_id) or not is_id(attachment_id):
         raise _nothing()
     async with parts.database.read() as db:
-        if not await list_own(db, user_id, None, [attachment_id]):
+        if await find_avatar(db, user_id, attachment_id) is None:
             raise _nothing()
     return Avatar(attachment_id)
 

@@ -25,6 +25,7 @@ from media.domain.attachments import (
 )
 from media.domain.file_types import PICTURES, UNREADABLE_PICTURES, served_as, type_of
 from media.domain.names import clean_name, disposition
+from media.service.deleting import release
 from media.service.members import check_member
 from media.service.parts import Parts
 from media.service.pictures import refused
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 POLL_S = 0.1
+GONE = ("deleting", "deleted")
+"""It was stored: a repeat is answered as the first was, also when the message has been deleted since."""
 THUMBNAIL_TYPE = "image/webp"
 
 
@@ -69,18 +72,27 @@ async def store(parts: Parts, upload: Upload, spool: Spool) -> Attachment:
     upload = checked(upload)
     if spool.size == 0:
         raise Invalid("The file is empty.", errors={"file": "is empty"})
-    if upload.room_id is not None:
-        await check_member(parts, upload.room_id, upload.user_id)
     digest = await spool.finish()
+    if upload.room_id is not None:
+        await _check_room(parts, upload, upload.room_id, digest)
     if (first := await _unless_busy(parts, lambda: _find_first(parts, upload, digest))) is not None:
         return attachment_of(first)
     with ExitStack() as stack:
         ready = await _look_at(parts, upload, spool, digest, stack)
         claimed = await _unless_busy(parts, lambda: _claim(parts, upload, ready.file))
-        if claimed.state == "stored":
+        if claimed.state != "pending":
             return attachment_of(claimed)
         await _put(parts, claimed, ready)
     return attachment_of(claimed)
+
+
+async def _check_room(parts: Parts, upload: Upload, room_id: str, digest: bytes) -> None:
+    """Raises NotFound for outsiders. What the room has let go is not given out again, even before its event is here."""
+    async with parts.database.read() as db:
+        twin = await attachments.find_twin(db, twin_key(upload, digest))
+    released = await check_member(parts, room_id, upload.user_id, [twin.id] if twin else [])
+    if released:
+        await release(parts, room_id, released)
 
 
 async def _unless_busy(parts: Parts, ask: Callable[[], Awaitable[T]]) -> T:
@@ -126,10 +138,11 @@ async def _find_first(parts: Parts, upload: Upload, digest: bytes) -> StoredAtta
 async def _first_of(db: Db, upload: Upload, digest: bytes) -> StoredAttachment | None:
     """What was stored under the client id, else the same by the same person here; raises Conflict or _BusyError."""
     first = upload.client_id and await attachments.find_by_client_id(db, upload.user_id, upload.client_id)
-    if first and _stands(first):
+    if first and (_stands(first) or first.state in GONE):
         if (first.digest, first.room_id) != (digest, upload.room_id):
             raise Conflict("This client id was used for another file.", errors={"client_id": "was used before"})
-        return _stored(first)
+        name = upload.filename if first.state in GONE else first.filename
+        return msgspec.structs.replace(_stored(first), filename=name)
     twin = await attachments.find_twin(db, twin_key(upload, digest))
     if twin is None or not _stands(twin) or (twin.state == "stored" and upload.client_id):
         return None  # with a client id it is found in the writing transaction, which remembers the id

@@ -42,11 +42,16 @@ async def find_same_bytes(db: Db, user_id: str, room_id: str | None, digest: byt
     return await _find(db, _all.where(same, here).with_for_update())
 
 
-async def list_own(db: Db, user_id: str, room_id: str | None, ids: Collection[str]) -> list[StoredAttachment]:
-    """Those of `ids` that the user stored in this room (None: as avatars)."""
-    here = attachment.c.room_id.is_(None) if room_id is None else attachment.c.room_id == room_id
-    mine = (attachment.c.user_id == user_id) & (attachment.c.state == "stored")
-    return await _list(db, _all.where(attachment.c.id.in_(ids), mine, here))
+async def find_avatar(db: Db, user_id: str, attachment_id: str) -> StoredAttachment | None:
+    mine = (attachment.c.user_id == user_id) & (attachment.c.state == "stored") & attachment.c.room_id.is_(None)
+    return await _find(db, _all.where(attachment.c.id == attachment_id, mine))
+
+
+async def list_own(db: Db, user_id: str, room_id: str, ids: Collection[str]) -> list[StoredAttachment]:
+    """Those of `ids` that the user stored in this room, gone or not."""
+    mine = (attachment.c.user_id == user_id) & (attachment.c.room_id == room_id)
+    was_stored = attachment.c.state.in_(["stored", "deleting", "deleted"])
+    return await _list(db, _all.where(attachment.c.id.in_(ids), mine, was_stored))
 
 
 async def list_in_room(db: Db, room_id: str, ids: Collection[str]) -> list[StoredAttachment]:

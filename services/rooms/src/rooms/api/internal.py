@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from rooms.api.parts import parts_of
 from rooms.domain.refusals import no_room
+from rooms.domain.well_formed import MAX_ATTACHMENTS
 from rooms.service import commands, events, homes, reading
 from shared.contracts.rooms import (
     MAX_INTEGER,
@@ -110,7 +111,8 @@ async def list_shared(request: Request, _: ServiceCaller) -> Response:
 async def get_membership(request: Request, _: ServiceCaller) -> Response:
     asked = await read_body(request, MembershipRequest)
     _check_room(asked.room_id, asked.user_id)
-    return reply(await homes.get_membership(parts_of(request), asked.user_id, asked.room_id))
+    _check_ids(asked.attachment_ids, MAX_ATTACHMENTS)
+    return reply(await homes.get_membership(parts_of(request), asked.user_id, asked.room_id, asked.attachment_ids))
 
 
 def _check_ids(ids: Iterable[str], most: int) -> None:

@@ -6,7 +6,7 @@ from rooms.domain.shapes import home_room, place_of, room_of
 from rooms.domain.state import MessageKey
 from rooms.service.parts import Parts
 from rooms.service.reading import show_messages
-from rooms.storage import epochs, homes, members, people
+from rooms.storage import attachments, epochs, homes, members, people
 from shared.contracts.rooms import (
     MAX_INTEGER,
     Home,
@@ -82,7 +82,10 @@ async def list_shared(parts: Parts, user_id: str, other_ids: Sequence[str]) -> S
         return SharedWith(await members.list_sharing(db, user_id, other_ids))
 
 
-async def get_membership(parts: Parts, user_id: str, room_id: str) -> Membership:
+async def get_membership(parts: Parts, user_id: str, room_id: str, attachment_ids: Sequence[str]) -> Membership:
     async with parts.database.read() as db:
         found, _ = await members.find_members(db, [(room_id, user_id)])
-    return Membership(any(member.is_in for member in found.values()))
+        keys = [(room_id, attachment_id) for attachment_id in attachment_ids]
+        uses = await attachments.count_uses(db, keys) if keys else {}
+    released = [attachment_id for (_, attachment_id), count in uses.items() if count is None]
+    return Membership(any(member.is_in for member in found.values()), released)
