@@ -41,11 +41,14 @@ class Wire(Protocol):
 
 
 class Client:
-    """A reader of the hub. `places` holds the rooms that this connection was told of, until it is told otherwise."""
+    """A reader of the hub. `places` holds the rooms that this connection was told of, until it is told otherwise.
+
+    `greeted`: its `ready` is on the way; `live`: it is in its rooms, and has not departed.
+    """
 
     __slots__ = (
-        "connection", "epoch", "held", "id", "live", "on_removed", "places", "rooms_revision", "session_id", "tasks",
-        "user_id", "watching", "wire",
+        "connection", "epoch", "greeted", "held", "id", "live", "on_removed", "places", "rooms_revision", "session_id",
+        "tasks", "user_id", "watching", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +68,13 @@ class Client:
         self.held: dict[str, deque[AnyFrame]] = {}
         self.rooms_revision = 0
         self.epoch = ""
+        self.greeted = False
         self.live = False
+
+    @property
+    def accepts(self) -> bool:
+        """Whether its next frame may be performed: not between its hello and its `ready`, nor while many wait."""
+        return self.greeted == self.connection.greeted and not self.connection.full
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` on behalf of this connection; it ends with the connection, and a bug in it is logged."""

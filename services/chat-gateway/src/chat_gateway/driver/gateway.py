@@ -11,12 +11,12 @@ from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client, Wire
-from chat_gateway.hub import Hub, Reader
+from chat_gateway.hub import Hub
 from chat_gateway.lanes import Lanes
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
-from chat_gateway.protocol.frames import RoomReset, SessionRevoked
+from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
@@ -90,6 +90,7 @@ class Gateway:
 
     def depart(self, client: Client) -> None:
         """Forget a connection; called once, when its socket is gone."""
+        client.live = False
         for task in client.tasks:
             task.cancel()
         self.hub.depart(client, list(client.places))
@@ -151,20 +152,16 @@ class Gateway:
                 case SessionsRevoked(session_ids=gone):
                     self.end_sessions(user_id, lambda session_id: not gone or session_id in gone)
                 case SocketsEvicted(client_ids=ids):
-                    evicted = [client for client in self.clients() if client.id in ids]
+                    state = self.users.get(user_id)
+                    evicted = [client for client in state.clients if client.id in ids] if state is not None else []
                     self._close(evicted, CloseCode.TOO_MANY_SOCKETS, "more sockets than allowed")
 
         return handle
 
     def _reset_room(self, room_id: str, head: int) -> None:
-        """The hub goes on at `head`; membership may have changed unseen, so its readers' places are looked at again."""
-        for reader in self.hub.jump(room_id, head):
-            self._reset_reader(reader, room_id)
-
-    def _reset_reader(self, reader: Reader, room_id: str) -> None:
-        assert isinstance(reader, Client)
-        reader.push_frame(RoomReset(room_id=room_id))
-        self.user_changed(reader.user_id)
+        """The hub goes on at `head`. Who is a member may have changed unseen: its readers come back and start anew."""
+        readers = [reader for reader in self.hub.jump(room_id, head) if isinstance(reader, Client)]
+        self._close(readers, CloseCode.TRY_AGAIN, "a room's log does not reach back")
 
     def _subscription_lost(self) -> None:
         self.subscriber.tear(*self.hub.rooms)

@@ -6,6 +6,7 @@ import logging
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.joining import join_rooms
+from chat_gateway.driver.sync import sync_friends
 from chat_gateway.protocol.connection import error_payload
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import Hello, Ready, RoomReset
@@ -50,6 +51,8 @@ async def _greet(gateway: Gateway, client: Client) -> Home | None:
         gateway.rooms.homes({client.user_id: None}), gateway.social.friends([client.user_id])
     )
     gateway.adopt_epoch(homes.epoch)
+    if client.connection.closing:  # by the new epoch: it has departed
+        return None
     home = homes.users.get(client.user_id) or Home(0, [])
     client.epoch = homes.epoch
     client.places = {entry.room.room_id: entry.place for entry in home.rooms}
@@ -68,19 +71,18 @@ async def _count_sockets(gateway: Gateway, client: Client) -> None:
 
 
 async def _send_ready(gateway: Gateway, client: Client, user: User, home: Home, friends: Friends) -> None:
+    sync_friends(gateway, client.user_id, friends)
     ready = Ready(
         session_id=client.session_id,
         user=user,
-        friends=friends.profiles,
+        friends=list(gateway.users[client.user_id].friends.values()),
         rooms=[entry.room for entry in home.rooms],
         heartbeat=int(gateway.limits.heartbeat_seconds),
         epoch=client.epoch,
     )
-    state = gateway.users[client.user_id]
-    if friends.revision >= state.social_revision:
-        state.friends = {profile.user_id: profile for profile in friends.profiles}
-        state.social_revision = friends.revision
+    client.greeted = True
     await client.wire.send(client.encode(ready))
+    client.wire.read_on()
 
 
 async def _resume(gateway: Gateway, client: Client, hello: Hello, home: Home) -> None:

@@ -43,7 +43,7 @@ async def follow_changes(gateway: Gateway) -> None:
         places, friends = await asyncio.gather(gateway.rooms.places(here), gateway.social.friends(here))
         gateway.adopt_epoch(places.epoch)
         for user_id in here:
-            _sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
+            sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
         await _sync_rooms(gateway, {user_id: places.users.get(user_id) or UserPlaces(0, {}) for user_id in here})
         await gateway.presence.recheck(_clients(gateway, here))
     except BaseException:
@@ -58,10 +58,11 @@ async def check_users(gateway: Gateway) -> None:
     clients = gateway.clients()
     for start in range(0, len(clients), CHECK_AT_ONCE):
         some = clients[start : start + CHECK_AT_ONCE]
-        standing = await gateway.auth.standing(list({client.session_id for client in some}))
+        asked = {client.session_id for client in some}
+        gone = asked - (await gateway.auth.standing(list(asked))).keys()
         for client in some:
-            if client.session_id not in standing:
-                gateway.end_sessions(client.user_id, lambda session_id: session_id not in standing)  # noqa: B023
+            if client.session_id in gone:
+                gateway.end_sessions(client.user_id, gone.__contains__)
     user_ids = list(gateway.users)
     for start in range(0, len(user_ids), CHECK_AT_ONCE):
         await _check_revisions(gateway, user_ids[start : start + CHECK_AT_ONCE])
@@ -89,9 +90,10 @@ def _clients(gateway: Gateway, user_ids: Iterable[str]) -> list[Client]:
     return [client for state in states for client in state.clients if client.live]
 
 
-def _sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
+def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
+    """Tell all connections of the user that had their `ready` what is no longer as they were told."""
     state = gateway.users.get(user_id)
-    if state is None or friends.revision <= state.social_revision:
+    if state is None or friends.revision < state.social_revision:
         return
     before, now = state.friends, {profile.user_id: profile for profile in friends.profiles}
     frames = [
@@ -100,7 +102,7 @@ def _sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
         *(ProfileUpdated(profile=profile) for id_, profile in now.items() if before.get(id_, profile) != profile),
     ]
     state.friends, state.social_revision = now, friends.revision
-    for client in state.clients:
+    for client in (client for client in state.clients if client.greeted):
         for frame in frames:
             client.push_frame(frame)
 
@@ -136,16 +138,19 @@ async def _take_out(gateway: Gateway, client: Client, room_ids: list[str]) -> No
 
 
 async def _bring_in(gateway: Gateway, client: Client, home: Home) -> None:
+    """What was missed is read on the connection's own time: a slow one holds up nobody, a failure closes it alone."""
     entries = [entry for entry in home.rooms if _is_news(client, entry)]
     for entry in entries:
         gateway.hub.leave(client, entry.room.room_id)
         gateway.forget_place(client, entry.room.room_id)
     client.places |= {entry.room.room_id: entry.place for entry in entries}
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(entry.room.room_id for entry in entries))
+    if not client.live:
+        return
     for entry in entries:
         client.push_frame(RoomAdded(room=entry.room))
     versions = {entry.room.room_id: entry.room.version for entry in entries}
-    await join_rooms(gateway, client, dict(versions), versions)
+    client.spawn(join_rooms(gateway, client, dict(versions), versions))
 
 
 def _is_news(client: Client, entry: HomeRoom) -> bool:

@@ -62,7 +62,7 @@ class Socket(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._outgoing: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
         self._exempt = 0
-        self._congested = self._reading_paused = self._closing = self._lost = False
+        self._congested = self._reading_paused = self._taking = self._closing = self._lost = False
         self._unanswered_pings = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -95,7 +95,7 @@ class Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._congested = False
         self._write_outgoing()
-        self._read_or_not()
+        self.read_on()
 
     def eof_received(self) -> bool:
         return False
@@ -171,7 +171,7 @@ class Socket(asyncio.Protocol):
             self._unanswered_pings = 0
         elif frame.opcode is Opcode.CLOSE:
             self._write_control()
-            self._closing = True
+            self._end()
             self._transport.close()
         elif not self._closing and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             self._parts.append(bytes(frame.data))
@@ -183,16 +183,21 @@ class Socket(asyncio.Protocol):
     _binary = False
 
     def read_on(self) -> None:
-        """Take the frames that were received, as far as the client may have unanswered ones."""
+        """Take the frames that were received, as far as the client may have unanswered ones and reads its answers."""
         client = self._client
-        while client is not None and self._incoming and not client.connection.full and not self._closing:
+        if client is None or self._taking:  # some frames are answered at once, and come by here
+            self._read_or_not()
+            return
+        self._taking = True
+        while self._incoming and not self._outgoing and client.accepts and not self._closing:
             data, binary = self._incoming.popleft()
             run_effects(self._gateway, client, client.connection.receive(data, self._loop.time(), binary=binary))
+        self._taking = False
         self._read_or_not()
 
     def _read_or_not(self) -> None:
         waits = self._transport.get_write_buffer_size() > self._gateway.limits.outbound_bytes // 2
-        pause = not self._closing and (bool(self._incoming) or waits)
+        pause = not self._closing and (bool(self._incoming) or bool(self._outgoing) or waits)
         if pause != self._reading_paused and not self._lost:
             self._reading_paused = pause
             if pause:

@@ -1,0 +1,166 @@
+"""The socket itself on a real port: who gets in, what it is closed with, and what does not pile up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Opcode
+from websockets.typing import Subprotocol
+
+from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.media import Media
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.clients.social import Social
+from chat_gateway.driver.gateway import Gateway
+from chat_gateway.protocol.limits import SUBPROTOCOL, Limits
+from chat_gateway.transport.handshake import Handshake
+from chat_gateway.transport.socket import Socket
+from shared.roomlog.frames import text_frame
+from shared.service.problems import Unauthenticated
+from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.testing.fixtures import eventually
+
+TOKEN = {TOKEN_HEADER: "good"}
+
+
+async def _verify(token: str) -> Principal:
+    if token != "good":
+        raise Unauthenticated("Sign in first.")
+    return Principal(subject="minji", session_id="s", use="user")
+
+
+class Served:
+    def __init__(self, port: int, state: ServerState) -> None:
+        self.url, self.state = f"ws://127.0.0.1:{port}/api/chat/ws", state
+
+    @property
+    def socket(self) -> Socket:
+        [socket] = self.state.connections
+        assert isinstance(socket, Socket)
+        return socket
+
+    def connect(self, **options: Any) -> connect:
+        options = {"subprotocols": [Subprotocol(SUBPROTOCOL)], "additional_headers": TOKEN} | options
+        return connect(self.url, **options)
+
+
+@asynccontextmanager
+async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
+    """A gateway that talks to nobody: nothing here gets as far as a hello."""
+    peer: Any = None
+    gateway = Gateway(
+        redis=redis,
+        listening=redis,
+        rooms=Rooms(peer),
+        auth=Auth(peer),
+        social=Social(peer),
+        media=Media(peer),
+        limits=Limits(**limits),
+        lanes=1,
+    )
+    state, app_state = ServerState(), {"gateway": gateway, "handshake": Handshake(_verify)}
+    config = Config("none", log_config=None)
+    server = await asyncio.get_running_loop().create_server(lambda: Socket(config, state, app_state), "127.0.0.1", 0)
+    async with server:
+        yield Served(server.sockets[0].getsockname()[1], state)
+        for socket in list(state.connections):
+            socket._transport.abort()  # type: ignore[union-attr]
+        await eventually(lambda: not state.connections)
+
+
+async def closed_with(client: ClientConnection) -> int:
+    async with asyncio.timeout(10):
+        with suppress(ConnectionClosed):
+            async for _ in client:
+                pass
+        await client.wait_closed()
+    return client.close_code or 0
+
+
+async def test_only_who_is_signed_in_gets_in(redis: Redis):
+    async with served(redis) as it:
+        with pytest.raises(InvalidStatus) as refused:
+            await it.connect(additional_headers={})
+        assert refused.value.response.status_code == 401
+
+
+async def test_another_version_is_told_not_to_come_back(redis: Redis):
+    async with served(redis) as it, it.connect(subprotocols=None, additional_headers=TOKEN) as client:
+        assert client.subprotocol is None
+    async with served(redis) as it:
+        header = TOKEN | {"Sec-WebSocket-Protocol": "webchat.v9"}
+        async with it.connect(subprotocols=None, additional_headers=header) as client:
+            assert await closed_with(client) == 4500
+
+
+async def test_without_a_hello_it_ends(redis: Redis):
+    async with served(redis, hello_seconds=0.1) as it, it.connect() as client:
+        assert await closed_with(client) == 4408
+
+
+async def test_two_heartbeats_missed_end_it(redis: Redis):
+    async with served(redis, heartbeat_seconds=0.05) as it, it.connect() as client:
+        send = client.protocol.send_frame
+        client.protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)  # type: ignore[method-assign]
+        await eventually(lambda: it.socket._client is not None)
+        it.socket._beat()
+        assert await closed_with(client) == 4309
+
+
+async def test_a_frame_over_eight_mebibytes_ends_it(redis: Redis):
+    async with served(redis) as it, it.connect() as client:
+        await client.send("x" * (8 * 1024 * 1024 + 1))
+        assert await closed_with(client) == 1009
+
+
+async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
+    async with served(redis) as it, it.connect() as client:
+        it.socket.shutdown()
+        assert await closed_with(client) == 1001
+
+
+async def test_who_reads_too_slowly_is_cut(redis: Redis):
+    async with served(redis, outbound_bytes=64 * 1024) as it, it.connect(max_queue=1) as client:
+        await eventually(lambda: it.socket._client is not None)
+        socket, event = it.socket, text_frame(b"x" * 60_000)
+        for _ in range(1000):
+            socket.push(event)
+        assert await closed_with(client) in {4308, 1006}
+        assert socket._closing
+
+
+async def _flood(client: ClientConnection, frame: str) -> None:
+    async with asyncio.timeout(2):
+        while True:
+            await client.send(frame)
+
+
+async def test_who_does_not_read_its_answers_is_not_read_either(redis: Redis):
+    async with served(redis, rates=False) as it, it.connect(max_queue=1) as client:
+        await eventually(lambda: it.socket._client is not None)
+        client.transport.pause_reading()
+        with pytest.raises(TimeoutError):
+            await _flood(client, '{"op":"ping","id":"%s"}' % ("x" * 100))
+        assert it.socket._reading_paused
+        assert len(it.socket._outgoing) <= 1
+        client.transport.abort()
+
+
+async def test_any_number_of_frames_at_once_is_taken(redis: Redis):
+    async with served(redis, rates=False) as it, it.connect(max_queue=None) as client:
+        await eventually(lambda: it.socket._client is not None)
+        greeted = it.socket._client
+        assert greeted is not None
+        greeted.greeted = greeted.connection._greeted = True
+        ping = b'{"op":"ping","id":"1"}'
+        client.transport.write((b"\x81" + bytes([0x80 | len(ping)]) + bytes(4) + ping) * 3000)
+        async with asyncio.timeout(10):
+            for _ in range(3000):
+                assert '"ok"' in str(await client.recv())
