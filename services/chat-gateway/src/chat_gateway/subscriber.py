@@ -19,7 +19,6 @@ from chat_gateway.room_log import Found, RoomLog
 from shared.roomlog.frames import CURSORS, TYPING, parse_live
 from shared.roomlog.keys import live_channel
 from shared.service.ids import new_id
-from shared.service.problems import Unavailable
 from shared.service.redis import AnyRedis
 from shared.service.tasks import background
 
@@ -37,7 +36,9 @@ Handler = Callable[[bytes], None]
 
 
 class Subscriber:
-    """`on_reset` is told of rooms whose readers cannot have what they missed; `on_lost` when a subscription broke."""
+    """`on_reset` is told of rooms whose readers cannot have what they missed; `on_lost` when
+    subscriptions broke, and again when all are back.
+    """
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Subscriber:
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
+        self._doubted: set[str] = set()
         self._asked: list[str] = []
         self._ask = asyncio.Event()
         self._unwanted: set[str] = set()
@@ -136,6 +138,7 @@ class Subscriber:
     def _doubt_all(self) -> None:
         """On a new connection nothing is confirmed yet; who waits already goes on waiting."""
         loop = asyncio.get_running_loop()
+        self._doubted.update(name for name, done in self._confirmed.items() if done.done())
         self._confirmed |= {name: loop.create_future() for name, done in self._confirmed.items() if done.done()}
         self._asked = list(self._confirmed)
         self._ask.set()
@@ -185,9 +188,16 @@ class Subscriber:
         if kind == "smessage":
             self._dispatch(message["channel"].decode(), message["data"])
         elif kind == "ssubscribe":
-            future = self._confirmed.get(message["channel"].decode())
-            if future is not None and not future.done():
-                future.set_result(None)
+            self._confirm(message["channel"].decode())
+
+    def _confirm(self, channel: str) -> None:
+        future = self._confirmed.get(channel)
+        if future is not None and not future.done():
+            future.set_result(None)
+        if channel in self._doubted:
+            self._doubted.remove(channel)
+            if not self._doubted:  # what was published since the break, until now, was not heard
+                self._on_lost()
 
     def _dispatch(self, channel: str, data: bytes) -> None:
         try:
@@ -221,7 +231,7 @@ class Subscriber:
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         try:
             found = await self._log.read_after(self.epoch, versions) if versions else {}
-        except Unavailable:
+        except BaseException:  # whatever it is: somebody waits for these
             self.tear(*rooms)
             for room_id, futures in waiting.items():
                 self._repairs.setdefault(room_id, []).extend(futures)
