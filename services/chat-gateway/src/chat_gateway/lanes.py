@@ -79,7 +79,7 @@ class Lane:
         items = self._take()
         try:
             answer = await self._send([item.command for item in items])
-        except asyncio.CancelledError:
+        except BaseException:
             self._fail(items)
             raise
         if answer is None:
@@ -132,11 +132,17 @@ class Lane:
     def _fail(self, items: list[Item]) -> None:
         """Answer the items, and all that waits behind them for the same owner and room, with `unavailable`."""
         failed = {(item.owner, item.command.room_id) for item in items}
-        behind = [item for item in self._queue if (item.owner, item.command.room_id) in failed]
-        for item in behind:
-            self._queue.remove(item)
+        waiting, self._queue = self._queue, deque()
+        behind: list[Item] = []
+        for item in waiting:
+            if (item.owner, item.command.room_id) not in failed:
+                self._queue.append(item)
+                continue
+            behind.append(item)
             if isinstance(item.command, ReadRoom):
                 self._reads.pop((item.command.user_id, item.command.room_id))
+        if not self._queue:
+            self._filled.clear()
         for item in items + behind:
             item.finish(GAVE_UP)
 

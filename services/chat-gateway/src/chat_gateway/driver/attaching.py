@@ -14,7 +14,7 @@ from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
 from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Refused, Result
 from shared.service.ids import is_id
-from shared.service.problems import Problem, RateLimited
+from shared.service.problems import Problem, RateLimited, Unavailable
 from shared.service.redis import REDIS_DOWN
 
 log = logging.getLogger(__name__)
@@ -41,12 +41,15 @@ async def attach(
             client.refuse(frame.id, "invalid", "attachment_ids: there is no such attachment.")
         else:
             submit(frame, await gateway.media.attachments(client.user_id, frame.room_id, frame.attachment_ids))
+    except Unavailable as problem:  # it will be sent again: what waits behind it must not overtake it
+        for unsent in (frame, *client.held.pop(frame.room_id)):
+            client.refuse(unsent.id, "unavailable", f"attachment_ids: {problem.detail}", retry_after=1)
+        return
     except Problem as problem:
         code = "invalid" if problem.code == "not_found" else problem.code
         client.refuse(frame.id, code, f"attachment_ids: {problem.detail}", retry_after=problem.retry_after)
-    finally:
-        for waiting in client.held.pop(frame.room_id):
-            again(waiting)
+    for waiting in client.held.pop(frame.room_id):
+        again(waiting)
 
 
 async def upload(gateway: Gateway, client: Client, frame: FileUpload) -> None:

@@ -1,0 +1,130 @@
+"""What the driver does for connections when other services fail or change in between; those are cut at `Peer`."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from chat_gateway.clients.auth import Auth
+from chat_gateway.clients.media import Media
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.clients.social import Social
+from chat_gateway.driver.client import Client
+from chat_gateway.driver.gateway import Gateway, UserState
+from chat_gateway.driver.perform import perform
+from chat_gateway.driver.sync import check_users, sync_friends
+from chat_gateway.lanes import GAVE_UP, Lane
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.frames import MessageSend
+from chat_gateway.protocol.limits import Limits
+from shared.contracts.auth import SessionsStanding
+from shared.contracts.rooms import LeaveRoom, Result
+from shared.contracts.social import Friends, Profile
+from shared.roomlog.frames import payload_of
+from shared.service.ids import new_id
+from shared.service.problems import Unavailable
+from shared.service.tokens import Principal
+
+
+class Peer:
+    """Another service that answers every call alike."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def call(self, *_: object, **__: object) -> Any:
+        await asyncio.sleep(0)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class KeepingWire:
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.closed: int | None = None
+
+    def push(self, data: bytes) -> None:
+        self.frames.append(json.loads(payload_of(data)))
+
+    push_droppable = answer = push
+
+    async def send(self, data: bytes) -> None:
+        self.push(data)
+
+    def read_on(self) -> None: ...
+
+    def close(self, code: int, _: str) -> None:
+        self.closed = self.closed or code
+
+
+@pytest.fixture
+def gateway(redis: Redis) -> Gateway:
+    away: Any = Peer(Unavailable("away"))
+    return Gateway(
+        redis=redis,
+        listening=redis,
+        rooms=Rooms(away),
+        auth=Auth(away),
+        social=Social(away),
+        media=Media(away),
+        limits=Limits(),
+        lanes=1,
+    )
+
+
+def connected(gateway: Gateway, session_id: str = "s") -> tuple[Client, KeepingWire]:
+    wire = KeepingWire()
+    client = gateway.new_client(Principal(subject="minji", session_id=session_id, use="user"), Connection(Limits(), 0), wire)
+    gateway.users.setdefault("minji", UserState(set(), {})).clients.add(client)
+    client.greeted = client.live = True
+    return client, wire
+
+
+async def test_what_a_newcomer_learns_of_friends_the_others_are_told(gateway: Gateway):
+    _, first = connected(gateway)
+    starting, second = connected(gateway)
+    starting.greeted = False
+    junho = Profile(
+        user_id="junho", webchat_id="junho", display_name="Junho", status_message="", avatar_url=None, followed=True
+    )
+    sync_friends(gateway, "minji", Friends(6, [junho]))
+    assert [frame["op"] for frame in first.frames] == ["friend.added"]
+    assert second.frames == []
+    sync_friends(gateway, "minji", Friends(5, []))
+    assert list(gateway.users["minji"].friends) == ["junho"]
+
+
+async def test_only_sessions_that_were_asked_about_are_ended(gateway: Gateway):
+    _, gone = connected(gateway, "gone")
+    auth: Any = Peer(SessionsStanding({}))
+    gateway.auth = Auth(auth)
+    check = asyncio.create_task(check_users(gateway))
+    await asyncio.sleep(0)
+    _, new = connected(gateway, "new")
+    await asyncio.wait([check], timeout=0.2)
+    assert (gone.closed, new.closed) == (4401, None)
+
+
+async def test_what_waits_behind_a_message_of_unknown_outcome_does_not_overtake_it(gateway: Gateway):
+    client, wire = connected(gateway)
+    room_id = new_id()
+    first = MessageSend(id="1", room_id=room_id, client_id=new_id(), body="", attachment_ids=[new_id()])
+    for frame in (first, MessageSend(id="2", room_id=room_id, client_id=new_id(), body="two")):
+        client.connection.unanswered += 1
+        perform(gateway, client, frame)
+    await asyncio.wait(client.tasks)
+    assert [(frame["id"], frame["code"]) for frame in wire.frames] == [("1", "unavailable"), ("2", "unavailable")]
+    assert (gateway.lanes.depth, client.connection.unanswered, client.held) == (0, 0, {})
+
+
+async def test_a_lane_answers_whatever_hits_it():
+    results: list[Result] = []
+    peer: Any = Peer(ValueError("an answer that nobody understands"))
+    lane = Lane(Rooms(peer), lambda _: None)
+    lane.submit(LeaveRoom(command_id="1", room_id="r", user_id="u"), "c", results.append)
+    with pytest.raises(ValueError, match="nobody"):
+        await lane.run()
+    assert results == [GAVE_UP]
