@@ -32,11 +32,16 @@ class RoomLog:
     def __init__(self, redis: AnyRedis, rooms: Rooms) -> None:
         self._redis, self._rooms = redis, rooms
 
-    async def read_after(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, Found]:
-        """For each room what comes after its version; rooms that do not exist are left out. Raises Unavailable."""
+    async def read_after(
+        self, epoch: str, cursors: Mapping[str, int], known: Mapping[str, int] | None = None
+    ) -> dict[str, Found]:
+        """For each room what comes after its version; rooms that do not exist are left out. Raises Unavailable.
+
+        A stream whose tip is below what is `known` to be there has lost its tail, and is not asked.
+        """
         found: dict[str, Found] = {}
         for room_id, since in (await self._from_redis(epoch, cursors)).items():
-            if since.reaches(cursors[room_id]):
+            if since.reaches(cursors[room_id]) and since.tip >= (known or {}).get(room_id, 0):
                 found[room_id] = Found(since.frames, complete=len(since.frames) < FRAMES_A_READ)
         rest = {room_id: version for room_id, version in cursors.items() if room_id not in found}
         if rest:

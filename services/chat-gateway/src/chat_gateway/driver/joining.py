@@ -55,7 +55,8 @@ def _try_join(gateway: Gateway, client: Client, cursors: dict[str, int], room_id
 
 async def _read_on(gateway: Gateway, client: Client, wanted: dict[str, int], cursors: dict[str, int]) -> list[str]:
     """Write what comes after the cursors and advance them; returns the rooms of which that was all."""
-    found = await gateway.room_log.read_after(client.epoch, wanted)
+    known = {room_id: gateway.hub.version_of(room_id) or 0 for room_id in wanted}
+    found = await gateway.room_log.read_after(client.epoch, wanted, known)
     complete = []
     for room_id in wanted:
         answer = found.get(room_id)
