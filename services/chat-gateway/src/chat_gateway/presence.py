@@ -100,7 +100,10 @@ class Presence:
         """Whom these connections may see has changed, perhaps: a block, a follow, a room."""
         for client in clients:
             if client.watching:
-                self._visible[client.id] = await self._visible_to(client.user_id, list(client.watching))
+                visible = await self._visible_to(client.user_id, list(client.watching))
+                if client.id not in self._here:
+                    continue
+                self._visible[client.id] = visible
                 await self._show(set(client.watching))
 
     @asynccontextmanager

@@ -103,10 +103,9 @@ def _seq(message: Message) -> int:
 
 async def _fill(gateway: Gateway, client: Client, room_id: str, limit: int) -> MessagesPage:
     page = await gateway.rooms.messages(client.user_id, room_id, PageChoice(limit=RECENT_MESSAGES))
-    joined_seq = client.places[room_id].joined_seq if room_id in client.places else 0
-    from_seq = page.messages[0].seq if page.has_more and page.messages else joined_seq + 1
-    snapshot = Snapshot(page.version, from_seq, {message.seq: message for message in page.messages})
-    await keep_recent(gateway.redis, page.epoch, room_id, snapshot)
+    if page.messages:
+        snapshot = Snapshot(page.version, page.messages[0].seq, {message.seq: message for message in page.messages})
+        await keep_recent(gateway.redis, page.epoch, room_id, snapshot)
     cut = page.messages[-limit:]
     has_more = page.has_more or len(cut) < len(page.messages)
     return MessagesPage(epoch=page.epoch, messages=cut, has_more=has_more, version=page.version)
