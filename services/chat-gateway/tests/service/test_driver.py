@@ -14,13 +14,13 @@ from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway, UserState
 from chat_gateway.driver.perform import perform
-from chat_gateway.driver.sync import check_users, sync_friends
+from chat_gateway.driver.sync import _bring_in, check_users, sync_friends
 from chat_gateway.lanes import GAVE_UP, Lane
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.frames import MessageSend
 from chat_gateway.protocol.limits import Limits
 from shared.contracts.auth import SessionsStanding
-from shared.contracts.rooms import LeaveRoom, Result
+from shared.contracts.rooms import Home, HomeRoom, LeaveRoom, Place, Result, Room
 from shared.contracts.social import Friends, Profile
 from shared.roomlog.frames import payload_of
 from shared.service.ids import new_id
@@ -77,7 +77,8 @@ def gateway(redis: Redis) -> Gateway:
 
 def connected(gateway: Gateway, session_id: str = "s") -> tuple[Client, KeepingWire]:
     wire = KeepingWire()
-    client = gateway.new_client(Principal(subject="minji", session_id=session_id, use="user"), Connection(Limits(), 0), wire)
+    principal = Principal(subject="minji", session_id=session_id, use="user")
+    client = gateway.new_client(principal, Connection(Limits(), 0), wire)
     gateway.users.setdefault("minji", UserState(set(), {})).clients.add(client)
     client.greeted = client.live = True
     return client, wire
@@ -128,3 +129,35 @@ async def test_a_lane_answers_whatever_hits_it():
     with pytest.raises(ValueError, match="nobody"):
         await lane.run()
     assert results == [GAVE_UP]
+
+
+def home() -> Home:
+    room = Room(
+        room_id=new_id(), kind="group", title="Room", member_count=1, version=3, last_seq=0, read_seq=0, unread=0,
+        muted=False, role="member",
+    )  # fmt: skip
+    return Home(1, [HomeRoom(room, Place(since=3, joined_version=3, joined_seq=0, muted=False))])
+
+
+async def test_who_departs_before_its_new_room_is_known_is_not_brought_into_it(gateway: Gateway):
+    client, _ = connected(gateway)
+    gateway.subscriber._wanted["user:{minji}"] = 1
+    gateway.depart(client)
+    await _bring_in(gateway, client, home())
+    assert (client.places, gateway.hub.rooms, gateway.subscriber._wanted) == ({}, {}, {})
+
+
+async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(gateway: Gateway):
+    client, wire = connected(gateway)
+    new = home()
+    room_id = new.rooms[0].room.room_id
+    for channel in gateway.subscriber.room_handlers([room_id]):
+        gateway.subscriber._confirmed[channel] = asyncio.get_running_loop().create_future()
+        gateway.subscriber._confirmed[channel].set_result(None)
+    other, _ = connected(gateway)
+    gateway.hub.join(other, room_id, 5, 3)
+    await _bring_in(gateway, client, new)
+    assert [frame["op"] for frame in wire.frames] == ["room.added"]
+    await asyncio.wait(client.tasks)
+    await asyncio.sleep(0)
+    assert wire.closed == 1013
