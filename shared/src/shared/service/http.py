@@ -17,6 +17,10 @@ from shared.service.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, ve
 
 T = TypeVar("T")
 
+VERIFIED_S = 5.0
+"""A token seen again within this is not verified again: a signature costs more than most requests."""
+VERIFIED_TOKENS = 4096
+
 KEEPALIVE_S = 30
 """A client's connections are renewed after this; servers keep theirs longer (75 s)."""
 
@@ -96,8 +100,19 @@ class Verifier:
         self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
         self._keys: dict[str, Jwk] = {}
         self._fetched = 0.0
+        self._verified: dict[str, tuple[Principal, float]] = {}
 
     async def verify(self, token: str) -> Principal:
+        principal, until = self._verified.get(token, (None, 0.0))
+        if principal is not None and time.monotonic() < until:
+            return principal
+        principal = await self._verify(token)
+        if len(self._verified) >= VERIFIED_TOKENS:
+            self._verified.clear()
+        self._verified[token] = principal, time.monotonic() + VERIFIED_S
+        return principal
+
+    async def _verify(self, token: str) -> Principal:
         key_id = token_key_id(token)
         if key_id not in self._keys and time.monotonic() - self._fetched > 1:
             keys = await post(self._client, self._url, {}, SigningKeys)
