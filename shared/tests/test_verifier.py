@@ -1,0 +1,59 @@
+"""A token is verified once in a while, not once a request; one that fails is never remembered."""
+
+import httpx
+import pytest
+
+from shared.service import http
+from shared.service.http import Verifier
+from shared.service.problems import Unauthenticated
+from shared.service.settings import Settings
+from shared.service.tokens import Principal
+
+
+class OfRooms(Settings):
+    service = "rooms"
+
+
+class Counting(Verifier):
+    """Takes every token but `bad`; counts."""
+
+    verified = 0
+
+    async def _verify(self, token: str) -> Principal:
+        self.verified += 1
+        if token == "bad":
+            raise Unauthenticated("This request carries no valid token.")
+        return Principal(use="service", subject=token)
+
+
+@pytest.fixture
+async def verifier():
+    async with httpx.AsyncClient() as client:
+        yield Counting(client, OfRooms.model_construct(auth_url="http://127.0.0.1:1"))
+
+
+async def test_a_token_seen_again_is_verified_once(verifier):
+    assert [(await verifier.verify(token)).subject for token in ("a", "b", "a", "b")] == ["a", "b", "a", "b"]
+    assert verifier.verified == 2
+
+
+async def test_after_a_while_it_is_verified_again(verifier, monkeypatch):
+    await verifier.verify("a")
+    later = http.time.monotonic() + http.VERIFIED_S
+    monkeypatch.setattr(http.time, "monotonic", lambda: later)
+    await verifier.verify("a")
+    assert verifier.verified == 2
+
+
+async def test_a_refusal_is_not_remembered(verifier):
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify("bad")
+    assert verifier.verified == 2
+
+
+async def test_what_is_remembered_is_bounded(verifier, monkeypatch):
+    monkeypatch.setattr(http, "VERIFIED_TOKENS", 3)
+    for number in range(10):
+        await verifier.verify(str(number))
+    assert len(verifier._verified) <= 3
