@@ -32,6 +32,7 @@ GIVE_UP_SECONDS = 10.0
 GAVE_UP = Refused(
     code="unavailable", detail="The outcome is unknown: send it again, in order, with the same client_id."
 )
+SIGNED_OUT = Refused(code="unauthenticated", detail="The session is gone: sign in again.")
 BUSY = Refused(code="unavailable", detail="Too much is waiting for this room: send it again, in order, a little later.")
 
 
@@ -72,6 +73,15 @@ class Lane:
             self._reads[command.user_id, command.room_id] = item
         self._queue.append(item)
         self._filled.set()
+
+    def refuse(self, owner: str) -> None:
+        """Refuse what waits for a connection whose session is gone. Reads, which may be another's as well, go on."""
+        refused = [item for item in self._queue if item.owner == owner and not isinstance(item.command, ReadRoom)]
+        if refused:
+            gone = {id(item) for item in refused}
+            self._queue = deque(item for item in self._queue if id(item) not in gone)
+        for item in refused:
+            item.finish(SIGNED_OUT)
 
     async def run(self) -> None:
         """Send one batch, when there is something to send."""
@@ -159,6 +169,10 @@ class Lanes:
 
     def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
         self._lanes[zlib.crc32(command.room_id.encode()) % len(self._lanes)].submit(command, owner, done)
+
+    def refuse(self, owner: str) -> None:
+        for lane in self._lanes:
+            lane.refuse(owner)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

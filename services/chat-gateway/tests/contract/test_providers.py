@@ -18,7 +18,7 @@ from auth.settings import AuthSettings
 from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.lanes import GAVE_UP, Lanes
+from chat_gateway.lanes import GAVE_UP, SIGNED_OUT, Lanes
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import GatewaySettings
 from rooms.main import create_app as create_rooms
@@ -213,6 +213,20 @@ async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
         await eventually(lambda: len(results) == 4)
     kinds = [result.code if isinstance(result, Refused) else "done" for result in results]
     assert kinds == ["done", "not_found", "not_found", "done"]
+
+
+async def test_what_waits_for_a_revoked_session_is_refused(providers: Providers):
+    user_id = await providers.sign_up("minji")
+    room_id = await providers.group(user_id)
+    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    for owner in ("gone", "stays", "gone"):
+        lanes.submit(send(room_id, user_id, owner), owner, results.append)
+    lanes.refuse("gone")
+    assert results == [SIGNED_OUT] * 2
+    async with lanes.running():
+        await eventually(lambda: len(results) == 3)
+    page = await providers.rooms.messages(user_id, room_id, PageChoice())
+    assert [message.body for message in page.messages] == ["stays"]
 
 
 async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Providers):

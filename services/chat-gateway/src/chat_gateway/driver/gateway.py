@@ -136,6 +136,7 @@ class Gateway:
         state = self.users.get(user_id)
         ended = [client for client in state.clients if gone(client.session_id)] if state is not None else []
         for client in ended:
+            self.lanes.refuse(client.id)
             client.push_frame(SessionRevoked())
         self._close(ended, CloseCode.SESSION_GONE, "the session was revoked")
 

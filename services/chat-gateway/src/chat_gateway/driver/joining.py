@@ -20,27 +20,24 @@ async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], 
 
     `heads` are the versions of the snapshot that it was given. Its room channels are subscribed to already.
     """
-    opened: list[str] = []
     behind = {room_id: version for room_id, version in cursors.items() if version < heads[room_id]}
-    opened += _try_join(gateway, client, cursors, [room_id for room_id in cursors if room_id not in behind])
+    _try_join(gateway, client, cursors, [room_id for room_id in cursors if room_id not in behind])
     for _ in range(ROUNDS):
         rooms = [room_id for room_id in cursors if room_id in client.places][:ROOMS_AT_ONCE]
         if not rooms:
             break
         complete = await _read_on(gateway, client, {room_id: cursors[room_id] for room_id in rooms}, cursors)
-        opened += _try_join(gateway, client, cursors, complete)
+        _try_join(gateway, client, cursors, complete)
         ahead = [room_id for room_id in complete if cursors.get(room_id, 0) > (gateway.hub.version_of(room_id) or 0)]
         if ahead:
             await gateway.subscriber.repair(ahead)
-            opened += _try_join(gateway, client, cursors, ahead)
+            _try_join(gateway, client, cursors, ahead)
     else:
         client.wire.close(CloseCode.SLOW_READER, "the rooms move faster than this connection reads")
-    gateway.subscriber.tear(*opened)
 
 
-def _try_join(gateway: Gateway, client: Client, cursors: dict[str, int], room_ids: list[str]) -> list[str]:
-    """Join where the hub is at the cursor; returns the rooms that this opened. Joined rooms leave `cursors`."""
-    opened = []
+def _try_join(gateway: Gateway, client: Client, cursors: dict[str, int], room_ids: list[str]) -> None:
+    """Join where the hub is at the cursor; joined rooms leave `cursors`. One that this opens is read once more."""
     for room_id in room_ids:
         version, place = cursors.get(room_id), client.places.get(room_id)
         if version is None or place is None:
@@ -49,8 +46,7 @@ def _try_join(gateway: Gateway, client: Client, cursors: dict[str, int], room_id
         if gateway.hub.join(client, room_id, version, place.since):
             del cursors[room_id]
             if new:
-                opened.append(room_id)
-    return opened
+                gateway.subscriber.tear(room_id)
 
 
 async def _read_on(gateway: Gateway, client: Client, wanted: dict[str, int], cursors: dict[str, int]) -> list[str]:
