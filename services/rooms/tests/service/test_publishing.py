@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -203,7 +204,7 @@ async def test_more_waits_than_the_queue_holds(quiet: Any) -> None:
 
 def parts_with(parts: Any, publisher: Publisher) -> Any:
     committer = Committer(parts.database, publisher, writers=1)
-    return type(parts)(parts.settings, parts.database, parts.redis, publisher, committer, parts.auth)
+    return replace(parts, publisher=publisher, committer=committer)
 
 
 async def test_another_epoch(quiet: Any, second_house: Any) -> None:
