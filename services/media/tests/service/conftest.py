@@ -44,7 +44,7 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "dir": folder, "master.dir": folder / "master", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", **ports,
         "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.localSocket": f"/tmp/webchat-test-s3-{ports['s3.port']}.sock",
         "filer.localSocket": f"/tmp/webchat-test-filer-{ports['s3.port']}.sock", "admin.ui": "false", "webdav": "false",
-        "master.telemetry": "false",
+        "master.telemetry": "false", "volume.max": 10_000,  # each test has a bucket, and each bucket volumes of its own
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("weed")), "mini", *(f"-{k}={v}" for k, v in options.items())]
     environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "PATH": "/usr/bin:/bin",
