@@ -36,7 +36,7 @@ FULL = Size(
     deep_room=1_000_000,
     resuming=500,
     missed=300,
-    idle_messages=300,
+    idle_messages=160,
     upload_bytes=4 << 20,
     uploads=48,
 )

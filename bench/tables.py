@@ -98,6 +98,7 @@ def _uploads(server: str, one: dict[str, Any]) -> Iterator[Row]:
 
 def _resume(server: str, one: dict[str, Any]) -> Iterator[Row]:
     figure = f"{one['complete']} complete after {one['all_complete_s']:.2f} s, half after {one['p50_s']:.2f} s"
+    figure += f"; {one['came_again']} connections were tried again"
     scene = f"{one['clients']} clients resume {one['missed']} events"
     yield [scene, server, figure, f"{one['cpu_total_s']:.2f}"]
 

@@ -26,6 +26,8 @@ class Web:
         sized = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if method != "GET" else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{cookie}{sized}\r\n".encode()
         async with asyncio.timeout(ANSWER_SECONDS):
+            if self._streams is not None and self._streams[0].at_eof():
+                self.close()
             reader, writer = self._streams or await self._open()
             writer.write(head + body)
             await writer.drain()

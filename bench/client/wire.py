@@ -51,6 +51,7 @@ class Wire(asyncio.Protocol):
         self.on_text = on_text
         self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost = False
+        self.on_lost: Callable[[], None] = lambda: None
         self.close_code = 0
         self._request = (
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -65,6 +66,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self.on_lost()
         if not self.open.done():
             self.open.set_exception(ConnectionResetError(f"no WebSocket: {exc}"))
 

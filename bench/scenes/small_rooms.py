@@ -24,7 +24,7 @@ async def run(chat: Chat, size: Size) -> dict[str, Any]:
     rate = size.first_rate
     try:
         for _ in range(size.most_steps):
-            steps.append(await _step(chat, rooms, wires, rate, size.seconds * 0.8))
+            steps.append(await _step(chat, rooms, wires, rate, size.seconds * 0.6))
             if not steps[-1]["held"]:
                 break
             rate *= size.rate_growth

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_BE_ZERO = {
     "lost", "errors", "cpu_s", "cpu_s_per_1000", "cpu_total_s", "gateway_bytes_per_connection", "complete",
     "nginx_bytes_per_connection", "gateway_cpu_s_per_million", "all_cpu_s_per_million", "committed_per_s", "held",
-    "owner_cpu_ms_per_page",
+    "owner_cpu_ms_per_page", "came_again",
 }  # fmt: skip
 """CPU is counted in hundredths of a second, and in a quick run there may be none."""
 
