@@ -206,8 +206,8 @@ def settings(
     common = {
         "redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "aws_access_key": "key",
         "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{wire.port}",
-        "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 5,
-        "s3_read_timeout_s": 2,
+        "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
+        "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # a busy machine is slow; what breaks has its own
     }  # fmt: skip
     return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **overrides})
 
