@@ -179,7 +179,9 @@ async def _write_claim(parts: Parts, db: Db, upload: Upload, file: File) -> Stor
     if (first := await _first_of(db, upload, file.digest)) is not None:
         return first
     twin = await attachments.find_twin(db, twin_key(upload, file.digest))
-    if twin is not None and twin.state == "pending":  # left behind: it ends, and its key is free
+    if twin is not None and _stands(twin):
+        _stored(twin)  # one may have come since the look above: it is not to be ended
+    elif twin is not None:  # left behind: it ends, and its key is free
         await attachments.set_state(db, [twin.id], "pending", "failed")
         twin = None
     if twin is None:
