@@ -46,6 +46,7 @@ async def test_by_ids_in_their_order_without_those_who_are_nobody(sign_up):
 async def test_200_at_once_and_no_more(sign_up, crowd):
     anna, others = await sign_up("anna"), await crowd(201)
     page = await anna.http.get("/profiles", params={"user_ids": ",".join(others[:200])})
+    assert page.status_code == 200, page.text
     assert [one["user_id"] for one in page.json()["items"]] == others[:200]
     assert (await anna.http.get("/profiles", params={"user_ids": ",".join(others)})).status_code == 422
 

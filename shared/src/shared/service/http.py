@@ -27,7 +27,7 @@ KEEPALIVE_S = 30
 
 def http_client() -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_S)
-    return httpx.AsyncClient(timeout=httpx.Timeout(5, connect=1), limits=limits, trust_env=False)
+    return httpx.AsyncClient(timeout=httpx.Timeout(5, connect=3), limits=limits, trust_env=False)
 
 
 def _problem_of(response: httpx.Response) -> Problem:
