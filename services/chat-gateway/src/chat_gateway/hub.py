@@ -50,24 +50,14 @@ class Hub:
 
     def __init__(self, on_output: Callable[[], None]) -> None:
         self.rooms: dict[str, HubRoom] = {}
-        self.by_user: dict[str, set[Reader]] = {}
         self._waiting: dict[str, HubRoom] = {}
         self._moved: set[str] = set()
         self._on_output = on_output
 
-    # Users
-
-    def arrive(self, reader: Reader) -> None:
-        self.by_user.setdefault(reader.user_id, set()).add(reader)
-
     def depart(self, reader: Reader, room_ids: Iterable[str]) -> None:
-        """Forget a connection and its place in the rooms."""
+        """Forget a connection's place in the rooms."""
         for room_id in room_ids:
             self.leave(reader, room_id)
-        readers = self.by_user.get(reader.user_id, set())
-        readers.discard(reader)
-        if not readers:
-            self.by_user.pop(reader.user_id, None)
 
     # Rooms
 

@@ -85,7 +85,6 @@ class Gateway:
         """Count a connection as its user's, and listen to the user's channel."""
         state = self.users.setdefault(client.user_id, UserState(set(), {}))
         state.clients.add(client)
-        self.hub.arrive(client)
         await self.subscriber.acquire({user_channel(client.user_id): self._user_handler(client.user_id)})
 
     def depart(self, client: Client) -> None:
