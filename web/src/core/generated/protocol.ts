@@ -1,0 +1,508 @@
+// Made by `npm run types` from docs/; not edited by hand.
+
+export type ClientFrame =
+  | Hello
+  | Ping
+  | HomeList
+  | RoomEnter
+  | RoomExit
+  | MessageSend
+  | MessageList
+  | MessageEdit
+  | MessageDelete
+  | MessageReact
+  | RoomRead
+  | RoomTyping
+  | RoomInvite
+  | RoomLeave
+  | FileUpload
+  | PresenceWatch;
+export type ServerFrame =
+  | Ok
+  | ErrorReply
+  | Ready
+  | RoomAdded
+  | RoomRemoved
+  | RoomMuted
+  | RoomReset
+  | FriendAdded
+  | FriendRemoved
+  | ProfileUpdated
+  | SessionRevoked
+  | CursorsMoved
+  | Typing
+  | PresenceChanged
+  | MessageCreated
+  | MessageEdited
+  | MessageDeleted
+  | MessageReacted
+  | MemberJoined
+  | MemberLeft
+  | MemberRoleChanged
+  | RoomUpdated;
+
+export interface Frames {
+  client: ClientFrame;
+  server: ServerFrame;
+}
+/**
+ * The first frame, within 10 s. `cursors` holds the last version that the client has of each room.
+ */
+export interface Hello {
+  op: "hello";
+  id?: string | null;
+  cursors?: {
+    [k: string]: number;
+  };
+  epoch?: string | null;
+}
+/**
+ * Answered with the time of the server.
+ */
+export interface Ping {
+  op: "ping";
+  id?: string | null;
+}
+/**
+ * Friends, and rooms by latest activity; `before` is the `next` of the last answer.
+ */
+export interface HomeList {
+  op: "home.list";
+  id?: string | null;
+  before?: string | null;
+  limit?: number;
+}
+/**
+ * The room with its members and its newest page, in one snapshot; marks it read unless told not to.
+ */
+export interface RoomEnter {
+  op: "room.enter";
+  id?: string | null;
+  room_id: string;
+  mark_read?: boolean;
+}
+/**
+ * The room is no longer looked at; its events go on coming.
+ */
+export interface RoomExit {
+  op: "room.exit";
+  id?: string | null;
+  room_id: string;
+}
+/**
+ * Answered after the commit. The same `client_id` again is answered with the first message.
+ */
+export interface MessageSend {
+  op: "message.send";
+  id?: string | null;
+  room_id: string;
+  client_id: string;
+  body: string;
+  reply_to?: number | null;
+  /**
+   * @maxItems 10
+   */
+  attachment_ids?: string[];
+  /**
+   * @maxItems 50
+   */
+  mentions?: string[];
+}
+/**
+ * A page of messages: at most one of `before`, `after`, `around`, `at` (RFC 3339), `offset`; none: the newest.
+ */
+export interface MessageList {
+  op: "message.list";
+  id?: string | null;
+  room_id: string;
+  before?: number | null;
+  after?: number | null;
+  around?: number | null;
+  at?: string | null;
+  offset?: number | null;
+  limit?: number;
+}
+/**
+ * One's own message; the same body again makes no event.
+ */
+export interface MessageEdit {
+  op: "message.edit";
+  id?: string | null;
+  room_id: string;
+  seq: number;
+  body: string;
+}
+/**
+ * One's own message, or any as an admin; it stays in pages, empty.
+ */
+export interface MessageDelete {
+  op: "message.delete";
+  id?: string | null;
+  room_id: string;
+  seq: number;
+}
+/**
+ * At most 32 bytes of emoji; `remove` takes the reaction back.
+ */
+export interface MessageReact {
+  op: "message.react";
+  id?: string | null;
+  room_id: string;
+  seq: number;
+  emoji: string;
+  remove?: boolean;
+}
+/**
+ * Read up to `seq`: forward only, clamped to the room's last message.
+ */
+export interface RoomRead {
+  op: "room.read";
+  id?: string | null;
+  room_id: string;
+  seq: number;
+}
+/**
+ * No reply. Goes to the other members, to no socket of the typist.
+ */
+export interface RoomTyping {
+  op: "room.typing";
+  id?: string | null;
+  room_id: string;
+  typing: boolean;
+}
+/**
+ * Own id, repeats and members are ignored; one unknown id refuses all.
+ */
+export interface RoomInvite {
+  op: "room.invite";
+  id?: string | null;
+  room_id: string;
+  /**
+   * @minItems 1
+   * @maxItems 100
+   */
+  user_ids: string[];
+}
+/**
+ * Leave a group; hide a direct room until its next message.
+ */
+export interface RoomLeave {
+  op: "room.leave";
+  id?: string | null;
+  room_id: string;
+}
+/**
+ * `data` is base64, at most 5 MiB decoded; the message is sent once the file is stored.
+ */
+export interface FileUpload {
+  op: "file.upload";
+  id?: string | null;
+  room_id: string;
+  client_id: string;
+  filename: string;
+  data: string;
+  body?: string;
+}
+/**
+ * Replaces the earlier set; strangers and those who blocked one are shown as offline.
+ */
+export interface PresenceWatch {
+  op: "presence.watch";
+  id?: string | null;
+  /**
+   * @maxItems 200
+   */
+  user_ids: string[];
+}
+/**
+ * A reply; the result's fields stand beside `id`.
+ */
+export interface Ok {
+  op: "ok";
+  id: string;
+  at?: string | null;
+  seq?: number | null;
+  version?: number | null;
+  duplicate?: boolean | null;
+  read_seq?: number | null;
+  room?: RoomDetail | null;
+  rooms?: Room[] | null;
+  friends?: Profile[] | null;
+  messages?: Message[] | null;
+  has_more?: boolean | null;
+  next?: string | null;
+  presence?: {
+    [k: string]: "offline" | "online";
+  } | null;
+  attachment?: Attachment | null;
+}
+export interface RoomDetail {
+  room_id: string;
+  kind: "direct" | "group";
+  title: string;
+  member_count: number;
+  version: number;
+  last_seq: number;
+  read_seq: number;
+  unread: number;
+  muted: boolean;
+  role: "admin" | "member" | "owner";
+  last_message?: Message | null;
+  peer_id?: string | null;
+  pinned_seq?: number | null;
+  members: Member[];
+}
+/**
+ * `version` is that of its `message.created` and never changes; reactions are sets: their order means nothing.
+ */
+export interface Message {
+  room_id: string;
+  seq: number;
+  version: number;
+  sender_id: string;
+  client_id: string;
+  kind: "file" | "text";
+  body: string;
+  at: string;
+  edited_at?: string | null;
+  deleted?: boolean;
+  reply_to?: number | null;
+  attachments?: Attachment[];
+  mentions?: string[];
+  reactions?: {
+    [k: string]: string[];
+  };
+}
+/**
+ * `url` and `thumbnail_url` are API paths: membership is checked behind them.
+ */
+export interface Attachment {
+  attachment_id: string;
+  filename: string;
+  content_type: string;
+  size: number;
+  width?: number | null;
+  height?: number | null;
+  url: string;
+  thumbnail_url?: string | null;
+}
+export interface Member {
+  user_id: string;
+  role: "admin" | "member" | "owner";
+  read_seq: number;
+  joined_at: string;
+}
+/**
+ * A room as one of its members sees it; `unread` = `last_seq` - `read_seq`.
+ */
+export interface Room {
+  room_id: string;
+  kind: "direct" | "group";
+  title: string;
+  member_count: number;
+  version: number;
+  last_seq: number;
+  read_seq: number;
+  unread: number;
+  muted: boolean;
+  role: "admin" | "member" | "owner";
+  last_message?: Message | null;
+  peer_id?: string | null;
+  pinned_seq?: number | null;
+}
+/**
+ * A person as `followed` by the one who asks sees them.
+ */
+export interface Profile {
+  user_id: string;
+  webchat_id: string;
+  display_name: string;
+  status_message: string;
+  avatar_url: string | null;
+  followed: boolean;
+}
+/**
+ * `retry_after` in seconds.
+ */
+export interface ErrorReply {
+  op: "error";
+  id?: string | null;
+  code: string;
+  detail: string;
+  retry_after?: number | null;
+}
+/**
+ * `heartbeat` in seconds.
+ */
+export interface Ready {
+  op: "ready";
+  session_id: string;
+  user: User;
+  friends: Profile[];
+  rooms: Room[];
+  heartbeat: number;
+  epoch: string;
+}
+/**
+ * The signed-in person, as only that person sees it.
+ */
+export interface User {
+  user_id: string;
+  email: string;
+  webchat_id: string;
+  display_name: string;
+}
+/**
+ * The room's events after `room.version` follow.
+ */
+export interface RoomAdded {
+  op: "room.added";
+  room: Room;
+}
+export interface RoomRemoved {
+  op: "room.removed";
+  room_id: string;
+}
+export interface RoomMuted {
+  op: "room.muted";
+  room_id: string;
+  muted: boolean;
+}
+/**
+ * The log does not reach back to the client's cursor: load the newest page and go on from its version.
+ */
+export interface RoomReset {
+  op: "room.reset";
+  room_id: string;
+}
+export interface FriendAdded {
+  op: "friend.added";
+  profile: Profile;
+}
+export interface FriendRemoved {
+  op: "friend.removed";
+  user_id: string;
+}
+export interface ProfileUpdated {
+  op: "profile.updated";
+  profile: Profile;
+}
+export interface SessionRevoked {
+  op: "session.revoked";
+}
+/**
+ * At most four a second per room; forward only, so that the next repairs a lost one.
+ */
+export interface CursorsMoved {
+  op: "room.read";
+  room_id: string;
+  cursors: {
+    [k: string]: number;
+  };
+}
+export interface Typing {
+  op: "room.typing";
+  room_id: string;
+  user_id: string;
+  typing: boolean;
+}
+export interface PresenceChanged {
+  op: "presence";
+  user_id: string;
+  status: "offline" | "online";
+}
+/**
+ * Carries the message (its current state, when read later). Its sender has read up to it.
+ */
+export interface MessageCreated {
+  op: "message.created";
+  room_id: string;
+  seq: number;
+  version: number;
+  sender_id: string;
+  client_id: string;
+  kind: "file" | "text";
+  body: string;
+  at: string;
+  edited_at?: string | null;
+  deleted?: boolean;
+  reply_to?: number | null;
+  attachments?: Attachment[];
+  mentions?: string[];
+  reactions?: {
+    [k: string]: string[];
+  };
+}
+export interface MessageEdited {
+  op: "message.edited";
+  room_id: string;
+  version: number;
+  at: string;
+  seq: number;
+  body: string;
+  edited_at: string;
+  by: string;
+}
+export interface MessageDeleted {
+  op: "message.deleted";
+  room_id: string;
+  version: number;
+  at: string;
+  seq: number;
+  by: string;
+}
+export interface MessageReacted {
+  op: "message.reacted";
+  room_id: string;
+  version: number;
+  at: string;
+  seq: number;
+  user_id: string;
+  emoji: string;
+  removed: boolean;
+}
+/**
+ * `read_seq` is where the member's reading starts; nothing at or below it is seen by them.
+ */
+export interface MemberJoined {
+  op: "member.joined";
+  room_id: string;
+  version: number;
+  at: string;
+  user_id: string;
+  by: string;
+  role: "admin" | "member" | "owner";
+  read_seq: number;
+}
+/**
+ * `by` is the member itself, or who removed it.
+ */
+export interface MemberLeft {
+  op: "member.left";
+  room_id: string;
+  version: number;
+  at: string;
+  user_id: string;
+  by: string;
+}
+export interface MemberRoleChanged {
+  op: "member.role_changed";
+  room_id: string;
+  version: number;
+  at: string;
+  user_id: string;
+  by: string;
+  role: "admin" | "member" | "owner";
+}
+/**
+ * Only what changed is there; `pinned_seq` null: nothing is pinned any more.
+ */
+export interface RoomUpdated {
+  op: "room.updated";
+  room_id: string;
+  version: number;
+  at: string;
+  by: string;
+  title?: string;
+  pinned_seq?: number | null;
+}
