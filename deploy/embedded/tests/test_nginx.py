@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from embedded import edge
 from embedded.folder import DataFolder
 from embedded.supervision import Supervisor
 
@@ -165,8 +166,6 @@ def test_the_services_own_problems_pass_unchanged(browser: httpx.Client) -> None
 
 
 def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Client) -> None:
-    home = browser.get("/")
-    assert (home.status_code, home.headers["Location"]) == (302, "/docs")
     page = browser.get("/docs")
     policy = page.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -177,6 +176,26 @@ def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Clie
     assert not re.search(r"<script>|<style>|style=|onclick=", page.text)
     for link in links:
         assert browser.get(link).status_code == 200, link
+
+
+def test_a_person_sees_a_part_that_is_down_as_a_page(webchat: Instance, signed_in: httpx.Client) -> None:
+    with stopped(webchat, "media"):
+        answer = signed_in.get("/api/media/attachments/x/content", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+def test_without_a_built_client_the_front_page_leads_to_the_documents(browser: httpx.Client) -> None:
+    built = (edge.CHECKOUT / "web" / "dist" / "index.html").exists()
+    home = browser.get("/")
+    assert (home.status_code, home.headers.get("Location")) == ((200, None) if built else (302, "/docs"))
+
+
+def test_the_policy_names_where_browsers_fetch_files() -> None:
+    settings = {"S3_PUBLIC_URL": "https://files.example.org:9000/bucket", "AWS_CDN_URL": "https://cdn.example.org"}
+    assert edge.media_origins(settings) == "https://files.example.org:9000 https://cdn.example.org"
+    assert edge.media_origins({}) == ""
 
 
 def test_every_answer_has_the_security_headers(browser: httpx.Client) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from embedded import probes
 from embedded.parts import GATEWAYS, SERVICES, Part, Stack
@@ -47,9 +48,17 @@ def _values(stack: Stack, state: Path) -> dict[str, str]:
         "NGINX_ACCESS_LOG": "/dev/stdout",
         "WEBCHAT_VERSION": VERSION,
         "WEBCHAT_HTML": str(TEMPLATES / "html"),
+        "WEBCHAT_CLIENT": str(CHECKOUT / "web" / "dist"),
+        "WEBCHAT_MEDIA_ORIGINS": media_origins(stack.settings.environment),
         "WEBCHAT_API_DOCUMENTS": str(CHECKOUT / "docs"),
         "SWAGGER_UI": str(_swagger_ui()),
     }
+
+
+def media_origins(environment: Mapping[str, str]) -> str:
+    """Where browsers fetch files other than from here; the pages' policy names it."""
+    addresses = [urlsplit(environment[name]) for name in ("S3_PUBLIC_URL", "AWS_CDN_URL") if name in environment]
+    return " ".join(f"{address.scheme}://{address.netloc}" for address in addresses)
 
 
 def _swagger_ui() -> Path:

@@ -1,0 +1,116 @@
+"""The built client as nginx serves it: addresses, caching, packing, and what every answer says to the browser."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from stack import Stack
+
+BUILT = Path(__file__).parents[1] / "web" / "dist"
+PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+pytestmark = pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the client is not built: make web")
+
+
+@pytest.fixture
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, headers={"Accept-Encoding": "identity"}) as client:
+        yield client
+
+
+@pytest.fixture
+def script(http: httpx.Client) -> str:
+    [address] = re.findall(r'<script[^>]* src="(/assets/[^"]+\.js)"', http.get("/").text)
+    return str(address)
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/rooms/0190c0de", "/settings/devices", "/u/a.b", "/rooms/"])
+def test_every_address_of_the_client_is_its_page_and_never_kept(http: httpx.Client, path: str):
+    answer = http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.content == (BUILT / "index.html").read_bytes()
+    again = http.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(http: httpx.Client):
+    text = http.get("/").text
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", text)
+    assert all(address.startswith("/") for address in re.findall(r'(?:src|href)="([^"]+)"', text))
+
+
+def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_page(http: httpx.Client, script: str):
+    answer = http.get(script)
+    assert answer.headers["Content-Type"].startswith("text/javascript")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    missing = http.get("/assets/gone-00000000.js")
+    assert missing.status_code == 404
+    assert missing.headers["Content-Type"] == "application/problem+json"
+    assert missing.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("asked", "packing"),
+    [("gzip, br, zstd", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip"), ("identity", None), ("gzip;q=0", None)],
+)  # fmt: skip
+def test_files_come_packed_as_the_browser_can_take_them(stack: Stack, script: str, asked: str, packing: str | None):
+    with httpx.stream("GET", stack.url + script, headers={"Accept-Encoding": asked}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert answer.headers.get("Content-Encoding") == packing
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert raw == ((BUILT / "packed" / packing if packing else BUILT) / script[1:]).read_bytes()
+    if packing:
+        assert len(raw) < len((BUILT / script[1:]).read_bytes()) / 2
+
+
+def test_the_worker_and_the_manifest_are_asked_for_anew(http: httpx.Client):
+    types = {"/sw.js": "text/javascript", "/manifest.webmanifest": "application/manifest+json"}
+    for path, type_ in types.items():
+        answer = http.get(path)
+        assert answer.headers["Content-Type"].startswith(type_)
+        assert answer.headers["Cache-Control"] == "no-cache"
+    for icon in http.get("/manifest.webmanifest").json()["icons"]:
+        assert http.get(icon["src"]).headers["Content-Type"].startswith("image/")
+
+
+def test_head_answers_like_get(http: httpx.Client, script: str):
+    for path in ("/", "/rooms/x", script, "/sw.js", "/docs", "/api/version"):
+        head, get = http.head(path), http.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["Content-Length"] == get.headers["Content-Length"], path
+
+
+def test_a_page_takes_no_other_method(http: httpx.Client):
+    for method in ("POST", "PUT", "DELETE"):
+        answer = http.request(method, "/rooms/x")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
+
+
+def test_every_answer_of_the_client_protects_its_reader(http: httpx.Client, script: str):
+    for path in ("/", "/rooms/x", script, "/sw.js", "/icons/icon.svg", "/errors/errors.css", "/assets/gone.js"):
+        headers = http.get(path, headers=PAGE).headers
+        policy = dict(rule.strip().split(" ", 1) for rule in headers["Content-Security-Policy"].split(";"))
+        assert "unsafe" not in str(policy), path
+        assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'",) * 3
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert "http" not in str(policy)
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "geolocation=()" in headers["Permissions-Policy"]
+
+
+def test_a_person_sees_an_error_as_a_page_and_a_program_as_a_problem(http: httpx.Client):
+    for path in ("/assets/gone.js", "/packed/br/sw.js", "/api/nothing", "/docs//x"):
+        page = http.get(path, headers=PAGE)
+        assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert page.headers["Cache-Control"] == "no-store"
+        assert 'lang="en"' in page.text
+        assert not re.search(r"<style|\sstyle=|<script", page.text)
+        assert http.get(path).headers["Content-Type"] == "application/problem+json"
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert http.get(address).status_code == 200
