@@ -66,5 +66,5 @@ function requireOps(schema) {
 }
 
 async function openapi() {
-  return BANNER + astToString(await openapiTS(await read("api/openapi.json")));
+  return BANNER + astToString(await openapiTS(await read("api/openapi.json"), { defaultNonNullable: false }));
 }

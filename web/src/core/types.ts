@@ -226,5 +226,6 @@ export interface Upload extends Store<UploadState> {
   cancel: () => void;
   /** Again, after a failure: the same upload, stored once. */
   retry: () => void;
+  /** Ends with success or by `cancel`; a failure is in the snapshot, and waits for `retry`. */
   done: Promise<Result<{ attachment: Attachment }>>;
 }

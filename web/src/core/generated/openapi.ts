@@ -626,7 +626,7 @@ export interface components {
             status: number;
             detail: string;
             /** @default [] */
-            errors: components["schemas"]["FieldError"][];
+            errors?: components["schemas"]["FieldError"][];
         };
         /** FieldError */
         FieldError: {
@@ -658,12 +658,12 @@ export interface components {
              * Display Name
              * @default
              */
-            display_name: string;
+            display_name?: string;
             /**
              * Status Message
              * @default
              */
-            status_message: string;
+            status_message?: string;
             /** Avatar Attachment Id */
             avatar_attachment_id?: string | null;
         };
@@ -692,19 +692,19 @@ export interface components {
              * Body
              * @default
              */
-            body: string;
+            body?: string;
             /** Reply To */
             reply_to?: number | null;
             /**
              * Attachment Ids
              * @default []
              */
-            attachment_ids: string[];
+            attachment_ids?: string[];
             /**
              * Mentions
              * @default []
              */
-            mentions: string[];
+            mentions?: string[];
         };
         /**
          * NewRoom
@@ -720,17 +720,17 @@ export interface components {
              * User Id
              * @default
              */
-            user_id: string;
+            user_id?: string;
             /**
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * User Ids
              * @default []
              */
-            user_ids: string[];
+            user_ids?: string[];
         };
         /** RoleChange */
         RoleChange: {
@@ -749,12 +749,12 @@ export interface components {
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Muted
              * @default false
              */
-            muted: boolean;
+            muted?: boolean;
             /** Pinned Seq */
             pinned_seq?: number | null;
         };
@@ -776,11 +776,11 @@ export interface components {
             /** @enum {unknown} */
             role: "admin" | "member" | "owner";
             /** @default null */
-            last_message: components["schemas"]["Message"] | null;
+            last_message?: components["schemas"]["Message"] | null;
             /** @default null */
-            peer_id: string | null;
+            peer_id?: string | null;
             /** @default null */
-            pinned_seq: number | null;
+            pinned_seq?: number | null;
         };
         /**
          * Message
@@ -797,17 +797,17 @@ export interface components {
             body: string;
             at: string;
             /** @default null */
-            edited_at: string | null;
+            edited_at?: string | null;
             /** @default false */
-            deleted: boolean;
+            deleted?: boolean;
             /** @default null */
-            reply_to: number | null;
+            reply_to?: number | null;
             /** @default [] */
-            attachments: components["schemas"]["Attachment"][];
+            attachments?: components["schemas"]["Attachment"][];
             /** @default [] */
-            mentions: string[];
+            mentions?: string[];
             /** @default {} */
-            reactions: {
+            reactions?: {
                 [key: string]: string[];
             };
         };
@@ -821,12 +821,12 @@ export interface components {
             content_type: string;
             size: number;
             /** @default null */
-            width: number | null;
+            width?: number | null;
             /** @default null */
-            height: number | null;
+            height?: number | null;
             url: string;
             /** @default null */
-            thumbnail_url: string | null;
+            thumbnail_url?: string | null;
         };
         /** RoomDetail */
         RoomDetail: {
@@ -843,11 +843,11 @@ export interface components {
             /** @enum {unknown} */
             role: "admin" | "member" | "owner";
             /** @default null */
-            last_message: components["schemas"]["Message"] | null;
+            last_message?: components["schemas"]["Message"] | null;
             /** @default null */
-            peer_id: string | null;
+            peer_id?: string | null;
             /** @default null */
-            pinned_seq: number | null;
+            pinned_seq?: number | null;
             members: components["schemas"]["Member"][];
         };
         /** Member */

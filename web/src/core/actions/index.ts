@@ -12,7 +12,7 @@ import type {
   Session,
   Upload,
   User,
-} from "./types.ts";
+} from "../types.ts";
 
 export interface AccountActions {
   signUp: (fields: {

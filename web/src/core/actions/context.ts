@@ -1,0 +1,29 @@
+// What the actions work with.
+import type { Api } from "../api.ts";
+import type { Person } from "../person.ts";
+import { failure } from "../requests.ts";
+import type { ClientState, Notice, Page, Problem, Result, User } from "../types.ts";
+
+export interface Context {
+  readonly api: Api;
+  /** null when nobody is signed in. */
+  person: () => Person | null;
+  signedIn: (user: User) => void;
+  signedOut: (because: ClientState["signedOutBecause"]) => void;
+  notice: (notice: Omit<Notice, "id">) => void;
+}
+
+export function unauthenticated(): { ok: false; problem: Problem } {
+  return failure("unauthenticated", "Nobody is signed in.");
+}
+
+export function done(result: Result<{ value: unknown }>): Result {
+  return result.ok ? { ok: true } : result;
+}
+
+export function paged<T>(
+  result: Result<{ value: { items: readonly T[]; next?: string | null } }>,
+): Result<{ page: Page<T> }> {
+  if (!result.ok) return result;
+  return { ok: true, page: { items: result.value.items, next: result.value.next ?? null } };
+}

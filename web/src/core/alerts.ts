@@ -1,0 +1,56 @@
+// Which messages are worth an alert: told in the tab that leads, once each, never for a room that is being looked at,
+// and withdrawn when the message was read anywhere.
+import type { AlertChange, Alerts, Message, RoomSummary } from "./types.ts";
+
+export class AlertDesk implements Alerts {
+  readonly #listeners = new Set<(change: AlertChange) => void>();
+  /** Tab to the room that it shows with the focus. */
+  readonly #focus = new Map<string, string>();
+  readonly #shown = new Map<string, number>();
+  #leading = false;
+
+  get leading(): boolean {
+    return this.#leading;
+  }
+
+  lead(): void {
+    this.#leading = true;
+  }
+
+  readonly subscribe = (listener: (change: AlertChange) => void): (() => void) => {
+    const own = (change: AlertChange): void => listener(change);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  };
+
+  focus(tab: string, roomId: string | null): void {
+    if (roomId === null) this.#focus.delete(tab);
+    else this.#focus.set(tab, roomId);
+  }
+
+  arrived(message: Message, room: RoomSummary | undefined, me: string): void {
+    const { room_id: roomId, seq } = message;
+    const mentioned = message.mentions?.includes(me) ?? false;
+    const wanted = room !== undefined && (!room.muted || mentioned) && room.read_seq < seq;
+    if (!this.#leading || !wanted || message.sender_id === me || message.deleted) return;
+    if ([...this.#focus.values()].includes(roomId) || seq <= (this.#shown.get(roomId) ?? 0)) return;
+    this.#shown.set(roomId, seq);
+    this.#tell({ kind: "show", roomId, message, mentioned });
+  }
+
+  read(roomId: string, upTo: number): void {
+    const shown = this.#shown.get(roomId);
+    if (shown === undefined) return;
+    if (upTo >= shown) this.#shown.delete(roomId);
+    this.#tell({ kind: "withdraw", roomId, upTo });
+  }
+
+  clear(): void {
+    for (const [roomId, seq] of this.#shown) this.#tell({ kind: "withdraw", roomId, upTo: seq });
+    this.#shown.clear();
+  }
+
+  #tell(change: AlertChange): void {
+    for (const listener of [...this.#listeners]) listener(change);
+  }
+}

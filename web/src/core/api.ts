@@ -1,0 +1,119 @@
+// Calls of the HTTP API, typed by its document: a result for every outcome, nothing thrown.
+import type { paths } from "./generated/openapi.ts";
+import type { Platform } from "./platform.ts";
+import { failure } from "./requests.ts";
+import type { FieldProblem, Problem, ProblemCode, Result } from "./types.ts";
+
+const PATIENCE = 20_000;
+
+const CODES: Readonly<Record<number, ProblemCode>> = {
+  400: "invalid",
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "too_large",
+  415: "unsupported_type",
+  422: "invalid",
+  429: "rate_limited",
+  502: "unavailable",
+  503: "unavailable",
+  504: "unavailable",
+};
+
+interface ProblemBody {
+  detail?: string;
+  errors?: FieldProblem[];
+}
+
+type Method = "get" | "post" | "put" | "patch" | "delete";
+type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
+type Json<T> = T extends { content: { "application/json": infer J } } ? J : undefined;
+type Answers<O> = O extends { responses: infer R } ? R : never;
+/** What the call answers when it succeeds. */
+export type Answer<P extends keyof paths, M extends Method> = Json<
+  Answers<Operation<P, M>>[keyof Answers<Operation<P, M>> & (200 | 201)]
+>;
+type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
+type Query<O> = O extends { parameters: { query?: infer Q } } ? Q : never;
+type InPath<O> = O extends { parameters: { path: infer P } } ? P : never;
+
+export interface CallOptions<O> {
+  path?: InPath<O>;
+  query?: Query<O>;
+  body?: Body<O>;
+}
+
+export class Api {
+  readonly #platform: Platform;
+  readonly #unauthenticated: () => void;
+
+  /** `unauthenticated` is told when a call that needs a session finds that it is gone. */
+  constructor(platform: Platform, unauthenticated: () => void) {
+    this.#platform = platform;
+    this.#unauthenticated = unauthenticated;
+  }
+
+  async call<P extends keyof paths, M extends Method & keyof paths[P]>(
+    method: M,
+    path: P,
+    options: CallOptions<Operation<P, M>> = {},
+  ): Promise<Result<{ value: Answer<P, M> }>> {
+    const result = await this.#fetch(method, address(path, options), options.body);
+    if (result.ok) return { ok: true, value: result.value as Answer<P, M> };
+    if (result.problem.code === "unauthenticated" && path !== "/api/auth/login") this.#unauthenticated();
+    return result;
+  }
+
+  async #fetch(method: string, path: string, body?: unknown): Promise<Result<{ value: unknown }>> {
+    try {
+      const response = await this.#platform.fetch(this.#platform.origin + path, {
+        method: method.toUpperCase(),
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(PATIENCE),
+        ...(body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {}),
+      });
+      if (!response.ok) return { ok: false, problem: await problemOf(response) };
+      const value: unknown = response.status === 204 ? undefined : await response.json();
+      return { ok: true, value };
+    } catch (error) {
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      return late
+        ? failure("unavailable", "No answer came in time.")
+        : failure("offline", "The server was not reached.");
+    }
+  }
+}
+
+export function problemFrom(status: number, body: string, retryAfter: string | null): Problem {
+  const { detail, errors } = parsed(body);
+  const seconds = Number(retryAfter ?? NaN);
+  return {
+    code: CODES[status] ?? "failed",
+    detail: detail ?? `The server answered with ${status}.`,
+    ...(Number.isFinite(seconds) ? { retryAfter: seconds } : {}),
+    ...(errors ? { errors } : {}),
+  };
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  return problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
+}
+
+function parsed(body: string): ProblemBody {
+  try {
+    return JSON.parse(body) as ProblemBody;
+  } catch {
+    return {};
+  }
+}
+
+function address(path: string, { path: names = {}, query = {} }: { path?: object; query?: object }): string {
+  const named = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String((names as Record<string, unknown>)[name])),
+  );
+  const given = Object.entries(query).flatMap(([key, value]) =>
+    value == null ? [] : [[key, String(value)]],
+  );
+  return given.length > 0 ? `${named}?${new URLSearchParams(given).toString()}` : named;
+}

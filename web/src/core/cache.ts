@@ -1,0 +1,59 @@
+// Keeps the state of home and the newest pages for the next start, a moment after they changed.
+import type { Database, StoredHome, StoredPage } from "./database.ts";
+
+const PAUSE = 2_000;
+const KEPT_MESSAGES = 60;
+
+export interface CacheHost {
+  home: () => StoredHome | null;
+  /** null where the newest messages are not in memory. */
+  page: (roomId: string) => Omit<StoredPage, "savedAt"> | null;
+  now: () => number;
+}
+
+export class Cache {
+  readonly #database: Database;
+  readonly #host: CacheHost;
+  readonly #pages = new Set<string>();
+  #home = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(database: Database, host: CacheHost) {
+    this.#database = database;
+    this.#host = host;
+  }
+
+  homeChanged(): void {
+    this.#home = true;
+    this.#timer ??= setTimeout(() => this.flush(), PAUSE);
+  }
+
+  pageChanged(roomId: string): void {
+    this.#pages.add(roomId);
+    this.#timer ??= setTimeout(() => this.flush(), PAUSE);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const home = this.#home ? this.#host.home() : null;
+    const pages = [...this.#pages].map((roomId) => this.#host.page(roomId));
+    this.#home = false;
+    this.#pages.clear();
+    if (home) void this.#database.saveHome(home).catch(() => undefined);
+    for (const page of pages) if (page) this.#save(page);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#home = false;
+    this.#pages.clear();
+  }
+
+  /** A full disk costs a faster start next time, nothing else. */
+  #save(page: Omit<StoredPage, "savedAt">): void {
+    const messages = page.messages.slice(-KEPT_MESSAGES);
+    void this.#database.savePage({ ...page, messages, savedAt: this.#host.now() }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,292 @@
+// The client of one tab: who is signed in, the snapshot of everything outside of rooms, and the other tabs.
+import { v4 as uuid } from "uuid";
+import { accountActions } from "./actions/account.ts";
+import type { Actions } from "./actions/index.ts";
+import { messageActions } from "./actions/messages.ts";
+import type { MessageContext } from "./actions/messages.ts";
+import { peopleActions } from "./actions/people.ts";
+import { roomActions } from "./actions/rooms.ts";
+import { AlertDesk } from "./alerts.ts";
+import { Api } from "./api.ts";
+import { openDatabase } from "./database.ts";
+import type { Database, StoredHome } from "./database.ts";
+import { Drafts } from "./drafts.ts";
+import type { HomeSnapshot } from "./home.ts";
+import { Person } from "./person.ts";
+import type { PersonHost } from "./person.ts";
+import { browserPlatform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
+import { SignedOutRoom } from "./signedout.ts";
+import { Batch, Source } from "./store.ts";
+import { Tabs } from "./tabs.ts";
+import type { TabMessage } from "./tabs.ts";
+import type { Alerts, ClientState, Link, Notice, Phase, RoomStore, Store, User } from "./types.ts";
+
+export interface Client {
+  readonly state: Store<ClientState>;
+  /** The same store for the same room, until one is signed out. */
+  readonly room: (roomId: string) => RoomStore;
+  readonly actions: Actions;
+  readonly alerts: Alerts;
+  /** Ends sockets, timers and subscriptions. */
+  readonly stop: () => void;
+}
+
+const NOBODY: HomeSnapshot = {
+  me: null,
+  friends: [],
+  profiles: new Map(),
+  rooms: new Map(),
+  order: [],
+  presence: new Map(),
+  totalUnread: 0,
+};
+const RETRY_START = 3_000;
+
+export function createClient(platform: Platform = browserPlatform()): Client {
+  return new WebClient(platform);
+}
+
+class WebClient implements Client {
+  readonly state: Source<ClientState>;
+  readonly alerts = new AlertDesk();
+  readonly actions: Actions;
+  readonly #platform: Platform;
+  readonly #batch: Batch;
+  readonly #tab = uuid();
+  readonly #tabs: Tabs;
+  readonly #drafts: Drafts;
+  readonly #api: Api;
+  readonly #database: Promise<Database>;
+  readonly #unheard: () => void;
+  readonly #idle: Link;
+  #person: Person | null = null;
+  #phase: Phase = "starting";
+  #because: ClientState["signedOutBecause"] = null;
+  #notices: readonly Notice[] = [];
+  #failedRooms: ReadonlySet<string> = new Set();
+  #network = true;
+  #stopped = false;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.#batch = new Batch(platform.schedule);
+    this.state = new Source(this.#batch, (before) => this.#build(before));
+    this.#idle = { status: "connecting", since: platform.now() };
+    this.#api = new Api(platform, () => this.#sessionGone());
+    this.#tabs = new Tabs(platform, (message) => this.#heard(message));
+    this.#drafts = new Drafts(
+      platform.storage,
+      () => this.#touch(),
+      (roomId) => this.#person?.room(roomId).touch(),
+    );
+    this.actions = this.#makeActions();
+    this.#database = openDatabase();
+    this.#unheard = platform.surroundings({
+      wake: () => this.#person?.link.input({ type: "wake" }),
+      network: (online) => this.#networkChanged(online),
+      leaving: () => this.#leaving(),
+      stored: (key) => this.#drafts.stored(key),
+    });
+    this.#tabs.lead(() => {
+      this.alerts.lead();
+      this.#touch();
+    });
+    void this.#start();
+  }
+
+  readonly room = (roomId: string): RoomStore => this.#person?.room(roomId) ?? new SignedOutRoom(roomId);
+
+  readonly stop = (): void => {
+    this.#stopped = true;
+    this.#leaving();
+    this.#unheard();
+    this.#person?.end();
+    this.#tabs.end();
+    void this.#database.then((database) => database.close());
+  };
+
+  // Who is signed in
+
+  /** From what was kept, at once; else the cookie tells who it is. */
+  async #start(): Promise<void> {
+    const database = await this.#database;
+    const home = await database.loadHome().catch(() => undefined);
+    if (this.#stopped || this.#person) return;
+    if (home) this.#begin(database, home.user, home);
+    else await this.#ask(database);
+  }
+
+  async #ask(database: Database): Promise<void> {
+    const me = await this.#api.call("get", "/api/auth/me");
+    if (this.#stopped || this.#person || this.#phase === "signed_out") return;
+    if (me.ok) this.#begin(database, me.value);
+    else setTimeout(() => void this.#ask(database), RETRY_START);
+  }
+
+  #begin(database: Database, user: User, home?: StoredHome): void {
+    const { alerts } = this;
+    const [platform, batch, api, tabs, drafts] = [
+      this.#platform,
+      this.#batch,
+      this.#api,
+      this.#tabs,
+      this.#drafts,
+    ];
+    const host: PersonHost = {
+      platform,
+      batch,
+      database,
+      api,
+      tabs,
+      alerts,
+      drafts,
+      touched: () => this.#touch(),
+      ready: () => this.#become("ready", null),
+      notice: (notice) => this.#notice(notice),
+      sessionGone: () => this.#sessionGone(),
+      replaced: (next) => void this.#replace(next),
+    };
+    this.#person = new Person(user, host);
+    this.#become(home ? "ready" : "starting", null);
+    if (!this.#network) this.#person.link.input({ type: "network", online: false });
+    this.#person.start(home);
+  }
+
+  async #signedIn(user: User): Promise<void> {
+    if (this.#person) return;
+    const database = await this.#database;
+    await database.wipe().catch(() => undefined);
+    this.#begin(database, user);
+    this.#tabs.tell({ type: "signed_in" });
+  }
+
+  async #replace(user: User): Promise<void> {
+    const database = await this.#forget();
+    this.#become("starting", null);
+    this.#begin(database, user);
+  }
+
+  #sessionGone(): void {
+    this.#signedOut(this.#person ? "revoked" : null);
+  }
+
+  #signedOut(because: ClientState["signedOutBecause"], fromTab = false): void {
+    if (this.#phase === "signed_out") return;
+    const known = this.#person !== null;
+    this.#become("signed_out", because);
+    void this.#forget();
+    if (known && !fromTab) this.#tabs.tell({ type: "signed_out", because: because ?? "elsewhere" });
+  }
+
+  /** Nothing of the person stays in this browser. */
+  async #forget(): Promise<Database> {
+    this.#person?.end();
+    this.#person = null;
+    this.#notices = [];
+    this.alerts.clear();
+    this.#drafts.clear();
+    this.#touch();
+    const database = await this.#database;
+    await database.wipe().catch(() => undefined);
+    return database;
+  }
+
+  #become(phase: Phase, because: ClientState["signedOutBecause"]): void {
+    this.#phase = phase;
+    this.#because = because;
+    this.#touch();
+  }
+
+  // The tab and the other ones
+
+  #heard(message: TabMessage): void {
+    switch (message.type) {
+      case "outbox":
+        return this.#person?.acknowledged(message.done);
+      case "read":
+        this.#person?.read(message.roomId, message.seq);
+        return;
+      case "focus":
+        return this.alerts.focus(message.tab, message.roomId);
+      case "signed_in":
+        if (this.#phase !== "signed_out") return;
+        this.#become("starting", null);
+        void this.#start();
+        return;
+      case "signed_out":
+        return this.#signedOut(message.because, true);
+    }
+  }
+
+  #networkChanged(online: boolean): void {
+    this.#network = online;
+    this.#person?.link.input({ type: "network", online });
+  }
+
+  #leaving(): void {
+    this.#drafts.flush();
+    this.#person?.leaving();
+  }
+
+  // Snapshot
+
+  #touch(): void {
+    this.state.touch();
+  }
+
+  #notice(notice: Omit<Notice, "id">): void {
+    const { retryAfter } = notice.problem;
+    const retryAt = retryAfter === undefined ? {} : { retryAt: this.#platform.now() + retryAfter * 1_000 };
+    this.#notices = [...this.#notices, { ...notice, ...retryAt, id: uuid() }];
+    this.#touch();
+  }
+
+  #build(before: ClientState | undefined): ClientState {
+    const person = this.#person;
+    const failedRooms = person?.outbox.failedRooms() ?? new Set<string>();
+    if (!isSameSet(failedRooms, this.#failedRooms)) this.#failedRooms = failedRooms;
+    return {
+      ...(person ? person.home.snapshot(before) : NOBODY),
+      phase: this.#phase,
+      signedOutBecause: this.#because,
+      link: person?.link.link ?? this.#idle,
+      drafts: this.#drafts.shelf.snapshot(),
+      failedRooms: this.#failedRooms,
+      notices: this.#notices,
+      leader: this.alerts.leading,
+    };
+  }
+
+  #makeActions(): Actions {
+    const context: MessageContext = {
+      api: this.#api,
+      batch: this.#batch,
+      drafts: this.#drafts,
+      tabs: this.#tabs,
+      person: () => this.#person,
+      signedIn: (user) => void this.#signedIn(user),
+      signedOut: (because) => this.#signedOut(because),
+      notice: (notice) => this.#notice(notice),
+    };
+    return {
+      ...accountActions(context),
+      ...peopleActions(context),
+      ...roomActions(context),
+      ...messageActions(context),
+      reconnect: () => this.#person?.link.input({ type: "reconnect" }),
+      dismissNotice: (id) => {
+        this.#notices = this.#notices.filter((notice) => notice.id !== id);
+        this.#touch();
+      },
+      setFocus: (roomId) => {
+        this.alerts.focus(this.#tab, roomId);
+        this.#tabs.tell({ type: "focus", tab: this.#tab, roomId });
+      },
+    };
+  }
+}
+
+function isSameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a.size === b.size && [...a].every((item) => b.has(item));
+}

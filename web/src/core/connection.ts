@@ -1,0 +1,219 @@
+// One client's side of the socket: when to open, greet, ping, give up and come back. Sans I/O: takes inputs and a time
+// in milliseconds, returns effects; `due` says when to come back with a tick.
+import type { Link } from "./types.ts";
+
+export type Input =
+  | { type: "start" | "stop" | "opened" | "ready" | "received" | "tick" | "wake" | "reconnect" }
+  | { type: "closed"; code: number }
+  | { type: "network"; online: boolean };
+
+export type Effect =
+  | { type: "open" | "close" | "hello" | "ping" }
+  /** Ask by HTTP whether the session still stands. */
+  | { type: "check_session" }
+  /** The line is gone: what was under way has an unknown outcome. */
+  | { type: "lost" }
+  | { type: "session_gone" };
+
+type Phase = "idle" | "waiting" | "opening" | "greeting" | "online" | "stopped";
+
+export const TIMES = {
+  leastDelay: 500,
+  mostDelay: 30_000,
+  /** An opening or a greeting that takes longer has failed. */
+  opening: 15_000,
+  /** Nothing heard for so long: ask. The server's own heartbeat is not seen by scripts. */
+  silence: 25_000,
+  answer: 10_000,
+  answerAfterWake: 4_000,
+  /** A line that held so long has forgotten earlier failures. */
+  stable: 10_000,
+  /** Without network according to the browser, which can be wrong. */
+  offline: 30_000,
+} as const;
+
+export class Connection {
+  #phase: Phase = "idle";
+  #link: Link;
+  #everOnline = false;
+  #network = true;
+  #failures = 0;
+  #onlineAt = 0;
+  #pingedUntil: number | null = null;
+  #due: number | null = null;
+  readonly #random: () => number;
+
+  constructor(now: number, random: () => number) {
+    this.#random = random;
+    this.#link = { status: "connecting", since: now };
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  get due(): number | null {
+    return this.#due;
+  }
+
+  get online(): boolean {
+    return this.#phase === "online";
+  }
+
+  receive(input: Input, now: number): Effect[] {
+    const effects = this.#step(input, now);
+    this.#show(now);
+    return effects;
+  }
+
+  #step(input: Input, now: number): Effect[] {
+    switch (input.type) {
+      case "start":
+        return this.#start(now);
+      case "stop":
+        return this.#stop();
+      case "opened":
+        if (this.#phase !== "opening") return [];
+        this.#enter("greeting", now + TIMES.opening);
+        return [{ type: "hello" }];
+      case "ready":
+        return this.#greeted(now);
+      case "received":
+        return this.#heard(now);
+      case "closed":
+        return this.#closed(input.code, now);
+      case "network":
+        return this.#networkChanged(input.online, now);
+      case "wake":
+        return this.#woken(now, this.#link.stopped === "too_many_tabs");
+      case "reconnect":
+        return this.#woken(now, true);
+      case "tick":
+        return this.#due !== null && now >= this.#due ? this.#overdue(now) : [];
+    }
+  }
+
+  #enter(phase: Phase, due: number | null): void {
+    this.#phase = phase;
+    this.#due = due;
+  }
+
+  #start(now: number): Effect[] {
+    if (this.#phase !== "idle") return [];
+    this.#everOnline = false;
+    this.#failures = 0;
+    this.#link = { status: "connecting", since: now };
+    return this.#open(now);
+  }
+
+  #open(now: number): Effect[] {
+    const { stopped: _, ...link } = this.#link;
+    this.#link = link;
+    this.#enter("opening", now + TIMES.opening);
+    return [{ type: "open" }];
+  }
+
+  #stop(): Effect[] {
+    const open = this.#isOpen();
+    this.#enter("idle", null);
+    return open ? [{ type: "close" }, { type: "lost" }] : [];
+  }
+
+  #isOpen(): boolean {
+    return this.#phase === "opening" || this.#phase === "greeting" || this.#phase === "online";
+  }
+
+  #greeted(now: number): Effect[] {
+    if (this.#phase !== "greeting") return [];
+    this.#everOnline = true;
+    this.#onlineAt = now;
+    this.#pingedUntil = null;
+    this.#enter("online", now + TIMES.silence);
+    return [];
+  }
+
+  #heard(now: number): Effect[] {
+    if (this.#phase !== "online") return [];
+    this.#pingedUntil = null;
+    this.#due = now + TIMES.silence;
+    return [];
+  }
+
+  #closed(code: number, now: number): Effect[] {
+    if (!this.#isOpen()) return [];
+    const neverOpened = this.#phase === "opening";
+    if (code === 4401) {
+      this.#enter("idle", null);
+      return [{ type: "lost" }, { type: "session_gone" }];
+    }
+    if (code === 4409) return this.#halt("too_many_tabs");
+    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "refused");
+    const cause = neverOpened || (code >= 4400 && code <= 4499);
+    return [
+      ...this.#wait(now, code === 1001 ? 2 : 0),
+      ...(cause ? [{ type: "check_session" } as const] : []),
+    ];
+  }
+
+  #halt(stopped: NonNullable<Link["stopped"]>): Effect[] {
+    this.#enter("stopped", null);
+    this.#link = { ...this.#link, stopped };
+    return [{ type: "lost" }];
+  }
+
+  /** Full jitter, so that the many whom a restart cut off do not come back at the same moment. */
+  #wait(now: number, atLeast: number): Effect[] {
+    if (this.#phase === "online" && now - this.#onlineAt >= TIMES.stable) this.#failures = 0;
+    const most = Math.min(TIMES.mostDelay, TIMES.leastDelay * 2 ** Math.max(this.#failures + 1, atLeast));
+    this.#failures += 1;
+    const delay = TIMES.leastDelay + this.#random() * (most - TIMES.leastDelay);
+    this.#enter("waiting", now + (this.#network ? delay : TIMES.offline));
+    return [{ type: "lost" }];
+  }
+
+  #networkChanged(online: boolean, now: number): Effect[] {
+    if (this.#network === online) return [];
+    this.#network = online;
+    if (online) {
+      this.#failures = 0;
+      return this.#woken(now, false);
+    }
+    if (this.#isOpen()) return [{ type: "close" }, ...this.#wait(now, 0)];
+    if (this.#phase === "waiting") this.#due = now + TIMES.offline;
+    return [];
+  }
+
+  #woken(now: number, evenStopped: boolean): Effect[] {
+    if (this.#phase === "waiting" || (this.#phase === "stopped" && evenStopped)) return this.#open(now);
+    return this.#phase === "online" ? this.#ping(now, TIMES.answerAfterWake) : [];
+  }
+
+  #ping(now: number, patience: number): Effect[] {
+    const before = this.#pingedUntil;
+    this.#pingedUntil = this.#due = Math.min(before ?? Infinity, now + patience);
+    if (before !== null) return [];
+    return [{ type: "ping" }];
+  }
+
+  #overdue(now: number): Effect[] {
+    if (this.#phase === "waiting") return this.#open(now);
+    if (this.#phase === "online" && this.#pingedUntil === null) return this.#ping(now, TIMES.answer);
+    return this.#isOpen() ? [{ type: "close" }, ...this.#wait(now, 0)] : [];
+  }
+
+  #show(now: number): void {
+    const status = this.#status();
+    const { retryAt: before, ...link } = this.#link;
+    const retryAt = this.#phase === "waiting" ? (this.#due ?? undefined) : undefined;
+    const wasOnline = link.status === "online";
+    if (status === link.status && retryAt === before) return;
+    const since = wasOnline === (status === "online") ? link.since : now;
+    this.#link = { ...link, status, since, ...(retryAt === undefined ? {} : { retryAt }) };
+  }
+
+  #status(): Link["status"] {
+    if (this.#phase === "online") return "online";
+    if (!this.#network || this.#phase === "stopped") return "offline";
+    return this.#everOnline ? "reconnecting" : "connecting";
+  }
+}

@@ -1,0 +1,152 @@
+// What this browser keeps of one person: the outbox, the last state of home, the newest page of rooms seen lately.
+// Without IndexedDB the same for as long as the tab lives.
+import { openDB } from "idb";
+import type { DBSchema, IDBPDatabase } from "idb";
+import type { Attachment, Member, Message, Problem, Profile, RoomSummary, User } from "./types.ts";
+
+const NAME = "webchat";
+const KEPT_PAGES = 60;
+
+/** `n` is the order in which the messages of all tabs were written. */
+export interface StoredMessage {
+  n: number;
+  userId: string;
+  roomId: string;
+  clientId: string;
+  body: string;
+  replyTo?: number;
+  mentions: readonly string[];
+  attachments: readonly Attachment[];
+  at: number;
+  failed?: { problem: Problem; afterSeq: number };
+}
+
+export interface StoredHome {
+  user: User;
+  friends: readonly string[];
+  profiles: readonly Profile[];
+  rooms: readonly RoomSummary[];
+}
+
+export interface StoredPage {
+  roomId: string;
+  savedAt: number;
+  members: readonly Member[];
+  messages: readonly Message[];
+}
+
+export interface Database {
+  addMessage: (message: Omit<StoredMessage, "n">) => Promise<StoredMessage>;
+  /** In the order written. */
+  listMessages: () => Promise<StoredMessage[]>;
+  /** Nothing where it is no longer kept. */
+  updateMessage: (message: StoredMessage) => Promise<void>;
+  removeMessage: (n: number) => Promise<void>;
+  loadHome: () => Promise<StoredHome | undefined>;
+  saveHome: (home: StoredHome) => Promise<void>;
+  loadPage: (roomId: string) => Promise<StoredPage | undefined>;
+  savePage: (page: StoredPage) => Promise<void>;
+  wipe: () => Promise<void>;
+  close: () => void;
+}
+
+interface Schema extends DBSchema {
+  outbox: { key: number; value: StoredMessage };
+  home: { key: string; value: StoredHome };
+  pages: { key: string; value: StoredPage; indexes: { savedAt: number } };
+}
+
+const STORES = ["outbox", "home", "pages"] as const;
+
+export async function openDatabase(): Promise<Database> {
+  try {
+    return stored(
+      await openDB<Schema>(NAME, 1, {
+        upgrade(db) {
+          db.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
+          db.createObjectStore("home");
+          db.createObjectStore("pages", { keyPath: "roomId" }).createIndex("savedAt", "savedAt");
+        },
+        blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+      }),
+    );
+  } catch {
+    return inMemory(); // Private windows of some browsers refuse.
+  }
+}
+
+function stored(db: IDBPDatabase<Schema>): Database {
+  return {
+    addMessage: async (message) => {
+      const n = await db.add("outbox", message as StoredMessage);
+      return { ...message, n };
+    },
+    listMessages: () => db.getAll("outbox"),
+    updateMessage: async (message) => {
+      const tx = db.transaction("outbox", "readwrite");
+      if ((await tx.store.getKey(message.n)) !== undefined) await tx.store.put(message);
+      await tx.done;
+    },
+    removeMessage: (n) => db.delete("outbox", n),
+    loadHome: () => db.get("home", "home"),
+    saveHome: async (home) => {
+      await db.put("home", home, "home");
+    },
+    loadPage: (roomId) => db.get("pages", roomId),
+    savePage: (page) => savePage(db, page),
+    wipe: async () => {
+      const tx = db.transaction(STORES, "readwrite");
+      await Promise.all([...STORES.map((name) => tx.objectStore(name).clear()), tx.done]);
+    },
+    close: () => db.close(),
+  };
+}
+
+async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<void> {
+  const tx = db.transaction("pages", "readwrite");
+  await tx.store.put(page);
+  const excess = (await tx.store.count()) - KEPT_PAGES;
+  const oldest = tx.store.index("savedAt").iterate();
+  let dropped = 0;
+  for await (const cursor of oldest) {
+    if (dropped >= excess) break;
+    await cursor.delete();
+    dropped += 1;
+  }
+  await tx.done;
+}
+
+export function inMemory(): Database {
+  const messages = new Map<number, StoredMessage>();
+  const pages = new Map<string, StoredPage>();
+  let home: StoredHome | undefined;
+  let next = 0;
+  return {
+    addMessage: (message) => {
+      next += 1;
+      const kept = { ...message, n: next };
+      messages.set(next, kept);
+      return Promise.resolve(kept);
+    },
+    listMessages: () => Promise.resolve([...messages.values()]),
+    updateMessage: (message) => {
+      if (messages.has(message.n)) messages.set(message.n, message);
+      return Promise.resolve();
+    },
+    removeMessage: (n) => Promise.resolve(void messages.delete(n)),
+    loadHome: () => Promise.resolve(home),
+    saveHome: (saved) => {
+      home = saved;
+      return Promise.resolve();
+    },
+    loadPage: (roomId) => Promise.resolve(pages.get(roomId)),
+    savePage: (page) => Promise.resolve(void pages.set(page.roomId, page)),
+    wipe: () => {
+      messages.clear();
+      pages.clear();
+      home = undefined;
+      return Promise.resolve();
+    },
+    close: () => undefined,
+  };
+}

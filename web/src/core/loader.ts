@@ -1,0 +1,252 @@
+// What loads the window of one room: entering it, pages, jumps, and loading it anew at the same place.
+import type { StoredPage } from "./database.ts";
+import type { Ok, RoomDetail } from "./generated/protocol.ts";
+import { failure } from "./requests.ts";
+import type { Ask, Reply } from "./requests.ts";
+import type { Roster } from "./roster.ts";
+import type { MessagesPage, Place, Timeline } from "./timeline.ts";
+import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
+
+const PAGE = 100;
+/** So many messages above the newest, what is looked at is kept in sight when the room is loaded anew. */
+const FAR_UP = 20;
+const STALE_TRIES = 4;
+
+type Loading = RoomWindow["loading"];
+type Failed = Result & { ok: false };
+
+export interface LoaderHost {
+  online: () => boolean;
+  ask: (frame: Ask) => Promise<Reply>;
+  getRoom: (roomId: string) => Promise<Result<{ value: RoomDetail }>>;
+  summary: (roomId: string) => RoomSummary | undefined;
+  loadPage: (roomId: string) => Promise<StoredPage | undefined>;
+  /** Messages have come into sight: whose profile is needed, which of one's own are stored. */
+  seen: (roomId: string, messages: readonly Message[], userIds: readonly string[]) => void;
+}
+
+export interface LoaderView {
+  readonly roomId: string;
+  readonly timeline: Timeline;
+  readonly roster: Roster;
+  /** Something else than messages changed. */
+  touch: () => void;
+  /** A page came in. */
+  merged: () => void;
+  refused: (problem: Failed["problem"]) => void;
+}
+
+export class Loader {
+  readonly #view: LoaderView;
+  readonly #host: LoaderHost;
+  readonly #under = new Map<Loading, Promise<Result>>();
+  /** Whether this visit has found its place. */
+  #placed = false;
+  #looked: { first: number; last: number } | null = null;
+  loading: Loading = null;
+  problem: RoomWindow["problem"] = null;
+  firstUnread: number | null = null;
+
+  constructor(view: LoaderView, host: LoaderHost) {
+    this.#view = view;
+    this.#host = host;
+  }
+
+  /** A new visit: at the first unread message, if there is one. */
+  visit(): void {
+    const summary = this.#host.summary(this.#view.roomId);
+    this.#placed = false;
+    this.#looked = null;
+    if (summary) this.#freeze(summary);
+    if (this.#view.timeline.loaded) {
+      void this.#revisit();
+    } else {
+      void this.#showKept();
+      void this.reload();
+    }
+  }
+
+  look(first: number, last: number): void {
+    this.#looked = { first, last };
+  }
+
+  trim(): boolean {
+    const { timeline } = this.#view;
+    const edge = timeline.last ?? 0;
+    const { first, last } = this.#looked ?? { first: edge, last: edge };
+    return timeline.trim(first, last);
+  }
+
+  loadBefore(): Promise<Result> {
+    const { timeline } = this.#view;
+    if (!timeline.loaded || !timeline.hasBefore) return Promise.resolve({ ok: true });
+    return this.#page("before", "before", () => ({ before: timeline.first }));
+  }
+
+  loadAfter(): Promise<Result> {
+    const { timeline } = this.#view;
+    if (!timeline.loaded || !timeline.hasAfter) return Promise.resolve({ ok: true });
+    return this.#page("after", "after", () => ({ after: timeline.last }));
+  }
+
+  async jumpTo(target: { seq: number } | { at: string }): Promise<Result<{ seq: number }>> {
+    const { timeline } = this.#view;
+    const seq = "seq" in target ? target.seq : await this.#seqAt(target.at);
+    if (typeof seq !== "number") return seq;
+    if (timeline.loaded && timeline.find(seq)) return { ok: true, seq };
+    const moved = await this.#page("jump", "around", () => ({ around: seq }));
+    if (!moved.ok) return moved;
+    return timeline.find(seq) ? { ok: true, seq } : failure("not_found", "That message is not to be seen.");
+  }
+
+  async toLatest(): Promise<Result> {
+    await this.#under.get("newest");
+    const { timeline } = this.#view;
+    if (timeline.loaded && !timeline.hasAfter) return { ok: true };
+    return this.#page("newest", "newest", () => ({}));
+  }
+
+  /** The room anew, at the place that is looked at, else at the first unread message, else at the newest. */
+  async reload(): Promise<void> {
+    if (!this.#host.online()) return;
+    const around = this.#placed ? this.#placeLooked() : null;
+    await this.#load("newest", () => this.#enter(around));
+  }
+
+  async refreshRoster(): Promise<void> {
+    const { roomId, roster } = this.#view;
+    const detail = await this.#host.getRoom(roomId);
+    if (!detail.ok) return;
+    roster.replace(detail.value.members, detail.value.version);
+    this.#host.seen(roomId, [], people([], detail.value.members));
+    this.#view.touch();
+  }
+
+  /** What was kept of an earlier visit, until the server has answered. */
+  async #showKept(): Promise<void> {
+    const { roomId, timeline, roster } = this.#view;
+    const kept = await this.#host.loadPage(roomId);
+    if (!kept || timeline.loaded) return;
+    timeline.show(kept.messages);
+    roster.replace(kept.members, 0);
+    this.#host.seen(roomId, kept.messages, people(kept.messages, kept.members));
+    this.#view.touch();
+  }
+
+  async #revisit(): Promise<void> {
+    const { timeline } = this.#view;
+    const unread = this.firstUnread;
+    if (unread !== null && !timeline.find(unread)) await this.jumpTo({ seq: unread });
+    else if (unread === null && timeline.hasAfter) await this.toLatest();
+    this.#placed = true;
+    await this.refreshRoster();
+  }
+
+  async #enter(around: number | null): Promise<Result> {
+    const { roomId, timeline, roster } = this.#view;
+    const ticket = timeline.ticket("newest");
+    const entered = await this.#host.ask({ op: "room.enter", room_id: roomId, mark_read: false });
+    if (!entered.ok) return this.#refused(entered);
+    const { room } = entered.reply;
+    const page = pageOf(entered.reply);
+    if (room) roster.replace(room.members, page.version);
+    if (room && !this.#placed) this.#freeze(room);
+    this.#host.seen(roomId, page.messages, people(page.messages, room?.members ?? []));
+    const start = around ?? (this.#placed ? null : this.firstUnread);
+    if (start !== null && start < (page.messages[0]?.seq ?? 0))
+      return this.#fetch("around", () => ({ around: start }));
+    const merged = timeline.merge(ticket, { ...page, hasMore: hasOlder(page) });
+    if (merged === "merged") return this.#merged(page.messages);
+    return merged === "stale" ? this.#fetch("newest", () => ({})) : { ok: true };
+  }
+
+  #page(loading: Loading, place: Place, choice: () => object): Promise<Result> {
+    return this.#load(loading, () => this.#fetch(place, choice));
+  }
+
+  /** One load of a kind at a time; a second one waits for the first. */
+  #load(loading: Loading, work: () => Promise<Result>): Promise<Result> {
+    const under = this.#under.get(loading);
+    if (under && loading !== "jump") return under;
+    const promise = work().finally(() => {
+      if (this.#under.get(loading) === promise) this.#under.delete(loading);
+      this.loading = [...this.#under.keys()].at(-1) ?? null;
+      this.#view.touch();
+    });
+    this.#under.set(loading, promise);
+    this.loading = loading;
+    this.#view.touch();
+    return promise;
+  }
+
+  async #fetch(place: Place, choice: () => object): Promise<Result> {
+    const { roomId, timeline } = this.#view;
+    for (let tries = 0; tries < STALE_TRIES; tries += 1) {
+      const ticket = timeline.ticket(place);
+      const answered = await this.#host.ask({
+        op: "message.list",
+        room_id: roomId,
+        limit: PAGE,
+        ...choice(),
+      });
+      if (!answered.ok) return this.#refused(answered);
+      const page = pageOf(answered.reply);
+      const merged = timeline.merge(ticket, page);
+      if (merged === "merged") return this.#merged(page.messages);
+      if (merged === "superseded") return { ok: true };
+    }
+    return this.#refused(failure("unavailable", "The page stays older than what is known."));
+  }
+
+  #merged(messages: readonly Message[]): Result {
+    this.problem = null;
+    this.#placed = true;
+    this.#host.seen(this.#view.roomId, messages, people(messages, []));
+    this.trim();
+    this.#view.merged();
+    return { ok: true };
+  }
+
+  #refused(result: Failed): Result {
+    this.problem = result.problem;
+    this.#view.refused(result.problem);
+    return result;
+  }
+
+  async #seqAt(at: string): Promise<number | Failed> {
+    const { roomId, timeline } = this.#view;
+    const first = await this.#host.ask({ op: "message.list", room_id: roomId, at, limit: 1 });
+    if (!first.ok) return first;
+    return first.reply.messages?.[0]?.seq ?? timeline.lastSeq;
+  }
+
+  #placeLooked(): number | null {
+    const { timeline } = this.#view;
+    if (!this.#looked) return null;
+    const { first, last } = this.#looked;
+    const far = timeline.hasAfter || last < (timeline.last ?? 0) - FAR_UP;
+    return far ? Math.floor((first + last) / 2) : null;
+  }
+
+  #freeze(room: { unread: number; read_seq: number }): void {
+    this.firstUnread = room.unread > 0 ? room.read_seq + 1 : null;
+  }
+}
+
+function pageOf(reply: Ok): MessagesPage {
+  return {
+    messages: reply.messages ?? [],
+    hasMore: reply.has_more ?? false,
+    version: reply.version ?? 0,
+  };
+}
+
+/** The answer to entering a room does not say whether there are older messages than its page. */
+function hasOlder(page: MessagesPage): boolean {
+  return page.hasMore || (page.messages[0]?.seq ?? 1) > 1;
+}
+
+function people(messages: readonly Message[], members: readonly { user_id: string }[]): string[] {
+  const reacted = messages.flatMap((message) => Object.values(message.reactions ?? {}).flat());
+  return [...members.map((m) => m.user_id), ...messages.map((message) => message.sender_id), ...reacted];
+}

@@ -1,0 +1,317 @@
+// All that belongs to the one who is signed in: the line, home, rooms, the outbox. Ends as a whole at signing out.
+import type { AlertDesk } from "./alerts.ts";
+import type { Api } from "./api.ts";
+import { Cache } from "./cache.ts";
+import type { Database, StoredHome } from "./database.ts";
+import type { Drafts } from "./drafts.ts";
+import { isRoomEvent } from "./events.ts";
+import type { RoomEvent } from "./events.ts";
+import type { Hello, MessageSend, Ready, ServerFrame } from "./generated/protocol.ts";
+import { Home } from "./home.ts";
+import { SocketLink } from "./link.ts";
+import { Outbox } from "./outbox.ts";
+import type { Acknowledged, OutboxHost } from "./outbox.ts";
+import { Profiles, Watch } from "./people.ts";
+import type { Platform } from "./platform.ts";
+import { Reads } from "./reads.ts";
+import { Removals } from "./removals.ts";
+import type { Ask } from "./requests.ts";
+import { RoomView } from "./room.ts";
+import type { Batch } from "./store.ts";
+import type { Tabs } from "./tabs.ts";
+import type { Message, Notice, User } from "./types.ts";
+import { OwnTyping } from "./typing.ts";
+
+/** Rooms, besides the open ones, whose missed events are asked for; others are loaded anew when opened. */
+const RESUMED = 20;
+
+export interface PersonHost {
+  readonly platform: Platform;
+  readonly batch: Batch;
+  readonly database: Database;
+  readonly api: Api;
+  readonly tabs: Tabs;
+  readonly alerts: AlertDesk;
+  readonly drafts: Drafts;
+  touched: () => void;
+  /** Live state is there. */
+  ready: () => void;
+  notice: (notice: Omit<Notice, "id">) => void;
+  sessionGone: () => void;
+  /** The cookie is that of another person. */
+  replaced: (user: User) => void;
+}
+
+export class Person {
+  readonly user: User;
+  readonly home: Home;
+  readonly link: SocketLink;
+  readonly outbox: Outbox;
+  readonly reads: Reads;
+  readonly watch: Watch;
+  readonly profiles: Profiles;
+  readonly removals: Removals;
+  readonly typing: OwnTyping;
+  readonly cache: Cache;
+  readonly #host: PersonHost;
+  /** The room opened last comes last. */
+  readonly #rooms = new Map<string, RoomView>();
+  #resumed: ReadonlySet<string> = new Set();
+  #epoch: string | null = null;
+  #ended = false;
+
+  constructor(user: User, host: PersonHost) {
+    this.user = user;
+    this.#host = host;
+    const { platform, database, api } = host;
+    this.cache = new Cache(database, {
+      home: () => this.home.store(),
+      page: (roomId) => this.#page(roomId),
+      now: platform.now,
+    });
+    this.home = new Home(() => this.#homeChanged());
+    this.home.setMe(user);
+    this.link = new SocketLink(platform, this.#linkListener());
+    this.outbox = new Outbox(database, this.#outboxHost(), user.user_id);
+    const online = (): boolean => this.link.online;
+    this.reads = new Reads({
+      online,
+      ask: (roomId, seq) => this.ask({ op: "room.read", room_id: roomId, seq }),
+    });
+    this.watch = new Watch((userIds) => this.ask({ op: "presence.watch", user_ids: userIds }), this.home);
+    this.profiles = new Profiles(api, this.home);
+    this.removals = new Removals({
+      now: platform.now,
+      mark: (roomId, seq, until) => this.room(roomId).setRemoving(seq, until),
+      remove: (roomId, seq) => this.#remove(roomId, seq),
+    });
+    this.typing = new OwnTyping(
+      (roomId, typing) => void this.link.tell({ op: "room.typing", room_id: roomId, typing }),
+      platform.now,
+    );
+  }
+
+  start(stored?: StoredHome): void {
+    if (stored) this.home.restore(stored);
+    this.link.input({ type: "start" });
+    void this.outbox.load();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.link.input({ type: "stop" });
+    for (const part of [this.outbox, this.reads, this.watch, this.profiles, this.removals, this.cache])
+      part.end();
+    for (const room of this.#rooms.values()) room.end();
+  }
+
+  ask(frame: Ask): ReturnType<SocketLink["ask"]> {
+    return this.link.ask(frame);
+  }
+
+  room(roomId: string): RoomView {
+    const known = this.#rooms.get(roomId);
+    if (known) return known;
+    const { batch, api, drafts, database } = this.#host;
+    const room = new RoomView(roomId, {
+      batch,
+      me: () => this.user.user_id,
+      online: () => this.link.online,
+      ask: (frame) => this.ask(frame),
+      getRoom: (id) => api.call("get", "/api/rooms/{room_id}", { path: { room_id: id } }),
+      summary: (id) => this.home.rooms.get(id),
+      outbox: (id) => this.outbox.list(id),
+      seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
+      quotedByDraft: (id) => drafts.shelf.get(id)?.replyTo,
+      loadPage: (id) => database.loadPage(id).catch(() => undefined),
+      changed: (id) => this.cache.pageChanged(id),
+      opened: (view) => this.#opened(view),
+    });
+    this.#rooms.set(roomId, room);
+    return room;
+  }
+
+  /** One has read up to `seq`, here or in another tab. */
+  read(roomId: string, seq: number): boolean {
+    const moved = this.home.read(roomId, seq);
+    this.#rooms.get(roomId)?.cursorsMoved({ [this.user.user_id]: seq });
+    if (moved) this.#host.alerts.read(roomId, seq);
+    this.#rooms.get(roomId)?.touch();
+    return moved;
+  }
+
+  acknowledged(done: Acknowledged | undefined): void {
+    if (done) this.outbox.acknowledged(done);
+    void this.outbox.load();
+  }
+
+  /** What is kept when the tab may go. */
+  leaving(): void {
+    this.removals.flush();
+    this.cache.flush();
+  }
+
+  #linkListener(): ConstructorParameters<typeof SocketLink>[1] {
+    return {
+      hello: () => this.#hello(),
+      ready: (frame) => this.#ready(frame),
+      frame: (frame) => this.#frame(frame),
+      linkChanged: () => {
+        this.#host.touched();
+        for (const room of this.#rooms.values()) if (room.isOpen) room.touch();
+      },
+      // Whatever it answers: a session that is gone is told by the call itself.
+      checkSession: () => void this.#host.api.call("get", "/api/auth/me"),
+      sessionGone: () => this.#host.sessionGone(),
+    };
+  }
+
+  #outboxHost(): OutboxHost {
+    const { platform, tabs } = this.#host;
+    return {
+      now: platform.now,
+      online: () => this.link.online,
+      transmit: (message) => this.ask(sendFrame(message)),
+      lastSeq: (roomId) => this.#lastSeq(roomId),
+      changed: (roomId) => {
+        this.#rooms.get(roomId)?.touch();
+        this.#host.touched();
+      },
+      announce: (done) => tabs.tell({ type: "outbox", ...(done ? { done } : {}) }),
+      exclusively: (name, work) => tabs.exclusively(name, work),
+      pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      notKept: () =>
+        this.#host.notice({ about: "storage", problem: { code: "failed", detail: "The storage is full." } }),
+    };
+  }
+
+  #hello(): Omit<Hello, "op" | "id"> {
+    const rooms = [...this.#rooms.values()].filter((room) => room.cursor !== null);
+    const closed = rooms.filter((room) => !room.isOpen).slice(-RESUMED);
+    const named = rooms.filter((room) => room.isOpen || closed.includes(room));
+    this.#resumed = new Set(named.map((room) => room.roomId));
+    const cursors = Object.fromEntries(named.map((room) => [room.roomId, room.cursor ?? 0]));
+    return this.#epoch === null ? {} : { cursors, epoch: this.#epoch };
+  }
+
+  #ready(frame: Ready): void {
+    if (frame.user.user_id !== this.user.user_id) return this.#host.replaced(frame.user);
+    this.#epoch = frame.epoch;
+    const first = this.home.rooms.snapshot().size === 0;
+    this.home.ready(frame, (roomId) => this.reads.readTo(roomId));
+    this.profiles.known(frame.friends.map((profile) => profile.user_id));
+    this.profiles.need([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
+    for (const room of this.#rooms.values()) room.ready(this.#resumed.has(room.roomId));
+    for (const room of frame.rooms) {
+      if (this.#resumed.has(room.room_id)) continue;
+      if (room.last_message) this.#arrived(room.last_message, !first);
+      this.outbox.settleUpTo(room.room_id, room.last_seq);
+    }
+    this.#host.ready();
+    this.outbox.resume();
+    this.reads.resume();
+    this.watch.resume();
+  }
+
+  #frame(frame: ServerFrame): void {
+    if (this.#ended) return;
+    if (isRoomEvent(frame)) return this.#event(frame);
+    this.home.frame(frame);
+    switch (frame.op) {
+      case "room.read":
+        return this.#cursorsMoved(frame.room_id, frame.cursors);
+      case "room.typing":
+        return this.#rooms.get(frame.room_id)?.typing(frame);
+      case "room.added":
+        this.profiles.need(peopleOf(this.home.addRoom(frame.room)));
+        return this.#rooms.get(frame.room.room_id)?.added();
+      case "room.removed":
+        this.#host.alerts.read(frame.room_id, Infinity);
+        return this.#rooms.get(frame.room_id)?.removed();
+      case "room.reset":
+        return this.#rooms.get(frame.room_id)?.reset();
+      case "room.muted":
+        return this.#rooms.get(frame.room_id)?.touch();
+      case "friend.added":
+      case "profile.updated":
+        return this.profiles.known([frame.profile.user_id]);
+      case "session.revoked":
+        return this.#host.sessionGone();
+      default:
+    }
+  }
+
+  #event(event: RoomEvent): void {
+    const room = this.#rooms.get(event.room_id);
+    this.home.event(event);
+    this.home.read(event.room_id, this.reads.readTo(event.room_id));
+    room?.event(event);
+    room?.touch();
+    if (event.op !== "message.created") return;
+    this.#arrived(event, true);
+    this.outbox.settleUpTo(event.room_id, this.#lastSeq(event.room_id));
+  }
+
+  #arrived(message: Message, alert: boolean): void {
+    if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
+    else this.profiles.need([message.sender_id]);
+    if (alert) this.#host.alerts.arrived(message, this.home.rooms.get(message.room_id), this.user.user_id);
+  }
+
+  #cursorsMoved(roomId: string, cursors: Readonly<Record<string, number>>): void {
+    this.#rooms.get(roomId)?.cursorsMoved(cursors);
+    const own = cursors[this.user.user_id];
+    if (own !== undefined) this.read(roomId, own);
+  }
+
+  #seen(roomId: string, messages: readonly Message[], userIds: readonly string[]): void {
+    this.profiles.need(userIds);
+    for (const message of messages)
+      if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
+    this.cache.pageChanged(roomId);
+  }
+
+  #opened(room: RoomView): void {
+    this.#rooms.delete(room.roomId);
+    this.#rooms.set(room.roomId, room);
+  }
+
+  #lastSeq(roomId: string): number {
+    const timeline = this.#rooms.get(roomId)?.timeline;
+    return timeline?.loaded ? timeline.lastSeq : (this.home.rooms.get(roomId)?.last_seq ?? 0);
+  }
+
+  #page(roomId: string): ReturnType<ConstructorParameters<typeof Cache>[1]["page"]> {
+    const room = this.#rooms.get(roomId);
+    if (!room?.timeline.loaded || room.timeline.hasAfter) return null;
+    return { roomId, members: room.roster.members, messages: room.timeline.messages };
+  }
+
+  #homeChanged(): void {
+    this.#host.touched();
+    if (this.#host.alerts.leading) this.cache.homeChanged();
+  }
+
+  async #remove(roomId: string, seq: number): Promise<void> {
+    const removed = await this.ask({ op: "message.delete", room_id: roomId, seq });
+    if (!removed.ok) this.#host.notice({ about: "delete", problem: removed.problem, roomId });
+  }
+}
+
+function sendFrame(message: Parameters<OutboxHost["transmit"]>[0]): MessageSend {
+  return {
+    op: "message.send",
+    room_id: message.roomId,
+    client_id: message.clientId,
+    body: message.body,
+    ...(message.replyTo === undefined ? {} : { reply_to: message.replyTo }),
+    ...(message.attachments.length > 0
+      ? { attachment_ids: message.attachments.map((attachment) => attachment.attachment_id) }
+      : {}),
+    ...(message.mentions.length > 0 ? { mentions: [...message.mentions] } : {}),
+  };
+}
+
+function peopleOf(room: { peer_id?: string | null; last_message?: Message | null }): string[] {
+  return [room.peer_id, room.last_message?.sender_id].filter((userId) => typeof userId === "string");
+}

@@ -1,0 +1,94 @@
+// What the core needs from where it runs. Only this file looks at the browser's globals.
+import type { Schedule } from "./store.ts";
+
+/** The part of Storage that is used. */
+export interface TextStorage {
+  getItem: (key: string) => string | null;
+  setItem: (key: string, value: string) => void;
+  removeItem: (key: string) => void;
+  key: (index: number) => string | null;
+  readonly length: number;
+}
+
+export interface Surroundings {
+  wake: () => void;
+  network: (online: boolean) => void;
+  /** The tab may be gone after this: last chance to keep something. */
+  leaving: () => void;
+  /** Another tab changed the text storage. */
+  stored: (key: string | null) => void;
+}
+
+export interface Platform {
+  /** Before the paths of the API; empty in a browser. */
+  origin: string;
+  fetch: typeof fetch;
+  openSocket: () => WebSocket;
+  now: () => number;
+  random: () => number;
+  schedule: Schedule;
+  storage: TextStorage | null;
+  channel: (name: string) => BroadcastChannel | null;
+  locks: LockManager | null;
+  /** Starts to listen; the function returned ends it. */
+  surroundings: (heard: Surroundings) => () => void;
+}
+
+export function browserPlatform(): Platform {
+  return {
+    origin: "",
+    fetch: (input, init) => fetch(input, init),
+    openSocket: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/chat/ws`, "webchat.v1"),
+    now: () => Date.now(),
+    random: () => Math.random(),
+    schedule: nextFrame,
+    storage: textStorage(),
+    channel: (name) => ("BroadcastChannel" in globalThis ? new BroadcastChannel(name) : null),
+    locks: lockManager(),
+    surroundings: listen,
+  };
+}
+
+/** The next frame of the screen; a hidden tab has none, and is told soon all the same. */
+function nextFrame(flush: () => void): void {
+  if (document.visibilityState === "hidden") {
+    setTimeout(flush, 0);
+    return;
+  }
+  let done = false;
+  const once = (): void => {
+    if (done) return;
+    done = true;
+    clearTimeout(timer);
+    flush();
+  };
+  const timer = setTimeout(once, 100);
+  requestAnimationFrame(once);
+}
+
+/** Absent where the page is not served securely. */
+function lockManager(): LockManager | null {
+  return (navigator as { locks?: LockManager }).locks ?? null;
+}
+
+function textStorage(): TextStorage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null; // Forbidden by the person's settings.
+  }
+}
+
+function listen(heard: Surroundings): () => void {
+  const ended = new AbortController();
+  const { signal } = ended;
+  const shown = (): void => (document.visibilityState === "visible" ? heard.wake() : heard.leaving());
+  document.addEventListener("visibilitychange", shown, { signal });
+  addEventListener("pageshow", () => heard.wake(), { signal });
+  addEventListener("pagehide", () => heard.leaving(), { signal });
+  addEventListener("online", () => heard.network(true), { signal });
+  addEventListener("offline", () => heard.network(false), { signal });
+  addEventListener("storage", (event) => heard.stored(event.key), { signal });
+  if (!navigator.onLine) heard.network(false);
+  return () => ended.abort();
+}

@@ -1,0 +1,229 @@
+// One room: its window of messages, its members, who is typing, and what the socket says of them, as one snapshot.
+import { Entries } from "./entries.ts";
+import type { RoomEvent } from "./events.ts";
+import { changedMessage } from "./fold.ts";
+import type { ServerFrame } from "./generated/protocol.ts";
+import { Loader } from "./loader.ts";
+import type { LoaderHost } from "./loader.ts";
+import type { OutboxItem } from "./outbox.ts";
+import { Quotes } from "./quotes.ts";
+import { Roster } from "./roster.ts";
+import { Source } from "./store.ts";
+import type { Batch } from "./store.ts";
+import { Timeline } from "./timeline.ts";
+import type { Entry, Problem, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
+import { Typists } from "./typing.ts";
+
+export interface RoomHost extends LoaderHost {
+  readonly batch: Batch;
+  me: () => string;
+  outbox: (roomId: string) => readonly OutboxItem[];
+  quotedByDraft: (roomId: string) => number | undefined;
+  opened: (room: RoomView) => void;
+  /** The messages or members have changed, and are worth keeping. */
+  changed: (roomId: string) => void;
+}
+
+export class RoomView implements RoomStore {
+  readonly roomId: string;
+  readonly getSnapshot: () => RoomState;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly timeline: Timeline;
+  readonly roster = new Roster();
+  readonly #host: RoomHost;
+  readonly #source: Source<RoomState>;
+  readonly #loader: Loader;
+  readonly #entries = new Entries();
+  readonly #typists: Typists;
+  readonly #quotes: Quotes;
+  readonly #removing = new Map<number, number>();
+  #opened = 0;
+  #gone = false;
+
+  constructor(roomId: string, host: RoomHost) {
+    this.roomId = roomId;
+    this.#host = host;
+    const summary = host.summary(roomId);
+    this.timeline = new Timeline(summary?.version ?? 0, summary?.last_seq ?? 0);
+    this.#source = new Source(host.batch, (before) => this.#build(before));
+    this.getSnapshot = this.#source.getSnapshot;
+    this.subscribe = this.#source.subscribe;
+    this.#loader = new Loader(this, host);
+    this.#typists = new Typists(() => this.touch());
+    this.#quotes = new Quotes(roomId, host, () => this.touch());
+  }
+
+  get isOpen(): boolean {
+    return this.#opened > 0;
+  }
+
+  touch(): void {
+    this.#source.touch();
+  }
+
+  open(): void {
+    this.#opened += 1;
+    if (this.#opened > 1) return;
+    this.#host.opened(this);
+    this.#loader.visit();
+  }
+
+  close(): void {
+    this.#opened = Math.max(0, this.#opened - 1);
+  }
+
+  loadBefore(): Promise<Result> {
+    return this.#loader.loadBefore();
+  }
+
+  loadAfter(): Promise<Result> {
+    return this.#loader.loadAfter();
+  }
+
+  jumpTo(target: { seq: number } | { at: string }): Promise<Result<{ seq: number }>> {
+    return this.#loader.jumpTo(target);
+  }
+
+  toLatest(): Promise<Result> {
+    return this.#loader.toLatest();
+  }
+
+  look(first: number, last: number): void {
+    this.#loader.look(first, last);
+    if (this.#loader.trim()) this.touch();
+  }
+
+  /** When the deletion of a message becomes final; null takes it back. */
+  setRemoving(seq: number, until: number | null): void {
+    if (until === null) this.#removing.delete(seq);
+    else this.#removing.set(seq, until);
+    this.touch();
+  }
+
+  merged(): void {
+    this.#gone = false;
+    this.#noted();
+  }
+
+  refused({ code }: Problem): void {
+    this.#gone ||= (code === "not_found" || code === "forbidden") && !this.#host.summary(this.roomId);
+    this.touch();
+  }
+
+  /** The version to resume from; null when the room has to be loaded anew. */
+  get cursor(): number | null {
+    return this.timeline.loaded && !this.#gone ? this.timeline.version : null;
+  }
+
+  /** After `ready`: `resumed` when the missed events follow. */
+  ready(resumed: boolean): void {
+    const summary = this.#host.summary(this.roomId);
+    this.#gone = !summary;
+    if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
+    else if (summary && !resumed) this.reset();
+    this.touch();
+  }
+
+  /** Events may be missing: what is shown stays until it is loaded anew. */
+  reset(): void {
+    const summary = this.#host.summary(this.roomId);
+    if (!summary) return;
+    this.timeline.reset(summary.version, summary.last_seq);
+    this.#quotes.clear();
+    if (this.isOpen) void this.#loader.reload();
+    this.touch();
+  }
+
+  event(event: RoomEvent): void {
+    this.roster.apply(event);
+    if (event.op === "message.created") this.#typists.stop(event.sender_id);
+    if (!this.timeline.apply(event)) return;
+    if (event.op === "message.created") this.#host.seen(this.roomId, [event], [event.sender_id]);
+    else if ("seq" in event) this.#quotes.change(event.seq, (message) => changedMessage(message, event));
+    else if ("user_id" in event) this.#host.seen(this.roomId, [], [event.user_id, event.by]);
+    this.#loader.trim();
+    this.#noted();
+  }
+
+  cursorsMoved(cursors: Readonly<Record<string, number>>): void {
+    if (this.roster.moved(cursors)) this.touch();
+  }
+
+  typing(frame: Extract<ServerFrame, { op: "room.typing" }>): void {
+    if (frame.typing) this.#typists.start(frame.user_id);
+    else this.#typists.stop(frame.user_id);
+  }
+
+  removed(): void {
+    this.#gone = true;
+    this.touch();
+  }
+
+  added(): void {
+    if (!this.#gone && this.timeline.loaded) return;
+    this.#gone = false;
+    this.reset();
+  }
+
+  end(): void {
+    this.#typists.end();
+    this.#opened = 0;
+  }
+
+  #noted(): void {
+    this.touch();
+    this.#host.changed(this.roomId);
+  }
+
+  #build(before: RoomState | undefined): RoomState {
+    const { timeline, roster } = this;
+    const room = this.#host.summary(this.roomId) ?? null;
+    const { hasBefore, hasAfter } = timeline;
+    const { loading, problem, firstUnread } = this.#loader;
+    const outbox = this.#host.outbox(this.roomId);
+    const written = outbox.map((item) => item.pending.replyTo);
+    const wanted = [this.#host.quotedByDraft(this.roomId), room?.pinned_seq, ...written];
+    return {
+      status: this.#status(),
+      room,
+      members: roster.members,
+      entries: same(before?.entries, this.#list(outbox)),
+      window: sameWindow(before?.window, { hasBefore, hasAfter, loading, problem }),
+      firstUnreadSeq: firstUnread,
+      lastSeq: timeline.lastSeq,
+      typing: this.#typists.list(before?.typing),
+      cursors: roster.cursors,
+      quoted: this.#quotes.resolve(timeline, wanted, before?.quoted),
+    };
+  }
+
+  #list(outbox: readonly OutboxItem[]): readonly Entry[] {
+    const { timeline } = this;
+    return this.#entries.build({
+      me: this.#host.me(),
+      messages: timeline.messages,
+      lines: timeline.lines,
+      outbox,
+      removing: this.#removing,
+      hasBefore: timeline.hasBefore,
+      // Without a line one's own messages are shown all the same, though newer ones of others may lie between.
+      hasAfter: timeline.hasAfter && timeline.loaded && this.#host.online(),
+    });
+  }
+
+  #status(): RoomState["status"] {
+    if (this.#gone) return "gone";
+    return this.timeline.loaded || this.timeline.last !== null ? "open" : "loading";
+  }
+}
+
+function same<T>(before: readonly T[] | undefined, after: readonly T[]): readonly T[] {
+  return before?.length === after.length && after.every((item, index) => item === before[index])
+    ? before
+    : after;
+}
+
+function sameWindow(before: RoomWindow | undefined, after: RoomWindow): RoomWindow {
+  const keys = Object.keys(after) as (keyof RoomWindow)[];
+  return before && keys.every((key) => before[key] === after[key]) ? before : after;
+}

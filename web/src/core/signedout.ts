@@ -1,0 +1,37 @@
+// The room that there is when nobody is signed in: nothing.
+import { failure } from "./requests.ts";
+import { readCursors } from "./roster.ts";
+import type { Result, RoomState, RoomStore } from "./types.ts";
+
+const NOTHING: RoomState = {
+  status: "gone",
+  room: null,
+  members: [],
+  entries: [],
+  window: { hasBefore: false, hasAfter: false, loading: null, problem: null },
+  firstUnreadSeq: null,
+  lastSeq: 0,
+  typing: [],
+  cursors: readCursors([]),
+  quoted: new Map(),
+};
+
+const REFUSED: Result & { ok: false } = failure("unauthenticated", "Nobody is signed in.");
+
+export class SignedOutRoom implements RoomStore {
+  readonly roomId: string;
+
+  constructor(roomId: string) {
+    this.roomId = roomId;
+  }
+
+  readonly getSnapshot = (): RoomState => NOTHING;
+  readonly subscribe = (): (() => void) => () => undefined;
+  readonly open = (): void => undefined;
+  readonly close = (): void => undefined;
+  readonly look = (): void => undefined;
+  readonly loadBefore = (): Promise<Result> => Promise.resolve(REFUSED);
+  readonly loadAfter = (): Promise<Result> => Promise.resolve(REFUSED);
+  readonly toLatest = (): Promise<Result> => Promise.resolve(REFUSED);
+  readonly jumpTo = (): Promise<Result<{ seq: number }>> => Promise.resolve(REFUSED);
+}

@@ -1,0 +1,124 @@
+// Snapshots and their listeners: what changes together is told once, at the next frame of the screen.
+import type { Store } from "./types.ts";
+
+export type Schedule = (flush: () => void) => void;
+
+interface Told {
+  tell: () => void;
+}
+
+/** Gathers the sources that changed, and tells their listeners in one go. */
+export class Batch {
+  readonly #changed = new Set<Told>();
+  readonly #schedule: Schedule;
+  #due = false;
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+  }
+
+  add(source: Told): void {
+    this.#changed.add(source);
+    if (this.#due) return;
+    this.#due = true;
+    this.#schedule(() => this.flush());
+  }
+
+  flush(): void {
+    this.#due = false;
+    const sources = [...this.#changed];
+    this.#changed.clear();
+    for (const source of sources) source.tell();
+  }
+}
+
+/** A store whose snapshot is built when it is asked for, from the one before. */
+export class Source<S> implements Store<S> {
+  readonly #listeners = new Set<() => void>();
+  readonly #batch: Batch;
+  readonly #build: (before: S | undefined) => S;
+  #snapshot: S | undefined;
+  #stale = true;
+
+  constructor(batch: Batch, build: (before: S | undefined) => S) {
+    this.#batch = batch;
+    this.#build = build;
+  }
+
+  readonly getSnapshot = (): S => {
+    if (this.#stale || this.#snapshot === undefined) {
+      this.#snapshot = this.#build(this.#snapshot);
+      this.#stale = false;
+    }
+    return this.#snapshot;
+  };
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    const own = (): void => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  };
+
+  touch(): void {
+    this.#stale = true;
+    this.#batch.add(this);
+  }
+
+  tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** A map that is changed in place, with immutable copies made only when one is asked for after a change. */
+export class Shelf<K, V> {
+  readonly #map: Map<K, V>;
+  readonly #touched: () => void;
+  #copy: ReadonlyMap<K, V> | null = null;
+
+  constructor(touched: () => void, entries: Iterable<readonly [K, V]> = []) {
+    this.#map = new Map(entries);
+    this.#touched = touched;
+  }
+
+  get(key: K): V | undefined {
+    return this.#map.get(key);
+  }
+
+  has(key: K): boolean {
+    return this.#map.has(key);
+  }
+
+  values(): IterableIterator<V> {
+    return this.#map.values();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#map.keys();
+  }
+
+  set(key: K, value: V): void {
+    if (this.#map.get(key) === value && this.#map.has(key)) return;
+    this.#map.set(key, value);
+    this.#change();
+  }
+
+  delete(key: K): void {
+    if (this.#map.delete(key)) this.#change();
+  }
+
+  replace(entries: Iterable<readonly [K, V]>): void {
+    const next = [...entries];
+    this.#map.clear();
+    for (const [key, value] of next) this.#map.set(key, value);
+    this.#change();
+  }
+
+  snapshot(): ReadonlyMap<K, V> {
+    return (this.#copy ??= new Map(this.#map));
+  }
+
+  #change(): void {
+    this.#copy = null;
+    this.#touched();
+  }
+}

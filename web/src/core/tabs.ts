@@ -1,0 +1,62 @@
+// The tabs of one browser: what they tell each other, which of them holds the alerts, and what only one may do at a time.
+// Without the browser's support each tab is on its own, which costs doubled alerts but loses nothing.
+import type { Acknowledged } from "./outbox.ts";
+import type { Platform } from "./platform.ts";
+
+export type TabMessage =
+  | { type: "outbox"; done?: Acknowledged }
+  | { type: "read"; roomId: string; seq: number }
+  /** The room that another tab shows while its window has the focus. */
+  | { type: "focus"; tab: string; roomId: string | null }
+  | { type: "signed_in" }
+  | { type: "signed_out"; because: "revoked" | "closed" | "elsewhere" };
+
+/** A tab that was put to sleep while it held a lock does not hold the others up for longer. */
+const PATIENCE = 30_000;
+
+export class Tabs {
+  readonly #channel: BroadcastChannel | null;
+  readonly #locks: LockManager | null;
+  readonly #ended = new AbortController();
+
+  constructor(platform: Platform, heard: (message: TabMessage) => void) {
+    this.#locks = platform.locks;
+    this.#channel = platform.channel("webchat");
+    if (this.#channel)
+      this.#channel.onmessage = (event: MessageEvent<unknown>) => heard(event.data as TabMessage);
+  }
+
+  tell(message: TabMessage): void {
+    if (!this.#ended.signal.aborted) this.#channel?.postMessage(message);
+  }
+
+  /** Calls back in the one tab that leads; at once where tabs cannot tell. */
+  lead(elected: () => void): void {
+    if (!this.#locks) {
+      elected();
+      return;
+    }
+    const { signal } = this.#ended;
+    const held = this.#locks.request("webchat/leader", { signal }, () => {
+      elected();
+      return new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    });
+    held.catch(() => undefined); // Ended while it waited.
+  }
+
+  async exclusively(name: string, work: () => Promise<void>): Promise<void> {
+    if (!this.#locks) return work();
+    const patience = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(PATIENCE)]);
+    try {
+      await this.#locks.request(`webchat/${name}`, { signal: patience }, work);
+    } catch {
+      if (patience.aborted && !this.#ended.signal.aborted)
+        await this.#locks.request(`webchat/${name}`, { steal: true }, work).catch(() => undefined);
+    }
+  }
+
+  end(): void {
+    this.#ended.abort();
+    this.#channel?.close();
+  }
+}

@@ -1,0 +1,85 @@
+// One file on its way to the server, with its progress; repeated after a failure under the same id.
+import { v4 as uuid } from "uuid";
+import { problemFrom } from "./api.ts";
+import { failure } from "./requests.ts";
+import { Source } from "./store.ts";
+import type { Batch } from "./store.ts";
+import type { Attachment, Problem, Result, Upload, UploadState } from "./types.ts";
+
+const URL = "/api/media/attachments";
+
+export class FileUpload implements Upload {
+  readonly id = uuid();
+  readonly file: File;
+  readonly getSnapshot: () => UploadState;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly done: Promise<Result<{ attachment: Attachment }>>;
+  readonly #roomId: string | undefined;
+  readonly #source: Source<UploadState>;
+  readonly #finish: (result: Result<{ attachment: Attachment }>) => void;
+  #state: UploadState = { status: "uploading", progress: 0, attachment: null, problem: null };
+  #request: XMLHttpRequest | null = null;
+
+  constructor(batch: Batch, file: File, roomId?: string) {
+    this.file = file;
+    this.#roomId = roomId;
+    this.#source = new Source(batch, () => this.#state);
+    this.getSnapshot = this.#source.getSnapshot;
+    this.subscribe = this.#source.subscribe;
+    let finish: (result: Result<{ attachment: Attachment }>) => void = () => undefined;
+    this.done = new Promise((resolve) => (finish = resolve));
+    this.#finish = finish;
+    this.#start();
+  }
+
+  cancel(): void {
+    if (this.#state.status === "done") return;
+    this.#set({ status: "cancelled" });
+    this.#request?.abort();
+    this.#finish(failure("cancelled", "The upload was cancelled."));
+  }
+
+  retry(): void {
+    if (this.#state.status === "failed") this.#start();
+  }
+
+  #start(): void {
+    const request = new XMLHttpRequest();
+    this.#request = request;
+    this.#set({ status: "uploading", progress: 0, problem: null });
+    request.upload.onprogress = ({ loaded, total }) =>
+      this.#set({ progress: total > 0 ? loaded / total : 0 });
+    request.onload = () => this.#answered(request);
+    request.onerror = () => this.#fail({ code: "offline", detail: "The server was not reached." });
+    request.open("POST", URL);
+    request.send(this.#form());
+  }
+
+  /** The fields stand before the file: a server that reads a stream knows them in time. */
+  #form(): FormData {
+    const form = new FormData();
+    form.set("client_id", this.id);
+    if (this.#roomId !== undefined) form.set("room_id", this.#roomId);
+    form.set("file", this.file, this.file.name);
+    return form;
+  }
+
+  #answered(request: XMLHttpRequest): void {
+    if (request.status !== 201) {
+      this.#fail(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      return;
+    }
+    const attachment = JSON.parse(request.responseText) as Attachment;
+    this.#set({ status: "done", progress: 1, attachment });
+    this.#finish({ ok: true, attachment });
+  }
+
+  #fail(problem: Problem): void {
+    if (this.#state.status === "uploading") this.#set({ status: "failed", problem });
+  }
+
+  #set(change: Partial<UploadState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#source.touch();
+  }
+}
