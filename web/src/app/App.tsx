@@ -1,0 +1,66 @@
+import { lazy, Suspense, useEffect } from "react";
+import { Redirect, Route, Switch, useLocation } from "wouter";
+
+import { useTexts } from "../i18n/index.ts";
+import { Overlays } from "../views/Overlays.tsx";
+import { Shell } from "../views/Shell.tsx";
+import { ShellSkeleton } from "../views/ShellSkeleton.tsx";
+import { useClient, useClientState } from "./client.ts";
+import { useAlerts } from "./alerts.ts";
+import { useNotices } from "./notices.ts";
+
+const SignIn = lazy(() => import("../views/gate/SignIn.tsx"));
+const SignUp = lazy(() => import("../views/gate/SignUp.tsx"));
+
+export function App() {
+  const phase = useClientState((state) => state.phase);
+  if (phase === "starting") return <ShellSkeleton />;
+  return phase === "ready" ? <Inside /> : <Gate />;
+}
+
+function Gate() {
+  const [path] = useLocation();
+  const texts = useTexts();
+  useEffect(() => {
+    document.title = texts.appName;
+  }, [texts]);
+  return (
+    <Suspense fallback={<div className="gate" />}>
+      <Switch>
+        <Route path="/signup" component={SignUp} />
+        <Route path="/signin" component={SignIn} />
+        <Route>
+          <Redirect to="/signin" replace state={{ wanted: path + location.search }} />
+        </Route>
+      </Switch>
+      <Overlays />
+    </Suspense>
+  );
+}
+
+function Inside() {
+  const client = useClient();
+  const [, go] = useLocation();
+  useAlerts(client, go);
+  useNotices(client);
+  return (
+    <>
+      <Switch>
+        <Route path="/signin" component={AfterSignIn} />
+        <Route path="/signup" component={AfterSignIn} />
+        <Route component={Shell} />
+      </Switch>
+      <Overlays />
+    </>
+  );
+}
+
+/** To the page that was asked for before one had to sign in. */
+function AfterSignIn() {
+  const state: unknown = history.state;
+  const wanted =
+    typeof state === "object" && state !== null && "wanted" in state && typeof state.wanted === "string"
+      ? state.wanted
+      : "/";
+  return <Redirect to={wanted} replace />;
+}

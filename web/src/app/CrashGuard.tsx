@@ -1,0 +1,27 @@
+import { Component } from "react";
+
+import { currentTexts } from "../i18n/index.ts";
+import { Empty } from "../ui/Empty.tsx";
+
+/** The last resort: what is written and queued is in the browser's database, so a reload loses nothing. */
+export class CrashGuard extends Component<{ children: React.ReactNode }, { crashed: boolean }> {
+  override state = { crashed: false };
+
+  static getDerivedStateFromError() {
+    return { crashed: true };
+  }
+
+  override render() {
+    if (!this.state.crashed) return this.props.children;
+    const { problem } = currentTexts();
+    return (
+      <main className="gate" role="alert">
+        <Empty drawing="lost" title={problem.crashed} text={problem.crashedText} level={1}>
+          <button type="button" className="button primary" onClick={() => location.reload()}>
+            {problem.reload}
+          </button>
+        </Empty>
+      </main>
+    );
+  }
+}

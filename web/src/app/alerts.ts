@@ -1,0 +1,118 @@
+/** Alerts of the system for new messages. The core says which, in one tab only; this shows and withdraws them. */
+import { useEffect, useSyncExternalStore } from "react";
+
+import type { AlertChange, Client } from "../core/index.ts";
+import { currentTexts } from "../i18n/index.ts";
+import { nameOf, previewOf, titleOf } from "../views/logic/text.ts";
+
+const OFF = "webchat.alerts";
+const ASK_LATER = "webchat.alerts.later";
+const LATER_MS = 14 * 24 * 3_600_000;
+const listeners = new Set<() => void>();
+const shown = new Map<string, { seq: number; alert: Notification }[]>();
+
+export type AlertSetting = "on" | "off" | "denied" | "ask" | "unsupported";
+
+export function alertSetting(): AlertSetting {
+  if (typeof Notification === "undefined") return "unsupported";
+  if (Notification.permission === "denied") return "denied";
+  if (Notification.permission === "default") return "ask";
+  return localStorage.getItem(OFF) === "off" ? "off" : "on";
+}
+
+function changed(): void {
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+export function useAlertSetting(): AlertSetting {
+  return useSyncExternalStore(subscribe, alertSetting);
+}
+
+/** Whether the question may be put now: never before, or long ago. */
+function mayAsk(): boolean {
+  return alertSetting() === "ask" && Date.now() - Number(localStorage.getItem(ASK_LATER) ?? 0) > LATER_MS;
+}
+
+export function useMayAsk(): boolean {
+  return useSyncExternalStore(subscribe, mayAsk);
+}
+
+export function askLater(): void {
+  localStorage.setItem(ASK_LATER, String(Date.now()));
+  changed();
+}
+
+export async function turnAlerts(on: boolean): Promise<void> {
+  if (on) {
+    localStorage.removeItem(OFF);
+    if (Notification.permission === "default") await Notification.requestPermission();
+  } else {
+    localStorage.setItem(OFF, "off");
+  }
+  changed();
+}
+
+function show(client: Client, change: AlertChange & { kind: "show" }, go: (path: string) => void): void {
+  const { rooms, profiles } = client.state.getSnapshot();
+  const room = rooms.get(change.roomId);
+  const texts = currentTexts();
+  const sender = nameOf(profiles.get(change.message.sender_id), texts);
+  const preview = previewOf(change.message, texts);
+  const direct = room === undefined || room.kind === "direct";
+  const title = direct ? sender : titleOf(room, profiles, texts);
+  const options = {
+    body: direct ? preview : `${sender}: ${preview}`,
+    tag: `${change.roomId}.${change.message.seq}`,
+  };
+  try {
+    const alert = new Notification(title, { ...options, icon: "/icons/icon-192.png" });
+    alert.onclick = () => {
+      window.focus();
+      go(`/rooms/${change.roomId}`);
+      alert.close();
+    };
+    const list = shown.get(change.roomId) ?? [];
+    shown.set(change.roomId, [...list, { seq: change.message.seq, alert }]);
+  } catch {
+    // Phones show alerts through the service worker only.
+    void showByWorker(title, { ...options, data: { url: `/rooms/${change.roomId}` } });
+  }
+}
+
+async function showByWorker(title: string, options: NotificationOptions): Promise<void> {
+  const registration = await navigator.serviceWorker.getRegistration();
+  await registration?.showNotification(title, options);
+}
+
+async function withdraw(roomId: string, upTo: number): Promise<void> {
+  const list = shown.get(roomId) ?? [];
+  for (const { seq, alert } of list) if (seq <= upTo) alert.close();
+  shown.set(
+    roomId,
+    list.filter(({ seq }) => seq > upTo),
+  );
+  if (!("serviceWorker" in navigator)) return;
+  const registration = await navigator.serviceWorker.getRegistration();
+  for (const alert of (await registration?.getNotifications()) ?? []) {
+    const [room, seq] = alert.tag.split(".");
+    if (room === roomId && Number(seq) <= upTo) alert.close();
+  }
+}
+
+export function useAlerts(client: Client, go: (path: string) => void): void {
+  useEffect(
+    () =>
+      client.alerts.subscribe((change) => {
+        if (change.kind === "withdraw") void withdraw(change.roomId, change.upTo);
+        else if (alertSetting() === "on") show(client, change, go);
+      }),
+    [client, go],
+  );
+}

@@ -1,0 +1,18 @@
+/** Failures of what the core did in the background, said once. */
+import { useEffect } from "react";
+
+import type { Client } from "../core/index.ts";
+import { currentTexts } from "../i18n/index.ts";
+import { problemText } from "../views/logic/problems.ts";
+import { useStore } from "./client.ts";
+import { toast } from "./overlay.ts";
+
+export function useNotices(client: Client): void {
+  const notices = useStore(client.state, (state) => state.notices);
+  useEffect(() => {
+    for (const notice of notices) {
+      toast(problemText(notice.problem, currentTexts()));
+      client.actions.dismissNotice(notice.id);
+    }
+  }, [client, notices]);
+}

@@ -1,0 +1,38 @@
+/** A clock that ticks once a minute: "yesterday" comes by itself. */
+import { useSyncExternalStore } from "react";
+
+let now = new Date();
+const listeners = new Set<() => void>();
+let timer: number | undefined;
+
+function tick(): void {
+  now = new Date();
+  for (const listener of listeners) listener();
+}
+
+export function useNow(): Date {
+  return useSyncExternalStore(
+    (listener) => {
+      if (listeners.size === 0) timer = window.setInterval(tick, 60_000);
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) window.clearInterval(timer);
+      };
+    },
+    () => now,
+  );
+}
+
+/** Whether a moment (milliseconds) is over; draws anew when it comes. */
+export function usePassed(moment: number): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const wait = moment - Date.now();
+      if (wait <= 0) return () => undefined;
+      const one = window.setTimeout(listener, wait + 5);
+      return () => window.clearTimeout(one);
+    },
+    () => Date.now() >= moment,
+  );
+}

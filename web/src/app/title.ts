@@ -1,0 +1,28 @@
+/** The number of unread messages in the tab's title and on the installed icon. */
+import { useEffect } from "react";
+
+import { badgeText } from "../views/logic/format.ts";
+
+interface BadgeNavigator {
+  setAppBadge?: (count: number) => Promise<void>;
+  clearAppBadge?: () => Promise<void>;
+}
+
+async function setBadge(count: number): Promise<void> {
+  const badge = navigator as BadgeNavigator;
+  try {
+    await (count > 0 ? badge.setAppBadge?.(count) : badge.clearAppBadge?.());
+  } catch {
+    // Not installed, or not allowed: the title says it as well.
+  }
+}
+
+export function useTitle(place: string | null, unread: number): void {
+  useEffect(() => {
+    const name = place === null ? "WebChat" : `${place} – WebChat`;
+    document.title = unread > 0 ? `(${badgeText(unread)}) ${name}` : name;
+  }, [place, unread]);
+  useEffect(() => {
+    void setBadge(unread);
+  }, [unread]);
+}

@@ -1,0 +1,46 @@
+/** Squircles: a picture, or a letter on one of eight colours that follows from the id; groups are two of them. */
+import { memo } from "react";
+
+import { characters, letterOf, toneOf } from "../views/logic/text.ts";
+
+interface Look {
+  id: string;
+  name: string;
+  size?: number;
+  picture?: string | null | undefined;
+  /** A dot for who is here now. */
+  online?: boolean;
+}
+
+export const Avatar = memo(function Avatar({ id, name, size = 36, picture, online = false }: Look) {
+  return (
+    <span
+      className="avatar"
+      style={{ "--size": `${size}px`, "--tone": `var(--avatar-${toneOf(id)})` } as React.CSSProperties}
+      aria-hidden="true"
+    >
+      {picture == null ? letterOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
+      {online && <span className="avatar-dot" />}
+    </span>
+  );
+});
+
+export const GroupAvatar = memo(function GroupAvatar({
+  id,
+  title,
+  size = 44,
+}: {
+  id: string;
+  title: string;
+  size?: number;
+}) {
+  const words = title.trim().split(/\s+/);
+  const second = words[1] ?? characters(title.trim()).slice(1).join("");
+  const part = Math.round(size * 0.6);
+  return (
+    <span className="avatar-pair" style={{ "--size": `${size}px` } as React.CSSProperties} aria-hidden="true">
+      <Avatar id={id} name={title} size={part} />
+      <Avatar id={`${id}+`} name={second || title} size={part} />
+    </span>
+  );
+});

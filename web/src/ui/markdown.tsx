@@ -1,0 +1,135 @@
+/** Markdown's tokens as React elements: what is HTML in a message is shown as the text that it is. */
+import { Fragment, useMemo } from "react";
+import { Marked, type Token, type Tokens } from "marked";
+
+import { Anchor, Words, type Called } from "./Prose.tsx";
+
+interface Given {
+  people: readonly Called[];
+  me: string;
+}
+
+const marked = new Marked({
+  gfm: true,
+  // A line of dashes under a sentence is no heading in a chat, and an address of a picture loads nothing.
+  tokenizer: { lheading: () => undefined, def: () => undefined },
+});
+
+/** Only addresses that lead somewhere; never code. */
+export function safeHref(href: string): string | null {
+  return /^(?:https?:\/\/|mailto:)/i.test(href) ? href : null;
+}
+
+export function Markdown({ body, ...given }: Given & { body: string }) {
+  const tokens = useMemo(() => marked.lexer(body), [body]);
+  return <All tokens={tokens} {...given} />;
+}
+
+function All({ tokens, ...given }: Given & { tokens: readonly Token[] | undefined }) {
+  return tokens?.map((token, i) => <Fragment key={i}>{drawn(token, given)}</Fragment>);
+}
+
+function drawn(token: Tokens.Generic, given: Given): React.ReactNode {
+  const inner = <All tokens={token.tokens} {...given} />;
+  const words = (text: string) => <Words text={text} {...given} />;
+  switch (token.type) {
+    case "space":
+      return null;
+    case "paragraph":
+      return <p>{inner}</p>;
+    case "text":
+      return token.tokens ? inner : words(unescaped(token));
+    case "escape":
+      return words(unescaped(token));
+    case "strong":
+      return <strong>{inner}</strong>;
+    case "em":
+      return <em>{inner}</em>;
+    case "del":
+      // One tilde at the end of a word is a tone of voice in Korean, not a line through it.
+      return token.raw.startsWith("~~") ? <del>{inner}</del> : words(token.raw);
+    case "codespan":
+      return <code>{(token as Tokens.Codespan).text}</code>;
+    case "code":
+      return (
+        <pre tabIndex={0}>
+          <code>{(token as Tokens.Code).text}</code>
+        </pre>
+      );
+    case "heading":
+      return (
+        <p>
+          <strong>{inner}</strong>
+        </p>
+      );
+    case "blockquote":
+      return <blockquote>{inner}</blockquote>;
+    case "br":
+      return <br />;
+    case "hr":
+      return <hr />;
+    case "link":
+    case "image":
+      return link(token as Tokens.Link, token.type === "link" ? inner : token.raw);
+    case "list":
+      return list(token as Tokens.List, given);
+    case "table":
+      return <Table token={token as Tokens.Table} {...given} />;
+    default:
+      return words(token.raw.replace(/\n+$/, ""));
+  }
+}
+
+/** The lexer escapes nothing, but keeps a backslash's letter in `text`. */
+function unescaped(token: Tokens.Generic): string {
+  return typeof token["text"] === "string" ? token["text"] : token.raw;
+}
+
+function link({ href, raw }: Tokens.Link, inner: React.ReactNode): React.ReactNode {
+  const safe = safeHref(href);
+  return safe === null ? raw : <Anchor href={safe} text={inner} />;
+}
+
+function list(token: Tokens.List, given: Given): React.ReactNode {
+  // "2026. 11. 24." and the like at the head of a line is a date.
+  if (token.ordered && token.items.length === 1)
+    return (
+      <p>
+        <Words text={token.raw.trimEnd()} {...given} />
+      </p>
+    );
+  const items = token.items.map((item, i) => (
+    <li key={i}>
+      {item.task && (item.checked === true ? "☑ " : "☐ ")}
+      <All tokens={item.tokens.filter((part) => part.type !== "checkbox")} {...given} />
+    </li>
+  ));
+  return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+}
+
+function Table({ token, ...given }: Given & { token: Tokens.Table }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          {token.header.map((cell, i) => (
+            <th key={i}>
+              <All tokens={cell.tokens} {...given} />
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {token.rows.map((row, i) => (
+          <tr key={i}>
+            {row.map((cell, j) => (
+              <td key={j}>
+                <All tokens={cell.tokens} {...given} />
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

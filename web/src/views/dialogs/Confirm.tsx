@@ -1,0 +1,53 @@
+import { useState } from "react";
+import { useLocation } from "wouter";
+
+import { useActions } from "../../app/client.ts";
+import { closeDialog, type DialogRequest } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { tell } from "../room/message-actions.ts";
+import { Frame } from "./Frame.tsx";
+
+type Asked = Omit<Extract<DialogRequest, { kind: "confirm" }>, "kind">;
+
+export function Confirm({ title, text, action, danger = false, run }: Asked) {
+  const texts = useTexts();
+  const [busy, setBusy] = useState(false);
+  const act = async () => {
+    setBusy(true);
+    await run();
+    closeDialog();
+  };
+  return (
+    <Frame
+      title={title}
+      foot={
+        <>
+          <button type="button" className="button quiet" onClick={closeDialog}>
+            {texts.cancel}
+          </button>
+          <button
+            type="button"
+            className={danger ? "button danger" : "button primary"}
+            disabled={busy}
+            onClick={() => void act()}
+          >
+            {action}
+          </button>
+        </>
+      }
+    >
+      <p className="dialog-text">{text}</p>
+    </Frame>
+  );
+}
+
+export function Leave({ roomId, title, text }: { roomId: string; title: string; text: string }) {
+  const { details } = useTexts();
+  const { leave } = useActions();
+  const [, go] = useLocation();
+  const run = async () => {
+    if (await tell(leave(roomId))) go(paths.rooms);
+  };
+  return <Confirm title={title} text={text} action={details.leave} danger run={run} />;
+}

@@ -1,0 +1,245 @@
+import { useMemo, useState } from "react";
+import { useLocation } from "wouter";
+
+import { useActions, useClient, useClientState, useProfiles, useStore } from "../../app/client.ts";
+import { closeDialog, toast } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import type { Profile } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { Field } from "../../ui/Field.tsx";
+import { Icon } from "../../ui/Icon.tsx";
+import { SearchField } from "../../ui/SearchField.tsx";
+import { matching } from "../logic/mentions.ts";
+import { problemText } from "../logic/problems.ts";
+import { Frame } from "./Frame.tsx";
+
+const LIMIT = 100;
+
+/** One friend opens a 1:1 room, several a group with a name. */
+export function NewChat() {
+  const texts = useTexts();
+  const { createDirect, createGroup } = useActions();
+  const [, go] = useLocation();
+  const [picked, setPicked] = useState<readonly string[]>([]);
+  const [title, setTitle] = useState("");
+  const [error, setError] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const names = useNames(picked);
+  const [only] = picked;
+
+  const create = async () => {
+    setBusy(true);
+    const name = title.trim() || names.join(", ").slice(0, 100);
+    const result = await (picked.length === 1 && only !== undefined
+      ? createDirect(only)
+      : createGroup(name, picked));
+    setBusy(false);
+    if (!result.ok) {
+      setError(problemText(result.problem, texts));
+      return;
+    }
+    closeDialog();
+    go(paths.room(result.room.room_id));
+  };
+  const label = picked.length > 1 ? texts.group.createWith(picked.length) : texts.group.startDirect;
+  return (
+    <Frame
+      title={texts.group.title}
+      className="tall"
+      flush
+      foot={
+        <button
+          type="button"
+          className="button primary wide"
+          disabled={picked.length === 0 || busy}
+          onClick={() => void create()}
+        >
+          {label}
+        </button>
+      }
+    >
+      {picked.length > 1 && (
+        <div className="pick-title">
+          <Field
+            label={texts.group.name}
+            placeholder={texts.group.namePlaceholder}
+            value={title}
+            maxLength={100}
+            onChange={(event) => setTitle(event.target.value)}
+          />
+        </div>
+      )}
+      <Picker
+        picked={picked}
+        onPicked={setPicked}
+        excluded={none}
+        note={error ?? texts.group.nameHelp}
+        failed={error !== undefined}
+      />
+    </Frame>
+  );
+}
+
+const none: ReadonlySet<string> = new Set();
+
+export function Invite({ roomId }: { roomId: string }) {
+  const texts = useTexts();
+  const { invite } = useActions();
+  const members = useStore(useClient().room(roomId), (state) => state.members);
+  const excluded = useMemo(() => new Set(members.map((member) => member.user_id)), [members]);
+  const [picked, setPicked] = useState<readonly string[]>([]);
+  const [error, setError] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    setBusy(true);
+    const result = await invite(roomId, picked);
+    setBusy(false);
+    if (!result.ok) {
+      setError(problemText(result.problem, texts));
+      return;
+    }
+    closeDialog();
+    toast(texts.group.invited(picked.length));
+  };
+  return (
+    <Frame
+      title={texts.group.inviteTitle}
+      className="tall"
+      flush
+      foot={
+        <button
+          type="button"
+          className="button primary wide"
+          disabled={picked.length === 0 || busy}
+          onClick={() => void run()}
+        >
+          {texts.group.invite(picked.length)}
+        </button>
+      }
+    >
+      <Picker
+        picked={picked}
+        onPicked={setPicked}
+        excluded={excluded}
+        note={error}
+        failed={error !== undefined}
+      />
+    </Frame>
+  );
+}
+
+function useNames(ids: readonly string[]): string[] {
+  const profiles = useProfiles();
+  return ids.flatMap((id) => profiles.get(id)?.display_name ?? []);
+}
+
+interface PickerProps {
+  picked: readonly string[];
+  onPicked: (ids: readonly string[]) => void;
+  excluded: ReadonlySet<string>;
+  note: string | undefined;
+  failed: boolean;
+}
+
+function Picker({ picked, onPicked, excluded, note, failed }: PickerProps) {
+  const texts = useTexts();
+  const friends = useFriends(excluded);
+  const [query, setQuery] = useState("");
+  const found = query === "" ? friends : matching(query, friends);
+  const toggle = (id: string) => {
+    if (picked.includes(id)) onPicked(picked.filter((one) => one !== id));
+    else if (picked.length < LIMIT) onPicked([...picked, id]);
+    else toast(texts.group.tooMany);
+  };
+  if (friends.length === 0) {
+    return <Empty drawing="people" title={texts.group.nobody} text={texts.group.nobodyText} />;
+  }
+  return (
+    <>
+      <div className="pick-search">
+        <SearchField
+          label={texts.group.find}
+          value={query}
+          onValue={setQuery}
+          clearLabel={texts.remove}
+          autoFocus
+        />
+        {note !== undefined && (
+          <p className={failed ? "field-note error" : "field-note"} role={failed ? "alert" : undefined}>
+            {note}
+          </p>
+        )}
+      </div>
+      <Picked picked={picked} onUnpick={toggle} />
+      <ul>
+        {found.map(({ userId, name, profile }) => (
+          <li key={userId}>
+            <button
+              type="button"
+              role="checkbox"
+              aria-checked={picked.includes(userId)}
+              className="person"
+              onClick={() => toggle(userId)}
+            >
+              <Avatar id={userId} name={name} picture={profile.avatar_url} />
+              <span className="person-text">
+                <span className="person-name ellipsis">{name}</span>
+                <span className="person-note ellipsis">{profile.webchat_id}</span>
+              </span>
+              <span className="check">
+                <Icon name="check" small />
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {found.length === 0 && <p className="section-none">{texts.friends.none}</p>}
+    </>
+  );
+}
+
+function Picked({ picked, onUnpick }: { picked: readonly string[]; onUnpick: (id: string) => void }) {
+  const texts = useTexts();
+  const profiles = useProfiles();
+  if (picked.length === 0) return null;
+  return (
+    <div className="chips">
+      {picked.map((id) => {
+        const name = profiles.get(id)?.display_name ?? "";
+        return (
+          <button
+            key={id}
+            type="button"
+            className="chip"
+            aria-label={texts.group.unpick(name)}
+            onClick={() => onUnpick(id)}
+          >
+            <Avatar id={id} name={name} size={22} picture={profiles.get(id)?.avatar_url} />
+            <span className="ellipsis">{name}</span>
+            <Icon name="close" small />
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+function useFriends(
+  excluded: ReadonlySet<string>,
+): { userId: string; name: string; webchatId: string; profile: Profile }[] {
+  const ids = useClientState((state) => state.friends);
+  const profiles = useProfiles();
+  return useMemo(
+    () =>
+      ids
+        .flatMap((userId) => {
+          const profile = profiles.get(userId);
+          if (!profile || excluded.has(userId)) return [];
+          return [{ userId, name: profile.display_name, webchatId: profile.webchat_id, profile }];
+        })
+        .sort((a, b) => a.name.localeCompare(b.name)),
+    [ids, profiles, excluded],
+  );
+}

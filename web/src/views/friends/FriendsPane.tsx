@@ -1,0 +1,130 @@
+import { useEffect, useMemo, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { Virtualizer } from "virtua";
+
+import { useActions, useClientState, useMe, useProfile, useProfiles } from "../../app/client.ts";
+import { openDialog } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import type { Profile } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { IconButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { SearchField } from "../../ui/SearchField.tsx";
+import { LinkBar } from "../LinkBar.tsx";
+import { matching } from "../logic/mentions.ts";
+
+const WATCHED = 60;
+
+export default function FriendsPane({ selected }: { selected: string | null }) {
+  const texts = useTexts();
+  const [, go] = useLocation();
+  const [query, setQuery] = useState("");
+  const friends = useFriends();
+  const found = query === "" ? friends : matching(query, friends);
+  useWatched(friends);
+  const search = () => go(paths.search({ kind: "people" }));
+  return (
+    <>
+      <header className="pane-header">
+        <h1>{texts.friends.title}</h1>
+        <IconButton
+          icon="chat"
+          label={texts.friends.newGroup}
+          disabled={friends.length === 0}
+          onClick={() => openDialog({ kind: "new-chat" })}
+        />
+        <IconButton icon="addPerson" label={texts.friends.add} onClick={search} />
+      </header>
+      {friends.length > 0 && (
+        <div className="pane-search">
+          <SearchField
+            label={texts.friends.find}
+            value={query}
+            onValue={setQuery}
+            clearLabel={texts.remove}
+          />
+        </div>
+      )}
+      <LinkBar />
+      <div className="pane-body scroll">
+        {query === "" && <Myself selected={selected} />}
+        {friends.length === 0 ? (
+          <Empty drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
+            <button type="button" className="button primary" onClick={search}>
+              {texts.friends.add}
+            </button>
+          </Empty>
+        ) : (
+          <nav aria-label={texts.friends.label}>
+            <h2 className="section-title">{texts.friends.count(found.length)}</h2>
+            {found.length === 0 && <p className="section-none">{texts.friends.none}</p>}
+            <Virtualizer as="ul" item="li" data={found} startMargin={query === "" ? 96 : 40} bufferSize={400}>
+              {({ profile }) => (
+                <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
+              )}
+            </Virtualizer>
+          </nav>
+        )}
+      </div>
+    </>
+  );
+}
+
+function useFriends(): { name: string; webchatId: string; profile: Profile }[] {
+  const ids = useClientState((state) => state.friends);
+  const profiles = useProfiles();
+  return useMemo(
+    () =>
+      ids
+        .flatMap((id) => profiles.get(id) ?? [])
+        .map((profile) => ({ name: profile.display_name, webchatId: profile.webchat_id, profile }))
+        .sort((a, b) => a.name.localeCompare(b.name)),
+    [ids, profiles],
+  );
+}
+
+function useWatched(friends: readonly { profile: Profile }[]): void {
+  const { watchPresence } = useActions();
+  const ids = friends
+    .slice(0, WATCHED)
+    .map(({ profile }) => profile.user_id)
+    .join();
+  useEffect(() => {
+    watchPresence("friends", ids.split(",").filter(Boolean));
+    return () => watchPresence("friends", []);
+  }, [ids, watchPresence]);
+}
+
+function Myself({ selected }: { selected: string | null }) {
+  const me = useMe();
+  const profile = useProfile(me.user_id);
+  return profile ? <FriendRow profile={profile} selected={selected === me.user_id} /> : null;
+}
+
+function FriendRow({ profile, selected }: { profile: Profile; selected: boolean }) {
+  const texts = useTexts();
+  const online = useClientState((state) => state.presence.get(profile.user_id) === "online");
+  return (
+    <Link
+      href={paths.friend(profile.user_id)}
+      className="person"
+      aria-current={selected ? "page" : undefined}
+    >
+      <Avatar
+        id={profile.user_id}
+        name={profile.display_name}
+        size={40}
+        picture={profile.avatar_url}
+        online={online}
+      />
+      <span className="person-text">
+        <span className="person-name ellipsis">{profile.display_name}</span>
+        {profile.status_message !== "" && (
+          <span className="person-note ellipsis">{profile.status_message}</span>
+        )}
+      </span>
+      {online && <span className="sr-only">{texts.online}</span>}
+    </Link>
+  );
+}

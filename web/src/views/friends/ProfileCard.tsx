@@ -1,0 +1,166 @@
+import { useEffect, useState } from "react";
+import { useLocation } from "wouter";
+
+import { useActions, useClientState, useMe, useProfile } from "../../app/client.ts";
+import { openDialog, openMenu, toast } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import type { Profile } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { IconButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { Icon } from "../../ui/Icon.tsx";
+import { problemText } from "../logic/problems.ts";
+import { tell } from "../room/message-actions.ts";
+
+/** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */
+export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () => void }) {
+  const texts = useTexts();
+  const me = useMe();
+  const profile = useProfile(userId);
+  const { needProfiles, watchPresence } = useActions();
+  const online = useClientState((state) => state.presence.get(userId) === "online");
+  useEffect(() => {
+    needProfiles([userId]);
+    watchPresence("profile", [userId]);
+    return () => watchPresence("profile", []);
+  }, [userId, needProfiles, watchPresence]);
+  if (!profile) return <Empty drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
+  const self = userId === me.user_id;
+  return (
+    <div className="profile-card">
+      <Avatar
+        id={userId}
+        name={profile.display_name}
+        size={96}
+        picture={profile.avatar_url}
+        online={online && !self}
+      />
+      <h2>{profile.display_name}</h2>
+      <p className="handle">{profile.webchat_id}</p>
+      {profile.status_message !== "" && <p className="status">{profile.status_message}</p>}
+      {self ? <OwnActions onDone={onDone} /> : <TheirActions profile={profile} onDone={onDone} />}
+    </div>
+  );
+}
+
+function OwnActions({ onDone }: { onDone: (() => void) | undefined }) {
+  const { profile } = useTexts();
+  const [, go] = useLocation();
+  return (
+    <div className="profile-actions">
+      <button
+        type="button"
+        className="button"
+        onClick={() => {
+          onDone?.();
+          go(paths.setting("profile"));
+        }}
+      >
+        <Icon name="edit" />
+        {profile.edit}
+      </button>
+    </div>
+  );
+}
+
+function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => void) | undefined }) {
+  const texts = useTexts();
+  const actions = useActions();
+  const [, go] = useLocation();
+  const { user_id: userId, display_name: name, followed } = profile;
+  const { blocked, setBlocked } = useBlocked(userId);
+  const chat = async () => {
+    const result = await actions.createDirect(userId);
+    if (!result.ok) {
+      toast(problemText(result.problem, texts));
+      return;
+    }
+    onDone?.();
+    go(paths.room(result.room.room_id));
+  };
+  const follow = async () => {
+    if (await tell(actions.follow(userId))) toast(texts.profile.followed(name));
+  };
+  const unblock = async () => {
+    if (!(await tell(actions.unblock(userId)))) return;
+    setBlocked(false);
+    toast(texts.profile.didUnblock(name));
+  };
+  const unfollow = async () => {
+    if (await tell(actions.unfollow(userId))) toast(texts.profile.unfollowed(name));
+  };
+  const block = () =>
+    openDialog({
+      kind: "confirm",
+      title: texts.profile.blockAsk(name),
+      text: texts.profile.blockText,
+      action: texts.profile.block,
+      danger: true,
+      run: async () => {
+        if (!(await tell(actions.block(userId)))) return;
+        setBlocked(true);
+        toast(texts.profile.didBlock(name));
+      },
+    });
+
+  if (blocked) {
+    return (
+      <>
+        <p className="handle">{texts.profile.blocked}</p>
+        <div className="profile-actions">
+          <button type="button" className="button" onClick={() => void unblock()}>
+            {texts.profile.unblock}
+          </button>
+        </div>
+      </>
+    );
+  }
+  return (
+    <div className="profile-actions">
+      <button type="button" className="button primary" onClick={() => void chat()}>
+        <Icon name="chat" />
+        {texts.profile.chat}
+      </button>
+      {!followed && (
+        <button type="button" className="button" onClick={() => void follow()}>
+          <Icon name="addPerson" />
+          {texts.profile.follow}
+        </button>
+      )}
+      <IconButton
+        icon="more"
+        label={texts.profile.more}
+        aria-haspopup="menu"
+        onClick={(event) =>
+          openMenu(event.currentTarget, texts.profile.more, [
+            ...(followed
+              ? [{ icon: "friends" as const, label: texts.profile.unfollow, run: () => void unfollow() }]
+              : []),
+            { icon: "block", label: texts.profile.block, danger: true, run: block },
+          ])
+        }
+      />
+    </div>
+  );
+}
+
+/** The list of those I blocked is short; it is looked through when a profile opens. */
+function useBlocked(userId: string): { blocked: boolean; setBlocked: (blocked: boolean) => void } {
+  const { listBlocked } = useActions();
+  const [blocked, setBlocked] = useState(false);
+  useEffect(() => {
+    const left = new AbortController();
+    void (async () => {
+      let cursor: string | null | undefined;
+      do {
+        const result = await listBlocked(cursor ?? undefined);
+        if (!result.ok || left.signal.aborted) return;
+        if (result.page.items.some((one) => one.user_id === userId)) setBlocked(true);
+        cursor = result.page.next;
+      } while (cursor !== null);
+    })();
+    return () => left.abort();
+  }, [userId, listBlocked]);
+  return { blocked, setBlocked };
+}

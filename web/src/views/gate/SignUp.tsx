@@ -1,0 +1,147 @@
+import { useForm, type UseFormReturn } from "react-hook-form";
+import { Link } from "wouter";
+
+import { useActions } from "../../app/client.ts";
+import type { Problem } from "../../core/index.ts";
+import { useTexts, type Texts } from "../../i18n/index.ts";
+import { Field } from "../../ui/Field.tsx";
+import { fieldProblem, problemText } from "../logic/problems.ts";
+import { useAvailability } from "./availability.ts";
+import { GateFrame } from "./GateFrame.tsx";
+import { PasswordField } from "./PasswordField.tsx";
+
+interface Fields {
+  email: string;
+  webchatId: string;
+  displayName: string;
+  password: string;
+}
+
+export default function SignUp() {
+  const texts = useTexts();
+  const { gate } = texts;
+  const { signUp } = useActions();
+  const form = useForm<Fields>({
+    mode: "onTouched",
+    defaultValues: { email: "", webchatId: "", displayName: "", password: "" },
+  });
+  const { errors, isSubmitting } = form.formState;
+
+  const submit = form.handleSubmit(async (fields) => {
+    const result = await signUp({
+      email: fields.email.trim(),
+      webchatId: fields.webchatId.trim().toLowerCase(),
+      displayName: fields.displayName.trim(),
+      password: fields.password,
+    });
+    if (!result.ok) refuse(form, result.problem, texts);
+  });
+
+  return (
+    <GateFrame
+      title={gate.signUp}
+      foot={
+        <>
+          {gate.haveAccount} <Link href="/signin">{gate.goSignIn}</Link>
+        </>
+      }
+    >
+      <form className="form" onSubmit={(event) => void submit(event)} noValidate>
+        <IdField form={form} />
+        <Field
+          label={gate.displayName}
+          autoComplete="name"
+          {...look(errors.displayName?.message, gate.nameHint)}
+          {...form.register("displayName", {
+            validate: (value) => checkName(value, texts),
+          })}
+        />
+        <Field
+          label={gate.email}
+          type="email"
+          inputMode="email"
+          autoComplete="email"
+          {...look(errors.email?.message)}
+          {...form.register("email", {
+            required: gate.needed,
+            pattern: { value: /^\S+@\S+\.\S+$/, message: gate.emailBad },
+          })}
+        />
+        <PasswordField
+          label={gate.password}
+          autoComplete="new-password"
+          {...look(errors.password?.message, gate.passwordHint)}
+          {...form.register("password", {
+            required: gate.needed,
+            minLength: { value: 8, message: gate.passwordShort },
+          })}
+        />
+        <p className="field-note error" role="alert">
+          {errors.root?.message}
+        </p>
+        <button type="submit" className="button primary wide" disabled={isSubmitting}>
+          {gate.createAccount}
+        </button>
+      </form>
+    </GateFrame>
+  );
+}
+
+function IdField({ form }: { form: UseFormReturn<Fields> }) {
+  const { gate } = useTexts();
+  const value = form.watch("webchatId").trim().toLowerCase();
+  const state = useAvailability(value);
+  const error = form.formState.errors.webchatId?.message;
+  const notes = {
+    none: gate.idHint,
+    bad: value.length < 3 ? gate.idHint : gate.idBad,
+    checking: gate.idChecking,
+    free: gate.idFree,
+    taken: gate.idTaken,
+    unknown: gate.idHint,
+  };
+  const failed = state === "taken" || (state === "bad" && value.length >= 3);
+  const tone =
+    failed || (error !== undefined && state !== "free") ? "error" : state === "free" ? "good" : "plain";
+  return (
+    <Field
+      label={gate.webchatId}
+      autoComplete="username"
+      autoCapitalize="none"
+      spellCheck={false}
+      autoFocus
+      tone={tone}
+      note={state === "none" || state === "unknown" ? (error ?? notes[state]) : notes[state]}
+      {...form.register("webchatId", {
+        required: gate.needed,
+        pattern: { value: /^\s*[a-z0-9_.]{3,20}\s*$/i, message: gate.idBad },
+      })}
+    />
+  );
+}
+
+function look(
+  error: string | undefined,
+  hint?: string,
+): { tone: "error" | "plain"; note: string | undefined } {
+  return error === undefined ? { tone: "plain", note: hint } : { tone: "error", note: error };
+}
+
+function checkName(value: string, { gate }: Texts): true | string {
+  const name = value.trim();
+  if (name === "") return gate.needed;
+  return name.length <= 60 || gate.nameLong;
+}
+
+function refuse(form: UseFormReturn<Fields>, problem: Problem, texts: Texts): void {
+  const { gate } = texts;
+  const messages: [keyof Fields, string, string][] = [
+    ["webchatId", "webchat_id", problem.code === "conflict" ? gate.idTaken : gate.idBad],
+    ["email", "email", problem.code === "conflict" ? gate.emailTaken : gate.emailBad],
+    ["displayName", "display_name", gate.nameLong],
+    ["password", "password", gate.passwordWeak],
+  ];
+  const about = messages.filter(([, field]) => fieldProblem(problem, field));
+  for (const [name, , message] of about.reverse()) form.setError(name, { message }, { shouldFocus: true });
+  if (about.length === 0) form.setError("root", { message: problemText(problem, texts) });
+}

@@ -1,0 +1,37 @@
+/** What may be attached, decided before anything is uploaded. */
+export const FILE_LIMIT = 50 * 1024 * 1024;
+export const FILES_AT_ONCE = 10;
+
+export type Refusal = "too_big" | "empty" | "too_many";
+
+export function refusalOf(file: { size: number }, already: number): Refusal | null {
+  if (already >= FILES_AT_ONCE) return "too_many";
+  if (file.size === 0) return "empty";
+  return file.size > FILE_LIMIT ? "too_big" : null;
+}
+
+export const isImage = (type: string): boolean => type.startsWith("image/");
+
+/** Drawn by every browser; others are offered as a file. */
+export function isPicture(attachment: { content_type: string; thumbnail_url?: string | null }): boolean {
+  return /^image\/(png|jpeg|gif|webp|avif)$/.test(attachment.content_type);
+}
+
+/** Up to four letters for the tile of a file. */
+export function kindOf(filename: string): string {
+  const found = /\.([\p{L}\p{N}]{1,4})$/u.exec(filename);
+  return found?.[1]?.toUpperCase() ?? "···";
+}
+
+/** The size that a picture takes in the log, before it is loaded. */
+export function reservedSize(
+  width: number | null | undefined,
+  height: number | null | undefined,
+): {
+  width: number;
+  ratio: number;
+} {
+  if (!width || !height) return { width: 300, ratio: 4 / 3 };
+  const ratio = Math.min(3, Math.max(0.5, width / height));
+  return { width: Math.max(120, Math.min(300, width, 360 * ratio)), ratio };
+}

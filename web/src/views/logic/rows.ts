@@ -1,0 +1,95 @@
+/** How entries of a room become rows of the log: days, groups of one person, the divider of what is unread. */
+import type { Entry } from "../../core/index.ts";
+import { dayKey } from "./format.ts";
+
+const GROUP_MS = 5 * 60_000;
+
+export interface Row {
+  key: string;
+  entry: Entry;
+  /** The first of a group shows the avatar, the name and the pointed corner. */
+  first: boolean;
+  /** The day that begins with this row. */
+  day: string | null;
+  /** The line above what is not yet read. */
+  divider: boolean;
+}
+
+export function timeOfEntry(entry: Entry): Date {
+  if (entry.kind === "pending") return new Date(entry.pending.at);
+  return new Date(entry.kind === "line" ? entry.at : entry.message.at);
+}
+
+export function seqOfEntry(entry: Entry): number | null {
+  return entry.kind === "message" ? entry.message.seq : null;
+}
+
+function senderOf(entry: Entry, me: string): string | null {
+  if (entry.kind === "line") return null;
+  return entry.kind === "pending" ? me : entry.message.sender_id;
+}
+
+function startsGroup(entry: Entry, before: Entry, me: string): boolean {
+  const sender = senderOf(entry, me);
+  if (sender === null || sender !== senderOf(before, me)) return true;
+  return timeOfEntry(entry).getTime() - timeOfEntry(before).getTime() >= GROUP_MS;
+}
+
+function same(a: Row | undefined, b: Row): boolean {
+  return a?.entry === b.entry && a.first === b.first && a.day === b.day && a.divider === b.divider;
+}
+
+/** Rows of the entries; those that did not change keep the identity that they have in `earlier`. */
+export function rowsOf(
+  entries: readonly Entry[],
+  me: string,
+  firstUnreadSeq: number | null,
+  earlier: ReadonlyMap<string, Row> = new Map(),
+): Row[] {
+  const rows: Row[] = [];
+  let before: Entry | null = null;
+  let dayBefore: string | null = null;
+  let divided = false;
+  for (const entry of entries) {
+    const day = dayKey(timeOfEntry(entry));
+    const newDay = day !== dayBefore;
+    const seq = seqOfEntry(entry);
+    const divider: boolean = !divided && firstUnreadSeq !== null && seq !== null && seq >= firstUnreadSeq;
+    divided ||= divider;
+    const first = newDay || divider || before === null || startsGroup(entry, before, me);
+    const row: Row = { key: entry.key, entry, first, day: newDay ? day : null, divider };
+    const known = earlier.get(entry.key);
+    rows.push(known && same(known, row) ? known : row);
+    before = entry;
+    dayBefore = day;
+  }
+  return rows;
+}
+
+/** The two steps of a change of the window: the end first, then the start, so that a list can keep its place. */
+export function stepsBetween(
+  shown: readonly Row[],
+  next: readonly Row[],
+): { rows: readonly Row[]; shift: boolean }[] {
+  const firstShown = shown[0];
+  const firstNext = next[0];
+  if (!firstShown || !firstNext || firstShown.key === firstNext.key) return [{ rows: next, shift: false }];
+  const inNext = next.findIndex((row) => row.key === firstShown.key);
+  const inShown = shown.findIndex((row) => row.key === firstNext.key);
+  if (inNext < 0 && inShown < 0) return [{ rows: next, shift: false }];
+  const oldStart = inNext >= 0 ? next.slice(inNext) : [...shown.slice(0, inShown), ...next];
+  const endUnchanged = oldStart.length === shown.length;
+  return endUnchanged
+    ? [{ rows: next, shift: true }]
+    : [
+        { rows: oldStart, shift: false },
+        { rows: next, shift: true },
+      ];
+}
+
+/** Whether any row of one list is in the other: otherwise the window jumped. */
+export function overlaps(shown: readonly Row[], next: readonly Row[]): boolean {
+  if (shown.length === 0 || next.length === 0) return shown.length === next.length;
+  const keys = new Set(next.map((row) => row.key));
+  return shown.some((row) => keys.has(row.key));
+}

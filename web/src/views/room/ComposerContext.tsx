@@ -1,0 +1,29 @@
+import { useProfile } from "../../app/client.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { IconButton } from "../../ui/Button.tsx";
+import { nameOf, previewOf } from "../logic/text.ts";
+import type { Writing } from "./RoomPage.tsx";
+
+/** Above the field: what one answers or changes. */
+export function ComposerContext({ writing, onStop }: { writing: Writing; onStop: () => void }) {
+  const texts = useTexts();
+  const message = writing.about === "new" ? null : writing.message;
+  const sender = useProfile(message?.sender_id ?? "");
+  if (!message) return null;
+  const edits = writing.about === "edit";
+  return (
+    <div className="composer-context">
+      <div className="quote">
+        <strong className="ellipsis">
+          {edits ? texts.composer.editing : texts.composer.replyTo(nameOf(sender, texts))}
+        </strong>
+        <span className="ellipsis">{previewOf(message, texts)}</span>
+      </div>
+      <IconButton
+        icon="close"
+        label={edits ? texts.composer.stopEdit : texts.composer.stopReply}
+        onClick={onStop}
+      />
+    </div>
+  );
+}

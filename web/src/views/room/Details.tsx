@@ -1,0 +1,184 @@
+import { useEffect, useRef } from "react";
+
+import { useActions, useClientState, useStore } from "../../app/client.ts";
+import { openDialog } from "../../app/overlay.ts";
+import type { RoomState, RoomStore, RoomSummary } from "../../core/index.ts";
+import { useLanguage, useTexts } from "../../i18n/index.ts";
+import { Avatar, GroupAvatar } from "../../ui/Avatar.tsx";
+import { IconButton, TextButton } from "../../ui/Button.tsx";
+import { Icon, type IconName } from "../../ui/Icon.tsx";
+import { isPicture } from "../logic/files.ts";
+import { numberOf } from "../logic/format.ts";
+import { nameOf, titleOf } from "../logic/text.ts";
+import { leaveRoom } from "./leave.ts";
+import { MemberList } from "./MemberList.tsx";
+import { tell } from "./message-actions.ts";
+
+interface DetailsProps {
+  store: RoomStore;
+  /** Over the log, and not beside it. */
+  modal: boolean;
+  onClose: () => void;
+  onDate: (at: Date) => void;
+}
+
+export function Details({ store, modal, onClose, onDate }: DetailsProps) {
+  const texts = useTexts();
+  const room = useClientState((state) => state.rooms.get(store.roomId));
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (modal) panel.current?.querySelector<HTMLElement>("button")?.focus();
+  }, [modal]);
+  if (!room) return null;
+  return (
+    <aside
+      className="details"
+      aria-label={texts.room.details}
+      ref={panel}
+      onKeyDown={(event) => {
+        if (event.key === "Escape" && modal && !event.defaultPrevented) onClose();
+      }}
+    >
+      <div className="details-bar">
+        <IconButton icon="back" label={texts.room.detailsClose} onClick={onClose} />
+        <span>{texts.room.details}</span>
+      </div>
+      <div className="scroll pane-body">
+        <Head room={room} />
+        <Toggles room={room} onDate={onDate} />
+        <Files store={store} />
+        <Members store={store} room={room} />
+        <div className="details-actions">
+          <TextButton danger onClick={() => leaveRoom(room)}>
+            {texts.details.leave}
+          </TextButton>
+        </div>
+      </div>
+    </aside>
+  );
+}
+
+function Head({ room }: { room: RoomSummary }) {
+  const texts = useTexts();
+  const language = useLanguage();
+  const profiles = useClientState((state) => state.profiles);
+  const peer = profiles.get(room.peer_id ?? "");
+  const title = titleOf(room, profiles, texts);
+  return (
+    <div className="details-head">
+      {room.kind === "group" ? (
+        <GroupAvatar id={room.room_id} title={title} size={64} />
+      ) : (
+        <button
+          type="button"
+          aria-label={texts.details.seeProfile}
+          onClick={() => openDialog({ kind: "profile", userId: room.peer_id ?? "" })}
+        >
+          <Avatar id={room.peer_id ?? ""} name={nameOf(peer, texts)} size={64} picture={peer?.avatar_url} />
+        </button>
+      )}
+      <h2>{title}</h2>
+      <p>{texts.details.messages(numberOf(room.last_seq, language))}</p>
+    </div>
+  );
+}
+
+function Toggles({ room, onDate }: { room: RoomSummary; onDate: (at: Date) => void }) {
+  const { details, room: texts } = useTexts();
+  const { setMuted } = useActions();
+  const roomId = room.room_id;
+  return (
+    <div className="details-toggles">
+      <Toggle
+        icon={room.muted ? "bell" : "muted"}
+        label={room.muted ? details.unmute : details.mute}
+        pressed={room.muted}
+        run={() => void tell(setMuted(roomId, !room.muted))}
+      />
+      <Toggle
+        icon="calendar"
+        label={texts.toDate}
+        run={() => openDialog({ kind: "date", roomId, onPick: onDate })}
+      />
+      {room.kind === "group" && room.role !== "member" && (
+        <Toggle icon="edit" label={details.rename} run={() => openDialog({ kind: "rename", roomId })} />
+      )}
+    </div>
+  );
+}
+
+function Toggle({
+  icon,
+  label,
+  pressed,
+  run,
+}: {
+  icon: IconName;
+  label: string;
+  pressed?: boolean;
+  run: () => void;
+}) {
+  return (
+    <button type="button" className="details-toggle" aria-pressed={pressed} onClick={run}>
+      <Icon name={icon} />
+      {label}
+    </button>
+  );
+}
+
+const GRID = 6;
+
+const picturesOf = (entries: RoomState["entries"]) =>
+  entries.flatMap((entry) =>
+    entry.kind === "message" && entry.message.deleted !== true
+      ? (entry.message.attachments ?? []).filter(isPicture)
+      : [],
+  );
+
+function Files({ store }: { store: RoomStore }) {
+  const { details, message } = useTexts();
+  const entries = useStore(store, (state) => state.entries);
+  const pictures = picturesOf(entries).slice(-GRID).reverse();
+  return (
+    <section aria-label={details.files}>
+      <div className="section-title">
+        <h3>{details.files}</h3>
+        <TextButton onClick={() => openDialog({ kind: "files", roomId: store.roomId })}>
+          {details.allFiles}
+        </TextButton>
+      </div>
+      {pictures.length > 0 && (
+        <div className="files-grid">
+          {pictures.map((file, index) => (
+            <button
+              key={file.attachment_id}
+              type="button"
+              aria-label={message.openImage(file.filename)}
+              onClick={() => openDialog({ kind: "viewer", images: pictures, index })}
+            >
+              <img src={file.thumbnail_url ?? file.url} alt="" loading="lazy" />
+            </button>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Members({ store, room }: { store: RoomStore; room: RoomSummary }) {
+  const { details } = useTexts();
+  const members = useStore(store, (state) => state.members);
+  return (
+    <section aria-label={details.members(members.length)}>
+      <div className="section-title">
+        <h3>{details.members(members.length)}</h3>
+        {room.kind === "group" && (
+          <TextButton onClick={() => openDialog({ kind: "invite", roomId: room.room_id })}>
+            {details.invite}
+          </TextButton>
+        )}
+      </div>
+      <MemberList members={members} room={room} />
+    </section>
+  );
+}

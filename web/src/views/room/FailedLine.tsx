@@ -1,0 +1,23 @@
+import { useActions } from "../../app/client.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { problemText } from "../logic/problems.ts";
+import type { Shown } from "./shown.ts";
+
+export function FailedLine({ shown }: { shown: Shown }) {
+  const texts = useTexts();
+  const { retry, discard } = useActions();
+  return (
+    <div className="failed-line" role="alert">
+      <span>{shown.problem ? problemText(shown.problem, texts) : texts.message.failed}</span>
+      <span>
+        <button type="button" onClick={() => retry(shown.clientId)}>
+          {texts.message.resend}
+        </button>
+        <span aria-hidden="true">·</span>
+        <button type="button" onClick={() => discard(shown.clientId)}>
+          {texts.message.discard}
+        </button>
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+import { memo } from "react";
+
+import { useStore } from "../../app/client.ts";
+import { useLanguage, useTexts } from "../../i18n/index.ts";
+import { Icon } from "../../ui/Icon.tsx";
+import { exactOf, timeOf } from "../logic/format.ts";
+import { useMessage } from "./message-actions.ts";
+import type { Shown } from "./shown.ts";
+
+/** Beside the bubble: how many have not read it, above the time. */
+export const Meta = memo(function Meta({ shown }: { shown: Shown }) {
+  const texts = useTexts().message;
+  const language = useLanguage();
+  const exact = exactOf(shown.at, language);
+  if (shown.status !== "there") {
+    return (
+      <span className="meta">
+        <span title={shown.status === "failed" ? texts.failed : texts.pending}>
+          <Icon name={shown.status === "failed" ? "alert" : "clock"} small />
+          <span className="sr-only">{shown.status === "failed" ? texts.failed : texts.pending}</span>
+        </span>
+      </span>
+    );
+  }
+  return (
+    <span className="meta">
+      {shown.message && !shown.deleted && <Count seq={shown.message.seq} />}
+      <span>
+        {shown.editedAt && !shown.deleted && (
+          <span title={texts.editedAt(exactOf(shown.editedAt, language))}>{texts.edited} </span>
+        )}
+        <time dateTime={shown.at.toISOString()} title={exact}>
+          {timeOf(shown.at, language)}
+        </time>
+      </span>
+    </span>
+  );
+});
+
+function Count({ seq }: { seq: number }) {
+  const { store, readers } = useMessage();
+  const texts = useTexts().message;
+  const unread = useStore(store, (state) => state.cursors.unreadCount(seq));
+  if (unread <= 0) return null;
+  return (
+    <button type="button" className="count" aria-label={texts.unread(unread)} onClick={() => readers(seq)}>
+      {unread}
+    </button>
+  );
+}

@@ -1,0 +1,42 @@
+import { memo } from "react";
+
+import { useProfiles } from "../../app/client.ts";
+import type { Message } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { nameOf } from "../logic/text.ts";
+import { useMessage } from "./message-actions.ts";
+
+const NAMED = 20;
+
+export const Reactions = memo(function Reactions({ message }: { message: Message }) {
+  const entries = Object.entries(message.reactions ?? {}).filter(([, users]) => users.length > 0);
+  if (entries.length === 0) return null;
+  return (
+    <div className="reactions">
+      {entries.map(([emoji, users]) => (
+        <Chip key={emoji} message={message} emoji={emoji} users={users} />
+      ))}
+    </div>
+  );
+});
+
+function Chip({ message, emoji, users }: { message: Message; emoji: string; users: readonly string[] }) {
+  const texts = useTexts();
+  const profiles = useProfiles();
+  const { me, react } = useMessage();
+  const named = users.slice(0, NAMED).map((id) => (id === me ? texts.me : nameOf(profiles.get(id), texts)));
+  const names = named.join(", ") + (users.length > NAMED ? " …" : "");
+  return (
+    <button
+      type="button"
+      className="reaction"
+      aria-pressed={users.includes(me)}
+      aria-label={texts.message.reaction(emoji, users.length, names)}
+      title={names}
+      onClick={() => react(message, emoji)}
+    >
+      <span aria-hidden="true">{emoji}</span>
+      <span aria-hidden="true">{users.length}</span>
+    </button>
+  );
+}

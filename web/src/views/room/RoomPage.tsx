@@ -1,0 +1,142 @@
+import { useCallback, useEffect, useState } from "react";
+import { useLocation } from "wouter";
+
+import { useActions, useClient, useClientState, useMe, useStore } from "../../app/client.ts";
+import { paths } from "../../app/paths.ts";
+import { usePhone, useWide } from "../../app/screen.ts";
+import type { Message } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Empty } from "../../ui/Empty.tsx";
+import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
+import { LinkBar } from "../LinkBar.tsx";
+import { Composer } from "./Composer.tsx";
+import { Details } from "./Details.tsx";
+import { useDetails } from "./details-open.ts";
+import { DropZone } from "./DropZone.tsx";
+import { Log } from "./Log.tsx";
+import { PinBar } from "./PinBar.tsx";
+import { RoomHeader } from "./RoomHeader.tsx";
+import { TypingLine } from "./TypingLine.tsx";
+import { useJumps } from "./jumps.ts";
+import { useTray } from "./tray.ts";
+
+/** What the composer is about: a new message, an answer, or a change of an earlier one. */
+export type Writing =
+  { about: "new" } | { about: "reply"; message: Message } | { about: "edit"; message: Message };
+
+export function RoomPage({ roomId, details: detailsAsked }: { roomId: string; details: boolean }) {
+  const store = useClient().room(roomId);
+  const status = useStore(store, (state) => state.status);
+  const known = useClientState((state) => state.rooms.has(roomId));
+  useEffect(() => {
+    store.open();
+    return () => store.close();
+  }, [store]);
+  if (status === "gone" && !known) return <Missing />;
+  return <OpenRoom roomId={roomId} detailsAsked={detailsAsked} />;
+}
+
+function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: boolean }) {
+  const store = useClient().room(roomId);
+  const { setFocus } = useActions();
+  const [writing, setWriting] = useState<Writing>({ about: "new" });
+  const jumps = useJumps(store);
+  const tray = useTray(roomId);
+  const wide = useWide();
+  const phone = usePhone();
+  const details = useDetails(roomId, detailsAsked);
+  useFocusedRoom(roomId, setFocus);
+  const startReply = useCallback((message: Message) => setWriting({ about: "reply", message }), []);
+  const startEdit = useCallback((message: Message) => setWriting({ about: "edit", message }), []);
+
+  return (
+    <>
+      <DropZone onFiles={tray.add} hidden={phone && details.shown}>
+        <RoomHeader store={store} detailsShown={details.shown} onDetails={details.toggle} />
+        <div className="bars">
+          <LinkBar />
+          <PinBar store={store} onJump={jumps.to} />
+        </div>
+        <div className="log-frame">
+          <RoomLog store={store} jumps={jumps} onReply={startReply} onEdit={startEdit} />
+        </div>
+        <div>
+          <TypingLine store={store} />
+          <Composer
+            key={roomId}
+            store={store}
+            writing={writing}
+            onWriting={setWriting}
+            tray={tray}
+            onSent={jumps.toBottom}
+          />
+        </div>
+      </DropZone>
+      {details.shown && !wide && (
+        <button type="button" className="scrim" tabIndex={-1} aria-hidden="true" onClick={details.close} />
+      )}
+      {details.shown && <Details store={store} onClose={details.close} onDate={jumps.toDate} modal={!wide} />}
+    </>
+  );
+}
+
+function RoomLog({
+  store,
+  ...rest
+}: Pick<React.ComponentProps<typeof Log>, "store" | "jumps" | "onReply" | "onEdit">) {
+  const me = useMe();
+  const texts = useTexts();
+  const loading = useStore(store, (state) => state.status === "loading" && state.entries.length === 0);
+  const problem = useStore(store, (state) => (state.entries.length === 0 ? state.window.problem : null));
+  if (problem) {
+    return (
+      <Empty drawing="lost" title={texts.room.failedTitle} text={texts.problem.network}>
+        <button type="button" className="button primary" onClick={() => void store.toLatest()}>
+          {texts.retry}
+        </button>
+      </Empty>
+    );
+  }
+  if (loading) {
+    return (
+      <div className="room-skeleton">
+        <BubbleSkeletons label={texts.loading} />
+      </div>
+    );
+  }
+  return <Log store={store} me={me.user_id} {...rest} />;
+}
+
+function Missing() {
+  const { room } = useTexts();
+  const [, go] = useLocation();
+  return (
+    <div className="page">
+      <div className="page-body centre">
+        <Empty drawing="lost" title={room.missingTitle} text={room.missingText} level={1}>
+          <button type="button" className="button primary" onClick={() => go(paths.rooms)}>
+            {room.toRooms}
+          </button>
+        </Empty>
+      </div>
+    </div>
+  );
+}
+
+/** No alerts for the room that one looks at. */
+function useFocusedRoom(roomId: string, setFocus: (roomId: string | null) => void): void {
+  useEffect(() => {
+    const tell = () =>
+      setFocus(document.hasFocus() && document.visibilityState === "visible" ? roomId : null);
+    tell();
+    window.addEventListener("focus", tell);
+    window.addEventListener("blur", tell);
+    document.addEventListener("visibilitychange", tell);
+    return () => {
+      setFocus(null);
+      window.removeEventListener("focus", tell);
+      window.removeEventListener("blur", tell);
+      document.removeEventListener("visibilitychange", tell);
+    };
+  }, [roomId, setFocus]);
+}

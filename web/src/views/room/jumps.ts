@@ -1,0 +1,89 @@
+/** Where the log is asked to go, and the places to come back to. */
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useLocation, useSearchParams } from "wouter";
+
+import { toast } from "../../app/overlay.ts";
+import type { RoomStore } from "../../core/index.ts";
+import { currentTexts } from "../../i18n/index.ts";
+import { problemText } from "../logic/problems.ts";
+
+export type Aim = { id: number } & ({ seq: number; flash: boolean } | { end: true });
+
+export interface Jumps {
+  aim: Aim | null;
+  /** To a message; where one was is a place to come back to. */
+  to: (seq: number) => void;
+  toDate: (at: Date) => void;
+  toBottom: () => void;
+  /** Null: there is no way back. */
+  back: (() => void) | null;
+  /** Tells where the log is; the way back is offered from there. */
+  lookedAt: (seq: number | null) => void;
+}
+
+let lastId = 0;
+
+export function useJumps(store: RoomStore): Jumps {
+  const [aim, setAim] = useState<Aim | null>(null);
+  const [places, setPlaces] = useState<readonly number[]>([]);
+  const looked = useRef<number | null>(null);
+
+  const go = useCallback(
+    async (target: { seq: number } | { at: string }, flash: boolean) => {
+      const result = await store.jumpTo(target);
+      if (result.ok) setAim({ id: ++lastId, seq: result.seq, flash });
+      else toast(problemText(result.problem, currentTexts()));
+    },
+    [store],
+  );
+  const leave = useCallback(() => {
+    const place = looked.current;
+    if (place !== null) setPlaces((all) => [...all.slice(-9), place]);
+  }, []);
+  const to = useCallback(
+    (seq: number) => {
+      leave();
+      void go({ seq }, true);
+    },
+    [go, leave],
+  );
+  const toDate = useCallback(
+    (at: Date) => {
+      leave();
+      void go({ at: at.toISOString() }, false);
+    },
+    [go, leave],
+  );
+  const toBottom = useCallback(() => {
+    setPlaces([]);
+    const { hasAfter } = store.getSnapshot().window;
+    const arrive = () => setAim({ id: ++lastId, end: true });
+    if (hasAfter) void store.toLatest().then(arrive);
+    else arrive();
+  }, [store]);
+  const returnToPlace = useCallback(() => {
+    setPlaces((all) => all.slice(0, -1));
+    const place = places.at(-1);
+    if (place !== undefined) void go({ seq: place }, false);
+  }, [places, go]);
+  const lookedAt = useCallback((seq: number | null) => {
+    looked.current = seq;
+  }, []);
+  useAddressedMessage(go);
+
+  return useMemo(
+    () => ({ aim, to, toDate, toBottom, back: places.length > 0 ? returnToPlace : null, lookedAt }),
+    [aim, to, toDate, toBottom, places, returnToPlace, lookedAt],
+  );
+}
+
+/** `?at=12` in the address is a search hit or a link to a message. */
+function useAddressedMessage(go: (target: { seq: number }, flash: boolean) => Promise<void>): void {
+  const [path] = useLocation();
+  const [query] = useSearchParams();
+  const asked = Number(query.get("at"));
+  const visit = `${path}?${query.toString()}`;
+  useEffect(() => {
+    if (Number.isInteger(asked) && asked > 0) void go({ seq: asked }, true);
+  }, [asked, visit, go]);
+}

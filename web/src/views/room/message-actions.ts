@@ -1,0 +1,131 @@
+/** What can be done with a message; one object of stable functions for all rows of a log. */
+import { createContext, use, useMemo } from "react";
+
+import { useClient } from "../../app/client.ts";
+import { closePopup, openDialog, openEmoji, openMenu, toast, type MenuItem } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import type { Client, Message, Result, RoomStore } from "../../core/index.ts";
+import { currentTexts } from "../../i18n/index.ts";
+import { problemText } from "../logic/problems.ts";
+
+export interface MessageActions {
+  store: RoomStore;
+  me: string;
+  react: (message: Message, emoji: string) => void;
+  pickReaction: (anchor: Element, message: Message) => void;
+  reply: (message: Message) => void;
+  edit: (message: Message) => void;
+  copy: (text: string) => void;
+  more: (anchor: Element, message: Message) => void;
+  jump: (seq: number) => void;
+  readers: (seq: number) => void;
+  /** Shows the bar of a row, until it is closed or another row's is opened. */
+  open: (key: string | null) => void;
+}
+
+export const MessageContext = createContext<MessageActions | null>(null);
+
+export function useMessage(): MessageActions {
+  const actions = use(MessageContext);
+  if (!actions) throw new Error("no log around this message");
+  return actions;
+}
+
+interface Given {
+  store: RoomStore;
+  me: string;
+  onReply: (message: Message) => void;
+  onEdit: (message: Message) => void;
+  onJump: (seq: number) => void;
+  setOpenKey: (key: string | null) => void;
+}
+
+export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenKey }: Given): MessageActions {
+  const client = useClient();
+  return useMemo(() => {
+    const react = (message: Message, emoji: string) => {
+      const mine = message.reactions?.[emoji]?.includes(me) ?? false;
+      void tell(client.actions.react(store.roomId, message.seq, emoji, mine));
+    };
+    const leave = <A extends unknown[]>(run: (...args: A) => void) => {
+      return (...args: A) => {
+        setOpenKey(null);
+        run(...args);
+      };
+    };
+    return {
+      store,
+      me,
+      react,
+      pickReaction: (anchor, message) =>
+        openEmoji(anchor, (emoji) => {
+          react(message, emoji);
+          closePopup();
+          setOpenKey(null);
+        }),
+      reply: leave(onReply),
+      edit: leave(onEdit),
+      copy: leave((text: string) => void copy(text)),
+      more: (anchor, message) =>
+        openMenu(anchor, currentTexts().message.actions, moreItems(client, store, me, message)),
+      jump: onJump,
+      readers: (seq) => openDialog({ kind: "readers", roomId: store.roomId, seq }),
+      open: setOpenKey,
+    };
+  }, [client, store, me, onReply, onEdit, onJump, setOpenKey]);
+}
+
+export async function tell(doing: Promise<Result>): Promise<boolean> {
+  const result = await doing;
+  if (!result.ok) toast(problemText(result.problem, currentTexts()));
+  return result.ok;
+}
+
+async function copy(text: string): Promise<void> {
+  const { message } = currentTexts();
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(message.copied);
+  } catch {
+    toast(message.copyFailed);
+  }
+}
+
+function moreItems(client: Client, { roomId }: RoomStore, me: string, message: Message): MenuItem[] {
+  const { actions } = client;
+  const texts = currentTexts().message;
+  const room = client.state.getSnapshot().rooms.get(roomId);
+  const rules = room?.kind === "group" && room.role !== "member";
+  const pinned = room?.pinned_seq === message.seq;
+  const items: MenuItem[] = [
+    {
+      icon: "check",
+      label: texts.readers,
+      run: () => openDialog({ kind: "readers", roomId, seq: message.seq }),
+    },
+    {
+      icon: "link",
+      label: texts.copyLink,
+      run: () => void copy(location.origin + paths.message(roomId, message.seq)),
+    },
+  ];
+  if (rules) {
+    const run = () => void tell(actions.pin(roomId, pinned ? null : message.seq));
+    items.push({ icon: "pin", label: pinned ? texts.unpin : texts.pin, run });
+  }
+  if (message.sender_id === me || rules) {
+    items.push({
+      icon: "trash",
+      label: texts.remove,
+      danger: true,
+      run: () => remove(client, roomId, message.seq),
+    });
+  }
+  return items;
+}
+
+function remove({ actions }: Client, roomId: string, seq: number): void {
+  const { message, undo } = currentTexts();
+  actions.remove(roomId, seq);
+  toast(message.removed, { label: undo, run: () => actions.undoRemove(roomId, seq) });
+}

@@ -1,0 +1,52 @@
+/** Arrow keys between messages: one of them is in the order of Tab, and stays drawn while it has the focus. */
+import { useCallback, useMemo, useState, type RefObject } from "react";
+import type { VirtualizerHandle } from "virtua";
+
+import type { Row } from "../logic/rows.ts";
+
+interface Given {
+  rows: readonly Row[];
+  handleRef: RefObject<VirtualizerHandle | null>;
+  scrollerRef: RefObject<HTMLElement | null>;
+}
+
+const keyOf = (target: EventTarget) =>
+  target instanceof HTMLElement ? (target.closest<HTMLElement>("[data-key]")?.dataset["key"] ?? null) : null;
+
+export function useRoving({ rows, handleRef, scrollerRef }: Given) {
+  const [active, setActive] = useState<string | null>(null);
+  const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);
+  const tabbable =
+    activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "line")?.key ?? null);
+  const kept = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
+
+  const focus = useCallback(
+    (index: number) => {
+      const row = rows[index];
+      if (!row) return;
+      setActive(row.key);
+      handleRef.current?.scrollToIndex(index, { align: "nearest" });
+      requestAnimationFrame(() =>
+        scrollerRef.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(row.key)}"]`)?.focus(),
+      );
+    },
+    [rows, handleRef, scrollerRef],
+  );
+
+  const onKeyDown = useCallback(
+    (event: React.KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (target.dataset["key"] === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+      const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+      if (by === 0) return;
+      event.preventDefault();
+      let index = rows.findIndex((row) => row.key === target.dataset["key"]) + by;
+      while (rows[index]?.entry.kind === "line") index += by;
+      focus(index);
+    },
+    [rows, focus],
+  );
+
+  const onFocus = useCallback((event: React.FocusEvent) => setActive(keyOf(event.target)), []);
+  return { tabbable, kept, onKeyDown, onFocus };
+}

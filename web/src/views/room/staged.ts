@@ -1,0 +1,53 @@
+/** The rows that the list draws: a change of both ends of the window comes in two steps, so that it can keep its place. */
+import { useLayoutEffect, useMemo, useState } from "react";
+
+import type { Entry } from "../../core/index.ts";
+import { overlaps, rowsOf, stepsBetween, type Row } from "../logic/rows.ts";
+
+type Step = ReturnType<typeof stepsBetween>[number];
+
+export interface Staged extends Step {
+  /** Counts the windows that had nothing in common with the one before. */
+  window: number;
+}
+
+interface State extends Staged {
+  target: readonly Row[];
+  later: readonly Step[];
+}
+
+/** Rows that keep their identity from call to call while they do not change. */
+export function rowMemory(): (
+  entries: readonly Entry[],
+  me: string,
+  firstUnreadSeq: number | null,
+) => readonly Row[] {
+  let earlier = new Map<string, Row>();
+  return (entries, me, firstUnreadSeq) => {
+    const rows = rowsOf(entries, me, firstUnreadSeq, earlier);
+    earlier = new Map(rows.map((row) => [row.key, row]));
+    return rows;
+  };
+}
+
+function advanced(state: State, target: readonly Row[]): State {
+  if (!overlaps(state.rows, target)) {
+    return { target, rows: target, shift: false, later: [], window: state.window + 1 };
+  }
+  const [step, ...later] = stepsBetween(state.rows, target);
+  return { ...state, target, rows: step?.rows ?? target, shift: step?.shift ?? false, later };
+}
+
+export function useStagedRows(entries: readonly Entry[], me: string, firstUnreadSeq: number | null): Staged {
+  const [memory] = useState(rowMemory);
+  const target = useMemo(() => memory(entries, me, firstUnreadSeq), [memory, entries, me, firstUnreadSeq]);
+  const [state, setState] = useState<State>({ target, rows: target, shift: false, later: [], window: 0 });
+  if (state.target !== target) setState(advanced(state, target));
+  useLayoutEffect(() => {
+    const [step, ...later] = state.later;
+    // The second step must come after the list has measured itself for the first.
+    // eslint-disable-next-line react-hooks/set-state-in-effect
+    if (step) setState((current) => ({ ...current, ...step, later }));
+  }, [state.later]);
+  return state;
+}

@@ -1,0 +1,86 @@
+/** The files that wait beside the text: refused at once, or uploading, done, failed. */
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+
+import { useActions } from "../../app/client.ts";
+import type { Attachment, Upload } from "../../core/index.ts";
+import { isImage, refusalOf, type Refusal } from "../logic/files.ts";
+
+export interface TrayItem {
+  id: string;
+  file: File;
+  picture: string | null;
+  upload: Upload | null;
+  refusal: Refusal | null;
+}
+
+export interface Tray {
+  items: readonly TrayItem[];
+  add: (files: readonly File[]) => void;
+  remove: (id: string) => void;
+  /** Takes out what is uploaded, to be sent; null while something is still on its way. */
+  take: () => readonly Attachment[] | null;
+}
+
+let lastId = 0;
+
+function forget(item: TrayItem): void {
+  if (item.picture !== null) URL.revokeObjectURL(item.picture);
+}
+
+export function useTray(roomId: string): Tray {
+  const { upload } = useActions();
+  const [items, setItems] = useState<readonly TrayItem[]>([]);
+
+  const add = useCallback((files: readonly File[]) => {
+    setItems((before) => {
+      let accepted = before.filter((item) => item.refusal === null).length;
+      const added = files.map((file): TrayItem => {
+        const refusal = refusalOf(file, accepted);
+        if (refusal === null) accepted += 1;
+        const picture = refusal === null && isImage(file.type) ? URL.createObjectURL(file) : null;
+        return { id: `file-${++lastId}`, file, picture, upload: null, refusal };
+      });
+      return [...before.filter((item) => item.refusal === null), ...added];
+    });
+  }, []);
+
+  // Uploading begins outside of the state's update, which may run twice.
+  useEffect(() => {
+    const fresh = items.filter((item) => item.upload === null && item.refusal === null);
+    if (fresh.length === 0) return;
+    const begun = new Map(fresh.map((item) => [item.id, upload(item.file, roomId)]));
+    // eslint-disable-next-line react-hooks/set-state-in-effect
+    setItems((now) => now.map((item) => ({ ...item, upload: item.upload ?? begun.get(item.id) ?? null })));
+  }, [items, upload, roomId]);
+
+  const remove = useCallback((id: string) => {
+    setItems((before) =>
+      before.filter((item) => {
+        if (item.id !== id) return true;
+        item.upload?.cancel();
+        forget(item);
+        return false;
+      }),
+    );
+  }, []);
+
+  const take = useCallback(() => {
+    const sendable = items.filter((item) => item.refusal === null);
+    const attachments = sendable.map((item) => item.upload?.getSnapshot().attachment ?? null);
+    if (attachments.some((attachment) => attachment === null)) return null;
+    items.forEach(forget);
+    setItems([]);
+    return attachments.filter((attachment) => attachment !== null);
+  }, [items]);
+
+  return useMemo(() => ({ items, add, remove, take }), [items, add, remove, take]);
+}
+
+const idle = { status: "uploading", progress: 0, attachment: null, problem: null } as const;
+
+export function useUpload(upload: Upload | null) {
+  return useSyncExternalStore(
+    (listener) => upload?.subscribe(listener) ?? (() => undefined),
+    () => upload?.getSnapshot() ?? idle,
+  );
+}

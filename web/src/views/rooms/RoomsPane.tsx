@@ -1,0 +1,82 @@
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { Virtualizer } from "virtua";
+
+import { useMayAsk, askLater, turnAlerts } from "../../app/alerts.ts";
+import { useClientState } from "../../app/client.ts";
+import { switcherKey } from "../../app/hotkeys.ts";
+import { openDialog } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { IconButton, TextButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { Icon } from "../../ui/Icon.tsx";
+import { LinkBar } from "../LinkBar.tsx";
+import { useStillOrder } from "./order.ts";
+import { RoomRow } from "./RoomRow.tsx";
+
+export function RoomsPane({ selected }: { selected: string | null }) {
+  const { rooms } = useTexts();
+  return (
+    <>
+      <header className="pane-header">
+        <h1>{rooms.title}</h1>
+        <IconButton icon="plus" label={rooms.create} onClick={() => openDialog({ kind: "new-chat" })} />
+      </header>
+      <div className="pane-search">
+        <button type="button" className="search-field" onClick={() => openDialog({ kind: "switcher" })}>
+          <Icon name="search" />
+          <span className="person-text ellipsis">{rooms.find}</span>
+          <kbd className="key">{switcherKey()}</kbd>
+        </button>
+      </div>
+      <LinkBar />
+      <AlertAsk />
+      <RoomList selected={selected} />
+    </>
+  );
+}
+
+function RoomList({ selected }: { selected: string | null }) {
+  const { rooms } = useTexts();
+  const latest = useClientState((state) => state.order);
+  const [hovered, setHovered] = useState(false);
+  const order = useStillOrder(latest, hovered);
+  const [, go] = useLocation();
+  if (order.length === 0) {
+    return (
+      <Empty drawing="bubbles" title={rooms.emptyTitle} text={rooms.emptyText}>
+        <button type="button" className="button primary" onClick={() => go(paths.search({ kind: "people" }))}>
+          {rooms.emptyAction}
+        </button>
+      </Empty>
+    );
+  }
+  return (
+    <nav
+      className="pane-body scroll room-list"
+      aria-label={rooms.label}
+      onPointerEnter={(event) => setHovered(event.pointerType === "mouse")}
+      onPointerLeave={() => setHovered(false)}
+    >
+      <Virtualizer as="ul" item="li" data={order} bufferSize={400}>
+        {(roomId) => <RoomRow key={roomId} roomId={roomId} selected={roomId === selected} />}
+      </Virtualizer>
+    </nav>
+  );
+}
+
+/** Asked where it makes sense: beside the conversations, and only once there are some. */
+function AlertAsk() {
+  const { alerts } = useTexts();
+  const may = useMayAsk();
+  const any = useClientState((state) => state.order.length > 0);
+  if (!may || !any) return null;
+  return (
+    <div className="notice alert-ask">
+      <p>{alerts.ask}</p>
+      <TextButton onClick={() => void turnAlerts(true)}>{alerts.yes}</TextButton>
+      <TextButton onClick={askLater}>{alerts.later}</TextButton>
+    </div>
+  );
+}

@@ -1,0 +1,111 @@
+import { useCallback, useEffect } from "react";
+import { Link, useLocation, useSearchParams } from "wouter";
+
+import { useActions, useClientState, useProfile, useProfiles } from "../../app/client.ts";
+import { paths } from "../../app/paths.ts";
+import { useNow } from "../../app/time.ts";
+import type { Message } from "../../core/index.ts";
+import { useLanguage, useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { TextButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { RowSkeletons } from "../../ui/Skeleton.tsx";
+import { listTime } from "../logic/format.ts";
+import { marked, nameOf, plain, titleOf } from "../logic/text.ts";
+import { usePages } from "./pages.ts";
+import { Refused } from "./Refused.tsx";
+
+export function MessageHits({ q, roomId }: { q: string; roomId: string | null }) {
+  const texts = useTexts();
+  const { searchMessages, needProfiles } = useActions();
+  const wanted = q.trim();
+  const load = useCallback(
+    (cursor?: string) =>
+      searchMessages({
+        q: wanted,
+        ...(roomId === null ? {} : { roomId }),
+        ...(cursor === undefined ? {} : { cursor }),
+      }),
+    [searchMessages, wanted, roomId],
+  );
+  const { items, more, problem, again } = usePages(wanted === "" ? null : load);
+  useEffect(() => {
+    if (items) needProfiles(items.map((message) => message.sender_id));
+  }, [items, needProfiles]);
+  if (wanted === "") {
+    return (
+      <Empty drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
+    );
+  }
+  if (problem) return <Refused problem={problem} again={again} />;
+  if (!items) return <RowSkeletons label={texts.loading} />;
+  if (items.length === 0 && !more) {
+    return <Empty drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
+  }
+  return (
+    <>
+      <p className="sr-only" role="status">
+        {texts.search.results(items.length)}
+      </p>
+      <ul>
+        {items.map((message) => (
+          <li key={`${message.room_id}.${message.seq}`}>
+            <Hit message={message} q={wanted} within={roomId} />
+          </li>
+        ))}
+      </ul>
+      {more && (
+        <div className="list-more">
+          <TextButton onClick={more}>{texts.search.more}</TextButton>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Hit({ message, q, within }: { message: Message; q: string; within: string | null }) {
+  const texts = useTexts();
+  const language = useLanguage();
+  const now = useNow();
+  const profiles = useProfiles();
+  const sender = useProfile(message.sender_id);
+  const room = useClientState((state) => state.rooms.get(message.room_id));
+  const [path] = useLocation();
+  const [query] = useSearchParams();
+  const here = path === paths.room(message.room_id) && query.get("at") === String(message.seq);
+  const search = new URLSearchParams({
+    at: String(message.seq),
+    q,
+    ...(within === null ? {} : { room: within }),
+  });
+  const name = nameOf(sender, texts);
+  return (
+    <Link
+      href={`${paths.room(message.room_id)}?${search.toString()}`}
+      className="hit"
+      aria-current={here ? "true" : undefined}
+    >
+      <Avatar id={message.sender_id} name={name} picture={sender?.avatar_url} />
+      <span className="person-text">
+        <span className="hit-head">
+          <span className="ellipsis">
+            {room && within === null ? `${name} · ${titleOf(room, profiles, texts)}` : name}
+          </span>
+          <time dateTime={message.at}>{listTime(new Date(message.at), language, texts, now)}</time>
+        </span>
+        <span className="hit-body">
+          {marked(around(plain(message.body), q), q).map((piece, i) =>
+            piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text,
+          )}
+        </span>
+      </span>
+    </Link>
+  );
+}
+
+/** A long message is shown from a little before what was found. */
+function around(text: string, q: string): string {
+  const first = q.trim().split(/\s+/)[0] ?? "";
+  const at = text.toLocaleLowerCase().indexOf(first.toLocaleLowerCase());
+  return at > 60 ? `…${text.slice(at - 30)}` : text;
+}

@@ -1,0 +1,74 @@
+import { useCallback } from "react";
+
+import { useActions, useClientState, useMe } from "../../app/client.ts";
+import { openDialog, toast } from "../../app/overlay.ts";
+import type { Profile } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { IconButton, TextButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { RowSkeletons } from "../../ui/Skeleton.tsx";
+import { tell } from "../room/message-actions.ts";
+import { usePages } from "./pages.ts";
+import { Refused } from "./Refused.tsx";
+
+export function PeopleHits({ q }: { q: string }) {
+  const texts = useTexts();
+  const { searchProfiles } = useActions();
+  const wanted = q.trim().replace(/^@/, "").toLowerCase();
+  const load = useCallback((cursor?: string) => searchProfiles(wanted, cursor), [searchProfiles, wanted]);
+  const { items, more, problem, again } = usePages(wanted.length < 2 ? null : load);
+  if (wanted.length < 2) {
+    return <Empty drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />;
+  }
+  if (problem && problem.code !== "invalid") return <Refused problem={problem} again={again} />;
+  if (!items && !problem) return <RowSkeletons label={texts.loading} rows={3} />;
+  if (!items || items.length === 0) {
+    return <Empty drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
+  }
+  return (
+    <>
+      <p className="sr-only" role="status">
+        {texts.search.results(items.length)}
+      </p>
+      <ul>
+        {items.map((profile) => (
+          <li key={profile.user_id} className="member">
+            <Person found={profile} />
+          </li>
+        ))}
+      </ul>
+      {more && (
+        <div className="list-more">
+          <TextButton onClick={more}>{texts.search.more}</TextButton>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Person({ found }: { found: Profile }) {
+  const texts = useTexts();
+  const me = useMe();
+  const { follow } = useActions();
+  const userId = found.user_id;
+  const profile = useClientState((state) => state.profiles.get(userId)) ?? found;
+  const add = async () => {
+    if (await tell(follow(userId))) toast(texts.profile.followed(profile.display_name));
+  };
+  return (
+    <>
+      <button type="button" className="person" onClick={() => openDialog({ kind: "profile", userId })}>
+        <Avatar id={userId} name={profile.display_name} size={40} picture={profile.avatar_url} />
+        <span className="person-text">
+          <span className="person-name ellipsis">{profile.display_name}</span>
+          <span className="person-note ellipsis">{profile.webchat_id}</span>
+        </span>
+        {profile.followed && <span className="person-side">{texts.nav.friends}</span>}
+      </button>
+      {!profile.followed && userId !== me.user_id && (
+        <IconButton icon="addPerson" label={texts.profile.follow} onClick={() => void add()} />
+      )}
+    </>
+  );
+}

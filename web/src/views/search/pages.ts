@@ -1,0 +1,60 @@
+import { useCallback, useEffect, useState } from "react";
+
+import type { Page, Problem, Result } from "../../core/index.ts";
+
+export interface Pages<T> {
+  items: readonly T[] | null;
+  problem: Problem | null;
+  more: (() => void) | null;
+  again: () => void;
+}
+
+interface State<T> {
+  of: unknown;
+  items: readonly T[] | null;
+  next: string | null;
+  problem: Problem | null;
+}
+
+/** The pages of a list, one after the other. `load` must be stable while it asks for the same; null asks nothing. */
+export function usePages<T>(
+  load: ((cursor?: string) => Promise<Result<{ page: Page<T> }>>) | null,
+): Pages<T> {
+  const blank: State<T> = { of: load, items: null, next: null, problem: null };
+  const [kept, setState] = useState(blank);
+  const [tries, setTries] = useState(0);
+  const state = kept.of === load ? kept : blank;
+
+  const fetchPage = useCallback(
+    async (cursor?: string) => {
+      if (!load) return;
+      const result = await load(cursor);
+      setState((before) => {
+        const earlier = before.of === load && cursor !== undefined ? (before.items ?? []) : [];
+        if (!result.ok)
+          return {
+            of: load,
+            items: before.of === load ? before.items : null,
+            next: null,
+            problem: result.problem,
+          };
+        return { of: load, items: [...earlier, ...result.page.items], next: result.page.next, problem: null };
+      });
+    },
+    [load],
+  );
+
+  useEffect(() => {
+    // The answer comes later; nothing is set while the effect runs.
+    // eslint-disable-next-line react-hooks/set-state-in-effect
+    void fetchPage();
+  }, [fetchPage, tries]);
+
+  const { next } = state;
+  return {
+    items: state.items,
+    problem: state.problem,
+    more: next === null ? null : () => void fetchPage(next),
+    again: () => setTries((count) => count + 1),
+  };
+}

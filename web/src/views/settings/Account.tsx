@@ -1,0 +1,123 @@
+import { useForm } from "react-hook-form";
+
+import { useActions, useMe } from "../../app/client.ts";
+import { openDialog, toast } from "../../app/overlay.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { problemText, fieldProblem } from "../logic/problems.ts";
+import { PasswordField } from "../gate/PasswordField.tsx";
+
+export function Account() {
+  const { settings } = useTexts();
+  const me = useMe();
+  return (
+    <>
+      <section className="card">
+        <dl className="facts">
+          <dt>{settings.id}</dt>
+          <dd>{me.webchat_id}</dd>
+          <dt>{settings.email}</dt>
+          <dd>{me.email}</dd>
+        </dl>
+        <p className="card-text">{settings.idHelp}</p>
+      </section>
+      <Password />
+      <Close />
+    </>
+  );
+}
+
+function Password() {
+  const texts = useTexts();
+  const { settings, gate } = texts;
+  const { changePassword } = useActions();
+  const form = useForm({ defaultValues: { current: "", next: "" } });
+  const { errors, isSubmitting } = form.formState;
+  const submit = form.handleSubmit(async ({ current, next }) => {
+    const result = await changePassword(current, next);
+    if (result.ok) {
+      form.reset();
+      toast(settings.passwordChanged);
+    } else if (result.problem.code === "forbidden") {
+      form.setError("current", { message: settings.passwordWrong }, { shouldFocus: true });
+    } else if (fieldProblem(result.problem, "new_password")) {
+      form.setError("next", { message: gate.passwordWeak }, { shouldFocus: true });
+    } else {
+      form.setError("next", { message: problemText(result.problem, texts) });
+    }
+  });
+  return (
+    <section className="card">
+      <h2>{settings.password}</h2>
+      <form className="form" noValidate onSubmit={(event) => void submit(event)}>
+        <PasswordField
+          label={settings.currentPassword}
+          autoComplete="current-password"
+          tone={errors.current ? "error" : "plain"}
+          note={errors.current?.message}
+          {...form.register("current", { required: gate.needed })}
+        />
+        <PasswordField
+          label={settings.newPassword}
+          autoComplete="new-password"
+          tone={errors.next ? "error" : "plain"}
+          note={errors.next?.message ?? gate.passwordHint}
+          {...form.register("next", {
+            required: gate.needed,
+            minLength: { value: 8, message: gate.passwordShort },
+          })}
+        />
+        <div className="card-foot">
+          <button type="submit" className="button primary" disabled={isSubmitting}>
+            {settings.password}
+          </button>
+        </div>
+      </form>
+    </section>
+  );
+}
+
+function Close() {
+  const texts = useTexts();
+  const { settings, gate } = texts;
+  const { closeAccount } = useActions();
+  const form = useForm({ defaultValues: { password: "" } });
+  const { errors } = form.formState;
+  const close = async (password: string) => {
+    const result = await closeAccount(password);
+    if (result.ok) return;
+    const wrong = result.problem.code === "forbidden";
+    form.setError("password", {
+      message: wrong ? settings.passwordWrong : problemText(result.problem, texts),
+    });
+  };
+  const submit = form.handleSubmit(({ password }) => {
+    openDialog({
+      kind: "confirm",
+      title: settings.closeAccount,
+      text: settings.closeText,
+      action: settings.closeAccount,
+      danger: true,
+      run: () => close(password),
+    });
+  });
+  return (
+    <section className="card">
+      <h2>{settings.closeAccount}</h2>
+      <p className="card-text">{settings.closeText}</p>
+      <form className="form" noValidate onSubmit={(event) => void submit(event)}>
+        <PasswordField
+          label={settings.closeConfirm}
+          autoComplete="current-password"
+          tone={errors.password ? "error" : "plain"}
+          note={errors.password?.message}
+          {...form.register("password", { required: gate.needed })}
+        />
+        <div className="card-foot">
+          <button type="submit" className="button danger">
+            {settings.closeAccount}
+          </button>
+        </div>
+      </form>
+    </section>
+  );
+}

@@ -1,0 +1,62 @@
+import { useState } from "react";
+
+import { useActions } from "../../app/client.ts";
+import { toast } from "../../app/overlay.ts";
+import type { Profile } from "../../core/index.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { TextButton } from "../../ui/Button.tsx";
+import { Empty } from "../../ui/Empty.tsx";
+import { RowSkeletons } from "../../ui/Skeleton.tsx";
+import { tell } from "../room/message-actions.ts";
+import { usePages } from "../search/pages.ts";
+import { Refused } from "../search/Refused.tsx";
+
+export function Blocked() {
+  const texts = useTexts();
+  const { listBlocked } = useActions();
+  const { items, more, problem, again } = usePages(listBlocked);
+  const [freed, setFreed] = useState<ReadonlySet<string>>(new Set());
+  if (problem) return <Refused problem={problem} again={again} />;
+  if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
+  const shown = items.filter((one) => !freed.has(one.user_id));
+  if (shown.length === 0) {
+    return <Empty drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />;
+  }
+  return (
+    <>
+      <p className="card-text">{texts.settings.blockedText}</p>
+      <ul className="card list-card">
+        {shown.map((profile) => (
+          <BlockedRow
+            key={profile.user_id}
+            profile={profile}
+            onFreed={() => setFreed((before) => new Set([...before, profile.user_id]))}
+          />
+        ))}
+      </ul>
+      {more && <TextButton onClick={more}>{texts.search.more}</TextButton>}
+    </>
+  );
+}
+
+function BlockedRow({ profile, onFreed }: { profile: Profile; onFreed: () => void }) {
+  const texts = useTexts();
+  const { unblock } = useActions();
+  const name = profile.display_name;
+  const free = async () => {
+    if (!(await tell(unblock(profile.user_id)))) return;
+    onFreed();
+    toast(texts.profile.didUnblock(name));
+  };
+  return (
+    <li className="device">
+      <Avatar id={profile.user_id} name={name} picture={profile.avatar_url} />
+      <div>
+        <strong>{name}</strong>
+        <p>{profile.webchat_id}</p>
+      </div>
+      <TextButton onClick={() => void free()}>{texts.profile.unblock}</TextButton>
+    </li>
+  );
+}

@@ -1,0 +1,125 @@
+import { useRef } from "react";
+import { useForm } from "react-hook-form";
+
+import { useActions, useMe, useProfile } from "../../app/client.ts";
+import { toast } from "../../app/overlay.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Avatar } from "../../ui/Avatar.tsx";
+import { TextButton } from "../../ui/Button.tsx";
+import { Field } from "../../ui/Field.tsx";
+import { isImage } from "../logic/files.ts";
+import { problemText } from "../logic/problems.ts";
+import { tell } from "../room/message-actions.ts";
+
+export function MyProfile() {
+  return (
+    <section className="card">
+      <Picture />
+      <Words />
+    </section>
+  );
+}
+
+function Picture() {
+  const texts = useTexts();
+  const { settings } = texts;
+  const { upload, updateProfile } = useActions();
+  const me = useMe();
+  const profile = useProfile(me.user_id);
+  const input = useRef<HTMLInputElement>(null);
+  const change = async (file: File | undefined) => {
+    if (!file) return;
+    if (!isImage(file.type)) {
+      toast(settings.photoBad);
+      return;
+    }
+    const result = await upload(file).done;
+    if (!result.ok) {
+      toast(
+        result.problem.code === "unsupported_type" ? settings.photoBad : problemText(result.problem, texts),
+      );
+      return;
+    }
+    if (await tell(updateProfile({ avatarAttachmentId: result.attachment.attachment_id })))
+      toast(texts.saved);
+  };
+  return (
+    <div className="avatar-edit">
+      <Avatar
+        id={me.user_id}
+        name={profile?.display_name ?? me.display_name}
+        size={80}
+        picture={profile?.avatar_url}
+      />
+      <div className="card-foot">
+        <input
+          ref={input}
+          type="file"
+          accept="image/*"
+          hidden
+          aria-label={settings.changePhoto}
+          onChange={(event) => {
+            void change(event.target.files?.[0]);
+            event.target.value = "";
+          }}
+        />
+        <button type="button" className="button" onClick={() => input.current?.click()}>
+          {settings.changePhoto}
+        </button>
+        {profile?.avatar_url != null && (
+          <TextButton danger onClick={() => void tell(updateProfile({ avatarAttachmentId: null }))}>
+            {settings.removePhoto}
+          </TextButton>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Words() {
+  const texts = useTexts();
+  const { settings, gate } = texts;
+  const { updateProfile } = useActions();
+  const me = useMe();
+  const profile = useProfile(me.user_id);
+  const form = useForm({
+    values: { name: profile?.display_name ?? me.display_name, status: profile?.status_message ?? "" },
+    resetOptions: { keepDirtyValues: true },
+  });
+  const { errors, isSubmitting } = form.formState;
+  const submit = form.handleSubmit(async ({ name, status }) => {
+    const result = await updateProfile({ displayName: name.trim(), statusMessage: status.trim() });
+    if (result.ok) {
+      form.reset({ name: name.trim(), status: status.trim() });
+      toast(texts.saved);
+    } else {
+      form.setError("status", { message: problemText(result.problem, texts) });
+    }
+  });
+  return (
+    <form className="form" noValidate onSubmit={(event) => void submit(event)}>
+      <Field
+        label={settings.name}
+        autoComplete="name"
+        tone={errors.name ? "error" : "plain"}
+        note={errors.name?.message ?? gate.nameHint}
+        {...form.register("name", {
+          validate: (value) =>
+            value.trim() === "" ? gate.needed : value.trim().length <= 60 || gate.nameLong,
+        })}
+      />
+      <Field
+        label={settings.status}
+        maxLength={200}
+        tone={errors.status ? "error" : "plain"}
+        note={errors.status?.message ?? settings.statusHint}
+        {...form.register("status")}
+      />
+      <div className="card-foot">
+        <button type="submit" className="button primary" disabled={isSubmitting}>
+          {texts.save}
+        </button>
+      </div>
+    </form>
+  );
+}

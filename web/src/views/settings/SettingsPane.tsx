@@ -1,0 +1,60 @@
+import { Link } from "wouter";
+
+import { useActions } from "../../app/client.ts";
+import { openDialog } from "../../app/overlay.ts";
+import { paths, settingNames, type SettingName } from "../../app/paths.ts";
+import { useTexts } from "../../i18n/index.ts";
+import { Icon, type IconName } from "../../ui/Icon.tsx";
+import { tell } from "../room/message-actions.ts";
+
+const icons: Record<SettingName, IconName> = {
+  profile: "person",
+  account: "lock",
+  devices: "computer",
+  alerts: "bell",
+  display: "palette",
+  blocked: "block",
+  shortcuts: "keyboard",
+};
+
+export default function SettingsPane({ selected }: { selected: SettingName | null }) {
+  const { settings } = useTexts();
+  const { signOut } = useActions();
+  const leave = () =>
+    openDialog({
+      kind: "confirm",
+      title: settings.signOutAsk,
+      text: settings.signOutText,
+      action: settings.signOut,
+      run: () => tell(signOut()),
+    });
+  return (
+    <>
+      <header className="pane-header">
+        <h1>{settings.title}</h1>
+      </header>
+      <nav className="pane-body scroll" aria-label={settings.title}>
+        <ul>
+          {settingNames.map((name) => (
+            <li key={name}>
+              <Link
+                href={paths.setting(name)}
+                className="nav-row"
+                aria-current={name === selected ? "page" : undefined}
+              >
+                <Icon name={icons[name]} />
+                {settings[name]}
+              </Link>
+            </li>
+          ))}
+          <li>
+            <button type="button" className="nav-row" onClick={leave}>
+              <Icon name="leave" />
+              {settings.signOut}
+            </button>
+          </li>
+        </ul>
+      </nav>
+    </>
+  );
+}
