@@ -110,7 +110,7 @@ export class Loader {
   async reload(): Promise<void> {
     if (!this.#host.online()) return;
     const around = this.#placed ? this.#placeLooked() : null;
-    await this.#load("newest", () => this.#enter(around));
+    await this.#begin("newest", () => this.#enter(around));
   }
 
   async refreshRoster(): Promise<void> {
@@ -160,14 +160,13 @@ export class Loader {
     return merged === "stale" ? this.#fetch("newest", () => ({})) : { ok: true };
   }
 
+  /** One load of a kind at a time; a second one waits for the first. A jump goes elsewhere, and does not wait. */
   #page(loading: Loading, place: Place, choice: () => object): Promise<Result> {
-    return this.#load(loading, () => this.#fetch(place, choice));
+    const under = loading === "jump" ? undefined : this.#under.get(loading);
+    return under ?? this.#begin(loading, () => this.#fetch(place, choice));
   }
 
-  /** One load of a kind at a time; a second one waits for the first. */
-  #load(loading: Loading, work: () => Promise<Result>): Promise<Result> {
-    const under = this.#under.get(loading);
-    if (under && loading !== "jump") return under;
+  #begin(loading: Loading, work: () => Promise<Result>): Promise<Result> {
     const promise = work().finally(() => {
       if (this.#under.get(loading) === promise) this.#under.delete(loading);
       this.loading = [...this.#under.keys()].at(-1) ?? null;
