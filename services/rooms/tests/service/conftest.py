@@ -11,7 +11,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 from redis.asyncio import Redis
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from rooms.main import MIGRATIONS
 from rooms.service import commands, creation, events, reading
@@ -171,7 +171,7 @@ class House:
 
     async def rows(self, statement: str) -> list[Any]:
         async with self.parts.database.read() as db:
-            return list((await db.exec_driver_sql(statement)).all())
+            return list((await db.execute(text(statement))).all())
 
     async def heads(self) -> list[Any]:
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
