@@ -43,11 +43,19 @@ class IdColumn(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(BINARY(16) if dialect.name in {"mysql", "mariadb"} else LargeBinary(16))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        return None if value is None else id_bytes(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:  # noqa: ARG002
+        return _stored
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else id_text(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
+        return _shown
+
+
+def _stored(value: str | None) -> bytes | None:
+    return None if value is None else id_bytes(value)
+
+
+def _shown(value: bytes | None) -> str | None:
+    return None if value is None else id_text(value)
 
 
 def table_of(model: type[SQLModel]) -> Table:
