@@ -1,10 +1,9 @@
 """A token is verified once in a while, not once a request; one that fails is never remembered."""
 
-import httpx
 import pytest
 
 from shared.service import http
-from shared.service.http import Verifier
+from shared.service.http import Verifier, http_client
 from shared.service.problems import Unauthenticated
 from shared.service.settings import Settings
 from shared.service.tokens import Principal
@@ -28,7 +27,7 @@ class Counting(Verifier):
 
 @pytest.fixture
 async def verifier():
-    async with httpx.AsyncClient() as client:
+    async with http_client() as client:
         yield Counting(client, OfRooms.model_construct(auth_url="http://127.0.0.1:1"))
 
 

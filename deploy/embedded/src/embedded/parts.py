@@ -114,8 +114,7 @@ def _s3(stack: Stack) -> Part:
         | {
             "AWS_ACCESS_KEY_ID": stack.secrets["AWS_ACCESS_KEY"],
             "AWS_SECRET_ACCESS_KEY": stack.secrets["AWS_SECRET_ACCESS_KEY"],
-            "GOMEMLIMIT": "120MiB",
-            "GOGC": "50",
+            "GOMEMLIMIT": "512MiB",  # near what it needs at rest (110), Go collects without end: a quarter of a core
         },
         is_ready=probes.answers_http,
         stop_seconds=3,

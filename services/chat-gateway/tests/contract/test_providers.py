@@ -233,8 +233,9 @@ async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Pro
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
     lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
-    with pytest.raises(Unavailable):
-        await Rooms(Peer(httpx.AsyncClient(), _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])
+    async with http_client() as client:
+        with pytest.raises(Unavailable):
+            await Rooms(Peer(client, _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])
     await providers.stops["rooms"].aclose()
     async with lanes.running():
         for number in range(5):

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
@@ -308,7 +309,7 @@ def objects(parts: Parts) -> Callable[[], Awaitable[list[str]]]:
 def rows(parts: Parts) -> Callable[[str], Awaitable[list[Any]]]:
     async def rows(statement: str) -> list[Any]:
         async with parts.database.read() as db:
-            return [tuple(row) for row in (await db.exec_driver_sql(statement)).all()]
+            return [tuple(row) for row in (await db.execute(text(statement))).all()]
 
     return rows
 

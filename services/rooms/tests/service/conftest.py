@@ -5,17 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 from redis.asyncio import Redis
-from sqlalchemy import event
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from sqlalchemy import event, text
 
 from rooms.main import MIGRATIONS
 from rooms.service import commands, creation, events, reading
@@ -45,7 +41,7 @@ from shared.contracts.rooms import (
 from shared.events.rooms import RoomEvent
 from shared.roomlog.fold import MemberState, Snapshot
 from shared.service.database import Database
-from shared.service.http import Peer, ServiceTokens
+from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
 from shared.service.redis import connect_redis
@@ -66,9 +62,19 @@ class StandInAuth:
         self.away = False
         self.asked = 0
         routes = {"keys": self._keys, "token": self._token, "accounts": self._accounts}
-        self.app = Starlette(
-            routes=[Route(f"/internal/{name}", work, methods=["POST"]) for name, work in routes.items()]
-        )
+        self.app = web.Application()
+        self.app.add_routes([web.post(f"/internal/{name}", work) for name, work in routes.items()])
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[str]:
+        """It answers at the address that this yields."""
+        runner = web.AppRunner(self.app, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
 
     def user_token(self, user_id: str) -> str:
         return sign_token(self._private, Principal("user", user_id, "session"), "rooms")
@@ -76,20 +82,20 @@ class StandInAuth:
     def service_token(self) -> str:
         return sign_token(self._private, Principal("service", "chat-gateway"), "rooms")
 
-    async def _keys(self, _: Request) -> Response:
-        return Response(msgspec.json.encode(SigningKeys([self._public])))
+    async def _keys(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(SigningKeys([self._public])))
 
-    async def _token(self, _: Request) -> Response:
-        return Response(msgspec.json.encode(ServiceToken("t", time.time() + 60)))
+    async def _token(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(ServiceToken("t", time.time() + 60)))
 
-    async def _accounts(self, request: Request) -> Response:
+    async def _accounts(self, request: web.Request) -> web.Response:
         if self.away:
-            return Response(status_code=503)
+            return web.Response(status=503)
         self.asked += 1
-        asked = msgspec.json.decode(await request.body(), type=UsersRequest)
+        asked = msgspec.json.decode(await request.read(), type=UsersRequest)
         known = [user for user in asked.user_ids if user not in self.unknown]
         accounts = [Account(user_id=user, webchat_id="w", display_name="d", version=1) for user in known]
-        return Response(msgspec.json.encode(Accounts(accounts)))
+        return web.Response(body=msgspec.json.encode(Accounts(accounts)))
 
 
 class House:
@@ -165,7 +171,7 @@ class House:
 
     async def rows(self, statement: str) -> list[Any]:
         async with self.parts.database.read() as db:
-            return list((await db.exec_driver_sql(statement)).all())
+            return list((await db.execute(text(statement))).all())
 
     async def heads(self) -> list[Any]:
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
@@ -230,10 +236,10 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         await migrate(database, MIGRATIONS)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()
-        transport = httpx.ASGITransport(app=auth.app)
-        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
-        tokens = ServiceTokens(client, settings)
-        peer, media = (Peer(client, tokens, name, settings.auth_url) for name in ("auth", "media"))
+        url = await stack.enter_async_context(auth.answering())
+        client = await stack.enter_async_context(http_client())
+        tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
+        peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
         committer = Committer(database, publisher, writers=settings.writers)
         yield Parts(settings, database, redis, publisher, committer, peer, media)
 

@@ -3,13 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from threading import Thread
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from redis.asyncio import Redis
 
 from rooms.main import create_app
@@ -21,7 +19,6 @@ from shared.service.ids import new_id
 from shared.service.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually
-from shared.testing.servers import free_port
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -49,19 +46,13 @@ class Client:
 @pytest.fixture
 async def call(settings: RoomsSettings, auth: Any, redis: Redis) -> AsyncIterator[Client]:
     """The whole application in this process; auth answers on a port of its own."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(auth.app, port=port, log_config=None, lifespan="off"))
-    thread = Thread(target=server.run)
-    thread.start()
-    await eventually(lambda: server.started)
     async with AsyncExitStack() as stack:
-        app = create_app(settings.model_copy(update={"auth_url": f"http://127.0.0.1:{port}", "sweep_s": 0.1}))
+        url = await stack.enter_async_context(auth.answering())
+        app = create_app(settings.model_copy(update={"auth_url": url, "sweep_s": 0.1}))
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app=app)
         http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
         yield Client(http, auth)
-    server.should_exit = True
-    thread.join()
 
 
 async def test_a_direct_room(call: Client) -> None:

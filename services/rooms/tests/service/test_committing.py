@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from rooms.service import commands
 from shared.contracts.rooms import Done, Refused
@@ -38,12 +39,14 @@ async def test_one_batch_that_cannot_be_stored_spoils_no_other(house: Any) -> No
     room, other = await house.group(A), await house.group(A)
     async with house.parts.database.write() as db:
         if house.parts.database.is_sqlite:
-            await db.exec_driver_sql(
-                "CREATE TRIGGER no_seven BEFORE INSERT ON message WHEN NEW.body = 'seven' "
-                "BEGIN SELECT RAISE(ABORT, 'no'); END"
+            await db.execute(
+                text(
+                    "CREATE TRIGGER no_seven BEFORE INSERT ON message WHEN NEW.body = 'seven' "
+                    "BEGIN SELECT RAISE(ABORT, 'no'); END"
+                )
             )
         else:
-            await db.exec_driver_sql("ALTER TABLE message ADD CONSTRAINT no_seven CHECK (body <> 'seven')")
+            await db.execute(text("ALTER TABLE message ADD CONSTRAINT no_seven CHECK (body <> 'seven')"))
     batches = [[house.say(other, A)] if n % 3 else [house.say(room, A, "seven")] for n in range(12)]
     results = await asyncio.gather(*(house.batch(*batch) for batch in batches))
     assert [isinstance(one, Done) for (one,) in results] == [bool(n % 3) for n in range(12)]

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from rooms.consumers import on_auth, on_social
 from rooms.domain.refusals import Refusal
@@ -89,7 +90,7 @@ async def test_without_auth_only_invitations_are_unavailable(house: Any) -> None
 async def test_limits_of_rooms_and_people(house: Any) -> None:
     room = await house.group(A)
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room SET member_count = 1999")
+        await db.execute(text("UPDATE room SET member_count = 1999"))
     results = await house.batch(house.invite(room, A, B), house.invite(room, A, C))
     assert [type(result) for result in results] == [Done, Refused]
     creation_limit = "rooms.domain.membership.MAX_ROOMS"

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from rooms.main import MIGRATIONS
 from rooms.settings import RoomsSettings
@@ -36,10 +37,10 @@ async def test_messages_from_before_the_search_are_found(settings: RoomsSettings
         rows = [_message(room_id, seq) for room_id in (new_id(), new_id(), new_id()) for seq in range(1, 401)]
         await db.execute(message.insert(), rows)
         if interrupted:
-            await db.exec_driver_sql("ALTER TABLE message ADD COLUMN search_text TEXT")
+            await db.execute(text("ALTER TABLE message ADD COLUMN search_text TEXT"))
     await migrate(database, MIGRATIONS)
     async with database.read() as db:
-        found = (await db.exec_driver_sql("SELECT seq, search_text FROM message")).all()
+        found = (await db.execute(text("SELECT seq, search_text FROM message"))).all()
     assert len(found) == 1200
     assert all(text == (f"abc {seq}" if seq % 2 else None) for seq, text in found)
     await database.close()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from rooms.main import new_epoch
 from rooms.service.committing import Committer
@@ -129,12 +130,12 @@ async def test_the_sweep_publishes_what_nobody_did(quiet: Any, redis: Redis) -> 
     await redis.delete(log_key(parts.publisher.epoch, other), log_key(parts.publisher.epoch, idle))
     async with parts.database.write() as db:
         longer_ago = f"UPDATE room SET updated_at = updated_at - {REACH_MS}"
-        await db.exec_driver_sql(f"{longer_ago} WHERE id = X'{idle.replace('-', '')}'")
+        await db.execute(text(f"{longer_ago} WHERE id = X'{idle.replace('-', '')}'"))
         await epochs.set_last_sweep(db, 10**15)
     await sweep(parts)
     assert [await tip(quiet, one) for one in (room, other, idle)] == [2, 1, -1]
     async with parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE sweep SET began_at = 1")
+        await db.execute(text("UPDATE sweep SET began_at = 1"))
     await sweep(parts)
     assert await tip(quiet, idle) == 1
     async with parts.database.read() as db:
@@ -145,7 +146,7 @@ async def test_a_sweep_over_several_pages(quiet: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr("rooms.service.sweep.PAGE", 3)
     rooms = [await quiet.group(A) for _ in range(7)]
     async with quiet.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room SET updated_at = 7")
+        await db.execute(text("UPDATE room SET updated_at = 7"))
     quiet.parts.publisher._waiting.clear()
     await sweep(quiet.parts)
     assert {await tip(quiet, room) for room in rooms} == {1}
@@ -169,7 +170,7 @@ async def test_a_stream_whose_successors_are_trimmed_begins_anew(quiet: Any) -> 
     await quiet.do(*(quiet.say(room, A) for _ in range(6)))
     quiet.parts.publisher._waiting.clear()
     async with quiet.parts.database.write() as db:
-        await db.exec_driver_sql("DELETE FROM room_event WHERE version < 4")
+        await db.execute(text("DELETE FROM room_event WHERE version < 4"))
     await sweep(quiet.parts)
     assert [event.version for event in await streamed(quiet, room, 3)] == [4, 5, 6, 7]
 
@@ -247,6 +248,6 @@ async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.Monk
     room, other = await quiet.group(A), await quiet.group(A)
     await quiet.do(*(quiet.say(where, A) for _ in range(9) for where in (room, other)))
     async with quiet.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room_event SET at = 5 WHERE version <= 7")
+        await db.execute(text("UPDATE room_event SET at = 5 WHERE version <= 7"))
     await trim(quiet.parts)
     assert await quiet.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [(8, 2), (9, 2), (10, 2)]

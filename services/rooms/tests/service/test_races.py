@@ -5,9 +5,10 @@ import random
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url, text
 
 from shared.contracts.rooms import Done
+from shared.service.database import MysqlEngine
 from shared.service.ids import new_id
 
 A, B, C = (new_id() for _ in range(3))
@@ -71,12 +72,14 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
     room = await house.group(A, B)
     async with house.parts.database.write() as db:
         if house.parts.database.is_sqlite:
-            await db.exec_driver_sql(
-                "CREATE TRIGGER no_seven BEFORE INSERT ON message WHEN NEW.body = 'seven' "
-                "BEGIN SELECT RAISE(ABORT, 'no'); END"
+            await db.execute(
+                text(
+                    "CREATE TRIGGER no_seven BEFORE INSERT ON message WHEN NEW.body = 'seven' "
+                    "BEGIN SELECT RAISE(ABORT, 'no'); END"
+                )
             )
         else:
-            await db.exec_driver_sql("ALTER TABLE message ADD CONSTRAINT no_seven CHECK (body <> 'seven')")
+            await db.execute(text("ALTER TABLE message ADD CONSTRAINT no_seven CHECK (body <> 'seven')"))
     bodies = [(A, "one"), (A, "seven"), (A, "after it"), (B, "two")]
     results = await house.batch(*(house.say(room, user, body) for user, body in bodies))
     assert [getattr(one, "seq", None) for one in results] == [1, None, None, 2]
@@ -87,7 +90,7 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
 async def test_a_database_that_is_away_refuses_the_batch_at_once(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await house.group(A)
     engine = house.parts.database.engine
-    house.parts.database.engine = create_async_engine("mysql+aiomysql://x@127.0.0.1:1/x")
+    house.parts.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)
     results = await house.batch(house.say(room, A), house.say(room, A))
     house.parts.database.engine = engine
     assert [one.code for one in results] == ["unavailable"] * 2

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from rooms.domain.refusals import Refusal
 from rooms.service import events, homes, reading
@@ -68,7 +69,7 @@ async def test_pages_begin_above_what_was_said_before_joining(house: Any, ten: s
 
 async def test_pages_by_time(house: Any, ten: str) -> None:
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE message SET at = 1000 * seq")
+        await db.execute(text("UPDATE message SET at = 1000 * seq"))
     assert await page(house, ten, at=5000, limit=2) == ([5, 6], True)
     assert await page(house, ten, at=5001, limit=9) == ([6, 7, 8, 9, 10], False)
     assert await page(house, ten, B, at=1000, limit=2) == ([5, 6], True)
@@ -153,7 +154,7 @@ async def test_named_rooms_of_homes(house: Any) -> None:
 async def test_home_pages_newest_activity_first(house: Any) -> None:
     rooms = [await house.group(A) for _ in range(5)]
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room SET updated_at = 7")  # the same moment: ids decide
+        await db.execute(text("UPDATE room SET updated_at = 7"))  # the same moment: ids decide
     await house.do(house.say(rooms[2], A))
     seen: list[str] = []
     cursor = None
@@ -214,7 +215,7 @@ async def test_events_that_are_gone(house: Any) -> None:
     room, unknown = await house.group(A), new_id()
     await house.do(*(house.say(room, A) for _ in range(9)))
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room_event SET at = 1 WHERE version <= 4")
+        await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 4"))
     await trim(house.parts)
 
     async def gone(cursor: int) -> tuple[bool, int]:
@@ -230,7 +231,7 @@ async def test_events_that_are_gone(house: Any) -> None:
 async def test_times_never_run_backwards(house: Any) -> None:
     room = await house.group(A)
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE room SET updated_at = updated_at + 3600000")
+        await db.execute(text("UPDATE room SET updated_at = updated_at + 3600000"))
     first, second = await house.do(house.say(room, A), house.say(room, A))
     joined = (await house.events(room))[0]
     assert parse_rfc3339(first.at) - parse_rfc3339(joined.at) == 3600000

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Done, Refused
@@ -180,7 +181,7 @@ async def test_a_message_takes_4000_reactions(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A))
     async with house.parts.database.write() as db:
-        await db.exec_driver_sql("UPDATE message SET reaction_count = 3999")
+        await db.execute(text("UPDATE message SET reaction_count = 3999"))
     assert isinstance((await house.batch(house.react(room, A, 1), house.react(room, B, 1)))[1], Refused)
 
 

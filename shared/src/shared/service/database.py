@@ -1,32 +1,37 @@
-"""One database of one service: engine, transactions, and the few statements that differ between engines.
+"""One database of one service: engine, transactions, and the few statements that differ between engines."""
 
-Writing transactions on SQLite begin with BEGIN IMMEDIATE behind one in-process lock; its driver's default lets
-concurrent read-then-update transactions all read the same number.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
-from threading import Thread
-from typing import Any, TypeAlias, TypeVar
-from weakref import WeakSet
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, LargeBinary, Table, TextClause, bindparam, event, text
+from sqlalchemy import URL, CursorResult, Engine, Executable, LargeBinary, Table, TextClause, bindparam, text
 from sqlalchemy.dialects.mysql import BINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
 from shared.service.ids import id_bytes, id_text
+from shared.service.sqlite import SqliteEngine
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 5000
-Db: TypeAlias = AsyncConnection
+
+class Db(Protocol):
+    """The statements of one transaction."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def run_sync(self, work: Callable[..., T], /, *arguments: Any) -> T: ...
+
+
+Work: TypeAlias = Callable[[Db], Awaitable[T]]
 
 
 class IdColumn(TypeDecorator[str]):
@@ -38,11 +43,19 @@ class IdColumn(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(BINARY(16) if dialect.name in {"mysql", "mariadb"} else LargeBinary(16))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        return None if value is None else id_bytes(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:  # noqa: ARG002
+        return _stored
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else id_text(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
+        return _shown
+
+
+def _stored(value: str | None) -> bytes | None:
+    return None if value is None else id_bytes(value)
+
+
+def _shown(value: bytes | None) -> str | None:
+    return None if value is None else id_text(value)
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -52,87 +65,66 @@ def table_of(model: type[SQLModel]) -> Table:
 
 
 class Database:
-    """Transactions over one engine. `write` commits when its block ends and rolls back when it raises."""
+    """Transactions over one engine.
+
+    `transact` and `snapshot` take a transaction as a function, which may wait for nothing but its statements; `write`
+    and `read` are for what is not done often: on SQLite each of their statements is a hop to a thread of its own.
+    """
 
     def __init__(self, url: URL, *, pool_size: int = 8) -> None:
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._writer = asyncio.Lock()
-        self._threads: WeakSet[Thread] = WeakSet()
-        self.engine = _sqlite(url, pool_size, self._threads) if self.is_sqlite else _mysql(url, pool_size)
+        self.engine = SqliteEngine(url, pool_size) if self.is_sqlite else MysqlEngine(url, pool_size)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Db]:
-        """A writing transaction, READ COMMITTED; on SQLite the only one of this process."""
-        if not self.is_sqlite:
-            async with self.engine.begin() as db:
-                yield db
-            return
-        async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
-            await self._writer.acquire()
-        try:
-            async with self.engine.connect() as db:
-                await db.execution_options(webchat_begin="BEGIN IMMEDIATE")
-                async with db.begin():
-                    yield db
-        finally:
-            self._writer.release()
-
-    async def transact(self, work: Callable[[Db], Awaitable[T]]) -> T:
-        """What `work` answers, committed; run anew, twice at most, where a lock was in the way."""
-        for _ in range(2):
+    async def transact(self, work: Work[T], *, repeats: int = 2) -> T:
+        """What `work` answers, committed; READ COMMITTED. Run anew where a lock was in the way."""
+        for _ in range(repeats):
             try:
-                async with self.write() as db:
-                    return await work(db)
+                return await self.engine.transact(work)
             except OperationalError as error:
                 if not is_contention(error):
                     raise
-        async with self.write() as db:
-            return await work(db)
+        return await self.engine.transact(work)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Db]:
+    async def snapshot(self, work: Work[T]) -> T:
+        """What `work` reads; all of its statements see one state of the database."""
+        return await self.engine.snapshot(work)
+
+    def write(self) -> AbstractAsyncContextManager[Db]:
+        """A writing transaction that commits when its block ends and rolls back when it raises."""
+        return self.engine.write()
+
+    def read(self) -> AbstractAsyncContextManager[Db]:
         """A reading transaction; several statements in it may see different commits on MySQL."""
-        async with self.engine.connect() as db:
-            yield db
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Db]:
-        """A reading transaction whose statements all see one state of the database."""
-        async with self.engine.connect() as db:
-            if not self.is_sqlite:
-                await db.execution_options(isolation_level="REPEATABLE READ")
-            yield db
+        return self.engine.read()
 
     async def ping(self) -> None:
         async with self.read() as db:
             await db.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Also waits for the threads of the SQLite driver, which go on when the request they work for is cancelled."""
         await self.engine.dispose()
-        for thread in list(self._threads):
-            await asyncio.to_thread(thread.join, BUSY_TIMEOUT_MS / 1000)
 
 
-def _sqlite(url: URL, pool_size: int, threads: WeakSet[Thread]) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
-    )
+class MysqlEngine:
+    def __init__(self, url: URL, pool_size: int) -> None:
+        self._engine = _mysql(url, pool_size)
+        self.sync_engine: Engine = self._engine.sync_engine
+        self.dispose = self._engine.dispose
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
-        threads.add(connection.driver_connection._thread)  # noqa: SLF001 - aiosqlite has no other way to wait for it
-        connection.isolation_level = None  # the driver's own BEGIN would come late and deferred
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    async def transact(self, work: Work[T]) -> T:
+        async with self._engine.begin() as db:
+            return await work(db)
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("webchat_begin", "BEGIN"))
+    async def snapshot(self, work: Work[T]) -> T:
+        async with self._engine.connect() as db:
+            await db.execution_options(isolation_level="REPEATABLE READ")
+            return await work(db)
 
-    return engine
+    def write(self) -> AbstractAsyncContextManager[Db]:
+        return self._engine.begin()
+
+    def read(self) -> AbstractAsyncContextManager[Db]:
+        return self._engine.connect()
 
 
 def _mysql(url: URL, pool_size: int) -> AsyncEngine:

@@ -5,9 +5,9 @@ Every call has a timeout. A transport error, a time-out or a 5xx is Unavailable:
 
 import asyncio
 import time
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-import httpx
+import aiohttp
 import msgspec
 
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
@@ -21,44 +21,64 @@ VERIFIED_S = 5.0
 """A token seen again within this is not verified again: a signature costs more than most requests."""
 VERIFIED_TOKENS = 4096
 
+RENEW_S = 30
+"""A peer gives up one connection each time this has passed, so that new replicas get their share."""
 KEEPALIVE_S = 30
-"""A client's connections are renewed after this; servers keep theirs longer (75 s)."""
+"""Idle connections end after this; servers keep theirs longer (75 s)."""
+TIMEOUT_S = 5.0
+CONNECT_S = 3.0
+
+Client: TypeAlias = aiohttp.ClientSession
 
 
-def http_client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_S)
-    return httpx.AsyncClient(timeout=httpx.Timeout(5, connect=3), limits=limits, trust_env=False)
+def http_client() -> Client:
+    """Made where a loop runs; an async context manager."""
+    connector = aiohttp.TCPConnector(limit=128, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=10)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_S)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _problem_of(response: httpx.Response) -> Problem:
+def _problem_of(status: int, content: bytes) -> Problem:
     try:
-        details = msgspec.json.decode(response.content, type=ProblemDetails)
+        details = msgspec.json.decode(content, type=ProblemDetails)
     except msgspec.DecodeError:
-        return Unavailable(f"A part of WebChat answered {response.status_code}.")
+        return Unavailable(f"A part of WebChat answered {status}.")
     cls = PROBLEMS.get(details.type.rpartition(":")[2], Unavailable)
     return cls(details.detail, errors={e.field: e.message for e in details.errors})
 
 
 async def post(
-    client: httpx.AsyncClient, url: str, body: object, answer: type[T], *, token: str = "", timeout: float | None = None
+    client: Client,
+    url: str,
+    body: object,
+    answer: type[T],
+    *,
+    token: str = "",
+    timeout: float = TIMEOUT_S,
+    last: bool = False,
 ) -> T:
-    """POST `body` as JSON and decode the answer; raises the Problem that the other side answered, or Unavailable."""
+    """POST `body` as JSON and decode the answer; raises the Problem that the other side answered, or Unavailable.
+
+    `last`: the connection is closed afterwards.
+    """
     headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
+    if last:
+        headers["Connection"] = "close"
+    limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)
     try:
-        response = await client.post(
-            url, content=msgspec.json.encode(body), headers=headers, timeout=timeout or httpx.USE_CLIENT_DEFAULT
-        )
-    except httpx.HTTPError as error:
+        async with client.post(url, data=msgspec.json.encode(body), headers=headers, timeout=limits) as response:
+            content = await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
-    if response.status_code >= 400:
-        raise _problem_of(response)
-    return msgspec.json.decode(response.content, type=answer)
+    if response.status >= 400:
+        raise _problem_of(response.status, content)
+    return msgspec.json.decode(content, type=answer)
 
 
 class ServiceTokens:
     """Tokens of this service for each audience, got from auth and kept until shortly before they expire."""
 
-    def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
         self._url = f"{settings.auth_url}/internal/token"
         self._service = settings.service
@@ -84,19 +104,23 @@ class ServiceTokens:
 class Peer:
     """Another service, called by this one."""
 
-    def __init__(self, client: httpx.AsyncClient, tokens: ServiceTokens, audience: str, base_url: str) -> None:
+    def __init__(self, client: Client, tokens: ServiceTokens, audience: str, base_url: str) -> None:
         self._client, self._tokens, self._audience, self._base_url = client, tokens, audience, base_url
+        self._renew_at = time.monotonic() + RENEW_S
 
-    async def call(self, path: str, body: object, answer: type[T], *, timeout: float | None = None) -> T:
+    async def call(self, path: str, body: object, answer: type[T], *, timeout: float = TIMEOUT_S) -> T:
         """POST to `/internal/<path>` of the service; raises its Problem, or Unavailable."""
         token = await self._tokens.get(self._audience)
-        return await post(self._client, f"{self._base_url}/internal/{path}", body, answer, token=token, timeout=timeout)
+        if last := time.monotonic() > self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_S
+        url = f"{self._base_url}/internal/{path}"
+        return await post(self._client, url, body, answer, token=token, timeout=timeout, last=last)
 
 
 class Verifier:
     """Verifies tokens meant for this service with auth's public keys, fetched when an unknown key id shows up."""
 
-    def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings) -> None:
         self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
         self._keys: dict[str, Jwk] = {}
         self._fetched = 0.0

@@ -17,5 +17,5 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=logging.DEBUG if settings.debug else logging.INFO, handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "botocore", "aiosqlite", "asyncio", "alembic.runtime.plugins", "uvicorn.access"):
+    for noisy in ("botocore", "asyncio", "alembic.runtime.plugins", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

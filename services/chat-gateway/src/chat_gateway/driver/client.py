@@ -110,9 +110,12 @@ class Client:
 
     def finish(self, frame_id: str | None, result: Ok) -> None:
         """Answer a frame; without an id it is only counted as answered."""
+        self.finish_encoded(frame_id, _encoder.encode(result))
+
+    def finish_encoded(self, frame_id: str | None, reply: bytes) -> None:
         self.connection.answered()
         if frame_id is not None:
-            self.wire.answer(self.encode(result))
+            self.wire.answer(text_frame(reply))
         self.wire.read_on()
 
     def refuse(self, frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None) -> None:

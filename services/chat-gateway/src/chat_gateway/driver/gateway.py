@@ -11,6 +11,7 @@ from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client, Wire
+from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.hub import Hub
 from chat_gateway.lanes import Lanes
 from chat_gateway.presence import Presence
@@ -59,6 +60,7 @@ class Gateway:
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
+        self.recent_pages = RecentPages()
         self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes)
         self.subscriber = Subscriber(
             listening, self.hub, self.room_log, on_reset=self._reset_room, on_lost=self._subscription_lost
@@ -121,6 +123,7 @@ class Gateway:
         first, self.subscriber.epoch = not self.subscriber.epoch, epoch
         if not first:
             log.warning("the room logs have a new epoch; closing all sockets")
+            self.recent_pages.clear()
             clients = self.clients()
             self._close(clients, CloseCode.EPOCH_CHANGED, "the logs began anew")
             for client in clients:

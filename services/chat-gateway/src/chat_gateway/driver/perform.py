@@ -8,7 +8,7 @@ from chat_gateway.driver.attaching import attach, hold_back, upload
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.commands import command_of, reply_of, send_command
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.reading import enter_room, list_home, list_messages
+from chat_gateway.driver.reading import enter_room, find_recent_page, list_home, list_messages
 from chat_gateway.protocol.frames import (
     AnyFrame,
     FileUpload,
@@ -45,6 +45,8 @@ def perform(gateway: Gateway, client: Client, frame: AnyFrame) -> None:
         client.finish(frame.id, Ok(id=frame.id or "", at=rfc3339(now_ms())))
     elif isinstance(frame, RoomExit):
         client.finish(frame.id, Ok(id=frame.id or ""))
+    elif isinstance(frame, MessageList) and (reply := find_recent_page(gateway, client, frame)) is not None:
+        client.finish_encoded(frame.id, reply)
     elif isinstance(frame, HomeList | RoomEnter | MessageList | PresenceWatch):
         client.spawn(_read(gateway, client, frame))
     elif isinstance(frame, FileUpload):

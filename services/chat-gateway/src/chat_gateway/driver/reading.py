@@ -33,14 +33,30 @@ async def enter_room(gateway: Gateway, client: Client, frame: RoomEnter) -> Ok:
     return Ok(id=frame.id or "", room=entered.room, messages=entered.messages, version=entered.version)
 
 
+def find_recent_page(gateway: Gateway, client: Client, frame: MessageList) -> bytes | None:
+    """The reply to one who asks for the newest page, where the same was answered at the room's version."""
+    place, version = client.places.get(frame.room_id), gateway.hub.version_of(frame.room_id)
+    if not _is_newest(frame) or place is None or version is None or not gateway.hub.reads(client, frame.room_id):
+        return None
+    return gateway.recent_pages.find((frame.room_id, place.joined_seq, frame.limit), version, frame.id or "")
+
+
 async def list_messages(gateway: Gateway, client: Client, frame: MessageList) -> Ok:
     choice = _choice_of(frame)
     page = None
-    if choice == PageChoice(limit=frame.limit) and frame.limit <= RECENT_MESSAGES:
+    if newest := _is_newest(frame):
         page = await _newest(gateway, client, frame.room_id, frame.limit)
     if page is None:
         page = await gateway.rooms.messages(client.user_id, frame.room_id, choice)
-    return Ok(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
+    answer = Ok(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
+    if newest and page.epoch == client.epoch and (place := client.places.get(frame.room_id)) is not None:
+        gateway.recent_pages.keep((frame.room_id, place.joined_seq, frame.limit), page.version, answer)
+    return answer
+
+
+def _is_newest(frame: MessageList) -> bool:
+    choices = (frame.before, frame.after, frame.around, frame.at, frame.offset)
+    return frame.limit <= RECENT_MESSAGES and all(choice is None for choice in choices)
 
 
 def _choice_of(frame: MessageList) -> PageChoice:

@@ -19,7 +19,7 @@ from rooms.service.loading import load
 from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
 from shared.contracts.rooms import AnyCommand, InviteMembers, Refused, Result, SendMessage
-from shared.service.database import UNREACHABLE, Database, is_contention
+from shared.service.database import UNREACHABLE, Database, Db, is_contention
 
 log = logging.getLogger(__name__)
 
@@ -141,14 +141,16 @@ class Committer:
         return await self._transact(commands, known, deadline)
 
     async def _transact(self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float) -> Committed:
-        _check_time(deadline)
-        async with self._database.write() as db:
+        async def carry_out(db: Db) -> Committed:
+            _check_time(deadline)
             work, epoch = await load(db, commands, known)
             results = [decide(work, command) for command in commands]
             revisions = await write(db, work)
             _check_time(deadline)
-        events = [recorded.event for recorded in work.events]
-        return Committed(epoch=epoch, events=events, reads=work.reads, revisions=revisions, results=results)
+            events = [recorded.event for recorded in work.events]
+            return Committed(epoch=epoch, events=events, reads=work.reads, revisions=revisions, results=results)
+
+        return await self._database.transact(carry_out, repeats=0)
 
     async def _one_by_one(
         self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float

@@ -8,12 +8,14 @@ from rooms.service.parts import Parts
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs
 from shared.contracts.rooms import Events, RoomEvents
+from shared.service.database import Db
 
 
 async def list_events(parts: Parts, cursors: Mapping[str, int]) -> Events:
-    async with parts.database.snapshot() as db:
-        epoch = await epochs.get_epoch(db)
-        tails = await read_tails(db, cursors)
+    async def read(db: Db) -> tuple[str, dict[str, Tail]]:
+        return await epochs.get_epoch(db), await read_tails(db, cursors)
+
+    epoch, tails = await parts.database.snapshot(read)
     return Events(epoch, {room_id: _room_events(tail) for room_id, tail in tails.items()})
 
 

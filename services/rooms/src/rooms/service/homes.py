@@ -29,28 +29,33 @@ async def list_homes(parts: Parts, users: Mapping[str, list[str] | None]) -> Hom
     """The rooms of several users in one snapshot: those named, or all."""
     whole = [user_id for user_id, named in users.items() if named is None]
     keys = [(room_id, user_id) for user_id, named in users.items() if named is not None for room_id in named]
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> Homes:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, users)
         seats = await homes.seats_of(db, whole) + await homes.named_seats(db, keys)
         last = await _last_messages(db, seats)
-    found = {user_id: Home(revisions.get(user_id, 0), []) for user_id in users}
-    for room, member, message in seats:
-        found[member.user_id].rooms.append(home_room(room, member, last[message.key] if message else None))
-    return Homes(epoch, found)
+        found = {user_id: Home(revisions.get(user_id, 0), []) for user_id in users}
+        for room, member, message in seats:
+            found[member.user_id].rooms.append(home_room(room, member, last[message.key] if message else None))
+        return Homes(epoch, found)
+
+    return await parts.database.snapshot(read)
 
 
 async def get_home_page(parts: Parts, user_id: str, before: str | None, limit: int) -> HomePage:
     """Newest activity first; raises Invalid for a cursor that is none."""
     place = _NEWEST if before is None else read_cursor(before, tuple[TimeKey, IdKey])
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> HomePage:
         epoch = await epochs.get_epoch(db)
         seats = await homes.list_seats(db, user_id, place, limit + 1)
         last = await _last_messages(db, seats)
-    page = [room_of(room, member, last[message.key] if message else None) for room, member, message in seats[:limit]]
-    more = len(seats) > limit
-    end = seats[limit - 1][0] if more else None
-    return HomePage(epoch, page, cursor_of([end.updated_at, end.id]) if end else None)
+        page = [room_of(room, member, last[message.key] if message else None) for room, member, message in seats]
+        end = seats[limit - 1][0] if len(seats) > limit else None
+        return HomePage(epoch, page[:limit], cursor_of([end.updated_at, end.id]) if end else None)
+
+    return await parts.database.snapshot(read)
 
 
 async def _last_messages(db: Db, seats: Sequence[homes.Seat]) -> dict[MessageKey, Message]:
@@ -60,21 +65,24 @@ async def _last_messages(db: Db, seats: Sequence[homes.Seat]) -> dict[MessageKey
 
 
 async def list_places(parts: Parts, user_ids: Sequence[str]) -> Places:
-    async with parts.database.snapshot() as db:
+    async def read(db: Db) -> Places:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, user_ids)
-        places = await members.places_of(db, user_ids)
-    found = {user_id: UserPlaces(revisions.get(user_id, 0), {}) for user_id in user_ids}
-    for member in places:
-        found[member.user_id].rooms[member.room_id] = place_of(member)
-    return Places(epoch, found)
+        found = {user_id: UserPlaces(revisions.get(user_id, 0), {}) for user_id in user_ids}
+        for member in await members.places_of(db, user_ids):
+            found[member.user_id].rooms[member.room_id] = place_of(member)
+        return Places(epoch, found)
+
+    return await parts.database.snapshot(read)
 
 
 async def list_revisions(parts: Parts, user_ids: Sequence[str]) -> Revisions:
-    async with parts.database.snapshot() as db:
+    async def read(db: Db) -> Revisions:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, user_ids)
-    return Revisions(epoch=epoch, revisions={user_id: revisions.get(user_id, 0) for user_id in user_ids})
+        return Revisions(epoch=epoch, revisions={user_id: revisions.get(user_id, 0) for user_id in user_ids})
+
+    return await parts.database.snapshot(read)
 
 
 async def list_shared(parts: Parts, user_id: str, other_ids: Sequence[str]) -> SharedWith:

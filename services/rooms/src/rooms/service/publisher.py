@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Collection
+from functools import partial
 
 import msgspec
 
@@ -172,8 +173,7 @@ class Publisher:
         """Publish what follows these versions; returns the rooms whose streams turned out to end earlier."""
         fallen: set[str] = set()
         while cursors:
-            async with self._database.snapshot() as db:
-                tails = await read_tails(db, cursors)
+            tails = await self._database.snapshot(partial(read_tails, cursors=cursors))
             holes = await self._publish({room_id: tail.events for room_id, tail in tails.items()})
             fallen |= holes
             gone = {room_id for room_id, tail in tails.items() if tail.gone}

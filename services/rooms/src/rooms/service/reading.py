@@ -25,43 +25,58 @@ from shared.service.database import Db
 async def get_page(parts: Parts, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:
     """Raises Refusal for a bad choice, and for outsiders."""
     check_choice(choice)
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> MessagesPage:
         (room, member, _), epoch = await _seat(db, room_id, user_id)
         page, has_more = await _page(db, room, member, choice)
-    return MessagesPage(epoch=epoch, messages=page, has_more=has_more, version=room.head_version)
+        return MessagesPage(epoch=epoch, messages=page, has_more=has_more, version=room.head_version)
+
+    return await parts.database.snapshot(read)
 
 
 async def enter(parts: Parts, room_id: str, user_id: str) -> Entered:
     """The room and its newest page, in one snapshot; raises Refusal for outsiders."""
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> Entered:
         (room, member, _), epoch = await _seat(db, room_id, user_id)
         page, _ = await _page(db, room, member, PageChoice(limit=DEFAULT_PAGE))
         people = await _members(db, room_id)
-    detail = room_detail(room, member, page[-1] if page else None, people)
-    return Entered(epoch=epoch, room=detail, messages=page, version=room.head_version)
+        detail = room_detail(room, member, page[-1] if page else None, people)
+        return Entered(epoch=epoch, room=detail, messages=page, version=room.head_version)
+
+    return await parts.database.snapshot(read)
 
 
 async def get_room(parts: Parts, room_id: str, user_id: str) -> Room:
     """A room as in lists; raises Refusal for outsiders."""
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> Room:
         (room, member, last), _ = await _seat(db, room_id, user_id)
         shown = await show_messages(db, [last] if last else [])
-    return room_of(room, member, shown[0] if shown else None)
+        return room_of(room, member, shown[0] if shown else None)
+
+    return await parts.database.snapshot(read)
 
 
 async def get_detail(parts: Parts, room_id: str, user_id: str) -> RoomDetail:
     """Raises Refusal for outsiders."""
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> RoomDetail:
         (room, member, last), _ = await _seat(db, room_id, user_id)
         shown = await show_messages(db, [last] if last else [])
         people = await _members(db, room_id)
-    return room_detail(room, member, shown[0] if shown else None, people)
+        return room_detail(room, member, shown[0] if shown else None, people)
+
+    return await parts.database.snapshot(read)
 
 
 async def get_message(parts: Parts, room_id: str, seq: int) -> Message:
     """A message known to be there, for its sender."""
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> Message:
         return (await show_messages(db, await messages.list_range(db, room_id, seq, seq)))[0]
+
+    return await parts.database.snapshot(read)
 
 
 async def show_messages(db: Db, stored: list[StoredMessage]) -> list[Message]:

@@ -10,8 +10,9 @@ from rooms.service.parts import Parts
 from rooms.service.reading import show_messages
 from rooms.storage.homes import find_seat
 from rooms.storage.search import find_in, list_reaches
-from shared.contracts.rooms import DEFAULT_PAGE, PAGE_BYTES
+from shared.contracts.rooms import DEFAULT_PAGE, PAGE_BYTES, Message
 from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.service.database import Db
 from shared.service.openapi import Page
 
 MAX_SCANNED = 20_000
@@ -33,11 +34,14 @@ async def search(
     """
     query = query_of(typed)
     after = NEWEST if cursor is None else Place(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))
-    async with parts.database.snapshot() as db:
+
+    async def find(db: Db) -> tuple[list[Message], Place | None]:
         reaches = await list_reaches(db, user_id, room_id, after, scanned)
         if room_id is not None and not reaches and await find_seat(db, room_id, user_id) is None:
             raise no_room()
         slices, end = slices_of(reaches, scanned)
         page, following = page_of(await find_in(db, slices, query, limit + 1), end, limit, PAGE_BYTES)
-        shown = await show_messages(db, page)
+        return await show_messages(db, page), following
+
+    shown, following = await parts.database.snapshot(find)
     return Page(shown, None if following is None else cursor_of(following))

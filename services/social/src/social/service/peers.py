@@ -1,6 +1,7 @@
 """What the gateways ask of social: friends, revisions, and what stands between people."""
 
 from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
+from shared.service.database import Db
 from shared.service.ids import is_id
 from shared.service.problems import Invalid
 from social.service.parts import Parts
@@ -23,10 +24,13 @@ def _ids(ids: list[str], field: str) -> list[str]:
 async def list_friends(parts: Parts, user_ids: list[str]) -> FriendsOf:
     """Revisions and profiles of one moment."""
     wanted = _ids(user_ids, "user_ids")
-    async with parts.database.snapshot() as db:
+
+    async def read(db: Db) -> FriendsOf:
         revisions = await get_revisions(db, wanted)
         friends = await friends_of(db, wanted)
-    return FriendsOf({user_id: Friends(revisions[user_id], friends[user_id]) for user_id in wanted})
+        return FriendsOf({user_id: Friends(revisions[user_id], friends[user_id]) for user_id in wanted})
+
+    return await parts.database.snapshot(read)
 
 
 async def list_revisions(parts: Parts, user_ids: list[str]) -> RevisionsOf:
@@ -36,6 +40,9 @@ async def list_revisions(parts: Parts, user_ids: list[str]) -> RevisionsOf:
 
 async def compare(parts: Parts, user_id: str, other_ids: list[str]) -> Pairs:
     [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
-    async with parts.database.snapshot() as db:
-        followed, blockers = await tied_to(db, one, others), await blocked_by(db, one, others)
+
+    async def read(db: Db) -> tuple[set[str], set[str]]:
+        return set(await tied_to(db, one, others)), set(await blocked_by(db, one, others))
+
+    followed, blockers = await parts.database.snapshot(read)
     return Pairs(followed=sorted(followed), blocked_by=sorted(blockers))

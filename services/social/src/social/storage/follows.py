@@ -19,7 +19,8 @@ async def is_following(db: Db, follower: str, followee: str) -> bool:
 
 async def count_following(db: Db, follower: str) -> int:
     counted = select(func.count()).select_from(follow).where(follow.c.follower_id == follower)
-    return (await db.execute(counted)).scalar_one()
+    count: int = (await db.execute(counted)).scalar_one()
+    return count
 
 
 async def add_follow(db: Db, follower: str, followee: str, now: int) -> None:

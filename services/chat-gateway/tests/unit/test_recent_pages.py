@@ -1,0 +1,54 @@
+"""Newest pages, answered again: only for their version, and within their bytes."""
+
+import json
+
+import pytest
+
+from chat_gateway.driver.recent_pages import RecentPages
+from chat_gateway.protocol.frames import Ok
+
+KEY = ("room", 0, 50)
+
+
+def page(version: int) -> Ok:
+    return Ok(id="first", messages=[], has_more=False, version=version)
+
+
+@pytest.mark.parametrize("frame_id", ["", "7", 'quote " and 한글'])
+def test_the_reply_carries_the_id_of_who_asks(frame_id: str):
+    pages = RecentPages()
+    pages.keep(KEY, 5, page(5))
+    reply = pages.find(KEY, 5, frame_id)
+    assert reply is not None
+    assert json.loads(reply) == {"op": "ok", "id": frame_id, "messages": [], "has_more": False, "version": 5}
+
+
+def test_a_page_of_another_version_or_reader_is_not_answered():
+    pages = RecentPages()
+    pages.keep(KEY, 5, page(5))
+    assert [pages.find(KEY, 6, ""), pages.find(("room", 1, 50), 5, ""), pages.find(("room", 0, 49), 5, "")] == [
+        None
+    ] * 3
+    pages.keep(KEY, 6, page(6))
+    assert pages.find(KEY, 5, "") is None
+    assert pages.find(KEY, 6, "") is not None
+
+
+def test_what_was_asked_for_longest_ago_gives_way():
+    size = len(json.dumps({"messages": [], "has_more": False, "version": 5}, separators=(",", ":")))
+    pages = RecentPages(max_bytes=2 * size)
+    for room in "abc":
+        pages.keep((room, 0, 50), 5, page(5))
+        assert pages.find(("a", 0, 50), 5, "") is not None
+    assert [room for room in "abc" if pages.find((room, 0, 50), 5, "")] == ["a", "c"]
+
+
+def test_a_new_epoch_forgets_all():
+    pages = RecentPages(max_bytes=1000)
+    for number in range(30):
+        pages.keep((f"{number}", 0, 50), 5, page(5))
+    pages.clear()
+    assert pages.find(("29", 0, 50), 5, "") is None
+    for number in range(3):
+        pages.keep((f"{number}", 0, 50), 5, page(5))
+    assert all(pages.find((f"{number}", 0, 50), 5, "") for number in range(3))
