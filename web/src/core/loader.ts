@@ -128,7 +128,7 @@ export class Loader {
     const kept = await this.#host.loadPage(roomId);
     if (!kept || timeline.loaded) return;
     timeline.show(kept.messages);
-    roster.replace(kept.members, 0);
+    roster.show(kept.members);
     this.#host.seen(roomId, kept.messages, people(kept.messages, kept.members));
     this.#view.touch();
   }

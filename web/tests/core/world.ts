@@ -1,0 +1,287 @@
+// A model of the server for the tests of the whole client: rooms as logs, sockets whose events keep their order while
+// answers come whenever, lines that break with frames under way, logs that are lost.
+import type { RoomEvent } from "../../src/core/events.ts";
+import { changedMessage, messageOf } from "../../src/core/fold.ts";
+import type { ClientFrame, Message, Profile, Ready, ServerFrame } from "../../src/core/generated/protocol.ts";
+import type { Member, Room, Role } from "../../src/core/types.ts";
+
+const AT = "2026-11-24T07:42:44.123Z";
+const KEPT = 12;
+
+type Eventless<T> = T extends unknown ? Omit<T, "room_id" | "version" | "at"> : never;
+
+export class WorldRoom {
+  readonly id: string;
+  readonly members = new Map<string, Member>();
+  readonly events: RoomEvent[] = [];
+  messages: Message[] = [];
+  title = "";
+  readonly #world: World;
+
+  constructor(id: string, world: World) {
+    this.id = id;
+    this.#world = world;
+  }
+
+  get version(): number {
+    return this.events.length;
+  }
+
+  add(event: Eventless<RoomEvent>): RoomEvent {
+    const whole = { room_id: this.id, version: this.version + 1, at: AT, ...event };
+    this.events.push(whole);
+    const heard = new Set(this.members.keys());
+    this.#fold(whole);
+    for (const userId of [...heard, ...this.members.keys()]) this.#world.tell(userId, whole);
+    return whole;
+  }
+
+  join(userId: string, role: Role = "member"): void {
+    const read_seq = this.messages.length;
+    this.add({ op: "member.joined", user_id: userId, by: userId, role, read_seq });
+    this.#world.tell(userId, { op: "room.added", room: this.seenBy(userId) });
+  }
+
+  send(userId: string, body: string, clientId: string): { seq: number; duplicate: boolean } {
+    const known = this.messages.find((m) => m.sender_id === userId && m.client_id === clientId);
+    if (known) return { seq: known.seq, duplicate: true };
+    const seq = this.messages.length + 1;
+    this.add({ op: "message.created", seq, sender_id: userId, client_id: clientId, kind: "text", body });
+    return { seq, duplicate: false };
+  }
+
+  read(userId: string, seq: number): number {
+    const member = this.members.get(userId);
+    if (!member) return 0;
+    const read_seq = Math.max(member.read_seq, Math.min(seq, this.messages.length));
+    this.members.set(userId, { ...member, read_seq });
+    for (const other of this.members.keys())
+      this.#world.tell(other, { op: "room.read", room_id: this.id, cursors: { [userId]: read_seq } });
+    return read_seq;
+  }
+
+  seenBy(userId: string): Room {
+    const read_seq = this.members.get(userId)?.read_seq ?? 0;
+    const last = this.messages.at(-1);
+    return {
+      room_id: this.id,
+      kind: "group",
+      title: this.title,
+      member_count: this.members.size,
+      version: this.version,
+      last_seq: this.messages.length,
+      read_seq,
+      unread: this.messages.length - read_seq,
+      muted: false,
+      role: this.members.get(userId)?.role ?? "member",
+      ...(last ? { last_message: last } : {}),
+    };
+  }
+
+  #fold(event: RoomEvent): void {
+    if (event.op === "message.created") {
+      this.messages = [...this.messages, messageOf(event)];
+      const sender = this.members.get(event.sender_id);
+      if (sender) this.members.set(event.sender_id, { ...sender, read_seq: event.seq });
+    } else if (event.op === "member.joined") {
+      const { user_id, role, read_seq } = event;
+      this.members.set(user_id, { user_id, role, read_seq, joined_at: AT });
+    } else if (event.op === "member.left") this.members.delete(event.user_id);
+    else if (event.op === "room.updated") this.title = event.title ?? this.title;
+    else if (event.op !== "member.role_changed")
+      this.messages = this.messages.map((m) => (m.seq === event.seq ? changedMessage(m, event) : m));
+  }
+}
+
+/** One line: what is under way in both directions is lost when it breaks. */
+export class Line {
+  readyState = 0;
+  onopen: (() => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  readonly userId: string;
+  readonly #world: World;
+  readonly #asked: ClientFrame[] = [];
+  readonly #events: string[] = [];
+  readonly #answers: string[] = [];
+  #greeted = false;
+
+  constructor(userId: string, world: World) {
+    this.userId = userId;
+    this.#world = world;
+  }
+
+  send(text: string): void {
+    this.#asked.push(JSON.parse(text) as ClientFrame);
+  }
+
+  close(): void {
+    this.break(1000);
+  }
+
+  break(code: number): void {
+    if (this.readyState > 1) return;
+    this.readyState = 3;
+    this.#world.lines.delete(this);
+    this.onclose?.({ code });
+  }
+
+  event(frame: ServerFrame): void {
+    if (this.#greeted) this.#events.push(JSON.stringify(frame));
+  }
+
+  get busy(): boolean {
+    return this.readyState === 0 || this.#asked.length + this.#events.length + this.#answers.length > 0;
+  }
+
+  /** One thing happens; `pick` chooses which. */
+  step(pick: number): void {
+    if (this.readyState === 0) {
+      this.readyState = 1;
+      this.onopen?.();
+      return;
+    }
+    const kind = [this.#asked, this.#events, this.#answers].filter((queue) => queue.length > 0);
+    const queue = kind[pick % Math.max(1, kind.length)];
+    if (!queue) return;
+    if (queue === this.#asked) {
+      const frame = this.#asked.shift();
+      if (frame) this.#take(frame);
+    } else if (queue === this.#events) this.#deliver(this.#events.shift());
+    else this.#deliver(this.#answers.splice(pick % this.#answers.length, 1)[0]);
+  }
+
+  #deliver(text: string | undefined): void {
+    if (text !== undefined) this.onmessage?.({ data: text });
+  }
+
+  #take(frame: ClientFrame): void {
+    if (frame.op === "hello") {
+      this.#greeted = true;
+      for (const answer of this.#world.greet(this.userId, frame.cursors ?? {}, frame.epoch))
+        this.event(answer);
+      return;
+    }
+    const answer = this.#world.answer(this.userId, frame);
+    if (frame.id != null) this.#answers.push(JSON.stringify({ ...answer, id: frame.id }));
+  }
+}
+
+export class World {
+  readonly rooms = new Map<string, WorldRoom>();
+  readonly lines = new Set<Line>();
+  #epoch = 1;
+
+  room(id: string): WorldRoom {
+    const room = this.rooms.get(id) ?? new WorldRoom(id, this);
+    this.rooms.set(id, room);
+    return room;
+  }
+
+  loseLogs(): void {
+    this.#epoch += 1;
+    for (const line of [...this.lines]) line.break(4310);
+  }
+
+  tell(userId: string, frame: ServerFrame): void {
+    for (const line of this.lines) if (line.userId === userId) line.event(frame);
+  }
+
+  connect(userId: string): Line {
+    const line = new Line(userId, this);
+    this.lines.add(line);
+    return line;
+  }
+
+  profile(userId: string): Profile {
+    return {
+      user_id: userId,
+      webchat_id: userId,
+      display_name: userId.toUpperCase(),
+      status_message: "",
+      avatar_url: null,
+      followed: false,
+    };
+  }
+
+  greet(userId: string, cursors: Record<string, number>, epoch?: string | null): ServerFrame[] {
+    const own = [...this.rooms.values()].filter((room) => room.members.has(userId));
+    const ready: Ready = {
+      op: "ready",
+      session_id: "s",
+      user: { user_id: userId, email: "", webchat_id: userId, display_name: userId },
+      friends: [],
+      rooms: own.map((room) => room.seenBy(userId)),
+      heartbeat: 25,
+      epoch: String(this.#epoch),
+    };
+    const same = epoch === String(this.#epoch);
+    const missed = own.flatMap((room): ServerFrame[] => {
+      const cursor = cursors[room.id];
+      if (cursor === undefined) return [];
+      if (!same || cursor > room.version || room.version - cursor > KEPT)
+        return [{ op: "room.reset", room_id: room.id }];
+      return room.events.slice(cursor);
+    });
+    return [ready, ...missed];
+  }
+
+  answer(userId: string, frame: ClientFrame): object {
+    if (!("room_id" in frame)) return { op: "ok", presence: {} };
+    const room = this.rooms.get(frame.room_id);
+    if (!room?.members.has(userId)) return { op: "error", code: "not_found", detail: "No such room." };
+    const { version } = room;
+    switch (frame.op) {
+      case "room.enter": {
+        const detail = { ...room.seenBy(userId), members: [...room.members.values()] };
+        return { op: "ok", room: detail, messages: room.messages.slice(-8), version };
+      }
+      case "message.list":
+        return { op: "ok", version, ...page(room.messages, frame) };
+      case "message.send":
+        return { op: "ok", version: version + 1, at: AT, ...room.send(userId, frame.body, frame.client_id) };
+      case "message.edit":
+        room.add({ op: "message.edited", seq: frame.seq, body: frame.body, edited_at: AT, by: userId });
+        return { op: "ok", version: room.version };
+      case "room.read":
+        return { op: "ok", read_seq: room.read(userId, frame.seq) };
+      default:
+        return { op: "error", code: "invalid", detail: "Not in this model." };
+    }
+  }
+
+  fetch(userId: string, url: string): Response {
+    const { pathname, searchParams } = new URL(url, "http://world");
+    if (pathname === "/api/auth/me")
+      return Response.json({ user_id: userId, email: "", webchat_id: userId, display_name: userId });
+    if (pathname === "/api/social/profiles") {
+      const userIds = searchParams.get("user_ids")?.split(",") ?? [];
+      return Response.json({ items: userIds.map((id) => this.profile(id)), next: null });
+    }
+    const room = this.rooms.get(pathname.split("/").at(-1) ?? "");
+    if (!room?.members.has(userId)) return Response.json({ detail: "No such room." }, { status: 404 });
+    return Response.json({ ...room.seenBy(userId), members: [...room.members.values()] });
+  }
+}
+
+function page(
+  messages: readonly Message[],
+  {
+    before,
+    after,
+    around,
+    limit = 50,
+  }: { before?: number | null; after?: number | null; around?: number | null; limit?: number },
+): { messages: readonly Message[]; has_more: boolean } {
+  const small = Math.min(limit, 6);
+  if (around != null) {
+    const found = messages.filter((m) => m.seq > around - 3 && m.seq <= around + 3);
+    return { messages: found, has_more: found.length < messages.length };
+  }
+  if (after != null) {
+    const newer = messages.filter((m) => m.seq > after);
+    return { messages: newer.slice(0, small), has_more: newer.length > small };
+  }
+  const older = messages.filter((m) => m.seq < (before ?? Infinity));
+  return { messages: older.slice(-small), has_more: older.length > small };
+}
