@@ -70,7 +70,7 @@ export const conversation: Pick<Texts, "room" | "message" | "composer" | "emoji"
     removed: "Message deleted",
     quoteGone: "This message was deleted",
     quoteFar: "Show the original message",
-    jumpTo: (name) => `Go to the original message by ${name}`,
+    jumpTo: "Go to the original message",
     unfold: "Show all",
     fold: "Show less",
     reaction: (emoji, n, names) => `${emoji} ${n}: ${names}`,

@@ -195,7 +195,7 @@ export const en: Texts = {
     nobody: "No friends to invite",
     nobodyText: "First find friends by their WebChat ID and add them.",
     invited: (n) => `${s(n, "person", "people")} invited`,
-    unpick: (name) => `Remove ${name}`,
+    unpick: "remove",
     tooMany: "You can choose up to 100 at a time",
   },
 

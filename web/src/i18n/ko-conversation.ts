@@ -40,7 +40,7 @@ export const conversation = {
   message: {
     fromMe: (time: string) => `내 메시지, ${time}`,
     from: (name: string, time: string) => `${name}, ${time}`,
-    unread: (n: number) => `${n}명이 읽지 않음, 누구인지 보기`,
+    unread: (n: number) => `${n} 명이 읽지 않음, 누구인지 보기`,
     edited: "수정됨",
     editedAt: (time: string) => `${time}에 수정됨`,
     deleted: "삭제된 메시지입니다",
@@ -64,7 +64,7 @@ export const conversation = {
     removed: "메시지를 삭제했습니다",
     quoteGone: "삭제된 메시지입니다",
     quoteFar: "원래 메시지 보기",
-    jumpTo: (name: string) => `${name} 님의 원래 메시지로 가기`,
+    jumpTo: "원래 메시지로 가기",
     unfold: "모두 보기",
     fold: "접기",
     reaction: (emoji: string, n: number, names: string) => `${emoji} ${n}명: ${names}`,

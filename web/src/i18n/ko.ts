@@ -193,7 +193,7 @@ export const ko = {
     nobody: "초대할 친구가 없습니다",
     nobodyText: "먼저 WebChat ID로 친구를 찾아 추가해 주세요.",
     invited: (n: number) => `${n}명을 초대했습니다`,
-    unpick: (name: string) => `${name} 빼기`,
+    unpick: "빼기",
     tooMany: "한 번에 100명까지 고를 수 있습니다",
   },
 

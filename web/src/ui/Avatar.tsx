@@ -8,15 +8,19 @@ interface Look {
   name: string;
   size?: number;
   picture?: string | null | undefined;
+  /** Another colour than the id's own. */
+  tone?: number;
   /** A dot for who is here now. */
   online?: boolean;
 }
 
-export const Avatar = memo(function Avatar({ id, name, size = 36, picture, online = false }: Look) {
+export const Avatar = memo(function Avatar({ id, name, size = 36, picture, online = false, tone }: Look) {
   return (
     <span
       className="avatar"
-      style={{ "--size": `${size}px`, "--tone": `var(--avatar-${toneOf(id)})` } as React.CSSProperties}
+      style={
+        { "--size": `${size}px`, "--tone": `var(--avatar-${tone ?? toneOf(id)})` } as React.CSSProperties
+      }
       aria-hidden="true"
     >
       {picture == null ? letterOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
@@ -40,7 +44,7 @@ export const GroupAvatar = memo(function GroupAvatar({
   return (
     <span className="avatar-pair" style={{ "--size": `${size}px` } as React.CSSProperties} aria-hidden="true">
       <Avatar id={id} name={title} size={part} />
-      <Avatar id={`${id}+`} name={second || title} size={part} />
+      <Avatar id={id} name={second || title} size={part} tone={(toneOf(id) + 3) % 8} />
     </span>
   );
 });

@@ -50,7 +50,13 @@ export type IconName = keyof typeof paths;
 
 export function Icon({ name, small = false }: { name: IconName; small?: boolean }) {
   return (
-    <svg className={small ? "icon small" : "icon"} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <svg
+      className={small ? "icon small" : "icon"}
+      viewBox="0 0 24 24"
+      aria-hidden="true"
+      focusable="false"
+      data-icon={name}
+    >
       <path d={paths[name]} />
     </svg>
   );

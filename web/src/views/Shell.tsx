@@ -4,6 +4,7 @@ import { useLocation, useSearchParams } from "wouter";
 import { useClientState, useProfiles } from "../app/client.ts";
 import { useHotkeys } from "../app/hotkeys.ts";
 import { opensMain, paths, placeOf, type Place } from "../app/paths.ts";
+import { usePhone } from "../app/screen.ts";
 import { useTitle } from "../app/title.ts";
 import { useTexts, type Texts } from "../i18n/index.ts";
 import { Empty } from "../ui/Empty.tsx";
@@ -21,6 +22,7 @@ const SettingsPage = lazy(() => import("./settings/SettingsPage.tsx"));
 export function Shell() {
   const [path, go] = useLocation();
   const texts = useTexts();
+  const phone = usePhone();
   const place = useMemo(() => placeOf(path), [path]);
   const order = useClientState((state) => state.order);
   const roomId = place.area === "rooms" ? place.roomId : null;
@@ -42,7 +44,7 @@ export function Shell() {
         {texts.skipToMain}
       </a>
       <Rail area={place.area} />
-      <ListPane place={place} />
+      <ListPane place={place} main={phone && !opensMain(place)} />
       <main className="main-pane" id="main" tabIndex={-1}>
         <Suspense fallback={<div className="blank-main" />}>
           <MainPane place={place} />
@@ -53,18 +55,20 @@ export function Shell() {
   );
 }
 
-function ListPane({ place }: { place: Place }) {
+/** On a phone the list is all there is: it is the main part then. */
+function ListPane({ place, main }: { place: Place; main: boolean }) {
+  const { nav } = useTexts();
   const [query] = useSearchParams();
   const fromSearch = place.area === "rooms" && place.roomId !== null && query.has("q");
   return (
-    <div className="list-pane">
+    <section className="list-pane" role={main ? "main" : "region"} aria-label={nav[place.area]}>
       <Suspense fallback={null}>
         {place.area === "rooms" && !fromSearch && <RoomsPane selected={place.roomId} />}
         {place.area === "friends" && <FriendsPane selected={place.userId} />}
         {(place.area === "search" || fromSearch) && <SearchPane />}
         {place.area === "settings" && <SettingsPane selected={place.name} />}
       </Suspense>
-    </div>
+    </section>
   );
 }
 

@@ -5,6 +5,9 @@ import { emojiOf } from "./emoji-data.ts";
 
 const QUICK = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🎉"];
 
+/** Rows and columns are counted from one in ARIA; the picker counts from zero. */
+const fromOne = (index: number | undefined) => (index ?? 0) + 1;
+
 const components: EmojiPickerListComponents = {
   CategoryHeader: ({ category, ...props }) => (
     <div className="emoji-category" {...props}>
@@ -12,12 +15,12 @@ const components: EmojiPickerListComponents = {
     </div>
   ),
   Row: ({ children, ...props }) => (
-    <div className="emoji-row" {...props}>
+    <div className="emoji-row" {...props} aria-rowindex={fromOne(props["aria-rowindex"])}>
       {children}
     </div>
   ),
   Emoji: ({ emoji, ...props }) => (
-    <button type="button" className="emoji-cell" {...props}>
+    <button type="button" className="emoji-cell" {...props} aria-colindex={fromOne(props["aria-colindex"])}>
       {emoji.emoji}
     </button>
   ),

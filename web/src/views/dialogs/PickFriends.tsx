@@ -209,16 +209,11 @@ function Picked({ picked, onUnpick }: { picked: readonly string[]; onUnpick: (id
       {picked.map((id) => {
         const name = profiles.get(id)?.display_name ?? "";
         return (
-          <button
-            key={id}
-            type="button"
-            className="chip"
-            aria-label={texts.group.unpick(name)}
-            onClick={() => onUnpick(id)}
-          >
+          <button key={id} type="button" className="chip" onClick={() => onUnpick(id)}>
             <Avatar id={id} name={name} size={22} picture={profiles.get(id)?.avatar_url} />
             <span className="ellipsis">{name}</span>
             <Icon name="close" small />
+            <span className="sr-only">{texts.group.unpick}</span>
           </button>
         );
       })}

@@ -24,31 +24,34 @@ function MenuPopup({ anchor, label, items }: MenuRequest) {
     placement: "bottom-end",
   });
   return (
-    <Menu
-      store={menu}
-      className="menu"
-      aria-label={label}
-      portal
-      modal
-      gutter={6}
-      getAnchorRect={() => anchor}
-      autoFocusOnShow
-      autoFocusOnHide={false}
-    >
-      {items.map(({ icon, label: text, danger, run }) => (
-        <MenuItem
-          key={text}
-          className={danger === true ? "menu-item danger" : "menu-item"}
-          onClick={() => {
-            closePopup();
-            run();
-          }}
-        >
-          <Icon name={icon} />
-          {text}
-        </MenuItem>
-      ))}
-    </Menu>
+    <section aria-label={label}>
+      <Menu
+        store={menu}
+        className="menu"
+        aria-label={label}
+        portal={false}
+        fixed
+        modal
+        gutter={6}
+        getAnchorRect={() => anchor}
+        autoFocusOnShow
+        autoFocusOnHide={false}
+      >
+        {items.map(({ icon, label: text, danger, run }) => (
+          <MenuItem
+            key={text}
+            className={danger === true ? "menu-item danger" : "menu-item"}
+            onClick={() => {
+              closePopup();
+              run();
+            }}
+          >
+            <Icon name={icon} />
+            {text}
+          </MenuItem>
+        ))}
+      </Menu>
+    </section>
   );
 }
 
@@ -58,17 +61,20 @@ function EmojiPopup({ anchor, onPick }: EmojiRequest) {
   const { emoji } = useTexts();
   const popover = usePopoverStore({ open: true, setOpen: closeWhen, placement: "top" });
   return (
-    <Popover
-      store={popover}
-      className="popover"
-      aria-label={emoji.label}
-      portal
-      modal
-      gutter={6}
-      getAnchorRect={() => anchor}
-      autoFocusOnHide={false}
-    >
-      <EmojiPanel onPick={onPick} />
-    </Popover>
+    <section aria-label={emoji.label}>
+      <Popover
+        store={popover}
+        className="popover"
+        aria-label={emoji.label}
+        portal={false}
+        fixed
+        modal
+        gutter={6}
+        getAnchorRect={() => anchor}
+        autoFocusOnHide={false}
+      >
+        <EmojiPanel onPick={onPick} />
+      </Popover>
+    </section>
   );
 }

@@ -17,7 +17,7 @@ export function letterOf(name: string): string {
 export function toneOf(id: string): number {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;
-  return (hash ^ (hash >>> 15)) % 8;
+  return ((hash ^ (hash >>> 15)) >>> 0) % 8;
 }
 
 export function nameOf(profile: Profile | undefined, texts: Texts): string {

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { isCovered } from "../../app/overlay.ts";
 import type { Message } from "../../core/index.ts";
@@ -11,6 +11,13 @@ export function ActionBar({ message, mine, focused }: { message: Message; mine: 
   const texts = useTexts().message;
   const actions = useMessage();
   const bar = useRef<HTMLDivElement>(null);
+  const [below, setBelow] = useState(false);
+  useLayoutEffect(() => {
+    const top = bar.current?.getBoundingClientRect().top ?? 0;
+    const edge = bar.current?.closest("[role=log]")?.getBoundingClientRect().top ?? 0;
+    // Measured before it is painted: at the upper edge of the log there is no room above the bubble.
+    if (top < edge) setBelow(true);
+  }, []);
   useEffect(() => {
     if (!focused) return;
     bar.current?.querySelector("button")?.focus();
@@ -36,7 +43,14 @@ export function ActionBar({ message, mine, focused }: { message: Message; mine: 
   };
 
   return (
-    <div className="actions" role="toolbar" aria-label={texts.actions} ref={bar} onKeyDown={onKeyDown}>
+    <div
+      className="actions"
+      role="toolbar"
+      aria-label={texts.actions}
+      ref={bar}
+      data-below={below}
+      onKeyDown={onKeyDown}
+    >
       <IconButton
         icon="smile"
         label={texts.react}

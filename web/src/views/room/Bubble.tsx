@@ -62,14 +62,7 @@ function Quote({ seq }: { seq: number }) {
   if (message === null) return <span className="quote">{texts.message.quoteGone}</span>;
   const name = message ? nameOf(sender, texts) : "";
   return (
-    <button
-      type="button"
-      className="quote"
-      aria-label={
-        message ? `${texts.message.jumpTo(name)}: ${previewOf(message, texts)}` : texts.message.quoteFar
-      }
-      onClick={() => jump(seq)}
-    >
+    <button type="button" className="quote" title={texts.message.jumpTo} onClick={() => jump(seq)}>
       {message ? (
         <>
           <strong className="ellipsis">{name}</strong>

@@ -52,7 +52,6 @@ export function RoomHeader({
       <IconButton
         icon="menu"
         label={detailsShown ? texts.room.detailsClose : texts.room.details}
-        aria-expanded={detailsShown}
         onClick={onDetails}
       />
     </header>

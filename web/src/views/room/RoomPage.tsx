@@ -97,7 +97,7 @@ function RoomLog({
       </Empty>
     );
   }
-  if (loading) {
+  if (loading || rest.jumps.arriving) {
     return (
       <div className="room-skeleton">
         <BubbleSkeletons label={texts.loading} />

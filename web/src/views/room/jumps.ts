@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
 import { toast } from "../../app/overlay.ts";
+import { useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
 import { problemText } from "../logic/problems.ts";
@@ -15,6 +16,8 @@ export interface Jumps {
   to: (seq: number) => void;
   toDate: (at: Date) => void;
   toBottom: () => void;
+  /** The room opens at a message that is not there yet. */
+  arriving: boolean;
   /** Null: there is no way back. */
   back: (() => void) | null;
   /** Tells where the log is; the way back is offered from there. */
@@ -69,21 +72,29 @@ export function useJumps(store: RoomStore): Jumps {
   const lookedAt = useCallback((seq: number | null) => {
     looked.current = seq;
   }, []);
-  useAddressedMessage(go);
+  const arriving = useAddressedMessage(store, go);
 
   return useMemo(
-    () => ({ aim, to, toDate, toBottom, back: places.length > 0 ? returnToPlace : null, lookedAt }),
-    [aim, to, toDate, toBottom, places, returnToPlace, lookedAt],
+    () => ({ aim, arriving, to, toDate, toBottom, back: places.length > 0 ? returnToPlace : null, lookedAt }),
+    [aim, arriving, to, toDate, toBottom, places, returnToPlace, lookedAt],
   );
 }
 
-/** `?at=12` in the address is a search hit or a link to a message. */
-function useAddressedMessage(go: (target: { seq: number }, flash: boolean) => Promise<void>): void {
+/** `?at=12` in the address is a search hit or a link to a message; it waits until the room itself is there. */
+function useAddressedMessage(
+  store: RoomStore,
+  go: (target: { seq: number }, flash: boolean) => Promise<void>,
+): boolean {
   const [path] = useLocation();
   const [query] = useSearchParams();
   const asked = Number(query.get("at"));
+  const valid = Number.isInteger(asked) && asked > 0;
   const visit = `${path}?${query.toString()}`;
+  const [done, setDone] = useState<string | null>(null);
+  const ready = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
+  const due = valid && ready && done !== visit;
   useEffect(() => {
-    if (Number.isInteger(asked) && asked > 0) void go({ seq: asked }, true);
-  }, [asked, visit, go]);
+    if (due) void go({ seq: asked }, true).finally(() => setDone(visit));
+  }, [due, asked, visit, go]);
+  return valid && done === null;
 }
