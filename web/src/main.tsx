@@ -7,9 +7,11 @@ import { App } from "./app/App.tsx";
 import { ClientContext } from "./app/client.ts";
 import { CrashGuard } from "./app/CrashGuard.tsx";
 import { followViewport } from "./app/screen.ts";
+import { toast } from "./app/overlay.ts";
 import { applyTheme } from "./app/theme.ts";
 import { createClient } from "./core/index.ts";
-import { startLanguage } from "./i18n/index.ts";
+import { currentTexts, startLanguage } from "./i18n/index.ts";
+import { watchForUpdates, type Update } from "./install/serviceWorker.ts";
 
 async function start(root: HTMLElement): Promise<void> {
   applyTheme();
@@ -25,6 +27,12 @@ async function start(root: HTMLElement): Promise<void> {
       </CrashGuard>
     </StrictMode>,
   );
+  if (import.meta.env.PROD) await watchForUpdates(offer);
+}
+
+function offer({ apply }: Update): void {
+  const { update } = currentTexts();
+  toast(update.ready, { label: update.load, run: apply }, true);
 }
 
 const root = document.getElementById("root");

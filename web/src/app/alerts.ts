@@ -82,7 +82,7 @@ function show(client: Client, change: AlertChange & { kind: "show" }, go: (path:
     shown.set(change.roomId, [...list, { seq: change.message.seq, alert }]);
   } catch {
     // Phones show alerts through the service worker only.
-    void showByWorker(title, { ...options, data: { url: `/rooms/${change.roomId}` } });
+    void showByWorker(title, { ...options, data: { path: `/rooms/${change.roomId}` } });
   }
 }
 
@@ -107,6 +107,15 @@ async function withdraw(roomId: string, upTo: number): Promise<void> {
 }
 
 export function useAlerts(client: Client, go: (path: string) => void): void {
+  useEffect(() => {
+    if (!("serviceWorker" in navigator)) return;
+    const open = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data === "object" && data !== null && "open" in data && typeof data.open === "string")
+        go(data.open);
+    };
+    navigator.serviceWorker.addEventListener("message", open);
+    return () => navigator.serviceWorker.removeEventListener("message", open);
+  }, [go]);
   useEffect(
     () =>
       client.alerts.subscribe((change) => {

@@ -103,10 +103,10 @@ export function composerField(): HTMLTextAreaElement | null {
   return document.querySelector<HTMLTextAreaElement>("textarea[data-composer]");
 }
 
-export function toast(text: string, action?: Toast["action"]): void {
+export function toast(text: string, action?: Toast["action"], stays = false): void {
   const id = ++lastToast;
   change({ toasts: [...overlay.toasts.filter((one) => one.text !== text).slice(-2), { id, text, action }] });
-  window.setTimeout(() => dismissToast(id), TOAST_MS);
+  if (!stays) window.setTimeout(() => dismissToast(id), TOAST_MS);
 }
 
 export function dismissToast(id: number): void {

@@ -291,6 +291,11 @@ export const en: Texts = {
     retryIn: (seconds) => `Next try in ${seconds} s`,
   },
 
+  update: {
+    ready: "There is a new version",
+    load: "Reload",
+  },
+
   viewer: {
     label: "Photo viewer",
     previous: "Previous photo",

@@ -288,6 +288,11 @@ export const ko = {
     retryIn: (seconds: number) => `${seconds}초 뒤 다시 시도합니다`,
   },
 
+  update: {
+    ready: "새 버전이 있습니다",
+    load: "새로 고침",
+  },
+
   viewer: {
     label: "사진 보기",
     previous: "앞 사진",

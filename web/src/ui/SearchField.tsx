@@ -15,8 +15,7 @@ export function SearchField({
     <div className="search-field">
       <Icon name="search" />
       <input
-        type="text"
-        inputMode="search"
+        type="search"
         enterKeyHint="search"
         autoComplete="off"
         spellCheck={false}

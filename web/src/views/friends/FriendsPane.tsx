@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
@@ -23,6 +23,8 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
   const friends = useFriends();
   const found = query === "" ? friends : matching(query, friends);
   useWatched(friends);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { offset, head } = useOffset();
   const search = () => go(paths.search({ kind: "people" }));
   return (
     <>
@@ -47,7 +49,7 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
         </div>
       )}
       <LinkBar />
-      <div className="pane-body scroll">
+      <div className="pane-body scroll" ref={scroller}>
         {query === "" && <Myself selected={selected} />}
         {friends.length === 0 ? (
           <Empty drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
@@ -59,7 +61,15 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
           <nav aria-label={texts.friends.label}>
             <h2 className="section-title">{texts.friends.count(found.length)}</h2>
             {found.length === 0 && <p className="section-none">{texts.friends.none}</p>}
-            <Virtualizer as="ul" item="li" data={found} startMargin={query === "" ? 96 : 40} bufferSize={400}>
+            <div ref={head} key={query === "" ? "all" : "found"} />
+            <Virtualizer
+              as="ul"
+              item="li"
+              data={found}
+              scrollRef={scroller}
+              startMargin={offset}
+              bufferSize={400}
+            >
               {({ profile }) => (
                 <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
               )}
@@ -69,6 +79,18 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
       </div>
     </>
   );
+}
+
+/** How far down the list begins in what scrolls: measured by an element at its head, whenever that one is made. */
+function useOffset(): { offset: number; head: (element: HTMLElement | null) => void } {
+  const [offset, setOffset] = useState(0);
+  const head = useCallback((element: HTMLElement | null) => {
+    const scroller = element?.closest(".scroll");
+    if (!element || !scroller) return;
+    const top = element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+    setOffset(top + scroller.scrollTop);
+  }, []);
+  return { offset, head };
 }
 
 function useFriends(): { name: string; webchatId: string; profile: Profile }[] {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { useActions, useClientState, useStore } from "../../app/client.ts";
 import { closePopup, openEmoji, toast } from "../../app/overlay.ts";
@@ -36,6 +36,7 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
   const replyTo = writing.about === "reply" ? writing.message.seq : null;
   const draft = useDraft(roomId, replyTo, field);
   const [caret, setCaret] = useState(0);
+  const [moveTo, setMoveTo] = useState<{ place: number } | null>(null);
   const candidates = useCandidates(store);
   const mentions = useMentions({ text: draft.text, caret, candidates, onComplete });
   const { borrow, giveBack } = draft;
@@ -53,11 +54,14 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
     }
   }, [writing]);
   useEffect(() => fitHeight(field.current), [draft.text]);
+  useLayoutEffect(() => {
+    if (moveTo) field.current?.setSelectionRange(moveTo.place, moveTo.place);
+  }, [moveTo]);
 
   function onComplete(text: string, place: number) {
     draft.change(text);
     setCaret(place);
-    requestAnimationFrame(() => field.current?.setSelectionRange(place, place));
+    setMoveTo({ place });
   }
 
   function onText(element: HTMLTextAreaElement) {

@@ -1,7 +1,9 @@
 import { useForm } from "react-hook-form";
+import { useLocation } from "wouter";
 
 import { useActions, useMe } from "../../app/client.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
+import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { problemText, fieldProblem } from "../logic/problems.ts";
 import { PasswordField } from "../gate/PasswordField.tsx";
@@ -80,11 +82,15 @@ function Close() {
   const texts = useTexts();
   const { settings, gate } = texts;
   const { closeAccount } = useActions();
+  const [, go] = useLocation();
   const form = useForm({ defaultValues: { password: "" } });
   const { errors } = form.formState;
   const close = async (password: string) => {
     const result = await closeAccount(password);
-    if (result.ok) return;
+    if (result.ok) {
+      go(paths.rooms);
+      return;
+    }
     const wrong = result.problem.code === "forbidden";
     form.setError("password", {
       message: wrong ? settings.passwordWrong : problemText(result.problem, texts),

@@ -1,4 +1,4 @@
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 
 import { useActions } from "../../app/client.ts";
 import { openDialog } from "../../app/overlay.ts";
@@ -20,13 +20,17 @@ const icons: Record<SettingName, IconName> = {
 export default function SettingsPane({ selected }: { selected: SettingName | null }) {
   const { settings } = useTexts();
   const { signOut } = useActions();
+  const [, go] = useLocation();
   const leave = () =>
     openDialog({
       kind: "confirm",
       title: settings.signOutAsk,
       text: settings.signOutText,
       action: settings.signOut,
-      run: () => tell(signOut()),
+      run: () => {
+        go(paths.rooms);
+        return tell(signOut());
+      },
     });
   return (
     <>
