@@ -12,6 +12,14 @@ MEMBERS := shared $(wildcard services/*) deploy/embedded
 PROJECTS := $(MEMBERS:%=%/pyproject.toml)
 EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
+# Node comes as a Python package; whatever of that name the machine has is not used.
+NODE := PATH="$(CURDIR)/$(IN):$$PATH"
+NPM := $(NODE) npm --silent
+PATIENCE := $(if $(shell command -v timeout),timeout 20)
+LOGS := $(CURDIR)/$(VENV)
+MODULES := web/node_modules/.installed
+BUILT := web/dist/index.html
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json -type f 2>/dev/null)
 TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e bench/tests)
 
 .PHONY: help
@@ -22,19 +30,25 @@ help:  ## this list
 
 .PHONY: run
 run: $(STAMP)  ## start everything here and serve on http://127.0.0.1:8080 (WEBCHAT_PORT, WEBCHAT_DATA)
+	@$(MAKE) --silent web 2>$(LOGS)/make.log || { grep -v '^make' $(LOGS)/make.log; echo "WebChat starts without a new client."; } >&2
 	@$(IN)/python -P -m embedded run
 
 .PHONY: seed
 seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with
 	@$(IN)/python -P -m embedded seed
 
+.PHONY: web
+web: $(BUILT)  ## build the web client into web/dist, where its sources changed
+
 .PHONY: test
-test: lint  ## lint, then all tests against real servers
+test: lint $(BUILT)  ## lint, then all tests against real servers and in a real browser
+	@echo "test: web"
+	@cd web && $(NPM) test
 	@command -v mariadbd >/dev/null || echo "No MariaDB here: the tests marked mariadb are left out. To have them: apt-get install mariadb-server"
 	@$(IN)/python -P -m pytest $(TESTS)
 
 .PHONY: lint
-lint: $(STAMP)  ## style, types, and what may import what
+lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 	@echo "lint: ruff"
 	@$(IN)/ruff check --quiet .
 	@$(IN)/ruff format --quiet --check .
@@ -42,6 +56,8 @@ lint: $(STAMP)  ## style, types, and what may import what
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+	@for script in check-types-drift typecheck lint; do \
+		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
 .PHONY: bench
 bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, about six minutes
@@ -59,9 +75,13 @@ lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--up
 		$(UPGRADE) --group dev - $(PROJECTS) --output-file requirements.lock
 	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock names an address: see above" >&2; exit 1; }
 
+.PHONY: icons
+icons: $(STAMP)  ## draw the client's icons anew from their SVG
+	@cd tests-e2e/browser && ../../$(IN)/python icons.py
+
 .PHONY: clean
 clean:  ## remove what was built here; the data folder stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find $(MEMBERS) deploy tests-e2e bench -type d \( -name __pycache__ -o -name .mypy_cache \) -prune -exec rm -rf {} +
 
 # First uv by itself, with pip and checked by its hash; then all of the lock with uv, or with pip where uv cannot.
@@ -78,4 +98,16 @@ $(STAMP): requirements.lock pyproject.toml $(PROJECTS)
 		$(PIP) --require-hashes --requirement requirements.lock
 	@echo "installing the workspace"
 	@$(IN)/uv pip install --quiet --python $(IN)/python --offline $(EDITABLE) || $(PIP) $(EDITABLE)
+	@touch $@
+
+# A first small question: npm by itself may wait for minutes where there is no network.
+$(MODULES): web/package-lock.json | $(STAMP)
+	@echo "installing the packages of web/package-lock.json"
+	@cd web && { $(NODE) $(PATIENCE) npm view vite version --fetch-retries=0 && $(NPM) ci --loglevel=error; } >$(LOGS)/npm.log 2>&1 || { \
+		echo "npm could not install the client's packages: is its registry reachable? ($(VENV)/npm.log)"; exit 1; } >&2
+	@touch $@
+
+$(BUILT): $(MODULES) $(WEB_SOURCES)
+	@echo "building the web client"
+	@cd web && $(NPM) run build >$(LOGS)/web.log 2>&1 || { cat $(LOGS)/web.log; exit 1; } >&2
 	@touch $@

@@ -1,11 +1,13 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+import { delivery } from "./vite.delivery.ts";
+
 // `npm run dev` passes the API on to a running WebChat, under the Origin that its nginx expects.
 const server = process.env["WEBCHAT_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), ...delivery()],
   build: { target: "es2022", sourcemap: false, assetsInlineLimit: 0, reportCompressedSize: false },
   server: {
     proxy: { "/api": { target: server, changeOrigin: true, ws: true, headers: { Origin: server } } },

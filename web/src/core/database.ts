@@ -78,7 +78,10 @@ export async function openDatabase(): Promise<Database> {
 function stored(db: IDBPDatabase<Schema>): Database {
   return {
     addMessage: async (message) => {
-      const n = await db.add("outbox", message as StoredMessage);
+      const tx = db.transaction("outbox", "readwrite");
+      const added = tx.store.add(message as StoredMessage);
+      tx.commit(); // Not only when the tab gets round to it: it may be closing.
+      const [n] = await Promise.all([added, tx.done]);
       return { ...message, n };
     },
     listMessages: () => db.getAll("outbox"),

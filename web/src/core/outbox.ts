@@ -50,7 +50,6 @@ export class Outbox {
   readonly #draining = new Set<string>();
   /** Done with, though perhaps still being removed from the database. */
   readonly #gone = new Set<string>();
-  #writes: Promise<void> = Promise.resolve();
   #ended = false;
 
   constructor(database: Database, host: OutboxHost, userId: string) {
@@ -65,33 +64,31 @@ export class Outbox {
   }
 
   failedRooms(): ReadonlySet<string> {
-    const failed = [...this.#items.values()].filter((item) => item.pending.status === "failed");
+    const failed = [...this.#items.values()].filter(isFailed);
     return new Set(failed.map((item) => item.pending.roomId));
   }
 
   add(message: NewMessage): string {
     const clientId = uuid();
     const pending = { ...message, clientId, at: this.#host.now(), status: "pending" as const };
-    this.#items.set(clientId, { pending, stored: null, seq: null, afterSeq: null });
+    const item = { pending, stored: null, seq: null, afterSeq: null };
+    this.#items.set(clientId, item);
+    this.#write(item, ({ n: _, ...fields }) => this.#database.addMessage(fields));
     this.#host.changed(message.roomId);
-    const { status: _, ...fields } = pending;
-    this.#write(clientId, async () => this.#database.addMessage({ ...fields, userId: this.#userId }));
     return clientId;
   }
 
   /** What all tabs have stored, after a start or when another tab has changed it. */
-  load(): Promise<void> {
-    this.#writes = this.#writes.then(async () => {
-      const stored = (await this.#listStored()).filter((message) => message.userId === this.#userId);
-      if (this.#ended) return;
-      const kept = new Set(stored.map((message) => message.clientId));
-      for (const [clientId, item] of this.#items)
-        if (item.stored && isKept(item.stored) && item.seq === null && !kept.has(clientId))
-          this.#drop(clientId);
-      for (const message of stored) this.#take(message);
-      this.resume();
-    });
-    return this.#writes;
+  async load(): Promise<void> {
+    const before = [...this.#items.values()].filter(({ stored }) => stored && isKept(stored));
+    const stored = (await this.#listStored()).filter((message) => message.userId === this.#userId);
+    if (this.#ended) return;
+    const kept = new Set(stored.map((message) => message.clientId));
+    for (const { pending } of before)
+      if (!kept.has(pending.clientId) && this.#items.get(pending.clientId)?.seq === null)
+        this.#drop(pending.clientId);
+    for (const message of stored) this.#take(message);
+    this.resume();
   }
 
   /** Another tab had the answer; the message keeps its place until it is seen in the room. */
@@ -124,12 +121,12 @@ export class Outbox {
     const item = this.#items.get(clientId);
     if (item?.pending.status !== "failed") return;
     const { problem: _, ...pending } = item.pending;
-    this.#items.set(clientId, { ...item, pending: { ...pending, status: "pending" }, afterSeq: null });
+    const waiting = { ...item, pending: { ...pending, status: "pending" as const }, afterSeq: null };
+    this.#items.set(clientId, waiting);
     this.#host.changed(pending.roomId);
-    this.#write(clientId, async (stored) => {
-      const { failed: __, ...waiting } = stored;
-      await this.#database.updateMessage(waiting);
-      return waiting;
+    this.#write(waiting, async (stored) => {
+      await this.#database.updateMessage(stored);
+      return stored;
     });
   }
 
@@ -146,32 +143,31 @@ export class Outbox {
     this.#items.clear();
   }
 
-  /** One write after the other, so that they are stored in the order written; then the room's turn. */
-  #write(clientId: string, write: (stored: StoredMessage) => Promise<StoredMessage>): void {
-    this.#writes = this.#writes.then(async () => {
-      const item = this.#items.get(clientId);
-      if (!item || this.#ended) return;
-      const stored = await this.#kept(write, item);
+  /** Begun at once: the database keeps the order of what is begun, also when the tab goes. Then the room's turn. */
+  #write(item: OutboxItem, write: (stored: StoredMessage) => Promise<StoredMessage>): void {
+    const { clientId, roomId } = item.pending;
+    void this.#kept(item, write).then(async (stored) => {
+      if (this.#ended) return;
       const current = this.#items.get(clientId);
-      if (current) this.#items.set(clientId, { ...current, stored });
-      else await this.#database.removeMessage(stored.n).catch(() => undefined);
+      // A list read before a retry was stored may have shown it as failed again.
+      if (current) this.#items.set(clientId, { ...(isFailed(current) ? item : current), stored });
+      else await this.#removeStored(stored);
       this.#host.announce();
-      void this.#drain(stored.roomId);
+      void this.#drain(roomId);
     });
   }
 
   /** Where storing fails (a full disk), the message lives on in this tab. */
   async #kept(
+    { pending, stored }: OutboxItem,
     write: (stored: StoredMessage) => Promise<StoredMessage>,
-    item: OutboxItem,
   ): Promise<StoredMessage> {
-    const { status: _, problem: __, ...fields } = item.pending;
-    const fallback = item.stored ?? { ...fields, n: NOT_KEPT, userId: this.#userId };
+    const { status: _, problem: __, ...fields } = pending;
+    const { failed: ___, ...waiting } = stored ?? { ...fields, n: NOT_KEPT, userId: this.#userId };
     try {
-      return await write(fallback);
+      return await write(waiting);
     } catch {
       this.#host.notKept();
-      const { failed: ___, ...waiting } = fallback;
       return { ...waiting, n: NOT_KEPT };
     }
   }
@@ -296,6 +292,10 @@ export class Outbox {
 
 function isKept(stored: StoredMessage): boolean {
   return stored.n !== NOT_KEPT;
+}
+
+function isFailed(item: OutboxItem): boolean {
+  return item.pending.status === "failed";
 }
 
 function isWaiting(item: OutboxItem): boolean {

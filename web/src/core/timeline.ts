@@ -130,6 +130,7 @@ export class Timeline {
   merge(ticket: Ticket, page: MessagesPage): Merged {
     const { place } = ticket;
     if (ticket.move !== this.#move || ticket.edge !== this.#edge(place)) return "superseded";
+    if (place === "around" && page.messages.length === 0 && page.hasMore) return "superseded"; // Nothing is there.
     if (page.version < this.#keptFrom) return "stale";
     const fresh = page.messages.map((message) => ({ message, asOf: page.version }));
     if (place === "before") this.#prepend(fresh, page.hasMore);

@@ -1,0 +1,242 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Connection, TIMES } from "../../src/core/connection.ts";
+import type { Effect, Input } from "../../src/core/connection.ts";
+
+const START = 1_000_000;
+
+function online(random = () => 0.5): { connection: Connection; now: number } {
+  const connection = new Connection(START, random);
+  for (const type of ["start", "opened", "ready"] as const) connection.receive({ type }, START);
+  return { connection, now: START };
+}
+
+function types(effects: Effect[]): string[] {
+  return effects.map((effect) => effect.type);
+}
+
+describe("greeting", () => {
+  it("opens, says hello, and is online with ready", () => {
+    const connection = new Connection(START, () => 0);
+    expect(types(connection.receive({ type: "start" }, START))).toEqual(["open"]);
+    expect(connection.link.status).toBe("connecting");
+    expect(types(connection.receive({ type: "opened" }, START + 5))).toEqual(["hello"]);
+    expect(connection.online).toBe(false);
+    connection.receive({ type: "ready" }, START + 9);
+    expect(connection.link).toEqual({ status: "online", since: START + 9 });
+  });
+
+  it.each(["opened", "start"] as const)("gives up when nothing follows %s", (last) => {
+    const connection = new Connection(START, () => 0);
+    connection.receive({ type: "start" }, START);
+    if (last === "opened") connection.receive({ type: "opened" }, START);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening - 1))).toEqual([]);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening))).toEqual(["close", "lost"]);
+    expect(connection.due).toBe(START + TIMES.opening + TIMES.leastDelay);
+  });
+
+  it("asks whether the session stands when the door stays shut", () => {
+    const connection = new Connection(START, () => 0);
+    connection.receive({ type: "start" }, START);
+    expect(types(connection.receive({ type: "closed", code: 1006 }, START))).toEqual([
+      "lost",
+      "check_session",
+    ]);
+  });
+});
+
+describe("close codes", () => {
+  const closing = (code: number): { connection: Connection; effects: string[] } => {
+    const { connection, now } = online();
+    return { connection, effects: types(connection.receive({ type: "closed", code }, now + 1)) };
+  };
+
+  it.each([1000, 1001, 1005, 1006, 1009, 1013, 3000, 4300, 4308, 4309, 4310, 4399, 4600])(
+    "%i: comes back",
+    (code) => {
+      const { connection, effects } = closing(code);
+      expect(effects).toEqual(["lost"]);
+      expect(connection.link.status).toBe("reconnecting");
+      expect(connection.due).not.toBeNull();
+    },
+  );
+
+  it.each([4400, 4408, 4450, 4499])("%i: looks at the cause, then comes back", (code) => {
+    const { connection, effects } = closing(code);
+    expect(effects).toEqual(["lost", "check_session"]);
+    expect(connection.due).not.toBeNull();
+  });
+
+  it("4401: the session is gone, for good", () => {
+    const { connection, effects } = closing(4401);
+    expect(effects).toEqual(["lost", "session_gone"]);
+    expect(connection.due).toBeNull();
+    expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
+  });
+
+  it("4409: waits until this tab is looked at", () => {
+    const { connection, effects } = closing(4409);
+    expect(effects).toEqual(["lost"]);
+    expect(connection.link).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
+    expect(connection.due).toBeNull();
+    expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual(["open"]);
+    expect(connection.link.stopped).toBeUndefined();
+  });
+
+  it.each([
+    [4500, "outdated"],
+    [4501, "refused"],
+    [4529, "refused"],
+    [4599, "refused"],
+  ] as const)("%i: stays away until the person asks", (code, stopped) => {
+    const { connection } = closing(code);
+    expect(connection.link).toMatchObject({ status: "offline", stopped });
+    expect(connection.due).toBeNull();
+    expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
+    expect(types(connection.receive({ type: "reconnect" }, START + 9))).toEqual(["open"]);
+  });
+});
+
+describe("coming back", () => {
+  it("waits with full jitter from half a second to thirty, longer with each failure", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), {
+          minLength: 12,
+          maxLength: 12,
+        }),
+        (randoms) => {
+          let next = 0;
+          const { connection } = online(() => randoms[next++ % randoms.length] ?? 0);
+          let now = START + 1;
+          connection.receive({ type: "closed", code: 1006 }, now);
+          for (let failure = 1; failure < 12; failure += 1) {
+            const delay = (connection.due ?? NaN) - now;
+            const most = Math.min(TIMES.mostDelay, TIMES.leastDelay * 2 ** failure);
+            expect(delay).toBeGreaterThanOrEqual(TIMES.leastDelay);
+            expect(delay).toBeLessThanOrEqual(most);
+            expect(delay).toBeCloseTo(
+              TIMES.leastDelay + (randoms[failure - 1] ?? 0) * (most - TIMES.leastDelay),
+              3,
+            );
+            now = connection.due ?? NaN;
+            expect(types(connection.receive({ type: "tick" }, now))).toEqual(["open"]);
+            connection.receive({ type: "closed", code: 1006 }, now);
+          }
+        },
+      ),
+    );
+  });
+
+  it("spreads over more time after a restart", () => {
+    const { connection, now } = online(() => 1);
+    connection.receive({ type: "closed", code: 1001 }, now);
+    expect(connection.due).toBe(now + TIMES.leastDelay * 4);
+  });
+
+  it("forgets earlier failures once the line has held", () => {
+    const { connection } = online(() => 1);
+    let now = START;
+    for (let failure = 0; failure < 6; failure += 1) {
+      connection.receive({ type: "closed", code: 1006 }, now);
+      now = connection.due ?? NaN;
+      connection.receive({ type: "tick" }, now);
+    }
+    connection.receive({ type: "opened" }, now);
+    connection.receive({ type: "ready" }, now);
+    now += TIMES.stable;
+    connection.receive({ type: "closed", code: 1006 }, now);
+    expect(connection.due).toBe(now + TIMES.leastDelay * 2);
+  });
+
+  it("says since when the line is gone, however often it tries", () => {
+    const { connection } = online();
+    connection.receive({ type: "closed", code: 1006 }, START + 100);
+    const due = connection.due ?? NaN;
+    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100, retryAt: due });
+    connection.receive({ type: "tick" }, due);
+    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100 });
+  });
+
+  it("drops the line without a network, and is back at once with it", () => {
+    const { connection, now } = online();
+    expect(types(connection.receive({ type: "network", online: false }, now))).toEqual(["close", "lost"]);
+    expect(connection.link.status).toBe("offline");
+    expect(connection.due).toBe(now + TIMES.offline);
+    expect(types(connection.receive({ type: "network", online: true }, now + 50))).toEqual(["open"]);
+    expect(connection.link.status).toBe("reconnecting");
+  });
+});
+
+describe("listening", () => {
+  it("asks after a silence, and gives the line up without an answer", () => {
+    const { connection } = online(() => 0);
+    const silent = START + TIMES.silence;
+    expect(types(connection.receive({ type: "tick" }, silent - 1))).toEqual([]);
+    expect(types(connection.receive({ type: "tick" }, silent))).toEqual(["ping"]);
+    expect(types(connection.receive({ type: "tick" }, silent + TIMES.answer))).toEqual(["close", "lost"]);
+    expect(connection.link.status).toBe("reconnecting");
+  });
+
+  it("is content with any frame", () => {
+    const { connection } = online();
+    connection.receive({ type: "tick" }, START + TIMES.silence);
+    connection.receive({ type: "received" }, START + TIMES.silence + 5);
+    expect(connection.due).toBe(START + 2 * TIMES.silence + 5);
+  });
+
+  it("asks at once after a sleep, with less patience", () => {
+    const { connection } = online();
+    expect(types(connection.receive({ type: "wake" }, START + 99))).toEqual(["ping"]);
+    expect(connection.due).toBe(START + 99 + TIMES.answerAfterWake);
+    expect(types(connection.receive({ type: "wake" }, START + 100))).toEqual([]);
+  });
+});
+
+describe("whatever happens", () => {
+  const input: fc.Arbitrary<Input> = fc.oneof(
+    fc.constantFrom<Input>(
+      { type: "start" },
+      { type: "opened" },
+      { type: "ready" },
+      { type: "received" },
+      { type: "tick" },
+      { type: "wake" },
+      { type: "reconnect" },
+      { type: "network", online: true },
+      { type: "network", online: false },
+    ),
+    fc
+      .constantFrom(1000, 1001, 1006, 1009, 4308, 4401, 4409, 4500, 4529)
+      .map((code) => ({ type: "closed" as const, code })),
+  );
+
+  it("there is one line at most, and unless stopped always something to wait for", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(input, fc.nat(40_000)), { maxLength: 60 }), (steps) => {
+        const connection = new Connection(START, () => 0.3);
+        let now = START;
+        let lines = 0;
+        let gone = true;
+        for (const [step, passed] of steps) {
+          now += passed;
+          if (step.type === "start") gone = false;
+          if (step.type === "closed" && lines === 0) continue; // No line, no closing.
+          if (step.type === "closed") lines -= 1;
+          for (const effect of connection.receive(step, now)) {
+            if (effect.type === "open") lines += 1;
+            if (effect.type === "close") lines -= 1;
+            if (effect.type === "session_gone") gone = true;
+          }
+          expect(lines).toBeGreaterThanOrEqual(0);
+          expect(lines).toBeLessThanOrEqual(1);
+          expect(connection.online).toBe(connection.link.status === "online");
+          if (connection.online) expect(lines).toBe(1);
+          const stopped = connection.link.stopped !== undefined || gone;
+          expect(connection.due === null).toBe(stopped);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
