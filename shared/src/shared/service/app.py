@@ -94,8 +94,8 @@ async def _passes(name: str, check: Check) -> bool:
 SWITCH_S = 0.0005
 """A thread that works for the database gives way to the loop after this; Python's 5 ms are a message's whole way."""
 
-GC_THRESHOLDS = 50_000, 20, 100
-"""Little here is cyclic, and what was imported stays: with Python's own, collections were the tail of every latency."""
+GC_THRESHOLDS = 5_000, 10, 100
+"""Little here is cyclic, and what was imported stays: full collections, at Python's own, lengthened every tail."""
 
 
 def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
