@@ -29,13 +29,22 @@ def aims_of(found: dict[str, Any]) -> list[Aim]:
     return [*_fanout(ours, found.get("bare", {})), *_against(ours, theirs), *_alone(ours)]
 
 
+def further_receiver_cpu(few: dict[str, Any], many: dict[str, Any]) -> float:
+    """CPU-seconds of the gateways for a million deliveries, less what a message costs whoever hears it.
+
+    That is to take it in, have it committed and answer its sender, and to take from Redis what was committed.
+    """
+    message = few["gateway_cpu_s_per_million"] * few["receivers"]
+    of_many = many["gateway_cpu_s_per_million"] * many["receivers"] - message
+    return float(of_many / (many["receivers"] - few["receivers"]))
+
+
 def _fanout(ours: dict[str, Any], bare: dict[str, Any]) -> Iterator[Aim]:
-    for one, least in zip(ours.get("fanout", ()), bare.get("fanout", ()), strict=False):
-        cost = one["gateway_cpu_s_per_million"] / least["gateway_cpu_s_per_million"]
-        yield Aim(
-            f"CPU of the gateways per delivery, {one['receivers']} receivers", 1.5, cost, True, " × the bare loop"
-        )
-    for one, least in zip(ours.get("fanout", ())[:1], bare.get("fanout", ()), strict=False):
+    few, *many = ours.get("fanout", ()) or ({},)
+    for one, least in zip(many, bare.get("fanout", ()), strict=False):
+        cost = further_receiver_cpu(few, one) / least["gateway_cpu_s_per_million"]
+        yield Aim(f"CPU of each further receiver, {one['receivers']} receivers", 1.5, cost, True, " × the bare loop")
+    for one, least in zip(many[:1], bare.get("fanout", ()), strict=False):
         wait = one["receipt_p99_ms"] / least["receipt_p99_ms"]
         yield Aim(f"p99 send → receipt, {one['receivers']} receivers", 1.5, wait, True, " × the bare loop")
 

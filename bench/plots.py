@@ -36,10 +36,10 @@ def _draw(stem: Path, paint: Any) -> None:
 
 def _fanout(axes: Axes, found: dict[str, Any]) -> None:
     servers = [name for name in COLOURS if "fanout" in found.get(name, {})]
-    sizes = [one["receivers"] for one in found["webchat"]["fanout"]]
+    sizes = [one["receivers"] for one in found["webchat"]["fanout"][1:]]
     for place, server in enumerate(servers):
-        figures = found[server]["fanout"]
-        spots = [index + (place - 1) * 0.26 for index in range(len(figures))]
+        figures = [one for one in found[server]["fanout"] if one["receivers"] in sizes]
+        spots = [sizes.index(one["receivers"]) + (place - 1) * 0.26 for one in figures]
         bars = axes.bar(spots, [one["gateway_cpu_s_per_million"] for one in figures], 0.24,
                         label=server, color=COLOURS[server])  # fmt: skip
         axes.bar_label(bars, fmt="%.1f", fontsize=8)

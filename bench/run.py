@@ -31,7 +31,7 @@ async def run_all(size: Size, only: str | None, folder: Path) -> dict[str, Figur
             found["baseline"] = await _baseline(server, size, chosen)
     if "fanout" in chosen:
         with stack.bare() as server:
-            found["bare"] = await _bare(server, size, found["webchat"]["fanout"])
+            found["bare"] = await _bare(server, size, found["webchat"]["fanout"][1:])
     return found
 
 
@@ -74,7 +74,7 @@ async def _baseline(server: Server, size: Size, chosen: list[str]) -> Figures:
     if "idle" in chosen:
         found["idle"] = await _timed("baseline idle", idle.run(chat, size.idle_messages // 2))
     if "fanout" in chosen:
-        run = fanout.run(chat, size.receivers[0], size.seconds)
+        run = fanout.run(chat, size.receivers[1], size.seconds)
         found["fanout"] = [await _timed("baseline fanout", run)]
     if "small_rooms" in chosen:
         found["small_rooms"] = await _timed("baseline small_rooms", small_rooms.run(chat, size))

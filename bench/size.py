@@ -10,6 +10,7 @@ class Size:
     seconds: float
     users: int
     receivers: tuple[int, ...]
+    """The first, of few, shows what a message costs by itself."""
     idle_connections: int
     small_rooms: int
     first_rate: float
@@ -27,12 +28,12 @@ class Size:
 FULL = Size(
     seconds=5.0,
     users=60,
-    receivers=(200, 1000),
+    receivers=(2, 200, 1000),
     idle_connections=1000,
     small_rooms=200,
     first_rate=200.0,
     rate_growth=1.25,
-    most_steps=14,
+    most_steps=16,
     deep_room=1_000_000,
     resuming=500,
     missed=300,
@@ -43,7 +44,7 @@ FULL = Size(
 QUICK = Size(
     seconds=0.4,
     users=4,
-    receivers=(20, 40),
+    receivers=(2, 20, 40),
     idle_connections=40,
     small_rooms=4,
     first_rate=20.0,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bench.aims import aims_of
+from bench.aims import aims_of, further_receiver_cpu
 
 Row = list[str]
 DEPTHS = {
@@ -36,8 +36,12 @@ def _section(title: str, head: Row, rows: Iterable[Row]) -> str:
 def _figures(found: dict[str, Any]) -> Iterator[Row]:
     for server in ("webchat", "baseline", "bare"):
         scenes = found.get(server, {})
+        few = scenes.get("fanout", ())[:1] if server == "webchat" else ()
         for one in scenes.get("fanout", ()):
-            yield [f"fan-out, {one['receivers']} receivers", server, _fanout(one), _fanout_cpu(one)]
+            further = (
+                f"; each further receiver {further_receiver_cpu(few[0], one):.2f}" if few and one != few[0] else ""
+            )
+            yield [f"fan-out, {one['receivers']} receivers", server, _fanout(one), _fanout_cpu(one) + further]
         for name in ("small_rooms", "history", "idle", "memory", "signins", "uploads", "resume"):
             if name in scenes:
                 yield from _LINES[name](server, scenes[name])

@@ -1,6 +1,8 @@
 """The application of a data service or the gateway: problems, health, OpenAPI, CORS; and how its process runs."""
 
+import gc
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -89,9 +91,19 @@ async def _passes(name: str, check: Check) -> bool:
     return True
 
 
+SWITCH_S = 0.0005
+"""A thread that works for the database gives way to the loop after this; Python's 5 ms are a message's whole way."""
+
+GC_THRESHOLDS = 5_000, 10, 100
+"""Little here is cyclic, and what was imported stays: full collections, at Python's own, lengthened every tail."""
+
+
 def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logging(settings)
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     uvicorn.run(
         app,
         **{

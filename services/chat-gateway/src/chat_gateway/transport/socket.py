@@ -9,7 +9,6 @@ one at a time, each after the last has drained. While much waits, nothing is rea
 import asyncio
 import logging
 import random
-from collections import deque
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -42,6 +41,12 @@ GOODBYE_SECONDS = 1.5
 class Socket(asyncio.Protocol):
     """One socket. Once its handshake is done it is the `Wire` of its client."""
 
+    __slots__ = (
+        "_binary", "_client", "_closing", "_congested", "_connections", "_exempt", "_gateway",
+        "_handshake", "_incoming", "_loop", "_lost", "_outgoing", "_parts", "_reading_paused", "_taking", "_timer",
+        "_transport", "_unanswered_pings", "_upgrade", "_ws",
+    )  # fmt: skip
+
     _transport: asyncio.Transport
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -58,11 +63,13 @@ class Socket(asyncio.Protocol):
         )
         self._client: Client | None = None
         self._upgrade: asyncio.Task[None] | None = None
-        self._incoming: deque[tuple[bytes, bool]] = deque()
+        # lists, which are short: an empty deque takes 700 bytes
+        self._incoming: list[tuple[bytes, bool]] = []
         self._parts: list[bytes] = []
-        self._outgoing: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._outgoing: list[tuple[bytes, asyncio.Future[None] | None]] = []
         self._exempt = 0
         self._congested = self._reading_paused = self._taking = self._closing = self._lost = False
+        self._binary = False
         self._unanswered_pings = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -132,6 +139,8 @@ class Socket(asyncio.Protocol):
             return
         self._respond(response)
         offered = request.headers.get("Sec-WebSocket-Protocol")
+        request.headers.clear()  # the protocol keeps the request for as long as the socket lives: 4 kB
+        self._upgrade = None
         if offered is not None and response.headers.get("Sec-WebSocket-Protocol") is None:
             self.close(CloseCode.WRONG_VERSION, f"speak {SUBPROTOCOL}")
             return
@@ -180,8 +189,6 @@ class Socket(asyncio.Protocol):
                 self._incoming.append((b"".join(self._parts), self._binary))
                 self._parts.clear()
 
-    _binary = False
-
     def read_on(self) -> None:
         """Take the frames that were received, as far as the client may have unanswered ones and reads its answers."""
         client = self._client
@@ -190,7 +197,7 @@ class Socket(asyncio.Protocol):
             return
         self._taking = True
         while self._incoming and not self._outgoing and client.accepts and not self._closing:
-            data, binary = self._incoming.popleft()
+            data, binary = self._incoming.pop(0)
             run_effects(self._gateway, client, client.connection.receive(data, self._loop.time(), binary=binary))
         self._taking = False
         self._read_or_not()
@@ -257,7 +264,7 @@ class Socket(asyncio.Protocol):
 
     def _write_outgoing(self) -> None:
         while self._outgoing and not self._congested and not self._closing:
-            data, written = self._outgoing.popleft()
+            data, written = self._outgoing.pop(0)
             self._exempt = min(self._exempt, self._transport.get_write_buffer_size()) + len(data)
             self._transport.write(data)
             if written is not None and not written.done():

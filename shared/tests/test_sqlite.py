@@ -1,0 +1,121 @@
+"""Transactions on SQLite: whole on one thread, one writer at a time, finished even where nobody waits any more."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from shared.service.database import Database
+
+
+@pytest.fixture
+async def database(tmp_path: Path):
+    database = Database(URL.create("sqlite", database=str(tmp_path / "x.sqlite3")), pool_size=3)
+    async with database.write() as db:
+        await db.execute(text("CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))
+        await db.execute(text("INSERT INTO counter VALUES (1, 0), (2, 0)"))
+    yield database
+    await database.close()
+
+
+async def number(db, which=1):
+    return (await db.execute(text("SELECT n FROM counter WHERE id = :id"), {"id": which})).scalar_one()
+
+
+async def add(db, which=1):
+    before = await number(db, which)
+    await db.execute(text("UPDATE counter SET n = :n WHERE id = :id"), {"n": before + 1, "id": which})
+    return before
+
+
+async def test_no_update_is_lost_among_many_writers(database):
+    seen = await asyncio.gather(*(database.transact(add) for _ in range(40)))
+    assert sorted(seen) == list(range(40))
+
+    async def with_block():
+        async with database.write() as db:
+            return await add(db)
+
+    seen = await asyncio.gather(*(with_block() for _ in range(10)))
+    assert sorted(seen) == list(range(40, 50))
+
+
+@pytest.mark.parametrize("form", ["function", "block"])
+async def test_what_raises_leaves_nothing(database, form):
+    async def fails(db):
+        await add(db)
+        raise ValueError("no")
+
+    async def fails_in_a_block():
+        async with database.write() as db:
+            await fails(db)
+
+    with pytest.raises(ValueError, match="no"):
+        await (database.transact(fails) if form == "function" else fails_in_a_block())
+    assert await database.snapshot(number) == 0
+
+
+async def test_a_transaction_may_wait_for_nothing_else(database):
+    async def waits(db):
+        await add(db)
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="nothing but its own statements"):
+        await database.transact(waits)
+    assert await database.snapshot(number) == 0
+
+
+async def test_a_snapshot_sees_one_state(database):
+    async def both(db):
+        first = await number(db)
+        time.sleep(0.002)  # noqa: ASYNC251 - on a thread of its own: gives the writers a chance to come between
+        return first - await number(db, 2)
+
+    async def move(db):
+        await add(db)
+        await add(db, 2)
+
+    writing = asyncio.gather(*(database.transact(move) for _ in range(50)))
+    assert await asyncio.gather(*(database.snapshot(both) for _ in range(20))) == [0] * 20
+    await writing
+
+
+async def test_who_is_cancelled_leaves_no_transaction_under_way(database):
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def slow(db):
+        await add(db)
+        loop.call_soon_threadsafe(started.set)
+        time.sleep(0.05)  # noqa: ASYNC251 - on a thread of its own
+
+    task = asyncio.create_task(database.transact(slow))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await database.snapshot(number) == 1  # it was not cut in the middle: it is committed
+    assert await database.transact(add) == 1
+
+
+async def test_who_waits_too_long_for_the_writer_is_told(database, monkeypatch):
+    monkeypatch.setattr("shared.service.sqlite.BUSY_TIMEOUT_MS", 50)
+    async with database.write() as db:
+        with pytest.raises(TimeoutError):
+            await database.transact(add)
+        await add(db)
+    assert await database.transact(add) == 1
+
+
+async def test_closing_waits_for_what_is_under_way(database):
+    async def slow(db):
+        time.sleep(0.05)  # noqa: ASYNC251 - on a thread of its own
+        await add(db)
+
+    task = asyncio.create_task(database.transact(slow))
+    await asyncio.sleep(0.01)
+    await database.close()
+    await task
+    assert database.engine.sync_engine.pool.checkedout() == 0
