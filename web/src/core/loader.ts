@@ -126,7 +126,7 @@ export class Loader {
   async #showKept(): Promise<void> {
     const { roomId, timeline, roster } = this.#view;
     const kept = await this.#host.loadPage(roomId);
-    if (!kept || timeline.loaded) return;
+    if (!kept || timeline.loaded || !this.#host.summary(roomId)) return;
     timeline.show(kept.messages);
     roster.show(kept.members);
     this.#host.seen(roomId, kept.messages, people(kept.messages, kept.members));
