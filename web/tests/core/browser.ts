@@ -22,6 +22,13 @@ export interface Tab {
   lines: Line[];
 }
 
+const browsers = new Set<Browser>();
+
+/** Also after a test that failed. */
+export async function endAll(): Promise<void> {
+  for (const browser of browsers) await browser.end();
+}
+
 /** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
 export class Browser {
   readonly world: World;
@@ -30,6 +37,7 @@ export class Browser {
 
   constructor(world: World) {
     this.world = world;
+    browsers.add(this);
   }
 
   async open(): Promise<Tab> {
@@ -82,6 +90,7 @@ export class Browser {
   }
 
   async end(): Promise<void> {
+    browsers.delete(this);
     for (const tab of this.tabs.splice(0)) tab.client.stop();
     await turns();
   }

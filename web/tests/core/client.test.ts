@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../src/core/database.ts";
-import { expectWhole, ME, messagesOf, OTHER, start, turns } from "./browser.ts";
+import { endAll, expectWhole, ME, messagesOf, OTHER, start, turns } from "./browser.ts";
 import type { Browser, Tab } from "./browser.ts";
 import type { World } from "./world.ts";
 
@@ -8,7 +8,8 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
 });
 
-afterEach(() => {
+afterEach(async () => {
+  await endAll();
   vi.useRealTimers();
 });
 
@@ -32,7 +33,48 @@ describe("a room", () => {
     expect(store.getSnapshot().firstUnreadSeq).toBe(11);
     expect(tab.client.state.getSnapshot().totalUnread).toBe(0);
     expect(room.members.get(ME)?.read_seq).toBe(40);
-    await browser.end();
+  });
+
+  it("counts as read what was read a moment ago, though the server answers from before", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    for (let count = 1; count <= 5; count += 1) room.send(OTHER, `${count}`, `o${count}`);
+    await browser.quiet();
+    const line = tab.lines.at(-1);
+    room.read = (userId) => room.members.get(userId)?.read_seq ?? 0; // Not yet.
+    tab.client.actions.markRead("r1", 3);
+    tab.client.room("r1").open();
+    while (line?.busy) line.step(0);
+    await turns();
+    expect(tab.client.room("r1").getSnapshot()).toMatchObject({ status: "open", firstUnreadSeq: 4 });
+  });
+
+  it("is gone when one was removed, and loads again when one is back", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    room.add({ op: "member.left", user_id: ME, by: OTHER });
+    world.tell(ME, { op: "room.removed", room_id: "r1" });
+    await browser.quiet();
+    expect(store.getSnapshot().status).toBe("gone");
+    expect(tab.client.state.getSnapshot().order).toEqual(["r2"]);
+    tab.client.actions.send("r1", { body: "too late" });
+    await browser.quiet();
+    expect(store.getSnapshot().entries.at(-1)).toMatchObject({ pending: { status: "failed" } });
+    room.send(OTHER, "not for me", "o1");
+    room.join(ME);
+    room.send(OTHER, "hello again", "o2");
+    await browser.quiet();
+    expect(store.getSnapshot().status).toBe("open");
+    expect(
+      store
+        .getSnapshot()
+        .members.map((member) => member.user_id)
+        .sort(),
+    ).toEqual([ME, OTHER]);
+    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "1", "2"]);
   });
 
   it("shows the numbers beside messages fall with every reader", async () => {
@@ -47,7 +89,6 @@ describe("a room", () => {
     room.read(OTHER, 1);
     await browser.quiet();
     expect(tab.client.room("r1").getSnapshot().cursors.unreadCount(1)).toBe(0);
-    await browser.end();
   });
 
   it("keeps the scroll place when its log is lost", async () => {
@@ -65,7 +106,6 @@ describe("a room", () => {
     await browser.quiet();
     expect(messagesOf(store.getSnapshot())).toContain("20");
     expectWhole(store.getSnapshot());
-    await browser.end();
   });
 
   it("deletes a message after five seconds, and not when that was undone", async () => {
@@ -86,7 +126,6 @@ describe("a room", () => {
     vi.advanceTimersByTime(5_000);
     await browser.quiet();
     expect(store.getSnapshot().entries.at(-1)).toMatchObject({ message: { body: "", deleted: true } });
-    await browser.end();
   });
 });
 
@@ -105,7 +144,6 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
     expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1"]);
-    await browser.end();
   });
 
   it("keeps what was written without a line over a reload, in place and in order", async () => {
@@ -123,7 +161,6 @@ describe("the start", () => {
     expect(client && messagesOf(client.room("r1").getSnapshot())).toEqual(["one", "two", "three"]);
     await browser.quiet();
     expect(world.room("r1").messages.map((message) => message.body)).toEqual(["one", "two", "three"]);
-    await browser.end();
   });
 });
 
@@ -143,7 +180,6 @@ describe("two tabs", () => {
     first.client.stop();
     await browser.quiet();
     expect(second.client.state.getSnapshot().leader).toBe(true);
-    await browser.end();
   });
 
   it("agree on what is read at once", async () => {
@@ -154,7 +190,6 @@ describe("two tabs", () => {
     a.client.actions.markRead("r1", 1);
     await turns(20);
     expect([a, b].map(({ client }) => client.state.getSnapshot().totalUnread)).toEqual([0, 0]);
-    await browser.end();
   });
 
   it("alert once, not for the room that either shows, and withdraw what was read elsewhere", async () => {
@@ -177,7 +212,6 @@ describe("two tabs", () => {
       await turns(20);
     }
     expect(heard).toEqual(["show r1", "withdraw r1"]);
-    await browser.end();
   });
 
   it("both drop to signed out when the session ends, and nothing of the person stays", async () => {
@@ -200,7 +234,6 @@ describe("two tabs", () => {
       [undefined, [], undefined],
     );
     database.close();
-    await browser.end();
   });
 });
 
@@ -219,6 +252,5 @@ describe("a burst", () => {
     vi.advanceTimersByTime(20);
     expect(told).toBe(1);
     expect(store.getSnapshot().lastSeq).toBe(1_000);
-    await browser.end();
   });
 });

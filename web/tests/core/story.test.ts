@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Client } from "../../src/core/index.ts";
 import {
+  endAll,
   expectAsServer,
   expectRoomAsServer,
   expectWhole,
@@ -18,7 +19,8 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
 });
 
-afterEach(() => {
+afterEach(async () => {
+  await endAll();
   vi.useRealTimers();
 });
 
@@ -28,6 +30,8 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ does: fc.constant("other edits" as const), roomId, seq: fc.nat(30) }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant("other reads" as const), roomId }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("rename" as const), roomId }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant("third comes or goes" as const), roomId }) },
+  { weight: 1, arbitrary: fc.constant({ does: "new room" as const }) },
   { weight: 4, arbitrary: fc.record({ does: fc.constant("write" as const), roomId, tab: fc.nat(1) }) },
   {
     weight: 2,
@@ -61,7 +65,7 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 class Story {
   readonly world: World;
   readonly browser: Browser;
-  readonly written: Record<string, string[]> = { r1: [], r2: [] };
+  readonly written: Record<string, string[]> = { r1: [], r2: [], r3: [] };
   readonly opened: [Client, string][] = [];
   #count = 0;
 
@@ -79,7 +83,8 @@ class Story {
     if (taken.does === "time") vi.advanceTimersByTime(taken.passes);
     else if (taken.does === "break") tab.lines.at(-1)?.break(1006);
     else if (taken.does === "lose logs") this.world.loseLogs();
-    else if (taken.does.startsWith("other") || taken.does === "rename") this.#other(taken);
+    else if (taken.does === "new room") for (const user of [OTHER, ME]) this.world.room("r3").join(user);
+    else if (/^other|^third|^rename/.test(taken.does)) this.#other(taken);
     else if ("roomId" in taken) this.#own(taken, client);
     await turns(3);
   }
@@ -97,7 +102,10 @@ class Story {
     this.#count += 1;
     if (does === "other writes") room.send(OTHER, `other ${this.#count}`, `o${this.#count}`);
     else if (does === "other reads") room.read(OTHER, room.messages.length);
-    else if (does === "rename") room.add({ op: "room.updated", by: OTHER, title: `${this.#count}` });
+    else if (does === "third comes or goes") {
+      if (room.members.has("third")) room.add({ op: "member.left", user_id: "third", by: OTHER });
+      else room.join("third");
+    } else if (does === "rename") room.add({ op: "room.updated", by: OTHER, title: `${this.#count}` });
     else if ("seq" in more && room.messages.length > 0) {
       const seq = 1 + (more.seq % room.messages.length);
       room.add({ op: "message.edited", seq, body: `edit ${this.#count}`, edited_at: "", by: OTHER });
