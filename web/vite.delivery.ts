@@ -1,6 +1,6 @@
 // What a build gets beside the bundle: the service worker, and copies packed beforehand for nginx.
 import { readdir, readFile, stat, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Plugin } from "vite";
@@ -39,7 +39,7 @@ function packed(): Plugin {
     apply: "build",
     enforce: "post",
     configResolved: (config) => {
-      folder = join(config.root, config.build.outDir);
+      folder = resolve(config.root, config.build.outDir);
     },
     closeBundle: { order: "post", sequential: true, handler: () => pack(folder) },
   };

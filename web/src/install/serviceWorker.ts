@@ -12,7 +12,9 @@ export async function watchForUpdates(onUpdate: (update: Update) => void): Promi
   const registration = await navigator.serviceWorker.register(trusted(ADDRESS), { updateViaCache: "none" });
   const offer = (): void => {
     const waiting = registration.waiting;
-    if (waiting !== null) onUpdate({ apply: () => waiting.postMessage("take over") });
+    // The very first worker waits for a moment too: there is nothing older that it could replace.
+    if (waiting === null || navigator.serviceWorker.controller === null) return;
+    onUpdate({ apply: () => waiting.postMessage("take over") });
   };
   reloadWhenReplaced();
   offer();
