@@ -27,7 +27,15 @@ async function start(root: HTMLElement): Promise<void> {
       </CrashGuard>
     </StrictMode>,
   );
-  if (import.meta.env.PROD) await watchForUpdates(offer);
+  if (import.meta.env.PROD) await watch();
+}
+
+async function watch(): Promise<void> {
+  try {
+    await watchForUpdates(offer);
+  } catch {
+    // A browser that keeps no workers, as in private windows: the client works, but not without a network.
+  }
 }
 
 function offer({ apply }: Update): void {

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
 import { toast } from "../../app/overlay.ts";
-import { useStore } from "../../app/client.ts";
+import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
 import { problemText } from "../logic/problems.ts";
@@ -91,8 +91,9 @@ function useAddressedMessage(
   const valid = Number.isInteger(asked) && asked > 0;
   const visit = `${path}?${query.toString()}`;
   const [done, setDone] = useState<string | null>(null);
-  const ready = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
-  const due = valid && ready && done !== visit;
+  const connecting = useClientState((state) => state.link.status === "connecting");
+  const loaded = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
+  const due = valid && loaded && !connecting && done !== visit;
   useEffect(() => {
     if (due) void go({ seq: asked }, true).finally(() => setDone(visit));
   }, [due, asked, visit, go]);

@@ -124,7 +124,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
       toEnd();
       return;
     }
-    const index = indexOfSeq(rows, aim.seq);
+    const index = rows.findIndex((one) => seqOfEntry(one.entry) === aim.seq);
     const row = rows[index];
     if (!row) return;
     aimDone.current = aim.id;
