@@ -24,6 +24,18 @@ export function useNow(): Date {
   );
 }
 
+/** Whole seconds until a moment (milliseconds), counted down. */
+export function useSecondsUntil(moment: number): number {
+  return useSyncExternalStore(
+    (listener) => {
+      if (moment <= Date.now()) return () => undefined;
+      const ticking = window.setInterval(listener, 500);
+      return () => window.clearInterval(ticking);
+    },
+    () => Math.max(0, Math.ceil((moment - Date.now()) / 1000)),
+  );
+}
+
 /** Whether a moment (milliseconds) is over; draws anew when it comes. */
 export function usePassed(moment: number): boolean {
   return useSyncExternalStore(

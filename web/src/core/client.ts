@@ -59,7 +59,7 @@ class WebClient implements Client {
   readonly #api: Api;
   readonly #database: Promise<Database>;
   readonly #unheard: () => void;
-  readonly #idle: Link;
+  #idle: Link;
   #person: Person | null = null;
   #phase: Phase = "starting";
   #because: ClientState["signedOutBecause"] = null;
@@ -221,6 +221,8 @@ class WebClient implements Client {
 
   #networkChanged(online: boolean): void {
     this.#network = online;
+    this.#idle = { status: online ? "connecting" : "offline", since: this.#platform.now() };
+    this.#touch();
     this.#person?.link.input({ type: "network", online });
   }
 

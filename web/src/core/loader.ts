@@ -126,7 +126,7 @@ export class Loader {
   async #showKept(): Promise<void> {
     const { roomId, timeline, roster } = this.#view;
     const kept = await this.#host.loadPage(roomId);
-    if (!kept || timeline.loaded) return;
+    if (!kept || timeline.loaded || !this.#host.summary(roomId)) return;
     timeline.show(kept.messages);
     roster.show(kept.members);
     this.#host.seen(roomId, kept.messages, people(kept.messages, kept.members));
@@ -227,8 +227,11 @@ export class Loader {
     return far ? Math.floor((first + last) / 2) : null;
   }
 
-  #freeze(room: { unread: number; read_seq: number }): void {
-    this.firstUnread = room.unread > 0 ? room.read_seq + 1 : null;
+  /** The server may not know yet what was read here a moment ago. */
+  #freeze(room: { last_seq: number; read_seq: number }): void {
+    const here = this.#host.summary(this.#view.roomId)?.read_seq ?? 0;
+    const read = Math.max(here, room.read_seq);
+    this.firstUnread = read < room.last_seq ? read + 1 : null;
   }
 }
 

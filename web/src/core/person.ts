@@ -196,15 +196,17 @@ export class Person {
 
   #ready(frame: Ready): void {
     if (frame.user.user_id !== this.user.user_id) return this.#host.replaced(frame.user);
+    const before = this.#epoch === null ? null : this.home.rooms.snapshot();
     this.#epoch = frame.epoch;
-    const first = this.home.rooms.snapshot().size === 0;
     this.home.ready(frame, (roomId) => this.reads.readTo(roomId));
     this.profiles.known(frame.friends.map((profile) => profile.user_id));
     this.profiles.need([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
     for (const room of this.#rooms.values()) room.ready(this.#resumed.has(room.roomId));
     for (const room of frame.rooms) {
       if (this.#resumed.has(room.room_id)) continue;
-      if (room.last_message) this.#arrived(room.last_message, !first);
+      // Nobody is alerted to what came before this tab was there.
+      const isNew = before !== null && room.last_seq > (before.get(room.room_id)?.last_seq ?? 0);
+      if (room.last_message) this.#arrived(room.last_message, isNew);
       this.outbox.settleUpTo(room.room_id, room.last_seq);
     }
     this.#host.ready();

@@ -8,6 +8,8 @@ import type { Message, MessageCreated } from "./generated/protocol.ts";
 const KEPT_EVENTS = 300;
 /** Messages kept in memory; further ones are dropped at the end that is farther from what is looked at. */
 export const WINDOW = 1_000;
+/** So many are never dropped next to what is looked at. */
+const MARGIN = 150;
 
 export interface MessagesPage {
   messages: readonly Message[];
@@ -145,11 +147,13 @@ export class Timeline {
     const excess = this.#held.length - WINDOW;
     const [first, last] = [this.first, this.last];
     if (excess <= 0 || first === null || last === null) return false;
-    if (firstSeen - first >= last - lastSeen) {
-      this.#put(this.#held.slice(Math.min(excess, Math.max(0, firstSeen - first))));
+    const [above, below] = [firstSeen - first - MARGIN, last - lastSeen - MARGIN];
+    if (Math.max(above, below) <= 0) return false;
+    if (above >= below) {
+      this.#put(this.#held.slice(Math.min(excess, above)));
       this.hasBefore = true;
     } else {
-      this.#put(this.#held.slice(0, this.#held.length - Math.min(excess, Math.max(0, last - lastSeen))));
+      this.#put(this.#held.slice(0, this.#held.length - Math.min(excess, below)));
       this.hasAfter = true;
     }
     return true;

@@ -74,7 +74,6 @@ export const conversation: Pick<Texts, "room" | "message" | "composer" | "emoji"
     unfold: "Show all",
     fold: "Show less",
     reaction: (emoji, n, names) => `${emoji} ${n}: ${names}`,
-    addReaction: "Add a reaction",
     readTitle: "Who has read it",
     read: (n) => `Read by ${n}`,
     notRead: (n) => `Not read by ${n}`,

@@ -20,7 +20,6 @@ export const en: Texts = {
   withMe: (name) => `${name} (you)`,
   unknownPerson: "Unknown person",
   unknownRoom: "Conversation",
-  justMe: "Notes to myself",
   online: "online",
   offline: "offline",
 
@@ -119,7 +118,6 @@ export const en: Texts = {
     didUnblock: (name) => `${name} is no longer blocked`,
     edit: "Edit profile",
     gone: "This person cannot be found. They may have closed their account.",
-    more: "Manage friend",
   },
 
   search: {
@@ -281,13 +279,15 @@ export const en: Texts = {
     ask: "Shall we tell you about new messages?",
     yes: "Turn on",
     later: "Later",
-    someone: "New message",
   },
 
   link: {
     offline: "Offline – what you send goes out once you are connected",
     reconnecting: "Reconnecting. What you send goes out once you are connected",
     connecting: "Connecting",
+    outdated: "This window runs an old WebChat. Please reload",
+    too_many_tabs: "Too many windows are open, so this one has stopped",
+    refused: "The server refused the connection. Please try again in a moment",
     retryIn: (seconds) => `Next try in ${seconds} s`,
   },
 

@@ -68,7 +68,6 @@ export const conversation = {
     unfold: "모두 보기",
     fold: "접기",
     reaction: (emoji: string, n: number, names: string) => `${emoji} ${n}명: ${names}`,
-    addReaction: "공감 추가",
     readTitle: "읽은 사람",
     read: (n: number) => `읽음 ${n}`,
     notRead: (n: number) => `안 읽음 ${n}`,

@@ -17,7 +17,6 @@ export const ko = {
   withMe: (name: string) => `${name} (나)`,
   unknownPerson: "알 수 없는 사람",
   unknownRoom: "대화방",
-  justMe: "나와의 대화",
   online: "접속 중",
   offline: "오프라인",
 
@@ -117,7 +116,6 @@ export const ko = {
     didUnblock: (name: string) => `${name} 님의 차단을 풀었습니다`,
     edit: "프로필 고치기",
     gone: "찾을 수 없는 사람입니다. 계정을 닫았을 수 있습니다.",
-    more: "친구 관리",
   },
 
   search: {
@@ -278,13 +276,15 @@ export const ko = {
     ask: "새 메시지가 오면 알려 드릴까요?",
     yes: "알림 켜기",
     later: "나중에",
-    someone: "새 메시지",
   },
 
   link: {
     offline: "오프라인 – 보낸 메시지는 연결되면 전송됩니다",
     reconnecting: "다시 연결하는 중입니다. 보낸 메시지는 연결되면 전송됩니다",
     connecting: "연결하는 중입니다",
+    outdated: "이 창의 WebChat이 오래되었습니다. 새로 고쳐 주세요",
+    too_many_tabs: "열린 창이 너무 많아 이 창은 멈췄습니다",
+    refused: "서버가 연결을 거절했습니다. 잠시 뒤 다시 시도해 주세요",
     retryIn: (seconds: number) => `${seconds}초 뒤 다시 시도합니다`,
   },
 

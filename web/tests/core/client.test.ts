@@ -1,313 +1,256 @@
-import "fake-indexeddb/auto";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createClient } from "../../src/core/index.ts";
-import type { Client, Platform, RoomState } from "../../src/core/index.ts";
-import type { Surroundings, TextStorage } from "../../src/core/platform.ts";
-import { World } from "./world.ts";
-import type { Line } from "./world.ts";
-
-const ME = "me";
-const OTHER = "other";
-
-async function turns(count = 12): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-class MemoryStorage implements TextStorage {
-  readonly #map = new Map<string, string>();
-  getItem = (key: string): string | null => this.#map.get(key) ?? null;
-  setItem = (key: string, value: string): void => void this.#map.set(key, value);
-  removeItem = (key: string): void => void this.#map.delete(key);
-  key = (index: number): string | null => [...this.#map.keys()][index] ?? null;
-  get length(): number {
-    return this.#map.size;
-  }
-}
-
-interface Tab {
-  client: Client;
-  heard: Surroundings;
-  lines: Line[];
-}
-
-/** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
-class Browser {
-  readonly world: World;
-  readonly storage = new MemoryStorage();
-  readonly tabs: Tab[] = [];
-
-  constructor(world: World) {
-    this.world = world;
-  }
-
-  async open(): Promise<Tab> {
-    const lines: Line[] = [];
-    let heard: Surroundings | undefined;
-    const platform: Platform = {
-      origin: "",
-      fetch: (input) => Promise.resolve(this.world.fetch(ME, input as string)),
-      openSocket: () => {
-        const line = this.world.connect(ME);
-        lines.push(line);
-        return line as unknown as WebSocket;
-      },
-      now: () => Date.now(),
-      random: () => 0.5,
-      schedule: (flush) => void setTimeout(flush, 16),
-      storage: this.storage,
-      channel: (name) => new BroadcastChannel(name),
-      locks: navigator.locks,
-      surroundings: (surroundings) => {
-        heard = surroundings;
-        return () => undefined;
-      },
-    };
-    const client = createClient(platform);
-    await turns();
-    if (!heard) throw new Error("The client does not listen to its surroundings.");
-    const tab = { client, heard, lines };
-    this.tabs.push(tab);
-    return tab;
-  }
-
-  async reload(which: number): Promise<void> {
-    const [tab] = this.tabs.splice(which % this.tabs.length, 1);
-    tab?.client.stop();
-    await turns();
-    await this.open();
-  }
-
-  /** Lets everything happen that is under way. */
-  async quiet(): Promise<void> {
-    for (let round = 0; round < 30; round += 1) {
-      await turns(6);
-      for (let step = 0; step < 200; step += 1)
-        for (const line of [...this.world.lines]) if (line.busy) line.step(step);
-      await turns(6);
-      vi.advanceTimersByTime(round < 20 ? 700 : 2_000);
-    }
-    await turns();
-  }
-
-  async end(): Promise<void> {
-    for (const tab of this.tabs.splice(0)) tab.client.stop();
-    await turns();
-  }
-}
-
-function messagesOf(state: RoomState): string[] {
-  return state.entries.map((entry) =>
-    entry.kind === "message"
-      ? `${entry.message.seq}`
-      : entry.kind === "pending"
-        ? entry.pending.body
-        : "line",
-  );
-}
-
-/** One run of seqs without doubles; whatever is still on its way comes after it. */
-function expectWhole(state: RoomState): void {
-  const seqs = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message.seq] : []));
-  expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
-  const keys = state.entries.map((entry) => entry.key);
-  expect(new Set(keys).size).toBe(keys.length);
-}
-
-function expectAsServer(world: World, client: Client): void {
-  const state = client.state.getSnapshot();
-  for (const room of world.rooms.values()) {
-    const { activity: _, ...summary } = state.rooms.get(room.id) ?? { activity: 0 };
-    expect(summary).toEqual(room.seenBy(ME));
-  }
-  expect(state.totalUnread).toBe([...state.rooms.values()].reduce((sum, room) => sum + room.unread, 0));
-}
-
-function expectRoomAsServer(world: World, client: Client, roomId: string): void {
-  const state = client.room(roomId).getSnapshot();
-  const truth = world.room(roomId);
-  expectWhole(state);
-  const shown = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message] : []));
-  const first = shown[0]?.seq ?? 1;
-  expect(shown).toEqual(truth.messages.slice(first - 1, first - 1 + shown.length));
-  if (!state.window.hasAfter) expect(first - 1 + shown.length).toBe(truth.messages.length);
-  if (!state.window.hasBefore) expect(first).toBe(1);
-  expect(state.entries.filter((entry) => entry.kind === "pending")).toEqual([]);
-  const cursors = Object.fromEntries(state.members.map((member) => [member.user_id, member.read_seq]));
-  expect(cursors).toEqual(
-    Object.fromEntries([...truth.members.values()].map((m) => [m.user_id, m.read_seq])),
-  );
-  for (const message of shown) {
-    const unread = [...truth.members.values()].filter((member) => member.read_seq < message.seq);
-    expect(state.cursors.unreadCount(message.seq)).toBe(unread.length);
-  }
-}
+import { openDatabase } from "../../src/core/database.ts";
+import { endAll, expectWhole, ME, messagesOf, OTHER, start, turns } from "./browser.ts";
+import type { Browser, Tab } from "./browser.ts";
+import type { World } from "./world.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
 });
 
-afterEach(() => {
+afterEach(async () => {
+  await endAll();
   vi.useRealTimers();
 });
 
-async function wiped(): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const request = indexedDB.deleteDatabase("webchat");
-    request.onsuccess = () => resolve();
-    request.onerror = () => reject(new Error("The database is still in use."));
-    request.onblocked = () => reject(new Error("The database is still in use."));
+describe("a room", () => {
+  it("opens at the first unread message, which stays marked while one reads on", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    for (let count = 1; count <= 40; count += 1) room.send(OTHER, `${count}`, `o${count}`);
+    await browser.quiet();
+    tab.client.actions.markRead("r1", 10);
+    await browser.quiet();
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    const state = store.getSnapshot();
+    expect(state.firstUnreadSeq).toBe(11);
+    expect(messagesOf(state)).toContain("11");
+    expect(state.window.hasAfter).toBe(true);
+    tab.client.actions.markRead("r1", 40);
+    await browser.quiet();
+    expect(store.getSnapshot().firstUnreadSeq).toBe(11);
+    expect(tab.client.state.getSnapshot().totalUnread).toBe(0);
+    expect(room.members.get(ME)?.read_seq).toBe(40);
   });
-}
 
-async function start(tabs = 1): Promise<{ world: World; browser: Browser; tab: Tab }> {
-  await wiped();
-  const world = new World();
-  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) world.room(id).join(user);
-  const browser = new Browser(world);
-  for (let opened = 0; opened < tabs; opened += 1) await browser.open();
-  await browser.quiet();
-  const [tab] = browser.tabs;
-  if (!tab) throw new Error("No tab.");
-  return { world, browser, tab };
-}
+  it("counts as read what was read a moment ago, though the server answers from before", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    for (let count = 1; count <= 5; count += 1) room.send(OTHER, `${count}`, `o${count}`);
+    await browser.quiet();
+    const line = tab.lines.at(-1);
+    room.read = (userId) => room.members.get(userId)?.read_seq ?? 0; // Not yet.
+    tab.client.actions.markRead("r1", 3);
+    tab.client.room("r1").open();
+    while (line?.busy) line.step(0);
+    await turns();
+    expect(tab.client.room("r1").getSnapshot()).toMatchObject({ status: "open", firstUnreadSeq: 4 });
+  });
 
-const roomId = fc.constantFrom("r1", "r2");
-const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ does: fc.constant("other writes" as const), roomId }) },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant("other edits" as const), roomId, seq: fc.nat(30) }) },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant("other reads" as const), roomId }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant("rename" as const), roomId }) },
-  { weight: 4, arbitrary: fc.record({ does: fc.constant("write" as const), roomId, tab: fc.nat(1) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ does: fc.constant("read" as const), roomId, tab: fc.nat(1), seq: fc.nat(30) }),
-  },
-  { weight: 3, arbitrary: fc.record({ does: fc.constant("open" as const), roomId, tab: fc.nat(1) }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant("close" as const), roomId, tab: fc.nat(1) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      does: fc.constantFrom("before" as const, "after" as const, "latest" as const, "jump" as const),
-      roomId,
-      tab: fc.nat(1),
-      seq: fc.integer({ min: 1, max: 30 }),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant("break" as const), tab: fc.nat(1) }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant("reload" as const), tab: fc.nat(1) }) },
-  { weight: 1, arbitrary: fc.constant({ does: "lose logs" as const }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      does: fc.constant("pump" as const),
-      picks: fc.array(fc.nat(20), { maxLength: 30 }),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant("time" as const), passes: fc.nat(3_000) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+  it("is gone when one was removed, and loads again when one is back", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    room.add({ op: "member.left", user_id: ME, by: OTHER });
+    world.tell(ME, { op: "room.removed", room_id: "r1" });
+    await browser.quiet();
+    expect(store.getSnapshot().status).toBe("gone");
+    expect(tab.client.state.getSnapshot().order).toEqual(["r2"]);
+    tab.client.actions.send("r1", { body: "too late" });
+    await browser.quiet();
+    expect(store.getSnapshot().entries.at(-1)).toMatchObject({ pending: { status: "failed" } });
+    room.send(OTHER, "not for me", "o1");
+    room.join(ME);
+    room.send(OTHER, "hello again", "o2");
+    await browser.quiet();
+    expect(store.getSnapshot().status).toBe("open");
+    expect(
+      store
+        .getSnapshot()
+        .members.map((member) => member.user_id)
+        .sort(),
+    ).toEqual([ME, OTHER]);
+    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "1", "2"]);
+  });
 
-class Story {
-  readonly world: World;
-  readonly browser: Browser;
-  readonly written: Record<string, string[]> = { r1: [], r2: [] };
-  readonly opened: [Client, string][] = [];
-  #count = 0;
+  it("shows the numbers beside messages fall with every reader", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    tab.client.room("r1").open();
+    tab.client.actions.send("r1", { body: "hello" });
+    await browser.quiet();
+    const { cursors } = tab.client.room("r1").getSnapshot();
+    expect(cursors.unreadCount(1)).toBe(1);
+    expect(cursors.who(1)).toEqual({ read: [ME], unread: [OTHER] });
+    room.read(OTHER, 1);
+    await browser.quiet();
+    expect(tab.client.room("r1").getSnapshot().cursors.unreadCount(1)).toBe(0);
+  });
 
-  constructor(world: World, browser: Browser) {
-    this.world = world;
-    this.browser = browser;
-  }
+  it("keeps the scroll place when its log is lost", async () => {
+    const { world, browser, tab } = await start();
+    const room = world.room("r1");
+    for (let count = 1; count <= 60; count += 1) room.send(OTHER, `${count}`, `o${count}`);
+    const store = tab.client.room("r1");
+    await browser.quiet();
+    tab.client.actions.markRead("r1", 60);
+    store.open();
+    await browser.quiet();
+    await Promise.all([store.jumpTo({ seq: 20 }), browser.quiet()]);
+    store.look(18, 22);
+    world.loseLogs();
+    await browser.quiet();
+    expect(messagesOf(store.getSnapshot())).toContain("20");
+    expectWhole(store.getSnapshot());
+  });
 
-  async take(taken: Step): Promise<void> {
-    const tab = this.browser.tabs[("tab" in taken ? taken.tab : 0) % this.browser.tabs.length];
-    if (!tab) return;
+  it("deletes a message after five seconds, and not when that was undone", async () => {
+    const { browser, tab } = await start();
     const { client } = tab;
-    if (taken.does === "pump") return this.#pump(taken.picks);
-    if (taken.does === "reload") return this.browser.reload(taken.tab);
-    if (taken.does === "time") vi.advanceTimersByTime(taken.passes);
-    else if (taken.does === "break") tab.lines.at(-1)?.break(1006);
-    else if (taken.does === "lose logs") this.world.loseLogs();
-    else if (taken.does.startsWith("other") || taken.does === "rename") this.#other(taken);
-    else if ("roomId" in taken) this.#own(taken, client);
+    const store = client.room("r1");
+    store.open();
+    client.actions.send("r1", { body: "one" });
+    await browser.quiet();
+    client.actions.remove("r1", 1);
+    expect(store.getSnapshot().entries.at(-1)).toMatchObject({ removingUntil: Date.now() + 5_000 });
+    client.actions.undoRemove("r1", 1);
+    vi.advanceTimersByTime(6_000);
+    await browser.quiet();
+    expect(store.getSnapshot().entries.at(-1)).toMatchObject({ message: { body: "one" } });
+    expect(store.getSnapshot().entries.at(-1)).not.toHaveProperty("removingUntil");
+    client.actions.remove("r1", 1);
+    vi.advanceTimersByTime(5_000);
+    await browser.quiet();
+    expect(store.getSnapshot().entries.at(-1)).toMatchObject({ message: { body: "", deleted: true } });
+  });
+});
+
+describe("the start", () => {
+  it("shows what was kept before the server has said a word", async () => {
+    const { world, browser, tab } = await start();
+    world.room("r1").send(OTHER, "kept", "o1");
+    tab.client.room("r1").open();
+    await browser.quiet();
+    tab.client.stop();
+    browser.tabs.splice(0);
+    await turns();
+    const { client } = await browser.open();
+    client.room("r1").open();
+    await turns(30);
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
+    expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
+    expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1"]);
+  });
+
+  it("keeps what was written without a line over a reload, in place and in order", async () => {
+    const { world, browser, tab } = await start();
+    tab.client.room("r1").open();
+    await browser.quiet();
+    tab.heard.network(false);
+    for (const body of ["one", "two", "three"]) tab.client.actions.send("r1", { body });
+    expect(messagesOf(tab.client.room("r1").getSnapshot())).toEqual(["one", "two", "three"]);
     await turns(3);
+    await browser.reload(0);
+    const client = browser.tabs[0]?.client;
+    client?.room("r1").open();
+    await turns(30);
+    expect(client && messagesOf(client.room("r1").getSnapshot())).toEqual(["one", "two", "three"]);
+    await browser.quiet();
+    expect(world.room("r1").messages.map((message) => message.body)).toEqual(["one", "two", "three"]);
+  });
+});
+
+describe("two tabs", () => {
+  async function two(): Promise<{ world: World; browser: Browser; a: Tab; b: Tab }> {
+    const { world, browser } = await start(2);
+    const [a, b] = browser.tabs;
+    if (!a || !b) throw new Error("Two tabs.");
+    return { world, browser, a, b };
   }
 
-  async #pump(picks: readonly number[]): Promise<void> {
-    for (const pick of picks) {
-      const busy = [...this.world.lines].filter((line) => line.busy);
-      busy[pick % Math.max(1, busy.length)]?.step(pick);
-      await turns(1);
+  it("have one that leads, and another when that one is closed", async () => {
+    const { browser, a, b } = await two();
+    const leaders = (): boolean[] => [a, b].map(({ client }) => client.state.getSnapshot().leader);
+    expect(leaders().filter(Boolean)).toHaveLength(1);
+    const [first, second] = leaders()[0] ? [a, b] : [b, a];
+    first.client.stop();
+    await browser.quiet();
+    expect(second.client.state.getSnapshot().leader).toBe(true);
+  });
+
+  it("agree on what is read at once", async () => {
+    const { world, browser, a, b } = await two();
+    world.room("r1").send(OTHER, "hello", "o1");
+    await browser.quiet();
+    expect([a, b].map(({ client }) => client.state.getSnapshot().totalUnread)).toEqual([1, 1]);
+    a.client.actions.markRead("r1", 1);
+    await turns(20);
+    expect([a, b].map(({ client }) => client.state.getSnapshot().totalUnread)).toEqual([0, 0]);
+  });
+
+  it("alert once, not for the room that either shows, and withdraw what was read elsewhere", async () => {
+    const { world, browser, a, b } = await two();
+    const heard: string[] = [];
+    for (const { client } of [a, b])
+      client.alerts.subscribe((change) => heard.push(`${change.kind} ${change.roomId}`));
+    world.room("r1").send(OTHER, "hello", "o1");
+    await browser.quiet();
+    expect(heard).toEqual(["show r1"]);
+    world.room("r1").read(ME, 1);
+    await browser.quiet();
+    expect(heard).toEqual(["show r1", "withdraw r1"]);
+    for (const { client } of [a, b]) {
+      client.actions.setFocus("r2");
+      await turns(20);
+      world.room("r2").send(OTHER, "seen", `o${heard.length}${client === a.client ? "a" : "b"}`);
+      await browser.quiet();
+      client.actions.setFocus(null);
+      await turns(20);
     }
-  }
+    expect(heard).toEqual(["show r1", "withdraw r1"]);
+  });
 
-  #other({ does, roomId, ...more }: Step & { roomId: string }): void {
-    const room = this.world.room(roomId);
-    this.#count += 1;
-    if (does === "other writes") room.send(OTHER, `other ${this.#count}`, `o${this.#count}`);
-    else if (does === "other reads") room.read(OTHER, room.messages.length);
-    else if (does === "rename") room.add({ op: "room.updated", by: OTHER, title: `${this.#count}` });
-    else if ("seq" in more && room.messages.length > 0) {
-      const seq = 1 + (more.seq % room.messages.length);
-      room.add({ op: "message.edited", seq, body: `edit ${this.#count}`, edited_at: "", by: OTHER });
+  it("both drop to signed out when the session ends, and nothing of the person stays", async () => {
+    const { world, browser, a, b } = await two();
+    a.client.actions.setDraft("r1", { text: "secret" });
+    vi.advanceTimersByTime(400);
+    expect(browser.storage.length).toBe(1);
+    a.client.actions.send("r1", { body: "secret" });
+    await browser.quiet();
+    for (const line of [...world.lines]) line.event({ op: "session.revoked" });
+    await browser.quiet();
+    for (const { client } of [a, b]) {
+      const state = client.state.getSnapshot();
+      expect(state).toMatchObject({ phase: "signed_out", signedOutBecause: "revoked", me: null });
+      expect([state.rooms.size, state.profiles.size, state.drafts.size]).toEqual([0, 0, 0]);
     }
-  }
-
-  #own({ does, roomId, ...more }: Step & { roomId: string; seq?: number }, client: Client): void {
-    const room = client.room(roomId);
-    const seq = more.seq ?? 1;
-    if (does === "write") {
-      this.#count += 1;
-      this.written[roomId]?.push(`mine ${this.#count}`);
-      client.actions.send(roomId, { body: `mine ${this.#count}` });
-      if (!room.getSnapshot().window.hasAfter)
-        expect(messagesOf(room.getSnapshot()).at(-1)).toBe(`mine ${this.#count}`);
-    } else if (does === "read") client.actions.markRead(roomId, Math.min(seq, room.getSnapshot().lastSeq));
-    else if (does === "open") {
-      room.open();
-      this.opened.push([client, roomId]);
-    } else if (does === "close") room.close();
-    else if (does === "before") void room.loadBefore();
-    else if (does === "after") void room.loadAfter();
-    else if (does === "latest") void room.toLatest();
-    else void room.jumpTo({ seq });
-  }
-}
-
-describe("the client, whatever happens between it and the server", () => {
-  it("shows the server's state in the end, each message once and in one order", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { maxLength: 60 }),
-        fc.integer({ min: 1, max: 2 }),
-        async (steps, tabs) => {
-          const { world, browser } = await start(tabs);
-          const story = new Story(world, browser);
-          for (const taken of steps) {
-            await story.take(taken);
-            for (const tab of browser.tabs)
-              for (const id of world.rooms.keys()) expectWhole(tab.client.room(id).getSnapshot());
-          }
-          await browser.quiet();
-          for (const [id, room] of world.rooms) {
-            const mine = room.messages.filter((message) => message.sender_id === ME);
-            const bodies = room.events.flatMap((event) =>
-              event.op === "message.created" && event.sender_id === ME ? [event.body] : [],
-            );
-            expect(bodies).toEqual(story.written[id]);
-            expect(mine).toHaveLength(bodies.length);
-          }
-          for (const { client } of browser.tabs) {
-            for (const id of world.rooms.keys()) client.room(id).open();
-            await browser.quiet();
-            expectAsServer(world, client);
-            for (const id of world.rooms.keys()) expectRoomAsServer(world, client, id);
-          }
-          await browser.end();
-        },
-      ),
-      { numRuns: Number(process.env["FUZZ_RUNS"] ?? 40), endOnFailure: true },
+    expect(browser.storage.length).toBe(0);
+    const database = await openDatabase();
+    expect([await database.loadHome(), await database.listMessages(), await database.loadPage("r1")]).toEqual(
+      [undefined, [], undefined],
     );
-  }, 120_000);
+    database.close();
+  });
+});
+
+describe("a burst", () => {
+  it("of 1,000 events is told once a frame", async () => {
+    const { world, browser, tab } = await start();
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    let told = 0;
+    store.subscribe(() => (told += 1));
+    for (let count = 0; count < 1_000; count += 1) world.room("r1").send(OTHER, `${count}`, `o${count}`);
+    const line = tab.lines.at(-1);
+    while (line?.busy) line.step(0);
+    expect(told).toBe(0);
+    vi.advanceTimersByTime(20);
+    expect(told).toBe(1);
+    expect(store.getSnapshot().lastSeq).toBe(1_000);
+  });
 });

@@ -318,9 +318,9 @@ describe("a message", () => {
     const tab = await browserFor(server).open();
     const clientId = write(tab, "once");
     await settle();
-    tab.settle(clientId);
     server.online = true;
     tab.resume();
+    tab.settle(clientId); // While the queue is being read.
     await settle();
     expect(server.sent).toBe(1);
     expect(tab.list("r")).toEqual([]);

@@ -243,6 +243,9 @@ export class World {
       case "message.edit":
         room.add({ op: "message.edited", seq: frame.seq, body: frame.body, edited_at: AT, by: userId });
         return { op: "ok", version: room.version };
+      case "message.delete":
+        room.add({ op: "message.deleted", seq: frame.seq, by: userId });
+        return { op: "ok", version: room.version };
       case "room.read":
         return { op: "ok", read_seq: room.read(userId, frame.seq) };
       default:

@@ -92,6 +92,11 @@ export interface MessageActions {
     roomId?: string;
     cursor?: string;
   }) => Promise<Result<{ page: Page<Message> }>>;
+  /** Messages with attachments, newest first; `before` of an answer leads on, null when that was all. */
+  listFiles: (
+    roomId: string,
+    before?: number,
+  ) => Promise<Result<{ items: readonly Message[]; before: number | null }>>;
   /** Without a room: a picture for one's profile. */
   upload: (file: File, roomId?: string) => Upload;
 }

@@ -9,6 +9,7 @@ import type { Batch } from "../store.ts";
 import type { Tabs } from "../tabs.ts";
 import type { Result } from "../types.ts";
 import { FileUpload } from "../upload.ts";
+import { listFiles } from "./files.ts";
 
 const MOST_CHARACTERS = 4_000;
 
@@ -59,6 +60,12 @@ export function messageActions(context: MessageContext): MessageActions {
         ...(cursor === undefined ? {} : { cursor }),
       };
       return paged(await api.call("get", "/api/rooms/search", { query }));
+    },
+    listFiles: (roomId, before) => {
+      const signedIn = person();
+      return signedIn
+        ? listFiles((frame) => signedIn.ask(frame), roomId, before)
+        : Promise.resolve(unauthenticated());
     },
     upload: (file, roomId) => new FileUpload(batch, file, roomId),
   };

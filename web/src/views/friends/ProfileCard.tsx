@@ -2,12 +2,12 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
 import { useActions, useClientState, useMe, useProfile } from "../../app/client.ts";
-import { openDialog, openMenu, toast } from "../../app/overlay.ts";
+import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { IconButton } from "../../ui/Button.tsx";
+import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { problemText } from "../logic/problems.ts";
@@ -128,19 +128,12 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
           {texts.profile.follow}
         </button>
       )}
-      <IconButton
-        icon="more"
-        label={texts.profile.more}
-        aria-haspopup="menu"
-        onClick={(event) =>
-          openMenu(event.currentTarget, texts.profile.more, [
-            ...(followed
-              ? [{ icon: "friends" as const, label: texts.profile.unfollow, run: () => void unfollow() }]
-              : []),
-            { icon: "block", label: texts.profile.block, danger: true, run: block },
-          ])
-        }
-      />
+      <div className="profile-more">
+        {followed && <TextButton onClick={() => void unfollow()}>{texts.profile.unfollow}</TextButton>}
+        <TextButton danger onClick={block}>
+          {texts.profile.block}
+        </TextButton>
+      </div>
     </div>
   );
 }

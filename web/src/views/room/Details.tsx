@@ -138,21 +138,15 @@ const picturesOf = (entries: RoomState["entries"]) =>
 function Files({ store }: { store: RoomStore }) {
   const { details, message } = useTexts();
   const entries = useStore(store, (state) => state.entries);
-  const any = entries.some(
-    (entry) => entry.kind === "message" && (entry.message.attachments ?? []).length > 0,
-  );
   const pictures = picturesOf(entries).slice(-GRID).reverse();
   return (
     <section aria-label={details.files}>
       <div className="section-title">
         <h3>{details.files}</h3>
-        {any && (
-          <TextButton onClick={() => openDialog({ kind: "files", roomId: store.roomId })}>
-            {details.allFiles}
-          </TextButton>
-        )}
+        <TextButton onClick={() => openDialog({ kind: "files", roomId: store.roomId })}>
+          {details.allFiles}
+        </TextButton>
       </div>
-      {!any && <p className="section-none">{details.noFiles}</p>}
       {pictures.length > 0 && (
         <div className="files-grid">
           {pictures.map((file, index) => (

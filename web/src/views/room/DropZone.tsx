@@ -6,11 +6,12 @@ const carriesFiles = (event: React.DragEvent) => event.dataTransfer.types.includ
 
 export function DropZone({
   onFiles,
-  hidden,
+  covered,
   children,
 }: {
   onFiles: (files: readonly File[]) => void;
-  hidden: boolean;
+  /** Something lies over it. */
+  covered: boolean;
   children: React.ReactNode;
 }) {
   const [over, setOver] = useState(false);
@@ -18,7 +19,7 @@ export function DropZone({
   return (
     <div
       className="room"
-      hidden={hidden}
+      inert={covered}
       onDragOver={(event) => {
         if (!carriesFiles(event)) return;
         event.preventDefault();

@@ -6,9 +6,10 @@ import type { Shown } from "./shown.ts";
 export function FailedLine({ shown }: { shown: Shown }) {
   const texts = useTexts();
   const { retry, discard } = useActions();
+  const refused = shown.problem?.code === "forbidden" ? texts.composer.blocked : null;
   return (
     <div className="failed-line" role="alert">
-      <span>{shown.problem ? problemText(shown.problem, texts) : texts.message.failed}</span>
+      <span>{refused ?? (shown.problem ? problemText(shown.problem, texts) : texts.message.failed)}</span>
       <span>
         <button type="button" onClick={() => retry(shown.clientId)}>
           {texts.message.resend}

@@ -127,7 +127,12 @@ function LogEnd({ store, jumps, atBottom }: { store: RoomStore; jumps: Jumps; at
         </button>
       )}
       {!atBottom && (
-        <button type="button" className="pill accent" onClick={jumps.toBottom} aria-label={room.toLatest}>
+        <button
+          type="button"
+          className="pill accent"
+          onClick={jumps.toBottom}
+          aria-label={unread > 0 ? undefined : room.toLatest}
+        >
           {unread > 0 && room.fresh(unread)}
           <Icon name="down" />
         </button>

@@ -51,7 +51,7 @@ function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: bool
 
   return (
     <>
-      <DropZone onFiles={tray.add} hidden={phone && details.shown}>
+      <DropZone onFiles={tray.add} covered={phone && details.shown}>
         <RoomHeader store={store} detailsShown={details.shown} onDetails={details.toggle} />
         <div className="bars">
           <LinkBar />

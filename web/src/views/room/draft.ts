@@ -44,6 +44,15 @@ export function useDraft(
     );
   }, [roomId, setDraft]);
 
+  // What is answered belongs to the draft as much as the text does.
+  const answered = useRef(replyTo);
+  useEffect(() => {
+    if (answered.current === replyTo) return;
+    answered.current = replyTo;
+    latest.current.dirty = true;
+    keep();
+  }, [replyTo, keep]);
+
   // What another tab wrote shows here, unless one is writing here.
   if (saved !== seen) {
     setSeen(saved);

@@ -1,9 +1,9 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
 import { useMayAsk, askLater, turnAlerts } from "../../app/alerts.ts";
-import { useClientState } from "../../app/client.ts";
+import { useActions, useClientState } from "../../app/client.ts";
 import { switcherKey } from "../../app/hotkeys.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
@@ -42,6 +42,7 @@ function RoomList({ selected }: { selected: string | null }) {
   const latest = useClientState((state) => state.order);
   const [hovered, setHovered] = useState(false);
   const order = useStillOrder(latest, hovered);
+  useWatchedPeers(latest);
   const [, go] = useLocation();
   if (order.length === 0) {
     return (
@@ -64,6 +65,23 @@ function RoomList({ selected }: { selected: string | null }) {
       </Virtualizer>
     </nav>
   );
+}
+
+const WATCHED = 60;
+
+/** The dots of those whom one talks with most. */
+function useWatchedPeers(order: readonly string[]): void {
+  const { watchPresence } = useActions();
+  const peers = useClientState((state) =>
+    order
+      .slice(0, WATCHED)
+      .flatMap((roomId) => state.rooms.get(roomId)?.peer_id ?? [])
+      .join(),
+  );
+  useEffect(() => {
+    watchPresence("rooms", peers.split(",").filter(Boolean));
+    return () => watchPresence("rooms", []);
+  }, [peers, watchPresence]);
 }
 
 /** Asked where it makes sense: beside the conversations, and only once there are some. */

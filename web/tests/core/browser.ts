@@ -1,0 +1,165 @@
+// A browser of one person for the tests of the whole client: tabs that share what a browser's tabs share, and a world of
+// servers at the other end.
+import "fake-indexeddb/auto";
+import { expect, vi } from "vitest";
+import { createClient } from "../../src/core/index.ts";
+import type { Client, Platform, RoomState } from "../../src/core/index.ts";
+import type { Surroundings } from "../../src/core/platform.ts";
+import { MemoryStorage } from "./storage.ts";
+import { World } from "./world.ts";
+import type { Line } from "./world.ts";
+
+export const ME = "me";
+export const OTHER = "other";
+
+export async function turns(count = 12): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export interface Tab {
+  client: Client;
+  heard: Surroundings;
+  lines: Line[];
+}
+
+const browsers = new Set<Browser>();
+
+/** Also after a test that failed. */
+export async function endAll(): Promise<void> {
+  for (const browser of browsers) await browser.end();
+}
+
+/** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
+export class Browser {
+  readonly world: World;
+  readonly storage = new MemoryStorage();
+  readonly tabs: Tab[] = [];
+
+  constructor(world: World) {
+    this.world = world;
+    browsers.add(this);
+  }
+
+  async open(): Promise<Tab> {
+    const lines: Line[] = [];
+    let heard: Surroundings | undefined;
+    const platform: Platform = {
+      origin: "",
+      fetch: (input) => Promise.resolve(this.world.fetch(ME, input as string)),
+      openSocket: () => {
+        const line = this.world.connect(ME);
+        lines.push(line);
+        return line as unknown as WebSocket;
+      },
+      now: () => Date.now(),
+      random: () => 0.5,
+      schedule: (flush) => void setTimeout(flush, 16),
+      storage: this.storage,
+      channel: (name) => new BroadcastChannel(name),
+      locks: navigator.locks,
+      surroundings: (surroundings) => {
+        heard = surroundings;
+        return () => undefined;
+      },
+    };
+    const client = createClient(platform);
+    await turns();
+    if (!heard) throw new Error("The client does not listen to its surroundings.");
+    const tab = { client, heard, lines };
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  async reload(which: number): Promise<void> {
+    const [tab] = this.tabs.splice(which % this.tabs.length, 1);
+    tab?.client.stop();
+    await turns();
+    await this.open();
+  }
+
+  /** Lets everything happen that is under way. */
+  async quiet(): Promise<void> {
+    for (let round = 0; round < 30; round += 1) {
+      await turns(6);
+      for (let step = 0; step < 200; step += 1)
+        for (const line of [...this.world.lines]) if (line.busy) line.step(step);
+      await turns(6);
+      vi.advanceTimersByTime(round < 20 ? 700 : 2_000);
+    }
+    await turns();
+  }
+
+  async end(): Promise<void> {
+    browsers.delete(this);
+    for (const tab of this.tabs.splice(0)) tab.client.stop();
+    await turns();
+  }
+}
+
+export function messagesOf(state: RoomState): string[] {
+  return state.entries.map((entry) =>
+    entry.kind === "message"
+      ? `${entry.message.seq}`
+      : entry.kind === "pending"
+        ? entry.pending.body
+        : "line",
+  );
+}
+
+/** One run of seqs without doubles; whatever is still on its way comes after it. */
+export function expectWhole(state: RoomState): void {
+  const seqs = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message.seq] : []));
+  expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
+  const keys = state.entries.map((entry) => entry.key);
+  expect(new Set(keys).size).toBe(keys.length);
+}
+
+export function expectAsServer(world: World, client: Client): void {
+  const state = client.state.getSnapshot();
+  for (const room of world.rooms.values()) {
+    const { activity: _, ...summary } = state.rooms.get(room.id) ?? { activity: 0 };
+    expect(summary).toEqual(room.seenBy(ME));
+  }
+  expect(state.totalUnread).toBe([...state.rooms.values()].reduce((sum, room) => sum + room.unread, 0));
+}
+
+export function expectRoomAsServer(world: World, client: Client, roomId: string): void {
+  const state = client.room(roomId).getSnapshot();
+  const truth = world.room(roomId);
+  expectWhole(state);
+  const shown = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message] : []));
+  const first = shown[0]?.seq ?? 1;
+  expect(shown).toEqual(truth.messages.slice(first - 1, first - 1 + shown.length));
+  if (!state.window.hasAfter) expect(first - 1 + shown.length).toBe(truth.messages.length);
+  if (!state.window.hasBefore) expect(first).toBe(1);
+  expect(state.entries.filter((entry) => entry.kind === "pending")).toEqual([]);
+  const cursors = Object.fromEntries(state.members.map((member) => [member.user_id, member.read_seq]));
+  expect(cursors).toEqual(
+    Object.fromEntries([...truth.members.values()].map((m) => [m.user_id, m.read_seq])),
+  );
+  for (const message of shown) {
+    const unread = [...truth.members.values()].filter((member) => member.read_seq < message.seq);
+    expect(state.cursors.unreadCount(message.seq)).toBe(unread.length);
+  }
+}
+
+export async function wiped(): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const request = indexedDB.deleteDatabase("webchat");
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(new Error("The database is still in use."));
+    request.onblocked = () => reject(new Error("The database is still in use."));
+  });
+}
+
+export async function start(tabs = 1): Promise<{ world: World; browser: Browser; tab: Tab }> {
+  await wiped();
+  const world = new World();
+  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) world.room(id).join(user);
+  const browser = new Browser(world);
+  for (let opened = 0; opened < tabs; opened += 1) await browser.open();
+  await browser.quiet();
+  const [tab] = browser.tabs;
+  if (!tab) throw new Error("No tab.");
+  return { world, browser, tab };
+}
