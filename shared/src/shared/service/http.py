@@ -65,14 +65,26 @@ async def post(
     if last:
         headers["Connection"] = "close"
     limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)
+    data = msgspec.json.encode(body)
     try:
-        async with client.post(url, data=msgspec.json.encode(body), headers=headers, timeout=limits) as response:
-            content = await response.read()
+        try:
+            status, content = await _exchange(client, url, data, headers, limits)
+        except (
+            aiohttp.ServerDisconnectedError
+        ):  # a kept connection whose other end stopped: what is asked is idempotent
+            status, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
-    if response.status >= 400:
-        raise _problem_of(response.status, content)
+    if status >= 400:
+        raise _problem_of(status, content)
     return msgspec.json.decode(content, type=answer)
+
+
+async def _exchange(
+    client: Client, url: str, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
+) -> tuple[int, bytes]:
+    async with client.post(url, data=data, headers=headers, timeout=limits) as response:
+        return response.status, await response.read()
 
 
 class ServiceTokens:

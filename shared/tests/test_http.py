@@ -1,0 +1,75 @@
+"""Calls between services: over kept connections, whose other ends come and go."""
+
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from shared.service.http import http_client, post
+from shared.service.problems import NotFound, Unavailable, problem_response
+
+
+class Counted(msgspec.Struct):
+    call: int
+
+
+class Counter:
+    """Answers with the number of the call; closes the connection without an answer at those in `silent`."""
+
+    def __init__(self, *silent: int) -> None:
+        self.calls, self.silent, self.peers = 0, silent, set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.calls += 1
+        self.peers.add(request.transport.get_extra_info("peername"))
+        if self.calls in self.silent:
+            request.transport.close()
+        if self.calls > 8:
+            return web.Response(status=404, body=bytes(problem_response(NotFound("Not here.")).body))
+        return web.Response(body=msgspec.json.encode(Counted(self.calls)))
+
+    @asynccontextmanager
+    async def answering(self):
+        app = web.Application()
+        app.add_routes([web.post("/", self.answer)])
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            async with http_client() as client:
+                yield client, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        finally:
+            await runner.cleanup()
+
+
+async def test_calls_share_a_connection_until_one_is_the_last_on_it():
+    counter = Counter()
+    async with counter.answering() as (client, url):
+        for number in range(1, 7):
+            assert (await post(client, url, {}, Counted, last=number == 3)).call == number
+    assert len(counter.peers) == 2
+
+
+async def test_a_connection_that_ends_without_an_answer_is_tried_once_more():
+    counter = Counter(2, 4, 5)
+    async with counter.answering() as (client, url):
+        assert (await post(client, url, {}, Counted)).call == 1
+        assert (await post(client, url, {}, Counted)).call == 3
+        with pytest.raises(Unavailable):
+            await post(client, url, {}, Counted)
+        assert counter.calls == 5
+
+
+async def test_a_problem_is_raised_as_what_it_is():
+    counter = Counter()
+    counter.calls = 8
+    async with counter.answering() as (client, url):
+        with pytest.raises(NotFound, match="Not here"):
+            await post(client, url, {}, Counted)
+
+
+async def test_who_does_not_listen_is_unavailable():
+    async with http_client() as client:
+        with pytest.raises(Unavailable):
+            await post(client, "http://127.0.0.1:1/", {}, Counted)
