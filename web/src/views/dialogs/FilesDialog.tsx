@@ -1,24 +1,53 @@
-import { useClient, useStore } from "../../app/client.ts";
+import { useCallback } from "react";
+
+import { useActions } from "../../app/client.ts";
 import { openDialog } from "../../app/overlay.ts";
+import type { Attachment, Message, Page, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
+import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
+import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { isPicture } from "../logic/files.ts";
 import { FileCard } from "../room/AttachmentList.tsx";
+import { usePages } from "../search/pages.ts";
+import { Refused } from "../search/Refused.tsx";
 import { Frame } from "./Frame.tsx";
 
+/** All that was exchanged in a room, the newest first, as far back as one asks. */
 export default function FilesDialog({ roomId }: { roomId: string }) {
-  const { details, message } = useTexts();
-  const entries = useStore(useClient().room(roomId), (state) => state.entries);
-  const files = entries
-    .flatMap((entry) =>
-      entry.kind === "message" && entry.message.deleted !== true ? (entry.message.attachments ?? []) : [],
-    )
-    .reverse();
-  const pictures = files.filter(isPicture);
-  const others = files.filter((file) => !isPicture(file));
+  const texts = useTexts();
+  const { listFiles } = useActions();
+  const load = useCallback(
+    async (cursor?: string): Promise<Result<{ page: Page<Message> }>> => {
+      const result = await listFiles(roomId, cursor === undefined ? undefined : Number(cursor));
+      if (!result.ok) return result;
+      const { items, before } = result;
+      return { ok: true, page: { items, next: before === null ? null : String(before) } };
+    },
+    [listFiles, roomId],
+  );
+  const { items, more, problem, again } = usePages(load);
+  const files = (items ?? []).flatMap((message) => message.attachments ?? []);
   return (
-    <Frame title={details.files} className="tall" flush>
-      {files.length === 0 && <Empty drawing="lost" title={details.noFiles} />}
+    <Frame title={texts.details.files} className="tall" flush>
+      {problem && <Refused problem={problem} again={again} />}
+      {!items && !problem && <RowSkeletons label={texts.loading} />}
+      {items && files.length === 0 && !more && <Empty drawing="lost" title={texts.details.noFiles} />}
+      <Files files={files} />
+      {more && (
+        <div className="list-more">
+          <TextButton onClick={more}>{texts.details.filesMore}</TextButton>
+        </div>
+      )}
+    </Frame>
+  );
+}
+
+function Files({ files }: { files: readonly Attachment[] }) {
+  const { message } = useTexts();
+  const pictures = files.filter(isPicture);
+  return (
+    <>
       {pictures.length > 0 && (
         <div className="files-grid">
           {pictures.map((file, index) => (
@@ -34,12 +63,14 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
         </div>
       )}
       <ul className="files-list">
-        {others.map((file) => (
-          <li key={file.attachment_id}>
-            <FileCard file={file} />
-          </li>
-        ))}
+        {files
+          .filter((file) => !isPicture(file))
+          .map((file) => (
+            <li key={file.attachment_id}>
+              <FileCard file={file} />
+            </li>
+          ))}
       </ul>
-    </Frame>
+    </>
   );
 }

@@ -139,28 +139,33 @@ function Files({ store }: { store: RoomStore }) {
   const { details, message } = useTexts();
   const entries = useStore(store, (state) => state.entries);
   const pictures = picturesOf(entries).slice(-GRID).reverse();
+  const all = () => openDialog({ kind: "files", roomId: store.roomId });
+  if (pictures.length === 0) {
+    return (
+      <button type="button" className="nav-row" onClick={all}>
+        <Icon name="image" />
+        {details.files}
+      </button>
+    );
+  }
   return (
     <section aria-label={details.files}>
       <div className="section-title">
         <h3>{details.files}</h3>
-        <TextButton onClick={() => openDialog({ kind: "files", roomId: store.roomId })}>
-          {details.allFiles}
-        </TextButton>
+        <TextButton onClick={all}>{details.allFiles}</TextButton>
       </div>
-      {pictures.length > 0 && (
-        <div className="files-grid">
-          {pictures.map((file, index) => (
-            <button
-              key={file.attachment_id}
-              type="button"
-              aria-label={message.openImage(file.filename)}
-              onClick={() => openDialog({ kind: "viewer", images: pictures, index })}
-            >
-              <img src={file.thumbnail_url ?? file.url} alt="" loading="lazy" />
-            </button>
-          ))}
-        </div>
-      )}
+      <div className="files-grid">
+        {pictures.map((file, index) => (
+          <button
+            key={file.attachment_id}
+            type="button"
+            aria-label={message.openImage(file.filename)}
+            onClick={() => openDialog({ kind: "viewer", images: pictures, index })}
+          >
+            <img src={file.thumbnail_url ?? file.url} alt="" loading="lazy" />
+          </button>
+        ))}
+      </div>
     </section>
   );
 }
