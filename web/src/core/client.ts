@@ -206,7 +206,7 @@ class WebClient implements Client {
         return this.#person?.acknowledged(message.done);
       case "read":
         this.#person?.read(message.roomId, message.seq);
-        return;
+        return this.#person?.reads.readElsewhere(message.roomId, message.seq);
       case "focus":
         return this.alerts.focus(message.tab, message.roomId);
       case "signed_in":

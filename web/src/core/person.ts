@@ -198,6 +198,7 @@ export class Person {
     if (frame.user.user_id !== this.user.user_id) return this.#host.replaced(frame.user);
     const before = this.#epoch === null ? null : this.home.rooms.snapshot();
     this.#epoch = frame.epoch;
+    this.#tellUntoldReads(frame);
     this.home.ready(frame, (roomId) => this.reads.readTo(roomId));
     this.profiles.known(frame.friends.map((profile) => profile.user_id));
     this.profiles.need([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
@@ -213,6 +214,14 @@ export class Person {
     this.outbox.resume();
     this.reads.resume();
     this.watch.resume();
+  }
+
+  /** What was read here before the line, or the tab, went away: the server's cursors never go back. */
+  #tellUntoldReads(frame: Ready): void {
+    for (const room of frame.rooms) {
+      const here = Math.min(this.home.rooms.get(room.room_id)?.read_seq ?? 0, room.last_seq);
+      if (here > room.read_seq) this.reads.read(room.room_id, here);
+    }
   }
 
   #frame(frame: ServerFrame): void {
@@ -263,7 +272,9 @@ export class Person {
   #cursorsMoved(roomId: string, cursors: Readonly<Record<string, number>>): void {
     this.#rooms.get(roomId)?.cursorsMoved(cursors);
     const own = cursors[this.user.user_id];
-    if (own !== undefined) this.read(roomId, own);
+    if (own === undefined) return;
+    this.reads.told(roomId, own);
+    this.read(roomId, own);
   }
 
   #seen(roomId: string, messages: readonly Message[], userIds: readonly string[]): void {

@@ -23,6 +23,7 @@ export class Roster {
   replace(members: readonly Member[], version: number): void {
     const newer = this.#kept?.filter((event) => event.version > version);
     if (newer || version >= this.#version) {
+      if (newer) this.#members.clear(); // What was only shown proves nothing.
       this.#put(members);
       for (const event of newer ?? []) foldMembers(this.#members, event);
       for (const [userId, seq] of this.#heard) raiseCursor(this.#members, userId, seq);

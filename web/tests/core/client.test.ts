@@ -162,6 +162,18 @@ describe("the start", () => {
     await browser.quiet();
     expect(world.room("r1").messages.map((message) => message.body)).toEqual(["one", "two", "three"]);
   });
+
+  it("tells the server what was read without a line before the tab was closed", async () => {
+    const { world, browser, tab } = await start();
+    world.room("r1").send(OTHER, "hello", "o1");
+    await browser.quiet();
+    tab.heard.network(false);
+    tab.client.actions.markRead("r1", 1);
+    await browser.reload(0);
+    await browser.quiet();
+    expect(world.room("r1").members.get(ME)?.read_seq).toBe(1);
+    expect(browser.tabs[0]?.client.state.getSnapshot().totalUnread).toBe(0);
+  });
 });
 
 describe("two tabs", () => {
