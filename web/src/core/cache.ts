@@ -33,6 +33,12 @@ export class Cache {
     this.#timer ??= setTimeout(() => this.flush(), PAUSE);
   }
 
+  /** Now, in whichever tab: the next start may come at any moment. */
+  keepHome(): void {
+    this.#home = true;
+    this.flush();
+  }
+
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

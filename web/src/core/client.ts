@@ -42,6 +42,8 @@ const NOBODY: HomeSnapshot = {
   totalUnread: 0,
 };
 const RETRY_START = 3_000;
+/** Says in the text storage that somebody is signed in here; without it a start does not ask the server. */
+const TRACE = "webchat.signed_in";
 
 export function createClient(platform: Platform = browserPlatform()): Client {
   return new WebClient(platform);
@@ -147,6 +149,7 @@ class WebClient implements Client {
       sessionGone: () => this.#sessionGone(),
       replaced: (next) => void this.#replace(next),
     };
+    this.#platform.storage?.setItem(TRACE, "yes");
     this.#person = new Person(user, host);
     this.#become(home ? "ready" : "starting", null);
     if (!this.#network) this.#person.link.input({ type: "network", online: false });
@@ -186,6 +189,7 @@ class WebClient implements Client {
     this.#notices = [];
     this.alerts.clear();
     this.#drafts.clear();
+    this.#platform.storage?.removeItem(TRACE);
     this.#touch();
     const database = await this.#database;
     await database.wipe().catch(() => undefined);

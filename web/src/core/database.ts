@@ -93,7 +93,10 @@ function stored(db: IDBPDatabase<Schema>): Database {
     removeMessage: (n) => db.delete("outbox", n),
     loadHome: () => db.get("home", "home"),
     saveHome: async (home) => {
-      await db.put("home", home, "home");
+      const tx = db.transaction("home", "readwrite");
+      const put = tx.store.put(home, "home");
+      tx.commit();
+      await Promise.all([put, tx.done]);
     },
     loadPage: (roomId) => db.get("pages", roomId),
     savePage: (page) => savePage(db, page),

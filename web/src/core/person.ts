@@ -211,6 +211,7 @@ export class Person {
       this.outbox.settleUpTo(room.room_id, room.last_seq);
     }
     this.#host.ready();
+    if (before === null) this.cache.keepHome();
     this.outbox.resume();
     this.reads.resume();
     this.watch.resume();

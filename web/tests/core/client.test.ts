@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../src/core/database.ts";
-import { endAll, expectWhole, ME, messagesOf, OTHER, start, turns } from "./browser.ts";
-import type { Browser, Tab } from "./browser.ts";
-import type { World } from "./world.ts";
+import { Browser, endAll, expectWhole, ME, messagesOf, OTHER, start, turns, wiped } from "./browser.ts";
+import type { Tab } from "./browser.ts";
+import { World } from "./world.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
@@ -146,6 +146,21 @@ describe("the start", () => {
     expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1"]);
   });
 
+  it("is possible without a line a moment after the first sign-in", async () => {
+    await wiped();
+    const world = new World();
+    world.room("r1").join(ME);
+    const browser = new Browser(world);
+    const tab = await browser.open();
+    for (let step = 0; step < 6; step += 1) tab.lines.at(-1)?.step(step);
+    await turns(4);
+    expect(tab.client.state.getSnapshot().phase).toBe("ready");
+    tab.client.stop();
+    browser.tabs.splice(0);
+    const { client } = await browser.open();
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", order: ["r1"] });
+  });
+
   it("keeps what was written without a line over a reload, in place and in order", async () => {
     const { world, browser, tab } = await start();
     tab.client.room("r1").open();
@@ -230,7 +245,7 @@ describe("two tabs", () => {
     const { world, browser, a, b } = await two();
     a.client.actions.setDraft("r1", { text: "secret" });
     vi.advanceTimersByTime(400);
-    expect(browser.storage.length).toBe(1);
+    expect(browser.storage.getItem("webchat.draft.r1")).toContain("secret");
     a.client.actions.send("r1", { body: "secret" });
     await browser.quiet();
     for (const line of [...world.lines]) line.event({ op: "session.revoked" });
