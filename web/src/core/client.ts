@@ -149,11 +149,19 @@ class WebClient implements Client {
       sessionGone: () => this.#sessionGone(),
       replaced: (next) => void this.#replace(next),
     };
-    this.#platform.storage?.setItem(TRACE, "yes");
+    this.#leaveTrace();
     this.#person = new Person(user, host);
     this.#become(home ? "ready" : "starting", null);
     if (!this.#network) this.#person.link.input({ type: "network", online: false });
     this.#person.start(home);
+  }
+
+  #leaveTrace(): void {
+    try {
+      this.#platform.storage?.setItem(TRACE, "yes");
+    } catch {
+      return; // A full storage: what was kept tells the next start as well.
+    }
   }
 
   async #signedIn(user: User): Promise<void> {

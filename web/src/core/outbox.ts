@@ -38,6 +38,8 @@ export interface OutboxHost {
   /** Runs one tab at a time. */
   exclusively: (name: string, work: () => Promise<void>) => Promise<void>;
   pause: (milliseconds: number) => Promise<void>;
+  /** Milliseconds to wait before the next message may go out. */
+  pace: () => number;
   /** The message is not kept over a reload. */
   notKept: () => void;
 }
@@ -185,6 +187,8 @@ export class Outbox {
     for (;;) {
       const next = await this.#next(roomId);
       if (!next || !this.#host.online()) return;
+      const wait = this.#host.pace();
+      if (wait > 0) await this.#host.pause(wait);
       const reply = await this.#send(next);
       if (reply === null) {
         pause = LEAST_PAUSE;

@@ -11,6 +11,7 @@ import { Home } from "./home.ts";
 import { SocketLink } from "./link.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
+import { Pace } from "./pace.ts";
 import { Profiles, Watch } from "./people.ts";
 import type { Platform } from "./platform.ts";
 import { Reads } from "./reads.ts";
@@ -168,7 +169,9 @@ export class Person {
 
   #outboxHost(): OutboxHost {
     const { platform, tabs } = this.#host;
+    const pace = new Pace(platform.now);
     return {
+      pace: () => pace.take(),
       now: platform.now,
       online: () => this.link.online,
       transmit: (message) => this.ask(sendFrame(message)),

@@ -128,6 +128,7 @@ class Browser {
       },
       exclusively: locked ? exclusively : (_, work) => work(),
       pause,
+      pace: () => 0,
       notKept: () => expect.unreachable("the database takes everything here"),
     };
   }
@@ -347,6 +348,7 @@ describe("a message", () => {
       announce: () => undefined,
       exclusively,
       pause,
+      pace: () => 0,
       notKept: () => undefined,
     };
     const theirs = new Outbox(database, host, "someone else");

@@ -1,0 +1,23 @@
+// How fast queued messages go out: below what the server allows a socket, so that a long queue never floods it.
+const BURST = 30;
+const PER_SECOND = 12;
+
+export class Pace {
+  readonly #now: () => number;
+  #tokens = BURST;
+  #filled: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#filled = now();
+  }
+
+  /** Takes a turn; the milliseconds to wait before it. */
+  take(): number {
+    const now = this.#now();
+    const gained = (Math.max(0, now - this.#filled) / 1_000) * PER_SECOND;
+    this.#tokens = Math.min(BURST, this.#tokens + gained) - 1;
+    this.#filled = now;
+    return this.#tokens >= 0 ? 0 : (-this.#tokens / PER_SECOND) * 1_000;
+  }
+}
