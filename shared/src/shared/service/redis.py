@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -29,12 +29,14 @@ def connect_redis(settings: Settings, *, retries: int = 2) -> AnyRedis:
             socket_connect_timeout=2,
         )
     host, _, port = nodes[0]
-    return Redis(
+    pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
         host=host,
         port=int(port),
         db=settings.redis_database,
         socket_timeout=2,
         socket_connect_timeout=2,
         max_connections=64,
+        timeout=2,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries),
     )
+    return Redis.from_pool(pool)

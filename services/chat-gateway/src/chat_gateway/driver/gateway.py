@@ -12,6 +12,7 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client, Wire
 from chat_gateway.driver.recent_pages import RecentPages
+from chat_gateway.driver.together import Together
 from chat_gateway.hub import Hub
 from chat_gateway.lanes import Lanes
 from chat_gateway.presence import Presence
@@ -22,7 +23,9 @@ from chat_gateway.protocol.limits import Limits
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
 from chat_gateway.subscriber import Subscriber
-from shared.contracts.social import Profile
+from shared.contracts.auth import User
+from shared.contracts.rooms import Home
+from shared.contracts.social import Friends, Profile
 from shared.roomlog.keys import live_channel
 from shared.service.ids import new_id
 from shared.service.redis import AnyRedis
@@ -33,6 +36,10 @@ from shared.streams.names import user_channel
 log = logging.getLogger(__name__)
 
 _hint_decoder = msgspec.json.Decoder(Hint)
+
+SESSIONS_A_CALL = 500
+HOMES_A_CALL = 20
+"""A home has up to 1,000 rooms and 2,000 friends."""
 
 
 class UserState(msgspec.Struct):
@@ -58,6 +65,9 @@ class Gateway:
     ) -> None:
         self.redis, self.limits = redis, limits
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
+        self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
+        self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
+        self.friends: Together[Friends] = Together(social.friends, most=HOMES_A_CALL)
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
@@ -71,6 +81,11 @@ class Gateway:
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()
         self.check_now = asyncio.Event()
+
+    async def _ask_homes(self, user_ids: list[str]) -> dict[str, tuple[str, Home]]:
+        """All rooms of each user, with the epoch of the logs."""
+        homes = await self.rooms.homes(dict.fromkeys(user_ids))
+        return {user_id: (homes.epoch, homes.users.get(user_id) or Home(0, [])) for user_id in user_ids}
 
     async def flush_cursors(self) -> None:
         self.hub.flush_cursors()

@@ -42,24 +42,23 @@ async def start(gateway: Gateway, client: Client, hello: Hello) -> None:
 async def _greet(gateway: Gateway, client: Client) -> Home | None:
     """Subscribe to the user's channel first, then check the session: a revocation is heard or seen."""
     await gateway.enter(client)
-    user = (await gateway.auth.standing([client.session_id])).get(client.session_id)
+    user = await gateway.sessions.find(client.session_id)
     if user is None:
         client.connection.closing = True
         client.wire.close(CloseCode.SESSION_GONE, "the session is gone")
         return None
-    homes, friends = await asyncio.gather(
-        gateway.rooms.homes({client.user_id: None}), gateway.social.friends([client.user_id])
-    )
-    gateway.adopt_epoch(homes.epoch)
+    found, friends = await asyncio.gather(gateway.homes.find(client.user_id), gateway.friends.find(client.user_id))
+    assert found is not None
+    epoch, home = found
+    gateway.adopt_epoch(epoch)
     if client.connection.closing:  # by the new epoch: it has departed
         return None
-    home = homes.users.get(client.user_id) or Home(0, [])
-    client.epoch = homes.epoch
+    client.epoch = epoch
     client.places = {entry.room.room_id: entry.place for entry in home.rooms}
     client.rooms_revision = home.revision
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(client.places))
     await _count_sockets(gateway, client)
-    await _send_ready(gateway, client, user, home, friends.get(client.user_id) or Friends(0, []))
+    await _send_ready(gateway, client, user, home, friends or Friends(0, []))
     return home
 
 
