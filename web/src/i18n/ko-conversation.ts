@@ -67,7 +67,7 @@ export const conversation = {
     jumpTo: "원래 메시지로 가기",
     unfold: "모두 보기",
     fold: "접기",
-    reaction: (emoji: string, n: number, names: string) => `${emoji} ${n}명: ${names}`,
+    reaction: (emoji: string, n: number, names: string) => `${emoji} ${n}: ${names}`,
     readTitle: "읽은 사람",
     read: (n: number) => `읽음 ${n}`,
     notRead: (n: number) => `안 읽음 ${n}`,

@@ -4,6 +4,7 @@ import { openDialog } from "../../app/overlay.ts";
 import type { Attachment } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { sizeOf } from "../logic/format.ts";
+import { useTabIndex } from "./message-actions.ts";
 import { isPicture, kindOf, reservedSize } from "../logic/files.ts";
 
 export const AttachmentList = memo(function AttachmentList({
@@ -37,12 +38,14 @@ export const AttachmentList = memo(function AttachmentList({
 
 function Picture({ file, onOpen }: { file: Attachment; onOpen: () => void }) {
   const { message } = useTexts();
+  const tabIndex = useTabIndex();
   const { width, ratio } = reservedSize(file.width, file.height);
   const size = { "--w": `${width}px`, "--ratio": ratio } as React.CSSProperties;
   return (
     <button
       type="button"
       className="image"
+      tabIndex={tabIndex}
       style={size}
       aria-label={message.openImage(file.filename)}
       onClick={onOpen}
@@ -68,10 +71,12 @@ function OtherFile({ file }: { file: Attachment }) {
 
 export function FileCard({ file }: { file: Attachment }) {
   const { message } = useTexts();
+  const tabIndex = useTabIndex();
   const language = useLanguage();
   return (
     <a
       className="file-card"
+      tabIndex={tabIndex}
       href={file.url}
       download={file.filename}
       aria-label={message.download(file.filename)}

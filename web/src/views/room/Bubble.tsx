@@ -4,7 +4,7 @@ import { useProfile, useProfiles, useStore } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Prose } from "../../ui/Prose.tsx";
 import { isEmojiOnly, nameOf, previewOf } from "../logic/text.ts";
-import { useMessage } from "./message-actions.ts";
+import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 
 const LONG_TEXT = 1200;
@@ -24,6 +24,7 @@ export const Bubble = memo(function Bubble({ shown, flash }: { shown: Shown; fla
 
 function Body({ shown }: { shown: Shown }) {
   const { me } = useMessage();
+  const tabIndex = useTabIndex();
   const texts = useTexts().message;
   const profiles = useProfiles();
   const [unfolded, setUnfolded] = useState(false);
@@ -44,6 +45,7 @@ function Body({ shown }: { shown: Shown }) {
         <button
           type="button"
           className="unfold"
+          tabIndex={tabIndex}
           aria-expanded={unfolded}
           onClick={() => setUnfolded(!unfolded)}
         >
@@ -56,13 +58,20 @@ function Body({ shown }: { shown: Shown }) {
 
 function Quote({ seq }: { seq: number }) {
   const { store, jump } = useMessage();
+  const tabIndex = useTabIndex();
   const texts = useTexts();
   const message = useStore(store, (state) => state.quoted.get(seq));
   const sender = useProfile(message?.sender_id ?? "");
   if (message === null) return <span className="quote">{texts.message.quoteGone}</span>;
   const name = message ? nameOf(sender, texts) : "";
   return (
-    <button type="button" className="quote" title={texts.message.jumpTo} onClick={() => jump(seq)}>
+    <button
+      type="button"
+      tabIndex={tabIndex}
+      className="quote"
+      title={texts.message.jumpTo}
+      onClick={() => jump(seq)}
+    >
       {message ? (
         <>
           <strong className="ellipsis">{name}</strong>

@@ -71,6 +71,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
           else roving.onKeyDown(event);
         }}
         onFocus={roving.onFocus}
+        onBlur={roving.onBlur}
       >
         <Virtualizer
           key={staged.window}
@@ -78,7 +79,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
           scrollRef={scroller}
           data={staged.rows}
           shift={staged.shift}
-          bufferSize={600}
+          bufferSize={1200}
           itemSize={64}
           keepMounted={roving.kept}
           onScroll={scroll.onScroll}
@@ -91,6 +92,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
               row={row}
               roomId={store.roomId}
               tabbable={row.key === roving.tabbable}
+              focused={row.key === roving.focused}
               open={row.key === openKey}
               flash={row.key === scroll.flashed}
               onDay={onDay}
@@ -127,13 +129,9 @@ function LogEnd({ store, jumps, atBottom }: { store: RoomStore; jumps: Jumps; at
         </button>
       )}
       {!atBottom && (
-        <button
-          type="button"
-          className="pill accent"
-          onClick={jumps.toBottom}
-          aria-label={unread > 0 ? undefined : room.toLatest}
-        >
+        <button type="button" className="pill accent" onClick={jumps.toBottom}>
           {unread > 0 && room.fresh(unread)}
+          <span className="sr-only">{room.toLatest}</span>
           <Icon name="down" />
         </button>
       )}

@@ -6,6 +6,7 @@ import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { dayOf, startOfDay } from "../logic/format.ts";
 import type { Row } from "../logic/rows.ts";
 import { nameOf } from "../logic/text.ts";
+import { TabContext } from "./message-actions.ts";
 import { MessageRow } from "./MessageRow.tsx";
 
 export interface LogRowProps {
@@ -13,13 +14,15 @@ export interface LogRowProps {
   roomId: string;
   /** In the order of Tab. */
   tabbable: boolean;
+  /** It, or something in it, has the focus: what is in it is in the order of Tab too. */
+  focused: boolean;
   /** Its bar of actions is open. */
   open: boolean;
   flash: boolean;
   onDay: () => void;
 }
 
-export const LogRow = memo(function LogRow({ row, tabbable, open, flash, onDay }: LogRowProps) {
+export const LogRow = memo(function LogRow({ row, tabbable, focused, open, flash, onDay }: LogRowProps) {
   const { room } = useTexts();
   return (
     <div className="row" data-first={row.first}>
@@ -32,7 +35,9 @@ export const LogRow = memo(function LogRow({ row, tabbable, open, flash, onDay }
       {row.entry.kind === "line" ? (
         <EventLine line={row.entry.line} />
       ) : (
-        <MessageRow entry={row.entry} first={row.first} tabbable={tabbable} open={open} flash={flash} />
+        <TabContext value={focused ? 0 : -1}>
+          <MessageRow entry={row.entry} first={row.first} tabbable={tabbable} open={open} flash={flash} />
+        </TabContext>
       )}
     </div>
   );
@@ -44,7 +49,7 @@ function DayPill({ day, onPick }: { day: string; onPick: () => void }) {
   const at = startOfDay(day);
   return (
     <div className="day-pill">
-      <button type="button" onClick={onPick} title={room.toDate}>
+      <button type="button" tabIndex={-1} onClick={onPick} title={room.toDate}>
         {at ? dayOf(at, language) : day}
       </button>
     </div>

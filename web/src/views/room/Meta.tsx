@@ -4,7 +4,7 @@ import { useStore } from "../../app/client.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
 import { exactOf, timeOf } from "../logic/format.ts";
-import { useMessage } from "./message-actions.ts";
+import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 
 /** Beside the bubble: how many have not read it, above the time. */
@@ -40,10 +40,17 @@ export const Meta = memo(function Meta({ shown }: { shown: Shown }) {
 function Count({ seq }: { seq: number }) {
   const { store, readers } = useMessage();
   const texts = useTexts().message;
+  const tabIndex = useTabIndex();
   const unread = useStore(store, (state) => state.cursors.unreadCount(seq));
   if (unread <= 0) return null;
   return (
-    <button type="button" className="count" aria-label={texts.unread(unread)} onClick={() => readers(seq)}>
+    <button
+      type="button"
+      tabIndex={tabIndex}
+      className="count"
+      aria-label={texts.unread(unread)}
+      onClick={() => readers(seq)}
+    >
       {unread}
     </button>
   );

@@ -4,7 +4,7 @@ import { useProfiles } from "../../app/client.ts";
 import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { nameOf } from "../logic/text.ts";
-import { useMessage } from "./message-actions.ts";
+import { useMessage, useTabIndex } from "./message-actions.ts";
 
 const NAMED = 20;
 
@@ -24,12 +24,14 @@ function Chip({ message, emoji, users }: { message: Message; emoji: string; user
   const texts = useTexts();
   const profiles = useProfiles();
   const { me, react } = useMessage();
+  const tabIndex = useTabIndex();
   const named = users.slice(0, NAMED).map((id) => (id === me ? texts.me : nameOf(profiles.get(id), texts)));
   const names = named.join(", ") + (users.length > NAMED ? " …" : "");
   return (
     <button
       type="button"
       className="reaction"
+      tabIndex={tabIndex}
       aria-pressed={users.includes(me)}
       aria-label={texts.message.reaction(emoji, users.length, names)}
       title={names}

@@ -31,6 +31,11 @@ export function useMessage(): MessageActions {
   return actions;
 }
 
+/** The `tabIndex` of what is in a message: one goes from message to message first, then into it. */
+export const TabContext = createContext<0 | -1>(0);
+
+export const useTabIndex = () => use(TabContext);
+
 interface Given {
   store: RoomStore;
   me: string;

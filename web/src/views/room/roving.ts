@@ -15,6 +15,7 @@ const keyOf = (target: EventTarget) =>
 
 export function useRoving({ rows, handleRef, scrollerRef }: Given) {
   const [active, setActive] = useState<string | null>(null);
+  const [inside, setInside] = useState(false);
   const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);
   const tabbable =
     activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "line")?.key ?? null);
@@ -47,6 +48,12 @@ export function useRoving({ rows, handleRef, scrollerRef }: Given) {
     [rows, focus],
   );
 
-  const onFocus = useCallback((event: React.FocusEvent) => setActive(keyOf(event.target)), []);
-  return { tabbable, kept, onKeyDown, onFocus };
+  const onFocus = useCallback((event: React.FocusEvent) => {
+    setActive(keyOf(event.target));
+    setInside(true);
+  }, []);
+  const onBlur = useCallback((event: React.FocusEvent) => {
+    if (!event.currentTarget.contains(event.relatedTarget)) setInside(false);
+  }, []);
+  return { tabbable, focused: inside ? active : null, kept, onKeyDown, onFocus, onBlur };
 }

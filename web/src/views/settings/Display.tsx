@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { useId, useState } from "react";
 
 import { chooseTheme, useTheme, type Theme } from "../../app/theme.ts";
 import { chooseLanguage, useLanguage, useTexts, type Language } from "../../i18n/index.ts";
@@ -41,6 +41,9 @@ function Choices<T extends string>({
   onValue: (value: T) => void;
 }) {
   const name = useId();
+  const [chosen, setChosen] = useState({ value, of: value });
+  // A language comes a moment after it was chosen: the mark does not wait for it.
+  if (chosen.of !== value) setChosen({ value, of: value });
   return (
     <section className="card">
       <h2 id={name}>{title}</h2>
@@ -51,8 +54,11 @@ function Choices<T extends string>({
               type="radio"
               name={name}
               value={option}
-              checked={option === value}
-              onChange={() => onValue(option)}
+              checked={option === chosen.value}
+              onChange={() => {
+                setChosen({ value: option, of: value });
+                onValue(option);
+              }}
             />
             <span>{label}</span>
           </label>
