@@ -9,9 +9,15 @@ from rooms.storage.tables import TABLES, message
 from shared.service.database import Database
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
-from shared.testing.migrations import check_migrations
+from shared.testing.migrations import check_migrations, check_starting_at_once
 
 BEFORE_SEARCH = "0001"
+
+
+on_mariadb = pytest.mark.parametrize(
+    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
+)
+"""An SQLite file has one process."""
 
 
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: RoomsSettings) -> None:
@@ -44,3 +50,8 @@ async def test_messages_from_before_the_search_are_found(settings: RoomsSettings
     assert len(found) == 1200
     assert all(text == (f"abc {seq}" if seq % 2 else None) for seq, text in found)
     await database.close()
+
+
+@on_mariadb
+async def test_replicas_that_start_at_once_all_come_up(settings: RoomsSettings) -> None:
+    await check_starting_at_once(settings.database_url, MIGRATIONS)

@@ -1,12 +1,25 @@
+import pytest
+
 from shared.outbox.table import outbox
 from shared.service.database import Database
-from shared.testing.migrations import check_migrations
+from shared.testing.migrations import check_migrations, check_starting_at_once
 from social.main import MIGRATIONS
 from social.settings import SocialSettings
 from social.storage.tables import block, follow, friend_revision, person
+
+on_mariadb = pytest.mark.parametrize(
+    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
+)
+"""An SQLite file has one process."""
 
 
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
     database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_migrations(database, MIGRATIONS, [person, follow, block, friend_revision, outbox])
     await database.close()
+
+
+@on_mariadb
+async def test_replicas_that_start_at_once_all_come_up(database_env):
+    settings = SocialSettings(_env_file=None, service_secret="s" * 40, **database_env)
+    await check_starting_at_once(settings.database_url, MIGRATIONS)

@@ -1,7 +1,7 @@
 """One database of one service: engine, transactions, and the few statements that differ between engines."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -18,6 +18,8 @@ from shared.service.ids import id_bytes, id_text
 from shared.service.sqlite import SqliteEngine
 
 T = TypeVar("T")
+
+ALONE_S = 60
 
 
 class Db(Protocol):
@@ -97,6 +99,10 @@ class Database:
         """A reading transaction; several statements in it may see different commits on MySQL."""
         return self.engine.read()
 
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """One block of this name at a time, in whatever process; raises TimeoutError after a minute."""
+        return self.engine.alone(name)
+
     async def ping(self) -> None:
         async with self.read() as db:
             await db.execute(text("SELECT 1"))
@@ -119,6 +125,17 @@ class MysqlEngine:
         async with self._engine.connect() as db:
             await db.execution_options(isolation_level="REPEATABLE READ")
             return await work(db)
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        lock = {"name": f"{self._engine.url.database}.{name}", "seconds": ALONE_S}
+        async with self._engine.connect() as db:
+            if (await db.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
+                raise TimeoutError(f"another process holds {lock['name']}")
+            try:
+                yield
+            finally:
+                await db.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
     def write(self) -> AbstractAsyncContextManager[Db]:
         return self._engine.begin()

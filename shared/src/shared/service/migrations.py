@@ -1,4 +1,7 @@
-"""Alembic migrations of one service, run in process at its start, and only when the revision differs."""
+"""Alembic migrations of one service, run in process at its start, and only when the revision differs.
+
+Of several processes that start at once, one does it and the others wait for it.
+"""
 
 from pathlib import Path
 
@@ -24,8 +27,8 @@ async def migrate(database: Database, folder: Path, revision: str = "head") -> N
     wanted = head_revision(folder) if revision == "head" else revision
     if await current_revision(database) == wanted:
         return
-    async with database.write() as db:
-        await db.run_sync(_run, folder, revision)
+    async with database.alone("migrations"), database.write() as db:
+        await db.run_sync(_run, folder, revision)  # nothing is left to do where another process was first
 
 
 def _run(connection: Connection, folder: Path, revision: str) -> None:

@@ -97,6 +97,12 @@ class SqliteEngine:
             await self._threads.run(transaction.commit)
 
     @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """A file has one process."""
+        del name
+        yield
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[HoppingStatements]:
         async with self._connected("BEGIN") as connection:
             yield HoppingStatements(connection, self._threads)

@@ -1,16 +1,17 @@
 """Whether a service's migrations and its tables say the same."""
 
+import asyncio
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Table, UniqueConstraint, inspect
+from sqlalchemy import URL, Connection, Table, UniqueConstraint, inspect
 from sqlmodel import SQLModel
 
 from shared.service.database import Database
-from shared.service.migrations import migrate
+from shared.service.migrations import current_revision, head_revision, migrate
 
 
 async def check_migrations(database: Database, folder: Path, tables: Collection[Table]) -> None:
@@ -26,6 +27,15 @@ async def check_migrations(database: Database, folder: Path, tables: Collection[
     assert differences == [], differences
     declared = {table.name: _declared_uniques(table) for table in tables}
     assert uniques == declared, (uniques, declared)
+
+
+async def check_starting_at_once(url: URL, folder: Path) -> None:
+    """Several processes find an empty database: all of them come up."""
+    databases = [Database(url) for _ in range(4)]
+    await asyncio.gather(*(migrate(database, folder) for database in databases))
+    assert {await current_revision(database) for database in databases} == {head_revision(folder)}
+    for database in databases:
+        await database.close()
 
 
 def _table_names(connection: Connection) -> list[str]:
