@@ -115,7 +115,9 @@ class WebClient implements Client {
     const database = await this.#database;
     const home = await database.loadHome().catch(() => undefined);
     if (this.#stopped || this.#person) return;
+    const { storage } = this.#platform;
     if (home) this.#begin(database, home.user, home);
+    else if (storage && storage.getItem(TRACE) === null) this.#become("signed_out", null);
     else await this.#ask(database);
   }
 

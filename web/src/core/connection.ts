@@ -85,7 +85,7 @@ export class Connection {
       case "network":
         return this.#networkChanged(input.online, now);
       case "wake":
-        return this.#woken(now, this.#link.stopped === "too_many_tabs");
+        return this.#network ? this.#woken(now, this.#link.stopped === "too_many_tabs") : [];
       case "reconnect":
         return this.#woken(now, true);
       case "tick":
@@ -103,7 +103,9 @@ export class Connection {
     this.#everOnline = false;
     this.#failures = 0;
     this.#link = { status: "connecting", since: now };
-    return this.#open(now);
+    if (this.#network) return this.#open(now);
+    this.#enter("waiting", now + TIMES.offline);
+    return [];
   }
 
   #open(now: number): Effect[] {

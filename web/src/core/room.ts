@@ -61,37 +61,29 @@ export class RoomView implements RoomStore {
     this.#source.touch();
   }
 
-  open(): void {
+  readonly open = (): void => {
     this.#opened += 1;
     if (this.#opened > 1) return;
     this.#host.opened(this);
     this.#loader.visit();
-  }
+  };
 
-  close(): void {
+  readonly close = (): void => {
     this.#opened = Math.max(0, this.#opened - 1);
-  }
+  };
 
-  loadBefore(): Promise<Result> {
-    return this.#loader.loadBefore();
-  }
+  readonly loadBefore = (): Promise<Result> => this.#loader.loadBefore();
 
-  loadAfter(): Promise<Result> {
-    return this.#loader.loadAfter();
-  }
+  readonly loadAfter = (): Promise<Result> => this.#loader.loadAfter();
 
-  jumpTo(target: { seq: number } | { at: string }): Promise<Result<{ seq: number }>> {
-    return this.#loader.jumpTo(target);
-  }
+  readonly jumpTo: RoomStore["jumpTo"] = (target) => this.#loader.jumpTo(target);
 
-  toLatest(): Promise<Result> {
-    return this.#loader.toLatest();
-  }
+  readonly toLatest = (): Promise<Result> => this.#loader.toLatest();
 
-  look(first: number, last: number): void {
+  readonly look = (first: number, last: number): void => {
     this.#loader.look(first, last);
     if (this.#loader.trim()) this.touch();
-  }
+  };
 
   /** When the deletion of a message becomes final; null takes it back. */
   setRemoving(seq: number, until: number | null): void {

@@ -32,16 +32,16 @@ export class FileUpload implements Upload {
     this.#start();
   }
 
-  cancel(): void {
+  readonly cancel = (): void => {
     if (this.#state.status === "done") return;
     this.#set({ status: "cancelled" });
     this.#request?.abort();
     this.#finish(failure("cancelled", "The upload was cancelled."));
-  }
+  };
 
-  retry(): void {
+  readonly retry = (): void => {
     if (this.#state.status === "failed") this.#start();
-  }
+  };
 
   #start(): void {
     const request = new XMLHttpRequest();

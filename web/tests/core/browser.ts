@@ -37,6 +37,7 @@ export class Browser {
 
   constructor(world: World) {
     this.world = world;
+    this.storage.setItem("webchat.signed_in", "yes");
     browsers.add(this);
   }
 

@@ -161,6 +161,17 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", order: ["r1"] });
   });
 
+  it("is at the door without a word to the server where nobody was signed in", async () => {
+    await wiped();
+    const world = new World();
+    const browser = new Browser(world);
+    browser.storage.removeItem("webchat.signed_in");
+    world.fetch = () => expect.unreachable("nothing is asked");
+    const { client } = await browser.open();
+    await turns();
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: null });
+  });
+
   it("keeps what was written without a line over a reload, in place and in order", async () => {
     const { world, browser, tab } = await start();
     tab.client.room("r1").open();

@@ -158,6 +158,15 @@ describe("coming back", () => {
     expect(connection.link).toEqual({ status: "reconnecting", since: START + 100 });
   });
 
+  it("does not try where there is no network to begin with, but looks again after a while", () => {
+    const connection = new Connection(START, () => 0);
+    connection.receive({ type: "network", online: false }, START);
+    expect(types(connection.receive({ type: "start" }, START))).toEqual([]);
+    expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
+    expect(connection.link.status).toBe("offline");
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.offline))).toEqual(["open"]);
+  });
+
   it("drops the line without a network, and is back at once with it", () => {
     const { connection, now } = online();
     expect(types(connection.receive({ type: "network", online: false }, now))).toEqual(["close", "lost"]);
