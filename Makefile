@@ -25,7 +25,7 @@ TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2
 .PHONY: help
 help:  ## this list
 	@echo "WebChat: make TARGET"
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-10s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
 	@echo "Settings are environment variables, listed in .env.example; a file .env is read too."
 
 .PHONY: run
@@ -60,8 +60,9 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
 .PHONY: bench
-bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, about six minutes
+bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, about four minutes
 	@$(IN)/python -m bench $(BENCH)
+	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 
 .PHONY: docs
 docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
@@ -74,6 +75,10 @@ lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--up
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-package webchat-shared \
 		$(UPGRADE) --group dev - $(PROJECTS) --output-file requirements.lock
 	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock names an address: see above" >&2; exit 1; }
+
+.PHONY: screenshots
+screenshots: $(BUILT)  ## take the pictures of docs/screenshots from the product with seeded people
+	@cd tests-e2e/browser && ../../$(IN)/python screenshots.py $(SCENES)
 
 .PHONY: icons
 icons: $(STAMP)  ## draw the client's icons anew from their SVG
@@ -109,5 +114,5 @@ $(MODULES): web/package-lock.json | $(STAMP)
 
 $(BUILT): $(MODULES) $(WEB_SOURCES)
 	@echo "building the web client"
-	@cd web && $(NPM) run build >$(LOGS)/web.log 2>&1 || { cat $(LOGS)/web.log; exit 1; } >&2
-	@touch $@
+	@cd web && $(NPM) run build -- --outDir node_modules/.dist --emptyOutDir >$(LOGS)/web.log 2>&1 || { cat $(LOGS)/web.log; exit 1; } >&2
+	@rm -rf web/dist && mv web/node_modules/.dist web/dist && touch $@

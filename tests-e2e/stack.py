@@ -17,6 +17,9 @@ from redis import Redis
 
 from shared.testing.servers import free_port
 
+CLIENT = Path(os.environ.get("WEBCHAT_CLIENT", Path(__file__).parents[1] / "web" / "dist"))
+"""The built web client, as the stack serves it."""
+
 
 @dataclass
 class Stack:

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from stack import Stack
+from stack import CLIENT, Stack
 
-BUILT = Path(__file__).parents[1] / "web" / "dist"
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
-pytestmark = pytest.mark.skipif(not (BUILT / "index.html").exists(), reason="the client is not built: make web")
+pytestmark = pytest.mark.skipif(not (CLIENT / "index.html").exists(), reason="the client is not built: make web")
 
 
 @pytest.fixture
@@ -32,7 +30,7 @@ def test_every_address_of_the_client_is_its_page_and_never_kept(http: httpx.Clie
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.content == (BUILT / "index.html").read_bytes()
+    assert answer.content == (CLIENT / "index.html").read_bytes()
     again = http.get(path, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
 
@@ -62,9 +60,9 @@ def test_files_come_packed_as_the_browser_can_take_them(stack: Stack, script: st
         raw = b"".join(answer.iter_raw())
     assert answer.headers.get("Content-Encoding") == packing
     assert answer.headers["Vary"] == "Accept-Encoding"
-    assert raw == ((BUILT / "packed" / packing if packing else BUILT) / script[1:]).read_bytes()
+    assert raw == ((CLIENT / "packed" / packing if packing else CLIENT) / script[1:]).read_bytes()
     if packing:
-        assert len(raw) < len((BUILT / script[1:]).read_bytes()) / 2
+        assert len(raw) < len((CLIENT / script[1:]).read_bytes()) / 2
 
 
 def test_the_worker_and_the_manifest_are_asked_for_anew(http: httpx.Client):

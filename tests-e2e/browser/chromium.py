@@ -2,10 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.async_api import Browser, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
@@ -14,23 +14,24 @@ QUIET = (
     "--disable-default-apps",
     "--disable-gpu",
     "--disable-sync",
-    "--no-first-run",
     "--font-render-hinting=none",
+    "--no-first-run",
 )
 
 
 def find_chromium() -> str | None:
+    """The browser's path; `WEBCHAT_CHROMIUM` names another than the usual ones."""
     named = os.environ.get("WEBCHAT_CHROMIUM")
     return next(filter(None, map(shutil.which, (named,) if named else NAMES)), None)
 
 
-@contextmanager
-def chromium(path: str) -> Iterator[Browser]:
+@asynccontextmanager
+async def chromium(path: str) -> AsyncIterator[Browser]:
     # Chromium's own sandbox needs a user other than root.
     alone = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *alone])
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=[*QUIET, *alone])
         try:
             yield browser
         finally:
-            browser.close()
+            await browser.close()

@@ -1,5 +1,6 @@
 """Draws the client's icons anew from their SVG (`make icons`)."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -10,17 +11,18 @@ ICON, FULL = WEB / "public" / "icons" / "icon.svg", WEB / "art" / "maskable.svg"
 SIZES = {"icon-192": (ICON, 192), "icon-512": (ICON, 512), "maskable-512": (FULL, 512), "apple-touch-icon": (FULL, 180)}
 
 
-def main() -> None:
+async def main() -> None:
     path = find_chromium()
     if path is None:
         sys.exit("no Chromium here: apt-get install chromium")
-    with chromium(path) as browser:
+    async with chromium(path) as browser:
         for name, (source, size) in SIZES.items():
-            page = browser.new_page(viewport={"width": size, "height": size})
-            page.set_content(f"<style>body{{margin:0}}svg{{display:block;width:{size}px}}</style>{source.read_text()}")
-            page.screenshot(path=ICON.parent / f"{name}.png", omit_background=True)
-            page.close()
+            page = await browser.new_page(viewport={"width": size, "height": size})
+            style = f"<style>body{{margin:0}}svg{{display:block;width:{size}px}}</style>"
+            await page.set_content(style + source.read_text())
+            await page.screenshot(path=ICON.parent / f"{name}.png", omit_background=True)
+            await page.close()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from embedded import edge
 from embedded.folder import DataFolder
 from embedded.supervision import Supervisor
 
-from .conftest import Instance, wait_until
+from .conftest import Instance, Start, wait_until
 
 
 def is_problem(answer: httpx.Response, status: int) -> bool:
@@ -186,10 +187,13 @@ def test_a_person_sees_a_part_that_is_down_as_a_page(webchat: Instance, signed_i
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 
-def test_without_a_built_client_the_front_page_leads_to_the_documents(browser: httpx.Client) -> None:
-    built = (edge.CHECKOUT / "web" / "dist" / "index.html").exists()
-    home = browser.get("/")
-    assert (home.status_code, home.headers.get("Location")) == ((200, None) if built else (302, "/docs"))
+def test_without_a_built_client_the_front_page_leads_to_the_documents(start: Start, tmp_path: Path) -> None:
+    instance = start(WEBCHAT_CLIENT=str(tmp_path / "nothing")).launch().ready()
+    with httpx.Client(base_url=instance.url, trust_env=False) as browser:
+        home = browser.get("/")
+        assert (home.status_code, home.headers["Location"]) == (302, "/docs")
+        assert browser.get("/docs").status_code == 200
+        assert is_problem(browser.get("/rooms/x"), 404)
 
 
 def test_the_policy_names_where_browsers_fetch_files() -> None:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from embedded import probes
 from embedded.parts import GATEWAYS, SERVICES, Part, Stack
+from embedded.settings import CHECKOUT
 from shared import VERSION
 
-CHECKOUT = Path(__file__).parents[4]
 TEMPLATES = CHECKOUT / "deploy" / "nginx"
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 CONNECTIONS = 16_384
@@ -48,7 +48,7 @@ def _values(stack: Stack, state: Path) -> dict[str, str]:
         "NGINX_ACCESS_LOG": "/dev/stdout",
         "WEBCHAT_VERSION": VERSION,
         "WEBCHAT_HTML": str(TEMPLATES / "html"),
-        "WEBCHAT_CLIENT": str(CHECKOUT / "web" / "dist"),
+        "WEBCHAT_CLIENT": str(stack.settings.client),
         "WEBCHAT_MEDIA_ORIGINS": media_origins(stack.settings.environment),
         "WEBCHAT_API_DOCUMENTS": str(CHECKOUT / "docs"),
         "SWAGGER_UI": str(_swagger_ui()),

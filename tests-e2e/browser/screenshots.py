@@ -1,0 +1,104 @@
+"""Pictures of the real product with seeded people into docs/screenshots (`make screenshots`)."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from chromium import chromium, find_chromium
+from device import DESKTOP, ENGLISH, KOREAN, PHONE, open_device
+from furnish import furnish, log_in
+from playwright.async_api import Browser, Page, expect
+from stack import Stack, embedded
+
+FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
+Rooms = dict[str, str]
+Scene = Callable[[Page, Rooms], Awaitable[None]]
+
+
+async def trip(page: Page, rooms: Rooms) -> None:
+    await page.goto(f"/rooms/{rooms['trip']}")
+    await expect(page.get_by_text("렌터카는 제가 예약할게요!").last).to_be_visible()
+
+
+async def trip_details(page: Page, rooms: Rooms) -> None:
+    await page.goto(f"/rooms/{rooms['trip']}/details")
+    await expect(page.get_by_text("렌터카는 제가 예약할게요!").last).to_be_visible()
+
+
+async def work(page: Page, rooms: Rooms) -> None:
+    await page.goto(f"/rooms/{rooms['work']}")
+    await expect(page.get_by_text("The dashboard looks calm.").last).to_be_visible()
+
+
+def at(path: str) -> Scene:
+    async def show(page: Page, rooms: Rooms) -> None:
+        await page.goto(path)
+        await expect(page.get_by_role("heading").first).to_be_visible()
+
+    return show
+
+
+SCENES: list[tuple[str, Scene, dict[str, Any]]] = [
+    ("desktop-ko-light", trip_details, {"locale": KOREAN, "color_scheme": "light"}),
+    ("desktop-ko-dark", trip_details, {"locale": KOREAN, "color_scheme": "dark"}),
+    ("desktop-en-light", work, {"locale": ENGLISH, "color_scheme": "light"}),
+    ("desktop-en-dark", work, {"locale": ENGLISH, "color_scheme": "dark"}),
+    ("desktop-ko-friends", at("/friends"), {"locale": KOREAN, "color_scheme": "light"}),
+    ("desktop-ko-search", at("/search?q=커피"), {"locale": KOREAN, "color_scheme": "light"}),
+    ("desktop-en-devices", at("/settings/devices"), {"locale": ENGLISH, "color_scheme": "dark"}),
+    ("phone-ko-light-list", at("/"), {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
+    ("phone-ko-light-room", trip, {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
+    ("phone-ko-dark-room", trip, {"locale": KOREAN, "color_scheme": "dark", "viewport": PHONE}),
+    ("phone-en-light-room", work, {"locale": ENGLISH, "color_scheme": "light", "viewport": PHONE}),
+    ("phone-en-dark-settings", at("/settings"), {"locale": ENGLISH, "color_scheme": "dark", "viewport": PHONE}),
+]
+
+
+async def take(browser: Browser, stack: Stack, rooms: Rooms, name: str, scene: Scene, look: dict[str, Any]) -> None:
+    minji = await log_in(stack.url, "minji")
+    scale = 2 if look.get("viewport") == PHONE else 1
+    device = await open_device(browser, stack.url, minji, device_scale_factor=scale, **({"viewport": DESKTOP} | look))
+    # A picture must not change what the next one shows: nobody looks, so nothing counts as read.
+    await device.context.add_init_script("Document.prototype.hasFocus = () => false")
+    await scene(device.page, rooms)
+    await device.page.wait_for_load_state("networkidle")
+    await device.page.evaluate("document.fonts.ready")
+    await device.page.screenshot(path=FOLDER / f"{name}.png")
+    await device.context.close()
+    await minji.close()
+    print(name, *device.unexpected())
+
+
+async def take_gate(browser: Browser, stack: Stack) -> None:
+    for locale, name in ((KOREAN, "desktop-ko-signin"), (ENGLISH, "desktop-en-signin")):
+        device = await open_device(browser, stack.url, locale=locale)
+        await device.page.goto("/")
+        await expect(device.page.get_by_role("heading").first).to_be_visible()
+        await device.page.screenshot(path=FOLDER / f"{name}.png")
+        await device.context.close()
+
+
+async def main(wanted: list[str]) -> None:
+    path = find_chromium()
+    if path is None:
+        sys.exit("no Chromium here: apt-get install chromium")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=20_000)
+    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder) / "data") as stack:
+        subprocess.run([sys.executable, "-P", "-m", "embedded", "seed"], env=stack.environment, check=True)
+        rooms = await furnish(stack.url)
+        async with chromium(path) as browser:
+            await take_gate(browser, stack)
+            for name, scene, look in SCENES:
+                if not wanted or any(word in name for word in wanted):
+                    await take(browser, stack, rooms, name, scene, look)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,181 @@
+"""What a network does to people: nothing that was written is lost or doubled, and all of it keeps its order."""
+
+import asyncio
+import re
+
+from chat import Chat
+from conftest import OpenDevice, SomeOne
+from device import NETWORK
+from people import Person
+from playwright.async_api import expect
+from stack import Stack
+from websockets.exceptions import InvalidStatus
+
+from shared.testing.fixtures import eventually
+
+
+async def stored(person: Person, room_id: str) -> list[str]:
+    """What the server has, in order."""
+    return [message["body"] for message in (await person.messages(room_id))["items"]]
+
+
+async def test_messages_written_offline_wait_and_go_out_in_order(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("지하철", ben)
+    chat = await Chat(await device(ana)).enter(room_id)
+    await chat.send("타기 전")
+    await chat.device.go_offline()
+    written = [f"터널에서 {number}" for number in range(1, 6)]
+    for text in written:
+        await chat.send(text)
+    await expect(chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송됩니다").first).to_be_visible()
+    b = await ben.open()
+    await b.send(room_id, "어디야?")
+    await chat.device.go_online()
+    await chat.sees("어디야?")
+    await expect(chat.page.get_by_text("오프라인 –")).to_have_count(0)
+    await chat.settled()
+    bodies = await stored(ben, room_id)
+    assert [body for body in bodies if body != "어디야?"] == ["타기 전", *written]
+    assert sorted(await chat.bodies()) == sorted(bodies)
+
+
+async def test_a_pending_message_survives_a_reload_without_network(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("산속", ben)
+    chat = await Chat(await device(ana)).enter(room_id)
+    await chat.send("출발")
+    await chat.can_do_without_network("출발")
+    await chat.device.go_offline()
+    await chat.send("신호가 없네")
+    await chat.send("내려가면 보낼게")
+    await chat.page.reload()
+    await chat.sees("출발", "신호가 없네", "내려가면 보낼게")
+    await chat.device.go_online()
+    await chat.settled()
+    assert await stored(ben, room_id) == ["출발", "신호가 없네", "내려가면 보낼게"]
+    await chat.page.reload()
+    await chat.sees("내려가면 보낼게")
+    await expect(chat.articles).to_have_count(3)
+
+
+async def both_gateways_take(person: Person) -> bool:
+    """nginx sends one connection here, the next there."""
+    try:
+        for socket in [await person.open() for _ in range(4)]:
+            await socket.close()
+    except InvalidStatus:
+        return False
+    return True
+
+
+async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someone: SomeOne, stack: Stack):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("흔들림", ben)
+    hers, his = Chat(await device(ana)), Chat(await device(ben))
+    for chat in (hers, his):
+        chat.device.expects(*NETWORK)
+        await chat.enter(room_id)
+
+    async def write(chat: Chat, name: str) -> list[str]:
+        texts = [f"{name} {number}" for number in range(1, 8)]
+        for text in texts:
+            await chat.send(text)
+        return texts
+
+    async def kill() -> None:
+        for gateway in ("chat-gateway-1", "chat-gateway-2"):
+            await hers.articles.nth(2).wait_for()
+            await asyncio.to_thread(stack.kill, gateway)
+
+    a, b, _ = await asyncio.gather(write(hers, "아나"), write(his, "벤"), kill())
+    await hers.settled()
+    await his.settled()
+    bodies = await stored(ana, room_id)
+    assert [body for body in bodies if body.startswith("아나")] == a
+    assert [body for body in bodies if body.startswith("벤")] == b
+    for chat in (hers, his):
+        await expect(chat.articles).to_have_count(len(bodies))
+        assert await chat.bodies() == bodies
+    await eventually(lambda: both_gateways_take(ben), 30)
+
+
+async def test_a_refused_message_stays_with_a_way_on(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.direct(ben)
+    a = await ana.open()
+    await a.send(room_id, "처음")
+    chat = await Chat(await device(ana)).enter(room_id)
+    await ben.call("PUT", f"/social/blocks/{ana.id}", status=204)
+    await chat.composer.fill("막혔나?")
+    await chat.composer.press("Enter")
+    refused = chat.message("막혔나?")
+    await expect(refused.get_by_role("button", name="다시 보내기")).to_be_visible()
+    await ben.call("DELETE", f"/social/blocks/{ana.id}", status=204)
+
+    async def sent() -> bool:
+        again = refused.get_by_role("button", name="다시 보내기")
+        if await again.count():
+            await again.click()
+        await chat.page.wait_for_timeout(300)
+        return await again.count() == 0
+
+    for _ in range(20):  # a block takes up to a second to end
+        if await sent():
+            break
+    await chat.settled()
+    assert await stored(ana, room_id) == ["처음", "막혔나?"]
+
+
+async def test_two_tabs_of_one_person_agree(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("두 탭", ben)
+    first = Chat(await device(ana))
+    await first.enter(room_id)
+    second = Chat(await first.device.tab())
+    await second.enter(room_id)
+    await second.composer.blur()
+    await first.page.bring_to_front()
+    await first.composer.fill("다른 탭에서도 보이는 글")
+    await expect(second.composer).to_have_value("다른 탭에서도 보이는 글")
+    await first.composer.press("Enter")
+    await second.sees("다른 탭에서도 보이는 글")
+    await expect(second.composer).to_have_value("")
+    await first.page.goto("/friends")
+    await second.page.goto("/friends")
+    b = await ben.open()
+    await b.send(room_id, "하나")
+    await b.send(room_id, "둘")
+    for chat in (first, second):
+        await expect(chat.page).to_have_title(re.compile(r"\(2\)"))
+    await second.page.bring_to_front()
+    await second.page.goto(f"/rooms/{room_id}")
+    for chat in (first, second):
+        await expect(chat.page).not_to_have_title(re.compile(r"\(\d\)"))
+    assert await stored(ben, room_id) == [
+        "다른 탭에서도 보이는 글",
+        "하나",
+        "둘",
+    ]
+
+
+async def test_a_session_revoked_elsewhere_drops_every_tab_to_sign_in(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("비밀", ben)
+    phone = await ana.log_in_again()
+    lost = Chat(await device(phone))
+    lost.device.expects(*NETWORK, r"status of 401")
+    await lost.enter(room_id)
+    await lost.send("잃어버린 전화기에서")
+    tab = Chat(await lost.device.tab())
+    await tab.enter(room_id)
+    mine = await device(ana)
+    await mine.page.goto("/settings/devices")
+    others = mine.page.get_by_role("button", name="다른 기기 모두 로그아웃")
+    await others.click()
+    confirm = mine.page.get_by_role("alertdialog").or_(mine.page.get_by_role("dialog"))
+    if await confirm.count():
+        await confirm.get_by_role("button", name="로그아웃").click()
+    for chat in (lost, tab):
+        await expect(chat.page.get_by_text("이 기기의 로그인이 끝났습니다")).to_be_visible()
+    assert "잃어버린" not in await lost.everything_stored()

@@ -1,0 +1,118 @@
+"""A room of 20,000 messages: it opens where one stopped reading, stays small, and leads to any day, hit or quote."""
+
+import asyncio
+import re
+
+import pytest_asyncio
+from chat import Chat
+from conftest import OpenDevice, SomeOne
+from people import Person, sign_up
+from playwright.async_api import expect
+from stack import Stack
+
+from shared.testing.fixtures import eventually
+
+MESSAGES = 20_000
+READ = 12_000
+NEEDLE = 777
+MOST_NODES = 3_000
+
+
+class LongRoom:
+    def __init__(self, ana: Person, ben: Person, room_id: str) -> None:
+        self.ana, self.ben, self.room_id = ana, ben, room_id
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def long_room(stack: Stack):
+    """Ben wrote 20,000 messages; Ana has read 12,000 of them."""
+    ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
+    room_id = await ana.group("긴 이야기", ben)
+    b, a = await ben.open(), await ana.open()
+    gate = asyncio.Semaphore(60)
+
+    async def say(number: int) -> None:
+        async with gate:
+            await b.send(room_id, f"바늘 {number}" if number == NEEDLE else f"{number}번째 이야기")
+
+    await asyncio.gather(*map(say, range(1, MESSAGES + 1)))
+    await a.ask("room.read", room_id=room_id, seq=READ)
+    await a.close()
+    await b.close()
+    yield LongRoom(ana, ben, room_id)
+    await ana.close()
+    await ben.close()
+
+
+async def test_it_opens_at_the_first_unread_message(device: OpenDevice, long_room: LongRoom):
+    chat = Chat(await device(await long_room.ana.log_in_again()))
+    # Nobody looks at the page, so that this reads nothing and can be run again.
+    await chat.device.context.add_init_script("Document.prototype.hasFocus = () => false")
+    await chat.enter(long_room.room_id)
+    await expect(chat.log.get_by_text("여기까지 읽었습니다")).to_be_in_viewport()
+    await expect(chat.said(f"{READ + 1}번째 이야기")).to_be_in_viewport()
+    assert await chat.nodes() < MOST_NODES
+
+
+async def test_it_stays_small_and_still_while_one_reads_back(device: OpenDevice, long_room: LongRoom):
+    chat = Chat(await device(await long_room.ben.log_in_again()))
+    await chat.enter(long_room.room_id)
+    await expect(chat.said(f"{MESSAGES}번째 이야기")).to_be_in_viewport()
+    await chat.log.hover()
+    seen = {(await chat.middle_place()).text}
+    for _ in range(15):
+        await chat.page.mouse.wheel(0, -2500)
+        await eventually(lambda: chat.at_rest(frames=2), 10)
+        before = await chat.middle_place()
+        await eventually(lambda: chat.at_rest(frames=15), 10)
+        assert abs(await chat.top_of(before.text) - before.top) <= 1, "what one looks at does not move"
+        assert await chat.nodes() < MOST_NODES
+        seen.add(before.text)
+    assert len(seen) > 10
+    await chat.page.get_by_role("button", name="맨 아래로").click()
+    await expect(chat.said(f"{MESSAGES}번째 이야기")).to_be_in_viewport()
+
+
+async def test_a_day_a_hit_and_back(device: OpenDevice, long_room: LongRoom):
+    chat = Chat(await device(await long_room.ben.log_in_again()))
+    await chat.enter(long_room.room_id)
+    last = chat.said(f"{MESSAGES}번째 이야기")
+    await expect(last).to_be_in_viewport()
+    page = chat.page
+
+    await page.get_by_role("complementary").get_by_role("button", name="날짜로 가기").click()
+    await page.get_by_role("dialog", name="날짜로 가기").get_by_role("button", name="가기", exact=True).click()
+    await expect(chat.said("1번째 이야기")).to_be_in_viewport()
+    await page.get_by_role("button", name="보던 곳으로").click()
+    await expect(last).to_be_in_viewport()
+
+    await page.get_by_role("button", name="이 대화에서 찾기").click()
+    await page.get_by_role("searchbox").fill("바늘")
+    await page.get_by_role("link", name=re.compile(f"바늘 {NEEDLE}")).click()
+    await expect(chat.said(f"바늘 {NEEDLE}")).to_be_in_viewport()
+    assert await chat.nodes() < MOST_NODES
+    await page.get_by_role("button", name="맨 아래로").click()
+    await expect(last).to_be_in_viewport()
+
+
+async def test_new_messages_do_not_move_one_who_reads_back(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("위로 올린 방", ben)
+    b = await ben.open()
+    for number in range(60):
+        await b.send(room_id, f"{number}번 글")
+    chat = Chat(await device(ana))
+    await chat.enter(room_id)
+    await chat.page.get_by_role("button", name="맨 아래로").or_(chat.said("59번 글")).first.click()
+    await expect(chat.said("59번 글")).to_be_in_viewport()
+    await chat.log.hover()
+    await chat.page.mouse.wheel(0, -1200)
+    await eventually(lambda: chat.at_rest(frames=15), 10)
+    before = await chat.middle_place()
+    for number in range(3):
+        await b.send(room_id, f"새 글 {number}")
+    await expect(chat.page.get_by_text("새 메시지 3개")).to_be_visible()
+    assert abs(await chat.top_of(before.text) - before.top) <= 1
+    await chat.page.get_by_role("button", name="맨 아래로").click()
+    await expect(chat.said("새 글 2")).to_be_in_viewport()
+    await expect(chat.page.get_by_text("새 메시지 3개")).to_have_count(0)

@@ -1,0 +1,153 @@
+"""Every screen for everyone: axe finds nothing, light and dark, desktop and phone, Korean and English."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from chat import Chat
+from conftest import OpenDevice
+from device import DESKTOP, ENGLISH, KOREAN, PHONE
+from people import Person, sign_up
+from playwright.async_api import Page, expect
+from stack import Stack
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RULES = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
+LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
+ON_A_PHONE = {"viewport": PHONE, "has_touch": True}
+LOOKS = [
+    pytest.param({"locale": KOREAN, "viewport": DESKTOP} | LIGHT, id="korean-light-desktop"),
+    pytest.param({"locale": ENGLISH, "viewport": DESKTOP} | DARK, id="english-dark-desktop"),
+    pytest.param({"locale": ENGLISH} | ON_A_PHONE | LIGHT, id="english-light-phone"),
+    pytest.param({"locale": KOREAN} | ON_A_PHONE | DARK, id="korean-dark-phone"),
+]
+
+
+async def violations(page: Page, where: str) -> list[str]:
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text())
+    found: dict[str, Any] = await page.evaluate("(rules) => axe.run(document, rules)", RULES)
+    return [f"{where}: {one['id']} {[node['html'][:160] for node in one['nodes']][:3]}" for one in found["violations"]]
+
+
+class Furnished:
+    """A person with friends, rooms and every kind of message."""
+
+    def __init__(self, ana: Person, room_id: str, direct_id: str, ben: Person) -> None:
+        self.ana, self.room_id, self.direct_id, self.ben = ana, room_id, direct_id, ben
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
+    ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
+    await ana.follow(ben)
+    room_id = await ana.group("모두 보이는 방", ben)
+    direct_id = await ana.direct(ben)
+    a, b = await ana.open(), await ben.open()
+    first = await b.send(room_id, "다들 **숙소** 봤어요? `애월` https://example.org/a")
+    await a.ask("message.react", room_id=room_id, seq=first["seq"], emoji="👍")
+    await a.send(room_id, "네! 좋던데요", reply_to=first["seq"])
+    gone = await b.send(room_id, "잘못 보냄")
+    await b.ask("message.delete", room_id=room_id, seq=gone["seq"])
+    edited = await b.send(room_id, "고치기 전")
+    await b.ask("message.edit", room_id=room_id, seq=edited["seq"], body="고친 뒤")
+    await a.send(room_id, "긴 이야기 " * 300)
+    await b.send(direct_id, "둘이서만")
+    await a.close()
+    await b.close()
+    yield Furnished(ana, room_id, direct_id, ben)
+    await ana.close()
+    await ben.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, furnished: Furnished, look: dict[str, Any]):
+    outside, inside = await device(**look), await device(await furnished.ana.log_in_again(), **look)
+    found: list[str] = []
+    for path in ("/signin", "/signup"):
+        await outside.page.goto(path)
+        await expect(outside.page.get_by_role("heading", level=2)).to_be_visible()
+        found += await violations(outside.page, path)
+    chat = Chat(inside)
+    screens = {
+        "/": chat.page.get_by_text("모두 보이는 방"),
+        f"/rooms/{furnished.room_id}": chat.log.get_by_text("고친 뒤"),
+        f"/rooms/{furnished.room_id}/details": chat.page.get_by_role("complementary"),
+        f"/rooms/{furnished.direct_id}": chat.log.get_by_text("둘이서만"),
+        "/friends": chat.page.get_by_role("link", name="Ben"),
+        f"/friends/{furnished.ben.id}": chat.page.get_by_role("heading", name="Ben"),
+        "/search": chat.page.get_by_role("searchbox"),
+        "/search?q=숙소": chat.page.get_by_role("link").filter(has_text="숙소"),
+        "/search?kind=people": chat.page.get_by_role("searchbox"),
+        "/settings": chat.page.get_by_role("heading").first,
+        **{f"/settings/{name}": chat.page.get_by_role("heading", level=1).last
+           for name in ("profile", "account", "devices", "alerts", "display", "blocked", "shortcuts")},
+    }  # fmt: skip
+    for path, sign in screens.items():
+        await inside.page.goto(path)
+        await expect(sign.first).to_be_visible()
+        found += await violations(inside.page, path)
+    assert found == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_axe_finds_nothing_on_what_opens_over_a_room(
+    device: OpenDevice, furnished: Furnished, look: dict[str, Any]
+):
+    korean = look["locale"] == KOREAN
+    page = (await device(await furnished.ana.log_in_again(), **look)).page
+    await page.goto(f"/rooms/{furnished.room_id}")
+    await expect(page.get_by_role("log").get_by_text("고친 뒤")).to_be_visible()
+    found: list[str] = []
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox")).to_be_focused()
+    found += await violations(page, "switcher")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="이모지" if korean else "Emoji", exact=True).click()
+    await expect(page.get_by_role("gridcell").first).to_be_visible()
+    found += await violations(page, "emoji")
+    await page.keyboard.press("Escape")
+    await page.goto("/")
+    await page.get_by_role("button", name="새 대화" if korean else "New chat", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    found += await violations(page, "new chat")
+    assert found == []
+
+
+async def test_a_phone_shows_one_column_at_a_time(device: OpenDevice, furnished: Furnished):
+    chat = Chat(await device(await furnished.ana.log_in_again(), viewport=PHONE, has_touch=True))
+    await chat.page.goto("/")
+    await chat.room("모두 보이는 방").click()
+    await expect(chat.composer).to_be_in_viewport()
+    await expect(chat.rooms).not_to_be_visible()
+    await chat.page.get_by_role("button", name="대화방 정보").click()
+    await expect(chat.page.get_by_role("heading", name="멤버 2")).to_be_visible()
+    await chat.page.go_back()
+    await expect(chat.composer).to_be_visible()
+    await chat.page.get_by_role("link", name="뒤로").click()
+    await expect(chat.rooms).to_be_visible()
+    await expect(chat.page.get_by_role("navigation", name="주 메뉴").get_by_role("link")).to_have_count(4)
+    assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", ["/", "/rooms/{room}", "/settings/account"])
+async def test_text_at_200_percent_fits(device: OpenDevice, furnished: Furnished, path: str):
+    page = (await device(await furnished.ana.log_in_again(), viewport={"width": 640, "height": 480})).page
+    await page.goto(path.format(room=furnished.room_id))
+    await expect(page.get_by_role("heading").first).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_language_and_theme_are_chosen_by_hand_and_kept(device: OpenDevice, furnished: Furnished):
+    page = (await device(await furnished.ana.log_in_again())).page
+    await page.goto("/settings/display")
+    await page.get_by_role("radio", name="English").check(force=True)
+    await expect(page.get_by_role("heading", name="Display and language").first).to_be_visible()
+    await page.get_by_role("radio", name="Dark").check(force=True)
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await page.reload()
+    await expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    assert await page.evaluate("getComputedStyle(document.body).color") == "rgb(242, 238, 230)"
