@@ -62,7 +62,13 @@ function ListPane({ place, main }: { place: Place; main: boolean }) {
   const fromSearch = place.area === "rooms" && place.roomId !== null && query.has("q");
   return (
     <section className="list-pane" role={main ? "main" : "region"} aria-label={nav[place.area]}>
-      <Suspense fallback={null}>
+      <Suspense
+        fallback={
+          <header className="pane-header">
+            <h1>{nav[place.area]}</h1>
+          </header>
+        }
+      >
         {place.area === "rooms" && !fromSearch && <RoomsPane selected={place.roomId} />}
         {place.area === "friends" && <FriendsPane selected={place.userId} />}
         {(place.area === "search" || fromSearch) && <SearchPane />}

@@ -80,7 +80,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
           data={staged.rows}
           shift={staged.shift}
           bufferSize={1200}
-          itemSize={64}
+          itemSize={48}
           keepMounted={roving.kept}
           onScroll={scroll.onScroll}
           onScrollEnd={scroll.onScrollEnd}
