@@ -11,6 +11,9 @@ const PAGE = 100;
 /** So many messages above the newest, what is looked at is kept in sight when the room is loaded anew. */
 const FAR_UP = 20;
 const STALE_TRIES = 4;
+/** After these the room is entered again by itself. */
+const PASSING: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
+const RETRY = 2_000;
 
 type Loading = RoomWindow["loading"];
 type Failed = Result & { ok: false };
@@ -29,6 +32,7 @@ export interface LoaderView {
   readonly roomId: string;
   readonly timeline: Timeline;
   readonly roster: Roster;
+  readonly isOpen: boolean;
   /** Something else than messages changed. */
   touch: () => void;
   /** A page came in. */
@@ -110,7 +114,12 @@ export class Loader {
   async reload(): Promise<void> {
     if (!this.#host.online()) return;
     const around = this.#placed ? this.#placeLooked() : null;
-    await this.#begin("newest", () => this.#enter(around));
+    const result = await this.#begin("newest", () => this.#enter(around));
+    if (!result.ok && PASSING.has(result.problem.code)) setTimeout(() => this.#again(), RETRY);
+  }
+
+  #again(): void {
+    if (this.#view.isOpen && !this.#view.timeline.loaded && this.#under.size === 0) void this.reload();
   }
 
   async refreshRoster(): Promise<void> {

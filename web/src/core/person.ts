@@ -23,7 +23,7 @@ import type { Tabs } from "./tabs.ts";
 import type { Message, Notice, User } from "./types.ts";
 import { OwnTyping } from "./typing.ts";
 
-/** Rooms, besides the open ones, whose missed events are asked for; others are loaded anew when opened. */
+/** Rooms, besides the open ones, whose messages stay in memory, and whose missed events are asked for. */
 const RESUMED = 20;
 
 export interface PersonHost {
@@ -291,6 +291,7 @@ export class Person {
   #opened(room: RoomView): void {
     this.#rooms.delete(room.roomId);
     this.#rooms.set(room.roomId, room);
+    for (const other of [...this.#rooms.values()].slice(0, -RESUMED)) other.unload();
   }
 
   #lastSeq(roomId: string): number {

@@ -111,6 +111,7 @@ export class RoomView implements RoomStore {
   ready(resumed: boolean): void {
     const summary = this.#host.summary(this.roomId);
     this.#gone = !summary;
+    this.#loader.problem = null;
     if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
     else if (summary && !resumed) this.reset();
     this.touch();
@@ -124,6 +125,15 @@ export class RoomView implements RoomStore {
     this.#quotes.clear();
     if (this.isOpen) void this.#loader.reload();
     this.touch();
+  }
+
+  /** Gives the memory back; the next visit loads the room anew. */
+  unload(): void {
+    const summary = this.#host.summary(this.roomId);
+    if (this.isOpen || !summary || !this.timeline.loaded) return;
+    this.timeline.reset(summary.version, summary.last_seq);
+    this.timeline.clear();
+    this.#quotes.clear();
   }
 
   event(event: RoomEvent): void {

@@ -117,6 +117,11 @@ export class Timeline {
     this.hasAfter = this.#held.length > 0 && lastSeq > (this.last ?? 0);
   }
 
+  clear(): void {
+    this.#put([]);
+    this.hasBefore = this.hasAfter = false;
+  }
+
   /** Whether the event was new. */
   apply(event: RoomEvent): boolean {
     if (event.version <= this.#version) return false;

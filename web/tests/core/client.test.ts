@@ -1,6 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../src/core/database.ts";
-import { Browser, endAll, expectWhole, ME, messagesOf, OTHER, start, turns, wiped } from "./browser.ts";
+import {
+  Browser,
+  endAll,
+  expectRoomAsServer,
+  expectWhole,
+  ME,
+  messagesOf,
+  OTHER,
+  start,
+  turns,
+  wiped,
+} from "./browser.ts";
 import type { Tab } from "./browser.ts";
 import { World } from "./world.ts";
 
@@ -89,6 +100,50 @@ describe("a room", () => {
     room.read(OTHER, 1);
     await browser.quiet();
     expect(tab.client.room("r1").getSnapshot().cursors.unreadCount(1)).toBe(0);
+  });
+
+  it("enters again by itself when the server could not answer", async () => {
+    const { world, browser, tab } = await start();
+    world.room("r1").send(OTHER, "hello", "o1");
+    const answer = world.answer.bind(world);
+    let away = true;
+    world.answer = (userId, frame) =>
+      away && frame.op === "room.enter"
+        ? { op: "error", code: "unavailable", detail: "Away." }
+        : answer(userId, frame);
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    expect(store.getSnapshot()).toMatchObject({
+      status: "loading",
+      window: { problem: { code: "unavailable" } },
+    });
+    away = false;
+    await browser.quiet();
+    expect(messagesOf(store.getSnapshot())).toEqual(["1"]);
+    expect(store.getSnapshot().window.problem).toBeNull();
+  });
+
+  it("long closed gives its memory back, and is whole when it is opened again", async () => {
+    const { world, browser, tab } = await start();
+    world.room("r1").send(OTHER, "hello", "o1");
+    const store = tab.client.room("r1");
+    store.open();
+    await browser.quiet();
+    store.close();
+    for (let count = 10; count < 32; count += 1) {
+      for (const user of [OTHER, ME]) world.room(`r${count}`).join(user);
+      await browser.quiet();
+      tab.client.room(`r${count}`).open();
+      tab.client.room(`r${count}`).close();
+    }
+    await browser.quiet();
+    expect(store.getSnapshot().entries).toEqual([]);
+    world.room("r1").send(OTHER, "again", "o2");
+    store.open();
+    await browser.quiet();
+    expect(messagesOf(store.getSnapshot())).toEqual(["1", "2"]);
+    expectRoomAsServer(world, tab.client, "r1");
   });
 
   it("keeps the scroll place when its log is lost", async () => {
