@@ -46,6 +46,7 @@ export class Loader {
   readonly #under = new Map<Loading, Promise<Result>>();
   /** Whether this visit has found its place. */
   #placed = false;
+  #moves = 0;
   #looked: { first: number; last: number } | null = null;
   loading: Loading = null;
   problem: RoomWindow["problem"] = null;
@@ -95,19 +96,22 @@ export class Loader {
 
   async jumpTo(target: { seq: number } | { at: string }): Promise<Result<{ seq: number }>> {
     const { timeline } = this.#view;
+    const isWanted = this.#move();
     const seq = "seq" in target ? target.seq : await this.#seqAt(target.at);
     if (typeof seq !== "number") return seq;
+    await this.#under.get("newest");
     if (timeline.loaded && timeline.find(seq)) return { ok: true, seq };
-    const moved = await this.#page("jump", "around", () => ({ around: seq }));
+    const moved = await this.#page("jump", "around", () => ({ around: seq }), isWanted);
     if (!moved.ok) return moved;
     return timeline.find(seq) ? { ok: true, seq } : failure("not_found", "That message is not to be seen.");
   }
 
   async toLatest(): Promise<Result> {
+    const isWanted = this.#move();
     await this.#under.get("newest");
     const { timeline } = this.#view;
     if (timeline.loaded && !timeline.hasAfter) return { ok: true };
-    return this.#page("newest", "newest", () => ({}));
+    return this.#page("newest", "newest", () => ({}), isWanted);
   }
 
   /** The room anew, at the place that is looked at, else at the first unread message, else at the newest. */
@@ -160,6 +164,7 @@ export class Loader {
     const page = pageOf(entered.reply);
     if (room) roster.replace(room.members, page.version);
     if (room && !this.#placed) this.#freeze(room);
+    if (!timeline.isCurrent(ticket)) return { ok: true };
     this.#host.seen(roomId, page.messages, people(page.messages, room?.members ?? []));
     const start = around ?? (this.#placed ? null : this.firstUnread);
     if (start !== null && start < (page.messages[0]?.seq ?? 0))
@@ -170,9 +175,16 @@ export class Loader {
   }
 
   /** One load of a kind at a time; a second one waits for the first. A jump goes elsewhere, and does not wait. */
-  #page(loading: Loading, place: Place, choice: () => object): Promise<Result> {
+  #page(loading: Loading, place: Place, choice: () => object, isWanted = never): Promise<Result> {
     const under = loading === "jump" ? undefined : this.#under.get(loading);
-    return under ?? this.#begin(loading, () => this.#fetch(place, choice));
+    return under ?? this.#begin(loading, () => this.#fetch(place, choice, isWanted));
+  }
+
+  /** The window is to go elsewhere; the answer tells whether that is still the last wish. */
+  #move(): () => boolean {
+    this.#moves += 1;
+    const own = this.#moves;
+    return () => own === this.#moves;
   }
 
   #begin(loading: Loading, work: () => Promise<Result>): Promise<Result> {
@@ -187,7 +199,8 @@ export class Loader {
     return promise;
   }
 
-  async #fetch(place: Place, choice: () => object): Promise<Result> {
+  /** A page that was superseded is asked for again while it is wanted: a room loaded anew does not undo a jump. */
+  async #fetch(place: Place, choice: () => object, isWanted = never): Promise<Result> {
     const { roomId, timeline } = this.#view;
     for (let tries = 0; tries < STALE_TRIES; tries += 1) {
       const ticket = timeline.ticket(place);
@@ -201,7 +214,7 @@ export class Loader {
       const page = pageOf(answered.reply);
       const merged = timeline.merge(ticket, page);
       if (merged === "merged") return this.#merged(page.messages);
-      if (merged === "superseded") return { ok: true };
+      if (merged === "nothing" || (merged === "superseded" && !isWanted())) return { ok: true };
     }
     return this.#refused(failure("unavailable", "The page stays older than what is known."));
   }
@@ -242,6 +255,10 @@ export class Loader {
     const read = Math.max(here, room.read_seq);
     this.firstUnread = read < room.last_seq ? read + 1 : null;
   }
+}
+
+function never(): boolean {
+  return false;
 }
 
 function pageOf(reply: Ok): MessagesPage {

@@ -18,8 +18,11 @@ export interface MessagesPage {
 }
 
 export type Place = "newest" | "around" | "before" | "after";
-/** `stale`: the page is older than the events kept, ask again; `superseded`: the window has moved meanwhile. */
-export type Merged = "merged" | "stale" | "superseded";
+/**
+ * `stale`: the page is older than the events kept, ask again; `superseded`: the window has moved meanwhile;
+ * `nothing`: there is no message around that place.
+ */
+export type Merged = "merged" | "stale" | "superseded" | "nothing";
 
 /** What a request for a page remembers: its answer counts only while the window still has that edge. */
 export interface Ticket {
@@ -98,6 +101,10 @@ export class Timeline {
     return { place, move: this.#move, edge: this.#edge(place) };
   }
 
+  isCurrent(ticket: Ticket): boolean {
+    return ticket.move === this.#move && ticket.edge === this.#edge(ticket.place);
+  }
+
   /** Shows what was kept from an earlier visit until the server has answered. */
   show(messages: readonly Message[]): void {
     if (this.#loaded) return;
@@ -136,8 +143,8 @@ export class Timeline {
 
   merge(ticket: Ticket, page: MessagesPage): Merged {
     const { place } = ticket;
-    if (ticket.move !== this.#move || ticket.edge !== this.#edge(place)) return "superseded";
-    if (place === "around" && page.messages.length === 0 && page.hasMore) return "superseded"; // Nothing is there.
+    if (!this.isCurrent(ticket)) return "superseded";
+    if (place === "around" && page.messages.length === 0 && page.hasMore) return "nothing";
     if (page.version < this.#keptFrom) return "stale";
     const fresh = page.messages.map((message) => ({ message, asOf: page.version }));
     if (place === "before") this.#prepend(fresh, page.hasMore);

@@ -102,6 +102,26 @@ describe("a room", () => {
     expect(tab.client.room("r1").getSnapshot().cursors.unreadCount(1)).toBe(0);
   });
 
+  it("goes where one jumped to, though it is just being loaded, or loaded anew", async () => {
+    const { world, browser, tab } = await start();
+    for (let count = 1; count <= 60; count += 1) world.room("r1").send(OTHER, `${count}`, `o${count}`);
+    await browser.quiet();
+    const store = tab.client.room("r1");
+    store.open();
+    const [jumped] = await Promise.all([store.jumpTo({ seq: 30 }), browser.quiet()]);
+    expect(jumped).toEqual({ ok: true, seq: 30 });
+    expect(messagesOf(store.getSnapshot())).toContain("30");
+    const again = store.jumpTo({ seq: 10 });
+    await turns();
+    const line = tab.lines.at(-1);
+    line?.event({ op: "room.reset", room_id: "r1" });
+    while (line?.busy) line.step(1);
+    const [result] = await Promise.all([again, browser.quiet()]);
+    expect(result).toEqual({ ok: true, seq: 10 });
+    expect(messagesOf(store.getSnapshot())).toContain("10");
+    expectWhole(store.getSnapshot());
+  });
+
   it("enters again by itself when the server could not answer", async () => {
     const { world, browser, tab } = await start();
     world.room("r1").send(OTHER, "hello", "o1");
