@@ -46,11 +46,20 @@ export function Shell() {
       <Rail area={place.area} />
       <ListPane place={place} main={phone && !opensMain(place)} />
       <main className="main-pane" id="main" tabIndex={-1}>
-        <Suspense fallback={<div className="blank-main" />}>
+        <Suspense fallback={<Waiting area={place.area} />}>
           <MainPane place={place} />
         </Suspense>
       </main>
       <TabBar area={place.area} />
+    </div>
+  );
+}
+
+function Waiting({ area }: { area: Place["area"] }) {
+  const { nav } = useTexts();
+  return (
+    <div className="blank-main">
+      <h1 className="sr-only">{nav[area]}</h1>
     </div>
   );
 }

@@ -5,6 +5,7 @@ import type { VirtualizerHandle } from "virtua";
 import { useActions } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { seqOfEntry, type Row } from "../logic/rows.ts";
+import { createPin, watchHands } from "./pin.ts";
 import type { Jumps } from "./jumps.ts";
 import type { Staged } from "./staged.ts";
 
@@ -52,10 +53,12 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     latestRows.current = rows;
   }, [rows]);
 
+  const [pin] = useState(createPin);
+
   const toEnd = useCallback(() => {
     follows.current = true;
-    handleRef.current?.scrollToIndex(latestRows.current.length - 1, { align: "end" });
-  }, [handleRef]);
+    pin.hold(scrollerRef.current);
+  }, [pin, scrollerRef]);
 
   /** What is on screen: read up to there, keep the window around it, load what comes next. */
   const look = useCallback(() => {
@@ -77,12 +80,12 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     const list = handleRef.current;
     if (!list) return;
     const atEnd = fromEnd(list) <= NEAR_BOTTOM && !store.getSnapshot().window.hasAfter;
-    follows.current = atEnd;
+    if (!pin.holds()) follows.current = atEnd;
     const nearTop = list.scrollOffset < 400;
     setPlace((now) =>
       now.atBottom === atEnd && now.nearTop === nearTop ? now : { atBottom: atEnd, nearTop },
     );
-  }, [handleRef, store]);
+  }, [handleRef, store, pin]);
 
   const onScroll = useCallback(() => {
     if (settled.current) note();
@@ -101,8 +104,12 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     const unread = firstUnreadSeq === null ? -1 : indexOfSeq(latestRows.current, firstUnreadSeq);
     const list = handleRef.current;
     follows.current = unread < 0;
-    if (unread >= 0) list?.scrollToIndex(unread, { align: "start", offset: -72 });
-    else toEnd();
+    if (unread >= 0) {
+      pin.release();
+      list?.scrollToIndex(unread, { align: "start", offset: -72 });
+    } else {
+      toEnd();
+    }
     return afterFrames(3, () => {
       settled.current = true;
       setPlacedWindow(windowNumber);
@@ -129,6 +136,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     if (!row) return;
     aimDone.current = aim.id;
     follows.current = false;
+    pin.release();
     handleRef.current?.scrollToIndex(index, { align: "center" });
     if (!aim.flash) return;
     const begin = window.setTimeout(() => setFlashed(row.key));
@@ -137,7 +145,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
       window.clearTimeout(begin);
       window.clearTimeout(end);
     };
-  }, [aim, rows, windowNumber, handleRef, toEnd]);
+  }, [aim, rows, windowNumber, handleRef, toEnd, pin]);
 
   useEffect(() => {
     const timer = window.setTimeout(look, 60);
@@ -152,6 +160,11 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
       document.removeEventListener("visibilitychange", look);
     };
   }, [look]);
+
+  useEffect(() => {
+    const element = scrollerRef.current;
+    return element ? watchHands(element, pin.release) : undefined;
+  }, [scrollerRef, pin]);
 
   useFollowSize(scrollerRef, follows, toEnd);
   return { placed: placedWindow === windowNumber, ...place, flashed, onScroll, onScrollEnd: look, onResize };
