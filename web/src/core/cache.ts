@@ -2,7 +2,8 @@
 import type { Database, StoredHome, StoredPage } from "./database.ts";
 
 const PAUSE = 2_000;
-const KEPT_MESSAGES = 60;
+/** As many as the server's newest page has: what is shown first and what comes then is the same list. */
+const KEPT_MESSAGES = 50;
 
 export interface CacheHost {
   home: () => StoredHome | null;

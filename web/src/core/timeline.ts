@@ -184,11 +184,17 @@ export class Timeline {
   #replace(fresh: Held[], place: Place, page: MessagesPage): void {
     this.#move += 1;
     this.#loaded = true;
-    this.#put(fresh);
+    this.#put(fresh.map((held) => ({ ...held, message: this.#known(held.message) })));
     // `has_more` of a page around a message does not tell on which side.
     const atEnd = page.version <= this.#version && (this.last ?? this.#lastSeq) >= this.#lastSeq;
     this.hasBefore = page.hasMore && (place === "newest" || (this.first ?? 1) > 1);
     this.hasAfter = page.hasMore && place === "around" && !atEnd;
+  }
+
+  /** The same object for the same content: what was shown from an earlier visit need not be drawn again. */
+  #known(message: Message): Message {
+    const before = this.find(message.seq);
+    return before && JSON.stringify(before) === JSON.stringify(message) ? before : message;
   }
 
   #prepend(fresh: Held[], hasMore: boolean): void {

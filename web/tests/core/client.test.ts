@@ -218,7 +218,10 @@ describe("the start", () => {
     await turns(30);
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
+    const kept = client.room("r1").getSnapshot().entries;
     expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1"]);
+    await browser.quiet();
+    expect(client.room("r1").getSnapshot().entries).toBe(kept);
   });
 
   it("is possible without a line a moment after the first sign-in", async () => {
