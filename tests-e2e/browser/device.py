@@ -18,7 +18,7 @@ addEventListener("securitypolicyviolation", (event) =>
 """
 # Who signs in leaves this trace, so that others are not asked about at all; here the cookie comes from elsewhere.
 SIGNED_IN_BEFORE = """
-if (!sessionStorage.getItem("traced")) {
+if (location.protocol !== "about:" && !sessionStorage.getItem("traced")) {
   localStorage.setItem("webchat.signed_in", "yes");
   sessionStorage.setItem("traced", "1");
 }

@@ -1,6 +1,8 @@
 """What the demo people do after `make seed`, so that pictures show all that a conversation can hold."""
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -11,8 +13,16 @@ PASSWORD = "honey-on-warm-paper-7"
 TRIP = "제주도 여행 준비"
 
 
-async def log_in(url: str, webchat_id: str) -> Person:
-    person = Person(httpx.AsyncClient(base_url=url, timeout=30), url, password=PASSWORD)
+BROWSERS = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML) Chrome/142.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/18.6 Mobile Safari/604.1",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+)
+
+
+async def log_in(url: str, webchat_id: str, browser: str = BROWSERS[0]) -> Person:
+    http = httpx.AsyncClient(base_url=url, timeout=30, headers={"User-Agent": browser})
+    person = Person(http, url, password=PASSWORD)
     person.user = await person.call("POST", "/auth/login", json={"login": webchat_id, "password": PASSWORD})
     return person
 
@@ -53,8 +63,9 @@ class Talk:
         await socket.ask("room.read", room_id=self.room_id, seq=seq)
 
 
-async def furnish(url: str) -> dict[str, str]:
-    """Fill the seeded instance; returns the ids of the rooms that the pictures show."""
+@asynccontextmanager
+async def furnished(url: str) -> AsyncIterator[dict[str, str]]:
+    """Fill the seeded instance; yields ids of what the pictures show, and keeps most people online meanwhile."""
     names = ("minji", "junho", "seoyeon", "haeun", "jiwoo", "emma", "liam", "sofia", "noah")
     people = {name: await log_in(url, name) for name in names}
     try:
@@ -63,7 +74,8 @@ async def furnish(url: str) -> dict[str, str]:
         trip = await _plan_the_trip(people)
         work = await _talk_at_work(people)
         await _wait_for_minji(people)
-        return {"trip": trip, "work": work}
+        await people.pop("minji").close()
+        yield {"trip": trip, "work": work, "friend": people["seoyeon"].id}
     finally:
         for person in people.values():
             await person.close()

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chromium import chromium, find_chromium
 from device import DESKTOP, ENGLISH, KOREAN, PHONE, open_device
-from furnish import furnish, log_in
+from furnish import BROWSERS, furnished, log_in
 from playwright.async_api import Browser, Page, expect
 from stack import Stack, embedded
 
@@ -36,6 +36,11 @@ async def work(page: Page, rooms: Rooms) -> None:
     await expect(page.get_by_text("The dashboard looks calm.").last).to_be_visible()
 
 
+async def friend(page: Page, rooms: Rooms) -> None:
+    await page.goto(f"/friends/{rooms['friend']}")
+    await expect(page.get_by_role("heading", name="박서연")).to_be_visible()
+
+
 def at(path: str) -> Scene:
     async def show(page: Page, rooms: Rooms) -> None:
         await page.goto(path)
@@ -49,8 +54,8 @@ SCENES: list[tuple[str, Scene, dict[str, Any]]] = [
     ("desktop-ko-dark", trip_details, {"locale": KOREAN, "color_scheme": "dark"}),
     ("desktop-en-light", work, {"locale": ENGLISH, "color_scheme": "light"}),
     ("desktop-en-dark", work, {"locale": ENGLISH, "color_scheme": "dark"}),
-    ("desktop-ko-friends", at("/friends"), {"locale": KOREAN, "color_scheme": "light"}),
-    ("desktop-ko-search", at("/search?q=커피"), {"locale": KOREAN, "color_scheme": "light"}),
+    ("desktop-ko-friends", friend, {"locale": KOREAN, "color_scheme": "light"}),
+    ("desktop-ko-search", at("/search?q=예약"), {"locale": KOREAN, "color_scheme": "light"}),
     ("desktop-en-devices", at("/settings/devices"), {"locale": ENGLISH, "color_scheme": "dark"}),
     ("phone-ko-light-list", at("/"), {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
     ("phone-ko-light-room", trip, {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
@@ -61,9 +66,11 @@ SCENES: list[tuple[str, Scene, dict[str, Any]]] = [
 
 
 async def take(browser: Browser, stack: Stack, rooms: Rooms, name: str, scene: Scene, look: dict[str, Any]) -> None:
-    minji = await log_in(stack.url, "minji")
-    scale = 2 if look.get("viewport") == PHONE else 1
-    device = await open_device(browser, stack.url, minji, device_scale_factor=scale, **({"viewport": DESKTOP} | look))
+    on_a_phone = look.get("viewport") == PHONE
+    minji = await log_in(stack.url, "minji", BROWSERS[1 if on_a_phone else 0])
+    kind = {"device_scale_factor": 2, "has_touch": True, "is_mobile": True} if on_a_phone else {}
+    device = await open_device(browser, stack.url, minji, **({"viewport": DESKTOP} | kind | look))
+    await device.context.grant_permissions(["notifications"])
     # A picture must not change what the next one shows: nobody looks, so nothing counts as read.
     await device.context.add_init_script("Document.prototype.hasFocus = () => false")
     await scene(device.page, rooms)
@@ -71,6 +78,7 @@ async def take(browser: Browser, stack: Stack, rooms: Rooms, name: str, scene: S
     await device.page.evaluate("document.fonts.ready")
     await device.page.screenshot(path=FOLDER / f"{name}.png")
     await device.context.close()
+    await minji.call("POST", "/auth/logout", status=204)
     await minji.close()
     print(name, *device.unexpected())
 
@@ -92,12 +100,13 @@ async def main(wanted: list[str]) -> None:
     expect.set_options(timeout=20_000)
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder) / "data") as stack:
         subprocess.run([sys.executable, "-P", "-m", "embedded", "seed"], env=stack.environment, check=True)
-        rooms = await furnish(stack.url)
-        async with chromium(path) as browser:
+        async with furnished(stack.url) as rooms, chromium(path) as browser:
+            other = await log_in(stack.url, "minji", BROWSERS[2])
             await take_gate(browser, stack)
             for name, scene, look in SCENES:
                 if not wanted or any(word in name for word in wanted):
                     await take(browser, stack, rooms, name, scene, look)
+            await other.close()
 
 
 if __name__ == "__main__":

@@ -142,6 +142,19 @@ def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client) -> No
                 assert connection.subprotocol == "webchat.v1"
 
 
+def test_gateways_that_come_back_are_found_however_often_people_try(webchat: Instance, signed_in: httpx.Client) -> None:
+    def connects() -> bool:
+        try:
+            _socket(webchat, signed_in).close()
+        except InvalidStatus:
+            return False
+        return True
+
+    with stopped(webchat, "chat-gateway-1"), stopped(webchat, "chat-gateway-2"):
+        assert not any(connects() for _ in range(5))
+    wait_until(connects, 5)
+
+
 def test_the_websocket_needs_a_session_and_an_allowed_origin(webchat: Instance, signed_in: httpx.Client) -> None:
     with _socket(webchat, signed_in, origin=webchat.url) as connection:
         assert connection.subprotocol == "webchat.v1"
