@@ -1,17 +1,20 @@
-/** The place of the log: where it opens, what is on screen, when it follows the newest message and when it stays. */
+/** The place of the log: where it opens, when it follows the newest message and when it stays. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
-import { useActions } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { seqOfEntry, type Row } from "../logic/rows.ts";
-import { createPin, watchHands } from "./pin.ts";
+import { useAim } from "./aim.ts";
 import type { Jumps } from "./jumps.ts";
+import { createPin, watchHands } from "./pin.ts";
+import { fromEnd, useSight } from "./sight.ts";
 import type { Staged } from "./staged.ts";
 
 const NEAR_BOTTOM = 48;
-const LOAD_AHEAD = 1600;
-const FLASH_MS = 1400;
+const NEAR_TOP = 400;
+/** Above the first unread message, so that its divider is seen and a little of what was read. */
+const HEADROOM = 72;
+const FRAMES_TO_SETTLE = 3;
 
 interface Given {
   store: RoomStore;
@@ -32,184 +35,111 @@ export interface Scroll {
   onResize: () => void;
 }
 
-const indexOfSeq = (rows: readonly Row[], seq: number) =>
-  rows.findIndex((row) => (seqOfEntry(row.entry) ?? -1) >= seq);
-
-const looksAtPage = () => document.visibilityState === "visible" && document.hasFocus();
-
 export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstUnreadSeq }: Given): Scroll {
-  const { markRead } = useActions();
   const { rows, window: windowNumber } = staged;
-  const follows = useRef(true);
-  const settled = useRef(false);
-  const aimDone = useRef(0);
-  const [place, setPlace] = useState({ atBottom: true, nearTop: false });
+  const rowsRef = useRef(rows);
+  const settledRef = useRef(false);
   const [placedWindow, setPlacedWindow] = useState(-1);
-  const [flashed, setFlashed] = useState<string | null>(null);
-  const latestRows = useRef(rows);
-  const { aim, lookedAt } = jumps;
-
+  const { followsRef, toEnd, letGo, ...edges } = useEdges(store, handleRef, scrollerRef);
+  const { note } = edges;
   useLayoutEffect(() => {
-    latestRows.current = rows;
+    rowsRef.current = rows;
   }, [rows]);
+  const look = useSight({ store, rows, handleRef, rowsRef, settledRef, lookedAt: jumps.lookedAt });
 
-  const [pin] = useState(createPin);
-
-  const toEnd = useCallback(() => {
-    follows.current = true;
-    pin.hold(scrollerRef.current);
-  }, [pin, scrollerRef]);
-
-  /** What is on screen: read up to there, keep the window around it, load what comes next. */
-  const look = useCallback(() => {
-    const list = handleRef.current;
-    if (!list || !settled.current) return;
-    const seen = seqsOnScreen(list, latestRows.current);
-    const { window } = store.getSnapshot();
-    if (seen) {
-      store.look(seen.first, seen.last);
-      lookedAt(seen.middle);
-      if (looksAtPage()) markRead(store.roomId, seen.last);
-    }
-    if (window.loading !== null || window.problem !== null) return;
-    if (window.hasBefore && list.scrollOffset < LOAD_AHEAD) void store.loadBefore();
-    else if (window.hasAfter && fromEnd(list) < LOAD_AHEAD) void store.loadAfter();
-  }, [handleRef, store, markRead, lookedAt]);
-
-  const note = useCallback(() => {
-    const list = handleRef.current;
-    if (!list) return;
-    const atEnd = fromEnd(list) <= NEAR_BOTTOM && !store.getSnapshot().window.hasAfter;
-    if (!pin.holds()) follows.current = atEnd;
-    const nearTop = list.scrollOffset < 400;
-    setPlace((now) =>
-      now.atBottom === atEnd && now.nearTop === nearTop ? now : { atBottom: atEnd, nearTop },
-    );
-  }, [handleRef, store, pin]);
-
-  const onScroll = useCallback(() => {
-    if (settled.current) note();
-    look();
-  }, [note, look]);
-
-  const onResize = useCallback(() => {
-    if (follows.current && settled.current) toEnd();
-    look();
-  }, [toEnd, look]);
-
-  // A new window opens where it was asked to, else at the first unread message, else at its end.
+  // A new window opens at the first unread message, else at its end; an aim may then lead elsewhere.
+  const empty = rows.length === 0;
   useLayoutEffect(() => {
-    if (rows.length === 0) return;
-    settled.current = false;
-    const unread = firstUnreadSeq === null ? -1 : indexOfSeq(latestRows.current, firstUnreadSeq);
-    const list = handleRef.current;
-    follows.current = unread < 0;
+    if (empty) return;
+    settledRef.current = false;
+    const unread = firstUnreadSeq === null ? -1 : indexOfSeq(rowsRef.current, firstUnreadSeq);
     if (unread >= 0) {
-      pin.release();
-      list?.scrollToIndex(unread, { align: "start", offset: -72 });
+      letGo();
+      handleRef.current?.scrollToIndex(unread, { align: "start", offset: -HEADROOM });
     } else {
       toEnd();
     }
-    return afterFrames(3, () => {
-      settled.current = true;
+    return afterFrames(FRAMES_TO_SETTLE, () => {
+      settledRef.current = true;
       setPlacedWindow(windowNumber);
       note();
       look();
     });
-    // Only the window's number counts: rows that come later have their own effect below.
+    // Only the window's number counts: where reading begins is frozen, and rows that come later have their own effect.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [windowNumber, rows.length === 0]);
+  }, [windowNumber, empty]);
 
   useLayoutEffect(() => {
-    if (settled.current && follows.current && !store.getSnapshot().window.hasAfter) toEnd();
-  }, [rows, store, toEnd]);
+    if (settledRef.current && followsRef.current && !store.getSnapshot().window.hasAfter) toEnd();
+  }, [rows, store, followsRef, toEnd]);
 
-  useEffect(() => {
-    if (!aim || aim.id === aimDone.current) return;
-    if ("end" in aim) {
-      aimDone.current = aim.id;
-      toEnd();
-      return;
-    }
-    const index = rows.findIndex((one) => seqOfEntry(one.entry) === aim.seq);
-    const row = rows[index];
-    if (!row) return;
-    aimDone.current = aim.id;
-    follows.current = false;
-    pin.release();
-    handleRef.current?.scrollToIndex(index, { align: "center" });
-    if (!aim.flash) return;
-    const begin = window.setTimeout(() => setFlashed(row.key));
-    const end = window.setTimeout(() => setFlashed(null), FLASH_MS);
-    return () => {
-      window.clearTimeout(begin);
-      window.clearTimeout(end);
-    };
-  }, [aim, rows, windowNumber, handleRef, toEnd, pin]);
-
-  useEffect(() => {
-    const timer = window.setTimeout(look, 60);
-    return () => window.clearTimeout(timer);
-  }, [rows, look]);
-
-  useEffect(() => {
-    window.addEventListener("focus", look);
-    document.addEventListener("visibilitychange", look);
-    return () => {
-      window.removeEventListener("focus", look);
-      document.removeEventListener("visibilitychange", look);
-    };
-  }, [look]);
-
-  useEffect(() => {
-    const element = scrollerRef.current;
-    return element ? watchHands(element, pin.release) : undefined;
-  }, [scrollerRef, pin]);
-
-  useFollowSize(scrollerRef, follows, toEnd);
-  return { placed: placedWindow === windowNumber, ...place, flashed, onScroll, onScrollEnd: look, onResize };
+  const flashed = useAim({ aim: jumps.aim, rows, handleRef, toEnd, letGo });
+  const onScroll = useCallback(() => {
+    if (settledRef.current) note();
+    look();
+  }, [note, look]);
+  const onResize = useCallback(() => {
+    if (followsRef.current && settledRef.current) toEnd();
+    look();
+  }, [followsRef, toEnd, look]);
+  const { atBottom, nearTop } = edges;
+  return {
+    placed: placedWindow === windowNumber,
+    atBottom,
+    nearTop,
+    flashed,
+    onScroll,
+    onScrollEnd: look,
+    onResize,
+  };
 }
 
-function fromEnd(list: VirtualizerHandle): number {
-  return list.scrollSize - list.viewportSize - list.scrollOffset;
-}
-
-/** The keyboard of a phone, or a composer that grows, must not hide the newest message. */
-function useFollowSize(
+/** Whether the log is at its end and follows it; a hand that scrolls decides, not rows that come or grow. */
+function useEdges(
+  store: RoomStore,
+  handleRef: RefObject<VirtualizerHandle | null>,
   scrollerRef: RefObject<HTMLDivElement | null>,
-  follows: RefObject<boolean>,
-  toEnd: () => void,
-): void {
+) {
+  const followsRef = useRef(true);
+  const [pin] = useState(createPin);
+  const [edges, setEdges] = useState({ atBottom: true, nearTop: false });
+
+  const toEnd = useCallback(() => {
+    followsRef.current = true;
+    pin.hold(scrollerRef.current);
+  }, [pin, scrollerRef]);
+  const letGo = useCallback(() => {
+    followsRef.current = false;
+    pin.release();
+  }, [pin]);
+  const note = useCallback(() => {
+    const list = handleRef.current;
+    if (!list) return;
+    const atBottom = fromEnd(list) <= NEAR_BOTTOM && !store.getSnapshot().window.hasAfter;
+    const nearTop = list.scrollOffset < NEAR_TOP;
+    if (!pin.holds()) followsRef.current = atBottom;
+    setEdges((now) => (now.atBottom === atBottom && now.nearTop === nearTop ? now : { atBottom, nearTop }));
+  }, [handleRef, store, pin]);
+
   useEffect(() => {
     const element = scrollerRef.current;
     if (!element) return;
+    // The keyboard of a phone, or a composer that grows, must not hide the newest message.
     const observer = new ResizeObserver(() => {
-      if (follows.current) toEnd();
+      if (followsRef.current) toEnd();
     });
     observer.observe(element);
-    return () => observer.disconnect();
-  }, [scrollerRef, follows, toEnd]);
+    const forget = watchHands(element, pin.release);
+    return () => {
+      observer.disconnect();
+      forget();
+    };
+  }, [scrollerRef, pin, toEnd]);
+  return { followsRef, toEnd, letGo, note, ...edges };
 }
 
-function seqsOnScreen(
-  list: VirtualizerHandle,
-  rows: readonly Row[],
-): { first: number; middle: number; last: number } | null {
-  const top = list.scrollOffset;
-  const bottom = top + list.viewportSize;
-  const start = list.findItemIndex(top);
-  const seqs: number[] = [];
-  for (let i = start; i < rows.length && list.getItemOffset(i) < bottom; i++) {
-    const row = rows[i];
-    const seq = row ? seqOfEntry(row.entry) : null;
-    // A message counts as seen when at least its upper half, or a screen of it, is there.
-    const size = Math.min(list.getItemSize(i), list.viewportSize);
-    if (seq !== null && list.getItemOffset(i) + size / 2 <= bottom) seqs.push(seq);
-  }
-  const [first] = seqs;
-  const last = seqs.at(-1);
-  const middle = seqs[Math.floor(seqs.length / 2)];
-  return first === undefined || last === undefined || middle === undefined ? null : { first, middle, last };
+function indexOfSeq(rows: readonly Row[], seq: number): number {
+  return rows.findIndex((row) => (seqOfEntry(row.entry) ?? -1) >= seq);
 }
 
 function afterFrames(count: number, then: () => void): () => void {

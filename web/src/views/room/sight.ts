@@ -1,0 +1,82 @@
+/** What of the log is on screen: read up to there, keep the window around it, load what comes next. */
+import { useCallback, useEffect, type RefObject } from "react";
+import type { VirtualizerHandle } from "virtua";
+
+import { useActions } from "../../app/client.ts";
+import type { RoomStore } from "../../core/index.ts";
+import { seqOfEntry, type Row } from "../logic/rows.ts";
+
+const LOAD_AHEAD = 1600;
+
+interface Given {
+  store: RoomStore;
+  rows: readonly Row[];
+  handleRef: RefObject<VirtualizerHandle | null>;
+  rowsRef: RefObject<readonly Row[]>;
+  /** The log has found its place: before, nothing counts as seen. */
+  settledRef: RefObject<boolean>;
+  lookedAt: (seq: number | null) => void;
+}
+
+const looksAtPage = () => document.visibilityState === "visible" && document.hasFocus();
+
+/** To be called whenever the log moves; calls itself when rows come and when the window gets the focus. */
+export function useSight({ store, rows, handleRef, rowsRef, settledRef, lookedAt }: Given): () => void {
+  const { markRead } = useActions();
+  const look = useCallback(() => {
+    const list = handleRef.current;
+    if (!list || !settledRef.current) return;
+    const seen = seqsOnScreen(list, rowsRef.current);
+    if (seen) {
+      store.look(seen.first, seen.last);
+      lookedAt(seen.middle);
+      if (looksAtPage()) markRead(store.roomId, seen.last);
+    }
+    loadAhead(store, list);
+  }, [handleRef, rowsRef, settledRef, store, markRead, lookedAt]);
+  useEffect(() => {
+    const timer = window.setTimeout(look, 60);
+    return () => window.clearTimeout(timer);
+  }, [rows, look]);
+  useEffect(() => {
+    window.addEventListener("focus", look);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      window.removeEventListener("focus", look);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [look]);
+  return look;
+}
+
+export function fromEnd(list: VirtualizerHandle): number {
+  return list.scrollSize - list.viewportSize - list.scrollOffset;
+}
+
+function loadAhead(store: RoomStore, list: VirtualizerHandle): void {
+  const { window } = store.getSnapshot();
+  if (window.loading !== null || window.problem !== null) return;
+  if (window.hasBefore && list.scrollOffset < LOAD_AHEAD) void store.loadBefore();
+  else if (window.hasAfter && fromEnd(list) < LOAD_AHEAD) void store.loadAfter();
+}
+
+function seqsOnScreen(
+  list: VirtualizerHandle,
+  rows: readonly Row[],
+): { first: number; middle: number; last: number } | null {
+  const top = list.scrollOffset;
+  const bottom = top + list.viewportSize;
+  const start = list.findItemIndex(top);
+  const seqs: number[] = [];
+  for (let i = start; i < rows.length && list.getItemOffset(i) < bottom; i++) {
+    const row = rows[i];
+    const seq = row ? seqOfEntry(row.entry) : null;
+    // A message counts as seen when at least its upper half, or a screen of it, is there.
+    const size = Math.min(list.getItemSize(i), list.viewportSize);
+    if (seq !== null && list.getItemOffset(i) + size / 2 <= bottom) seqs.push(seq);
+  }
+  const [first] = seqs;
+  const last = seqs.at(-1);
+  const middle = seqs[Math.floor(seqs.length / 2)];
+  return first === undefined || last === undefined || middle === undefined ? null : { first, middle, last };
+}
