@@ -33,7 +33,9 @@ async def trip_details(page: Page, rooms: Rooms) -> None:
 
 async def work(page: Page, rooms: Rooms) -> None:
     await page.goto(f"/rooms/{rooms['work']}")
-    await expect(page.get_by_text("The dashboard looks calm.").last).to_be_visible()
+    newest = page.get_by_role("log").get_by_text("The dashboard looks calm.")
+    await page.get_by_role("button", name="To the latest").or_(newest).first.click()
+    await expect(newest).to_be_visible()
 
 
 async def friend(page: Page, rooms: Rooms) -> None:

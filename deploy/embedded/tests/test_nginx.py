@@ -145,10 +145,10 @@ def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client) -> No
 def test_gateways_that_come_back_are_found_however_often_people_try(webchat: Instance, signed_in: httpx.Client) -> None:
     def connects() -> bool:
         try:
-            _socket(webchat, signed_in).close()
+            with _socket(webchat, signed_in):
+                return True
         except InvalidStatus:
             return False
-        return True
 
     with stopped(webchat, "chat-gateway-1"), stopped(webchat, "chat-gateway-2"):
         assert not any(connects() for _ in range(5))
