@@ -1,23 +1,21 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 
-import { useActions, useClientState, useStore } from "../../app/client.ts";
-import { closePopup, openEmoji, toast } from "../../app/overlay.ts";
+import { useClientState, useStore } from "../../app/client.ts";
+import { closePopup, openEmoji } from "../../app/overlay.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
-import { mentionedIn } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
+import { AttachButton, CharacterCount, SendButton } from "./ComposerParts.tsx";
 import { ComposerContext } from "./ComposerContext.tsx";
-import { useDraft } from "./draft.ts";
-import { fitHeight, isComposing, insertAtCaret } from "./field.ts";
+import { useDraft, type DraftText } from "./draft.ts";
+import { fitHeight, insertAtCaret, isComposing } from "./field.ts";
 import { lastOwn } from "./last-own.ts";
 import { Mentions, useCandidates, useMentions } from "./Mentions.tsx";
 import type { Writing } from "./RoomPage.tsx";
+import { useSending } from "./sending.ts";
 import { TrayList } from "./TrayList.tsx";
 import type { Tray } from "./tray.ts";
-import { tell } from "./message-actions.ts";
-
-const LIMIT = 4000;
+import { WritingField } from "./WritingField.tsx";
 
 interface ComposerProps {
   store: RoomStore;
@@ -28,102 +26,37 @@ interface ComposerProps {
 }
 
 export function Composer({ store, writing, onWriting, tray, onSent }: ComposerProps) {
-  const { roomId } = store;
   const texts = useTexts();
-  const actions = useActions();
   const field = useRef<HTMLTextAreaElement>(null);
-  const files = useRef<HTMLInputElement>(null);
-  const replyTo = writing.about === "reply" ? writing.message.seq : null;
-  const draft = useDraft(roomId, replyTo, field);
-  const [caret, setCaret] = useState(0);
-  const [moveTo, setMoveTo] = useState<{ place: number } | null>(null);
+  const editing = writing.about === "edit";
+  const draft = useDraft(store.roomId, writing.about === "reply" ? writing.message.seq : null, field);
   const candidates = useCandidates(store);
-  const mentions = useMentions({ text: draft.text, caret, candidates, onComplete });
-  const { borrow, giveBack } = draft;
-  const editing = writing.about === "edit" ? writing.message : null;
+  const caret = useCaret(field);
+  const mentions = useMentions({
+    text: draft.text,
+    caret: caret.place,
+    candidates,
+    onComplete: (text, place) => {
+      draft.change(text);
+      caret.move(place);
+    },
+  });
+  const { send, ready, over } = useSending({ store, writing, onWriting, draft, tray, candidates, onSent });
+  const stop = () => onWriting({ about: "new" });
   useRestoredReply(store, onWriting);
-
-  useEffect(() => {
-    if (!editing) return;
-    borrow(editing.body);
-    return giveBack;
-  }, [editing, borrow, giveBack]);
-  useEffect(() => {
-    if (writing.about !== "new" || window.matchMedia("(pointer: fine)").matches) {
-      field.current?.focus({ preventScroll: true });
-    }
-  }, [writing]);
+  useBorrowedText(writing, draft);
+  useFieldFocus(field, writing);
   useEffect(() => fitHeight(field.current), [draft.text]);
-  useLayoutEffect(() => {
-    if (moveTo) field.current?.setSelectionRange(moveTo.place, moveTo.place);
-  }, [moveTo]);
 
-  function onComplete(text: string, place: number) {
-    draft.change(text);
-    setCaret(place);
-    setMoveTo({ place });
-  }
-
-  function onText(element: HTMLTextAreaElement) {
-    draft.change(element.value);
-    setCaret(element.selectionStart);
-    if (!editing) actions.setTyping(roomId, element.value.trim() !== "");
-  }
-
-  const over = draft.text.length - LIMIT;
-  const empty = draft.text.trim() === "" && !tray.items.some((item) => item.refusal === null);
-
-  async function saveEdit() {
-    if (!editing) return;
-    const body = draft.text.trim();
-    if (body === "" || over > 0) return;
-    onWriting({ about: "new" });
-    if (body !== editing.body) await tell(actions.edit(roomId, editing.seq, body));
-  }
-
-  function send() {
-    if (editing) {
-      void saveEdit();
-      return;
-    }
-    if (empty || over > 0) return;
-    const attachments = tray.take();
-    if (attachments === null) {
-      toast(texts.composer.keepWaiting);
-      return;
-    }
-    const body = draft.text.trim();
-    const sent = actions.send(roomId, {
-      body,
-      ...(replyTo === null ? {} : { replyTo }),
-      mentions: mentionedIn(body, candidates),
-      attachments,
-    });
-    if (!sent.ok) {
-      toast(problemText(sent.problem, texts));
-      return;
-    }
-    actions.setTyping(roomId, false);
-    draft.clear();
-    onWriting({ about: "new" });
-    onSent();
-  }
-
-  function onKeyDown(event: React.KeyboardEvent<HTMLTextAreaElement>) {
-    if (isComposing(event)) return;
-    if (mentions.onKeyDown(event)) return;
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      send();
-    } else if (event.key === "Escape" && writing.about !== "new") {
-      event.preventDefault();
-      onWriting({ about: "new" });
-    } else if (event.key === "ArrowUp" && draft.text === "" && writing.about === "new") {
-      const message = lastOwn(store);
-      if (!message) return;
-      event.preventDefault();
-      onWriting({ about: "edit", message });
-    }
+  function onKeyDown(event: React.KeyboardEvent) {
+    if (isComposing(event) || mentions.onKeyDown(event)) return;
+    const message =
+      event.key === "ArrowUp" && draft.text === "" && writing.about === "new" ? lastOwn(store) : null;
+    if (event.key === "Enter" && !event.shiftKey) send();
+    else if (event.key === "Escape" && writing.about !== "new") stop();
+    else if (message) onWriting({ about: "edit", message });
+    else return;
+    event.preventDefault();
   }
 
   return (
@@ -136,56 +69,21 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
           send();
         }}
       >
-        <ComposerContext writing={writing} onStop={() => onWriting({ about: "new" })} />
+        <ComposerContext writing={writing} onStop={stop} />
         <TrayList tray={tray} />
         <div className="composer-line">
-          <input
-            ref={files}
-            type="file"
-            multiple
-            hidden
-            aria-label={texts.composer.attach}
-            onChange={(event) => {
-              tray.add([...(event.target.files ?? [])]);
-              event.target.value = "";
-              field.current?.focus();
-            }}
-          />
-          <IconButton
-            icon="plus"
-            label={texts.composer.attach}
-            disabled={editing !== null}
-            onClick={() => files.current?.click()}
-          />
-          <textarea
-            ref={field}
-            data-composer
-            rows={1}
-            value={draft.text}
-            aria-label={editing ? texts.composer.editing : texts.composer.label}
-            placeholder={texts.composer.placeholder}
-            enterKeyHint="send"
-            {...mentions.field}
-            onChange={(event) => onText(event.target)}
-            onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
+          <AttachButton tray={tray} field={field} disabled={editing} />
+          <WritingField
+            roomId={store.roomId}
+            field={field}
+            editing={editing}
+            draft={draft}
+            onCaret={caret.set}
+            onFiles={tray.add}
             onKeyDown={onKeyDown}
-            onBlur={() => actions.setTyping(roomId, false)}
-            onPaste={(event) => {
-              const pasted = [...event.clipboardData.files];
-              if (pasted.length === 0 || editing) return;
-              event.preventDefault();
-              tray.add(pasted);
-            }}
+            aria={mentions.field}
           />
-          {over > -200 && (
-            <span
-              className={over > 0 ? "composer-count over" : "composer-count"}
-              title={over > 0 ? texts.composer.tooLong(over) : undefined}
-              role="status"
-            >
-              {over > 0 ? texts.composer.tooLong(over) : -over}
-            </span>
-          )}
+          <CharacterCount over={over} />
           <IconButton
             icon="smile"
             label={texts.composer.emoji}
@@ -197,28 +95,43 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
               })
             }
           />
-          <button
-            type="submit"
-            className="icon-button send"
-            aria-label={editing ? texts.save : texts.composer.send}
-            disabled={empty || over > 0}
-            // The field keeps the focus, so that a phone's keyboard stays.
-            onPointerDown={(event) => event.preventDefault()}
-          >
-            <SendIcon editing={editing !== null} />
-          </button>
+          <SendButton editing={editing} disabled={!ready} />
         </div>
       </form>
     </div>
   );
 }
 
-function SendIcon({ editing }: { editing: boolean }) {
-  return (
-    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" strokeWidth="2">
-      <path d={editing ? "M5 12.5l4.5 4.5L19 7.5" : "M12 19V5.5M6 11.5 12 5.5l6 6"} />
-    </svg>
-  );
+/** Where the caret is, and a way to move it once a changed text has been drawn. */
+function useCaret(field: RefObject<HTMLTextAreaElement | null>) {
+  const [place, set] = useState(0);
+  const [wanted, setWanted] = useState<{ place: number } | null>(null);
+  useLayoutEffect(() => {
+    if (wanted) field.current?.setSelectionRange(wanted.place, wanted.place);
+  }, [wanted, field]);
+  const move = (to: number) => {
+    set(to);
+    setWanted({ place: to });
+  };
+  return { place, set, move };
+}
+
+/** While a message is edited its text stands in the field; the draft comes back afterwards. */
+function useBorrowedText(writing: Writing, { borrow, giveBack }: DraftText): void {
+  const body = writing.about === "edit" ? writing.message.body : null;
+  useEffect(() => {
+    if (body === null) return;
+    borrow(body);
+    return giveBack;
+  }, [body, borrow, giveBack]);
+}
+
+/** One may write at once; on a phone the keyboard comes only when one answers or edits. */
+function useFieldFocus(field: RefObject<HTMLTextAreaElement | null>, writing: Writing): void {
+  useEffect(() => {
+    if (writing.about === "new" && !window.matchMedia("(pointer: fine)").matches) return;
+    field.current?.focus({ preventScroll: true });
+  }, [field, writing]);
 }
 
 /** A draft may be an answer: what it answers comes back with it. */
