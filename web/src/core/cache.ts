@@ -16,6 +16,8 @@ export class Cache {
   readonly #database: Database;
   readonly #host: CacheHost;
   readonly #pages = new Set<string>();
+  /** Rooms with a page of this visit: the first is kept at once. */
+  readonly #kept = new Set<string>();
   #home = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -30,8 +32,10 @@ export class Cache {
   }
 
   pageChanged(roomId: string): void {
-    this.#pages.add(roomId);
-    this.#timer ??= setTimeout(() => this.flush(), PAUSE);
+    if (this.#kept.has(roomId)) {
+      this.#pages.add(roomId);
+      this.#timer ??= setTimeout(() => this.flush(), PAUSE);
+    } else this.#keep(roomId);
   }
 
   /** Now, in whichever tab: the next start may come at any moment. */
@@ -44,11 +48,11 @@ export class Cache {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const home = this.#home ? this.#host.home() : null;
-    const pages = [...this.#pages].map((roomId) => this.#host.page(roomId));
+    const pages = [...this.#pages];
     this.#home = false;
     this.#pages.clear();
     if (home) void this.#database.saveHome(home).catch(() => undefined);
-    for (const page of pages) if (page) this.#save(page);
+    for (const roomId of pages) this.#keep(roomId);
   }
 
   end(): void {
@@ -59,7 +63,10 @@ export class Cache {
   }
 
   /** A full disk costs a faster start next time, nothing else. */
-  #save(page: Omit<StoredPage, "savedAt">): void {
+  #keep(roomId: string): void {
+    const page = this.#host.page(roomId);
+    if (!page) return;
+    this.#kept.add(roomId);
     const messages = page.messages.slice(-KEPT_MESSAGES);
     void this.#database.savePage({ ...page, messages, savedAt: this.#host.now() }).catch(() => undefined);
   }

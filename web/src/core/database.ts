@@ -109,8 +109,11 @@ function stored(db: IDBPDatabase<Schema>): Database {
 }
 
 async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<void> {
+  const saving = db.transaction("pages", "readwrite");
+  const put = saving.store.put(page);
+  saving.commit(); // Not only when the tab gets round to it: it may be closing.
+  await Promise.all([put, saving.done]);
   const tx = db.transaction("pages", "readwrite");
-  await tx.store.put(page);
   const excess = (await tx.store.count()) - KEPT_PAGES;
   const oldest = tx.store.index("savedAt").iterate();
   let dropped = 0;
