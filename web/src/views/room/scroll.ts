@@ -5,6 +5,7 @@ import type { VirtualizerHandle } from "virtua";
 import type { RoomStore } from "../../core/index.ts";
 import { seqOfEntry, type Row } from "../logic/rows.ts";
 import { useAim } from "./aim.ts";
+import { useHeldShift } from "./held-shift.ts";
 import type { Jumps } from "./jumps.ts";
 import { createPin, watchHands } from "./pin.ts";
 import { fromEnd, useSight } from "./sight.ts";
@@ -73,6 +74,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     if (settledRef.current && followsRef.current && !store.getSnapshot().window.hasAfter) toEnd();
   }, [rows, store, followsRef, toEnd]);
 
+  useHeldShift(staged, handleRef, scrollerRef);
   const flashed = useAim({ aim: jumps.aim, rows, handleRef, toEnd, letGo });
   const onScroll = useCallback(() => {
     if (settledRef.current) note();
