@@ -3,6 +3,7 @@ import { useEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
 import { seqOfEntry, type Row } from "../logic/rows.ts";
+import { holdPlace } from "./pin.ts";
 import type { Aim } from "./jumps.ts";
 
 const FLASH_MS = 1400;
@@ -10,12 +11,16 @@ const FLASH_MS = 1400;
 interface Given {
   aim: Aim | null;
   rows: readonly Row[];
+  rowsRef: RefObject<readonly Row[]>;
   handleRef: RefObject<VirtualizerHandle | null>;
+  scrollerRef: RefObject<HTMLElement | null>;
   toEnd: () => void;
   letGo: () => void;
 }
 
-export function useAim({ aim, rows, handleRef, toEnd, letGo }: Given): string | null {
+const indexOf = (rows: readonly Row[], seq: number) => rows.findIndex((row) => seqOfEntry(row.entry) === seq);
+
+export function useAim({ aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo }: Given): string | null {
   const done = useRef(0);
   const [flashed, setFlashed] = useState<string | null>(null);
   useEffect(() => {
@@ -25,14 +30,16 @@ export function useAim({ aim, rows, handleRef, toEnd, letGo }: Given): string | 
       toEnd();
       return;
     }
-    const index = rows.findIndex((one) => seqOfEntry(one.entry) === aim.seq);
-    const row = rows[index];
-    if (!row) return;
+    const row = rows[indexOf(rows, aim.seq)];
+    if (!row || !scrollerRef.current) return;
     done.current = aim.id;
     letGo();
-    handleRef.current?.scrollToIndex(index, { align: "center" });
+    holdPlace(scrollerRef.current, () => {
+      const index = indexOf(rowsRef.current, aim.seq);
+      if (index >= 0) handleRef.current?.scrollToIndex(index, { align: "center" });
+    });
     if (aim.flash) requestAnimationFrame(() => setFlashed(row.key));
-  }, [aim, rows, handleRef, toEnd, letGo]);
+  }, [aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo]);
   useEffect(() => {
     if (flashed === null) return;
     const timer = window.setTimeout(() => setFlashed(null), FLASH_MS);

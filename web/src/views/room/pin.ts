@@ -49,3 +49,26 @@ export function watchHands(element: HTMLElement, moved: () => void): () => void 
     for (const hand of HANDS) element.removeEventListener(hand, moved);
   };
 }
+
+/** Goes to a place again each frame while rows around it are measured, until it stands still or a hand moves it. */
+export function holdPlace(scroller: HTMLElement, go: () => void): void {
+  let before = "";
+  let still = 0;
+  let left = MOST_FRAMES / 3;
+  const forget = watchHands(scroller, () => {
+    left = 0;
+  });
+  const step = () => {
+    if (left <= 0 || still >= STILL_FRAMES || !scroller.isConnected) {
+      forget();
+      return;
+    }
+    go();
+    const now = `${scroller.scrollTop} ${scroller.scrollHeight}`;
+    still = now === before ? still + 1 : 0;
+    before = now;
+    left -= 1;
+    requestAnimationFrame(step);
+  };
+  step();
+}

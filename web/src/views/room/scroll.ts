@@ -7,7 +7,7 @@ import { seqOfEntry, type Row } from "../logic/rows.ts";
 import { useAim } from "./aim.ts";
 import { useHeldShift } from "./held-shift.ts";
 import type { Jumps } from "./jumps.ts";
-import { createPin, watchHands } from "./pin.ts";
+import { createPin, holdPlace, watchHands } from "./pin.ts";
 import { fromEnd, useSight } from "./sight.ts";
 import type { Staged } from "./staged.ts";
 
@@ -53,10 +53,13 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
   useLayoutEffect(() => {
     if (empty) return;
     settledRef.current = false;
-    const unread = firstUnreadSeq === null ? -1 : indexOfSeq(rowsRef.current, firstUnreadSeq);
-    if (unread >= 0) {
+    const seq = firstUnreadSeq ?? Infinity;
+    if (indexOfSeq(rowsRef.current, seq) >= 0 && scrollerRef.current) {
       letGo();
-      handleRef.current?.scrollToIndex(unread, { align: "start", offset: -HEADROOM });
+      holdPlace(scrollerRef.current, () => {
+        const index = indexOfSeq(rowsRef.current, seq);
+        handleRef.current?.scrollToIndex(index, { align: "start", offset: -HEADROOM });
+      });
     } else {
       toEnd();
     }
@@ -75,7 +78,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
   }, [rows, store, followsRef, toEnd]);
 
   useHeldShift(staged, handleRef, scrollerRef);
-  const flashed = useAim({ aim: jumps.aim, rows, handleRef, toEnd, letGo });
+  const flashed = useAim({ aim: jumps.aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo });
   const onScroll = useCallback(() => {
     if (settledRef.current) note();
     look();
