@@ -141,7 +141,8 @@ class Chat:
         await self.worker_is_here()
 
         async def kept() -> bool:
-            return text in await self.everything_stored()
+            # Once as the last message of its room, once in the room's page.
+            return (await self.everything_stored()).count(text) > 1
 
         await eventually(kept)
 
@@ -157,8 +158,13 @@ class Chat:
 
     async def middle_place(self) -> Place:
         """The message in the middle of the log, and where on the screen it is."""
-        text, top = await self.log.evaluate(MIDDLE)
-        return Place(text, top)
+
+        async def found() -> tuple[str, float] | None:
+            # After a long way the list draws its rows a frame later.
+            text, top = await self.log.evaluate(MIDDLE)
+            return (text, top) if text else None
+
+        return Place(*await eventually(found))
 
     async def top_of(self, text: str) -> float:
         box = await self.said(text).bounding_box()
