@@ -2,8 +2,11 @@
 
 import base64
 import io
+import os
 import re
+from pathlib import Path
 
+import pytest
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from PIL import Image
@@ -74,7 +77,12 @@ async def test_a_pasted_picture_is_sent_and_seen(device: OpenDevice, someone: So
     await expect(viewer).to_have_count(0)
 
 
-async def test_a_file_that_is_too_large_is_refused_before_the_upload(device: OpenDevice, someone: SomeOne):
+@pytest.mark.parametrize(
+    ("size", "answer"), [(0, "빈 파일은 보낼 수 없습니다"), (50 * 1024 * 1024 + 1, "까지 보낼 수 있습니다")]
+)
+async def test_a_file_of_a_wrong_size_is_refused_before_the_upload(
+    device: OpenDevice, someone: SomeOne, tmp_path: Path, size: int, answer: str
+):
     ana, ben = await someone("ana"), await someone("ben")
     chat = await Chat(await device(ana)).enter(await ana.group("파일", ben))
     requests: list[str] = []
@@ -82,8 +90,11 @@ async def test_a_file_that_is_too_large_is_refused_before_the_upload(device: Ope
     async with chat.page.expect_file_chooser() as choosing:
         await chat.page.get_by_role("button", name="파일 붙이기").click()
     chooser = await choosing.value
-    await chooser.set_files({"name": "빈 파일.txt", "mimeType": "text/plain", "buffer": b""})
-    await expect(chat.page.get_by_text("빈 파일은 보낼 수 없습니다")).to_be_visible()
+    file = tmp_path / "파일.txt"
+    file.touch()
+    os.truncate(file, size)
+    await chooser.set_files(file)
+    await expect(chat.page.get_by_text(answer)).to_be_visible()
     assert not [url for url in requests if "/api/media" in url]
 
 

@@ -18,7 +18,7 @@ FEW = tuple(replace(room, messages=12) for room in (ROOMS[0], ROOMS[10]))
 
 
 def settings_of(instance: Instance) -> Settings:
-    return Settings(environment={}, data=instance.data, port=instance.port, nginx=Path())
+    return Settings(environment={}, data=instance.data, port=instance.port, nginx=Path(), client=Path())
 
 
 def test_planting_twice_is_planting_once(
