@@ -14,6 +14,9 @@ from playwright.async_api import Page, expect
 from stack import Stack
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+ROWS_ARE_DRAWN = """() => [...document.querySelectorAll("a.room-row")].every(
+  (row) => row.checkVisibility({ visibilityProperty: true }))"""
+"""A virtual list hides its rows until it has measured them, and then what they say is no name."""
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
 LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
@@ -29,6 +32,7 @@ LOOKS = [
 async def violations(page: Page, where: str) -> list[str]:
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
+    await page.wait_for_function(ROWS_ARE_DRAWN)
     found: dict[str, Any] = await page.evaluate("(rules) => axe.run(document, rules)", RULES)
     return [f"{where}: {one['id']} {[node['html'][:160] for node in one['nodes']][:3]}" for one in found["violations"]]
 
