@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from people import Person, sign_up
+from people import Person, signing_up
 from stack import Stack, embedded
 
 
@@ -27,12 +27,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 async def someone(stack: Stack) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
     """Signs people up; closes their sockets in the end."""
-    people: list[Person] = []
-
-    async def sign_someone_up(name: str = "person") -> Person:
-        people.append(await sign_up(stack.url, name))
-        return people[-1]
-
-    yield sign_someone_up
-    for person in people:
-        await person.close()
+    async with signing_up(stack.url) as sign_someone_up:
+        yield sign_someone_up

@@ -5,7 +5,8 @@ import itertools
 import json
 import socket as tcp
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -242,3 +243,17 @@ async def sign_up(url: str, name: str = "person") -> Person:
         status=201,
     )
     return person
+
+
+@asynccontextmanager
+async def signing_up(url: str) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
+    """Signs people up; closes their sockets in the end."""
+    people: list[Person] = []
+
+    async def sign_someone_up(name: str = "person") -> Person:
+        people.append(await sign_up(url, name))
+        return people[-1]
+
+    yield sign_someone_up
+    for person in people:
+        await person.close()

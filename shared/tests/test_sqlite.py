@@ -100,8 +100,8 @@ async def test_who_is_cancelled_leaves_no_transaction_under_way(database):
     assert await database.transact(add) == 1
 
 
-async def test_who_waits_too_long_for_the_writer_is_told(database, monkeypatch):
-    monkeypatch.setattr("shared.service.sqlite.BUSY_TIMEOUT_MS", 50)
+async def test_who_waits_too_long_for_the_writer_is_told(database):
+    database.engine.patience_s = 0.05
     async with database.write() as db:
         with pytest.raises(TimeoutError):
             await database.transact(add)

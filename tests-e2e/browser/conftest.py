@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from people import Person, sign_up
+from people import Person, signing_up
 from playwright.async_api import Browser, expect
 from stack import CLIENT, Stack
 
@@ -57,12 +57,5 @@ async def device(browser: Browser, stack: Stack) -> AsyncIterator[OpenDevice]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def someone(stack: Stack) -> AsyncIterator[SomeOne]:
     """Signs people up over HTTP, for those parts of a story that are not about the browser."""
-    people: list[Person] = []
-
-    async def sign_someone_up(name: str = "person") -> Person:
-        people.append(await sign_up(stack.url, name))
-        return people[-1]
-
-    yield sign_someone_up
-    for person in people:
-        await person.close()
+    async with signing_up(stack.url) as sign_someone_up:
+        yield sign_someone_up

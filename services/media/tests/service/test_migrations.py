@@ -1,15 +1,9 @@
-import pytest
-
 from media.main import MIGRATIONS
 from media.settings import MediaSettings
 from media.storage.tables import TABLES
 from shared.service.database import Database
+from shared.testing.fixtures import on_mariadb
 from shared.testing.migrations import check_migrations, check_starting_at_once
-
-on_mariadb = pytest.mark.parametrize(
-    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
-)
-"""An SQLite file has one process."""
 
 
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):

@@ -9,15 +9,10 @@ from rooms.storage.tables import TABLES, message
 from shared.service.database import Database
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
+from shared.testing.fixtures import on_mariadb
 from shared.testing.migrations import check_migrations, check_starting_at_once
 
 BEFORE_SEARCH = "0001"
-
-
-on_mariadb = pytest.mark.parametrize(
-    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
-)
-"""An SQLite file has one process."""
 
 
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: RoomsSettings) -> None:

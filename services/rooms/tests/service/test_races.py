@@ -10,11 +10,9 @@ from sqlalchemy import make_url, text
 from shared.contracts.rooms import Done
 from shared.service.database import MysqlEngine
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_mariadb
 
 A, B, C = (new_id() for _ in range(3))
-on_mariadb = pytest.mark.parametrize(
-    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
-)
 
 
 @on_mariadb

@@ -69,9 +69,8 @@ async def post(
     try:
         try:
             status, content = await _exchange(client, url, data, headers, limits)
-        except (
-            aiohttp.ServerDisconnectedError
-        ):  # a kept connection whose other end stopped: what is asked is idempotent
+        except aiohttp.ServerDisconnectedError:
+            # a kept connection whose other end stopped: what is asked is idempotent
             status, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error

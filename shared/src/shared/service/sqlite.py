@@ -76,6 +76,7 @@ class SqliteEngine:
         self._threads = Threads(pool_size)
         self._writer = asyncio.Lock()
         self._connections = asyncio.Semaphore(pool_size)
+        self.patience_s = BUSY_TIMEOUT_MS / 1000
 
     async def transact(self, work: Callable[[Statements], Awaitable[T]]) -> T:
         """`work` may wait for nothing but its statements. Raises TimeoutError where others write for too long."""
@@ -131,7 +132,7 @@ class SqliteEngine:
 
     @asynccontextmanager
     async def _turn(self, gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
-        async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
+        async with asyncio.timeout(self.patience_s):
             await gate.acquire()
         try:
             yield

@@ -18,6 +18,11 @@ from shared.testing import servers
 
 _schemas = itertools.count(1)
 
+on_mariadb = pytest.mark.parametrize(
+    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
+)
+"""For what several processes do to one database: an SQLite file has one."""
+
 
 @pytest.fixture(scope="session")
 def valkey_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:

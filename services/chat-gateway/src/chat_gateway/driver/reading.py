@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 async def list_home(gateway: Gateway, client: Client, frame: HomeList) -> Ok:
     page, friends = await asyncio.gather(
-        gateway.rooms.home_page(client.user_id, frame.before, frame.limit), gateway.social.friends([client.user_id])
+        gateway.rooms.home_page(client.user_id, frame.before, frame.limit), gateway.friends.find(client.user_id)
     )
-    profiles = friends[client.user_id].profiles if client.user_id in friends else []
+    profiles = friends.profiles if friends is not None else []
     return Ok(id=frame.id or "", friends=profiles, rooms=page.rooms, next=page.next)
 
 
