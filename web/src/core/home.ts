@@ -4,17 +4,12 @@ import { foldRoom, messageOf, withRead } from "./fold.ts";
 import type { Ready, ServerFrame } from "./generated/protocol.ts";
 import type { StoredHome } from "./database.ts";
 import { Shelf } from "./store.ts";
-import type { Presence, Profile, Room, RoomSummary, User } from "./types.ts";
+import type { ClientState, Presence, Profile, Room, RoomSummary, User } from "./types.ts";
 
-export interface HomeSnapshot {
-  me: User | null;
-  friends: readonly string[];
-  profiles: ReadonlyMap<string, Profile>;
-  rooms: ReadonlyMap<string, RoomSummary>;
-  order: readonly string[];
-  presence: ReadonlyMap<string, Presence>;
-  totalUnread: number;
-}
+export type HomeSnapshot = Pick<
+  ClientState,
+  "me" | "friends" | "profiles" | "rooms" | "order" | "presence" | "totalUnread"
+>;
 
 export class Home {
   readonly rooms: Shelf<string, RoomSummary>;

@@ -1,7 +1,7 @@
 // A browser of one person for the tests of the whole client: tabs that share what a browser's tabs share, and a world of
 // servers at the other end.
 import "fake-indexeddb/auto";
-import { expect, vi } from "vitest";
+import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createClient } from "../../src/core/index.ts";
 import type { Client, Platform, RoomState } from "../../src/core/index.ts";
 import type { Surroundings } from "../../src/core/platform.ts";
@@ -25,7 +25,7 @@ export interface Tab {
 const browsers = new Set<Browser>();
 
 /** Also after a test that failed. */
-export async function endAll(): Promise<void> {
+async function endAll(): Promise<void> {
   for (const browser of browsers) await browser.end();
 }
 
@@ -163,4 +163,16 @@ export async function start(tabs = 1): Promise<{ world: World; browser: Browser;
   const [tab] = browser.tabs;
   if (!tab) throw new Error("No tab.");
   return { world, browser, tab };
+}
+
+/** Time stands still but for what a test lets pass; all tabs end with their test. */
+export function onItsOwnTime(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+  });
+
+  afterEach(async () => {
+    await endAll();
+    vi.useRealTimers();
+  });
 }

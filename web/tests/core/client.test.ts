@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openDatabase } from "../../src/core/database.ts";
 import {
   Browser,
-  endAll,
   expectRoomAsServer,
   expectWhole,
   ME,
   messagesOf,
+  onItsOwnTime,
   OTHER,
   start,
   turns,
@@ -15,14 +15,7 @@ import {
 import type { Tab } from "./browser.ts";
 import { World } from "./world.ts";
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
-});
-
-afterEach(async () => {
-  await endAll();
-  vi.useRealTimers();
-});
+onItsOwnTime();
 
 describe("a room", () => {
   it("opens at the first unread message, which stays marked while one reads on", async () => {

@@ -1,13 +1,13 @@
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Client } from "../../src/core/index.ts";
 import {
-  endAll,
   expectAsServer,
   expectRoomAsServer,
   expectWhole,
   ME,
   messagesOf,
+  onItsOwnTime,
   OTHER,
   start,
   turns,
@@ -15,14 +15,7 @@ import {
 import type { Browser } from "./browser.ts";
 import type { World } from "./world.ts";
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
-});
-
-afterEach(async () => {
-  await endAll();
-  vi.useRealTimers();
-});
+onItsOwnTime();
 
 const roomId = fc.constantFrom("r1", "r2");
 const step = fc.oneof(

@@ -1,13 +1,13 @@
 import { useCallback } from "react";
 
 import { useActions } from "../../app/client.ts";
-import { openDialog } from "../../app/overlay.ts";
 import type { Attachment, Message, Page, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { isPicture } from "../logic/files.ts";
+import { PictureGrid } from "../PictureGrid.tsx";
 import { FileCard } from "../room/AttachmentList.tsx";
 import { usePages } from "../search/pages.ts";
 import { Refused } from "../search/Refused.tsx";
@@ -44,24 +44,10 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
 }
 
 function Files({ files }: { files: readonly Attachment[] }) {
-  const { message } = useTexts();
   const pictures = files.filter(isPicture);
   return (
     <>
-      {pictures.length > 0 && (
-        <div className="files-grid">
-          {pictures.map((file, index) => (
-            <button
-              key={file.attachment_id}
-              type="button"
-              aria-label={message.openImage(file.filename)}
-              onClick={() => openDialog({ kind: "viewer", images: pictures, index })}
-            >
-              <img src={file.thumbnail_url ?? file.url} alt="" loading="lazy" />
-            </button>
-          ))}
-        </div>
-      )}
+      {pictures.length > 0 && <PictureGrid pictures={pictures} />}
       <ul className="files-list">
         {files
           .filter((file) => !isPicture(file))

@@ -10,6 +10,7 @@ import { Icon, type IconName } from "../../ui/Icon.tsx";
 import { isPicture } from "../logic/files.ts";
 import { numberOf } from "../logic/format.ts";
 import { nameOf, titleOf } from "../logic/text.ts";
+import { PictureGrid } from "../PictureGrid.tsx";
 import { leaveRoom } from "./leave.ts";
 import { MemberList } from "./MemberList.tsx";
 import { tell } from "./message-actions.ts";
@@ -136,7 +137,7 @@ const picturesOf = (entries: RoomState["entries"]) =>
   );
 
 function Files({ store }: { store: RoomStore }) {
-  const { details, message } = useTexts();
+  const { details } = useTexts();
   const entries = useStore(store, (state) => state.entries);
   const pictures = picturesOf(entries).slice(-GRID).reverse();
   const all = () => openDialog({ kind: "files", roomId: store.roomId });
@@ -154,18 +155,7 @@ function Files({ store }: { store: RoomStore }) {
         <h3>{details.files}</h3>
         <TextButton onClick={all}>{details.allFiles}</TextButton>
       </div>
-      <div className="files-grid">
-        {pictures.map((file, index) => (
-          <button
-            key={file.attachment_id}
-            type="button"
-            aria-label={message.openImage(file.filename)}
-            onClick={() => openDialog({ kind: "viewer", images: pictures, index })}
-          >
-            <img src={file.thumbnail_url ?? file.url} alt="" loading="lazy" />
-          </button>
-        ))}
-      </div>
+      <PictureGrid pictures={pictures} />
     </section>
   );
 }

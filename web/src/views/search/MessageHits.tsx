@@ -7,11 +7,11 @@ import { useNow } from "../../app/time.ts";
 import type { Message } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { listTime } from "../logic/format.ts";
 import { marked, nameOf, plain, titleOf } from "../logic/text.ts";
+import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
 import { Refused } from "./Refused.tsx";
 
@@ -43,23 +43,13 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
     return <Empty drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
   }
   return (
-    <>
-      <p className="sr-only" role="status">
-        {texts.search.results(items.length)}
-      </p>
-      <ul>
-        {items.map((message) => (
-          <li key={`${message.room_id}.${message.seq}`}>
-            <Hit message={message} q={wanted} within={roomId} />
-          </li>
-        ))}
-      </ul>
-      {more && (
-        <div className="list-more">
-          <TextButton onClick={more}>{texts.search.more}</TextButton>
-        </div>
-      )}
-    </>
+    <HitList count={items.length} more={more}>
+      {items.map((message) => (
+        <li key={`${message.room_id}.${message.seq}`}>
+          <Hit message={message} q={wanted} within={roomId} />
+        </li>
+      ))}
+    </HitList>
   );
 }
 

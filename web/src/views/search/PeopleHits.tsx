@@ -5,10 +5,11 @@ import { openDialog, toast } from "../../app/overlay.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { IconButton, TextButton } from "../../ui/Button.tsx";
+import { IconButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { tell } from "../room/message-actions.ts";
+import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
 import { Refused } from "./Refused.tsx";
 
@@ -27,23 +28,13 @@ export function PeopleHits({ q }: { q: string }) {
     return <Empty drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
   }
   return (
-    <>
-      <p className="sr-only" role="status">
-        {texts.search.results(items.length)}
-      </p>
-      <ul>
-        {items.map((profile) => (
-          <li key={profile.user_id} className="member">
-            <Person found={profile} />
-          </li>
-        ))}
-      </ul>
-      {more && (
-        <div className="list-more">
-          <TextButton onClick={more}>{texts.search.more}</TextButton>
-        </div>
-      )}
-    </>
+    <HitList count={items.length} more={more}>
+      {items.map((profile) => (
+        <li key={profile.user_id} className="member">
+          <Person found={profile} />
+        </li>
+      ))}
+    </HitList>
   );
 }
 
