@@ -1,6 +1,6 @@
-from auth.main import create_app
+from auth.main import MIGRATIONS, create_app
 from auth.settings import AuthSettings
-from shared.service.app import run_app
+from shared.service.command_line import run_command
 
-settings = AuthSettings.load()
-run_app(create_app(settings), settings)
+if __name__ == "__main__":
+    run_command(AuthSettings.load(), create_app, MIGRATIONS)

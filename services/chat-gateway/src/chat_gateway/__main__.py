@@ -1,5 +1,7 @@
 """Run a chat gateway."""
 
+import math
+
 from chat_gateway.main import create_app
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.socket import Socket
@@ -7,4 +9,4 @@ from shared.service.app import run_app
 
 if __name__ == "__main__":
     settings = GatewaySettings.load()
-    run_app(create_app(settings), settings, ws=Socket, timeout_graceful_shutdown=4)
+    run_app(create_app(settings), settings, ws=Socket, timeout_graceful_shutdown=math.ceil(settings.drain_seconds) + 2)

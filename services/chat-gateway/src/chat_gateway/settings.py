@@ -16,6 +16,8 @@ class GatewaySettings(Settings):
     outbound_bytes: int = Field(default=1024 * 1024, ge=64 * 1024)
     heartbeat_seconds: int = Field(default=25, ge=1, le=300)
     sockets_per_user: int = Field(default=20, ge=1)
+    drain_seconds: float = Field(default=1.5, ge=0, le=120)
+    """A gateway that stops sends its clients away one after the other over this time."""
 
     @property
     def limits(self) -> Limits:
@@ -24,4 +26,5 @@ class GatewaySettings(Settings):
             outbound_bytes=self.outbound_bytes,
             heartbeat_seconds=self.heartbeat_seconds,
             sockets_per_user=self.sockets_per_user,
+            drain_seconds=self.drain_seconds,
         )

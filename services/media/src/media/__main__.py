@@ -1,9 +1,6 @@
-"""`python -m media`"""
-
-from media.main import create_app
+from media.main import MIGRATIONS, create_app
 from media.settings import MediaSettings
-from shared.service.app import run_app
+from shared.service.command_line import run_command
 
 if __name__ == "__main__":
-    settings = MediaSettings.load()
-    run_app(create_app(settings), settings)
+    run_command(MediaSettings.load(), create_app, MIGRATIONS)

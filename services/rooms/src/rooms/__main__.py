@@ -1,14 +1,6 @@
-import sys
-
-from rooms.main import create_app, new_epoch
+from rooms.main import MIGRATIONS, create_app, new_epoch
 from rooms.settings import RoomsSettings
-from shared.service.app import run_app
+from shared.service.command_line import run_command
 
-settings = RoomsSettings.load()
-match sys.argv[1:]:
-    case []:
-        run_app(create_app(settings), settings)
-    case ["new-epoch"]:
-        sys.stdout.write(f"{new_epoch(settings)}\n")
-    case _:
-        sys.exit("usage: python -m rooms [new-epoch]")
+if __name__ == "__main__":
+    run_command(RoomsSettings.load(), create_app, MIGRATIONS, {"new-epoch": new_epoch})

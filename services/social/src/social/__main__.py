@@ -1,6 +1,6 @@
-from shared.service.app import run_app
-from social.main import create_app
+from shared.service.command_line import run_command
+from social.main import MIGRATIONS, create_app
 from social.settings import SocialSettings
 
-settings = SocialSettings.load()
-run_app(create_app(settings), settings)
+if __name__ == "__main__":
+    run_command(SocialSettings.load(), create_app, MIGRATIONS)

@@ -1,13 +1,16 @@
-"""Alembic migrations of one service, run in process at its start, and only when the revision differs.
+"""Alembic migrations of one service, run in process at its start or before it as a job, and only when there are any.
 
-Of several processes that start at once, one does it and the others wait for it.
+Of several processes that start at once, one does it and the others wait for it. A schema that is ahead is left alone:
+the version before still serves while the next one rolls out, and may restart.
 """
 
+import asyncio
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
 from shared.service.database import Database
+from shared.service.settings import Settings
 
 
 def head_revision(folder: Path) -> str:
@@ -24,11 +27,27 @@ async def current_revision(database: Database) -> str | None:
 
 async def migrate(database: Database, folder: Path, revision: str = "head") -> None:
     """Bring the database to `revision` ("base" takes everything down); nothing is imported when it is there already."""
-    wanted = head_revision(folder) if revision == "head" else revision
-    if await current_revision(database) == wanted:
+    current = await current_revision(database)
+    if revision == "head" and (current or "") >= head_revision(folder):
+        return
+    if current == revision:
         return
     async with database.alone("migrations"), database.write() as db:
         await db.run_sync(_run, folder, revision)  # nothing is left to do where another process was first
+
+
+def run_migrations(settings: Settings, folder: Path) -> str:
+    """The job before the services start; returns the revision that the database then has."""
+
+    async def run() -> str | None:
+        database = Database(settings.database_url, pool_size=2)
+        try:
+            await migrate(database, folder)
+            return await current_revision(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run()) or "none"
 
 
 def _run(connection: Connection, folder: Path, revision: str) -> None:

@@ -1,10 +1,12 @@
 """What every service reads from its environment. The names of the original deployment stay.
 
+What a container engine hands over as a file (`/run/secrets/<name in small letters>`) counts like a variable, after it.
 A wrong or missing value ends the process with one line that names the variable.
 """
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -84,11 +86,10 @@ class Settings(BaseSettings):
     def load(cls) -> Self:
         """Read the environment, `<SERVICE>_DB_USERNAME` before `DB_USERNAME`; exit with one line if it is wrong."""
         prefix = cls.service.replace("-", "_").upper()
-        own: dict[str, Any] = {
-            name: os.environ[variable]
-            for name in ("db_username", "db_password", "service_secret")
-            if (variable := f"{prefix}_{name.upper()}") in os.environ
-        }
+        secrets = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
+        own: dict[str, Any] = dict(_own_values(prefix, secrets))
+        if secrets.is_dir():
+            own["_secrets_dir"] = secrets
         try:
             return cls(**own)
         except ValidationError as error:
@@ -97,3 +98,14 @@ class Settings(BaseSettings):
             if variable == "SERVICE_SECRET":
                 variable = f"{prefix}_SERVICE_SECRET"
             sys.exit(f"{cls.service}: {variable}: {first['msg']} (see .env.example)")
+
+
+def _own_values(prefix: str, secrets: Path) -> Iterator[tuple[str, str]]:
+    """What is set for this service alone."""
+    for name in ("db_username", "db_password", "service_secret"):
+        variable = f"{prefix}_{name.upper()}"
+        file = secrets / variable.lower()
+        if variable in os.environ:
+            yield name, os.environ[variable]
+        elif file.is_file():
+            yield name, file.read_text().strip()

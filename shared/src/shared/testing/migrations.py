@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import URL, Connection, Table, UniqueConstraint, inspect
+from sqlalchemy import URL, Connection, Table, UniqueConstraint, inspect, text
 from sqlmodel import SQLModel
 
 from shared.service.database import Database
@@ -27,6 +27,18 @@ async def check_migrations(database: Database, folder: Path, tables: Collection[
     assert differences == [], differences
     declared = {table.name: _declared_uniques(table) for table in tables}
     assert uniques == declared, (uniques, declared)
+    await _check_newer_is_left_alone(database, folder)
+
+
+async def _check_newer_is_left_alone(database: Database, folder: Path) -> None:
+    """A process of this version starts on the schema of the next one."""
+    move = text("UPDATE alembic_version SET version_num = :revision")
+    async with database.write() as db:
+        await db.execute(move, {"revision": "9999"})
+    await migrate(database, folder)
+    assert await current_revision(database) == "9999"
+    async with database.write() as db:
+        await db.execute(move, {"revision": head_revision(folder)})
 
 
 async def check_starting_at_once(url: URL, folder: Path) -> None:

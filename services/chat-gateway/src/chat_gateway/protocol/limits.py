@@ -15,6 +15,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     hello_seconds: float = 10
     heartbeat_seconds: float = 25
     sockets_per_user: int = 20
+    drain_seconds: float = 1.5
+    """Goodbyes of a gateway that stops are spread over this."""
     outbound_bytes: int = 1024 * 1024
     """Live events waiting for a reader; more: closed with 4308."""
 

@@ -34,8 +34,6 @@ _quiet.setLevel(logging.WARNING)
 
 HIGH_WATER_BYTES = 64 * 1024
 CLOSE_SECONDS = 5.0
-GOODBYE_SECONDS = 1.5
-"""Goodbyes of a gateway that stops are spread over this."""
 
 
 class Socket(asyncio.Protocol):
@@ -122,8 +120,9 @@ class Socket(asyncio.Protocol):
         self.read_on()
 
     def shutdown(self) -> None:
-        """The server stops: say goodbye at a random moment of a short spread, so that not all come back at once."""
-        delay = random.uniform(0, GOODBYE_SECONDS) if self._client is not None else 0  # noqa: S311 - no secret
+        """The server stops: say goodbye at a random moment of the spread, so that not all come back at once."""
+        spread = self._gateway.limits.drain_seconds if self._client is not None else 0
+        delay = random.uniform(0, spread)  # noqa: S311 - no secret
         self._loop.call_later(delay, self.close, CloseCode.GOING_AWAY, "the gateway restarts")
 
     # Handshake

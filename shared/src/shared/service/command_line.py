@@ -1,0 +1,31 @@
+"""The command line of a data service: `python -m <service>` serves, `… migrate` brings its schema up to date."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from fastapi import FastAPI
+
+from shared.service.app import run_app
+from shared.service.migrations import run_migrations
+from shared.service.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+def run_command(
+    settings: S,
+    create_app: Callable[[S], FastAPI],
+    migrations: Path,
+    commands: Mapping[str, Callable[[S], str]] | None = None,
+) -> None:
+    """Do what the arguments say; `commands` are the service's own, each printing what it returns."""
+    jobs = {"migrate": lambda own: run_migrations(own, migrations), **(commands or {})}
+    match sys.argv[1:]:
+        case []:
+            run_app(create_app(settings), settings)
+        case [name] if name in jobs:
+            sys.stdout.write(f"{jobs[name](settings)}\n")
+        case _:
+            sys.exit(f"usage: python -m {settings.service} [{' | '.join(jobs)}]")

@@ -1,0 +1,41 @@
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import SecretStr
+
+from shared.service.settings import Settings
+
+
+class OfRooms(Settings):
+    service: ClassVar[str] = "rooms"
+
+    own_key: SecretStr = SecretStr("")
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("ROOMS_SERVICE_SECRET", raising=False)
+    (tmp_path / "rooms_service_secret").write_text("f" * 32 + "\n")
+    return tmp_path
+
+
+def test_a_secret_may_be_a_file(secrets: Path):
+    (secrets / "own_key").write_text("from a file\n")
+    (secrets / "rooms_db_password").write_text("of rooms alone\n")
+    settings = OfRooms.load()
+    assert settings.service_secret.get_secret_value() == "f" * 32
+    assert settings.own_key.get_secret_value() == "from a file"
+    assert settings.db_password.get_secret_value() == "of rooms alone"
+
+
+def test_a_variable_wins_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ROOMS_SERVICE_SECRET", "v" * 32)
+    assert OfRooms.load().service_secret.get_secret_value() == "v" * 32
+
+
+def test_what_is_missing_is_named_in_one_line(secrets: Path):
+    (secrets / "rooms_service_secret").unlink()
+    with pytest.raises(SystemExit, match=r"^rooms: ROOMS_SERVICE_SECRET: Field required \(see \.env\.example\)$"):
+        OfRooms.load()
