@@ -1,4 +1,4 @@
-"""The app in process, with a real database (SQLite and MariaDB) and a real Valkey."""
+"""The app in process, with a real database (SQLite, MariaDB and MySQL) and a real Valkey."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any

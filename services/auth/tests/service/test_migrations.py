@@ -3,7 +3,7 @@ from auth.settings import AuthSettings
 from auth.storage.tables import session, signing_key, user
 from shared.outbox.table import outbox
 from shared.service.database import Database
-from shared.testing.fixtures import on_mariadb
+from shared.testing.fixtures import on_servers
 from shared.testing.migrations import check_migrations, check_starting_at_once
 
 
@@ -13,6 +13,6 @@ async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: AuthSe
     await database.close()
 
 
-@on_mariadb
+@on_servers
 async def test_replicas_that_start_at_once_all_come_up(settings: AuthSettings) -> None:
     await check_starting_at_once(settings.database_url, MIGRATIONS)

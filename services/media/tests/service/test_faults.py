@@ -129,8 +129,10 @@ async def test_reading_while_s3_is_away(anna, wire):
 
 def start_media(settings, port):
     """Another media on the same database, as a process that can be killed."""
-    key = settings.aws_secret_access_key
-    secrets = {"MEDIA_SERVICE_SECRET": settings.service_secret, "AWS_SECRET_ACCESS_KEY": key}
+    secrets = {
+        "MEDIA_SERVICE_SECRET": settings.service_secret, "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key,
+        "DB_PASSWORD": settings.db_password,
+    }  # fmt: skip
     names = ("webchat_data", "db_host", "db_port", "db_name", "db_username", "auth_url", "rooms_url",
              "s3_endpoint_url", "aws_access_key", "aws_storage_bucket_name", "upload_deadline_s")  # fmt: skip
     given = {name.upper(): str(value) for name in names if (value := getattr(settings, name)) is not None}

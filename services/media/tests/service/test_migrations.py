@@ -2,7 +2,7 @@ from media.main import MIGRATIONS
 from media.settings import MediaSettings
 from media.storage.tables import TABLES
 from shared.service.database import Database
-from shared.testing.fixtures import on_mariadb
+from shared.testing.fixtures import on_servers
 from shared.testing.migrations import check_migrations, check_starting_at_once
 
 
@@ -12,7 +12,7 @@ async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
     await database.close()
 
 
-@on_mariadb
+@on_servers
 async def test_replicas_that_start_at_once_all_come_up(database_env):
     settings = MediaSettings(_env_file=None, service_secret="s" * 40, **database_env)
     await check_starting_at_once(settings.database_url, MIGRATIONS)

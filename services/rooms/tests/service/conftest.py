@@ -40,7 +40,7 @@ from shared.contracts.rooms import (
 )
 from shared.events.rooms import RoomEvent
 from shared.roomlog.fold import MemberState, Snapshot
-from shared.service.database import Database
+from shared.service.database import Database, MysqlEngine
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
@@ -198,6 +198,11 @@ class House:
         return Snapshot(
             entered.version, 1, {one.seq: one for one in messages}, entered.room.title, entered.room.pinned_seq, members
         )
+
+    async def on_one_connection(self) -> None:
+        """From now on: what a server counts for a session is then all that is asked here, and nothing else."""
+        await self.parts.database.close()
+        self.parts.database.engine = MysqlEngine(self.parts.settings.database_url, 1)
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[list[str]]:

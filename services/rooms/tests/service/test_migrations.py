@@ -9,7 +9,7 @@ from rooms.storage.tables import TABLES, message
 from shared.service.database import Database
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
-from shared.testing.fixtures import on_mariadb
+from shared.testing.fixtures import on_servers
 from shared.testing.migrations import check_migrations, check_starting_at_once
 
 BEFORE_SEARCH = "0001"
@@ -47,6 +47,6 @@ async def test_messages_from_before_the_search_are_found(settings: RoomsSettings
     await database.close()
 
 
-@on_mariadb
+@on_servers
 async def test_replicas_that_start_at_once_all_come_up(settings: RoomsSettings) -> None:
     await check_starting_at_once(settings.database_url, MIGRATIONS)

@@ -10,12 +10,12 @@ from sqlalchemy import make_url, text
 from shared.contracts.rooms import Done
 from shared.service.database import MysqlEngine
 from shared.service.ids import new_id
-from shared.testing.fixtures import on_mariadb
+from shared.testing.fixtures import on_servers
 
 A, B, C = (new_id() for _ in range(3))
 
 
-@on_mariadb
+@on_servers
 async def test_one_hot_room_refuses_nobody(house: Any, second_house: Any) -> None:
     room = await house.group(A, B)
     async with second_house() as other:
@@ -25,7 +25,7 @@ async def test_one_hot_room_refuses_nobody(house: Any, second_house: Any) -> Non
     assert [event.version for event in await house.events(room)] == list(range(1, 203))
 
 
-@on_mariadb
+@on_servers
 async def test_everything_at_once_in_several_rooms(house: Any, second_house: Any) -> None:
     rooms = [await house.group(A, B, C) for _ in range(3)]
     await house.do(*(house.say(room, A) for room in rooms))
@@ -54,7 +54,7 @@ async def test_everything_at_once_in_several_rooms(house: Any, second_house: Any
     assert reacted[0] == reacted[1]
 
 
-@on_mariadb
+@on_servers
 async def test_a_repeat_on_another_process_gets_the_first_answer(house: Any, second_house: Any) -> None:
     room = await house.group(A)
     messages = [house.say(room, A) for _ in range(20)]
@@ -84,7 +84,7 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
     assert [getattr(one, "code", None) for one in results] == [None, "unavailable", "unavailable", None]
 
 
-@on_mariadb
+@on_servers
 async def test_a_database_that_is_away_refuses_the_batch_at_once(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await house.group(A)
     engine = house.parts.database.engine

@@ -11,6 +11,7 @@ from shared.service.cursors import cursor_of
 from shared.service.database import Db
 from shared.service.ids import new_id
 from shared.service.problems import Invalid
+from shared.testing.fixtures import on_servers
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -184,11 +185,12 @@ async def test_cursors_that_are_none(house: Any) -> None:
             await searching.search(house.parts, A, "word", cursor=cursor)
 
 
-@pytest.mark.parametrize("database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+@on_servers
 async def test_the_server_reads_no_more_than_is_looked_at(quiet: Any) -> None:
     """Near the newest messages and far behind them: 100 of 3,000 a call, and as many rows, at most, to find these."""
     ids = await fill(quiet, 3, 1000)
-    server = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next', 'Handler_read_prev')"
+    await quiet.on_one_connection()
+    server = "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next', 'Handler_read_prev')"
     for cursor in (None, cursor_of([1100, ids[1], 1])):
         before = sum(int(value) for _, value in await quiet.rows(server))
         await searching.search(quiet.parts, A, "nothing", cursor=cursor, scanned=100)

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import pytest
-
 from rooms.consumers import on_social
 from shared.contracts.rooms import AnyCommand
 from shared.events.social import UserBlocked
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_servers
 
 A, B, C, D = (new_id() for _ in range(4))
 PLAIN_SENDS = 7
@@ -60,10 +59,12 @@ async def test_every_op_in_one_batch(house: Any) -> None:
     assert counts[0] == counts[1] == EVERYTHING
 
 
-@pytest.mark.parametrize("database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+@on_servers
 async def test_what_the_server_is_asked(quiet: Any) -> None:
     """The driver makes one statement of an executemany: the server counts what it really gets."""
-    server = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Com_insert', 'Com_select', 'Com_delete')"
+    server = "SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Com_insert', 'Com_select', 'Com_delete')"
+
+    await quiet.on_one_connection()
 
     async def counted(*batch: AnyCommand) -> dict[str, int]:
         before = dict(await quiet.rows(server))

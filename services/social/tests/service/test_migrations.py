@@ -1,6 +1,6 @@
 from shared.outbox.table import outbox
 from shared.service.database import Database
-from shared.testing.fixtures import on_mariadb
+from shared.testing.fixtures import on_servers
 from shared.testing.migrations import check_migrations, check_starting_at_once
 from social.main import MIGRATIONS
 from social.settings import SocialSettings
@@ -13,7 +13,7 @@ async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
     await database.close()
 
 
-@on_mariadb
+@on_servers
 async def test_replicas_that_start_at_once_all_come_up(database_env):
     settings = SocialSettings(_env_file=None, service_secret="s" * 40, **database_env)
     await check_starting_at_once(settings.database_url, MIGRATIONS)

@@ -193,7 +193,7 @@ def upsert(
         sets = [f"{c} = excluded.{c}" for c in replace] + [f"{c} = max({c}, excluded.{c})" for c in greatest]
         sets += [f"{c} = {c} + excluded.{c}" for c in add]
         tail = f"ON CONFLICT ({key}) DO " + (f"UPDATE SET {', '.join(sets)}" if sets else "NOTHING")
-    else:
+    else:  # VALUES(c) is outdated on MySQL, but the driver sends the newer form, a name for the new rows, row by row
         sets = [f"{c} = VALUES({c})" for c in replace] + [f"{c} = GREATEST({c}, VALUES({c}))" for c in greatest]
         sets += [f"{c} = {c} + VALUES({c})" for c in add]
         first = next(iter(table.primary_key)).name

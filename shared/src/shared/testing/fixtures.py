@@ -1,11 +1,14 @@
-"""Fixtures of the services' tests: a real Valkey, and each data service's database on SQLite and on MariaDB.
+"""Fixtures of the services' tests: a real Valkey, and each data service's database on SQLite, MariaDB and MySQL.
 
 The root conftest names this module in `pytest_plugins`; tests ask for `redis`, `valkey_port` and `database_env`.
+MySQL takes part where `TEST_MYSQL_URL` names one: `mysql://root:password@host:port`. It may hold anything else: each
+test makes schemas of its own, and drops them.
 """
 
 import asyncio
 import inspect
-import itertools
+import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +16,24 @@ from typing import Any
 import pymysql
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import URL, make_url
 
 from shared.testing import servers
 
-_schemas = itertools.count(1)
+_servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
 
-on_mariadb = pytest.mark.parametrize(
-    "database_env", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
-)
+on_servers = pytest.mark.parametrize("database_env", _servers, indirect=True)
 """For what several processes do to one database: an SQLite file has one."""
+on_mysql = pytest.mark.parametrize("database_env", _servers[1:], indirect=True)
+"""For what MySQL alone tells."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a MySQL where none is named."""
+    if "TEST_MYSQL_URL" not in os.environ:
+        without = [item for item in items if item.get_closest_marker("mysql")]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if not item.get_closest_marker("mysql")]
 
 
 @pytest.fixture(scope="session")
@@ -39,28 +51,41 @@ async def redis(valkey_port: int) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def mariadb_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     if not servers.mariadb_is_here():
         pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
     with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as port:
-        yield port
+        yield URL.create("mysql", "root", "", "127.0.0.1", port)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def database_env(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """Settings (as keyword arguments) of a new, empty database: SQLite in `tmp_path`, or a schema of MariaDB."""
+@pytest.fixture(scope="session")
+def mysql_url() -> URL:
+    return make_url(os.environ["TEST_MYSQL_URL"])
+
+
+@pytest.fixture(params=["sqlite", *_servers])
+def database_env(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Settings (as keyword arguments) of a new, empty database: SQLite in `tmp_path`, or schemas of a server."""
     if request.param == "sqlite":
-        return {"webchat_data": tmp_path}
-    port = request.getfixturevalue("mariadb_port")
-    name = f"t{next(_schemas)}"
-    connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
-    with connection, connection.cursor() as cursor:
-        for service in ("auth", "social", "rooms", "media"):
-            cursor.execute(f"CREATE DATABASE {name}_{service}")
-    return {
-        "webchat_data": tmp_path, "db_host": "127.0.0.1", "db_port": port,
-        "db_name": name, "db_username": "root", "db_password": "",
-    }  # fmt: skip
+        yield {"webchat_data": tmp_path}
+        return
+    url: URL = request.getfixturevalue(f"{request.param}_url")
+    name, user, password = f"t{secrets.token_hex(4)}", url.username or "root", url.password or ""
+    host, port = url.host or "127.0.0.1", url.port or 3306
+    with (
+        pymysql.connect(host=host, port=port, user=user, password=password) as connection,
+        connection.cursor() as cursor,
+    ):
+        schemas = [f"{name}_{service}" for service in ("auth", "social", "rooms", "media")]
+        for schema in schemas:
+            cursor.execute(f"CREATE DATABASE {schema}")
+        yield {
+            "webchat_data": tmp_path, "db_host": host, "db_port": port, "db_name": name,
+            "db_username": user, "db_password": password,
+        }  # fmt: skip
+        connection.ping()
+        for schema in schemas:
+            cursor.execute(f"DROP DATABASE {schema}")
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
