@@ -8,6 +8,7 @@ import { nameOf, previewOf, titleOf } from "../views/logic/text.ts";
 const OFF = "webchat.alerts";
 const ASK_LATER = "webchat.alerts.later";
 const LATER_MS = 14 * 24 * 3_600_000;
+const NAME_WAIT_MS = 2000;
 const listeners = new Set<() => void>();
 const shown = new Map<string, { seq: number; alert: Notification }[]>();
 
@@ -59,13 +60,36 @@ export async function turnAlerts(on: boolean): Promise<void> {
   changed();
 }
 
-function show(client: Client, change: AlertChange & { kind: "show" }, go: (path: string) => void): void {
+/** Once the sender's name is known; without it, where that takes too long. */
+function senderKnown({ state }: Client, userId: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (state.getSnapshot().profiles.has(userId)) end();
+    };
+    const forget = state.subscribe(look);
+    const timer = window.setTimeout(end, NAME_WAIT_MS);
+    function end(): void {
+      forget();
+      window.clearTimeout(timer);
+      resolve();
+    }
+    look();
+  });
+}
+
+async function show(
+  client: Client,
+  change: AlertChange & { kind: "show" },
+  go: (path: string) => void,
+): Promise<void> {
+  await senderKnown(client, change.message.sender_id);
   const { rooms, profiles } = client.state.getSnapshot();
   const room = rooms.get(change.roomId);
+  if (room === undefined || room.read_seq >= change.message.seq) return; // Read, left or signed out meanwhile.
   const texts = currentTexts();
   const sender = nameOf(profiles.get(change.message.sender_id), texts);
   const preview = previewOf(change.message, texts);
-  const direct = room === undefined || room.kind === "direct";
+  const direct = room.kind === "direct";
   const title = direct ? sender : titleOf(room, profiles, texts);
   const options = {
     body: direct ? preview : `${sender}: ${preview}`,
@@ -120,7 +144,7 @@ export function useAlerts(client: Client, go: (path: string) => void): void {
     () =>
       client.alerts.subscribe((change) => {
         if (change.kind === "withdraw") void withdraw(change.roomId, change.upTo);
-        else if (alertSetting() === "on") show(client, change, go);
+        else if (alertSetting() === "on") void show(client, change, go);
       }),
     [client, go],
   );
