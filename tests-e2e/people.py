@@ -126,6 +126,14 @@ class Socket:
             "message.send", room_id=room_id, client_id=client_id or str(uuid.uuid4()), body=body, **fields
         )
 
+    async def refused(self, room_id: str, body: str) -> str | None:
+        """The code with which a message is refused; None if it is taken."""
+        try:
+            await self.send(room_id, body)
+        except Refused as refused:
+            return refused.code
+        return None
+
     async def close(self) -> None:
         await self.wire.close()
         if self._reader is not None:

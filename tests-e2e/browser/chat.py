@@ -128,9 +128,25 @@ class Chat:
         """Until everything written here has arrived."""
         await expect(self.log.get_by_text("보내는 중")).to_have_count(0, timeout=40_000)
 
+    async def resend(self, text: str) -> None:
+        """Send a message again that was refused, until it is taken: a block takes up to a second to end."""
+        message = self.message(text)
+        again = message.get_by_role("button", name="다시 보내기")
+
+        async def taken() -> bool:
+            if await again.count():
+                await again.click()
+            return await message.get_attribute("data-status") == "there"
+
+        await eventually(taken)
+
     async def bodies(self) -> list[str]:
         """What the messages in the log say, in order."""
         return await self.log.locator(".prose").all_inner_texts()
+
+    async def says(self, *bodies: str) -> None:
+        """Until the log says just this, in this order."""
+        await expect(self.log.locator(".prose")).to_have_text(bodies)
 
     async def everything_stored(self) -> str:
         """All that this browser keeps of the person, as text."""

@@ -6,7 +6,7 @@ import re
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from device import NETWORK
-from people import Person, Refused
+from people import Person
 from playwright.async_api import expect
 from stack import Stack
 from websockets.exceptions import InvalidStatus
@@ -100,40 +100,31 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
     await eventually(lambda: both_gateways_take(ben), 30)
 
 
-async def test_a_refused_message_stays_with_a_way_on(device: OpenDevice, someone: SomeOne):
+async def test_a_refused_message_stays_until_it_is_sent_again_or_discarded(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
-    a = await ana.open()
-    await a.send(room_id, "처음")
+    a, b = await ana.open(), await ben.open()
     chat = await Chat(await device(ana)).enter(room_id)
     await ben.call("PUT", f"/social/blocks/{ana.id}", status=204)
+    await eventually(lambda: a.refused(room_id, "아직"))  # a block takes up to a second to begin
+    for text in ("막혔나?", "그럼 말고"):
+        await chat.send(text)
+        await expect(chat.message(text).get_by_role("button", name="다시 보내기")).to_be_visible()
+    before = await stored(ana, room_id)
+    await chat.says(*before, "막혔나?", "그럼 말고")
 
-    async def is_blocked() -> bool:
-        try:
-            await a.send(room_id, "아직")
-        except Refused:
-            return True
-        return False
-
-    await eventually(is_blocked)  # a block takes up to a second to begin
-    await chat.composer.fill("막혔나?")
-    await chat.composer.press("Enter")
-    refused = chat.message("막혔나?")
-    await expect(refused.get_by_role("button", name="다시 보내기")).to_be_visible()
+    await chat.page.reload()
+    await chat.says(*before, "막혔나?", "그럼 말고")
+    await expect(chat.room("Ben")).to_contain_text("보내지 못한 메시지")
+    await chat.message("그럼 말고").get_by_role("button", name="삭제").click()
     await ben.call("DELETE", f"/social/blocks/{ana.id}", status=204)
-
-    async def sent() -> bool:
-        again = refused.get_by_role("button", name="다시 보내기")
-        if await again.count():
-            await again.click()
-        await chat.page.wait_for_timeout(300)
-        return await again.count() == 0
-
-    for _ in range(20):  # a block takes up to a second to end
-        if await sent():
-            break
-    await chat.settled()
-    assert [body for body in await stored(ana, room_id) if body != "아직"] == ["처음", "막혔나?"]
+    await b.send(room_id, "이제 풀었어")
+    await chat.says(*before, "막혔나?", "이제 풀었어")
+    await chat.resend("막혔나?")
+    await chat.page.reload()
+    await chat.says(*before, "이제 풀었어", "막혔나?")
+    assert await stored(ana, room_id) == [*before, "이제 풀었어", "막혔나?"]
+    await expect(chat.room("Ben")).not_to_contain_text("보내지 못한 메시지")
 
 
 async def test_two_tabs_of_one_person_agree(device: OpenDevice, someone: SomeOne):
