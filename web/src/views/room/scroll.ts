@@ -77,7 +77,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     if (settledRef.current && followsRef.current && !store.getSnapshot().window.hasAfter) toEnd();
   }, [rows, store, followsRef, toEnd]);
 
-  useHeldShift(staged, handleRef, scrollerRef);
+  useHeldShift(staged, scrollerRef);
   const flashed = useAim({ aim: jumps.aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo });
   const onScroll = useCallback(() => {
     if (settledRef.current) note();
