@@ -79,3 +79,14 @@ async def test_history_that_comes_at_the_edge_leaves_one_there(
     await expect(chat.message(f"{edge - 1}번째")).to_be_attached()
     await eventually(lambda: chat.at_rest(frames=15), 10)
     await expect(chat.message(f"{edge}번째")).to_be_in_viewport()
+
+
+async def test_the_log_passes_by_down_to_the_composer(device: OpenDevice, talk: tuple[Person, str]):
+    chat = await open_at_end(device, talk, "reduce")
+    log, form = await chat.log.bounding_box(), await chat.page.locator("form.composer").bounding_box()
+    assert log is not None
+    assert form is not None
+    assert abs(log["y"] + log["height"] - form["y"]) <= 1
+    newest = await chat.message(f"{MESSAGES}번째").bounding_box()
+    assert newest is not None
+    assert newest["y"] + newest["height"] < form["y"] - 16, "a line says below it who is typing"

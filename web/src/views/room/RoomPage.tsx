@@ -59,18 +59,16 @@ function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: bool
         </div>
         <div className="log-frame">
           <RoomLog store={store} jumps={jumps} onReply={startReply} onEdit={startEdit} />
-        </div>
-        <div>
           <TypingLine store={store} />
-          <Composer
-            key={roomId}
-            store={store}
-            writing={writing}
-            onWriting={setWriting}
-            tray={tray}
-            onSent={jumps.toBottom}
-          />
         </div>
+        <Composer
+          key={roomId}
+          store={store}
+          writing={writing}
+          onWriting={setWriting}
+          tray={tray}
+          onSent={jumps.toBottom}
+        />
       </DropZone>
       {details.shown && !wide && (
         <button type="button" className="scrim" tabIndex={-1} aria-hidden="true" onClick={details.close} />

@@ -12,29 +12,26 @@ export function TypingLine({ store }: { store: RoomStore }) {
   const texts = useTexts();
   const named = typing.slice(0, NAMED).map((id) => ({ id, profile: profiles.get(id) }));
   const [first] = named;
+  if (!first) return null;
   return (
     <div className="typing-line" aria-live="off">
-      {first && (
-        <>
-          <Avatar
-            id={first.id}
-            name={nameOf(first.profile, texts)}
-            size={24}
-            picture={first.profile?.avatar_url}
-          />
-          <span className="ellipsis">
-            {texts.room.typing(
-              named.map(({ profile }) => nameOf(profile, texts)),
-              typing.length - named.length,
-            )}
-          </span>
-          <span className="dots" aria-hidden="true">
-            <i />
-            <i />
-            <i />
-          </span>
-        </>
-      )}
+      <Avatar
+        id={first.id}
+        name={nameOf(first.profile, texts)}
+        size={24}
+        picture={first.profile?.avatar_url}
+      />
+      <span className="ellipsis">
+        {texts.room.typing(
+          named.map(({ profile }) => nameOf(profile, texts)),
+          typing.length - named.length,
+        )}
+      </span>
+      <span className="dots" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </span>
     </div>
   );
 }
