@@ -68,6 +68,10 @@ bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, a
 docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
 	@cd deploy/docs && ../../$(IN)/python snapshots.py
 
+.PHONY: plans
+plans: $(STAMP)  ## write how MySQL finds what is asked for into docs/database (TEST_MYSQL_URL names the server)
+	@WRITE_PLANS=1 $(IN)/python -P -m pytest -q -m mysql -k how_mysql_finds $(wildcard services/*/tests/service)
+
 # hatchling and editables build the workspace's own packages: nothing is fetched for that outside the lock.
 .PHONY: lock
 lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--upgrade for newer versions)

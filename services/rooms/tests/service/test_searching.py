@@ -1,5 +1,6 @@
 """Searching: what is found, by whom, in which order, and what it costs."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ async def test_the_server_reads_no_more_than_is_looked_at(quiet: Any) -> None:
     ids = await fill(quiet, 3, 1000)
     await quiet.on_one_connection()
     server = "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next', 'Handler_read_prev')"
-    for cursor in (None, cursor_of([1100, ids[1], 1])):
+    for cursor, room_id in itertools.product((None, cursor_of([1100, ids[1], 1])), (None, ids[0])):
         before = sum(int(value) for _, value in await quiet.rows(server))
-        await searching.search(quiet.parts, A, "nothing", cursor=cursor, scanned=100)
+        await searching.search(quiet.parts, A, "nothing", room_id, cursor, scanned=100)
         assert sum(int(value) for _, value in await quiet.rows(server)) - before < 100 + 100
