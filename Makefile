@@ -33,6 +33,10 @@ run: $(STAMP)  ## start everything here and serve on http://127.0.0.1:8080 (WEBC
 	@$(MAKE) --silent web 2>$(LOGS)/make.log || { grep -v '^make' $(LOGS)/make.log; echo "WebChat starts without a new client."; } >&2
 	@$(IN)/python -P -m embedded run
 
+.PHONY: env
+env:  ## write the secrets that .env lacks, for the containers of compose.yaml
+	@$(PYTHON) deploy/make_env.py .env
+
 .PHONY: seed
 seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with
 	@$(IN)/python -P -m embedded seed

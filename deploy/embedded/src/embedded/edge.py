@@ -8,14 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
+
 from embedded import probes
 from embedded.parts import GATEWAYS, SERVICES, Part, Stack
 from embedded.settings import CHECKOUT
 from shared import VERSION
 
-TEMPLATES = CHECKOUT / "deploy" / "nginx"
+NGINX = CHECKOUT / "deploy" / "nginx"
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
-CONNECTIONS = 16_384
 
 
 def nginx_part(stack: Stack) -> Part:
@@ -40,19 +41,27 @@ def nginx_part(stack: Stack) -> Part:
 def _values(stack: Stack, state: Path) -> dict[str, str]:
     processes = (*SERVICES, *GATEWAYS)
     ports = {f"{name.replace('-', '_').upper()}_PORT": str(stack.ports[name]) for name in processes}
-    return ports | {
-        "NGINX_WORKERS": "1",
-        "NGINX_CONNECTIONS": str(CONNECTIONS),
-        "NGINX_LISTEN": f"127.0.0.1:{stack.settings.port}",
-        "NGINX_STATE": str(state),
-        "NGINX_ACCESS_LOG": "/dev/stdout",
-        "WEBCHAT_VERSION": VERSION,
-        "WEBCHAT_HTML": str(TEMPLATES / "html"),
-        "WEBCHAT_CLIENT": str(stack.settings.client),
-        "WEBCHAT_MEDIA_ORIGINS": media_origins(stack.settings.environment),
-        "WEBCHAT_API_DOCUMENTS": str(CHECKOUT / "docs"),
-        "SWAGGER_UI": str(_swagger_ui()),
-    }
+    return (
+        ports
+        | _limits(stack.settings.environment)
+        | {
+            "NGINX_WORKERS": "1",
+            "NGINX_LISTEN": f"127.0.0.1:{stack.settings.port}",
+            "NGINX_STATE": str(state),
+            "NGINX_ACCESS_LOG": "/dev/stdout",
+            "WEBCHAT_VERSION": VERSION,
+            "WEBCHAT_HTML": str(NGINX / "html"),
+            "WEBCHAT_CLIENT": str(stack.settings.client),
+            "WEBCHAT_MEDIA_ORIGINS": media_origins(stack.settings.environment),
+            "WEBCHAT_API_DOCUMENTS": str(CHECKOUT / "docs"),
+            "SWAGGER_UI": str(_swagger_ui()),
+        }
+    )
+
+
+def _limits(environment: Mapping[str, str]) -> dict[str, str]:
+    defaults = dotenv_values(NGINX / "defaults.env")
+    return {name: environment.get(name, default or "") for name, default in defaults.items()}
 
 
 def media_origins(environment: Mapping[str, str]) -> str:
@@ -73,9 +82,9 @@ def _write_configuration(state: Path, values: Mapping[str, str]) -> None:
     """All files anew: what an earlier version left is not read."""
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(mode=0o700)
-    for template in (TEMPLATES / "templates").glob("*.template"):
-        (state / template.stem).write_text(_fill(template, values))
-    (state / "upstreams.conf").write_text(_fill(TEMPLATES / "upstreams" / "embedded.conf.template", values))
+    for folder in ("templates", "embedded"):
+        for template in (NGINX / folder).glob("*.template"):
+            (state / template.stem).write_text(_fill(template, values))
 
 
 def _fill(template: Path, values: Mapping[str, str]) -> str:

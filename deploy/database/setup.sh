@@ -1,0 +1,27 @@
+#!/bin/sh
+# A schema and a user for every service, none of which can touch another's. Safe to repeat: passwords are set to what the
+# environment says, so this is also how they are changed. Runs where the database's own client is.
+set -eu
+
+client=$(command -v mariadb || command -v mysql)
+
+# In single quotes, for SQL: MySQL and MariaDB both take a backslash as an escape.
+quoted() {
+    printf "'%s'" "$(printf '%s' "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")"
+}
+
+for service in auth social rooms media; do
+    prefix=$(printf '%s' "$service" | tr '[:lower:]' '[:upper:]')
+    eval "user=\$${prefix}_DB_USERNAME password=\$${prefix}_DB_PASSWORD"
+    account="$(quoted "$user")@'%'"
+    schema="\`${DB_NAME}_$service\`"
+    # an underscore in a grant stands for any sign
+    granted="\`$(printf '%s' "${DB_NAME}_$service" | sed 's/_/\\_/g')\`"
+    cat <<SQL
+CREATE DATABASE IF NOT EXISTS $schema CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS $account IDENTIFIED BY $(quoted "$password");
+ALTER USER $account IDENTIFIED BY $(quoted "$password");
+GRANT ALL PRIVILEGES ON $granted.* TO $account;
+SQL
+done | MYSQL_PWD=$DB_ROOT_PASSWORD "$client" --host="$DB_HOST" --port="${DB_PORT:-3306}" --user="${DB_ROOT_USERNAME:-root}"
+echo "schemas and users of auth, social, rooms and media are there"

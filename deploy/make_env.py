@@ -1,0 +1,28 @@
+"""Write what the containers need and nobody should choose: secrets that `.env` does not have yet, made at random."""
+
+import secrets
+import sys
+from pathlib import Path
+
+NAMES = (
+    "SESSION_SECRET_KEY",
+    *(f"{service}_SERVICE_SECRET" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")),
+    *(f"{service}_DB_PASSWORD" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA")),
+    "DB_ROOT_PASSWORD",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+def main(file: Path) -> None:
+    """Lines are added, never changed: a second run makes only what is missing."""
+    text = file.read_text() if file.exists() else "# Settings of this installation; .env.example tells them all.\n"
+    have = {line.partition("=")[0].strip() for line in text.splitlines() if line.partition("=")[2].strip()}
+    missing = [name for name in NAMES if name not in have]
+    file.touch(mode=0o600)
+    file.write_text(text + "".join(f"{name}={secrets.token_hex(32)}\n" for name in missing))
+    print(f"{file}: {len(missing)} secrets made, {len(NAMES) - len(missing)} were there")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
