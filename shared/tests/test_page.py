@@ -10,6 +10,9 @@ from shared.roomlog.frames import runs_of
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.page import RECENT_MESSAGES, find_recent, keep_recent
 from shared.roomlog.stream import publish_next
+from shared.testing.fixtures import on_both_engines
+
+pytestmark = on_both_engines
 
 AT = "2026-11-24T07:42:44.123Z"
 

@@ -15,6 +15,7 @@ from shared.roomlog.frames import DELETION, PLAIN, Run, text_frame
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.stream import publish_next, read_since
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_both_engines
 
 HEAD = 4
 """How many events are committed at the most; the second one deletes the message of the first."""
@@ -189,6 +190,7 @@ def test_the_search_finds_what_a_missing_sweep_costs(monkeypatch: pytest.MonkeyP
     assert any(settle(state).delivered < state.head for state in reachable())
 
 
+@on_both_engines
 async def test_the_model_does_what_the_scripts_do(redis: Redis) -> None:
     for seed in range(60):
         await compare(redis, random.Random(seed), new_id())

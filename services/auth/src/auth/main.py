@@ -25,7 +25,7 @@ from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
+from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -60,7 +60,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             parts = _parts(settings)
             stack.push_async_callback(parts.database.close)
-            stack.push_async_callback(parts.redis.aclose)
+            stack.push_async_callback(close_redis, parts.redis)
             stack.callback(parts.hasher.close)
             await migrate(parts.database, MIGRATIONS)
             await parts.keys.refresh()

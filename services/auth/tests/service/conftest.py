@@ -27,9 +27,12 @@ SignUp = Callable[..., Awaitable[Someone]]
 
 
 @pytest.fixture
-def settings(database_env: dict[str, Any], valkey_port: int, redis: Redis, overrides: dict[str, Any]) -> AuthSettings:
-    endpoint = [f"127.0.0.1:{valkey_port}"]
-    return AuthSettings(_env_file=None, **{**database_env, **SECRETS, **CHEAP, "redis_endpoint": endpoint, **overrides})
+def settings(
+    database_env: dict[str, Any], redis_endpoint: list[str], redis: Redis, overrides: dict[str, Any]
+) -> AuthSettings:
+    return AuthSettings(
+        _env_file=None, **{**database_env, **SECRETS, **CHEAP, "redis_endpoint": redis_endpoint, **overrides}
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from auth.storage import sessions as stored
 from auth.storage.tables import session
 from shared.service.ids import now_ms
 from shared.streams.names import user_channel
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_both_engines, subscription
 
 MINUTE = 60_000
 
@@ -127,15 +127,14 @@ async def test_log_out_ends_the_session_and_takes_the_cookie(sign_up):
     assert (await client.post("/api/auth/logout")).status_code == 401
 
 
+@on_both_engines
 async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
     client, anna = await sign_up("anna")
     [mine] = (await client.get("/api/auth/sessions")).json()["items"]
-    pubsub = redis.pubsub()
-    await pubsub.ssubscribe(user_channel(anna["user_id"]))
-    await client.post("/api/auth/logout")
-    message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
+    async with subscription(redis, user_channel(anna["user_id"])) as pubsub:
+        await client.post("/api/auth/logout")
+        message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
     assert msgspec.json.decode(message["data"]) == {"hint": "revoked", "session_ids": [mine["session_id"]]}
-    await pubsub.aclose()
 
 
 @pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone lies", "after the tombstone"])

@@ -6,6 +6,7 @@ from auth.domain.bucket import Rate, take
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
 from shared.service.ids import now_ms
+from shared.testing.fixtures import on_both_engines
 
 pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
 GUESS = {"login": "anna", "password": "wrong horse battery"}
@@ -64,6 +65,7 @@ async def test_sign_ups_and_questions_from_one_address(client):
     assert tried == [422] * 60 + [429]
 
 
+@on_both_engines
 async def test_the_script_and_the_sums_agree(redis, database_env):
     buckets, rate = Buckets(RedisGate(redis)), Rate(burst=3, every_ms=60_000)
     full_at = 0

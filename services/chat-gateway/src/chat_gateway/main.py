@@ -17,7 +17,7 @@ from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.handshake import Handshake
 from shared.service.app import create_app as create_service
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.redis import connect_redis
+from shared.service.redis import check_redis, close_redis, connect_redis
 from shared.service.tasks import background
 
 
@@ -26,13 +26,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(http_client())
-            redis, listening = connect_redis(settings), connect_redis(settings, retries=0)
-            stack.push_async_callback(redis.aclose)
-            stack.push_async_callback(listening.aclose)
+            redis = connect_redis(settings)
+            stack.push_async_callback(close_redis, redis)
             tokens = ServiceTokens(client, settings)
             gateway = Gateway(
                 redis=redis,
-                listening=listening,
                 rooms=Rooms(Peer(client, tokens, "rooms", settings.rooms_url)),
                 auth=Auth(Peer(client, tokens, "auth", settings.auth_url)),
                 social=Social(Peer(client, tokens, "social", settings.social_url)),
@@ -42,7 +40,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             )
             app.state.verify = Verifier(client, settings).verify
             app.state.checks = {
-                "redis": redis.ping,
+                "redis": partial(check_redis, redis),
                 "auth": partial(gateway.auth.standing, []),
                 "rooms": partial(gateway.rooms.revisions, []),
                 "social": partial(gateway.social.revisions, []),

@@ -7,26 +7,25 @@ the log by the reading rule, one worker for all rooms.
 import asyncio
 import itertools
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import partial
 
 import msgspec
 
 from chat_gateway.hub import Hub
+from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
 from shared.roomlog.frames import CURSORS, TYPING, parse_live
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id
-from shared.service.redis import AnyRedis
+from shared.service.redis import Address, AnyRedis, Cluster, primaries_of, shard_of
 from shared.service.tasks import background
 
 log = logging.getLogger(__name__)
 
 SUBSCRIBE_AT_ONCE = 500
 REPAIR_AT_ONCE = 50
-PING_SECONDS = 5
 HEAD_CHECK_SECONDS = 30
 """Within this every room is compared with its stream."""
 
@@ -59,9 +58,9 @@ class Subscriber:
         self._asked: list[str] = []
         self._ask = asyncio.Event()
         self._unwanted: set[str] = set()
-        self._pubsub: Any = None
+        self._listeners: dict[Address, Listener] = {}
+        self._listening: dict[Listener, asyncio.Task[None]] = {}
         self._telling = asyncio.Lock()
-        self._own_channel = f"gateway:{{{new_id()}}}"
         self._torn: set[str] = set()
         self._tear = asyncio.Event()
         self._repairs: dict[str, list[asyncio.Future[None]]] = {}
@@ -111,84 +110,119 @@ class Subscriber:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop_listening)
             for name, work, pause in (
-                ("subscriber", self._listen, 0.1),
-                ("subscribe", self._tell_server, 0.0),
+                ("subscribe", self._tell_servers, 0.0),
                 ("unsubscribe", self._drop_unwanted, 1.0),
                 ("repair", self._repair_torn, 0.0),
                 ("head check", self._check_heads, 1.0),
             ):
-                await stack.enter_async_context(background(name, work, pause=pause))
+                await stack.enter_async_context(background(name, work, pause=pause, longest=1))
             yield
 
-    async def _listen(self) -> None:
-        """Until the connection breaks: then everything that was heard on it is in doubt."""
-        pubsub: Any = self._redis.pubsub()
-        try:
-            async with self._telling:
-                await pubsub.ssubscribe(self._own_channel)
-                self._doubt_all()
-                self._pubsub = pubsub
-            await self._receive(pubsub)
-        finally:
-            self._pubsub = None
-            await pubsub.aclose()
-            self._on_lost()
-
-    def _doubt_all(self) -> None:
-        """On a new connection nothing is confirmed yet; who waits already goes on waiting."""
-        loop = asyncio.get_running_loop()
-        self._doubted.update(name for name, done in self._confirmed.items() if done.done())
-        self._confirmed |= {name: loop.create_future() for name, done in self._confirmed.items() if done.done()}
-        self._asked = list(self._confirmed)
-        self._ask.set()
-
-    async def _receive(self, pubsub: Any) -> None:
-        pinged = False
-        while True:
-            message = await pubsub.get_message(timeout=PING_SECONDS)
-            if message is not None:
-                pinged = False
-                self._handle(message)
-            elif pinged:
-                raise TimeoutError("the subscription's connection does not answer")
-            else:
-                pinged = True
-                async with self._telling:
-                    await pubsub.ping()
-
-    async def _tell_server(self) -> None:
-        """Subscribe to what was asked for since the last time; without a connection, the next one asks for all."""
+    async def _tell_servers(self) -> None:
+        """Subscribe to what was asked for since the last time, each channel where it lives now."""
         await self._ask.wait()
         self._ask.clear()
         asked, self._asked = self._asked, []
+        shards: dict[Address, list[str]] = defaultdict(list)
         try:
-            for start in range(0, len(asked), SUBSCRIBE_AT_ONCE):
-                async with self._telling:
-                    if self._pubsub is not None:
-                        await self._pubsub.ssubscribe(*asked[start : start + SUBSCRIBE_AT_ONCE])
+            for channel in asked:
+                shards[await shard_of(self._redis, channel)].append(channel)
         except BaseException:
-            self._asked += asked
-            self._ask.set()
+            self._ask_for(asked)
+            raise
+        async with self._telling:
+            work = (self._subscribe(address, channels) for address, channels in shards.items())
+            failed = [one for one in await asyncio.gather(*work, return_exceptions=True) if one is not None]
+        if failed:
+            raise failed[0]
+
+    async def _subscribe(self, address: Address, channels: list[str]) -> None:
+        """One server that cannot be reached holds up no other; its channels are asked for again."""
+        try:
+            listener = self._listeners.get(address) or await self._open(address)
+            for start in range(0, len(channels), SUBSCRIBE_AT_ONCE):
+                await listener.subscribe(channels[start : start + SUBSCRIBE_AT_ONCE])
+        except BaseException:
+            self._ask_for(channels)
+            self._look_again()
             raise
 
+    async def _open(self, address: Address) -> Listener:
+        listener = Listener(address, by_slot=isinstance(self._redis, Cluster))
+        await listener.connect()
+        self._listeners[address] = listener
+        self._listening[listener] = asyncio.create_task(self._listen(listener))
+        return listener
+
+    async def _listen(self, listener: Listener) -> None:
+        """Until the connection breaks: then everything that was heard on it is in doubt."""
+        try:
+            await listener.listen(partial(self._handle, listener))
+        except Exception as error:  # noqa: BLE001 - whatever broke it, the channels are asked for anew
+            log.warning("listening to %s:%d broke: %r", *listener.address, error)
+        finally:
+            del self._listeners[listener.address], self._listening[listener]
+            self._look_again()
+            self._doubt(listener.channels)
+            await listener.aclose()
+
+    async def _stop_listening(self) -> None:
+        while self._listening:
+            tasks = list(self._listening.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.5)
+
+    def _ask_for(self, channels: Iterable[str]) -> None:
+        self._asked += channels
+        self._ask.set()
+
+    def _doubt(self, channels: Iterable[str]) -> None:
+        """Nothing is confirmed of these any more; who waits already goes on waiting."""
+        known = [name for name in channels if name in self._confirmed]
+        done = [name for name in known if self._confirmed[name].done()]
+        loop = asyncio.get_running_loop()
+        self._doubted.update(done)
+        self._confirmed |= {name: loop.create_future() for name in done}
+        if known:
+            self._ask_for(known)
+            self._on_lost()
+
+    def _look_again(self) -> None:
+        if isinstance(self._redis, Cluster):
+            self._redis.look_again()
+
     async def _drop_unwanted(self) -> None:
-        """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed."""
+        """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed.
+
+        Leave servers that no channel lives on: without one, or no longer a primary.
+        """
         async with self._telling:
-            unwanted = [name for name in self._unwanted if name not in self._wanted and self._confirmed[name].done()]
-            self._unwanted = {name for name in self._unwanted if name not in self._wanted} - set(unwanted)
+            unwanted = {name for name in self._unwanted if name not in self._wanted and self._confirmed[name].done()}
+            self._unwanted = {name for name in self._unwanted if name not in self._wanted} - unwanted
             for channel in unwanted:
                 del self._confirmed[channel], self._handlers[channel]
-            for start in range(0, len(unwanted), SUBSCRIBE_AT_ONCE):
-                if self._pubsub is not None:
-                    await self._pubsub.sunsubscribe(*unwanted[start : start + SUBSCRIBE_AT_ONCE])
+            primaries = primaries_of(self._redis)
+            for listener in list(self._listeners.values()):
+                here = list(listener.channels & unwanted)
+                for start in range(0, len(here), SUBSCRIBE_AT_ONCE):
+                    await listener.unsubscribe(here[start : start + SUBSCRIBE_AT_ONCE])
+                if not listener.channels or (primaries is not None and listener.address not in primaries):
+                    self._listening[listener].cancel()
 
-    def _handle(self, message: dict[str, Any]) -> None:
-        kind = message["type"]
-        if kind == "smessage":
-            self._dispatch(message["channel"].decode(), message["data"])
-        elif kind == "ssubscribe":
-            self._confirm(message["channel"].decode())
+    def _handle(self, listener: Listener, message: Message) -> None:
+        channel = message["channel"].decode() if message["channel"] else ""
+        match message["type"]:
+            case "smessage":
+                self._dispatch(channel, message["data"])
+            case "ssubscribe":
+                self._confirm(channel)
+            case "sunsubscribe" if channel in listener.channels:  # its slot moved to another server
+                listener.channels.discard(channel)
+                self._look_again()
+                self._doubt([channel])
 
     def _confirm(self, channel: str) -> None:
         future = self._confirmed.get(channel)

@@ -38,7 +38,7 @@ from shared.roomlog.frames import decode_frame
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
 from shared.service.problems import NotFound, Unavailable
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import free_port
 from social.main import create_app as create_social
 from social.settings import SocialSettings
@@ -87,10 +87,10 @@ class Providers:
 
 
 @pytest.fixture
-async def providers(tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncIterator[Providers]:
+async def providers(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> AsyncIterator[Providers]:
     ports = {name: free_port() for name in ("auth", "social", "rooms")}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "webchat_data": tmp_path}
+    common = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "webchat_data": tmp_path}
     common |= {f"{name}_url": url for name, url in urls.items()}
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
     auth = AuthSettings(
@@ -161,6 +161,7 @@ async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
         await rooms.enter(new_id(), room_id)
 
 
+@on_both_engines
 async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id, log = await providers.group(user_id), RoomLog(providers.redis, providers.rooms)

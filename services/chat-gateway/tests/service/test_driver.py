@@ -65,7 +65,6 @@ def gateway(redis: Redis) -> Gateway:
     away: Any = Peer(Unavailable("away"))
     return Gateway(
         redis=redis,
-        listening=redis,
         rooms=Rooms(away),
         auth=Auth(away),
         social=Social(away),

@@ -57,7 +57,6 @@ async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
     peer: Any = None
     gateway = Gateway(
         redis=redis,
-        listening=redis,
         rooms=Rooms(peer),
         auth=Auth(peer),
         social=Social(peer),

@@ -5,20 +5,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from chat_gateway.hub import Hub
 from chat_gateway.subscriber import Subscriber
-from shared.testing.fixtures import eventually
+from shared.service.redis import AnyRedis, shard_of
+from shared.testing.fixtures import eventually, on_both_engines
+
+pytestmark = on_both_engines
 
 
 class Listening:
-    def __init__(self, redis: Redis, listening: Redis) -> None:
+    def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.lost = redis, 0
         self.heard: list[tuple[str, bytes]] = []
         hub = Hub(lambda: None)
-        self.subscriber = Subscriber(listening, hub, None, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
+        self.subscriber = Subscriber(redis, hub, None, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
 
     def _lose(self) -> None:
         self.lost += 1
@@ -33,11 +34,10 @@ class Listening:
 
 
 @pytest.fixture
-async def listening(redis: Redis, valkey_port: int) -> AsyncIterator[Listening]:
-    async with Redis(host="127.0.0.1", port=valkey_port, retry=Retry(NoBackoff(), 0)) as own:
-        it = Listening(redis, own)
-        async with it.subscriber.running():
-            yield it
+async def listening(redis: AnyRedis) -> AsyncIterator[Listening]:
+    it = Listening(redis)
+    async with it.subscriber.running():
+        yield it
 
 
 async def test_many_at_once_are_all_confirmed_and_heard(listening: Listening):
@@ -112,7 +112,9 @@ class KeepingReader:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broken_connection_is_noticed_and_everything_subscribed_again(listening: Listening):
     await listening.acquire(*(f"c{n}" for n in range(1200)))
-    await listening.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    host, port = await shard_of(listening.redis, "c1199")
+    async with Redis(host=host, port=port) as server:
+        await server.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     await eventually(lambda: listening.lost >= 1)
 
     async def back() -> bool:

@@ -23,7 +23,7 @@ from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
-from shared.service.redis import AnyRedis, connect_redis
+from shared.service.redis import AnyRedis, close_redis, connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -68,7 +68,7 @@ def create_app(settings: MediaSettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             parts = app.state.parts = await _parts(settings, app, stack)
             redis = connect_redis(settings)
-            stack.push_async_callback(redis.aclose)
+            stack.push_async_callback(close_redis, redis)
             await migrate(parts.database, MIGRATIONS)
             await _start_work(parts, redis, stack)
             yield

@@ -184,10 +184,12 @@ def overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def urls(database_env: dict[str, Any], tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncIterator[Any]:
+async def urls(
+    database_env: dict[str, Any], tmp_path: Path, redis_endpoint: list[str], redis: Redis
+) -> AsyncIterator[Any]:
     """auth and rooms, each on a port of its own."""
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
-    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "_env_file": None}
+    common = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "_env_file": None}
     auth = AuthSettings(
         webchat_data=tmp_path / "auth", rate_limits=False, session_secret_key=SECRET, argon2_time_cost=1,
         argon2_memory_kib=8, **common, **secrets,
@@ -202,10 +204,10 @@ async def urls(database_env: dict[str, Any], tmp_path: Path, valkey_port: int, r
 
 @pytest.fixture
 def settings(
-    database_env: dict[str, Any], valkey_port: int, urls: Any, wire: Wire, overrides: dict[str, Any]
+    database_env: dict[str, Any], redis_endpoint: list[str], urls: Any, wire: Wire, overrides: dict[str, Any]
 ) -> MediaSettings:
     common = {
-        "redis_endpoint": [f"127.0.0.1:{valkey_port}"], "service_secret": SECRET, "aws_access_key": "key",
+        "redis_endpoint": redis_endpoint, "service_secret": SECRET, "aws_access_key": "key",
         "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{wire.port}",
         "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
         "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # a busy machine is slow; what breaks has its own

@@ -10,7 +10,7 @@ from media.service.sweep import Sweep
 from shared.events.rooms import AttachmentsReleased
 from shared.service.ids import new_id, now_ms
 from shared.streams.names import service_stream
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_both_engines
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def released(room, *made):
     return AttachmentsReleased(room_id=room, attachment_ids=[one["attachment_id"] for one in made], at=now_ms())
 
 
+@on_both_engines
 async def test_a_release_arrives(anna, redis, objects, receipts, picture):
     room = await anna.group()
     gone, kept = await anna.stored(picture(), "a.png", room_id=room), await anna.stored(b"b", room_id=room)

@@ -26,7 +26,7 @@ from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
+from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -37,7 +37,7 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     database = Database(settings.database_url, pool_size=settings.db_pool_size)
     stack.push_async_callback(database.close)
     redis = connect_redis(settings)
-    stack.push_async_callback(redis.aclose)
+    stack.push_async_callback(close_redis, redis)
     client = await stack.enter_async_context(http_client())
     app.state.verify = Verifier(client, settings).verify
     # not Redis: what is committed meanwhile is published when it is back

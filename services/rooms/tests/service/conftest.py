@@ -44,7 +44,7 @@ from shared.service.database import Database, MysqlEngine
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
+from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
 from shared.service.tokens import Principal, sign_token
 
@@ -226,8 +226,8 @@ def user_ids() -> Callable[[int], list[str]]:
 
 
 @pytest.fixture
-def settings(database_env: dict[str, Any], valkey_port: int) -> RoomsSettings:
-    return RoomsSettings(service_secret=SECRET, redis_endpoint=[f"127.0.0.1:{valkey_port}"], **database_env)
+def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
+    return RoomsSettings(service_secret=SECRET, redis_endpoint=redis_endpoint, **database_env)
 
 
 @asynccontextmanager
@@ -237,7 +237,7 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         redis = connect_redis(settings)
-        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(close_redis, redis)
         await migrate(database, MIGRATIONS)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()

@@ -18,7 +18,7 @@ from shared.events.social import UserBlocked
 from shared.service.ids import new_id
 from shared.service.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_both_engines
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -241,6 +241,7 @@ async def test_internal_requests_that_do_not_fit(call: Client, path: str, body: 
     assert (await call.internal(path, body)).status_code == status
 
 
+@on_both_engines
 async def test_facts_of_the_other_services_arrive(call: Client, redis: Redis) -> None:
     room = await call.group(B)
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)

@@ -25,7 +25,7 @@ from shared.service.redis import REDIS_DOWN
 from shared.service.tasks import background
 from shared.streams.hints import Changed
 from shared.streams.names import user_channel
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_both_engines, subscription
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -44,11 +44,10 @@ async def tip(house: Any, room: str) -> int:
 @asynccontextmanager
 async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
     heard: list[bytes] = []
-    async with redis.pubsub() as subscription:
-        await subscription.ssubscribe(channel)
+    async with subscription(redis, channel) as pubsub:
 
         async def listen() -> None:
-            async for message in subscription.listen():
+            async for message in pubsub.listen():
                 if message["type"] == "smessage":
                     heard.append(message["data"])  # noqa: PERF401 - as it comes
 
@@ -58,6 +57,7 @@ async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
         task.cancel()
 
 
+@on_both_engines
 async def test_events_are_published_in_order_with_the_senders_client_id(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
     await eventually(lambda: tip(house, room))
@@ -73,6 +73,7 @@ async def test_events_are_published_in_order_with_the_senders_client_id(house: A
     assert [event.version for event in await streamed(house, room)] == [1, 2, 3, 4, 5, 6]
 
 
+@on_both_engines
 async def test_cursors_and_hints(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A), house.say(room, A))
@@ -100,6 +101,7 @@ async def tip_is(house: Any, room: str, version: int) -> bool:
     return await tip(house, room) == version
 
 
+@on_both_engines
 async def test_two_processes_fill_each_others_holes(quiet: Any, second_house: Any) -> None:
     room = await quiet.group(A)
     await quiet.do(quiet.say(room, A))
@@ -152,6 +154,7 @@ async def test_a_sweep_over_several_pages(quiet: Any, monkeypatch: pytest.Monkey
     assert {await tip(quiet, room) for room in rooms} == {1}
 
 
+@on_both_engines
 async def test_a_flushed_redis_is_filled_with_the_newest(quiet: Any, redis: Redis) -> None:
     room = await quiet.group(A)
     for _ in range(4):
@@ -228,6 +231,7 @@ async def test_another_epoch(quiet: Any, second_house: Any) -> None:
     assert await tip(quiet, room) == 3
 
 
+@on_both_engines
 async def test_many_rooms_at_once(house: Any) -> None:
     rooms = [await house.group(A) for _ in range(20)]
     await asyncio.gather(*(house.do(*(house.say(room, A) for room in rooms)) for _ in range(10)))

@@ -53,10 +53,10 @@ SignUp = Callable[[str], Awaitable[Someone]]
 
 
 @pytest.fixture
-async def auth_url(tmp_path: Path, valkey_port: int, redis: Redis) -> AsyncIterator[str]:
+async def auth_url(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> AsyncIterator[str]:
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
     settings = AuthSettings(
-        _env_file=None, webchat_data=tmp_path / "auth", redis_endpoint=[f"127.0.0.1:{valkey_port}"], rate_limits=False,
+        _env_file=None, webchat_data=tmp_path / "auth", redis_endpoint=redis_endpoint, rate_limits=False,
         service_secret=SECRET, session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **secrets,
     )  # fmt: skip
     port = free_port()
@@ -105,9 +105,9 @@ def overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(
-    database_env: dict[str, Any], valkey_port: int, auth_url: str, media: Any, overrides: dict[str, Any]
+    database_env: dict[str, Any], redis_endpoint: list[str], auth_url: str, media: Any, overrides: dict[str, Any]
 ) -> SocialSettings:
-    common = {"redis_endpoint": [f"127.0.0.1:{valkey_port}"], "auth_url": auth_url, "media_url": media[0],
+    common = {"redis_endpoint": redis_endpoint, "auth_url": auth_url, "media_url": media[0],
               "service_secret": SECRET}  # fmt: skip
     return SocialSettings(_env_file=None, **{**database_env, **common, **overrides})
 

@@ -1,11 +1,13 @@
 """The relay publishes the outbox to the service's stream, in the order of `position`, each event under that id.
 
-A stream takes an id only if it is above its last, so any number of relays may publish, in any order and after any
-crash; a stream that lost its tail, or everything, is filled again from what the outbox keeps.
+A script appends only where the stream ends right before, so any number of relays may publish, in any order and after
+any crash, and none leaves a hole; a stream that lost its tail, or everything, is filled again from the outbox.
 """
 
 import asyncio
+import itertools
 import logging
+from pathlib import Path
 
 from redis.exceptions import ResponseError
 from sqlalchemy import bindparam, delete, func, select, update
@@ -13,13 +15,15 @@ from sqlalchemy import bindparam, delete, func, select, update
 from shared.outbox.table import outbox
 from shared.service.database import Database
 from shared.service.ids import now_ms
-from shared.service.redis import AnyRedis
+from shared.service.redis import AnyRedis, Script
 from shared.streams.names import service_stream
 
 log = logging.getLogger(__name__)
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 BATCH = 500
+
+_APPEND_NEXT = Script(Path(__file__).parent / "append_next.lua")
 
 
 class Relay:
@@ -70,18 +74,15 @@ class Relay:
             ).all()
         if not rows:
             return 0
-        pipeline = self._redis.pipeline(transaction=False)
-        for position, topic, payload in rows:
-            pipeline.xadd(self._stream, {"topic": topic, "payload": payload}, id=f"{position}-0")
-        for answer in await pipeline.execute(raise_on_error=False):
-            if isinstance(answer, Exception) and not _already_there(answer):
-                raise answer
+        await _APPEND_NEXT(self._redis, [self._stream], tip, *itertools.chain.from_iterable(rows))
         return len(rows)
 
     async def _tip(self) -> int:
         try:
             info = await self._redis.xinfo_stream(self._stream)
-        except ResponseError:  # no such stream
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
             return 0
         last = info["last-generated-id"]
         return int(bytes(last).split(b"-")[0])
@@ -98,7 +99,3 @@ class Relay:
             first = (await db.execute(select(func.min(outbox.c.position)))).scalar_one()
         if first is not None:
             await self._redis.xtrim(self._stream, minid=f"{first}-0")
-
-
-def _already_there(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and "equal or smaller" in str(error)

@@ -13,12 +13,12 @@ from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.stream import read_since
-from shared.service.redis import AnyRedis
+from shared.service.redis import AnyRedis, Script
 
 RECENT_MESSAGES = 100
 PAGE_TTL_S = 3600
 
-_FILL_PAGE = (Path(__file__).parent / "fill_page.lua").read_text()
+_FILL_PAGE = Script(Path(__file__).parent / "fill_page.lua")
 
 
 class _Cached(msgspec.Struct):
@@ -49,4 +49,4 @@ async def keep_recent(redis: AnyRedis, epoch: str, room_id: str, snapshot: Snaps
     from_seq = messages[0].seq if len(messages) == RECENT_MESSAGES else snapshot.from_seq
     page = msgspec.json.encode(_Cached(from_seq, messages))
     keys = (log_key(epoch, room_id), page_key(epoch, room_id))
-    await redis.eval(_FILL_PAGE, 2, *keys, snapshot.version, page, PAGE_TTL_S)
+    await _FILL_PAGE(redis, keys, snapshot.version, page, PAGE_TTL_S)

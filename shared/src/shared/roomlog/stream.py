@@ -5,20 +5,19 @@ Everything here can be lost: the database is the truth, and a reader that finds 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from shared.roomlog.frames import Run
 from shared.roomlog.keys import live_channel, log_key, page_key
-from shared.service.redis import AnyRedis
+from shared.service.redis import AnyRedis, Script
 
 KEPT_ENTRIES = 512
 LOG_TTL_S = 24 * 3600
 """An idle stream lives longer than the sweep reaches back."""
 
-_PUBLISH_NEXT = (Path(__file__).parent / "publish_next.lua").read_text()
-_READ_SINCE = (Path(__file__).parent / "read_since.lua").read_text()
+PUBLISH_NEXT = Script(Path(__file__).parent / "publish_next.lua")
+_READ_SINCE = Script(Path(__file__).parent / "read_since.lua")
 
 
 async def publish_next(redis: AnyRedis, epoch: str, runs: Sequence[tuple[str, Run]]) -> dict[str, int]:
@@ -26,11 +25,11 @@ async def publish_next(redis: AnyRedis, epoch: str, runs: Sequence[tuple[str, Ru
 
     Runs at or below the tip are skipped: any number of processes may publish, in any order, after any crash.
     """
-    pipeline = redis.pipeline(transaction=False)
+    calls = []
     for room_id, run in runs:
         keys = (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
-        pipeline.eval(_PUBLISH_NEXT, 3, *keys, run.first, run.flags, KEPT_ENTRIES, LOG_TTL_S, *run.frames)
-    answers: list[Any] = await pipeline.execute()
+        calls.append((keys, (run.first, run.flags, KEPT_ENTRIES, LOG_TTL_S, *run.frames)))
+    answers = await PUBLISH_NEXT.run_all(redis, calls)
     holes: dict[str, int] = {}
     for (room_id, _), tip in zip(runs, answers, strict=True):
         if tip != -1:
@@ -53,8 +52,6 @@ async def read_since(
     redis: AnyRedis, epoch: str, cursors: Mapping[str, int], *, limit: int = KEPT_ENTRIES
 ) -> dict[str, Since]:
     """For each room the frames after its version, at most `limit` of them."""
-    pipeline = redis.pipeline(transaction=False)
-    for room_id, version in cursors.items():
-        pipeline.eval(_READ_SINCE, 1, log_key(epoch, room_id), version, limit)
-    answers: list[Any] = await pipeline.execute()
+    calls = (([log_key(epoch, room_id)], (version, limit)) for room_id, version in cursors.items())
+    answers = await _READ_SINCE.run_all(redis, calls)
     return {room_id: Since(answer[0], answer[1:]) for room_id, answer in zip(cursors, answers, strict=True)}

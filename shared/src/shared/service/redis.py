@@ -1,42 +1,170 @@
-"""The Redis client: a single server, or a cluster where `REDIS_ENDPOINT` names several. Every call has a timeout."""
+"""The Redis client: a single server, or a cluster where `REDIS_ENDPOINT` names several. Every call has a timeout.
 
-from typing import TypeAlias
+Keys that one script touches share a hash tag, channels are sharded ones: the same calls work on both.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from shared.service.settings import Settings
 
 AnyRedis: TypeAlias = "Redis | RedisCluster"
 
-REDIS_DOWN = (RedisError, OSError, TimeoutError)
-"""What a Redis that is away, restarting or too slow raises."""
+REDIS_DOWN = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What a Redis that is away, restarting, failing over or too slow raises."""
+
+TIMEOUT_S = 2
+LOOK_AGAIN_S = 0.2
 
 
-def connect_redis(settings: Settings, *, retries: int = 2) -> AnyRedis:
-    """A client that connects at its first call; answers are bytes.
+class Cluster(RedisCluster):
+    """A cluster client that learns its nodes anew without cutting what is under way, and five times a second at most.
 
-    A subscriber wants no retries: it must learn that its connection broke.
+    redis-py closes all connections to all nodes when one of them fails; nodes that are well would suffer with it.
     """
-    nodes = [endpoint.rpartition(":") for endpoint in settings.redis_endpoint]
+
+    _looked_at = 0.0
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
+        known = self.nodes_manager.default_node is not None
+        if not known or (self._initialize and time.monotonic() - self._looked_at > LOOK_AGAIN_S):
+            self._initialize = True
+            try:
+                await super().initialize(*args, **kwargs)
+            finally:
+                self._looked_at = time.monotonic()
+        return self
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        await self.initialize()  # else a first command goes to any node
+        return await super().execute_command(*args, **kwargs)
+
+    def look_again(self) -> None:
+        """The nodes may have other parts now: ask them, before the next command."""
+        self._initialize = True
+
+    async def aclose(self) -> None:
+        """What redis-py calls where it wants to look again; `close_redis` closes."""
+        self.look_again()
+
+    async def shut(self) -> None:
+        self._initialize = False
+        await super().aclose()
+
+
+def connect_redis(settings: Settings) -> AnyRedis:
+    """A client that connects at its first call; answers are bytes. `close_redis` closes it."""
+    return redis_at(settings.redis_endpoint, settings.redis_database)
+
+
+def redis_at(endpoints: Sequence[str], database: int = 0) -> AnyRedis:
+    """`host:port` of the server, or of several nodes of a cluster (which has one database)."""
+    nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
-        return RedisCluster(
-            startup_nodes=[ClusterNode(host, int(port)) for host, _, port in nodes],
-            socket_timeout=2,
-            socket_connect_timeout=2,
+        return Cluster(
+            startup_nodes=[ClusterNode(host, port) for host, port in nodes],
+            dynamic_startup_nodes=False,  # names stay, addresses of containers do not
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),  # after a look at the nodes
+            max_connections=512,
         )
-    host, _, port = nodes[0]
+    host, port = nodes[0]
     pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
         host=host,
-        port=int(port),
-        db=settings.redis_database,
-        socket_timeout=2,
-        socket_connect_timeout=2,
+        port=port,
+        db=database,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
         max_connections=64,
-        timeout=2,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries),
+        timeout=TIMEOUT_S,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
     )
     return Redis.from_pool(pool)
+
+
+async def close_redis(redis: AnyRedis) -> None:
+    await (redis.shut() if isinstance(redis, Cluster) else redis.aclose())
+
+
+async def check_redis(redis: AnyRedis) -> None:
+    """Raises while Redis is away altogether: a cluster without one of its nodes goes on with the others."""
+    if not isinstance(redis, RedisCluster):
+        await redis.ping()
+        return
+    await redis.initialize()
+    pings = (redis.ping(target_nodes=node) for node in redis.get_primaries())
+    failures = [one for one in await asyncio.gather(*pings, return_exceptions=True) if isinstance(one, BaseException)]
+    if len(failures) == len(redis.get_primaries()):
+        raise failures[0]
+
+
+Address: TypeAlias = tuple[str, int]
+
+
+async def shard_of(redis: AnyRedis, key: str) -> Address:
+    """Which server answers for a key or a sharded channel, as far as is known."""
+    if isinstance(redis, RedisCluster):
+        await redis.initialize()
+        node = redis.get_node_from_key(key)
+        if node is None:
+            raise RedisClusterException(f"no node for {key}")
+        return node.host, int(node.port)
+    options = redis.connection_pool.connection_kwargs
+    return options["host"], options["port"]
+
+
+def primaries_of(redis: AnyRedis) -> set[Address] | None:
+    """The servers that keys may be on; None where there is but one."""
+    return {(node.host, int(node.port)) for node in redis.get_primaries()} if isinstance(redis, RedisCluster) else None
+
+
+def listening_client(address: Address) -> "Redis":
+    """For subscriptions: no retries, for its user must learn that the connection broke."""
+    host, port = address
+    retry = Retry(NoBackoff(), 0)
+    return Redis(host=host, port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=retry)
+
+
+class Script:
+    """A script of the server, kept beside the module that calls it; its first key says where it runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text()
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, redis: AnyRedis, keys: Sequence[str], *arguments: Any) -> Any:
+        return (await self.run_all(redis, [(keys, arguments)]))[0]
+
+    async def run_all(self, redis: AnyRedis, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        """Pipeline the calls, by hash; those that met a server without the script (a new primary) go again in full."""
+        tails = [(len(keys), *keys, *arguments) for keys, arguments in calls]
+        answers = await _pipelined(redis, [("EVALSHA", self.sha, *tail) for tail in tails])
+        unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            again = await _pipelined(redis, [("EVAL", self.text, *tails[index]) for index in unknown])
+            for index, answer in zip(unknown, again, strict=True):
+                answers[index] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+
+async def _pipelined(redis: AnyRedis, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The answers, errors of the server among them."""
+    pipeline = redis.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    return answers

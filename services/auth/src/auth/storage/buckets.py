@@ -1,14 +1,14 @@
 """Token buckets in Redis, shared by all replicas; in this process alone while Redis is away."""
 
 from collections import OrderedDict
-from importlib.resources import files
+from pathlib import Path
 
 from auth.domain.bucket import Rate, take
 from auth.storage.redis_gate import RedisGate
 from shared.service.ids import now_ms
-from shared.service.redis import AnyRedis
+from shared.service.redis import AnyRedis, Script
 
-_TAKE = files("auth.storage").joinpath("take_token.lua").read_text()
+_TAKE = Script(Path(__file__).parent / "take_token.lua")
 MAX_OWN = 50_000
 
 
@@ -21,7 +21,7 @@ class Buckets:
         """0 where a token was left in the bucket, else how many milliseconds to wait for one."""
 
         async def run(redis: AnyRedis) -> int:
-            return int(await redis.eval(_TAKE, 1, _key(name), rate.burst, rate.every_ms))
+            return int(await _TAKE(redis, [_key(name)], rate.burst, rate.every_ms))
 
         wait = await self._gate.ask(run)
         return self._take_own(name, rate) if wait is None else wait

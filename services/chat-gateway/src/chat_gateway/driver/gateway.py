@@ -55,7 +55,6 @@ class Gateway:
         self,
         *,
         redis: AnyRedis,
-        listening: AnyRedis,
         rooms: Rooms,
         auth: Auth,
         social: Social,
@@ -73,7 +72,7 @@ class Gateway:
         self.recent_pages = RecentPages()
         self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes)
         self.subscriber = Subscriber(
-            listening, self.hub, self.room_log, on_reset=self._reset_room, on_lost=self._subscription_lost
+            redis, self.hub, self.room_log, on_reset=self._reset_room, on_lost=self._subscription_lost
         )
         self.ephemeral = EphemeralPublisher(redis)
         self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral)

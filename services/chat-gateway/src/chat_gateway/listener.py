@@ -1,0 +1,72 @@
+"""A connection that listens to sharded channels of one server, until it breaks."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis.crc import key_slot
+
+from shared.service.redis import Address, listening_client
+
+PING_SECONDS = 5
+
+Message = dict[str, Any]
+
+
+class Listener:
+    """`channels` are those that were asked for here, confirmed or not."""
+
+    def __init__(self, address: Address, *, by_slot: bool) -> None:
+        self.address, self._by_slot = address, by_slot
+        self.channels: set[str] = set()
+        self._redis = listening_client(address)
+        self._pubsub: Any = self._redis.pubsub()
+        self._writing = asyncio.Lock()
+
+    async def connect(self) -> None:
+        try:
+            await self._pubsub.connect()
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def subscribe(self, channels: Sequence[str]) -> None:
+        self.channels.update(channels)
+        async with self._writing:
+            for group in self._groups(channels):
+                await self._pubsub.ssubscribe(*group)
+
+    async def unsubscribe(self, channels: Sequence[str]) -> None:
+        self.channels.difference_update(channels)
+        async with self._writing:
+            for group in self._groups(channels):
+                await self._pubsub.sunsubscribe(*group)
+
+    async def listen(self, handle: Callable[[Message], None]) -> None:
+        """Hand on what comes; raises when the connection is gone or silent, or the server answers with an error."""
+        pinged = False
+        while True:
+            message = await self._pubsub.get_message(timeout=PING_SECONDS)
+            if message is not None:
+                pinged = False
+                handle(message)
+            elif pinged:
+                raise TimeoutError("the subscription's connection does not answer")
+            else:
+                pinged = True
+                async with self._writing:
+                    await self._pubsub.ping()
+
+    async def aclose(self) -> None:
+        await self._pubsub.aclose()
+        await self._redis.aclose()
+
+    def _groups(self, channels: Sequence[str]) -> list[list[str]]:
+        """What one command may name: in a cluster, channels of one slot."""
+        if not self._by_slot:
+            return [list(channels)]
+        groups: dict[int, list[str]] = defaultdict(list)
+        for channel in channels:
+            groups[key_slot(channel.encode())].append(channel)
+        return list(groups.values())

@@ -1,0 +1,102 @@
+"""One server or a cluster: scripts, and a cluster whose slots and primaries move while it is used."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis.exceptions import ResponseError
+
+from shared.service.redis import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, redis_at, shard_of
+from shared.testing.fixtures import eventually, on_both_engines
+from shared.testing.servers import Node, ValkeyCluster, free_port
+
+in_a_cluster = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Script:
+    path = tmp_path / "add.lua"
+    path.write_text("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    return Script(path)
+
+
+@on_both_engines
+async def test_a_script_that_a_server_does_not_know_is_sent_to_it(redis: AnyRedis, add: Script) -> None:
+    keys = [f"n{number}" for number in range(12)]
+    assert await add.run_all(redis, [([key], [2]) for key in keys]) == [2] * 12
+    await redis.script_flush()
+    assert await add(redis, ["n3"], 1) == 3
+    assert await add.run_all(redis, [([key], [2]) for key in keys]) == [4, 4, 4, 5] + [4] * 8
+
+
+@on_both_engines
+async def test_an_error_of_a_script_is_raised(redis: AnyRedis, add: Script) -> None:
+    await redis.set("word", "x")
+    with pytest.raises(ResponseError, match="not an integer"):
+        await add.run_all(redis, [(["n"], [1]), (["word"], [1])])
+    assert await redis.get("n") == b"1"
+
+
+@on_both_engines
+async def test_many_at_once_get_their_own_answers(redis: AnyRedis, add: Script) -> None:
+    keys = [f"n{number}" for number in range(100)]
+    assert await asyncio.gather(*(add(redis, [key], number) for number, key in enumerate(keys))) == list(range(100))
+
+
+async def test_a_redis_that_is_away_fails_the_check() -> None:
+    for count in (1, 3):
+        redis = redis_at([f"127.0.0.1:{free_port()}" for _ in range(count)])
+        with pytest.raises(REDIS_DOWN):
+            await check_redis(redis)
+        await close_redis(redis)
+
+
+def move_slot(cluster: ValkeyCluster, key: str) -> tuple[Node, Node]:
+    """Begin to move the slot of a key to another primary: until `settle`, keys that are not there are at the other."""
+    source = cluster.owner(key)
+    target = next(node for node in cluster.primaries() if node is not source)
+    slot = source.ask("CLUSTER", "KEYSLOT", key)
+    ids = source.ask("CLUSTER", "MYID"), target.ask("CLUSTER", "MYID")
+    target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+    return source, target
+
+
+def settle(key: str, source: Node, target: Node) -> None:
+    source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 1000)
+    slot, owner = source.ask("CLUSTER", "KEYSLOT", key), target.ask("CLUSTER", "MYID")
+    for node in (target, source):
+        node.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
+
+
+@in_a_cluster
+async def test_a_slot_moves_while_it_is_used(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
+    await add(redis, ["{moving}:a"], 1)
+    source, target = move_slot(valkey_cluster, "{moving}:a")
+    assert await add(redis, ["{moving}:a"], 1) == 2
+    assert await redis.set("{moving}:b", "at the other") is True  # by ASK
+    assert await redis.get("{moving}:b") == b"at the other"
+    settle("{moving}:a", source, target)
+    assert await add.run_all(redis, [(["{moving}:a"], [1]), (["elsewhere"], [1])]) == [3, 1]  # by MOVED
+    assert (await shard_of(redis, "{moving}:a"))[1] == target.port
+
+
+@in_a_cluster
+async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
+    await add(redis, ["taken"], 1)
+    old = valkey_cluster.owner("taken")
+    name = old.ask("CLUSTER", "MYID").decode()
+    replica = next(node for node in valkey_cluster.nodes if f" {name} ".encode() in _own_line(node))
+    replica.ask("CLUSTER", "FAILOVER")
+    for number in range(2, 200):
+        assert await add(redis, ["taken"], 1) == number
+        await asyncio.sleep(0.01)
+        if (await shard_of(redis, "taken"))[1] == replica.port:
+            break
+    await eventually(valkey_cluster.is_whole)
+    assert valkey_cluster.owner("taken") is replica
+    assert await add(redis, ["taken"], 1) == number + 1
+
+
+def _own_line(node: Node) -> bytes:
+    return next(line for line in node.ask("CLUSTER", "NODES").splitlines() if b"myself" in line)

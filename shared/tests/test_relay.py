@@ -1,0 +1,94 @@
+"""The relay fills a service's stream from the outbox: every event once, in order, whatever the stream lost."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import URL
+
+from shared.outbox.relay import Relay
+from shared.outbox.table import outbox, record_events
+from shared.service.database import Database
+from shared.service.redis import AnyRedis
+from shared.service.tasks import background
+from shared.streams.names import service_stream
+from shared.testing.fixtures import eventually, on_both_engines
+
+pytestmark = on_both_engines
+STREAM = service_stream("auth")
+
+
+class Happened(msgspec.Struct, tag="happened", tag_field="topic"):
+    number: int
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(URL.create("sqlite", database=str(tmp_path / "x.sqlite3")), pool_size=3)
+    async with database.write() as db:
+        await db.run_sync(outbox.create)
+    yield database
+    await database.close()
+
+
+async def record(database: Database, *numbers: int) -> None:
+    async with database.write() as db:
+        await record_events(db, *map(Happened, numbers))
+
+
+async def published(redis: AnyRedis) -> list[tuple[int, int]]:
+    """Position and number of each entry."""
+    entries = await redis.xrange(STREAM)
+    return [(int(id_.split(b"-")[0]), msgspec.json.decode(fields[b"payload"])["number"]) for id_, fields in entries]
+
+
+async def test_several_relays_publish_each_event_once_in_order(database: Database, redis: AnyRedis) -> None:
+    relays = [Relay(database, redis, "auth") for _ in range(3)]
+    everything = [(number, number) for number in range(1, 61)]
+
+    async def complete() -> bool:
+        return len(await published(redis)) >= len(everything)
+
+    async with AsyncExitStack() as stack:
+        for relay in relays:
+            await stack.enter_async_context(background("relay", relay.run, pause=0))
+        for number, _ in everything:
+            await record(database, number)
+            for relay in relays:
+                relay.wake()
+        await eventually(complete)
+    assert await published(redis) == everything
+
+
+async def test_a_stream_that_fell_back_is_filled_from_where_it_ends(database: Database, redis: AnyRedis) -> None:
+    relay = Relay(database, redis, "auth")
+    await record(database, 1, 2, 3)
+    await relay.run()
+    await redis.delete(STREAM)
+    await redis.xadd(STREAM, {"topic": "happened", "payload": b'{"topic":"happened","number":1}'}, id="1-0")
+    await record(database, 4)
+    await relay.run()
+    assert await published(redis) == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+async def test_what_was_read_for_another_end_is_not_appended(database: Database, redis: AnyRedis) -> None:
+    """Between the look at the stream and the append, it fell back: appending would leave a hole for ever."""
+    relay = Relay(database, redis, "auth")
+    await record(database, 1, 2)
+    await relay.run()
+    await record(database, 3)
+    look = relay._tip
+
+    async def then_falls_back() -> int:
+        tip = await look()
+        await redis.delete(STREAM)
+        return tip
+
+    relay._tip = then_falls_back  # type: ignore[method-assign]
+    await relay.run()
+    assert await published(redis) == []
+    relay._tip = look  # type: ignore[method-assign]
+    await relay.run()
+    assert await published(redis) == [(1, 1), (2, 2), (3, 3)]
