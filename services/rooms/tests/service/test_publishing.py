@@ -77,6 +77,7 @@ async def test_events_are_published_in_order_with_the_senders_client_id(house: A
 async def test_cursors_and_hints(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A), house.say(room, A))
+    await eventually(lambda: tip_is(house, room, 4))
     epoch = house.parts.publisher.epoch
     async with listening(redis, live_channel(epoch, room)) as heard, listening(redis, user_channel(B)) as hints:
         await house.do(house.read(room, B, 1), house.read(room, B, 2), house.read(room, B, 1), house.mute(room, B))
