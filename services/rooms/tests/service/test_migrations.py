@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from shared.service.database import Database
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
 from shared.testing.fixtures import on_servers
-from shared.testing.migrations import check_migrations, check_starting_at_once
+from shared.testing.migrations import check_migrations, check_older_start, check_one_back, check_starting_at_once
 
 BEFORE_SEARCH = "0001"
 
@@ -50,3 +51,15 @@ async def test_messages_from_before_the_search_are_found(settings: RoomsSettings
 @on_servers
 async def test_replicas_that_start_at_once_all_come_up(settings: RoomsSettings) -> None:
     await check_starting_at_once(settings.database_url, MIGRATIONS)
+
+
+async def test_the_version_before_writes_into_this_schema(settings: RoomsSettings) -> None:
+    database = Database(settings.database_url)
+    await check_one_back(database, MIGRATIONS)
+    await database.close()
+
+
+async def test_the_version_before_starts_on_this_schema(settings: RoomsSettings, tmp_path: Path) -> None:
+    database = Database(settings.database_url)
+    await check_older_start(database, MIGRATIONS, tmp_path / "older")
+    await database.close()

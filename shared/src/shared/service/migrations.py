@@ -27,13 +27,17 @@ async def current_revision(database: Database) -> str | None:
 
 async def migrate(database: Database, folder: Path, revision: str = "head") -> None:
     """Bring the database to `revision` ("base" takes everything down); nothing is imported when it is there already."""
-    current = await current_revision(database)
-    if revision == "head" and (current or "") >= head_revision(folder):
+    if _is_there(await current_revision(database), folder, revision):
         return
-    if current == revision:
-        return
-    async with database.alone("migrations"), database.write() as db:
-        await db.run_sync(_run, folder, revision)  # nothing is left to do where another process was first
+    async with database.alone("migrations"):
+        current = await current_revision(database)
+        if not _is_there(current, folder, revision):  # another process may have been first
+            async with database.write() as db:
+                await db.run_sync(_run, folder, revision, current or "")
+
+
+def _is_there(current: str | None, folder: Path, revision: str) -> bool:
+    return (current or "") >= head_revision(folder) if revision == "head" else current == revision
 
 
 def run_migrations(settings: Settings, folder: Path) -> str:
@@ -50,7 +54,7 @@ def run_migrations(settings: Settings, folder: Path) -> str:
     return asyncio.run(run()) or "none"
 
 
-def _run(connection: Connection, folder: Path, revision: str) -> None:
+def _run(connection: Connection, folder: Path, revision: str, current: str) -> None:
     from alembic import command  # noqa: PLC0415 - heavy, and not needed at a warm start
     from alembic.config import Config  # noqa: PLC0415
 
@@ -58,5 +62,5 @@ def _run(connection: Connection, folder: Path, revision: str) -> None:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    step = command.downgrade if revision == "base" else command.upgrade
-    step(config, revision)
+    is_back = revision == "base" or (revision != "head" and revision < current)
+    (command.downgrade if is_back else command.upgrade)(config, revision)

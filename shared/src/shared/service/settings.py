@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     db_name: str = Field(default="webchat", pattern=r"^[a-z][a-z0-9_]*$")
     db_username: str = "webchat"
     db_password: SecretStr = SecretStr("")
-    db_pool_size: int = Field(default=8, ge=1, le=200)
+    db_pool_size: int = Field(default=8, ge=2, le=200)
+    """A migration takes two: one holds the lock."""
 
     redis_endpoint: CommaList = ["127.0.0.1:6379"]
     redis_database: int = Field(default=0, ge=0)

@@ -1,17 +1,20 @@
 """Whether a service's migrations and its tables say the same."""
 
 import asyncio
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import URL, Connection, Table, UniqueConstraint, inspect, text
+from sqlalchemy import URL, Connection, MetaData, Table, UniqueConstraint, inspect, select, text
 from sqlmodel import SQLModel
 
 from shared.service.database import Database
 from shared.service.migrations import current_revision, head_revision, migrate
+
+_VALUES: dict[type, Any] = {int: 1, str: "x", bytes: bytes(range(16)), bool: True}
 
 
 async def check_migrations(database: Database, folder: Path, tables: Collection[Table]) -> None:
@@ -41,6 +44,38 @@ async def _check_newer_is_left_alone(database: Database, folder: Path) -> None:
         await db.execute(move, {"revision": head_revision(folder)})
 
 
+async def check_one_back(database: Database, folder: Path) -> None:
+    """The version before the last migration writes into the schema after it; back and forth again, all that is kept.
+
+    Where there is but one migration, there is nothing before it, and this only goes there and back.
+    """
+    revisions = ["base", *sorted(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))]
+    before, schema = revisions[-2], MetaData()
+    if before != "base":
+        await migrate(database, folder, before)
+        async with database.read() as db:
+            await db.run_sync(schema.reflect)
+    tables = [table for table in schema.sorted_tables if table.name != "alembic_version"]
+    await migrate(database, folder)
+    async with database.write() as db:
+        for table in tables:
+            await db.execute(table.insert().values(_row(table)))
+    written = await _rows(database, tables)
+    assert all(len(rows) == 1 for rows in written.values())
+    for revision in (before, "head"):
+        await migrate(database, folder, revision)
+        assert await _rows(database, tables) == written, revision
+
+
+async def check_older_start(database: Database, folder: Path, older: Path) -> None:
+    """A process of the version before comes up on the schema after it, which it leaves as it is; `older` is made."""
+    shutil.copytree(folder, older)
+    max((older / "versions").glob("[0-9]*.py")).unlink()
+    await migrate(database, folder)
+    await asyncio.gather(*(migrate(database, older) for _ in range(2)))
+    assert await current_revision(database) == head_revision(folder)
+
+
 async def check_starting_at_once(url: URL, folder: Path) -> None:
     """Several processes find an empty database: all of them come up."""
     databases = [Database(url) for _ in range(4)]
@@ -48,6 +83,17 @@ async def check_starting_at_once(url: URL, folder: Path) -> None:
     assert {await current_revision(database) for database in databases} == {head_revision(folder)}
     for database in databases:
         await database.close()
+
+
+def _row(table: Table) -> dict[str, Any]:
+    """A value for every column that needs one, the same for all of a kind, so that references hold."""
+    needed = [one for one in table.columns if not one.nullable and one.server_default is None]
+    return {one.name: _VALUES[one.type.python_type] for one in needed}
+
+
+async def _rows(database: Database, tables: Collection[Table]) -> dict[str, list[Any]]:
+    async with database.read() as db:
+        return {table.name: (await db.execute(select(table))).all() for table in tables}  # type: ignore[misc]
 
 
 def _table_names(connection: Connection) -> list[str]:
