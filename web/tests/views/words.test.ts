@@ -126,11 +126,16 @@ describe("times", () => {
 });
 
 describe("files", () => {
+  const file = (size: number, name = "notes.txt", type = "") => ({ name, type, size });
+
   it("are refused before anything is uploaded", () => {
-    expect(refusalOf({ size: 10 }, 0)).toBeNull();
-    expect(refusalOf({ size: 0 }, 0)).toBe("empty");
-    expect(refusalOf({ size: 50 * 1024 * 1024 + 1 }, 0)).toBe("too_big");
-    expect(refusalOf({ size: 10 }, 10)).toBe("too_many");
+    expect(refusalOf(file(10), 0)).toBeNull();
+    expect(refusalOf(file(0), 0)).toBe("empty");
+    expect(refusalOf(file(50 * 1024 * 1024 + 1), 0)).toBe("too_big");
+    expect(refusalOf(file(10), 10)).toBe("too_many");
+    expect(refusalOf(file(10, "IMG_0001.HEIC"), 0)).toBe("unreadable");
+    expect(refusalOf(file(10, "picture", "image/heif"), 0)).toBe("unreadable");
+    expect(refusalOf(file(10, "heic.png", "image/png"), 0)).toBeNull();
   });
 
   it("have a size, a kind and a place", () => {

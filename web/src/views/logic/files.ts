@@ -2,12 +2,19 @@
 export const FILE_LIMIT = 50 * 1024 * 1024;
 export const FILES_AT_ONCE = 10;
 
-export type Refusal = "too_big" | "empty" | "too_many";
+/** As phones keep their pictures: the server could not take out where they were taken, and refuses them. */
+const UNREADABLE = /^image\/hei[cf]|\.hei[cf]$/i;
 
-export function refusalOf(file: { size: number }, already: number): Refusal | null {
+export type Refusal = "too_big" | "empty" | "too_many" | "unreadable";
+
+export function refusalOf(
+  { name, type, size }: { name: string; type: string; size: number },
+  already: number,
+): Refusal | null {
   if (already >= FILES_AT_ONCE) return "too_many";
-  if (file.size === 0) return "empty";
-  return file.size > FILE_LIMIT ? "too_big" : null;
+  if (size === 0) return "empty";
+  if (UNREADABLE.test(type) || UNREADABLE.test(name)) return "unreadable";
+  return size > FILE_LIMIT ? "too_big" : null;
 }
 
 export const isImage = (type: string): boolean => type.startsWith("image/");

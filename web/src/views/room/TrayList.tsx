@@ -2,6 +2,7 @@ import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "../logic/files.ts";
 import { sizeOf } from "../logic/format.ts";
+import { problemText } from "../logic/problems.ts";
 import type { Problem } from "../../core/index.ts";
 import { useUpload, type Tray, type TrayItem } from "./tray.ts";
 
@@ -40,7 +41,7 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
           <progress max={1} value={progress} aria-label={texts.composer.uploading(name)} />
         )}
       </div>
-      {status === "failed" && item.upload && item.refusal === null && (
+      {status === "failed" && item.upload && !isFinal(problem) && (
         <IconButton icon="retry" label={texts.composer.retryFile(name)} onClick={item.upload.retry} />
       )}
       <IconButton icon="close" label={texts.composer.removeFile(name)} onClick={onRemove} />
@@ -48,7 +49,12 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
   );
 }
 
-function why({ refusal }: TrayItem, problem: Problem | null, { composer }: Texts, limit: string): string {
+/** The same file would be refused again. */
+const isFinal = (problem: Problem | null) =>
+  problem?.code === "too_large" || problem?.code === "invalid" || problem?.code === "unsupported_type";
+
+function why({ refusal }: TrayItem, problem: Problem | null, texts: Texts, limit: string): string {
+  const { composer } = texts;
   switch (refusal) {
     case "too_big":
       return composer.tooBig(limit);
@@ -56,8 +62,13 @@ function why({ refusal }: TrayItem, problem: Problem | null, { composer }: Texts
       return composer.tooMany(FILES_AT_ONCE);
     case "empty":
       return composer.emptyFile;
+    case "unreadable":
+      return composer.asJpeg;
     case null:
       if (problem?.code === "too_large") return composer.tooBig(limit);
-      return problem?.code === "unsupported_type" ? composer.notAllowed : composer.uploadFailed;
+      if (isFinal(problem)) return composer.notAllowed;
+      return problem === null || problem.code === "failed"
+        ? composer.uploadFailed
+        : problemText(problem, texts);
   }
 }

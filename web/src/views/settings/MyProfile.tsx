@@ -36,7 +36,9 @@ function Picture() {
     const result = await upload(file).done;
     if (!result.ok) {
       toast(
-        result.problem.code === "unsupported_type" ? settings.photoBad : problemText(result.problem, texts),
+        ["unsupported_type", "invalid"].includes(result.problem.code)
+          ? settings.photoBad
+          : problemText(result.problem, texts),
       );
       return;
     }
