@@ -53,6 +53,8 @@ const TOAST_MS = 5000;
 const listeners = new Set<() => void>();
 let overlay: Overlay = { dialog: null, popup: null, toasts: [] };
 let opener: { dialog: Element | null; popup: Element | null } = { dialog: null, popup: null };
+/** The popup has the focus, or had it when it was closed a moment ago. */
+let inPopup = false;
 let lastToast = 0;
 
 function change(part: Partial<Overlay>): void {
@@ -61,7 +63,9 @@ function change(part: Partial<Overlay>): void {
 }
 
 export function openDialog(dialog: DialogRequest): void {
-  if (!overlay.dialog) opener = { ...opener, dialog: document.activeElement };
+  // What is chosen from a menu goes away with it: then the focus belongs to what opened the menu.
+  if (!overlay.dialog) opener = { ...opener, dialog: inPopup ? opener.popup : document.activeElement };
+  inPopup = false;
   change({ dialog, popup: null });
 }
 
@@ -72,6 +76,7 @@ export function closeDialog(): void {
 
 function openPopup(anchor: Element, request: (rect: DOMRect) => PopupRequest): void {
   opener = { ...opener, popup: anchor };
+  inPopup = true;
   change({ popup: request(anchor.getBoundingClientRect()) });
 }
 
@@ -93,6 +98,7 @@ export function closePopup(): void {
 function giveBack(element: Element | null): void {
   requestAnimationFrame(() => {
     if (overlay.dialog || overlay.popup) return;
+    inPopup = false;
     if (document.activeElement && document.activeElement !== document.body) return;
     const back = element?.isConnected === true && element !== document.body ? element : composerField();
     if (back instanceof HTMLElement) back.focus();
