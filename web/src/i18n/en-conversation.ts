@@ -74,6 +74,8 @@ export const conversation: Pick<Texts, "room" | "message" | "composer" | "emoji"
     unfold: "Show all",
     fold: "Show less",
     reaction: (emoji, n, names) => `${emoji} ${n}: ${names}`,
+    moreReactions: (n: number) => `${n} more reactions`,
+    foldReactions: "Fewer reactions",
     readTitle: "Who has read it",
     read: (n) => `Read by ${n}`,
     notRead: (n) => `Not read by ${n}`,

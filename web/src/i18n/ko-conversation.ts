@@ -68,6 +68,8 @@ export const conversation = {
     unfold: "모두 보기",
     fold: "접기",
     reaction: (emoji: string, n: number, names: string) => `${emoji} ${n}: ${names}`,
+    moreReactions: (n: number) => `공감 ${n}가지 더`,
+    foldReactions: "공감 접기",
     readTitle: "읽은 사람",
     read: (n: number) => `읽음 ${n}`,
     notRead: (n: number) => `안 읽음 ${n}`,

@@ -1,4 +1,4 @@
-import { memo } from "react";
+import { memo, useState } from "react";
 
 import { useProfiles } from "../../app/client.ts";
 import type { Message } from "../../core/index.ts";
@@ -7,18 +7,34 @@ import { nameOf } from "../logic/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 
 const NAMED = 20;
+/** Kinds that are drawn before one asks for all. */
+const FOLDED = 16;
 
 export const Reactions = memo(function Reactions({ message }: { message: Message }) {
+  const [unfolded, setUnfolded] = useState(false);
   const entries = Object.entries(message.reactions ?? {}).filter(([, users]) => users.length > 0);
   if (entries.length === 0) return null;
+  const shown = unfolded ? entries : entries.slice(0, FOLDED);
+  const more = entries.length - FOLDED;
   return (
     <div className="reactions">
-      {entries.map(([emoji, users]) => (
+      {shown.map(([emoji, users]) => (
         <Chip key={emoji} message={message} emoji={emoji} users={users} />
       ))}
+      {more > 0 && <Fold more={more} unfolded={unfolded} onFold={() => setUnfolded(!unfolded)} />}
     </div>
   );
 });
+
+function Fold({ more, unfolded, onFold }: { more: number; unfolded: boolean; onFold: () => void }) {
+  const texts = useTexts().message;
+  const tabIndex = useTabIndex();
+  return (
+    <button type="button" className="reaction" tabIndex={tabIndex} aria-expanded={unfolded} onClick={onFold}>
+      {unfolded ? texts.foldReactions : texts.moreReactions(more)}
+    </button>
+  );
+}
 
 function Chip({ message, emoji, users }: { message: Message; emoji: string; users: readonly string[] }) {
   const texts = useTexts();
