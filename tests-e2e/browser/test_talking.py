@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest_asyncio
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import open_device
+from device import PHONE, open_device
 from people import Person, sign_up
 from playwright.async_api import Browser, expect
 from stack import Stack
@@ -131,6 +131,52 @@ async def test_typing_shows_and_ends(pair: Pair):
     await expect(pair.hers.page.get_by_text("Ben 님이 입력 중")).to_be_visible()
     await pair.his.send("음…")
     await expect(pair.hers.page.get_by_text("Ben 님이 입력 중")).to_have_count(0)
+
+
+async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: SomeOne):
+    ana = await someone("ana")
+    others = [await someone(name) for name in ("ben", "cem", "dan", "eun")]
+    room_id = await ana.group("다 같이", *others)
+    chat = await Chat(await device(ana)).enter(room_id)
+    line = chat.page.get_by_text(re.compile("입력 중$"))
+    sockets = [await other.open() for other in others]
+    named: list[str] = []
+    for socket, name in zip(sockets[:3], ("Ben", "Cem", "Dan"), strict=True):
+        named.append(name)
+        await socket.tell("room.typing", room_id=room_id, typing=True)
+        await expect(line).to_have_text(f"{', '.join(named)} 님이 입력 중")
+    await sockets[3].tell("room.typing", room_id=room_id, typing=True)
+    await expect(line).to_have_text("Ben, Cem, Dan 님 외 1명이 입력 중")
+    await sockets[0].send(room_id, "다 썼다")
+    await expect(line).to_have_text("Cem, Dan, Eun 님이 입력 중")
+    await sockets[1].tell("room.typing", room_id=room_id, typing=False)
+    await expect(line).to_have_text("Dan, Eun 님이 입력 중")
+    await expect(line).to_have_count(0, timeout=20_000)  # nobody said that they stopped
+
+
+async def test_two_hundred_reactions_stay_small_and_can_be_used(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("환호", ben)
+    a, b = await ana.open(), await ben.open()
+    seq = (await b.send(room_id, "우리가 이겼다"))["seq"]
+    emoji = [chr(0x1F400 + number) for number in range(100)]
+    for one in emoji:
+        for socket in (a, b):
+            await socket.ask("message.react", room_id=room_id, seq=seq, emoji=one)
+    chat = await Chat(await device(ana, viewport=PHONE, has_touch=True)).enter(room_id)
+    message = chat.said("우리가 이겼다")
+    await expect(message).to_be_visible()
+    folded = await message.bounding_box()
+    assert folded is not None
+    assert folded["height"] < PHONE["height"] / 2
+    assert folded["x"] + folded["width"] <= PHONE["width"]
+    last = message.get_by_role("button", name=re.compile(f"^{emoji[-1]} "))
+    await expect(last).to_have_count(0)
+    await message.get_by_role("button", name="공감 84가지 더").click()
+    await last.click()
+    await expect(last).to_have_accessible_name(f"{emoji[-1]} 1: Ben")
+    await message.get_by_role("button", name="공감 접기").click()
+    await expect(last).to_have_count(0)
 
 
 async def test_what_people_write_never_becomes_markup(device: OpenDevice, someone: SomeOne):
