@@ -51,6 +51,13 @@ test: lint $(BUILT)  ## lint, then all tests against real servers and in a real 
 	@command -v mariadbd >/dev/null || echo "No MariaDB here: the tests marked mariadb are left out. To have them: apt-get install mariadb-server"
 	@$(IN)/python -P -m pytest $(TESTS)
 
+.PHONY: e2e
+e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml, MySQL and all (needs Docker)
+	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { \
+		echo "make e2e needs a running Docker engine with compose: on Debian, apt-get install docker.io docker-cli" \
+		"docker-compose docker-buildx, and start dockerd" >&2; exit 1; }
+	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
+
 .PHONY: lint
 lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 	@echo "lint: ruff"

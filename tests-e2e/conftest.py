@@ -1,4 +1,4 @@
-"""One embedded stack for all stories that leave it in order; those that break it start their own."""
+"""One stack for all stories that leave it in order; those that break it start their own."""
 
 import os
 import sys
@@ -10,7 +10,17 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from people import Person, signing_up
-from stack import Stack, embedded
+from stack import Stack
+from target import IN_CONTAINERS, start
+
+collect_ignore = [] if IN_CONTAINERS else ["operations"]
+"""What an operator does with containers."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if IN_CONTAINERS:  # the first of them waits until all images are built
+        for item in items:
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if target is not None:
         yield Stack(target, Path())
         return
-    with embedded(tmp_path_factory.mktemp("e2e")) as running:
+    with start(tmp_path_factory.mktemp("e2e")) as running:
         yield running
 
 
@@ -29,3 +39,10 @@ async def someone(stack: Stack) -> AsyncIterator[Callable[[str], Awaitable[Perso
     """Signs people up; closes their sockets in the end."""
     async with signing_up(stack.url) as sign_someone_up:
         yield sign_someone_up
+
+
+@pytest.fixture
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One that nobody else uses."""
+    with start(tmp_path_factory.mktemp("own")) as running:
+        yield running

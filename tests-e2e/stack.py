@@ -1,15 +1,16 @@
-"""The stack under test: the embedded one, started on free ports, or one that runs already (`WEBCHAT_TARGET`)."""
+"""The embedded stack, started on free ports."""
 
 import json
 import os
 import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +64,15 @@ class Stack:
 
     def redis(self) -> Redis:
         return Redis(host="127.0.0.1", port=self.port("valkey"))
+
+    @contextmanager
+    def holding_rooms(self) -> Iterator[None]:
+        """Another process holds rooms' database while the block runs."""
+        path = self.data / "db" / "rooms.sqlite3"
+        with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            yield
+            holder.execute("ROLLBACK")
 
     def operate(self, service: str, *words: str) -> str:
         """Run an operator's command of a service on this stack's data."""
