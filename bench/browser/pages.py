@@ -37,5 +37,4 @@ async def signed_in(browser: Browser, url: str, person: Person) -> tuple[Browser
     context = await browser.new_context(base_url=url, locale="en-US", viewport={"width": 1440, "height": 900})
     name, _, value = person.cookie.partition("=")
     await context.add_cookies([{"name": name, "value": value, "url": url}])
-    await context.add_init_script("localStorage.setItem('webchat.signed_in', 'yes')")
     return context, await context.new_page()

@@ -16,13 +16,6 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-# Who signs in leaves this trace, so that others are not asked about at all; here the cookie comes from elsewhere.
-SIGNED_IN_BEFORE = """
-if (location.protocol !== "about:" && !sessionStorage.getItem("traced")) {
-  localStorage.setItem("webchat.signed_in", "yes");
-  sessionStorage.setItem("traced", "1");
-}
-"""
 # Chromium itself writes a line for every answer of 400 and above: this one asks whether somebody is signed in.
 ALWAYS = (r"status of 401 .*/api/auth/me$",)
 NETWORK = (
@@ -91,7 +84,6 @@ async def open_device(browser: Browser, url: str, person: Person | None = None, 
     context.on("page", lambda page: device.watch(page, origin))
     if person is not None:
         await context.add_cookies(_cookies(person, url))
-        await context.add_init_script(SIGNED_IN_BEFORE)
     return device
 
 

@@ -5,6 +5,7 @@ import { failure } from "./requests.ts";
 import type { FieldProblem, Problem, ProblemCode, Result } from "./types.ts";
 
 const PATIENCE = 20_000;
+const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
 const CODES: Readonly<Record<number, ProblemCode>> = {
   400: "invalid",
@@ -22,6 +23,7 @@ const CODES: Readonly<Record<number, ProblemCode>> = {
 };
 
 interface ProblemBody {
+  type?: string;
   detail?: string;
   errors?: FieldProblem[];
 }
@@ -46,10 +48,10 @@ export interface CallOptions<O> {
 
 export class Api {
   readonly #platform: Platform;
-  readonly #unauthenticated: () => void;
+  readonly #unauthenticated: (ended: boolean) => void;
 
-  /** `unauthenticated` is told when a call that needs a session finds that it is gone. */
-  constructor(platform: Platform, unauthenticated: () => void) {
+  /** `unauthenticated` is told when a call that needs a session finds that it is gone; `ended`: revoked, not too old. */
+  constructor(platform: Platform, unauthenticated: (ended: boolean) => void) {
     this.#platform = platform;
     this.#unauthenticated = unauthenticated;
   }
@@ -61,8 +63,15 @@ export class Api {
   ): Promise<Result<{ value: Answer<P, M> }>> {
     const result = await this.#fetch(method, address(path, options), options.body);
     if (result.ok) return { ok: true, value: result.value as Answer<P, M> };
-    if (result.problem.code === "unauthenticated" && path !== "/api/auth/login") this.#unauthenticated();
+    if (result.problem.code === "unauthenticated" && path !== "/api/auth/login")
+      this.#sessionMissed(path, result.problem);
     return result;
+  }
+
+  /** Only the owner of sessions tells why there is none. */
+  #sessionMissed(path: keyof paths, problem: Problem): void {
+    if (path.startsWith("/api/auth/")) this.#unauthenticated(problem.sessionEnded === true);
+    else void this.call("get", "/api/auth/me");
   }
 
   async #fetch(method: string, path: string, body?: unknown): Promise<Result<{ value: unknown }>> {
@@ -86,13 +95,14 @@ export class Api {
 }
 
 export function problemFrom(status: number, body: string, retryAfter: string | null): Problem {
-  const { detail, errors } = parsed(body);
+  const { type, detail, errors } = parsed(body);
   const seconds = Number(retryAfter ?? NaN);
   return {
     code: CODES[status] ?? "failed",
     detail: detail ?? `The server answered with ${status}.`,
     ...(Number.isFinite(seconds) ? { retryAfter: seconds } : {}),
     ...(errors ? { errors } : {}),
+    ...(type === SESSION_ENDED ? { sessionEnded: true } : {}),
   };
 }
 

@@ -42,8 +42,8 @@ const NOBODY: HomeSnapshot = {
   totalUnread: 0,
 };
 const RETRY_START = 3_000;
-/** Says in the text storage that somebody is signed in here; without it a start does not ask the server. */
-const TRACE = "webchat.signed_in";
+/** In the text storage: of whom this browser keeps something. */
+const OWNER = "webchat.signed_in";
 
 export function createClient(platform: Platform = browserPlatform()): Client {
   return new WebClient(platform);
@@ -75,7 +75,7 @@ class WebClient implements Client {
     this.#batch = new Batch(platform.schedule);
     this.state = new Source(this.#batch, (before) => this.#build(before));
     this.#idle = { status: "connecting", since: platform.now() };
-    this.#api = new Api(platform, () => this.#sessionGone());
+    this.#api = new Api(platform, (ended) => this.#sessionGone(ended));
     this.#tabs = new Tabs(platform, (message) => this.#heard(message));
     this.#drafts = new Drafts(
       platform.storage,
@@ -115,16 +115,15 @@ class WebClient implements Client {
     const database = await this.#database;
     const home = await database.loadHome().catch(() => undefined);
     if (this.#stopped || this.#person) return;
-    const { storage } = this.#platform;
     if (home) this.#begin(database, home.user, home);
-    else if (storage && storage.getItem(TRACE) === null) this.#become("signed_out", null);
     else await this.#ask(database);
   }
 
   async #ask(database: Database): Promise<void> {
     const me = await this.#api.call("get", "/api/auth/me");
     if (this.#stopped || this.#person || this.#phase === "signed_out") return;
-    if (me.ok) this.#begin(database, me.value);
+    if (me.ok) await this.#signedIn(me.value);
+    else if (this.#owner() === null) this.#become("signed_out", null);
     else setTimeout(() => void this.#ask(database), RETRY_START);
   }
 
@@ -148,28 +147,33 @@ class WebClient implements Client {
       touched: () => this.#touch(),
       ready: () => this.#become("ready", null),
       notice: (notice) => this.#notice(notice),
-      sessionGone: () => this.#sessionGone(),
+      sessionGone: () => this.#sessionGone(true),
       replaced: (next) => void this.#replace(next),
     };
-    this.#leaveTrace();
+    this.#own(user);
     this.#person = new Person(user, host);
     this.#become(home ? "ready" : "starting", null);
     if (!this.#network) this.#person.link.input({ type: "network", online: false });
     this.#person.start(home);
   }
 
-  #leaveTrace(): void {
+  #owner(): string | null {
+    return this.#platform.storage?.getItem(OWNER) ?? null;
+  }
+
+  #own(user: User): void {
     try {
-      this.#platform.storage?.setItem(TRACE, "yes");
+      this.#platform.storage?.setItem(OWNER, user.user_id);
     } catch {
-      return; // A full storage: what was kept tells the next start as well.
+      return; // A full storage: what is kept counts as another's at the next sign-in.
     }
   }
 
+  /** What one's expired session left goes on; what another person's left goes. */
   async #signedIn(user: User): Promise<void> {
     if (this.#person) return;
     const database = await this.#database;
-    await database.wipe().catch(() => undefined);
+    if (this.#owner() !== user.user_id) await this.#forget();
     this.#begin(database, user);
     this.#tabs.tell({ type: "signed_in" });
   }
@@ -180,30 +184,44 @@ class WebClient implements Client {
     this.#begin(database, user);
   }
 
-  #sessionGone(): void {
-    this.#signedOut(this.#person ? "revoked" : null);
+  #sessionGone(ended: boolean): void {
+    if (this.#person) this.#signedOut(ended ? "revoked" : "expired");
+    else if (ended) this.#signedOut(null);
+    else if (this.#phase !== "signed_out") this.#become("signed_out", null);
   }
 
   #signedOut(because: ClientState["signedOutBecause"], fromTab = false): void {
     if (this.#phase === "signed_out") return;
     const known = this.#person !== null;
     this.#become("signed_out", because);
-    void this.#forget();
+    void (because === "expired" ? this.#leave() : this.#forget());
     if (known && !fromTab) this.#tabs.tell({ type: "signed_out", because: because ?? "elsewhere" });
+  }
+
+  /** What the person wrote and did not send stays, for when they sign in again; what they have seen goes. */
+  async #leave(): Promise<void> {
+    this.#end();
+    const database = await this.#database;
+    await database.wipeSeen().catch(() => undefined);
   }
 
   /** Nothing of the person stays in this browser. */
   async #forget(): Promise<Database> {
+    this.#end();
+    this.#drafts.clear();
+    this.#platform.storage?.removeItem(OWNER);
+    const database = await this.#database;
+    await database.wipe().catch(() => undefined);
+    return database;
+  }
+
+  #end(): void {
+    this.#drafts.flush();
     this.#person?.end();
     this.#person = null;
     this.#notices = [];
     this.alerts.clear();
-    this.#drafts.clear();
-    this.#platform.storage?.removeItem(TRACE);
     this.#touch();
-    const database = await this.#database;
-    await database.wipe().catch(() => undefined);
-    return database;
   }
 
   #become(phase: Phase, because: ClientState["signedOutBecause"]): void {
@@ -269,6 +287,7 @@ class WebClient implements Client {
       link: person?.link.link ?? this.#idle,
       drafts: this.#drafts.shelf.snapshot(),
       failedRooms: this.#failedRooms,
+      unsent: person?.outbox.unsent ?? 0,
       notices: this.#notices,
       leader: this.alerts.leading,
     };

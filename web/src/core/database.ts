@@ -46,6 +46,8 @@ export interface Database {
   saveHome: (home: StoredHome) => Promise<void>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   savePage: (page: StoredPage) => Promise<void>;
+  /** Home and pages; what was written stays. */
+  wipeSeen: () => Promise<void>;
   wipe: () => Promise<void>;
   close: () => void;
 }
@@ -56,7 +58,8 @@ interface Schema extends DBSchema {
   pages: { key: string; value: StoredPage; indexes: { savedAt: number } };
 }
 
-const STORES = ["outbox", "home", "pages"] as const;
+const SEEN = ["home", "pages"] as const;
+const STORES = ["outbox", ...SEEN] as const;
 
 export async function openDatabase(): Promise<Database> {
   try {
@@ -100,12 +103,15 @@ function stored(db: IDBPDatabase<Schema>): Database {
     },
     loadPage: (roomId) => db.get("pages", roomId),
     savePage: (page) => savePage(db, page),
-    wipe: async () => {
-      const tx = db.transaction(STORES, "readwrite");
-      await Promise.all([...STORES.map((name) => tx.objectStore(name).clear()), tx.done]);
-    },
+    wipeSeen: () => clear(db, SEEN),
+    wipe: () => clear(db, STORES),
     close: () => db.close(),
   };
+}
+
+async function clear(db: IDBPDatabase<Schema>, stores: readonly (typeof STORES)[number][]): Promise<void> {
+  const tx = db.transaction(stores, "readwrite");
+  await Promise.all([...stores.map((name) => tx.objectStore(name).clear()), tx.done]);
 }
 
 async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<void> {
@@ -130,6 +136,11 @@ export function inMemory(): Database {
   const pages = new Map<string, StoredPage>();
   let home: StoredHome | undefined;
   let next = 0;
+  const wipeSeen = (): Promise<void> => {
+    pages.clear();
+    home = undefined;
+    return Promise.resolve();
+  };
   return {
     addMessage: (message) => {
       next += 1;
@@ -150,11 +161,10 @@ export function inMemory(): Database {
     },
     loadPage: (roomId) => Promise.resolve(pages.get(roomId)),
     savePage: (page) => Promise.resolve(void pages.set(page.roomId, page)),
+    wipeSeen,
     wipe: () => {
       messages.clear();
-      pages.clear();
-      home = undefined;
-      return Promise.resolve();
+      return wipeSeen();
     },
     close: () => undefined,
   };

@@ -70,6 +70,10 @@ export class Outbox {
     return new Set(failed.map((item) => item.pending.roomId));
   }
 
+  get unsent(): number {
+    return [...this.#items.values()].filter((item) => item.seq === null).length;
+  }
+
   add(message: NewMessage): string {
     const clientId = uuid();
     const pending = { ...message, clientId, at: this.#host.now(), status: "pending" as const };

@@ -93,7 +93,11 @@ export class Person {
   }
 
   start(stored?: StoredHome): void {
-    if (stored) this.home.restore(stored);
+    if (stored) {
+      this.home.restore(stored);
+      // Gives the cookie anew, so that it lives as long as the session does.
+      void this.#host.api.call("get", "/api/auth/me");
+    }
     this.link.input({ type: "start" });
     void this.outbox.load();
   }

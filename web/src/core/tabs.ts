@@ -9,7 +9,7 @@ export type TabMessage =
   /** The room that another tab shows while its window has the focus. */
   | { type: "focus"; tab: string; roomId: string | null }
   | { type: "signed_in" }
-  | { type: "signed_out"; because: "revoked" | "closed" | "elsewhere" };
+  | { type: "signed_out"; because: "expired" | "revoked" | "closed" | "elsewhere" };
 
 /** A tab that was put to sleep while it held a lock does not hold the others up for longer. */
 const PATIENCE = 30_000;

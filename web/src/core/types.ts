@@ -41,6 +41,8 @@ export interface Problem {
   /** Seconds after which trying again makes sense. */
   retryAfter?: number;
   errors?: readonly FieldProblem[];
+  /** The session was revoked, not merely too old. */
+  sessionEnded?: true;
 }
 
 export type Result<T extends object = object> = ({ ok: true } & T) | { ok: false; problem: Problem };
@@ -88,7 +90,7 @@ export type Phase = "starting" | "signed_out" | "ready";
 export interface ClientState {
   phase: Phase;
   /** Why one is signed out, when it was not by one's own wish in this tab. */
-  signedOutBecause: "revoked" | "closed" | "elsewhere" | null;
+  signedOutBecause: "expired" | "revoked" | "closed" | "elsewhere" | null;
   me: User | null;
   link: Link;
   /** Ids of those whom I follow. */
@@ -103,6 +105,8 @@ export interface ClientState {
   drafts: ReadonlyMap<string, Draft>;
   /** Rooms with a message that failed. */
   failedRooms: ReadonlySet<string>;
+  /** Messages that the server does not have. */
+  unsent: number;
   notices: readonly Notice[];
   /** Whether this tab is the one that shows alerts. */
   leader: boolean;

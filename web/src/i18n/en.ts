@@ -61,6 +61,7 @@ export const en: Texts = {
     needed: "Please fill this in",
     nameLong: "Use up to 60 characters",
     wrong: "That sign-in does not match. Please check it and try again",
+    expired: "Your sign-in has expired. Sign in again, and what was not sent yet is sent",
     ended: "You were signed out on this device. Please sign in again",
   },
 
@@ -219,6 +220,8 @@ export const en: Texts = {
     signOut: "Sign out",
     signOutAsk: "Sign out?",
     signOutText: "Conversations and drafts kept on this device are removed from it.",
+    signOutUnsent: (n: number) =>
+      `${n === 1 ? "One message has" : `${n} messages have`} not been sent and will be lost. Conversations and drafts kept on this device are removed from it.`,
     pick: "Choose what to change",
     theme: "Appearance",
     themeSystem: "System",

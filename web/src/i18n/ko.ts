@@ -58,6 +58,7 @@ export const ko = {
     needed: "입력해 주세요",
     nameLong: "60자까지 쓸 수 있습니다",
     wrong: "로그인 정보가 맞지 않습니다. 다시 확인해 주세요",
+    expired: "로그인이 만료되었습니다. 다시 로그인하면 보내지 못한 메시지가 전송됩니다",
     ended: "이 기기의 로그인이 끝났습니다. 다시 로그인해 주세요",
   },
 
@@ -217,6 +218,8 @@ export const ko = {
     signOut: "로그아웃",
     signOutAsk: "로그아웃할까요?",
     signOutText: "이 기기에 저장된 대화와 쓰던 글이 지워집니다.",
+    signOutUnsent: (n: number) =>
+      `아직 보내지 못한 메시지 ${n}개가 사라집니다. 이 기기에 저장된 대화와 쓰던 글도 지워집니다.`,
     pick: "고칠 것을 골라 주세요",
     theme: "화면",
     themeSystem: "시스템",

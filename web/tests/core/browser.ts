@@ -32,12 +32,13 @@ async function endAll(): Promise<void> {
 /** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
 export class Browser {
   readonly world: World;
+  /** Whose cookie it has. */
+  userId = ME;
   readonly storage = new MemoryStorage();
   readonly tabs: Tab[] = [];
 
   constructor(world: World) {
     this.world = world;
-    this.storage.setItem("webchat.signed_in", "yes");
     browsers.add(this);
   }
 
@@ -46,9 +47,9 @@ export class Browser {
     let heard: Surroundings | undefined;
     const platform: Platform = {
       origin: "",
-      fetch: (input) => Promise.resolve(this.world.fetch(ME, input as string)),
+      fetch: (input) => Promise.resolve(this.world.fetch(this.userId, input as string)),
       openSocket: () => {
-        const line = this.world.connect(ME);
+        const line = this.world.connect(this.userId);
         lines.push(line);
         return line as unknown as WebSocket;
       },

@@ -232,14 +232,27 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", order: ["r1"] });
   });
 
-  it("is at the door without a word to the server where nobody was signed in", async () => {
+  it("asks the cookie who it is where this browser keeps nothing, and is at the door without one", async () => {
     await wiped();
     const world = new World();
     const browser = new Browser(world);
-    browser.storage.removeItem("webchat.signed_in");
-    world.fetch = () => expect.unreachable("nothing is asked");
+    world.session = "expired";
     const { client } = await browser.open();
-    await turns();
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: null });
+    world.session = "stands";
+    const second = await browser.open();
+    await browser.quiet();
+    expect(second.client.state.getSnapshot()).toMatchObject({ phase: "ready", me: { user_id: ME } });
+  });
+
+  it("is at the door without a network where this browser keeps nothing", async () => {
+    await wiped();
+    const world = new World();
+    const browser = new Browser(world);
+    world.fetch = () => {
+      throw new TypeError("No network.");
+    };
+    const { client } = await browser.open();
     expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: null });
   });
 

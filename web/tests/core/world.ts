@@ -170,6 +170,8 @@ export class Line {
 export class World {
   readonly rooms = new Map<string, WorldRoom>();
   readonly lines = new Set<Line>();
+  /** Of every browser: why there is none, if there is none. */
+  session: "stands" | "expired" | "ended" = "stands";
   #epoch = 1;
 
   room(id: string): WorldRoom {
@@ -255,7 +257,13 @@ export class World {
 
   fetch(userId: string, url: string): Response {
     const { pathname, searchParams } = new URL(url, "http://world");
-    if (pathname === "/api/auth/me")
+    if (pathname === "/api/auth/login") this.session = "stands";
+    if (this.session !== "stands") {
+      const type =
+        this.session === "ended" && pathname === "/api/auth/me" ? "session_ended" : "unauthenticated";
+      return Response.json({ type: `urn:webchat:problem:${type}` }, { status: 401 });
+    }
+    if (pathname === "/api/auth/me" || pathname === "/api/auth/login")
       return Response.json({ user_id: userId, email: "", webchat_id: userId, display_name: userId });
     if (pathname === "/api/social/profiles") {
       const userIds = searchParams.get("user_ids")?.split(",") ?? [];

@@ -101,6 +101,17 @@ async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_
     assert (await here.delete(address)).status_code == 404
 
 
+async def test_who_asks_in_vain_learns_whether_the_session_was_ended(sign_up, log_in):
+    here, _ = await sign_up("anna")
+    there = await log_in("anna")
+    assert (await here.delete("/api/auth/sessions")).status_code == 204
+    ended = await there.get("/api/auth/me")
+    assert (ended.status_code, ended.json()["type"]) == (401, "urn:webchat:problem:session_ended")
+    there.cookies.clear()
+    missing = await there.get("/api/auth/me")
+    assert (missing.status_code, missing.json()["type"]) == (401, "urn:webchat:problem:unauthenticated")
+
+
 async def test_revoking_the_others(sign_up, log_in):
     here, _ = await sign_up("anna")
     others = [await log_in("anna") for _ in range(2)]

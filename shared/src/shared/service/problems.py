@@ -54,6 +54,12 @@ class Unauthenticated(Problem):
     status, code, title = 401, "unauthenticated", "Sign in first"
 
 
+class SessionEnded(Unauthenticated):
+    """The session was revoked before its time; nothing of it should stay in the browser."""
+
+    code, title = "session_ended", "This session was ended"
+
+
 class Forbidden(Problem):
     status, code, title = 403, "forbidden", "Not allowed"
 

@@ -15,7 +15,8 @@ export default function SignIn() {
   const because = useClientState((state) => state.signedOutBecause);
   const form = useForm({ defaultValues: { login: "", password: "" } });
   const { errors, isSubmitting } = form.formState;
-  const failure = errors.root?.message ?? (because === null ? undefined : gate.ended);
+  const reason = because === null ? undefined : because === "expired" ? gate.expired : gate.ended;
+  const failure = errors.root?.message ?? reason;
 
   const submit = form.handleSubmit(async ({ login, password }) => {
     const result = await signIn(login.trim(), password);

@@ -1,6 +1,6 @@
 import { Link, useLocation } from "wouter";
 
-import { useActions } from "../../app/client.ts";
+import { useActions, useClientState } from "../../app/client.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { paths, settingNames, type SettingName } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
@@ -20,13 +20,15 @@ const icons: Record<SettingName, IconName> = {
 export default function SettingsPane({ selected }: { selected: SettingName | null }) {
   const { settings } = useTexts();
   const { signOut } = useActions();
+  const unsent = useClientState((state) => state.unsent);
   const [, go] = useLocation();
   const leave = () =>
     openDialog({
       kind: "confirm",
       title: settings.signOutAsk,
-      text: settings.signOutText,
+      text: unsent > 0 ? settings.signOutUnsent(unsent) : settings.signOutText,
       action: settings.signOut,
+      danger: unsent > 0,
       run: () => {
         go(paths.rooms);
         return tell(signOut());

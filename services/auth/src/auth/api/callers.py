@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.service.sessions import Device, find_session
-from shared.service.problems import Unauthenticated
+from shared.service.problems import SessionEnded, Unauthenticated
 
 COOKIE = "webchat_session"
 
@@ -36,9 +36,12 @@ def device_of(request: Request) -> Device:
 async def current_session(request: Request) -> StandingSession:
     secret = request.cookies.get(COOKIE, "")
     session = await find_session(parts_of(request), secret)
-    if session is None:
-        raise Unauthenticated("Sign in first.")
-    return session
+    if session is not None:
+        return session
+    # A browser drops the cookie when the session's life is over: one that still comes was revoked before.
+    if secret:
+        raise SessionEnded("This session was ended: sign in again.")
+    raise Unauthenticated("Sign in first.")
 
 
 Signed = Annotated[StandingSession, Depends(current_session)]

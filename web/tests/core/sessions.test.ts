@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { openDatabase } from "../../src/core/database.ts";
+import { ME, onItsOwnTime, OTHER, start, turns } from "./browser.ts";
+import type { Browser, Tab } from "./browser.ts";
+import type { World } from "./world.ts";
+
+onItsOwnTime();
+
+describe("a session that is no more", () => {
+  /** Two messages and a draft written without a line, then the tab opened anew without a session. */
+  async function left(session: "expired" | "ended"): Promise<{ world: World; browser: Browser; tab: Tab }> {
+    const { world, browser, tab } = await start();
+    tab.heard.network(false);
+    tab.client.actions.setDraft("r2", { text: "half a thought" });
+    for (const body of ["one", "two"]) tab.client.actions.send("r1", { body });
+    await turns();
+    expect(tab.client.state.getSnapshot().unsent).toBe(2);
+    world.session = session;
+    await browser.reload(0);
+    await turns(30);
+    const [again] = browser.tabs;
+    if (!again) throw new Error("No tab.");
+    return { world, browser, tab: again };
+  }
+
+  const kept = async (): Promise<unknown[]> => {
+    const database = await openDatabase();
+    const stored = [await database.loadHome(), (await database.listMessages()).map(({ body }) => body)];
+    database.close();
+    return stored;
+  };
+
+  it("because it expired, keeps what was written until the same person is back", async () => {
+    const { world, browser, tab } = await left("expired");
+    const { client } = tab;
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: "expired" });
+    expect(await kept()).toEqual([undefined, ["one", "two"]]);
+    await client.actions.signIn(ME, "secret");
+    await browser.quiet();
+    expect(world.room("r1").messages.map((message) => message.body)).toEqual(["one", "two"]);
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", unsent: 0 });
+    expect(client.state.getSnapshot().drafts.get("r2")).toEqual({ text: "half a thought" });
+  });
+
+  it("because it expired, keeps nothing for another person", async () => {
+    const { world, browser, tab } = await left("expired");
+    browser.userId = OTHER;
+    await tab.client.actions.signIn(OTHER, "secret");
+    await browser.quiet();
+    expect(tab.client.state.getSnapshot()).toMatchObject({ phase: "ready", me: { user_id: OTHER } });
+    expect([world.room("r1").messages, tab.client.state.getSnapshot().drafts.size]).toEqual([[], 0]);
+    expect((await kept())[1]).toEqual([]);
+  });
+
+  it("because it was ended from elsewhere meanwhile, keeps nothing", async () => {
+    const { browser, tab } = await left("ended");
+    expect(tab.client.state.getSnapshot()).toMatchObject({
+      phase: "signed_out",
+      signedOutBecause: "revoked",
+    });
+    expect(await kept()).toEqual([undefined, []]);
+    expect(browser.storage.length).toBe(0);
+  });
+});
