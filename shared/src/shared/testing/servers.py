@@ -94,11 +94,34 @@ class ValkeyCluster:
     def primaries(self) -> list[Node]:
         return [node for node in self.living() if node.info("replication")["role"] == "master"]
 
-    def owner(self, key: str) -> Node:
-        """The primary that answers for a key."""
-        slot = self.living()[0].ask("CLUSTER", "KEYSLOT", key)
-        [port] = [one[2][1] for one in self.living()[0].ask("CLUSTER", "SLOTS") if one[0] <= slot <= one[1]]
+    def owner(self, key: str, witness: Node | None = None) -> Node:
+        """The primary that answers for a key, as another node knows it."""
+        witness = witness or self.living()[0]
+        slot = witness.ask("CLUSTER", "KEYSLOT", key)
+        [port] = [one[2][1] for one in witness.ask("CLUSTER", "SLOTS") if one[0] <= slot <= one[1]]
         return next(node for node in self.nodes if node.port == port)
+
+    def replica_of(self, primary: Node) -> Node:
+        name = b" %s " % primary.ask("CLUSTER", "MYID")
+        lines = ((node, node.ask("CLUSTER", "NODES").splitlines()) for node in self.living())
+        return next(node for node, known in lines if any(b"myself" in line and name in line for line in known))
+
+    def begin_move(self, key: str) -> tuple[Node, Node]:
+        """From one primary to another goes the slot of a key: until `end_move`, what is not here is asked for there."""
+        source = self.owner(key)
+        target = next(node for node in self.primaries() if node is not source)
+        slot = source.ask("CLUSTER", "KEYSLOT", key)
+        ids = source.ask("CLUSTER", "MYID"), target.ask("CLUSTER", "MYID")
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+        return source, target
+
+    def end_move(self, key: str, source: Node, target: Node) -> None:
+        """`key` is all that the slot holds, or it is empty."""
+        source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 1000)
+        slot, owner = source.ask("CLUSTER", "KEYSLOT", key), target.ask("CLUSTER", "MYID")
+        for node in (target, source):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
 
     def is_whole(self) -> bool:
         """All slots are served, by primaries that live, and what replicates does so."""
