@@ -54,8 +54,8 @@ async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
     accounts = Consumer(parts.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
     blocks = Consumer(parts.redis, "social", settings.service, name, SocialEvent, partial(on_social, parts))
     stack.push_async_callback(parts.publisher.drain)
+    await stack.enter_async_context(background("publisher", parts.publisher.run, pause=0, longest=0.5))
     for what, work, pause in (
-        ("publisher", parts.publisher.run, 0),
         ("outbox relay", Relay(parts.database, parts.redis, settings.service).run, 0.1),
         ("events of auth", accounts.run, 0),
         ("events of social", blocks.run, 0),
