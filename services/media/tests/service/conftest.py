@@ -18,6 +18,7 @@ from PIL import Image
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+import media.storage
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from media.main import create_app
@@ -28,6 +29,7 @@ from rooms.settings import RoomsSettings
 from shared.service.ids import new_id
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port, wait_for_port
+from shared.testing.statements import led_by_keys
 
 SECRET = "s" * 40
 PASSWORD = "correct horse battery"
@@ -219,8 +221,9 @@ def settings(
 async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        await eventually(lambda: _is_up(app), 30)
-        yield app
+        with led_by_keys(media.storage, app.state.parts.database.engine.sync_engine):
+            await eventually(lambda: _is_up(app), 30)
+            yield app
 
 
 async def _is_up(app: FastAPI) -> bool:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+import social.storage
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from shared.contracts.auth import Account
@@ -26,6 +27,7 @@ from shared.service.ids import new_id
 from shared.service.problems import NotFound, problem_response
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
+from shared.testing.statements import led_by_keys
 from social.main import create_app
 from social.service.known import register
 from social.service.parts import Parts
@@ -116,7 +118,10 @@ def settings(
 async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        yield app
+        with led_by_keys(
+            social.storage, app.state.parts.database.engine.sync_engine, but={"people.list_by_webchat_id"}
+        ):
+            yield app
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pkgutil
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from types import ModuleType
@@ -99,6 +100,18 @@ def record(package: ModuleType, engine: Engine, patch: pytest.MonkeyPatch) -> Re
             for attribute in [key for key, value in vars(module).items() if value is function]:
                 patch.setattr(module, attribute, noting)
     return recorder
+
+
+@contextmanager
+def led_by_keys(package: ModuleType, engine: Engine, *, but: Collection[str] = ()) -> Iterator[None]:
+    """Every statement of the storage meanwhile enters each table by a key; `but` names functions that need not."""
+    with pytest.MonkeyPatch.context() as patch:
+        recorder = record(package, engine, patch)
+        yield
+    event.remove(engine, "before_cursor_execute", recorder.note)
+    for asked in recorder.asked:
+        entered = entered_by(asked)
+        assert (entered and all(entered.values())) or asked.function in but, (asked.function, entered)
 
 
 def _noting(name: str, function: Function, recorder: Recorder) -> Function:
