@@ -20,6 +20,7 @@ LOGS := $(CURDIR)/$(VENV)
 MODULES := web/node_modules/.installed
 BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json -type f 2>/dev/null)
+COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml tests-e2e/*.yaml)
 TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e bench/tests)
 
 .PHONY: help
@@ -67,6 +68,11 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+	@echo "lint: deploy"
+	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile; fi
+	@for file in $(COMPOSE_FILES); do \
+		$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $$file || exit 1; done
+	@$(IN)/python -P deploy/nginx/check.py
 	@for script in check-types-drift typecheck lint; do \
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 

@@ -52,6 +52,6 @@ COPY --from=build /build/edge /srv/webchat
 USER 10001:10001
 EXPOSE 8080 8443
 STOPSIGNAL SIGQUIT
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --start-interval=500ms --retries=3 \
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --start-interval=1s --retries=3 \
     CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8080/api/version"]
 ENTRYPOINT ["/srv/webchat/entrypoint.sh"]

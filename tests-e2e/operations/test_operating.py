@@ -1,0 +1,150 @@
+"""What operators and misfortune do to containers while people write: nothing acknowledged is lost or doubled.
+
+Each story prints how long people noticed it: the longest wait for an acknowledgement, and when the last late reader was
+up to date again.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from containers import Containers, is_healthy
+from people import Person, sign_up
+from traffic import Scene
+
+from shared.testing.fixtures import eventually
+
+SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
+STORES = ("database", "redis", "storage")
+OUTAGE_S = 20
+PATIENCE_S = 120
+
+
+@pytest.fixture
+async def scene(stack: Containers) -> AsyncIterator[Scene]:
+    ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
+    running = Scene(ana, ben, await ana.direct(ben))
+    yield running
+    await running.stop()
+
+
+class Watch:
+    """How long one event was felt."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.since = scene, time.monotonic()
+
+    def longest_wait(self) -> float:
+        """The longest time in which a writer got no acknowledgement."""
+        waits = []
+        for writer in self.scene.writers:
+            times = [at for at in writer.acked_at.values() if at > self.since]
+            waits += [after - before for before, after in zip([self.since, *times], times, strict=False)]
+        return max(waits)
+
+    async def tell(self, what: str) -> None:
+        """Wait until all write and read again, and print what it took."""
+        written = [len(writer.acked) for writer in self.scene.writers]
+        await eventually(
+            lambda: all(len(w.acked) >= n + 10 for w, n in zip(self.scene.writers, written, strict=True)), PATIENCE_S
+        )
+        last = max(writer.acked_at[next(reversed(writer.acked))] for writer in self.scene.writers)
+        await eventually(
+            lambda: all(max(f.seen_at.values(), default=0) > last for f in self.scene.followers), PATIENCE_S
+        )
+        normal, _ = self.scene.lateness(self.since)
+        print(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
+
+
+@contextmanager
+def each_scaled(stack: Containers, **replicas: int) -> Iterator[None]:
+    numbers = dict.fromkeys(SERVICES, 2) | {name.replace("_", "-"): number for name, number in replicas.items()}
+    scale(stack, numbers)
+    try:
+        yield
+    finally:
+        scale(stack, dict.fromkeys(SERVICES, 1) | {"chat-gateway": 2})
+
+
+def scale(stack: Containers, numbers: dict[str, int]) -> None:
+    words = [word for name, number in numbers.items() for word in ("--scale", f"{name}={number}")]
+    stack.compose("up", "--detach", "--wait", "--no-recreate", *words, seconds=300)
+
+
+async def upstreams(stack: Containers, person: Person, path: str, times: int = 40) -> set[str]:
+    """The addresses that nginx asked, of services behind a path."""
+    for _ in range(times):
+        (await person.http.get(path)).raise_for_status()
+    lines = [
+        line
+        for line in stack.compose("logs", "--no-log-prefix", "--tail", "400", "nginx").splitlines()
+        if f'"{path}"' in line
+    ]
+    return {match[1] for line in lines if (match := re.search(r'"nginx\.upstream\.address":"[^"]*?([\d.:]+)"', line))}
+
+
+async def test_every_service_scales_up_and_back(stack: Containers, scene: Scene) -> None:
+    await scene.more_acked()
+    watch = Watch(scene)
+    with each_scaled(stack, rooms=3, chat_gateway=4):
+        await watch.tell("each service on two or three replicas")
+        assert len(await upstreams(stack, scene.ana, "/api/rooms")) == 3, "nginx finds them by itself"
+        assert len(await upstreams(stack, scene.ana, "/api/social/profiles/me")) == 2
+        watch = Watch(scene)
+    await watch.tell("and back")
+    await eventually_one(stack, scene.ana, "/api/rooms")
+    await scene.finish()
+
+
+async def eventually_one(stack: Containers, person: Person, path: str) -> None:
+    """nginx forgets who is gone: for a while it may ask an address more than once, and the person notices nothing."""
+    async with asyncio.timeout(60):
+        while len(await upstreams(stack, person, path, times=400)) > 1:
+            await asyncio.sleep(1)
+
+
+async def test_each_service_restarts_one_replica_after_the_other(stack: Containers, scene: Scene) -> None:
+    await scene.more_acked()
+    with each_scaled(stack):
+        for service in SERVICES:
+            watch = Watch(scene)
+            for container in stack.replicas(service):
+                await asyncio.to_thread(stack.engine, "restart", container)
+                await eventually(lambda c=container: is_healthy(c), PATIENCE_S)  # type: ignore[misc]
+            await watch.tell(f"rolling restart of {service}")
+    await scene.finish()
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "nginx", *STORES])
+async def test_a_container_is_killed(stack: Containers, scene: Scene, name: str) -> None:
+    await scene.more_acked()
+    watch = Watch(scene)
+    [container, *_] = stack.replicas(name)
+    await asyncio.to_thread(stack.kill, name)
+    await watch.tell(f"{name} killed")
+    await eventually(lambda: is_healthy(container), PATIENCE_S)
+    await scene.finish()
+
+
+@pytest.mark.parametrize("name", STORES)
+async def test_a_store_is_away_for_a_while(stack: Containers, scene: Scene, name: str) -> None:
+    await scene.more_acked()
+    watch = Watch(scene)
+    await asyncio.to_thread(stack.compose, "stop", name)
+    await asyncio.sleep(OUTAGE_S)
+    await asyncio.to_thread(stack.compose, "start", name)
+    await watch.tell(f"{name} away for {OUTAGE_S} s")
+    await scene.finish()
+
+
+async def test_redis_is_emptied(stack: Containers, scene: Scene) -> None:
+    with closing(stack.redis()) as redis:
+        for _ in range(3):
+            await scene.more_acked()
+            watch = Watch(scene)
+            redis.flushall()
+            await watch.tell("Redis emptied")
+    await scene.finish()
