@@ -81,6 +81,10 @@ bench: $(STAMP)  ## measure this machine: figures and plots into bench/report, a
 	@$(IN)/python -m bench $(BENCH)
 	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 
+.PHONY: growth
+growth: $(STAMP)  ## what a message costs on MySQL as rooms and histories grow, five minutes (TEST_MYSQL_URL names the server)
+	@$(IN)/python -m bench.growth
+
 .PHONY: docs
 docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
 	@cd deploy/docs && ../../$(IN)/python snapshots.py

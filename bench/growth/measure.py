@@ -1,0 +1,160 @@
+"""What one send and one page cost MySQL: its CPU, pages looked at, pages read from disk; and how long they took."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from bench.growth.fill import BEGAN, DEEP, PEOPLE, room_id, user_id
+from bench.tally import BODY
+from rooms.main import MIGRATIONS
+from rooms.service import commands, homes, reading, searching
+from rooms.service.committing import Committer
+from rooms.service.parts import Parts
+from rooms.service.publisher import Publisher
+from rooms.settings import RoomsSettings
+from shared.contracts.rooms import Done, PageChoice, SendMessage
+from shared.service.cursors import cursor_of
+from shared.service.database import Database
+from shared.service.http import Peer, ServiceTokens, http_client
+from shared.service.ids import new_id
+from shared.service.migrations import migrate
+from shared.service.redis import connect_redis
+from shared.testing.servers import valkey
+
+Figures = dict[str, float]
+BATCH = 64
+ACTIVE = 1_000
+_STATUS = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_buffer_pool_read_requests', 'Innodb_buffer_pool_reads')"
+_CPU = "SELECT SUM(sum_cpu_time) FROM performance_schema.events_statements_summary_global_by_event_name"
+
+
+@asynccontextmanager
+async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Parts]:
+    """rooms without its work in the background: what is counted is what is asked for."""
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(valkey(folder))
+        settings = settings.model_copy(update={"redis_endpoint": [f"127.0.0.1:{port}"]})
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.close)
+        redis = connect_redis(settings)
+        stack.push_async_callback(redis.aclose)
+        client = await stack.enter_async_context(http_client())
+        await migrate(database, MIGRATIONS)
+        publisher = Publisher(database, redis, limit=settings.publish_queue)
+        await publisher.open()
+        tokens = ServiceTokens(client, settings)
+        auth, media = (Peer(client, tokens, name, settings.auth_url) for name in ("auth", "media"))
+        committer = Committer(database, publisher, writers=settings.writers)
+        yield Parts(settings, database, redis, publisher, committer, auth, media)
+
+
+class Meter:
+    """`times`: how often each thing is done."""
+
+    def __init__(self, parts: Parts, server: "pymysql.Connection[Cursor]", times: int) -> None:
+        self._parts, self._server, self._times = parts, server, times
+
+    async def by_rooms(self, rooms: Sequence[int]) -> dict[str, Figures]:
+        """In rooms chosen at random; a few of them are all known to the server's memory before."""
+        for start in range(0, len(rooms) if len(rooms) <= ACTIVE else 0, BATCH):
+            await self._send(list(rooms[start : start + BATCH]))
+
+        async def send() -> None:
+            await self._send([random.choice(rooms)])
+
+        async def send_batch() -> None:
+            await self._send(random.sample(rooms, BATCH))
+
+        async def page() -> None:
+            k = random.choice(rooms)
+            await reading.get_page(self._parts, room_id(k), user_id(k, 0), PageChoice())
+
+        async def home() -> None:
+            await homes.list_homes(self._parts, {user_id(random.choice(rooms), 0): None})
+
+        return {
+            "a page": await self._cost(page),
+            "a list of rooms": await self._cost(home),
+            "a send": await self._cost(send),
+            f"a send among {BATCH}": await self._cost(send_batch, parts=BATCH),
+        }
+
+    async def by_depth(self, count: int) -> dict[str, Figures]:
+        """In the room of `count` messages."""
+
+        def at(choice: Callable[[], PageChoice]) -> Callable[[], Awaitable[None]]:
+            async def page() -> None:
+                found = await reading.get_page(self._parts, room_id(DEEP), user_id(1, 0), choice())
+                assert len(found.messages) == choice().limit
+
+            return page
+
+        def search(cursor: str | None) -> Callable[[], Awaitable[None]]:
+            async def find() -> None:
+                await searching.search(self._parts, user_id(1, 0), "nowhere to be found", room_id(DEEP), cursor)
+
+            return find
+
+        async def send() -> None:
+            await self._send([DEEP])
+
+        return {
+            "a page, newest": await self._cost(at(PageChoice)),
+            "a page, middle": await self._cost(at(lambda: PageChoice(before=count // 2 + random.randint(0, 9999)))),
+            "a page, oldest": await self._cost(at(lambda: PageChoice(before=51 + random.randint(0, 99)))),
+            "a page, by time": await self._cost(at(lambda: PageChoice(at=_moment(count)))),
+            "a search, newest": await self._cost(search(None), seldom=10),
+            "a search, middle": await self._cost(search(_behind(count // 2)), seldom=10),
+            "a send": await self._cost(send),
+        }
+
+    async def _send(self, rooms: list[int]) -> None:
+        batch = [self._message(k) for k in rooms]
+        done = await commands.execute(self._parts, list(batch), time.monotonic() + 60)
+        assert all(isinstance(one, Done) for one in done.results), done.results
+
+    def _message(self, k: int) -> SendMessage:
+        user = user_id(max(k, 1), random.randrange(PEOPLE))
+        return SendMessage(command_id=new_id(), room_id=room_id(k), user_id=user, body=BODY, client_id=new_id())
+
+    async def _cost(self, once: Callable[[], Awaitable[None]], *, parts: int = 1, seldom: int = 1) -> Figures:
+        """Of one part; what takes long is done less often."""
+        times = max(3, self._times // parts // seldom)
+        for _ in range(times // 2):
+            await once()
+        before, took = self._counters(), []
+        for _ in range(times):
+            began = time.perf_counter()
+            await once()
+            took.append(time.perf_counter() - began)
+        used = {name: (value - before[name]) / times / parts for name, value in self._counters().items()}
+        return used | {"p50_ms": median(took) * 1000 / parts}
+
+    def _counters(self) -> dict[str, float]:
+        with self._server.cursor() as cursor:
+            cursor.execute(_CPU)
+            cpu = cursor.fetchone()
+            cursor.execute(_STATUS)
+            status: dict[str, Any] = dict(cursor.fetchall())
+        assert cpu
+        return {
+            "cpu_ms": float(cpu[0]) / 1e9,
+            "pages": float(status["Innodb_buffer_pool_read_requests"]),
+            "from_disk": float(status["Innodb_buffer_pool_reads"]),
+        }
+
+
+def _moment(count: int) -> int:
+    return BEGAN + random.randint(1, count // 2)
+
+
+def _behind(seq: int) -> str:
+    """The cursor of a search that goes on behind this message of the long history."""
+    return cursor_of([BEGAN + seq, room_id(DEEP), seq])
