@@ -88,10 +88,11 @@ export function openEmoji(anchor: Element, onPick: (emoji: string) => void): voi
   openPopup(anchor, (rect) => ({ kind: "emoji", onPick, anchor: rect }));
 }
 
-export function closePopup(): void {
+/** The focus goes back to what opened the popup, or on to where its choice leads. */
+export function closePopup(next: Element | null = opener.popup): void {
   if (!overlay.popup) return;
   change({ popup: null });
-  giveBack(opener.popup);
+  giveBack(next);
 }
 
 /** Focus goes back to where it was; where that is gone, to the writing. */

@@ -90,7 +90,7 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
             aria-haspopup="dialog"
             onClick={(event) =>
               openEmoji(event.currentTarget, (emoji) => {
-                closePopup();
+                closePopup(field.current);
                 insertAtCaret(field.current, emoji);
               })
             }
