@@ -7,7 +7,7 @@ from chat import Chat
 from conftest import OpenDevice, SomeOne
 from device import NETWORK
 from people import Person
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 from stack import Stack
 from websockets.exceptions import InvalidStatus
 
@@ -98,6 +98,102 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
         await expect(chat.articles).to_have_count(len(bodies))
         assert await chat.bodies() == bodies
     await eventually(lambda: both_gateways_take(ben), 30)
+
+
+class Wire:
+    """The page's WebSockets to the server, which can be cut and kept cut while all else of the network works."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self.sockets: list[WebSocketRoute] = []
+
+    async def opened(self, socket: WebSocketRoute) -> None:
+        if self.cut:
+            await socket.close(code=1001)
+        else:
+            socket.connect_to_server()
+            self.sockets.append(socket)
+
+    async def fail(self) -> None:
+        self.cut = True
+        for socket in self.sockets:
+            await socket.close(code=1001)
+
+
+# When a bar that tells of the connection was first drawn.
+BAR_NOTED = """() => {
+  const began = performance.now();
+  window.barAfter = null;
+  new MutationObserver(() => {
+    if (document.querySelector(".link-bar")) window.barAfter ??= performance.now() - began;
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+async def test_no_network_and_coming_back_look_different_and_show_only_when_they_last(
+    device: OpenDevice, someone: SomeOne
+):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("터널", ben)
+    chat, wire = Chat(await device(ana)), Wire()
+    await chat.page.route_web_socket("**/api/chat/ws", wire.opened)
+    await chat.enter(room_id)
+    await chat.send("출발")
+    await chat.settled()
+    offline = chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송됩니다")
+    again = chat.page.get_by_text("다시 연결하는 중입니다. 보낸 메시지는 연결되면 전송됩니다")
+
+    await chat.page.evaluate(BAR_NOTED)
+    await wire.fail()
+    await chat.send("들리나?")
+    await expect(again.first).to_be_visible()
+    await expect(offline).to_have_count(0)
+    assert await chat.page.evaluate("window.barAfter") > 1_900
+    wire.cut = False
+    await chat.page.get_by_role("button", name="다시 시도").first.click()
+    await expect(again).to_have_count(0)
+    await chat.settled()
+
+    await chat.page.evaluate(BAR_NOTED)
+    await chat.device.go_offline()
+    await expect(offline.first).to_be_visible()
+    await expect(again).to_have_count(0)
+    assert await chat.page.evaluate("window.barAfter") > 1_900
+    await chat.device.go_online()
+    await expect(offline).to_have_count(0)
+    assert await stored(ben, room_id) == ["출발", "들리나?"]
+
+
+async def test_after_a_sleep_what_was_missed_is_there_and_nothing_else_has_changed(
+    device: OpenDevice, someone: SomeOne
+):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("노트북", ben)
+    b = await ben.open()
+    for number in range(1, 61):
+        await b.send(room_id, f"{number}번 글")
+    a = await ana.open()
+    await a.ask("room.read", room_id=room_id, seq=60)
+    chat = await Chat(await device(ana)).enter(room_id)
+    await expect(chat.said("60번 글")).to_be_in_viewport()
+    await chat.composer.fill("덮개를 닫기 전에 쓰던 글")
+    await chat.log.hover()
+    await chat.page.mouse.wheel(0, -1200)
+    await eventually(lambda: chat.at_rest(frames=15))
+    before = await chat.middle_place()
+    session = await chat.device.context.new_cdp_session(chat.page)
+    await chat.device.go_offline()
+    await session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    for number in range(3):
+        await b.send(room_id, f"자는 사이 {number}")
+    await session.send("Page.setWebLifecycleState", {"state": "active"})
+    await chat.device.go_online()
+    await expect(chat.page.get_by_text("새 메시지 3개")).to_be_visible(timeout=40_000)
+    assert abs(await chat.top_of(before.text) - before.top) <= 1
+    await expect(chat.composer).to_have_value("덮개를 닫기 전에 쓰던 글")
+    await chat.page.get_by_role("button", name="맨 아래로").click()
+    for number in range(3):
+        await expect(chat.said(f"자는 사이 {number}")).to_be_in_viewport()
 
 
 async def test_a_refused_message_stays_until_it_is_sent_again_or_discarded(device: OpenDevice, someone: SomeOne):

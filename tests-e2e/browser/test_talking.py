@@ -3,6 +3,8 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 from chat import Chat
@@ -124,6 +126,19 @@ async def test_the_number_of_those_who_have_not_read_falls_live(device: OpenDevi
     await cem.call("DELETE", f"/rooms/{room_id}/members/me", status=204)
     await hers.number("다들 봤어?", 0)
     await his.number("다들 봤어?", 0)
+
+
+async def test_what_one_person_says_at_once_stands_together(device: OpenDevice, someone: SomeOne):
+    ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
+    room_id = await ana.group("모아 보기", ben, cem)
+    b, c = await ben.open(), await cem.open()
+    for socket, body in ((b, "하나"), (b, "둘"), (c, "셋"), (b, "넷")):
+        last = await socket.send(room_id, body)
+    chat = await Chat(await device(ana)).enter(room_id)
+    await expect(chat.log.locator(".message-name")).to_have_text(["Ben", "Cem", "Ben"])
+    at = datetime.fromisoformat(last["at"]).astimezone(ZoneInfo("Asia/Seoul"))
+    exact = re.compile(rf"{at.year}년 {at.month}월 {at.day}일.* {at.hour % 12 or 12}:{at.minute:02}")
+    await expect(chat.said("넷").get_by_role("time")).to_have_attribute("title", exact)
 
 
 async def test_typing_shows_and_ends(pair: Pair):

@@ -113,6 +113,19 @@ async def test_a_draft_stays_with_its_room_and_survives_a_reload(device: OpenDev
     assert second in [room["room_id"] for room in (await ana.call("GET", "/rooms"))["items"]]
 
 
+async def test_emoji_are_found_and_put_where_one_writes(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    chat = await Chat(await device(ana)).enter(await ana.group("그림 글자", ben))
+    await chat.composer.fill("주말에 갈까")
+    await chat.page.get_by_role("button", name="이모지", exact=True).click()
+    await chat.page.get_by_label("이모지 찾기").fill("캠핑")
+    await chat.page.get_by_role("gridcell", name="캠핑").click()
+    await expect(chat.composer).to_be_focused()
+    await expect(chat.composer).to_have_value("주말에 갈까🏕️")
+    await chat.composer.press("Enter")
+    await chat.sees("주말에 갈까🏕️")
+
+
 async def test_everything_by_keyboard(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     await ana.group("첫째 방", ben)
