@@ -1,6 +1,10 @@
 """One server or a cluster: scripts, and a cluster whose slots and primaries move while it is used."""
 
 import asyncio
+import os
+import signal
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,33 @@ async def test_a_redis_that_is_away_fails_the_check() -> None:
         with pytest.raises(REDIS_DOWN):
             await check_redis(redis)
         await close_redis(redis)
+
+
+@in_a_cluster
+async def test_when_all_nodes_hang_nobody_waits_for_long(
+    redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script
+) -> None:
+    await add(redis, ["n"], 1)
+    for node in valkey_cluster.nodes:
+        os.kill(node.process.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    try:
+        calls = [*(add(redis, [f"n{number}"], 1) for number in range(40)), *(redis.get("n") for _ in range(40))]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        for node in valkey_cluster.nodes:
+            os.kill(node.process.pid, signal.SIGCONT)
+    assert all(isinstance(answer, REDIS_DOWN) for answer in answers), answers
+    assert time.monotonic() - started < 10
+    await eventually(valkey_cluster.is_whole, 30)
+    await eventually(partial(answers_again, redis, add), 5)
+
+
+async def answers_again(redis: AnyRedis, add: Script) -> bool:
+    try:
+        return bool(await add(redis, ["n"], 1))
+    except REDIS_DOWN:
+        return False
 
 
 @in_a_cluster

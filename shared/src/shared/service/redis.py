@@ -34,16 +34,27 @@ class Cluster(RedisCluster):
     """
 
     _looked_at = 0.0
+    _look: "asyncio.Task[Any] | None" = None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
+        """One look at a time, shared by all who wait; they give up after as long as two answers may take."""
         known = self.nodes_manager.default_node is not None
-        if not known or (self._initialize and time.monotonic() - self._looked_at > LOOK_AGAIN_S):
+        if known and (not self._initialize or time.monotonic() - self._looked_at < LOOK_AGAIN_S):
+            return self
+        if self._look is None:
             self._initialize = True
-            try:
-                await super().initialize(*args, **kwargs)
-            finally:
-                self._looked_at = time.monotonic()
+            self._look = asyncio.create_task(super().initialize(*args, **kwargs))
+            self._look.add_done_callback(self._looked)
+        look = self._look
+        if not (await asyncio.wait([look], timeout=2 * TIMEOUT_S))[0]:
+            raise TimeoutError("the nodes of the cluster do not answer")
+        look.result()
         return self
+
+    def _looked(self, look: "asyncio.Task[Any]") -> None:
+        self._looked_at, self._look = time.monotonic(), None
+        if not look.cancelled():
+            look.exception()  # who still waits is told
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         await self.initialize()  # else a first command goes to any node
@@ -58,6 +69,9 @@ class Cluster(RedisCluster):
         self.look_again()
 
     async def shut(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
         self._initialize = False
         await super().aclose()
 
