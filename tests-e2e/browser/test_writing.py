@@ -49,6 +49,7 @@ async def test_enter_ends_a_syllable_and_sends_only_after_it(device: OpenDevice,
     await chat.composer.press_sequentially("반가워요")
     await chat.composer.press("Enter")
     await expect(chat.articles).to_have_count(1)
+    await chat.settled()
     assert (await ana.messages(chat.room_id()))["items"][-1]["body"] == "안녕하세요\n반가워요"
 
 

@@ -2,8 +2,10 @@ import { useId } from "react";
 
 interface FieldLook {
   label: string;
-  /** A word of help, or what is wrong. */
+  /** A word of help. */
   note?: string | undefined;
+  /** What is wrong, in place of the note. */
+  error?: string | undefined;
   tone?: "plain" | "error" | "good";
   children?: React.ReactNode;
 }
@@ -11,7 +13,8 @@ interface FieldLook {
 export function Field({
   label,
   note,
-  tone = "plain",
+  error,
+  tone = error === undefined ? "plain" : "error",
   children,
   ...input
 }: FieldLook & Omit<React.ComponentProps<"input">, "id" | "className">) {
@@ -30,7 +33,7 @@ export function Field({
         {children}
       </div>
       <p id={`${id}-note`} className={`field-note ${tone}`} aria-live="polite">
-        {note}
+        {error ?? note}
       </p>
     </div>
   );

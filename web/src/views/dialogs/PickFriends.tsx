@@ -4,7 +4,7 @@ import { useLocation } from "wouter";
 import { useActions, useClient, useClientState, useProfiles, useStore } from "../../app/client.ts";
 import { closeDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
-import type { Profile } from "../../core/index.ts";
+import type { Profile, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Empty } from "../../ui/Empty.tsx";
@@ -24,41 +24,28 @@ export function NewChat() {
   const [, go] = useLocation();
   const [picked, setPicked] = useState<readonly string[]>([]);
   const [title, setTitle] = useState("");
-  const [error, setError] = useState<string>();
-  const [busy, setBusy] = useState(false);
   const names = useNames(picked);
   const [only] = picked;
 
   const create = async () => {
-    setBusy(true);
     const name = title.trim() || names.join(", ").slice(0, 100);
     const result = await (picked.length === 1 && only !== undefined
       ? createDirect(only)
       : createGroup(name, picked));
-    setBusy(false);
-    if (!result.ok) {
-      setError(problemText(result.problem, texts));
-      return;
-    }
+    if (!result.ok) return result;
     closeDialog();
     go(paths.room(result.room.room_id));
+    return result;
   };
-  const label = picked.length > 1 ? texts.group.createWith(picked.length) : texts.group.startDirect;
   return (
-    <Frame
+    <PickDialog
       title={texts.group.title}
-      className="tall"
-      flush
-      foot={
-        <button
-          type="button"
-          className="button primary wide"
-          disabled={picked.length === 0 || busy}
-          onClick={() => void create()}
-        >
-          {label}
-        </button>
-      }
+      label={picked.length > 1 ? texts.group.createWith(picked.length) : texts.group.startDirect}
+      help={texts.group.nameHelp}
+      excluded={none}
+      picked={picked}
+      onPicked={setPicked}
+      run={create}
     >
       {picked.length > 1 && (
         <div className="pick-title">
@@ -71,14 +58,7 @@ export function NewChat() {
           />
         </div>
       )}
-      <Picker
-        picked={picked}
-        onPicked={setPicked}
-        excluded={none}
-        note={error ?? texts.group.nameHelp}
-        failed={error !== undefined}
-      />
-    </Frame>
+    </PickDialog>
   );
 }
 
@@ -90,42 +70,65 @@ export function Invite({ roomId }: { roomId: string }) {
   const members = useStore(useClient().room(roomId), (state) => state.members);
   const excluded = useMemo(() => new Set(members.map((member) => member.user_id)), [members]);
   const [picked, setPicked] = useState<readonly string[]>([]);
-  const [error, setError] = useState<string>();
-  const [busy, setBusy] = useState(false);
   const run = async () => {
-    setBusy(true);
     const result = await invite(roomId, picked);
-    setBusy(false);
-    if (!result.ok) {
-      setError(problemText(result.problem, texts));
-      return;
-    }
+    if (!result.ok) return result;
     closeDialog();
     toast(texts.group.invited(picked.length));
+    return result;
+  };
+  return (
+    <PickDialog
+      title={texts.group.inviteTitle}
+      label={texts.group.invite(picked.length)}
+      excluded={excluded}
+      picked={picked}
+      onPicked={setPicked}
+      run={run}
+    />
+  );
+}
+
+interface PickDialogProps {
+  title: string;
+  /** Of the button that does it. */
+  label: string;
+  help?: string;
+  excluded: ReadonlySet<string>;
+  picked: readonly string[];
+  onPicked: (ids: readonly string[]) => void;
+  run: () => Promise<Result>;
+  children?: React.ReactNode;
+}
+
+function PickDialog({ title, label, help, run, children, ...picker }: PickDialogProps) {
+  const texts = useTexts();
+  const [error, setError] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const act = async () => {
+    setBusy(true);
+    const result = await run();
+    setBusy(false);
+    if (!result.ok) setError(problemText(result.problem, texts));
   };
   return (
     <Frame
-      title={texts.group.inviteTitle}
+      title={title}
       className="tall"
       flush
       foot={
         <button
           type="button"
           className="button primary wide"
-          disabled={picked.length === 0 || busy}
-          onClick={() => void run()}
+          disabled={picker.picked.length === 0 || busy}
+          onClick={() => void act()}
         >
-          {texts.group.invite(picked.length)}
+          {label}
         </button>
       }
     >
-      <Picker
-        picked={picked}
-        onPicked={setPicked}
-        excluded={excluded}
-        note={error}
-        failed={error !== undefined}
-      />
+      {children}
+      <Picker {...picker} note={error ?? help} failed={error !== undefined} />
     </Frame>
   );
 }

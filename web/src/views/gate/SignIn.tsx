@@ -42,15 +42,13 @@ export default function SignIn() {
           autoCapitalize="none"
           spellCheck={false}
           autoFocus
-          tone={errors.login ? "error" : "plain"}
-          note={errors.login?.message}
+          error={errors.login?.message}
           {...form.register("login", { required: gate.needed })}
         />
         <PasswordField
           label={gate.password}
           autoComplete="current-password"
-          tone={errors.password ? "error" : "plain"}
-          note={errors.password?.message}
+          error={errors.password?.message}
           {...form.register("password", { required: gate.needed })}
         />
         <p className="field-note error" role="alert">

@@ -8,6 +8,7 @@ import { Field } from "../../ui/Field.tsx";
 import { fieldProblem, problemText } from "../logic/problems.ts";
 import { useAvailability } from "./availability.ts";
 import { GateFrame } from "./GateFrame.tsx";
+import { newPasswordRules } from "./password.ts";
 import { PasswordField } from "./PasswordField.tsx";
 
 interface Fields {
@@ -18,25 +19,9 @@ interface Fields {
 }
 
 export default function SignUp() {
-  const texts = useTexts();
-  const { gate } = texts;
-  const { signUp } = useActions();
-  const form = useForm<Fields>({
-    mode: "onTouched",
-    defaultValues: { email: "", webchatId: "", displayName: "", password: "" },
-  });
+  const { gate } = useTexts();
+  const { form, submit } = useSignUp();
   const { errors, isSubmitting } = form.formState;
-
-  const submit = form.handleSubmit(async (fields) => {
-    const result = await signUp({
-      email: fields.email.trim(),
-      webchatId: fields.webchatId.trim().toLowerCase(),
-      displayName: fields.displayName.trim(),
-      password: fields.password,
-    });
-    if (!result.ok) refuse(form, result.problem, texts);
-  });
-
   return (
     <GateFrame
       title={gate.signUp}
@@ -48,34 +33,7 @@ export default function SignUp() {
     >
       <form className="form" onSubmit={(event) => void submit(event)} noValidate>
         <IdField form={form} />
-        <Field
-          label={gate.displayName}
-          autoComplete="name"
-          {...look(errors.displayName?.message, gate.nameHint)}
-          {...form.register("displayName", {
-            validate: (value) => checkName(value, texts),
-          })}
-        />
-        <Field
-          label={gate.email}
-          type="email"
-          inputMode="email"
-          autoComplete="email"
-          {...look(errors.email?.message)}
-          {...form.register("email", {
-            required: gate.needed,
-            pattern: { value: /^\S+@\S+\.\S+$/, message: gate.emailBad },
-          })}
-        />
-        <PasswordField
-          label={gate.password}
-          autoComplete="new-password"
-          {...look(errors.password?.message, gate.passwordHint)}
-          {...form.register("password", {
-            required: gate.needed,
-            minLength: { value: 8, message: gate.passwordShort },
-          })}
-        />
+        <PersonFields form={form} />
         <p className="field-note error" role="alert">
           {errors.root?.message}
         </p>
@@ -84,6 +42,60 @@ export default function SignUp() {
         </button>
       </form>
     </GateFrame>
+  );
+}
+
+function useSignUp() {
+  const texts = useTexts();
+  const { signUp } = useActions();
+  const form = useForm<Fields>({
+    mode: "onTouched",
+    defaultValues: { email: "", webchatId: "", displayName: "", password: "" },
+  });
+  const submit = form.handleSubmit(async (fields) => {
+    const result = await signUp({
+      email: fields.email.trim(),
+      webchatId: fields.webchatId.trim().toLowerCase(),
+      displayName: fields.displayName.trim(),
+      password: fields.password,
+    });
+    if (!result.ok) refuse(form, result.problem, texts);
+  });
+  return { form, submit };
+}
+
+function PersonFields({ form }: { form: UseFormReturn<Fields> }) {
+  const texts = useTexts();
+  const { gate } = texts;
+  const { errors } = form.formState;
+  return (
+    <>
+      <Field
+        label={gate.displayName}
+        autoComplete="name"
+        error={errors.displayName?.message}
+        note={gate.nameHint}
+        {...form.register("displayName", { validate: (value) => checkName(value, texts) })}
+      />
+      <Field
+        label={gate.email}
+        type="email"
+        inputMode="email"
+        autoComplete="email"
+        error={errors.email?.message}
+        {...form.register("email", {
+          required: gate.needed,
+          pattern: { value: /^\S+@\S+\.\S+$/, message: gate.emailBad },
+        })}
+      />
+      <PasswordField
+        label={gate.password}
+        autoComplete="new-password"
+        error={errors.password?.message}
+        note={gate.passwordHint}
+        {...form.register("password", newPasswordRules(gate))}
+      />
+    </>
   );
 }
 
@@ -118,13 +130,6 @@ function IdField({ form }: { form: UseFormReturn<Fields> }) {
       })}
     />
   );
-}
-
-function look(
-  error: string | undefined,
-  hint?: string,
-): { tone: "error" | "plain"; note: string | undefined } {
-  return error === undefined ? { tone: "plain", note: hint } : { tone: "error", note: error };
 }
 
 function checkName(value: string, { gate }: Texts): true | string {

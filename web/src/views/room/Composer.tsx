@@ -25,40 +25,16 @@ interface ComposerProps {
   onSent: () => void;
 }
 
-export function Composer({ store, writing, onWriting, tray, onSent }: ComposerProps) {
+export function Composer(props: ComposerProps) {
+  const { store, writing, tray } = props;
   const texts = useTexts();
-  const field = useRef<HTMLTextAreaElement>(null);
+  const { field, draft, caret, mentions, sending, stop, onKeyDown } = useComposing(props);
   const editing = writing.about === "edit";
-  const draft = useDraft(store.roomId, writing.about === "reply" ? writing.message.seq : null, field);
-  const candidates = useCandidates(store);
-  const caret = useCaret(field);
-  const mentions = useMentions({
-    text: draft.text,
-    caret: caret.place,
-    candidates,
-    onComplete: (text, place) => {
-      draft.change(text);
-      caret.move(place);
-    },
-  });
-  const { send, ready, over } = useSending({ store, writing, onWriting, draft, tray, candidates, onSent });
-  const stop = () => onWriting({ about: "new" });
-  useRestoredReply(store, onWriting);
-  useBorrowedText(writing, draft);
-  useFieldFocus(field, writing);
-  useEffect(() => fitHeight(field.current), [draft.text]);
-
-  function onKeyDown(event: React.KeyboardEvent) {
-    if (isComposing(event) || mentions.onKeyDown(event)) return;
-    const message =
-      event.key === "ArrowUp" && draft.text === "" && writing.about === "new" ? lastOwn(store) : null;
-    if (event.key === "Enter" && !event.shiftKey) send();
-    else if (event.key === "Escape" && writing.about !== "new") stop();
-    else if (message) onWriting({ about: "edit", message });
-    else return;
-    event.preventDefault();
-  }
-
+  const pickEmoji = (from: HTMLElement) =>
+    openEmoji(from, (emoji) => {
+      closePopup(field.current);
+      insertAtCaret(field.current, emoji);
+    });
   return (
     <div className="composer-area">
       {mentions.open && <Mentions {...mentions} />}
@@ -66,7 +42,7 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
         className="composer"
         onSubmit={(event) => {
           event.preventDefault();
-          send();
+          sending.send();
         }}
       >
         <ComposerContext writing={writing} onStop={stop} />
@@ -83,23 +59,53 @@ export function Composer({ store, writing, onWriting, tray, onSent }: ComposerPr
             onKeyDown={onKeyDown}
             aria={mentions.field}
           />
-          <CharacterCount over={over} />
+          <CharacterCount over={sending.over} />
           <IconButton
             icon="smile"
             label={texts.composer.emoji}
             aria-haspopup="dialog"
-            onClick={(event) =>
-              openEmoji(event.currentTarget, (emoji) => {
-                closePopup(field.current);
-                insertAtCaret(field.current, emoji);
-              })
-            }
+            onClick={(event) => pickEmoji(event.currentTarget)}
           />
-          <SendButton editing={editing} disabled={!ready} />
+          <SendButton editing={editing} disabled={!sending.ready} />
         </div>
       </form>
     </div>
   );
+}
+
+/** The text, the caret in it, what completes and what sends it, and the keys for all of them. */
+function useComposing({ store, writing, onWriting, tray, onSent }: ComposerProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const draft = useDraft(store.roomId, writing.about === "reply" ? writing.message.seq : null, field);
+  const candidates = useCandidates(store);
+  const caret = useCaret(field);
+  const mentions = useMentions({
+    text: draft.text,
+    caret: caret.place,
+    candidates,
+    onComplete: (text, place) => {
+      draft.change(text);
+      caret.move(place);
+    },
+  });
+  const sending = useSending({ store, writing, onWriting, draft, tray, candidates, onSent });
+  const stop = () => onWriting({ about: "new" });
+  useRestoredReply(store, onWriting);
+  useBorrowedText(writing, draft);
+  useFieldFocus(field, writing);
+  useEffect(() => fitHeight(field.current), [draft.text]);
+
+  function onKeyDown(event: React.KeyboardEvent) {
+    if (isComposing(event) || mentions.onKeyDown(event)) return;
+    const message =
+      event.key === "ArrowUp" && draft.text === "" && writing.about === "new" ? lastOwn(store) : null;
+    if (event.key === "Enter" && !event.shiftKey) sending.send();
+    else if (event.key === "Escape" && writing.about !== "new") stop();
+    else if (message) onWriting({ about: "edit", message });
+    else return;
+    event.preventDefault();
+  }
+  return { field, draft, caret, mentions, sending, stop, onKeyDown };
 }
 
 /** Where the caret is, and a way to move it once a changed text has been drawn. */

@@ -1,14 +1,15 @@
 import { useEffect, useRef } from "react";
 
-import { useActions, useClientState, useStore } from "../../app/client.ts";
+import { useActions, useClientState, useMe, useStore } from "../../app/client.ts";
 import { openDialog } from "../../app/overlay.ts";
+import { useNow } from "../../app/time.ts";
 import type { RoomState, RoomStore, RoomSummary } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar, GroupAvatar } from "../../ui/Avatar.tsx";
 import { IconButton, TextButton } from "../../ui/Button.tsx";
 import { Icon, type IconName } from "../../ui/Icon.tsx";
 import { isPicture } from "../logic/files.ts";
-import { numberOf } from "../logic/format.ts";
+import { numberOf, shortDayOf } from "../logic/format.ts";
 import { nameOf, titleOf } from "../logic/text.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
 import { leaveRoom } from "./leave.ts";
@@ -45,7 +46,7 @@ export function Details({ store, modal, onClose, onDate }: DetailsProps) {
         <span>{texts.room.details}</span>
       </div>
       <div className="scroll pane-body">
-        <Head room={room} />
+        <Head store={store} room={room} />
         <Toggles room={room} onDate={onDate} />
         <Files store={store} />
         <Members store={store} room={room} />
@@ -59,12 +60,16 @@ export function Details({ store, modal, onClose, onDate }: DetailsProps) {
   );
 }
 
-function Head({ room }: { room: RoomSummary }) {
+function Head({ store, room }: { store: RoomStore; room: RoomSummary }) {
   const texts = useTexts();
   const language = useLanguage();
   const profiles = useClientState((state) => state.profiles);
   const peer = profiles.get(room.peer_id ?? "");
   const title = titleOf(room, profiles, texts);
+  const now = useNow();
+  const me = useMe().user_id;
+  const joined = useStore(store, (state) => state.members.find((one) => one.user_id === me)?.joined_at);
+  const count = numberOf(room.last_seq, language);
   return (
     <div className="details-head">
       {room.kind === "group" ? (
@@ -79,7 +84,11 @@ function Head({ room }: { room: RoomSummary }) {
         </button>
       )}
       <h2>{title}</h2>
-      <p>{texts.details.messages(numberOf(room.last_seq, language))}</p>
+      <p>
+        {joined === undefined
+          ? texts.details.messages(count)
+          : texts.details.since(shortDayOf(new Date(joined), language, now), count)}
+      </p>
     </div>
   );
 }

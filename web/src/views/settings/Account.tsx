@@ -6,6 +6,7 @@ import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { problemText, fieldProblem } from "../logic/problems.ts";
+import { newPasswordRules } from "../gate/password.ts";
 import { PasswordField } from "../gate/PasswordField.tsx";
 
 export function Account() {
@@ -54,19 +55,15 @@ function Password() {
         <PasswordField
           label={settings.currentPassword}
           autoComplete="current-password"
-          tone={errors.current ? "error" : "plain"}
-          note={errors.current?.message}
+          error={errors.current?.message}
           {...form.register("current", { required: gate.needed })}
         />
         <PasswordField
           label={settings.newPassword}
           autoComplete="new-password"
-          tone={errors.next ? "error" : "plain"}
-          note={errors.next?.message ?? gate.passwordHint}
-          {...form.register("next", {
-            required: gate.needed,
-            minLength: { value: 8, message: gate.passwordShort },
-          })}
+          error={errors.next?.message}
+          note={gate.passwordHint}
+          {...form.register("next", newPasswordRules(gate))}
         />
         <div className="card-foot">
           <button type="submit" className="button primary" disabled={isSubmitting}>
@@ -114,8 +111,7 @@ function Close() {
         <PasswordField
           label={settings.closeConfirm}
           autoComplete="current-password"
-          tone={errors.password ? "error" : "plain"}
-          note={errors.password?.message}
+          error={errors.password?.message}
           {...form.register("password", { required: gate.needed })}
         />
         <div className="card-foot">

@@ -103,8 +103,8 @@ function Words() {
       <Field
         label={settings.name}
         autoComplete="name"
-        tone={errors.name ? "error" : "plain"}
-        note={errors.name?.message ?? gate.nameHint}
+        error={errors.name?.message}
+        note={gate.nameHint}
         {...form.register("name", {
           validate: (value) =>
             value.trim() === "" ? gate.needed : value.trim().length <= 60 || gate.nameLong,
@@ -113,8 +113,8 @@ function Words() {
       <Field
         label={settings.status}
         maxLength={200}
-        tone={errors.status ? "error" : "plain"}
-        note={errors.status?.message ?? settings.statusHint}
+        error={errors.status?.message}
+        note={settings.statusHint}
         {...form.register("status")}
       />
       <div className="card-foot">
