@@ -88,6 +88,7 @@ async def test_an_upload_shows_how_far_it_is_and_can_be_stopped(device: OpenDevi
         await chat.page.get_by_role("button", name="긴 영상.bin 빼기").click()
     await expect(bar).to_have_count(0)
     await chat.send("파일은 나중에")
+    await chat.settled()
     message = (await ana.messages(chat.room_id()))["items"][-1]
     assert (message["body"], message.get("attachments")) == ("파일은 나중에", None)
 
