@@ -37,6 +37,10 @@ class Containers(Stack):
         assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def describe(self) -> str:
+        """How the containers are, and what they said last."""
+        return self.compose("ps", "--all") + self.compose("logs", "--tail", "10")
+
     def engine(self, *words: str) -> None:
         subprocess.run(["docker", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
 
@@ -129,7 +133,7 @@ def containers(data: Path, **settings: str) -> Iterator[Containers]:
 def _tell_logs(stack: Containers, error: type[BaseException] | None, *_: object) -> None:
     """What the containers said last, where the tests could not begin."""
     if error is not None:
-        print(stack.compose("ps", "--all"), stack.compose("logs", "--tail", "20"))
+        print(stack.describe())
 
 
 def running_image(stack: Containers, service: str) -> str:

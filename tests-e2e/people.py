@@ -196,7 +196,11 @@ class Person:
         connection = tcp.socket()
         if receive_buffer is not None:
             connection.setsockopt(tcp.SOL_SOCKET, tcp.SO_RCVBUF, receive_buffer)
-        connection.connect((address.host, address.port or 80))
+        try:
+            connection.connect((address.host, address.port or 80))
+        except OSError:
+            connection.close()
+            raise
         connection.setblocking(False)
         return connection
 

@@ -7,8 +7,8 @@ up to date again.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 
 import pytest
 from containers import Containers, is_healthy
@@ -59,19 +59,19 @@ class Watch:
         print(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
 
 
-@contextmanager
-def each_scaled(stack: Containers, **replicas: int) -> Iterator[None]:
+@asynccontextmanager
+async def each_scaled(stack: Containers, **replicas: int) -> AsyncIterator[None]:
     numbers = dict.fromkeys(SERVICES, 2) | {name.replace("_", "-"): number for name, number in replicas.items()}
-    scale(stack, numbers)
+    await scale(stack, numbers)
     try:
         yield
     finally:
-        scale(stack, dict.fromkeys(SERVICES, 1) | {"chat-gateway": 2})
+        await scale(stack, dict.fromkeys(SERVICES, 1) | {"chat-gateway": 2})
 
 
-def scale(stack: Containers, numbers: dict[str, int]) -> None:
+async def scale(stack: Containers, numbers: dict[str, int]) -> None:
     words = [word for name, number in numbers.items() for word in ("--scale", f"{name}={number}")]
-    stack.compose("up", "--detach", "--wait", "--no-recreate", *words, seconds=300)
+    await asyncio.to_thread(stack.compose, "up", "--detach", "--wait", "--no-recreate", *words, seconds=300)
 
 
 async def upstreams(stack: Containers, person: Person, path: str, times: int = 40) -> set[str]:
@@ -89,7 +89,7 @@ async def upstreams(stack: Containers, person: Person, path: str, times: int = 4
 async def test_every_service_scales_up_and_back(stack: Containers, scene: Scene) -> None:
     await scene.more_acked()
     watch = Watch(scene)
-    with each_scaled(stack, rooms=3, chat_gateway=4):
+    async with each_scaled(stack, rooms=3, chat_gateway=4):
         await watch.tell("each service on two or three replicas")
         assert len(await upstreams(stack, scene.ana, "/api/rooms")) == 3, "nginx finds them by itself"
         assert len(await upstreams(stack, scene.ana, "/api/social/profiles/me")) == 2
@@ -108,7 +108,7 @@ async def eventually_one(stack: Containers, person: Person, path: str) -> None:
 
 async def test_each_service_restarts_one_replica_after_the_other(stack: Containers, scene: Scene) -> None:
     await scene.more_acked()
-    with each_scaled(stack):
+    async with each_scaled(stack):
         for service in SERVICES:
             watch = Watch(scene)
             for container in stack.replicas(service):
