@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 from people import Person, signing_up
-from stack import Stack, embedded
+from stack import Stack
+from target import LISTEN, start
 from traffic import Scene
 
 from shared.testing.fixtures import eventually
@@ -24,8 +25,8 @@ class Clustered:
 @pytest.fixture(scope="module")
 def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
     with (
-        valkey_cluster(tmp_path_factory.mktemp("cluster")) as cluster,
-        embedded(tmp_path_factory.mktemp("stack"), REDIS_ENDPOINT=",".join(cluster.endpoint)) as stack,
+        valkey_cluster(tmp_path_factory.mktemp("cluster"), LISTEN) as cluster,
+        start(tmp_path_factory.mktemp("stack"), REDIS_ENDPOINT=",".join(cluster.endpoint)) as stack,
     ):
         yield Clustered(stack, cluster)
 

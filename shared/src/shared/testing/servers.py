@@ -24,25 +24,25 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20, host: str = "127.0.0.1") -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         with socket.socket() as probe:
             probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.02)
     raise RuntimeError(f"{process.args!r} does not answer on port {port}")
 
 
 @contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: list[str], port: int, log: Path, host: str = "127.0.0.1") -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         try:
-            wait_for_port(port, process)
+            wait_for_port(port, process, host=host)
             yield process
         finally:
             process.terminate()
@@ -61,16 +61,17 @@ def valkey(folder: Path) -> Iterator[int]:
 class Node:
     """A server of a cluster, reachable at `port`; its peers talk to `bus`."""
 
+    host: str
     port: int
     bus: int
     process: "subprocess.Popen[bytes]"
 
     def ask(self, *words: object) -> Any:
-        with Redis(host="127.0.0.1", port=self.port, socket_timeout=2) as redis:
+        with Redis(host=self.host, port=self.port, socket_timeout=2) as redis:
             return redis.execute_command(*words)
 
     def info(self, section: str) -> dict[str, Any]:
-        with Redis(host="127.0.0.1", port=self.port, socket_timeout=2) as redis:
+        with Redis(host=self.host, port=self.port, socket_timeout=2) as redis:
             return dict(redis.info(section))
 
     def kill(self) -> None:
@@ -86,7 +87,7 @@ class ValkeyCluster:
 
     @property
     def endpoint(self) -> list[str]:
-        return [f"127.0.0.1:{node.port}" for node in self.nodes]
+        return [f"{node.host}:{node.port}" for node in self.nodes]
 
     def living(self) -> list[Node]:
         return [node for node in self.nodes if node.process.poll() is None]
@@ -118,7 +119,7 @@ class ValkeyCluster:
 
     def end_move(self, key: str, source: Node, target: Node) -> None:
         """`key` is all that the slot holds, or it is empty."""
-        source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 1000)
+        source.ask("MIGRATE", target.host, target.port, key, 0, 1000)
         slot, owner = source.ask("CLUSTER", "KEYSLOT", key), target.ask("CLUSTER", "MYID")
         for node in (target, source):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
@@ -147,15 +148,15 @@ def wait_until(check: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @contextmanager
-def valkey_cluster(folder: Path) -> Iterator[ValkeyCluster]:
+def valkey_cluster(folder: Path, host: str = "127.0.0.1") -> Iterator[ValkeyCluster]:
     with ExitStack() as stack:
-        cluster = ValkeyCluster([stack.enter_context(_node(folder / str(number))) for number in range(6)])
+        cluster = ValkeyCluster([stack.enter_context(_node(folder / str(number), host)) for number in range(6)])
         primaries, replicas = cluster.nodes[:3], cluster.nodes[3:]
         for number, (node, first) in enumerate(zip(primaries, (0, 5461, 10923), strict=True)):
             node.ask("CLUSTER", "ADDSLOTSRANGE", first, (5460, 10922, 16383)[number])
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in cluster.nodes[1:]:
-            node.ask("CLUSTER", "MEET", "127.0.0.1", cluster.nodes[0].port, cluster.nodes[0].bus)
+            node.ask("CLUSTER", "MEET", host, cluster.nodes[0].port, cluster.nodes[0].bus)
         wait_until(lambda: all(_knows_all(node) for node in cluster.nodes))
         for node, primary in zip(replicas, primaries, strict=True):
             node.ask("CLUSTER", "REPLICATE", primary.ask("CLUSTER", "MYID"))
@@ -168,14 +169,15 @@ def _knows_all(node: Node) -> bool:
 
 
 @contextmanager
-def _node(folder: Path) -> Iterator[Node]:
+def _node(folder: Path, host: str) -> Iterator[Node]:
     folder.mkdir(parents=True)
     port, bus = free_port(), free_port()
-    storage = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
-    cluster = ["--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "2000"]
+    storage = ["--bind", host, "--protected-mode", "no", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    address = ["--cluster-announce-ip", host, "--cluster-port", str(bus)]
+    cluster = ["--cluster-enabled", "yes", *address, "--cluster-node-timeout", "2000"]
     command = [str(get_binary_path()), "--port", str(port), *storage, *cluster, "--repl-diskless-sync-delay", "0"]
-    with running(command, port, folder / "valkey.log") as process:
-        yield Node(port, bus, process)
+    with running(command, port, folder / "valkey.log", host) as process:
+        yield Node(host, port, bus, process)
 
 
 def mariadb_is_here() -> bool:
