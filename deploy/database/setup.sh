@@ -5,6 +5,14 @@ set -eu
 
 client=$(command -v mariadb || command -v mysql)
 
+# With DB_TLS_CA (a file) encrypted, the server verified.
+if [ -n "${DB_TLS_CA:-}" ]; then
+    case $client in
+        *mariadb) set -- --ssl-ca="$DB_TLS_CA" --ssl-verify-server-cert ;;
+        *) set -- --ssl-ca="$DB_TLS_CA" --ssl-mode=VERIFY_IDENTITY ;;
+    esac
+fi
+
 # In single quotes, for SQL: MySQL and MariaDB both take a backslash as an escape.
 quoted() {
     printf "'%s'" "$(printf '%s' "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")"
@@ -23,5 +31,5 @@ CREATE USER IF NOT EXISTS $account IDENTIFIED BY $(quoted "$password");
 ALTER USER $account IDENTIFIED BY $(quoted "$password");
 GRANT ALL PRIVILEGES ON $granted.* TO $account;
 SQL
-done | MYSQL_PWD=$DB_ROOT_PASSWORD "$client" --host="$DB_HOST" --port="${DB_PORT:-3306}" --user="${DB_ROOT_USERNAME:-root}"
+done | MYSQL_PWD=$DB_ROOT_PASSWORD "$client" --host="$DB_HOST" --port="${DB_PORT:-3306}" --user="${DB_ROOT_USERNAME:-root}" "$@"
 echo "schemas and users of auth, social, rooms and media are there"

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.crc import key_slot
 
-from shared.service.redis import Address, listening_client
+from shared.service.redis import Access, Address, listening_client
 
 PING_SECONDS = 5
 
@@ -17,10 +17,10 @@ Message = dict[str, Any]
 class Listener:
     """`channels` are those that were asked for here, confirmed or not."""
 
-    def __init__(self, address: Address, *, by_slot: bool) -> None:
+    def __init__(self, address: Address, access: Access, *, by_slot: bool) -> None:
         self.address, self._by_slot = address, by_slot
         self.channels: set[str] = set()
-        self._redis = listening_client(address)
+        self._redis = listening_client(address, access)
         self._pubsub: Any = self._redis.pubsub()
         self._writing = asyncio.Lock()
 

@@ -19,7 +19,7 @@ from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
 from shared.roomlog.frames import CURSORS, TYPING, parse_live
 from shared.roomlog.keys import live_channel
-from shared.service.redis import Address, AnyRedis, Cluster, primaries_of, shard_of
+from shared.service.redis import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.service.tasks import background
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class Subscriber:
             raise
 
     async def _open(self, address: Address) -> Listener:
-        listener = Listener(address, by_slot=isinstance(self._redis, Cluster))
+        listener = Listener(address, access_of(self._redis), by_slot=isinstance(self._redis, Cluster))
         await listener.connect()
         self._listeners[address] = listener
         self._listening[listener] = asyncio.create_task(self._listen(listener))

@@ -1,5 +1,6 @@
 """One database of one service: engine, transactions, and the few statements that differ between engines."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
@@ -144,16 +145,26 @@ class MysqlEngine:
         return self._engine.connect()
 
 
+def _tls(url: URL) -> dict[str, Any]:
+    """Arguments for the driver, where the URL holds authorities (`ssl_ca`, in PEM)."""
+    authorities = url.query.get("ssl_ca")
+    if authorities is None:
+        return {}
+    from shared.service.mysql_tls import connect_encrypted  # noqa: PLC0415 - with the driver, which SQLite does without
+
+    return {"ssl": ssl.create_default_context(cadata=str(authorities)), "async_creator_fn": connect_encrypted}
+
+
 def _mysql(url: URL, pool_size: int) -> AsyncEngine:
     return create_async_engine(
-        url,
+        url.difference_update_query(["ssl_ca"]),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
         pool_recycle=300,
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "init_command": "SET SESSION innodb_lock_wait_timeout = 3"},
+        connect_args={"connect_timeout": 5, "init_command": "SET SESSION innodb_lock_wait_timeout = 3"} | _tls(url),
     )
 
 

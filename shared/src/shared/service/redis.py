@@ -7,10 +7,11 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -76,12 +77,33 @@ class Cluster(RedisCluster):
         await super().aclose()
 
 
+@dataclass(frozen=True)
+class Access:
+    """How a server lets its clients in. With TLS its certificate and name are verified: by the authorities that the
+    system knows, and by `authorities`, in PEM.
+    """
+
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    authorities: str | None = None
+
+    def of_connections(self) -> dict[str, Any]:
+        verified = {"ssl_ca_data": self.authorities, "ssl_check_hostname": True} if self.tls else {}
+        return {"username": self.username, "password": self.password} | verified
+
+
+OPEN = Access()
+
+
 def connect_redis(settings: Settings) -> AnyRedis:
     """A client that connects at its first call; answers are bytes. `close_redis` closes it."""
-    return redis_at(settings.redis_endpoint, settings.redis_database)
+    password = settings.redis_password.get_secret_value() if settings.redis_password else None
+    access = Access(settings.redis_username, password, settings.redis_tls, settings.redis_tls_ca)
+    return redis_at(settings.redis_endpoint, settings.redis_database, access)
 
 
-def redis_at(endpoints: Sequence[str], database: int = 0) -> AnyRedis:
+def redis_at(endpoints: Sequence[str], database: int = 0, access: Access = OPEN) -> AnyRedis:
     """`host:port` of the server, or of several nodes of a cluster (which has one database)."""
     nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
@@ -92,6 +114,8 @@ def redis_at(endpoints: Sequence[str], database: int = 0) -> AnyRedis:
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 1),  # after a look at the nodes
             max_connections=512,
+            ssl=access.tls,
+            **access.of_connections(),
         )
     host, port = nodes[0]
     pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
@@ -103,6 +127,8 @@ def redis_at(endpoints: Sequence[str], database: int = 0) -> AnyRedis:
         max_connections=64,
         timeout=TIMEOUT_S,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        connection_class=SSLConnection if access.tls else Connection,
+        **access.of_connections(),
     )
     return Redis.from_pool(pool)
 
@@ -143,11 +169,29 @@ def primaries_of(redis: AnyRedis) -> set[Address] | None:
     return {(node.host, int(node.port)) for node in redis.get_primaries()} if isinstance(redis, RedisCluster) else None
 
 
-def listening_client(address: Address) -> "Redis":
+def access_of(redis: AnyRedis) -> Access:
+    """How a client of `redis_at` is let in."""
+    if isinstance(redis, RedisCluster):
+        options: dict[str, Any] = redis.get_connection_kwargs()
+        kind: type = options["connection_class"]
+    else:
+        options, kind = redis.connection_pool.connection_kwargs, redis.connection_pool.connection_class
+    tls = issubclass(kind, SSLConnection)
+    return Access(options["username"], options["password"], tls, options.get("ssl_ca_data"))
+
+
+def listening_client(address: Address, access: Access = OPEN) -> "Redis":
     """For subscriptions: no retries, for its user must learn that the connection broke."""
     host, port = address
-    retry = Retry(NoBackoff(), 0)
-    return Redis(host=host, port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=retry)
+    return Redis(
+        host=host,
+        port=port,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        ssl=access.tls,
+        **access.of_connections(),
+    )
 
 
 class Script:

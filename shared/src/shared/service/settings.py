@@ -5,12 +5,13 @@ A wrong or missing value ends the process with one line that names the variable.
 """
 
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
 CommaList = Annotated[list[str], NoDecode]
+
+
+def _certificates(value: str) -> str:
+    if "-----BEGIN" not in value:
+        try:
+            value = Path(value).read_text()
+        except OSError as error:
+            raise ValueError(f"{value} cannot be read: {error.strerror}") from error
+    try:
+        ssl.create_default_context(cadata=value)
+    except ssl.SSLError as error:
+        raise ValueError("these are not certificates in PEM") from error
+    return value
+
+
+Certificates = Annotated[str, AfterValidator(_certificates)]
+"""Certificates in PEM, given as such or as the name of a file with them."""
 
 
 class Settings(BaseSettings):
@@ -40,11 +58,18 @@ class Settings(BaseSettings):
     db_name: str = Field(default="webchat", pattern=r"^[a-z][a-z0-9_]*$")
     db_username: str = "webchat"
     db_password: SecretStr = SecretStr("")
+    db_tls_ca: Certificates | None = None
+    """Where it is set, connections are encrypted and the server shows a certificate of these authorities."""
     db_pool_size: int = Field(default=8, ge=2, le=200)
     """A migration takes two: one holds the lock."""
 
     redis_endpoint: CommaList = ["127.0.0.1:6379"]
     redis_database: int = Field(default=0, ge=0)
+    redis_username: str | None = None
+    redis_password: SecretStr | None = None
+    redis_tls: bool = False
+    redis_tls_ca: Certificates | None = None
+    """Trusted beside the authorities that the system knows."""
 
     auth_url: str = "http://127.0.0.1:8001"
     social_url: str = "http://127.0.0.1:8002"
@@ -80,7 +105,7 @@ class Settings(BaseSettings):
             host=self.db_host,
             port=self.db_port,
             database=f"{self.db_name}_{self.service.replace('-', '_')}",
-            query={"charset": "utf8mb4"},
+            query={"charset": "utf8mb4"} | ({"ssl_ca": self.db_tls_ca} if self.db_tls_ca else {}),
         )
 
     @classmethod

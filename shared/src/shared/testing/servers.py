@@ -50,10 +50,10 @@ def running(command: list[str], port: int, log: Path, host: str = "127.0.0.1") -
 
 
 @contextmanager
-def valkey(folder: Path) -> Iterator[int]:
+def valkey(folder: Path, *options: str) -> Iterator[int]:
     port = free_port()
-    options = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
-    with running([str(get_binary_path()), "--port", str(port), *options], port, folder / "valkey.log"):
+    storage = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    with running([str(get_binary_path()), "--port", str(port), *storage, *options], port, folder / "valkey.log"):
         yield port
 
 
@@ -185,7 +185,7 @@ def mariadb_is_here() -> bool:
 
 
 @contextmanager
-def mariadb(folder: Path) -> Iterator[int]:
+def mariadb(folder: Path, *options: str) -> Iterator[int]:
     """A MariaDB whose user `root` has no password."""
     port, data = free_port(), folder / "data"
     as_root = [f"--user={getpass.getuser()}"] if os.geteuid() == 0 else []
@@ -195,5 +195,5 @@ def mariadb(folder: Path) -> Iterator[int]:
     tuning = ["--skip-log-bin", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--performance-schema=0"]
     fast = ["--innodb-flush-log-at-trx-commit=0", f"--tmpdir={folder}", "--character-set-server=utf8mb4"]
     address = [f"--port={port}", "--bind-address=127.0.0.1"]
-    with running([*server, *address, *tuning, *fast, *as_root], port, folder / "mariadb.log"):
+    with running([*server, *address, *tuning, *fast, *options, *as_root], port, folder / "mariadb.log"):
         yield port

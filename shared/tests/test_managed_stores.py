@@ -1,0 +1,190 @@
+"""Stores that ask for a password and TLS, as managed ones do: verified, or not used at all."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pymysql
+import pytest
+from pydantic import ValidationError
+from redis import Redis
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from shared.service.database import Database
+from shared.service.redis import (
+    REDIS_DOWN,
+    AnyRedis,
+    Cluster,
+    access_of,
+    close_redis,
+    connect_redis,
+    listening_client,
+    shard_of,
+)  # fmt: skip
+from shared.service.settings import Settings
+from shared.testing.servers import free_port, mariadb, mariadb_is_here, valkey, wait_until
+from shared.testing.tls import Certificates, make_certificates, speaking_tls
+
+PASSWORD = "a password & more"
+
+
+class OfRooms(Settings):
+    service: ClassVar[str] = "rooms"
+
+
+def settings(**chosen: object) -> Settings:
+    return OfRooms(_env_file=None, service_secret="s" * 40, **chosen)  # type: ignore[arg-type,call-arg]
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Of somebody else."""
+    return make_certificates(tmp_path_factory.mktemp("strangers"))
+
+
+@dataclass
+class Guarded:
+    """A Valkey with a password, and a user `webchat` with another; by TLS alone where `tls`."""
+
+    endpoint: list[str]
+    tls: bool
+    authorities: str | None
+
+    def connect(self, **other: object) -> AnyRedis:
+        chosen = {"redis_password": PASSWORD, "redis_tls": self.tls, "redis_tls_ca": self.authorities}
+        return connect_redis(settings(redis_endpoint=self.endpoint, **(chosen | other)))
+
+
+@pytest.fixture(params=["server", "server by TLS", "cluster by TLS"])
+async def guarded(request: pytest.FixtureRequest, tmp_path: Path, certificates: Certificates) -> AsyncIterator[Guarded]:
+    """The Valkey of these tests has no TLS of its own; before it stands something that has."""
+    listen = free_port()
+    is_cluster, tls = request.param.startswith("cluster"), request.param.endswith("TLS")
+    cluster = ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-announce-port", str(listen)]
+    with valkey(tmp_path, "--requirepass", PASSWORD, *(cluster if is_cluster else [])) as port:
+        with Redis(port=port, password=PASSWORD) as redis:
+            redis.acl_setuser("webchat", enabled=True, passwords=["+of its own"], categories=["+@all"], keys=["*"])
+            redis.execute_command("ACL SETUSER webchat allchannels")
+            if is_cluster:
+                redis.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+                wait_until(lambda: redis.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        if not tls:
+            yield Guarded([f"127.0.0.1:{port}"], tls=False, authorities=None)
+            return
+        async with speaking_tls(certificates, listen, port):
+            yield Guarded([f"127.0.0.1:{listen}"] * (1 + is_cluster), tls=True, authorities=str(certificates.authority))
+
+
+@pytest.fixture
+async def client(guarded: Guarded) -> AsyncIterator[Callable[..., AnyRedis]]:
+    made: list[AnyRedis] = []
+
+    def connect(**other: object) -> AnyRedis:
+        made.append(guarded.connect(**other))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        await close_redis(one)
+
+
+async def test_redis_lets_in_who_knows_the_password(guarded: Guarded, client: Callable[..., AnyRedis]):
+    redis = client()
+    assert isinstance(redis, Cluster) == (len(guarded.endpoint) > 1)
+    assert await redis.set("key", "value") is True
+    by_name = client(redis_username="webchat", redis_password="of its own")
+    assert await by_name.get("key") == b"value"
+    assert await by_name.acl_whoami() == "webchat"
+
+
+async def test_subscriptions_are_let_in_likewise(client: Callable[..., AnyRedis]):
+    redis = client(redis_username="webchat", redis_password="of its own")
+    address = await shard_of(redis, "channel")
+    async with listening_client(address, access_of(redis)) as listening, listening.pubsub() as pubsub:
+        await pubsub.ssubscribe("channel")
+        assert (await pubsub.get_message(timeout=5))["type"] == "ssubscribe"
+        assert await redis.execute_command("SPUBLISH", "channel", "said") == 1
+        assert (await pubsub.get_message(timeout=5))["data"] == b"said"
+
+
+@pytest.mark.parametrize("wrong", [None, "another"])
+async def test_redis_lets_nobody_else_in(client: Callable[..., AnyRedis], wrong: str | None):
+    with pytest.raises(REDIS_DOWN, match=r"(?i)auth|password"):
+        await client(redis_password=wrong).get("key")
+
+
+@pytest.mark.parametrize("guarded", ["server by TLS", "cluster by TLS"], indirect=True)
+async def test_a_redis_that_shows_a_strangers_certificate_is_not_used(
+    client: Callable[..., AnyRedis], strangers: Certificates
+):
+    for authorities in (str(strangers.authority), None):
+        with pytest.raises(REDIS_DOWN):
+            await client(redis_tls_ca=authorities).get("key")
+
+
+@pytest.fixture(scope="module")
+def encrypted_mariadb(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[int]:
+    if not mariadb_is_here():
+        pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
+    options = f"--ssl-cert={certificates.server}", f"--ssl-key={certificates.key}", "--require-secure-transport=ON"
+    for file in (certificates.server, certificates.key):
+        file.chmod(0o644)
+    with mariadb(tmp_path_factory.mktemp("mariadb"), *options) as port:
+        yield port
+
+
+async def cipher(**chosen: object) -> str:
+    """What the connection to a database is encrypted with, as the server says."""
+    database = Database(settings(db_host="127.0.0.1", db_username="root", **chosen).database_url)
+    try:
+        async with database.read() as db:
+            return str((await db.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'"))).one()[1])
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+def schema() -> Callable[[int, dict[str, object]], None]:
+    def create(port: int, tls: dict[str, object]) -> None:
+        with pymysql.connect(host="127.0.0.1", port=port, user="root", ssl=tls) as connection:
+            connection.cursor().execute("CREATE DATABASE IF NOT EXISTS webchat_rooms")
+
+    return create
+
+
+@pytest.mark.mariadb
+async def test_the_database_is_asked_by_tls(encrypted_mariadb: int, certificates: Certificates, schema):
+    schema(encrypted_mariadb, {"ca": str(certificates.authority)})
+    assert await cipher(db_port=encrypted_mariadb, db_tls_ca=certificates.authority.read_text())
+    assert await cipher(db_port=encrypted_mariadb, db_tls_ca=str(certificates.authority))
+
+
+@pytest.mark.mariadb
+async def test_a_database_with_a_strangers_certificate_is_not_used(encrypted_mariadb: int, strangers: Certificates):
+    with pytest.raises(OperationalError, match="Can't connect"):
+        await cipher(db_port=encrypted_mariadb, db_tls_ca=str(strangers.authority))
+
+
+@pytest.mark.mariadb
+async def test_a_database_that_offers_no_tls_is_told_no_password(tmp_path: Path, certificates: Certificates, schema):
+    if not mariadb_is_here():
+        pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
+    with mariadb(tmp_path, "--skip-ssl") as port:
+        schema(port, {})
+        assert await cipher(db_port=port) == ""
+        with pytest.raises(OperationalError, match="offers no TLS"):
+            await cipher(db_port=port, db_tls_ca=str(certificates.authority))
+
+
+def test_a_file_without_certificates_is_refused(tmp_path: Path):
+    (tmp_path / "empty.pem").write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    for value, reason in ((tmp_path / "empty.pem", "not certificates in PEM"), (tmp_path / "none", "cannot be read")):
+        with pytest.raises(ValidationError, match=reason):
+            settings(db_tls_ca=str(value))
