@@ -13,6 +13,7 @@ from containers import Containers
 from people import Person, signing_up
 from stack import Stack
 from target import IN_CONTAINERS, start
+from told import LINES
 
 collect_ignore = [] if IN_CONTAINERS else ["operations"]
 """What an operator does with containers."""
@@ -22,6 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if IN_CONTAINERS:  # the first of them waits until all images are built
         for item in items:
             item.add_marker(pytest.mark.timeout(900))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if LINES:
+        terminalreporter.section("measured")
+        terminalreporter.write_line("\n".join(LINES))
 
 
 @pytest.hookimpl(wrapper=True)

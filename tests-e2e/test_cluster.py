@@ -10,6 +10,7 @@ import pytest
 from people import Person, signing_up
 from stack import Stack
 from target import LISTEN, start
+from told import tell
 from traffic import Scene
 
 from shared.testing.fixtures import eventually
@@ -48,9 +49,7 @@ class Scenes:
         await self.other.finish()
         for where, scene in (("there", self.hot), ("on another primary", self.other)):
             until, latest = scene.lateness(since)
-            print(
-                f"\n{what}: a room {where} is normal again after {until:.1f} s, its messages came {latest:.1f} s late"
-            )
+            tell(f"{what}: a room {where} is normal again after {until:.1f} s, its messages came {latest:.1f} s late")
 
 
 @pytest.fixture
@@ -100,6 +99,6 @@ async def test_a_primary_dies(clustered: Clustered, scenes: Scenes):
     scenes.primary.kill()
     killed = time.monotonic()
     await eventually(lambda: owner(clustered, scenes.hot.room_id) is not scenes.primary, 30)
-    print(f"\na replica took over after {time.monotonic() - killed:.1f} s")
+    tell(f"a replica took over after {time.monotonic() - killed:.1f} s")
     await scenes.more_acked()
     await scenes.finish("a primary was killed", killed)

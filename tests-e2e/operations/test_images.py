@@ -11,6 +11,7 @@ import httpx
 import pytest
 from containers import Containers, is_healthy, running_image
 from dotenv import dotenv_values
+from told import tell
 
 OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway")
 PYTHON = OURS[1:]
@@ -100,5 +101,5 @@ def test_a_service_tells_how_long_it_takes_to_start(stack: Containers, name: str
 
     wait_until(served, 60)
     took = datetime.fromisoformat(str(served())[:26] + "+00:00") - datetime.fromisoformat(began[:26] + "+00:00")
-    print(f"{name} serves {took.total_seconds():.1f} s after its start")
+    tell(f"{name} serves {took.total_seconds():.1f} s after its start")
     wait_until(lambda: is_healthy(container), 60)

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 from containers import Containers, is_healthy
 from people import Person, sign_up
+from told import tell
 from traffic import Scene
 
 from shared.testing.fixtures import eventually
@@ -56,7 +57,7 @@ class Watch:
             lambda: all(max(f.seen_at.values(), default=0) > last for f in self.scene.followers), PATIENCE_S
         )
         normal, _ = self.scene.lateness(self.since)
-        print(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
+        tell(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
 
 
 @asynccontextmanager
