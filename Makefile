@@ -4,6 +4,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+BACKUPS ?= backups
 VENV := .venv
 IN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -21,7 +22,7 @@ MODULES := web/node_modules/.installed
 BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json -type f 2>/dev/null)
 COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml tests-e2e/*.yaml)
-TESTS := $(wildcard shared/tests services/*/tests deploy/embedded/tests tests-e2e bench/tests)
+TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests tests-e2e bench/tests)
 
 .PHONY: help
 help:  ## this list
@@ -37,6 +38,15 @@ run: $(STAMP)  ## start everything here and serve on http://127.0.0.1:8080 (WEBC
 .PHONY: env
 env:  ## write the secrets that .env lacks, for the containers of compose.yaml
 	@$(PYTHON) deploy/make_env.py .env
+
+.PHONY: backup
+backup:  ## copy databases and files of the containers into a dated folder under BACKUPS (backups), and print its name
+	@$(PYTHON) deploy/backup.py save "$(BACKUPS)/$$(date -u +%Y-%m-%dT%H-%M-%SZ)"
+
+.PHONY: restore
+restore:  ## bring the containers' databases and files back as they were: make restore FROM=backups/...
+	@[ -n "$(FROM)" ] || { echo "restore: say which backup: make restore FROM=$(BACKUPS)/..." >&2; exit 1; }
+	@$(PYTHON) deploy/backup.py restore "$(FROM)"
 
 .PHONY: seed
 seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with

@@ -41,6 +41,15 @@ class Containers(Stack):
         """How the containers are, and what they said last."""
         return self.compose("ps", "--all") + self.compose("logs", "--tail", "10")
 
+    def as_variables(self) -> dict[str, str]:
+        """What makes `docker compose` speak of this project."""
+        files = ":".join(word.removeprefix("--file=") for word in self.command if word.startswith("--file="))
+        return {
+            "COMPOSE_ENV_FILES": str(self.data / ".env"),
+            "COMPOSE_FILE": files,
+            "COMPOSE_PROJECT_NAME": self.project,
+        }
+
     def engine(self, *words: str) -> None:
         subprocess.run(["docker", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
 

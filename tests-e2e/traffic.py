@@ -138,11 +138,15 @@ class Scene:
             check_reader(follower.events, follower.start or 0)
         await check_room(self.ana, self.room_id, self.acked, [follower.events for follower in self.followers])
 
-    async def stop(self) -> None:
+    async def rest(self) -> None:
+        """End all that runs; the two stay signed in."""
         for writer in self.writers:
             writer.stopping = True  # one whose answer comes as it is cancelled goes on to here
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        await self.rest()
         await self.ana.close()
         await self.ben.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.service.redis import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, redis_at, shard_of
+from shared.service.redis import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, empty_redis, redis_at, shard_of
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import ValkeyCluster, free_port
 
@@ -116,3 +116,11 @@ async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyClust
     await eventually(valkey_cluster.is_whole)
     assert valkey_cluster.owner("taken") is replica
     assert await add(redis, ["taken"], 1) == number + 1
+
+
+@on_both_engines
+async def test_all_is_forgotten(redis: AnyRedis) -> None:
+    for number in range(12):
+        await redis.set(f"n{number}", number)
+    await empty_redis(redis)
+    assert [await redis.get(f"n{number}") for number in range(12)] == [None] * 12

@@ -1,6 +1,7 @@
-from media.main import MIGRATIONS, create_app
+from media.main import MIGRATIONS, bring_objects_back, create_app, save_objects
 from media.settings import MediaSettings
 from shared.service.command_line import run_command
 
 if __name__ == "__main__":
-    run_command(MediaSettings.load(), create_app, MIGRATIONS)
+    commands = {"save-objects": save_objects, "bring-objects-back": bring_objects_back}
+    run_command(MediaSettings.load(), create_app, MIGRATIONS, commands)

@@ -1,7 +1,9 @@
 """media: attachments and avatars. The composition root: nothing connects before the lifespan begins."""
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,13 +12,14 @@ from fastapi import FastAPI
 
 from media.api import attachments, internal
 from media.consumers import on_auth, on_rooms
+from media.service.backup import bring_back, save
 from media.service.gate import Gate
 from media.service.parts import Parts
 from media.service.pictures import Studio
 from media.service.signing import open_cdn
 from media.service.sweep import Sweep
 from media.settings import MediaSettings
-from media.storage.bucket import open_bucket
+from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
 from shared.events.auth import AuthEvent
 from shared.events.rooms import AttachmentsReleased
 from shared.service.app import create_app as create_service
@@ -28,6 +31,8 @@ from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+BACKUP = Path("/backup")
+"""Where the folder of a backup is mounted."""
 
 
 async def _parts(settings: MediaSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
@@ -75,3 +80,22 @@ def create_app(settings: MediaSettings) -> FastAPI:
 
     routers = [attachments.router, internal.router]
     return create_service(settings, title="WebChat media", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
+
+
+def save_objects(settings: MediaSettings) -> str:
+    return _with_bucket(settings, save)
+
+
+def bring_objects_back(settings: MediaSettings) -> str:
+    return _with_bucket(settings, bring_back)
+
+
+def _with_bucket(settings: MediaSettings, work: Callable[[Bucket, Path], Awaitable[str]]) -> str:
+    async def run() -> str:
+        async with open_bucket(settings) as bucket:
+            return await work(bucket, BACKUP)
+
+    try:
+        return asyncio.run(run())
+    except (*BUCKET_DOWN, ValueError) as error:
+        sys.exit(f"media: {error}")

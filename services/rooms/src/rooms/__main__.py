@@ -1,6 +1,7 @@
-from rooms.main import MIGRATIONS, create_app, new_epoch
+from rooms.main import MIGRATIONS, create_app, forget_redis, new_epoch
 from rooms.settings import RoomsSettings
 from shared.service.command_line import run_command
 
 if __name__ == "__main__":
-    run_command(RoomsSettings.load(), create_app, MIGRATIONS, {"new-epoch": new_epoch})
+    commands = {"new-epoch": new_epoch, "forget-redis": forget_redis}
+    run_command(RoomsSettings.load(), create_app, MIGRATIONS, commands)

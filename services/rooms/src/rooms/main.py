@@ -26,7 +26,7 @@ from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
 from shared.service.migrations import migrate
-from shared.service.redis import close_redis, connect_redis
+from shared.service.redis import close_redis, connect_redis, empty_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -94,3 +94,17 @@ def new_epoch(settings: RoomsSettings) -> str:
             await database.close()
 
     return asyncio.run(renew())
+
+
+def forget_redis(settings: RoomsSettings) -> str:
+    """Empty the Redis of all services, after a restore: what it knows is of other databases."""
+
+    async def forget() -> None:
+        redis = connect_redis(settings)
+        try:
+            await empty_redis(redis)
+        finally:
+            await close_redis(redis)
+
+    asyncio.run(forget())
+    return "Redis is empty"

@@ -137,6 +137,16 @@ async def close_redis(redis: AnyRedis) -> None:
     await (redis.shut() if isinstance(redis, Cluster) else redis.aclose())
 
 
+async def empty_redis(redis: AnyRedis) -> None:
+    """Forget all keys of the database, on all primaries of a cluster."""
+    if not isinstance(redis, RedisCluster):
+        await redis.flushdb(asynchronous=True)
+        return
+    await redis.initialize()
+    for node in redis.get_primaries():
+        await redis.flushdb(asynchronous=True, target_nodes=node)
+
+
 async def check_redis(redis: AnyRedis) -> None:
     """Raises while Redis is away altogether: a cluster without one of its nodes goes on with the others."""
     if not isinstance(redis, RedisCluster):

@@ -21,6 +21,7 @@ class Sweep:
         self._parts, self._behind = parts, ""
 
     async def run(self) -> None:
+        await self._parts.bucket.check()
         await end_pending(self._parts)
         await remove_failed(self._parts)
         await carry_on_deleting(self._parts)

@@ -88,6 +88,11 @@ class Bucket:
         answer = await self._client.get_object(Bucket=self._name, Key=key, **part)
         return _pieces(answer["Body"])
 
+    async def fetch(self, key: str) -> tuple[Served, AsyncGenerator[bytes, None]]:
+        """How an object is handed out, and its bytes; raises ClientError where there is none."""
+        answer = await self._client.get_object(Bucket=self._name, Key=key)
+        return Served(answer["ContentType"], answer.get("ContentDisposition", "")), _pieces(answer["Body"])
+
     async def delete(self, key: str) -> None:
         """No error where there is none."""
         await self._client.delete_object(Bucket=self._name, Key=key)

@@ -1,0 +1,71 @@
+"""Every setting of a service reaches its container, and no other service's secrets do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from auth.settings import AuthSettings
+from chat_gateway.settings import GatewaySettings
+from media.settings import MediaSettings
+from rooms.settings import RoomsSettings
+from shared.service.settings import Settings
+from social.settings import SocialSettings
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = (AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings)
+OF_THE_IMAGE = {"LISTEN_HOST", "LISTEN_PORT", "WEBCHAT_DATA"}
+"""The recipe of the images sets where they listen; with a database elsewhere nothing is kept in a folder."""
+OF_THE_DATABASE = {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USERNAME", "DB_PASSWORD", "DB_POOL_SIZE"}
+SECRETS = {
+    "auth": {"DB_PASSWORD", "SESSION_SECRET_KEY", "AUTH_SERVICE_SECRET", "SOCIAL_SERVICE_SECRET",
+             "ROOMS_SERVICE_SECRET", "MEDIA_SERVICE_SECRET", "CHAT_GATEWAY_SERVICE_SECRET"},
+    "social": {"DB_PASSWORD", "SOCIAL_SERVICE_SECRET"},
+    "rooms": {"DB_PASSWORD", "ROOMS_SERVICE_SECRET"},
+    "media": {"DB_PASSWORD", "MEDIA_SERVICE_SECRET", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "CDN_PRIVATE_KEY"},
+    "chat-gateway": {"CHAT_GATEWAY_SERVICE_SECRET"},
+}  # fmt: skip
+"""What a service needs, and no more; auth tells the others by theirs."""
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+
+
+def expected(shape: type[Settings]) -> set[str]:
+    prefix = shape.service.replace("-", "_").upper()
+    names = {name.upper() for name in shape.model_fields} - OF_THE_IMAGE - {"SERVICE_SECRET"}
+    return (names | {f"{prefix}_SERVICE_SECRET"}) - (OF_THE_DATABASE if shape is GatewaySettings else set())
+
+
+def is_secret(name: str) -> bool:
+    return re.search(r"PASSWORD|SECRET|PRIVATE_KEY|ACCESS_KEY", name) is not None
+
+
+@pytest.mark.parametrize("shape", SETTINGS, ids=lambda shape: shape.service)
+def test_every_setting_reaches_its_container(services: dict[str, Any], shape: type[Settings]):
+    assert set(services[shape.service]["environment"]) == expected(shape)
+
+
+@pytest.mark.parametrize("service", SECRETS)
+def test_no_other_secret_does(services: dict[str, Any], service: str):
+    containers = {name for name in services if name in {service, f"{service}-migration"}}
+    for name in containers:
+        assert {key for key in services[name]["environment"] if is_secret(key)} == SECRETS[service]
+
+
+def test_a_value_comes_from_the_variable_of_its_name(services: dict[str, Any]):
+    """A slip of the hand would give one service the password of another."""
+    for name, service in services.items():
+        prefix = name.removesuffix("-migration").replace("-", "_").upper()
+        for key, value in service.get("environment", {}).items():
+            asked = re.match(r"\$\{(\w+)", str(value or ""))
+            if asked:
+                assert asked[1] in {key, f"{prefix}_{key}"}, f"{name}: {key} comes from {asked[1]}"
+
+
+def test_nginx_gets_no_secret(services: dict[str, Any]):
+    assert not [key for key in services["nginx"]["environment"] if is_secret(key)]
