@@ -2,10 +2,11 @@
 # The four schemas as they were at one moment, as SQL on standard output. People write on meanwhile.
 set -eu
 
+. "$(dirname "$0")/tls.sh"
 case $(command -v mariadb-dump || command -v mysqldump) in
-*mariadb-dump) set -- mariadb-dump ;;
-*) set -- mysqldump --set-gtid-purged=OFF ;;
+*mariadb-dump) dump=mariadb-dump ;;
+*) dump=mysqldump && set -- --set-gtid-purged=OFF "$@" ;;
 esac
-MYSQL_PWD=$DB_ROOT_PASSWORD exec "$@" --host="$DB_HOST" --port="${DB_PORT:-3306}" --user="${DB_ROOT_USERNAME:-root}" \
+MYSQL_PWD=$DB_ROOT_PASSWORD exec "$dump" --host="$DB_HOST" --port="${DB_PORT:-3306}" --user="${DB_ROOT_USERNAME:-root}" "$@" \
     --single-transaction --quick --hex-blob --no-tablespaces --default-character-set=utf8mb4 --add-drop-database \
     --databases "${DB_NAME}_auth" "${DB_NAME}_social" "${DB_NAME}_rooms" "${DB_NAME}_media"

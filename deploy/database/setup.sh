@@ -5,13 +5,7 @@ set -eu
 
 client=$(command -v mariadb || command -v mysql)
 
-# With DB_TLS_CA (a file) encrypted, the server verified.
-if [ -n "${DB_TLS_CA:-}" ]; then
-    case $client in
-        *mariadb) set -- --ssl-ca="$DB_TLS_CA" --ssl-verify-server-cert ;;
-        *) set -- --ssl-ca="$DB_TLS_CA" --ssl-mode=VERIFY_IDENTITY ;;
-    esac
-fi
+. "$(dirname "$0")/tls.sh"
 
 # In single quotes, for SQL: MySQL and MariaDB both take a backslash as an escape.
 quoted() {
