@@ -7,9 +7,12 @@ import uuid
 
 from checker import check_reader, check_room, stored
 from people import Frame, Person, Refused, Socket
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from told import tell
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from shared.testing.fixtures import eventually
+
+PATIENCE_S = 120
 
 
 class Writer:
@@ -36,7 +39,7 @@ class Writer:
                     if refused.code != "unavailable":
                         raise
                     self.unavailable += 1
-                except (ConnectionClosed, InvalidStatus, OSError, TimeoutError, AssertionError):
+                except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, AssertionError):
                     socket = None
                     await asyncio.sleep(0.1)
             if self.stopping:
@@ -62,7 +65,7 @@ class Follower:
                     [room] = socket.ready["rooms"]
                     self.start = room["version"]
                 await self._follow(socket)
-            except (ConnectionClosed, InvalidStatus, OSError, AssertionError, TimeoutError):
+            except (ConnectionClosed, InvalidHandshake, OSError, AssertionError, TimeoutError):
                 self.reconnects += 1
                 await asyncio.sleep(0.1)
             if self.start is not None:
@@ -150,3 +153,31 @@ class Scene:
         await self.rest()
         await self.ana.close()
         await self.ben.close()
+
+
+class Watch:
+    """How long one event was felt."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.since = scene, time.monotonic()
+
+    def longest_wait(self) -> float:
+        """The longest time in which a writer got no acknowledgement."""
+        waits = []
+        for writer in self.scene.writers:
+            times = [at for at in writer.acked_at.values() if at > self.since]
+            waits += [after - before for before, after in zip([self.since, *times], times, strict=False)]
+        return max(waits)
+
+    async def tell(self, what: str) -> None:
+        """Wait until all write and read again, and print what it took."""
+        written = [len(writer.acked) for writer in self.scene.writers]
+        await eventually(
+            lambda: all(len(w.acked) >= n + 10 for w, n in zip(self.scene.writers, written, strict=True)), PATIENCE_S
+        )
+        last = max(writer.acked_at[next(reversed(writer.acked))] for writer in self.scene.writers)
+        await eventually(
+            lambda: all(max(f.seen_at.values(), default=0) > last for f in self.scene.followers), PATIENCE_S
+        )
+        normal, _ = self.scene.lateness(self.since)
+        tell(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")

@@ -6,22 +6,19 @@ up to date again.
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 import pytest
 from containers import Containers, is_healthy
 from people import Person, sign_up
-from told import tell
-from traffic import Scene
+from traffic import PATIENCE_S, Scene, Watch
 
 from shared.testing.fixtures import eventually
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 STORES = ("database", "redis", "storage")
 OUTAGE_S = 20
-PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -30,34 +27,6 @@ async def scene(stack: Containers) -> AsyncIterator[Scene]:
     running = Scene(ana, ben, await ana.direct(ben))
     yield running
     await running.stop()
-
-
-class Watch:
-    """How long one event was felt."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene, self.since = scene, time.monotonic()
-
-    def longest_wait(self) -> float:
-        """The longest time in which a writer got no acknowledgement."""
-        waits = []
-        for writer in self.scene.writers:
-            times = [at for at in writer.acked_at.values() if at > self.since]
-            waits += [after - before for before, after in zip([self.since, *times], times, strict=False)]
-        return max(waits)
-
-    async def tell(self, what: str) -> None:
-        """Wait until all write and read again, and print what it took."""
-        written = [len(writer.acked) for writer in self.scene.writers]
-        await eventually(
-            lambda: all(len(w.acked) >= n + 10 for w, n in zip(self.scene.writers, written, strict=True)), PATIENCE_S
-        )
-        last = max(writer.acked_at[next(reversed(writer.acked))] for writer in self.scene.writers)
-        await eventually(
-            lambda: all(max(f.seen_at.values(), default=0) > last for f in self.scene.followers), PATIENCE_S
-        )
-        normal, _ = self.scene.lateness(self.since)
-        tell(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
 
 
 @asynccontextmanager
