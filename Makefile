@@ -83,6 +83,7 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
 	@echo "lint: deploy"
 	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile; fi
+	@if command -v shellcheck >/dev/null; then shellcheck deploy/ec2/*.sh; fi
 	@for file in $(COMPOSE_FILES); do \
 		$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $$file || exit 1; done
 	@$(IN)/python -P deploy/nginx/check.py

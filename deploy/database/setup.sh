@@ -12,6 +12,7 @@ quoted() {
     printf "'%s'" "$(printf '%s' "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g")"
 }
 
+# shellcheck disable=SC2154 # user and password come from the line with eval
 for service in auth social rooms media; do
     prefix=$(printf '%s' "$service" | tr '[:lower:]' '[:upper:]')
     eval "user=\$${prefix}_DB_USERNAME password=\$${prefix}_DB_PASSWORD"

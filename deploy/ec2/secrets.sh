@@ -1,0 +1,18 @@
+#!/bin/sh
+# Hand the secrets of an environment file (as `make env` writes it, with REDIS_PASSWORD added) over to the swarm, on a
+# manager: secrets.sh FILE [VERSION [stores]]. VERSION (1) is SECRETS_VERSION of the stack; `stores` adds those of
+# stores.yaml. A secret that exists stays as it is.
+set -eu
+
+file=$1 version=${2:-1}
+names="SESSION_SECRET_KEY AUTH_SERVICE_SECRET SOCIAL_SERVICE_SECRET ROOMS_SERVICE_SECRET MEDIA_SERVICE_SECRET
+CHAT_GATEWAY_SERVICE_SECRET AUTH_DB_PASSWORD SOCIAL_DB_PASSWORD ROOMS_DB_PASSWORD MEDIA_DB_PASSWORD REDIS_PASSWORD"
+[ "${3:-}" != stores ] || names="$names DB_ROOT_PASSWORD AWS_ACCESS_KEY AWS_SECRET_ACCESS_KEY"
+
+for name in $names; do
+    value=$(sed -n "s/^$name=//p" "$file" | tail -n 1)
+    [ -n "$value" ] || { echo "$file has no $name" >&2; exit 1; }
+    secret="webchat_$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]')_$version"
+    docker secret inspect "$secret" >/dev/null 2>&1 || printf '%s' "$value" | docker secret create "$secret" - >/dev/null
+done
+echo "secrets of version $version are there"

@@ -1,0 +1,81 @@
+#!/bin/bash
+# User data of a fresh instance, Debian 13: installs the engine and makes the instance a node of the swarm. On Amazon
+# Linux 2023 the packages are `dnf install -y docker` (and the engine's compose plugin is not needed); the rest is the same.
+#
+# Set these where the instance's template is made. The token is read from the parameter store, so that it stands in
+# no template: the instance's role needs ssm:GetParameter for it, and for the first manager ssm:PutParameter.
+set -euo pipefail
+
+role=${WEBCHAT_ROLE:-worker} # first (makes the swarm), manager, worker
+manager=${WEBCHAT_MANAGER:-} # a manager's private address, for all but the first
+parameter=${WEBCHAT_PARAMETER:-/webchat/swarm}
+edge=${WEBCHAT_EDGE:-here} # none: no nginx on this instance
+
+# The metadata service, by a session: without one it is not asked.
+ask() {
+    local session
+    session=$(curl --fail --silent --show-error --retry 5 --request PUT \
+        --header "X-aws-ec2-metadata-token-ttl-seconds: 300" http://169.254.169.254/latest/api/token)
+    curl --fail --silent --show-error --retry 5 --header "X-aws-ec2-metadata-token: $session" \
+        "http://169.254.169.254/latest/meta-data/$1"
+}
+
+install_engine() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update --quiet=2
+    apt-get install --quiet=2 --yes --no-install-recommends docker.io docker-cli awscli curl ca-certificates iptables
+}
+
+# Many sockets, ports for connections to the services, no swapping; logs bounded for containers that say nothing of it;
+# the labels by which the stack spreads over zones.
+tune() {
+    local zone
+    zone=$(ask placement/availability-zone)
+    cat >/etc/sysctl.d/90-webchat.conf <<'SYSCTL'
+fs.file-max = 2097152
+net.core.somaxconn = 16384
+net.ipv4.ip_local_port_range = 10240 65535
+net.ipv4.tcp_max_syn_backlog = 16384
+vm.swappiness = 1
+SYSCTL
+    sysctl --quiet --system
+    mkdir -p /etc/docker
+    cat >/etc/docker/daemon.json <<DAEMON
+{"log-driver": "json-file", "log-opts": {"max-size": "20m", "max-file": "5"}, "labels": ["zone=$zone", "edge=$edge"]}
+DAEMON
+    systemctl enable --quiet docker
+    systemctl restart docker
+}
+
+token_of() { aws ssm get-parameter --name "$parameter/$1" --with-decryption --query Parameter.Value --output text; }
+
+keep_token() {
+    aws ssm put-parameter --name "$parameter/$1" --type SecureString --overwrite \
+        --value "$(docker swarm join-token --quiet "$1")" >/dev/null
+}
+
+join_swarm() {
+    local address
+    address=$(ask local-ipv4)
+    case $role in
+        first)
+            docker swarm init --advertise-addr "$address"
+            keep_token worker
+            keep_token manager
+            ;;
+        manager | worker)
+            [ -n "$manager" ] || { echo "WEBCHAT_MANAGER is not set" >&2; exit 1; }
+            docker swarm join --advertise-addr "$address" --token "$(token_of "$role")" "$manager:2377"
+            ;;
+        *)
+            echo "WEBCHAT_ROLE is $role, and not first, manager or worker" >&2
+            exit 1
+            ;;
+    esac
+}
+
+install_engine
+tune
+AWS_DEFAULT_REGION=$(ask placement/region)
+export AWS_DEFAULT_REGION
+[ "$(docker info --format '{{.Swarm.LocalNodeState}}')" = active ] || join_swarm

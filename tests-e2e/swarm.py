@@ -1,0 +1,156 @@
+"""The stack of deploy/ec2 on a swarm of this one machine, with its stores as containers."""
+
+import json
+import os
+import resource
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from told import tell
+
+from shared.testing.servers import free_port
+
+CHECKOUT = Path(__file__).parents[1]
+EC2 = CHECKOUT / "deploy" / "ec2"
+SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
+EDGE = ("nginx",)
+
+
+def docker(*words: str, given: str = "", env: dict[str, str] | None = None, seconds: float = 300) -> str:
+    command = ["docker", *words]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=seconds, env=env)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+class Swarm:
+    """One stack; `name` is also the version of its images and secrets."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.url = name, f"http://127.0.0.1:{port}"
+
+    def service(self, name: str) -> dict[str, Any]:
+        [service] = json.loads(docker("service", "inspect", f"{self.name}_{name}"))
+        return dict(service)
+
+    def container(self, name: str) -> dict[str, Any]:
+        """What its containers are to be."""
+        return dict(self.service(name)["Spec"]["TaskTemplate"]["ContainerSpec"])
+
+    def running(self, name: str) -> list[str]:
+        """Tasks of a service that are up and healthy, and which image each has."""
+        form = "{{.CurrentState}} {{.Image}}"
+        tasks = docker("service", "ps", "--filter", "desired-state=running", "--format", form, f"{self.name}_{name}")
+        return [task.split()[-1] for task in tasks.splitlines() if task.startswith("Running")]
+
+    def is_up(self) -> bool:
+        wanted = {"nginx": 1, **dict.fromkeys(SERVICES, 2)}
+        return all(len(self.running(name)) == number for name, number in wanted.items())
+
+    def update(self, name: str, *words: str) -> None:
+        """Begin an update; `state_of_update` says how far it is."""
+        docker("service", "update", "--detach", "--no-resolve-image", *words, f"{self.name}_{name}")
+
+    def state_of_update(self, name: str) -> str:
+        return str(self.service(name).get("UpdateStatus", {}).get("State"))
+
+    def newer_image(self, name: str) -> str:
+        """Another version of a service."""
+        tag = f"webchat/{name}:{self.name}-next"
+        docker("build", "--quiet", "--tag", tag, "-", given=f"FROM webchat/{name}:{self.name}\nLABEL version=next\n")
+        return tag
+
+    def told(self) -> str:
+        """How its tasks are and what they said, for the report of a failure."""
+        tasks = docker("stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.CurrentState}} {{.Error}}", self.name)
+        logs = (docker("service", "logs", "--tail", "10", f"{self.name}_{name}") for name in SERVICES + EDGE)
+        return "\n".join([tasks, *logs])
+
+
+def wait_until(check: Callable[[], object], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    """Whether a request goes through nginx to a service that asks its database."""
+    try:
+        return httpx.get(f"{url}/api/social/profiles/me", timeout=5).status_code == 401
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def _swarm_mode() -> Iterator[None]:
+    """A swarm of this machine alone, unless it is in one."""
+    if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "active":
+        yield
+        return
+    docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    try:
+        yield
+    finally:
+        docker("swarm", "leave", "--force")
+
+
+def _build(name: str, env_file: Path) -> None:
+    with env_file.open("a") as file:
+        file.write(f"WEBCHAT_VERSION={name}\n")
+    compose = ["compose", "--project-name", name, "--env-file", str(env_file), "--file", str(CHECKOUT / "compose.yaml")]
+    docker(*compose, "build", "--quiet", seconds=900)
+
+
+def _remove(name: str) -> None:
+    """The stack, and once its containers are gone, their data, secrets and images."""
+    docker("stack", "rm", "--detach=false", name)
+    ours = f"label=com.docker.stack.namespace={name}"
+    wait_until(lambda: not docker("ps", "--all", "--quiet", "--filter", ours), "the stack's end", 120)
+    for volume in docker("volume", "ls", "--quiet", "--filter", ours).split():
+        docker("volume", "rm", volume)
+    for secret in docker("secret", "ls", "--quiet", "--filter", "name=webchat_", "--format", "{{.Name}}").split():
+        if secret.endswith(f"_{name}"):
+            docker("secret", "rm", secret)
+    images = docker("image", "ls", "--filter", "reference=webchat/*", "--format", "{{.Repository}}:{{.Tag}}").split()
+    docker("image", "rm", *(image for image in images if image.partition(":")[2].startswith(name)))
+
+
+@contextmanager
+def swarm(folder: Path) -> Iterator[Swarm]:
+    port, env_file, settings = free_port(), folder / ".env", folder / "settings.env"
+    name = f"webchat-ec2-{port}"
+    make_env = [sys.executable, str(CHECKOUT / "deploy" / "make_env.py"), str(env_file)]
+    subprocess.run(make_env, check=True, stdout=subprocess.DEVNULL)
+    with env_file.open("a") as file:
+        file.write(f"REDIS_PASSWORD={secrets.token_hex(32)}\n")
+    settings.write_text("RATE_LIMITS=off\nDEBUG=false\n")
+    choice = {"SETTINGS": str(settings), "SECRETS_VERSION": name, "WEBCHAT_VERSION": name, "HTTP_PORT": str(port)}
+    choice |= {"HTTPS_PORT": str(free_port()), "DRAIN_SECONDS": "2", "START_PERIOD": "20s"}
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    choice |= {"OPEN_FILES": str(min(65_536, most_files))}
+    stack = Swarm(name, port)
+    with ExitStack() as undo:
+        undo.enter_context(_swarm_mode())
+        undo.callback(_remove, name)
+        _build(name, env_file)
+        started = time.monotonic()
+        subprocess.run([EC2 / "secrets.sh", env_file, name, "stores"], check=True, stdout=subprocess.DEVNULL)
+        files = ("--compose-file", str(EC2 / "stack.yaml"), "--compose-file", str(EC2 / "stores.yaml"))
+        deploy = ("stack", "deploy", "--detach=true", "--resolve-image", "never")
+        docker(*deploy, *files, name, env=os.environ | choice)
+        try:
+            wait_until(stack.is_up, "all replicas", 180)
+            wait_until(lambda: answers(stack.url), "an answer", 30)
+        except AssertionError:
+            print(stack.told())
+            raise
+        tell(f"a swarm's stack is up, stores and all, {time.monotonic() - started:.1f} s after the order")
+        yield stack
