@@ -37,6 +37,10 @@ class Host(Chat):
         """What happened stands between the messages."""
         await expect(self.log.get_by_text(line, exact=True).last).to_be_visible()
 
+    async def reads(self, *texts: str) -> None:
+        """These messages and lines stand in the log, one after the other, and nothing else."""
+        await expect(self.log.locator(".prose, .event-line")).to_have_text(texts)
+
 
 async def test_roles_are_given_and_allow_to_put_someone_out(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
@@ -114,6 +118,32 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await expect(his.member("Ben")).to_contain_text("방장")
     await his.told("Cem 님이 나갔습니다")
     await his.told("Ana 님이 나갔습니다")
+
+
+async def test_what_happened_stays_between_the_messages(device: OpenDevice, someone: SomeOne):
+    ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
+    room_id = await ana.group("산악회", ben)
+    a, b = await ana.open(), await ben.open()
+    told = ["Ana 님이 Cem 님을 초대했습니다", 'Ana 님이 이름을 "등산회"(으)로 바꿨습니다', "Ben 님이 나갔습니다"]
+    await a.send(room_id, "토요일에 가요")
+    await a.ask("room.invite", room_id=room_id, user_ids=[cem.id])
+    await a.send(room_id, "Cem 님도 와요")
+    await ana.call("PATCH", f"/rooms/{room_id}", json={"title": "등산회"})
+    await b.send(room_id, "저는 못 가요")
+    await b.ask("room.leave", room_id=room_id)
+    await a.send(room_id, "아쉽네요")
+    order = ["토요일에 가요", told[0], "Cem 님도 와요", told[1], "저는 못 가요", told[2], "아쉽네요"]
+
+    hers, theirs = Host(await device(ana)), Host(await device(cem))
+    for chat in (hers, theirs):
+        await chat.enter(room_id)
+    await hers.reads(*order)
+    await theirs.reads(*order[1:])
+    await hers.page.reload()
+    await hers.reads(*order)
+    await hers.device.go_offline()
+    await hers.page.reload()
+    await hers.reads(*order)
 
 
 async def test_a_room_is_muted_on_every_device(device: OpenDevice, someone: SomeOne):

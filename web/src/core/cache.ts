@@ -68,6 +68,10 @@ export class Cache {
     if (!page) return;
     this.#kept.add(roomId);
     const messages = page.messages.slice(-KEPT_MESSAGES);
-    void this.#database.savePage({ ...page, messages, savedAt: this.#host.now() }).catch(() => undefined);
+    const first = messages[0]?.version ?? 0;
+    const lines = page.lines?.filter(({ version }) => version > first) ?? [];
+    void this.#database
+      .savePage({ ...page, messages, lines, savedAt: this.#host.now() })
+      .catch(() => undefined);
   }
 }

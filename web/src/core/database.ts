@@ -2,6 +2,7 @@
 // Without IndexedDB the same for as long as the tab lives.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
+import type { LineEvent } from "./timeline.ts";
 import type { Attachment, Member, Message, Problem, Profile, RoomSummary, User } from "./types.ts";
 
 const NAME = "webchat";
@@ -33,6 +34,8 @@ export interface StoredPage {
   savedAt: number;
   members: readonly Member[];
   messages: readonly Message[];
+  /** Absent in pages of earlier releases. */
+  lines?: readonly LineEvent[];
 }
 
 export interface Database {

@@ -4,7 +4,7 @@ import type { Ok, RoomDetail } from "./generated/protocol.ts";
 import { failure } from "./requests.ts";
 import type { Ask, Reply } from "./requests.ts";
 import type { Roster } from "./roster.ts";
-import type { MessagesPage, Place, Timeline } from "./timeline.ts";
+import type { LineEvent, Merged, MessagesPage, Place, Span, Ticket, Timeline } from "./timeline.ts";
 import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
 
 const PAGE = 100;
@@ -14,6 +14,8 @@ const STALE_TRIES = 4;
 /** After these the room is entered again by itself. */
 const PASSING: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
 const RETRY = 2_000;
+/** So long a page waits for its lines. */
+const LINES_LATE = 1_000;
 
 type Loading = RoomWindow["loading"];
 type Failed = Result & { ok: false };
@@ -23,6 +25,8 @@ export interface LoaderHost {
   ask: (frame: Ask) => Promise<Reply>;
   getRoom: (roomId: string) => Promise<Result<{ value: RoomDetail }>>;
   summary: (roomId: string) => RoomSummary | undefined;
+  /** What stands between messages; null where it cannot be had now. */
+  listLines: (roomId: string, span: Span) => Promise<readonly LineEvent[] | null>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   /** Messages have come into sight: whose profile is needed, which of one's own are stored. */
   seen: (roomId: string, messages: readonly Message[], userIds: readonly string[]) => void;
@@ -140,9 +144,12 @@ export class Loader {
     const { roomId, timeline, roster } = this.#view;
     const kept = await this.#host.loadPage(roomId);
     if (!kept || timeline.loaded || !this.#host.summary(roomId)) return;
-    timeline.show(kept.messages);
+    timeline.show(kept.messages, kept.lines);
     roster.show(kept.members);
-    this.#host.seen(roomId, kept.messages, people(kept.messages, kept.members));
+    this.#host.seen(roomId, kept.messages, [
+      ...people(kept.messages, kept.members),
+      ...peopleOfLines(kept.lines ?? []),
+    ]);
     this.#view.touch();
   }
 
@@ -169,8 +176,14 @@ export class Loader {
     const start = around ?? (this.#placed ? null : this.firstUnread);
     if (start !== null && start < (page.messages[0]?.seq ?? 0))
       return this.#fetch("around", () => ({ around: start }));
-    const merged = timeline.merge(ticket, { ...page, hasMore: hasOlder(page) });
-    if (merged === "merged") return this.#merged(page.messages);
+    const whole = { ...page, hasMore: hasOlder(page) };
+    const merged = timeline.merge(ticket, whole);
+    if (merged === "merged") {
+      // The room is shown without waiting for them: of a room seen before they are kept.
+      const span = timeline.span(ticket, whole);
+      void this.#showLines(span, this.#host.listLines(roomId, span));
+      return this.#merged(page.messages);
+    }
     return merged === "stale" ? this.#fetch("newest", () => ({})) : { ok: true };
   }
 
@@ -212,11 +225,37 @@ export class Loader {
       });
       if (!answered.ok) return this.#refused(answered);
       const page = pageOf(answered.reply);
-      const merged = timeline.merge(ticket, page);
+      const merged = await this.#mergeWhole(ticket, page);
       if (merged === "merged") return this.#merged(page.messages);
       if (merged === "nothing" || (merged === "superseded" && !isWanted())) return { ok: true };
     }
     return this.#refused(failure("unavailable", "The page stays older than what is known."));
+  }
+
+  /** The page together with the lines in it: what comes between messages later would move what one reads. */
+  async #mergeWhole(ticket: Ticket, page: MessagesPage): Promise<Merged> {
+    const { roomId, timeline } = this.#view;
+    const checked = timeline.check(ticket, page);
+    if (checked !== "merged") return checked;
+    const span = timeline.span(ticket, page);
+    const asked = this.#host.listLines(roomId, span);
+    const lines = await Promise.race([asked, late(LINES_LATE)]);
+    const merged = timeline.merge(ticket, page);
+    if (merged === "merged" && lines) this.#told(span, lines);
+    else if (merged === "merged") void this.#showLines(span, asked);
+    return merged;
+  }
+
+  async #showLines(span: Span, asked: ReturnType<LoaderHost["listLines"]>): Promise<void> {
+    const { timeline } = this.#view;
+    const ticket = timeline.ticket("newest");
+    const lines = await asked;
+    if (lines && timeline.isCurrent(ticket) && this.#told(span, lines)) this.#view.merged();
+  }
+
+  #told(span: Span, lines: readonly LineEvent[]): boolean {
+    this.#host.seen(this.#view.roomId, [], peopleOfLines(lines));
+    return this.#view.timeline.tell(span, lines);
   }
 
   #merged(messages: readonly Message[]): Result {
@@ -257,6 +296,10 @@ export class Loader {
   }
 }
 
+function late(milliseconds: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(() => resolve(null), milliseconds));
+}
+
 function never(): boolean {
   return false;
 }
@@ -277,4 +320,8 @@ function hasOlder(page: MessagesPage): boolean {
 function people(messages: readonly Message[], members: readonly { user_id: string }[]): string[] {
   const reacted = messages.flatMap((message) => Object.values(message.reactions ?? {}).flat());
   return [...members.map((m) => m.user_id), ...messages.map((message) => message.sender_id), ...reacted];
+}
+
+function peopleOfLines(lines: readonly LineEvent[]): string[] {
+  return lines.flatMap((line) => ("user_id" in line ? [line.user_id, line.by] : [line.by]));
 }

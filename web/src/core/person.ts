@@ -8,6 +8,7 @@ import { isRoomEvent } from "./events.ts";
 import type { RoomEvent } from "./events.ts";
 import type { Hello, MessageSend, Ready, ServerFrame } from "./generated/protocol.ts";
 import { Home } from "./home.ts";
+import { listLines } from "./lines.ts";
 import { SocketLink } from "./link.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
@@ -124,6 +125,7 @@ export class Person {
       online: () => this.link.online,
       ask: (frame) => this.ask(frame),
       getRoom: (id) => api.call("get", "/api/rooms/{room_id}", { path: { room_id: id } }),
+      listLines: (id, span) => listLines(api, id, span),
       summary: (id) => this.home.rooms.get(id),
       outbox: (id) => this.outbox.list(id),
       seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
@@ -306,7 +308,8 @@ export class Person {
   #page(roomId: string): ReturnType<ConstructorParameters<typeof Cache>[1]["page"]> {
     const room = this.#rooms.get(roomId);
     if (!room?.timeline.loaded || room.timeline.hasAfter) return null;
-    return { roomId, members: room.roster.members, messages: room.timeline.messages };
+    const { messages, lines } = room.timeline;
+    return { roomId, members: room.roster.members, messages, lines };
   }
 
   #homeChanged(): void {

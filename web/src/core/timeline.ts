@@ -36,6 +36,12 @@ interface Held {
   asOf: number;
 }
 
+/** The versions between two: both are outside. */
+export interface Span {
+  after: number;
+  before: number;
+}
+
 /** An event that is no message, shown between messages by its version. */
 export type LineEvent = Exclude<RoomEvent, MessageCreated | MessageChange>;
 
@@ -105,9 +111,32 @@ export class Timeline {
     return ticket.move === this.#move && ticket.edge === this.#edge(ticket.place);
   }
 
+  /** Between which versions the lines are that a page brings into the window. */
+  span({ place, edge }: Ticket, { messages, hasMore, version }: MessagesPage): Span {
+    const [first, last] = [messages[0], messages.at(-1)];
+    const next = edge === null ? undefined : this.find(edge)?.version;
+    const start = first && hasMore && first.seq > 1 ? first.version : 0;
+    const end = last && hasMore && last.seq < this.lastSeq ? last.version : version + 1;
+    if (place === "after") return { after: next ?? 0, before: end };
+    if (place === "around") return { after: start, before: end };
+    return { after: start, before: place === "before" && next !== undefined ? next : version + 1 };
+  }
+
+  /** All lines of a span, as the server tells them; whether anything is new. */
+  tell({ after, before }: Span, lines: readonly LineEvent[]): boolean {
+    const within = this.#lines.filter(({ version }) => version > after && version < before);
+    const known = new Set(within.map(({ version }) => version));
+    if (lines.length === known.size && lines.every(({ version }) => known.has(version))) return false;
+    const others = this.#lines.filter(({ version }) => version <= after || version >= before);
+    this.#lines = [...others, ...lines].sort((a, b) => a.version - b.version);
+    return true;
+  }
+
   /** Shows what was kept from an earlier visit until the server has answered. */
-  show(messages: readonly Message[]): void {
+  show(messages: readonly Message[], lines: readonly LineEvent[] = []): void {
     if (this.#loaded) return;
+    const newest = lines.at(-1)?.version ?? 0;
+    this.#lines = [...lines, ...this.#lines.filter(({ version }) => version > newest)];
     this.#put(messages.map((message) => ({ message, asOf: this.#version })));
     this.hasBefore = messages.length > 0;
     this.hasAfter = (this.last ?? this.#lastSeq) < this.#lastSeq;
@@ -118,7 +147,7 @@ export class Timeline {
     this.#version = this.#keptFrom = version;
     this.#lastSeq = lastSeq;
     this.#kept = [];
-    this.#lines = [];
+    this.#lines = this.#lines.filter((line) => line.version <= version);
     this.#loaded = false;
     this.#move += 1;
     this.hasAfter = this.#held.length > 0 && lastSeq > (this.last ?? 0);
@@ -137,15 +166,23 @@ export class Timeline {
     this.#kept.push(event);
     if (this.#kept.length > 2 * KEPT_EVENTS) this.#forget();
     this.#replay(event);
-    if (!event.op.startsWith("message.")) this.#lines.push(event as LineEvent);
+    // It may have been told with a page already.
+    const span = { after: event.version - 1, before: event.version + 1 };
+    if (!event.op.startsWith("message.")) this.tell(span, [event as LineEvent]);
     return true;
+  }
+
+  /** What would become of the page. */
+  check(ticket: Ticket, page: MessagesPage): Merged {
+    if (!this.isCurrent(ticket)) return "superseded";
+    if (ticket.place === "around" && page.messages.length === 0 && page.hasMore) return "nothing";
+    return page.version < this.#keptFrom ? "stale" : "merged";
   }
 
   merge(ticket: Ticket, page: MessagesPage): Merged {
     const { place } = ticket;
-    if (!this.isCurrent(ticket)) return "superseded";
-    if (place === "around" && page.messages.length === 0 && page.hasMore) return "nothing";
-    if (page.version < this.#keptFrom) return "stale";
+    const checked = this.check(ticket, page);
+    if (checked !== "merged") return checked;
     const fresh = page.messages.map((message) => ({ message, asOf: page.version }));
     if (place === "before") this.#prepend(fresh, page.hasMore);
     else if (place === "after") this.#append(fresh, page.hasMore);

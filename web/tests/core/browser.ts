@@ -7,7 +7,7 @@ import type { Client, Platform, RoomState } from "../../src/core/index.ts";
 import type { Surroundings } from "../../src/core/platform.ts";
 import { MemoryStorage } from "./storage.ts";
 import { World } from "./world.ts";
-import type { Line } from "./world.ts";
+import type { Line, WorldRoom } from "./world.ts";
 
 export const ME = "me";
 export const OTHER = "other";
@@ -135,6 +135,7 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
   if (!state.window.hasAfter) expect(first - 1 + shown.length).toBe(truth.messages.length);
   if (!state.window.hasBefore) expect(first).toBe(1);
   expect(state.entries.filter((entry) => entry.kind === "pending")).toEqual([]);
+  expectLinesAsServer(truth, state);
   const cursors = Object.fromEntries(state.members.map((member) => [member.user_id, member.read_seq]));
   expect(cursors).toEqual(
     Object.fromEntries([...truth.members.values()].map((m) => [m.user_id, m.read_seq])),
@@ -143,6 +144,19 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
     const unread = [...truth.members.values()].filter((member) => member.read_seq < message.seq);
     expect(state.cursors.unreadCount(message.seq)).toBe(unread.length);
   }
+}
+
+/** Between the messages shown stands everything else that happened meanwhile, in its place. */
+function expectLinesAsServer(truth: WorldRoom, state: RoomState): void {
+  const { hasBefore, hasAfter } = state.window;
+  const versions = truth.messages.map(({ version }) => version);
+  const shown = state.entries.map((entry) =>
+    entry.kind === "message" ? entry.message.version : Number(entry.key.split("/")[1]),
+  );
+  const [first, last] = [hasBefore ? (shown[0] ?? 0) : 1, hasAfter ? (shown.at(-1) ?? 0) : truth.version];
+  const lines = truth.events.flatMap((event) => (truth.isLine(event) ? [event.version] : []));
+  const within = [...versions, ...lines].filter((version) => version >= first && version <= last);
+  expect(shown).toEqual(within.sort((a, b) => a - b));
 }
 
 export async function wiped(): Promise<void> {

@@ -78,7 +78,7 @@ describe("a room", () => {
         .members.map((member) => member.user_id)
         .sort(),
     ).toEqual([ME, OTHER]);
-    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "1", "2"]);
+    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "line", "1", "line", "2"]);
   });
 
   it("shows the numbers beside messages fall with every reader", async () => {
@@ -200,7 +200,10 @@ describe("a room", () => {
 describe("the start", () => {
   it("shows what was kept before the server has said a word", async () => {
     const { world, browser, tab } = await start();
-    world.room("r1").send(OTHER, "kept", "o1");
+    const room = world.room("r1");
+    room.send(OTHER, "kept", "o1");
+    room.add({ op: "room.updated", by: OTHER, title: "New" });
+    room.send(OTHER, "kept too", "o2");
     tab.client.room("r1").open();
     await browser.quiet();
     tab.client.stop();
@@ -212,7 +215,7 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
     const kept = client.room("r1").getSnapshot().entries;
-    expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1"]);
+    expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1", "line", "2"]);
     await browser.quiet();
     expect(client.room("r1").getSnapshot().entries).toBe(kept);
   });

@@ -7,6 +7,8 @@ import type { Member, Room, Role } from "../../src/core/types.ts";
 
 const AT = "2026-11-24T07:42:44.123Z";
 const KEPT = 12;
+/** A room begins with the joining of two, of which nothing is told. */
+const BEGINNING = 2;
 
 type Eventless<T> = T extends unknown ? Omit<T, "room_id" | "version" | "at"> : never;
 
@@ -76,6 +78,19 @@ export class WorldRoom {
       role: this.members.get(userId)?.role ?? "member",
       ...(last ? { last_message: last } : {}),
     };
+  }
+
+  isLine({ op, version }: RoomEvent): boolean {
+    return !op.startsWith("message.") && version > BEGINNING;
+  }
+
+  /** What stands between messages, looked for in a few versions at a time. */
+  lines(query: URLSearchParams): { items: RoomEvent[]; next: string | null } {
+    const after = Number(query.get("cursor") ?? query.get("after"));
+    const end = Math.min(Number(query.get("before")) - 1, this.version);
+    const last = Math.min(after + 5, end);
+    const items = this.events.slice(after, last).filter((event) => this.isLine(event));
+    return { items, next: last < end ? String(last) : null };
   }
 
   #fold(event: RoomEvent): void {
@@ -269,8 +284,10 @@ export class World {
       const userIds = searchParams.get("user_ids")?.split(",") ?? [];
       return Response.json({ items: userIds.map((id) => this.profile(id)), next: null });
     }
-    const room = this.rooms.get(pathname.split("/").at(-1) ?? "");
+    const [, roomId, events] = /^\/api\/rooms\/(\w+)(\/events)?$/.exec(pathname) ?? [];
+    const room = this.rooms.get(roomId ?? "");
     if (!room?.members.has(userId)) return Response.json({ detail: "No such room." }, { status: 404 });
+    if (events) return Response.json(room.lines(searchParams));
     return Response.json({ ...room.seenBy(userId), members: [...room.members.values()] });
   }
 }

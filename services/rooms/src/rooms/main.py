@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from rooms.api import internal, members, messages, rooms
+from rooms.api import events, internal, members, messages, rooms
 from rooms.api.refusals import on_refusal
 from rooms.consumers import on_auth, on_social
 from rooms.domain.refusals import Refusal
@@ -75,7 +75,7 @@ def create_app(settings: RoomsSettings) -> FastAPI:
             await _start_work(parts, stack)
             yield
 
-    routers = [rooms.router, members.router, messages.router, internal.router]
+    routers = [rooms.router, members.router, messages.router, events.router, internal.router]
     app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
     app.add_exception_handler(Refusal, on_refusal)
     return app

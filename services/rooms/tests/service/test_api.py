@@ -152,6 +152,23 @@ async def test_messages(call: Client) -> None:
     assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
 
 
+async def test_events_between_messages(call: Client) -> None:
+    room = await call.group(B)
+    await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "hi"})
+    await call(A, "PATCH", f"/{room}", {"title": "New"})
+    await call(A, "POST", f"/{room}/members", {"user_ids": [C]})
+    renamed, joined = (await call(B, "GET", f"/{room}/events")).json()["items"]
+    assert {"op": "room.updated", "version": 4, "by": A, "title": "New"}.items() <= renamed.items()
+    assert {"op": "member.joined", "version": 5, "by": A, "user_id": C}.items() <= joined.items()
+    between = await call(B, "GET", f"/{room}/events", after=3, before=5)
+    assert between.json() == {"items": [renamed], "next": None}
+    assert (await call(C, "GET", f"/{room}/events")).json()["items"] == [joined]
+    for query in ({"after": -1}, {"before": 0}, {"before": 2**53}, {"cursor": "x"}):
+        assert (await call(B, "GET", f"/{room}/events", **query)).status_code == 422
+    await call(B, "DELETE", f"/{room}/members/me")
+    assert (await call(B, "GET", f"/{room}/events")).status_code == 404
+
+
 async def test_searching(call: Client) -> None:
     room = await call.group(B)
     sent = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "학교에서 100% ＡＢＣ"})

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Table, delete, select, text
 
 import rooms.storage
-from rooms.service import events, homes, reading, searching, sending
+from rooms.service import events, homes, lines, reading, searching, sending
 from rooms.storage.tables import (
     TABLES,
     blocked_pair,
@@ -89,6 +89,7 @@ async def read(house: Any, here: str, attachment_id: str) -> None:
     await homes.list_shared(parts, A, [B, C])
     await homes.get_membership(parts, A, here, [attachment_id])
     await events.list_events(parts, {here: 1})
+    await lines.list_lines(parts, here, A, after=3, before=12)
     await parts.publisher.catch_up([here])
     await searching.search(parts, A, "hello", scanned=100)
     await searching.search(parts, A, "hello", here, scanned=100)

@@ -69,10 +69,9 @@ class RoomUpdated(Event, tag="room.updated", omit_defaults=True, kw_only=True):
     pinned_seq: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
-RoomEvent: TypeAlias = (
-    MessageCreated | MessageEdited | MessageDeleted | MessageReacted
-    | MemberJoined | MemberLeft | MemberRoleChanged | RoomUpdated
-)  # fmt: skip
+RoomLine: TypeAlias = MemberJoined | MemberLeft | MemberRoleChanged | RoomUpdated
+"""What stands between the messages."""
+RoomEvent: TypeAlias = MessageCreated | MessageEdited | MessageDeleted | MessageReacted | RoomLine
 
 MEMBERSHIP = (MemberJoined, MemberLeft, MemberRoleChanged)
 

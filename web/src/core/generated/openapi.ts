@@ -515,6 +515,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rooms/{room_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description Who came, went, was given a role; new titles and pins: ascending by version, from my joining on.
+         *
+         *     The joinings with which the room began are left out, and so is what is older than events are kept (30 days where
+         *     nothing else is set). A page may be empty and have a `next` all the same: a call looks at 5,000 versions at most.
+         */
+        get: operations["list_events_api_rooms__room_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/media/attachments": {
         parameters: {
             query?: never;
@@ -870,6 +893,61 @@ export interface components {
             items: components["schemas"]["Message"][];
             has_more: boolean;
             version: number;
+        };
+        /**
+         * MemberJoined
+         * @description `read_seq` is where the member's reading starts; nothing at or below it is seen by them.
+         */
+        MemberJoined: {
+            /** @enum {unknown} */
+            op: "member.joined";
+            room_id: string;
+            version: number;
+            at: string;
+            user_id: string;
+            by: string;
+            /** @enum {unknown} */
+            role: "admin" | "member" | "owner";
+            read_seq: number;
+        };
+        /**
+         * MemberLeft
+         * @description `by` is the member itself, or who removed it.
+         */
+        MemberLeft: {
+            /** @enum {unknown} */
+            op: "member.left";
+            room_id: string;
+            version: number;
+            at: string;
+            user_id: string;
+            by: string;
+        };
+        /** MemberRoleChanged */
+        MemberRoleChanged: {
+            /** @enum {unknown} */
+            op: "member.role_changed";
+            room_id: string;
+            version: number;
+            at: string;
+            user_id: string;
+            by: string;
+            /** @enum {unknown} */
+            role: "admin" | "member" | "owner";
+        };
+        /**
+         * RoomUpdated
+         * @description Only what changed is there; `pinned_seq` null: nothing is pinned any more.
+         */
+        RoomUpdated: {
+            /** @enum {unknown} */
+            op: "room.updated";
+            room_id: string;
+            version: number;
+            at: string;
+            by: string;
+            title?: string;
+            pinned_seq?: number | null;
         };
     };
     responses: never;
@@ -1967,6 +2045,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_events_api_rooms__room_id__events_get: {
+        parameters: {
+            query?: {
+                /** @description only above this version */
+                after?: number;
+                /** @description only below this version */
+                before?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                room_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: (components["schemas"]["MemberJoined"] | components["schemas"]["MemberLeft"] | components["schemas"]["MemberRoleChanged"] | components["schemas"]["RoomUpdated"])[];
+                        next: string | null;
+                    };
                 };
             };
             /** @description Client Error */

@@ -25,6 +25,8 @@ Op = Literal[
     "member.joined", "member.left", "member.role_changed", "room.updated",
 ]  # fmt: skip
 SHOWS_MESSAGE = ("message.created", "message.edited")
+LINES = ("member.joined", "member.left", "member.role_changed", "room.updated")
+"""What stands between the messages."""
 
 
 class EventRow(msgspec.Struct):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_
 
-from rooms.domain.event_rows import SHOWS_MESSAGE, EventRow
+from rooms.domain.event_rows import LINES, SHOWS_MESSAGE, EventRow
 from rooms.domain.state import ClientKey, StoredMessage
 from rooms.storage import messages
 from rooms.storage.rows import rows_of
@@ -27,6 +27,13 @@ _with_messages = (
     )
     .where(tuple_(*_key).in_(bindparam("keys", expanding=True)))
     .order_by(*_key)
+)
+_lines = (
+    select(*COLUMNS)
+    .where(room_event.c.room_id == bindparam("id"), room_event.c.op.in_(LINES))
+    .where(room_event.c.version.between(bindparam("first"), bindparam("last")))
+    .order_by(room_event.c.version)
+    .limit(bindparam("limit"))
 )
 _first = (
     select(room_event.c.room_id, func.min(room_event.c.version))
@@ -55,6 +62,12 @@ async def list_events(db: Db, keys: Collection[tuple[str, int]]) -> list[tuple[E
     size = len(COLUMNS)
     rows = await db.execute(_with_messages, {"keys": list(keys)})
     return [(EventRow(*row[:size]), StoredMessage(*row[size:]) if row[size] else None) for row in rows]
+
+
+async def list_lines(db: Db, room_id: str, first: int, last: int, limit: int) -> list[EventRow]:
+    """The first lines among the versions `first` … `last`; all of these are looked at."""
+    asked = {"id": room_id, "first": first, "last": last, "limit": limit}
+    return [EventRow(*row) for row in await db.execute(_lines, asked)]
 
 
 async def insert_events(db: Db, events: Iterable[EventRow]) -> None:

@@ -1,0 +1,38 @@
+"""/api/rooms/{room_id}/events: what happened in a room besides messages."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from rooms.api.bodies import MAX_BODY
+from rooms.api.parts import parts_of
+from rooms.service import lines
+from shared.contracts.rooms import MAX_INTEGER
+from shared.events.rooms import RoomLine
+from shared.service.callers import Caller, PathId
+from shared.service.cursors import Cursor
+from shared.service.openapi import answers, reply
+
+router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY)
+
+After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this version")]
+Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
+
+
+@router.get("", responses=answers(RoomLine, page=True))
+async def list_events(
+    request: Request,
+    caller: Caller,
+    room_id: PathId,
+    after: After = 0,
+    before: Before = MAX_INTEGER,
+    cursor: Cursor = None,
+) -> Response:
+    """Who came, went, was given a role; new titles and pins: ascending by version, from my joining on.
+
+    The joinings with which the room began are left out, and so is what is older than events are kept (30 days where
+    nothing else is set). A page may be empty and have a `next` all the same: a call looks at 5,000 versions at most.
+    """
+    page = await lines.list_lines(parts_of(request), room_id, caller.subject, after=after, before=before, cursor=cursor)
+    return reply(page)
