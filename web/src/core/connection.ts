@@ -12,8 +12,7 @@ export type Effect =
   /** Ask by HTTP whether the session still stands. */
   | { type: "check_session" }
   /** The line is gone: what was under way has an unknown outcome. */
-  | { type: "lost" }
-  | { type: "session_gone" };
+  | { type: "lost" };
 
 type Phase = "idle" | "waiting" | "opening" | "greeting" | "online" | "stopped";
 
@@ -144,10 +143,6 @@ export class Connection {
   #closed(code: number, now: number): Effect[] {
     if (!this.#isOpen()) return [];
     const neverOpened = this.#phase === "opening";
-    if (code === 4401) {
-      this.#enter("idle", null);
-      return [{ type: "lost" }, { type: "session_gone" }];
-    }
     if (code === 4409) return this.#halt("too_many_tabs");
     if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "refused");
     const cause = neverOpened || (code >= 4400 && code <= 4499);

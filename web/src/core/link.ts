@@ -14,7 +14,6 @@ export interface LinkListener {
   frame: (frame: ServerFrame) => void;
   linkChanged: (link: Link) => void;
   checkSession: () => void;
-  sessionGone: () => void;
 }
 
 export class SocketLink {
@@ -71,8 +70,6 @@ export class SocketLink {
         return this.#requests.lost();
       case "check_session":
         return this.#listener.checkSession();
-      case "session_gone":
-        return this.#listener.sessionGone();
     }
   }
 

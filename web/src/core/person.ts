@@ -169,7 +169,6 @@ export class Person {
       },
       // Whatever it answers: a session that is gone is told by the call itself.
       checkSession: () => void this.#host.api.call("get", "/api/auth/me"),
-      sessionGone: () => this.#host.sessionGone(),
     };
   }
 

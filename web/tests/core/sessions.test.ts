@@ -61,4 +61,18 @@ describe("a session that is no more", () => {
     expect(await kept()).toEqual([undefined, []]);
     expect(browser.storage.length).toBe(0);
   });
+
+  it.each([
+    ["expired", "half a thought"],
+    ["ended", null],
+  ] as const)("while its line was open is asked about: %s", async (session, draft) => {
+    const { world, browser, tab } = await start();
+    tab.client.actions.setDraft("r2", { text: "half a thought" });
+    world.session = session;
+    tab.lines.at(-1)?.break(4401);
+    await browser.quiet();
+    const because = session === "ended" ? "revoked" : "expired";
+    expect(tab.client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: because });
+    expect(browser.storage.getItem("webchat.draft.r2")).toEqual(draft && expect.stringContaining(draft));
+  });
 });

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -26,6 +27,7 @@ from shared.roomlog.frames import payload_of
 from shared.service.ids import new_id
 from shared.service.problems import Unavailable
 from shared.service.tokens import Principal
+from shared.streams.hints import SessionsRevoked
 
 
 class Peer:
@@ -106,6 +108,15 @@ async def test_only_sessions_that_were_asked_about_are_ended(gateway: Gateway):
     _, new = connected(gateway, "new")
     await asyncio.wait([check], timeout=0.2)
     assert (gone.closed, new.closed) == (4401, None)
+    assert gone.frames == []  # nobody said that it was revoked
+
+
+async def test_a_revoked_session_is_told_so(gateway: Gateway):
+    _, lost = connected(gateway, "lost")
+    _, here = connected(gateway, "here")
+    gateway._user_handler("minji")(msgspec.json.encode(SessionsRevoked(["lost"])))
+    assert ([frame["op"] for frame in lost.frames], lost.closed) == (["session.revoked"], 4401)
+    assert (here.frames, here.closed) == ([], None)
 
 
 async def test_what_waits_behind_a_message_of_unknown_outcome_does_not_overtake_it(gateway: Gateway):

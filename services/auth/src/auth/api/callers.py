@@ -12,6 +12,8 @@ from auth.service.sessions import Device, find_session
 from shared.service.problems import SessionEnded, Unauthenticated
 
 COOKIE = "webchat_session"
+SOONER_S = 120
+"""A cookie goes before its session does: the use of a session is noted once a minute, and answers take a while."""
 
 
 def parts_of(request: Request) -> Parts:
@@ -53,11 +55,11 @@ def scheme_of(request: Request) -> str:
 
 
 def give_cookie(request: Request, response: Response, secret: str) -> Response:
-    """Let the browser keep the session for as long as it lives from now on."""
+    """Let the browser keep the session for almost as long as it lives from now on."""
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=parts_of(request).settings.session_lifetime_ms // 1000,
+        max_age=parts_of(request).settings.session_lifetime_ms // 1000 - SOONER_S,
         path="/",
         secure=scheme_of(request) == "https",
         httponly=True,

@@ -147,14 +147,18 @@ class Gateway:
         self.changed_users.add(user_id)
         self.users_changed.set()
 
-    def end_sessions(self, user_id: str, gone: Callable[[str], bool]) -> None:
-        """Close the user's sockets whose session is gone; their queued commands are refused."""
+    def end_sessions(self, user_id: str, gone: Callable[[str], bool], *, revoked: bool) -> None:
+        """Close the user's sockets whose session is gone; their queued commands are refused.
+
+        Where it is not known to be revoked it may be over merely: the client asks auth, and keeps what is unsent.
+        """
         state = self.users.get(user_id)
         ended = [client for client in state.clients if gone(client.session_id)] if state is not None else []
         for client in ended:
             self.lanes.refuse(client.id)
-            client.push_frame(SessionRevoked())
-        self._close(ended, CloseCode.SESSION_GONE, "the session was revoked")
+            if revoked:
+                client.push_frame(SessionRevoked())
+        self._close(ended, CloseCode.SESSION_GONE, "the session is gone")
 
     def _close(self, clients: list[Client], code: CloseCode, reason: str) -> None:
         for client in clients:
@@ -167,7 +171,7 @@ class Gateway:
                 case Changed():
                     self.user_changed(user_id)
                 case SessionsRevoked(session_ids=gone):
-                    self.end_sessions(user_id, lambda session_id: not gone or session_id in gone)
+                    self.end_sessions(user_id, lambda session_id: not gone or session_id in gone, revoked=True)
                 case SocketsEvicted(client_ids=ids):
                     state = self.users.get(user_id)
                     evicted = [client for client in state.clients if client.id in ids] if state is not None else []

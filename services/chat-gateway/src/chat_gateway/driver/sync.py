@@ -62,7 +62,7 @@ async def check_users(gateway: Gateway) -> None:
         gone = asked - (await gateway.auth.standing(list(asked))).keys()
         for client in some:
             if client.session_id in gone:
-                gateway.end_sessions(client.user_id, gone.__contains__)
+                gateway.end_sessions(client.user_id, gone.__contains__, revoked=False)
     user_ids = list(gateway.users)
     for start in range(0, len(user_ids), CHECK_AT_ONCE):
         await _check_revisions(gateway, user_ids[start : start + CHECK_AT_ONCE])
