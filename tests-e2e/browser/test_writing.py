@@ -1,5 +1,6 @@
 """Writing: Hangul and Enter, pasted and refused files, drafts, and everything by keyboard."""
 
+import asyncio
 import base64
 import io
 import os
@@ -10,7 +11,7 @@ import pytest
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from PIL import Image
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 COPY = """async (base64) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -172,3 +173,34 @@ async def test_everything_by_keyboard(device: OpenDevice, someone: SomeOne):
     await press("Control+k")
     await press("Escape")
     await expect(chat.composer).to_be_focused()
+
+
+async def test_what_is_typed_before_the_switcher_is_loaded_is_for_it(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id, other_id = await ana.group("첫째 방", ben), await ana.group("second room", ben)
+    chat = Chat(await device(ana, service_workers="block"))
+    page, may_load = chat.page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await page.route("**/assets/Dialogs-*.js", hold)
+    await chat.enter(room_id)
+    await expect(chat.composer).to_be_focused()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("no")
+    await page.keyboard.press("Escape")
+    await expect(chat.composer).to_be_focused()
+    await expect(chat.composer).to_have_value("")
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("sec")
+    may_load.set()
+    switcher = page.get_by_role("combobox", name="대화와 사람 바로 가기")
+    await expect(switcher).to_be_focused()
+    await expect(switcher).to_have_value("sec")
+    await page.keyboard.type("ond")
+    await expect(switcher).to_have_value("second")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(other_id))
+    await expect(chat.composer).to_have_value("")

@@ -14,7 +14,7 @@ export type DialogRequest =
   | { kind: "files"; roomId: string }
   | { kind: "viewer"; images: readonly Attachment[]; index: number; from?: string }
   | { kind: "leave"; roomId: string; title: string; text: string }
-  | { kind: "switcher" }
+  | { kind: "switcher"; query?: string }
   | { kind: "shortcuts" }
   | {
       kind: "confirm";

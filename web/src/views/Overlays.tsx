@@ -1,6 +1,6 @@
 import { lazy, Suspense } from "react";
 
-import { dismissToast, useOverlay } from "../app/overlay.ts";
+import { closeDialog, dismissToast, openDialog, useOverlay } from "../app/overlay.ts";
 import { useTexts } from "../i18n/index.ts";
 
 const Dialogs = lazy(() => import("./dialogs/Dialogs.tsx"));
@@ -11,12 +11,29 @@ export function Overlays() {
   const popup = useOverlay((state) => state.popup);
   return (
     <>
-      <Suspense>
+      <Suspense fallback={dialog?.kind === "switcher" && <TypedAhead />}>
         {dialog && <Dialogs request={dialog} />}
-        {popup && <Popups request={popup} />}
       </Suspense>
+      <Suspense>{popup && <Popups request={popup} />}</Suspense>
       <Toasts />
     </>
+  );
+}
+
+/** Who opens the switcher types on at once: while its code still comes, that must not go into the composer. */
+function TypedAhead() {
+  const { switcher } = useTexts();
+  return (
+    <input
+      className="sr-only"
+      aria-label={switcher.label}
+      autoComplete="off"
+      autoFocus
+      onChange={(event) => openDialog({ kind: "switcher", query: event.target.value })}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") closeDialog();
+      }}
+    />
   );
 }
 

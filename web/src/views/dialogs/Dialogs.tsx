@@ -34,7 +34,7 @@ export default function Dialogs({ request }: { request: DialogRequest }) {
     case "leave":
       return <Leave {...request} />;
     case "switcher":
-      return <Switcher />;
+      return <Switcher typed={request.query} />;
     case "shortcuts":
       return <Shortcuts />;
     case "confirm":

@@ -21,10 +21,10 @@ type Choice = { key: string; name: string; webchatId: string } & (
 
 const SHOWN = 12;
 
-export function Switcher() {
+export function Switcher({ typed = "" }: { typed?: string | undefined }) {
   const texts = useTexts();
   const listId = useId();
-  const [query, setQuery] = useState("");
+  const [query, setQuery] = useState(typed);
   const [place, setPlace] = useState(0);
   const choices = useChoices(query);
   const go = useGo(query);
