@@ -85,6 +85,10 @@ async def test_each_service_restarts_one_replica_after_the_other(stack: Containe
                 await asyncio.to_thread(stack.engine, "restart", container)
                 await eventually(lambda c=container: is_healthy(c), PATIENCE_S)  # type: ignore[misc]
             await watch.tell(f"rolling restart of {service}")
+    watch = Watch(scene)
+    [nginx] = stack.replicas("nginx")
+    await asyncio.to_thread(stack.engine, "restart", nginx)
+    await watch.tell("restart of nginx")
     await scene.finish()
 
 
