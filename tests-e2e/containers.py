@@ -50,6 +50,10 @@ class Containers(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
         }
 
+    def logs(self) -> dict[str, str]:
+        names = self.compose("ps", "--all", "--services").split()
+        return {name: self.compose("logs", "--no-log-prefix", "--no-color", name) for name in names}
+
     def engine(self, *words: str) -> None:
         subprocess.run(["docker", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
 

@@ -62,6 +62,14 @@ class Stack:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def logs(self) -> dict[str, str]:
+        """What each part has written so far; of foreign ones too."""
+        files = [file for file in (self.data / "logs").rglob("*") if file.is_file()]
+        texts = {file.name.partition(".")[0]: "" for file in files}
+        for file in files:
+            texts[file.name.partition(".")[0]] += file.read_text()
+        return texts
+
     def redis(self) -> Redis:
         return Redis(host="127.0.0.1", port=self.port("valkey"))
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from shared.service.http import http_client, post
+from shared.service.log_context import note_trace
 from shared.service.problems import NotFound, Unavailable, problem_response
 
 
@@ -18,10 +19,11 @@ class Counter:
     """Answers with the number of the call; closes the connection without an answer at those in `silent`."""
 
     def __init__(self, *silent: int) -> None:
-        self.calls, self.silent, self.peers = 0, silent, set()
+        self.calls, self.silent, self.peers, self.traces = 0, silent, set(), []
 
     async def answer(self, request: web.Request) -> web.Response:
         self.calls += 1
+        self.traces.append(request.headers.get("X-Request-ID"))
         self.peers.add(request.transport.get_extra_info("peername"))
         if self.calls in self.silent:
             request.transport.close()
@@ -59,6 +61,15 @@ async def test_a_connection_that_ends_without_an_answer_is_tried_once_more():
         with pytest.raises(Unavailable):
             await post(client, url, {}, Counted)
         assert counter.calls == 5
+
+
+async def test_a_call_goes_on_with_the_trace_of_what_makes_it():
+    counter = Counter()
+    async with counter.answering() as (client, url):
+        for claimed in ("0AF7", "0af7651916cd43dd8448eb211c80319c"):
+            note_trace(claimed)
+            await post(client, url, {}, Counted)
+    assert counter.traces == [None, "0af7651916cd43dd8448eb211c80319c"]
 
 
 async def test_a_problem_is_raised_as_what_it_is():

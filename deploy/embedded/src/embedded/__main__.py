@@ -7,6 +7,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python shall say so, no
 
 import argparse
 
+from embedded.console import log
 from embedded.failures import CannotRun
 from embedded.operate import operate
 from embedded.runner import run
@@ -32,6 +33,7 @@ def main() -> int:
             return operate(Settings.load(), arguments.service, arguments.words)
         return COMMANDS[arguments.command](Settings.load())
     except CannotRun as error:
+        log.error("%s", error)
         print(f"webchat: {error}", file=sys.stderr)
         return 1
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 GENERATED = (
     "SESSION_SECRET_KEY",
+    "LOG_KEY",
     "AUTH_SERVICE_SECRET",
     "SOCIAL_SERVICE_SECRET",
     "ROOMS_SERVICE_SECRET",

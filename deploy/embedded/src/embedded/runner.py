@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from embedded import credentials, ports, supervision
-from embedded.console import BOLD, GREEN, say
+from embedded.console import BOLD, GREEN, keep_log, say
 from embedded.edge import nginx_part
 from embedded.failures import CannotRun
 from embedded.folder import DataFolder
@@ -33,6 +33,7 @@ def run(settings: Settings) -> int:
     if folder.create():
         say(f"creating {folder.path}")
     with folder.locked():
+        keep_log(folder.logs / "runner.log")
         _end_leftovers(folder)
         ports.check_public_port(settings.port)
         stop = StopRequests()

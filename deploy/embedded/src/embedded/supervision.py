@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from embedded.console import LOG_BYTES, LOG_FILES
 from embedded.folder import DataFolder
 from embedded.parts import Group, Part
 
@@ -27,9 +28,6 @@ LASTS_SECONDS = 3
 """A part that ends sooner after its start did not start."""
 
 ORDER: tuple[Group, ...] = ("stores", "services", "edge")
-LOG_BYTES = 10_000_000
-LOG_FILES = 3
-
 Sections: TypeAlias = dict[str, dict[str, Any]]
 
 

@@ -10,6 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import Context
 from functools import partial
 
 import msgspec
@@ -153,7 +154,7 @@ class Subscriber:
         listener = Listener(address, access_of(self._redis), by_slot=isinstance(self._redis, Cluster))
         await listener.connect()
         self._listeners[address] = listener
-        self._listening[listener] = asyncio.create_task(self._listen(listener))
+        self._listening[listener] = asyncio.create_task(self._listen(listener), context=Context())
         return listener
 
     async def _listen(self, listener: Listener) -> None:

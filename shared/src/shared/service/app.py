@@ -13,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
 from shared import VERSION
+from shared.service.log_context import LogContext
 from shared.service.logs import configure_logging
 from shared.service.openapi import install_openapi, reply
 from shared.service.problems import Unavailable, install_problem_handlers, problem_response
@@ -54,6 +55,7 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
+    app.add_middleware(LogContext)  # the outermost
     app.include_router(_health(app))
     for router in routers:
         app.include_router(router)
@@ -62,7 +64,7 @@ def create_app(
 
 async def _on_outage(request: Request, error: Exception) -> Response:
     """The database is down, full of waiters or locked."""
-    log.warning("no answer to %s %s: %r", request.method, request.url.path, error)
+    log.warning("no answer to %s: %r", request.method, error)
     return problem_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 

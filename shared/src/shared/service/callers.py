@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from shared.service.ids import ID_PATTERN
+from shared.service.log_context import note
 from shared.service.problems import Forbidden
 from shared.service.tokens import TOKEN_HEADER, Principal
 
@@ -18,6 +19,7 @@ async def signed_in(request: Request) -> Principal:
     principal = await _principal(request)
     if principal.use != "user":
         raise Forbidden("This address is for people.")
+    note(user_id=principal.subject, room=request.path_params.get("room_id", ""))
     return principal
 
 

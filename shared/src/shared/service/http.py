@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
+from shared.service.log_context import trace_headers
 from shared.service.problems import PROBLEMS, Problem, ProblemDetails, Unauthenticated, Unavailable
 from shared.service.settings import Settings
 from shared.service.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
@@ -61,7 +62,7 @@ async def post(
 
     `last`: the connection is closed afterwards.
     """
-    headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
+    headers = {"Content-Type": "application/json", TOKEN_HEADER: token, **trace_headers()}
     if last:
         headers["Connection"] = "close"
     limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)

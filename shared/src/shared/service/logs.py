@@ -1,21 +1,100 @@
-"""Logs as JSON lines with ECS names on standard output; the process that started the service keeps the file."""
+"""The log of a service: JSON lines with ECS names on standard output, as docs/logs/ has it; for people on a terminal.
 
+What a line may not hold is kept out here, whoever writes it. Of an error it has the kind, and the words without what
+they quote, for databases and parsers quote what people wrote; of a person, a hash under the installation's key.
+"""
+
+import hashlib
+import hmac
 import logging
+import re
 import sys
+import traceback
+from types import TracebackType
 
-import ecs_logging
+from pydantic import SecretStr
 
+from shared.service.log_context import log_fields
+from shared.service.log_lines import LONGEST_MESSAGE, JsonLines, PlainLines
+from shared.service.log_volume import SummingHandler
 from shared.service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+USER_HEADER = "X-WebChat-Log-User"
+"""auth tells nginx under which name a person is in the logs."""
+LONGEST_TRACE = 8_000
+OUR_WORDS = (AttributeError, ImportError, NameError, NotImplementedError, TypeError)
+"""Errors that quote names of the program, not of people."""
+QUOTED = re.compile(r"""(['"`]).*\1""", re.DOTALL)
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, less everything between its quotation marks."""
+    orig = getattr(error, "orig", None)  # SQLAlchemy adds the statement and its values to what the driver says
+    said = str(orig or error)
+    return (said if isinstance(error, OUR_WORDS) else QUOTED.sub("'…'", said))[:LONGEST_MESSAGE]
+
+
+class _Told(str):
+    """An error as an argument of a message, for `%r` and `%s` alike."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def hash_user(key: SecretStr, user_id: str) -> str:
+    return hmac.new(key.get_secret_value().encode(), user_id.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+class Describer(logging.Filter):
+    """Adds to a line what is known where it is written, and takes out what an error may quote."""
+
+    def __init__(self, key: SecretStr) -> None:
+        super().__init__()
+        self._key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI"):
+            return False  # shared.service.problems has written it already, and of which request it is
+        fields = dict(log_fields())
+        if "user.id" in fields:
+            fields["user.id"] = hash_user(self._key, fields["user.id"])
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(record.args, tuple):
+            error = error or next((arg for arg in record.args if isinstance(arg, BaseException)), None)
+            record.args = tuple(_tell(arg) if isinstance(arg, BaseException) else arg for arg in record.args)
+        if record.name == "asyncio":  # goes on with tasks and their errors, as they are
+            record.msg, record.args = QUOTED.sub("'…'", record.getMessage().partition("\n")[0]), ()
+        if str(record.msg).startswith("Traceback "):  # uvicorn, where a service cannot start
+            fields["error.stack_trace"] = record.msg[-LONGEST_TRACE:]
+            record.msg, record.args = "the service cannot start", ()
+        if error is not None:
+            fields |= {"error.type": type(error).__name__, "error.message": words_of(error)}
+            if record.exc_info and error.__traceback__ is not None:
+                fields["error.stack_trace"] = "".join(traceback.format_tb(error.__traceback__))[-LONGEST_TRACE:]
+        record.fields, record.exc_info = fields, None
+        return True
+
+
+def _tell(error: BaseException) -> _Told:
+    words = words_of(error)
+    return _Told(f"{type(error).__name__}: {words}" if words else type(error).__name__)
 
 
 def configure_logging(settings: Settings) -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        ecs_logging.StdlibFormatter(
-            extra={"service.name": settings.service, "event.dataset": f"webchat.{settings.service}"},
-            exclude_fields=["log.original", "process", "log.origin.file.line"],
-        )
-    )
+    handler = SummingHandler(sys.stdout)
+    handler.addFilter(Describer(settings.log_key))
+    handler.setFormatter(PlainLines() if sys.stdout.isatty() else JsonLines(settings.service))
     logging.basicConfig(level=logging.DEBUG if settings.debug else logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _on_death
     for noisy in ("botocore", "asyncio", "alembic.runtime.plugins", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _on_death(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        log.critical("the process ends", exc_info=(kind, error, trace))

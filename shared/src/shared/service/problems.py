@@ -166,7 +166,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         return _from_http(error)
 
     async def on_bug(request: Request, error: Exception) -> Response:
-        log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        log.error("unexpected error at %s", request.method, exc_info=error)
         body = ProblemDetails(
             type="about:blank", title="Internal error", status=500, detail="Something went wrong on our side."
         )

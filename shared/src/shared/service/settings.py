@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     listen_port: int = Field(default=8000, ge=1, le=65535)
     webchat_data: Path = Path(".webchat")
     debug: bool = False
+    log_key: SecretStr = Field(default_factory=lambda: SecretStr(token_hex(32)))
+    """Hides who is meant in logs: the same key, the same hash."""
     rate_limits: bool = True
     backend_cors_origins: CommaList = []
 

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.service.sessions import Device, find_session
+from shared.service.log_context import note
 from shared.service.problems import SessionEnded, Unauthenticated
 
 COOKIE = "webchat_session"
@@ -39,6 +40,7 @@ async def current_session(request: Request) -> StandingSession:
     secret = request.cookies.get(COOKIE, "")
     session = await find_session(parts_of(request), secret)
     if session is not None:
+        note(user_id=session.user_id)
         return session
     # A browser drops the cookie when the session's life is over: one that still comes was revoked before.
     if secret:

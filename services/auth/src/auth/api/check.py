@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from auth.api.callers import current_session, parts_of
 from auth.api.origin import is_let_in
 from shared import VERSION
+from shared.service.logs import USER_HEADER, hash_user
 from shared.service.openapi import reply
 from shared.service.problems import Forbidden
 from shared.service.tokens import TOKEN_HEADER
@@ -35,4 +36,5 @@ async def check(request: Request, audience: Annotated[Audience, Query()]) -> Res
         return Response(status_code=204)
     session = await current_session(request)
     token = parts.keys.user_token(session.user_id, session.session_id, audience)
-    return Response(status_code=204, headers={TOKEN_HEADER: token})
+    hidden = hash_user(parts.settings.log_key, session.user_id)
+    return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: hidden})

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any, Protocol
 
 import msgspec
@@ -43,12 +44,13 @@ class Wire(Protocol):
 class Client:
     """A reader of the hub. `places` holds the rooms that this connection was told of, until it is told otherwise.
 
+    `context`: what log lines about its work tell, as it was made.
     `greeted`: its `ready` is on the way; `live`: it is in its rooms, and has not departed.
     """
 
     __slots__ = (
-        "connection", "epoch", "greeted", "held", "id", "live", "on_removed", "places", "rooms_revision", "session_id",
-        "tasks", "user_id", "watching", "wire",
+        "connection", "context", "epoch", "greeted", "held", "id", "live", "on_removed", "places", "rooms_revision",
+        "session_id", "tasks", "user_id", "watching", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,7 @@ class Client:
     ) -> None:
         self.id, self.user_id, self.session_id = client_id, user_id, session_id
         self.connection, self.wire, self.on_removed = connection, wire, on_removed
+        self.context = copy_context()
         self.places: dict[str, Place] = {}
         self.watching: dict[str, bool] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +81,7 @@ class Client:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` on behalf of this connection; it ends with the connection, and a bug in it is logged."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=self.context)
         self.tasks.add(task)
         task.add_done_callback(self._worked)
 

@@ -26,6 +26,7 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
+from shared.service.log_context import TRACE_HEADER, note, note_trace
 from shared.service.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Socket(asyncio.Protocol):
     # Handshake
 
     async def _accept(self, request: Request) -> None:
+        note_trace(request.headers.get(TRACE_HEADER, ""))
         response = self._ws.accept(request)
         if response.status_code != 101:
             self._respond(response)
@@ -136,6 +138,7 @@ class Socket(asyncio.Protocol):
         if isinstance(principal, Problem):
             self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
             return
+        note(user_id=principal.subject)
         self._respond(response)
         offered = request.headers.get("Sec-WebSocket-Protocol")
         request.headers.clear()  # the protocol keeps the request for as long as the socket lives: 4 kB

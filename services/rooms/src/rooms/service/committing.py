@@ -9,6 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Collection
+from contextvars import Context
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
@@ -69,7 +70,7 @@ class Committer:
         batch = _Batch(commands, known, deadline, asyncio.get_running_loop().create_future())
         self._waiting.append(batch)
         if len(self._writers) < self._limit:
-            self._writers.add(asyncio.create_task(self._write_waiting()))
+            self._writers.add(asyncio.create_task(self._write_waiting(), context=Context()))
         return await batch.done
 
     async def _write_waiting(self) -> None:

@@ -1,0 +1,53 @@
+"""How a line of the log is written: as JSON with ECS names (docs/logs/), or for a person who looks on."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared import VERSION
+
+LONGEST_MESSAGE = 1_000
+
+
+def _writable(text: str) -> str:
+    """UTF-8 has no lone surrogates, which texts from elsewhere may hold."""
+    return text.encode(errors="replace").decode()
+
+
+class JsonLines(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = {
+            "service.name": service,
+            "service.version": VERSION,
+            "event.dataset": f"webchat.{service}",
+        }
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "@timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "log.level": record.levelname.lower(),
+            "message": _writable(record.getMessage()[:LONGEST_MESSAGE]),
+            **self._service,
+            "log.logger": record.name,
+            **{name: _writable(value) for name, value in getattr(record, "fields", {}).items()},
+        }
+        if (count := getattr(record, "count", 0)) > 0:
+            line["webchat.count"] = count
+        return msgspec.json.encode(line).decode()
+
+
+class PlainLines(logging.Formatter):
+    """For a person who looks on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: Mapping[str, str] = getattr(record, "fields", {})
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        count = f" (×{record.count})" if hasattr(record, "count") else ""
+        trace = f" [{fields['trace.id'][:8]}]" if "trace.id" in fields else ""
+        stack = f"\n{fields['error.stack_trace']}" if "error.stack_trace" in fields else ""
+        error = f": {fields['error.type']}: {fields['error.message']}" if stack else ""
+        return f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{error}{count}{trace}{stack}"
