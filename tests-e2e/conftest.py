@@ -23,6 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if IN_CONTAINERS:  # the first of them waits until all images are built
         for item in items:
             item.add_marker(pytest.mark.timeout(900))
+    # A swarm that was left takes the engine's name service with it: containers that run find nobody any more.
+    items.sort(key=lambda item: item.path.name == "test_swarm.py")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
