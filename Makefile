@@ -27,7 +27,7 @@ TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/t
 .PHONY: help
 help:  ## this list
 	@echo "WebChat: make TARGET"
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
 	@echo "Settings are environment variables, listed in .env.example; a file .env is read too."
 
 .PHONY: run
