@@ -111,7 +111,7 @@ def _build(name: str, env_file: Path) -> None:
 
 def _remove(name: str) -> None:
     """The stack, and once its containers are gone, their data, secrets and images."""
-    docker("stack", "rm", "--detach=false", name)
+    docker("stack", "rm", "--detach=true", name)  # its own waiting may never end, though all is gone
     ours = f"label=com.docker.stack.namespace={name}"
     wait_until(lambda: not docker("ps", "--all", "--quiet", "--filter", ours), "the stack's end", 120)
     for volume in docker("volume", "ls", "--quiet", "--filter", ours).split():
