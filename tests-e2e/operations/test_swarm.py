@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from people import sign_up
 from swarm import EDGE, SERVICES, Swarm, swarm
-from traffic import PATIENCE_S, Scene, Watch
+from traffic import PATIENCE_S, Scene, Watch, talking
 
 from shared.testing.fixtures import eventually
 
@@ -19,10 +18,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
 
 @pytest.fixture
 async def scene(stack: Swarm) -> AsyncIterator[Scene]:
-    ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
-    running = Scene(ana, ben, await ana.direct(ben))
-    yield running
-    await running.stop()
+    async with talking(stack.url) as running:
+        yield running
 
 
 async def ended(stack: Swarm, service: str, state: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from containers import CHECKOUT, Containers, running_image
+from engine import docker
 from websockets.sync.client import connect
 
 from shared.testing.servers import free_port
@@ -22,14 +23,11 @@ def another_nginx(stack: Containers, port: int, *options: str) -> Iterator[None]
     """Beside the stack's own, before the same services; `port` of this machine leads to one of its two."""
     image, name = running_image(stack, "nginx"), f"{stack.project}-nginx-{port}"
     network = ["--network", f"{stack.project}_front"]
-    subprocess.run(
-        ["docker", "run", "--rm", "--detach", "--name", name, *network, "--env", "RATE_LIMITS=off", *options, image],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    docker("run", "--rm", "--detach", "--name", name, *network, "--env", "RATE_LIMITS=off", *options, image)
     try:
         yield
     finally:
-        stack.engine("stop", "--time", "5", name)
+        docker("stop", "--time", "5", name)
 
 
 @pytest.fixture
@@ -87,8 +85,7 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
             "\n%{http_version}",
             "https://127.0.0.1:8443/",
         ]
-        inside = ["docker", "exec", f"{stack.project}-nginx-{secure}", *ask]
-        assert subprocess.run(inside, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "2"
+        assert docker("exec", f"{stack.project}-nginx-{secure}", *ask).splitlines()[-1] == "2"
         old = ["openssl", "s_client", "-connect", f"localhost:{secure}", "-tls1_1"]
         assert subprocess.run(old, input=b"", capture_output=True, check=False).returncode != 0
 
@@ -102,10 +99,7 @@ def test_a_trusted_load_balancer_tells_who_comes_and_how(stack: Containers):
             until_it_answers(client)
             answer = sign_up(client, Origin=f"https://localhost:{port}", **claims)
             assert "; Secure" in answer.headers["Set-Cookie"]
-        logs = subprocess.run(
-            ["docker", "logs", f"{stack.project}-nginx-{port}"], capture_output=True, text=True, check=True
-        )
-        assert '"client.ip":"203.0.113.7"' in logs.stdout
+        assert '"client.ip":"203.0.113.7"' in docker("logs", f"{stack.project}-nginx-{port}")
 
 
 def test_a_missing_certificate_is_one_line(stack: Containers):

@@ -77,13 +77,12 @@ async def test_a_call_looks_at_so_many_versions(house: Any, room: str) -> None:
     assert page.next is not None
 
 
-async def test_a_page_has_so_many_lines(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MAX_LINES", 3)
+async def test_a_page_has_so_many_lines(house: Any) -> None:
     here = await house.group(A)
     await house.do(*(house.update(here, A, title=f"T{n}") for n in range(10)))
-    page = await lines.list_lines(house.parts, here, A)
+    page = await lines.list_lines(house.parts, here, A, most=3)
     assert [line.version for line in page.items] == [2, 3]  # the third was a joining with which the room began
-    assert [version for version, _ in await told(house, here)] == list(range(2, 12))
+    assert [version for version, _ in await told(house, here, most=3)] == list(range(2, 12))
 
 
 async def test_they_go_with_the_events(house: Any, room: str) -> None:

@@ -23,6 +23,7 @@ async def list_lines(
     before: int = MAX_INTEGER,
     cursor: str | None = None,
     scanned: int = MAX_SCANNED,
+    most: int = MAX_LINES,
 ) -> Page:
     """Those between two versions, ascending, from one's own joining on; a page may be empty and still have a next one.
 
@@ -38,8 +39,8 @@ async def list_lines(
         first = max(after + 1, looked + 1, member.joined_version)
         end = min(before - 1, room.head_version)
         last = min(first + scanned - 1, end)
-        rows = await room_events.list_lines(db, room_id, first, last, MAX_LINES) if first <= last else []
-        if len(rows) == MAX_LINES:
+        rows = await room_events.list_lines(db, room_id, first, last, most) if first <= last else []
+        if len(rows) == most:
             last = rows[-1].version
         shown = [row for row in rows if row.op != "member.joined" or row.at > room.created_at]
         lines = [event_of(row, None, NO_REACTIONS) for row in shown]

@@ -1,0 +1,28 @@
+"""The container engine, by its command line."""
+
+import resource
+import subprocess
+import time
+from collections.abc import Callable
+
+MOST_FILES = 65_536
+
+
+def docker(*words: str, given: str = "", env: dict[str, str] | None = None, seconds: float = 300) -> str:
+    """What it prints; a failure tells what it said."""
+    command = ["docker", *words]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=seconds, env=env)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def open_files() -> int:
+    """How many a container may have: no more than this machine gives."""
+    return min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
+def wait_until(check: Callable[[], object], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.2)
