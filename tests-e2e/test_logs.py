@@ -134,7 +134,11 @@ async def test_a_trace_leads_from_nginx_to_the_service_and_names_who_asked(own_s
     ana, ben = [await sign_up(own_stack.url, mark, name) for name in ("anna", "benn")]
     with own_stack.holding_rooms():
         await ana.call("POST", "/rooms", json={"kind": "direct", "user_id": ben.id}, status=503)
-    await eventually(lambda: any(line.get("url.path") == "/api/rooms" for line in lines_of(own_stack)))
+
+    def asked_rooms() -> set[str]:
+        return {line["service.name"] for line in lines_of(own_stack) if line.get("url.path") == "/api/rooms"}
+
+    await eventually(lambda: asked_rooms() >= {"nginx", "rooms"})
     lines = lines_of(own_stack)
     [seen] = [line for line in lines if line["service.name"] == "nginx" and line["url.path"] == "/api/rooms"]
     assert (seen["log.level"], seen["http.response.status_code"]) == ("error", 503)

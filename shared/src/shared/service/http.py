@@ -70,8 +70,10 @@ async def post(
     try:
         try:
             status, content = await _exchange(client, url, data, headers, limits)
-        except aiohttp.ServerDisconnectedError:
-            # a kept connection whose other end stopped: what is asked is idempotent
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise
+            # a kept connection whose other end stopped or was cut: what is asked is idempotent
             status, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error

@@ -20,6 +20,6 @@ async def find_open(auth: Peer, user_ids: Collection[str]) -> set[str] | None:
     try:
         answers = await asyncio.gather(*(auth.call("accounts", UsersRequest(part), Accounts) for part in slices))
     except Problem as problem:
-        log.warning("auth does not say who these are: %r", problem)
+        log.warning("auth does not say who these are: %r", problem.__cause__ or problem)
         return None
     return {account.user_id for answer in answers for account in answer.accounts}
