@@ -63,8 +63,8 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
     secure, plain = free_port(), free_port()
     trust = ssl.create_default_context(cafile=certificate / "certificate.pem")
     options = ["--volume", f"{certificate}:/run/tls:ro", "--env", "TLS_CERTIFICATE=/run/tls/certificate.pem",
-               "--env", "TLS_KEY=/run/tls/key.pem", "--publish", f"127.0.0.1:{secure}:8443",
-               "--publish", f"127.0.0.1:{plain}:8080"]  # fmt: skip
+               "--env", "TLS_KEY=/run/tls/key.pem", "--env", f"HTTPS_PORT={secure}",
+               "--publish", f"127.0.0.1:{secure}:8443", "--publish", f"127.0.0.1:{plain}:8080"]  # fmt: skip
     with ExitStack() as opened:
         opened.enter_context(another_nginx(stack, secure, *options))
         client = opened.enter_context(httpx.Client(base_url=f"https://localhost:{secure}", verify=trust))
@@ -75,7 +75,7 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
         connection = connect(address, ssl=trust, subprotocols=["webchat.v1"], additional_headers=cookie, proxy=None)
         assert opened.enter_context(connection).subprotocol == "webchat.v1"
         moved = httpx.get(f"http://localhost:{plain}/rooms/x?at=1", headers={"Host": "chat.example.org"})
-        assert (moved.status_code, moved.headers["Location"]) == (308, "https://chat.example.org/rooms/x?at=1")
+        assert (moved.status_code, moved.headers["Location"]) == (308, f"https://chat.example.org:{secure}/rooms/x?at=1")
         ask = [
             "curl",
             "--silent",

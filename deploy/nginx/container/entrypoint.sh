@@ -3,7 +3,9 @@
 set -eu
 
 : "${TRUSTED_PROXIES:=}" "${TLS_CERTIFICATE:=}" "${TLS_KEY:=}" "${S3_PUBLIC_URL:=}" "${AWS_CDN_URL:=}"
-export TLS_CERTIFICATE TLS_KEY
+TLS_PORT=:${HTTPS_PORT:-443}
+[ "$TLS_PORT" != :443 ] || TLS_PORT=
+export TLS_CERTIFICATE TLS_KEY TLS_PORT
 
 say() { printf 'webchat: %s\n' "$*" >&2; }
 
