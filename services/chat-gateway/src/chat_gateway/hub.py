@@ -36,23 +36,28 @@ class Reader(Protocol):
 class HubRoom:
     """One room with readers. `readers` maps each to the version since which its user is a member."""
 
-    __slots__ = ("cursors", "outgoing", "readers", "version")
+    __slots__ = ("cursors", "outgoing", "readers", "version", "waiting")
 
     def __init__(self, version: int) -> None:
         self.version = version
         self.readers: dict[Reader, int] = {}
         self.outgoing: list[bytes] = []
+        self.waiting = 0
         self.cursors: dict[str, int] = {}
 
 
 class Hub:
-    """`on_output` is called when something waits for `flush`, at most once until then."""
+    """`on_output` is called when something waits for `flush`, at most once until then.
+
+    `received` counts events of rooms, `delivered` each of them once a reader.
+    """
 
     def __init__(self, on_output: Callable[[], None]) -> None:
         self.rooms: dict[str, HubRoom] = {}
         self._waiting: dict[str, HubRoom] = {}
         self._moved: set[str] = set()
         self._on_output = on_output
+        self.received = self.delivered = 0
 
     def depart(self, reader: Reader, room_ids: Iterable[str]) -> None:
         """Forget a connection's place in the rooms."""
@@ -99,7 +104,7 @@ class Hub:
         if room is None or live.last <= room.version:
             return True
         if live.first == room.version + 1 and live.flags != MEMBERS_CHANGED:
-            self._put(room_id, room, live.data)
+            self._put(room_id, room, live.data, live.last - room.version)
             room.version = live.last
             return True
         return self.receive_frames(room_id, live.first, split_frames(live.data))
@@ -113,7 +118,7 @@ class Hub:
         if new is None:
             return False
         for frame in new:
-            self._put(room_id, room, frame)
+            self._put(room_id, room, frame, 1)
             room.version += 1
             if is_member_event(frame):
                 self._member_changed(room_id, room, frame)
@@ -143,11 +148,14 @@ class Hub:
             if reader.user_id != user_id:
                 reader.push_droppable(frame)
 
-    def flush(self) -> None:
-        """Write what waits: each room's events joined once, for all of its readers."""
+    def flush(self) -> bytes:
+        """Write what waits: each room's events joined once, for all of its readers; returns what waited longest."""
         waiting, self._waiting = self._waiting, {}
+        oldest = b""
         for room in waiting.values():
+            oldest = oldest or room.outgoing[0]
             self._write(room)
+        return oldest
 
     def flush_cursors(self) -> None:
         """Send moved read cursors; call at most four times a second."""
@@ -159,11 +167,12 @@ class Hub:
             for reader in list(room.readers):
                 reader.push(frame)
 
-    def _put(self, room_id: str, room: HubRoom, data: bytes) -> None:
+    def _put(self, room_id: str, room: HubRoom, data: bytes, events: int) -> None:
         if not self._waiting:
             self._on_output()
         self._waiting[room_id] = room
         room.outgoing.append(data)
+        room.waiting += events
 
     def _flush_room(self, room_id: str, room: HubRoom) -> None:
         if self._waiting.pop(room_id, None) is not None:
@@ -172,6 +181,9 @@ class Hub:
     def _write(self, room: HubRoom) -> None:
         data = room.outgoing[0] if len(room.outgoing) == 1 else b"".join(room.outgoing)
         room.outgoing.clear()
+        self.received += room.waiting
+        self.delivered += room.waiting * len(room.readers)
+        room.waiting = 0
         for reader in list(room.readers):
             reader.push(data)
 

@@ -7,6 +7,7 @@ next one is sent; every command is idempotent.
 
 import asyncio
 import logging
+import time
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
+from chat_gateway import meters
 from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
 from shared.service.problems import Problem, Unavailable
@@ -87,11 +89,15 @@ class Lane:
         """Send one batch, when there is something to send."""
         await self._filled.wait()
         items = self._take()
+        meters.LANE_BATCH.observe(len(items))
+        started = time.perf_counter()
         try:
             answer = await self._send([item.command for item in items])
         except BaseException:
             self._fail(items)
             raise
+        finally:
+            meters.LANE_REQUESTS.observe(time.perf_counter() - started)
         if answer is None:
             self._fail(items)
             return
@@ -153,6 +159,7 @@ class Lane:
                 self._reads.pop((item.command.user_id, item.command.room_id))
         if not self._queue:
             self._filled.clear()
+        meters.LANE_UNKNOWN.inc(len(items) + len(behind))
         for item in items + behind:
             item.finish(GAVE_UP)
 
@@ -166,6 +173,10 @@ class Lanes:
     @property
     def depth(self) -> int:
         return sum(lane.depth for lane in self._lanes)
+
+    @property
+    def deepest(self) -> int:
+        return max(lane.depth for lane in self._lanes)
 
     def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
         self._lanes[zlib.crc32(command.room_id.encode()) % len(self._lanes)].submit(command, owner, done)

@@ -38,6 +38,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 limits=settings.limits,
                 lanes=settings.lanes,
             )
+            gateway.tell_meters()
             app.state.verify = Verifier(client, settings).verify
             app.state.checks = {
                 "redis": partial(check_redis, redis),

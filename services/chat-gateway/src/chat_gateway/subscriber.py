@@ -15,6 +15,7 @@ from functools import partial
 
 import msgspec
 
+from chat_gateway import meters
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
@@ -264,6 +265,7 @@ class Subscriber:
         self._torn.difference_update(rooms)
         waiting = {room_id: self._repairs.pop(room_id, []) for room_id in rooms}
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
+        meters.REPAIRS.inc(len(versions))
         try:
             found = await self._log.read_after(self.epoch, versions) if versions else {}
         except BaseException:  # whatever it is: somebody waits for these

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from sqlalchemy import bindparam, delete, func, select, update
 
 from shared.outbox.table import outbox
+from shared.service import metrics
 from shared.service.database import Database
 from shared.service.ids import now_ms
 from shared.service.redis import AnyRedis, Script
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 KEPT_MS = 7 * 24 * 3600 * 1000
 BATCH = 500
 
+_PUBLISHED = metrics.counter("webchat_outbox_published_total", "Events that left the outbox for the service's stream.")
 _APPEND_NEXT = Script(Path(__file__).parent / "append_next.lua")
 
 
@@ -75,6 +77,7 @@ class Relay:
         if not rows:
             return 0
         await _APPEND_NEXT(self._redis, [self._stream], tip, *itertools.chain.from_iterable(rows))
+        _PUBLISHED.inc(len(rows))
         return len(rows)
 
     async def _tip(self) -> int:

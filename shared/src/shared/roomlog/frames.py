@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from shared.events.rooms import MEMBERSHIP, MessageDeleted, RoomEvent
+from shared.service.ids import parse_rfc3339
 
 PLAIN: Final = b"-"
 MEMBERS_CHANGED: Final = b"m"
@@ -57,6 +58,20 @@ def split_frames(data: bytes) -> list[bytes]:
         frames.append(data[start:end])
         start = end
     return frames
+
+
+_TIME: Final = b'"at":"'
+"""Within a text its quotation marks would be escaped: what is found is the field."""
+
+
+def time_of(frames: bytes) -> int | None:
+    """When the first of joined events happened, in milliseconds: the clock of rooms, right before the commit."""
+    start = frames.find(_TIME) + len(_TIME)
+    end = frames.find(b'"', start)
+    try:
+        return parse_rfc3339(frames[start:end].decode())
+    except ValueError:
+        return None
 
 
 class Run(msgspec.Struct):

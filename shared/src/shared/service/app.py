@@ -13,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
 from shared import VERSION
+from shared.service import metrics
 from shared.service.log_context import LogContext
 from shared.service.logs import configure_logging
 from shared.service.openapi import install_openapi, reply
@@ -55,6 +56,10 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
+    metrics.switch(on=settings.metrics)
+    if settings.metrics:
+        app.add_middleware(metrics.Measured)
+        app.include_router(_metrics())
     app.add_middleware(LogContext)  # the outermost
     app.include_router(_health(app))
     for router in routers:
@@ -80,6 +85,16 @@ def _health(app: FastAPI) -> APIRouter:
         checks: Mapping[str, Check] = app.state.checks
         missing = [name for name, check in checks.items() if not await _passes(name, check)]
         return reply({"status": "waiting" if missing else "ready", "missing": missing}, 503 if missing else 200)
+
+    return router
+
+
+def _metrics() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics")
+    async def read_metrics() -> Response:
+        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     return router
 

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
 from shared.service.ids import id_bytes, id_text
+from shared.service.pool_meters import waited, watch_pool
 from shared.service.sqlite import SqliteEngine
 
 T = TypeVar("T")
@@ -77,6 +78,7 @@ class Database:
     def __init__(self, url: URL, *, pool_size: int = 8) -> None:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = SqliteEngine(url, pool_size) if self.is_sqlite else MysqlEngine(url, pool_size)
+        watch_pool(self.engine.sync_engine, pool_size)
 
     async def transact(self, work: Work[T], *, repeats: int = 2) -> T:
         """What `work` answers, committed; READ COMMITTED. Run anew where a lock was in the way."""
@@ -119,11 +121,11 @@ class MysqlEngine:
         self.dispose = self._engine.dispose
 
     async def transact(self, work: Work[T]) -> T:
-        async with self._engine.begin() as db:
+        async with waited(self._engine.begin()) as db:
             return await work(db)
 
     async def snapshot(self, work: Work[T]) -> T:
-        async with self._engine.connect() as db:
+        async with waited(self._engine.connect()) as db:
             await db.execution_options(isolation_level="REPEATABLE READ")
             return await work(db)
 
@@ -139,10 +141,10 @@ class MysqlEngine:
                 await db.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
     def write(self) -> AbstractAsyncContextManager[Db]:
-        return self._engine.begin()
+        return waited(self._engine.begin())
 
     def read(self) -> AbstractAsyncContextManager[Db]:
-        return self._engine.connect()
+        return waited(self._engine.connect())
 
 
 def _tls(url: URL) -> dict[str, Any]:

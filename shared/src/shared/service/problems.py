@@ -14,6 +14,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.service import metrics
+
 log = logging.getLogger(__name__)
 
 
@@ -93,6 +95,7 @@ PROBLEMS: dict[str, type[Problem]] = {
 
 
 def problem_response(problem: Problem) -> Response:
+    metrics.PROBLEMS.of(problem.code).inc()
     body = ProblemDetails(
         type=f"urn:webchat:problem:{problem.code}",
         title=problem.title,
@@ -167,6 +170,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def on_bug(request: Request, error: Exception) -> Response:
         log.error("unexpected error at %s", request.method, exc_info=error)
+        metrics.PROBLEMS.of("internal").inc()
         body = ProblemDetails(
             type="about:blank", title="Internal error", status=500, detail="Something went wrong on our side."
         )

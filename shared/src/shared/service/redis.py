@@ -6,17 +6,19 @@ Keys that one script touches share a hash tag, channels are sharded ones: the sa
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.client import Pipeline
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
+from shared.service import metrics
 from shared.service.settings import Settings
 
 AnyRedis: TypeAlias = "Redis | RedisCluster"
@@ -26,6 +28,53 @@ REDIS_DOWN = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 TIMEOUT_S = 2
 LOOK_AGAIN_S = 0.2
+
+
+T = TypeVar("T")
+
+_ROUND_TRIPS = metrics.histogram(
+    "webchat_redis_round_trip_seconds",
+    "From asking Redis to its answer, of a command or a pipeline, the wait for a connection included.",
+    ["kind"],
+    buckets=metrics.SHORT_SECONDS,
+)
+_COMMAND, _PIPELINE = _ROUND_TRIPS.labels("command"), _ROUND_TRIPS.labels("pipeline")
+_FAILURES = metrics.counter("webchat_redis_failures_total", "Commands and pipelines that Redis did not answer.")
+WAITING_COMMANDS = {"XREADGROUP"}
+"""Those that wait for something to happen: how long says nothing."""
+
+
+async def _timed(answer: Awaitable[T], told: metrics.Histogram) -> T:
+    started = time.perf_counter()
+    try:
+        return await answer
+    except REDIS_DOWN as error:
+        if not isinstance(error, ResponseError):  # which is an answer
+            _FAILURES.inc()
+        raise
+    finally:
+        told.observe(time.perf_counter() - started)
+
+
+class _TimedPipeline(Pipeline):
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        return await _timed(super().execute(raise_on_error), _PIPELINE)
+
+
+class _TimedClusterPipeline(ClusterPipeline):
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        return await _timed(super().execute(raise_on_error, allow_redirections), _PIPELINE)
+
+
+class Single(Redis):
+    """A client of one server."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        return await (answer if args[0] in WAITING_COMMANDS else _timed(answer, _COMMAND))
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _TimedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 class Cluster(RedisCluster):
@@ -59,7 +108,12 @@ class Cluster(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         await self.initialize()  # else a first command goes to any node
-        return await super().execute_command(*args, **kwargs)
+        answer = super().execute_command(*args, **kwargs)
+        return await (answer if args[0] in WAITING_COMMANDS else _timed(answer, _COMMAND))
+
+    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
+        del shard_hint  # no cluster takes one
+        return _TimedClusterPipeline(self, transaction)  # type: ignore[abstract]
 
     def look_again(self) -> None:
         """The nodes may have other parts now: ask them, before the next command."""
@@ -130,7 +184,7 @@ def redis_at(endpoints: Sequence[str], database: int = 0, access: Access = OPEN)
         connection_class=SSLConnection if access.tls else Connection,
         **access.of_connections(),
     )
-    return Redis.from_pool(pool)
+    return Single.from_pool(pool)
 
 
 async def close_redis(redis: AnyRedis) -> None:

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     log_key: SecretStr = Field(default_factory=lambda: SecretStr(token_hex(32)))
     """Hides who is meant in logs: the same key, the same hash."""
     rate_limits: bool = True
+    metrics: bool = True
+    """Whether the service counts, and tells on `/metrics`."""
     backend_cors_origins: CommaList = []
 
     db_host: str | None = None

@@ -10,9 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
+
+from shared.service.pool_meters import POOL_WAIT, WRITER_WAIT
 
 T = TypeVar("T")
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
@@ -132,8 +135,10 @@ class SqliteEngine:
 
     @asynccontextmanager
     async def _turn(self, gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+        started = perf_counter()
         async with asyncio.timeout(self.patience_s):
             await gate.acquire()
+        (WRITER_WAIT if gate is self._writer else POOL_WAIT).observe(perf_counter() - started)
         try:
             yield
         finally:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from redis.exceptions import ResponseError
 
+from shared.service import metrics
 from shared.service.redis import AnyRedis
 from shared.streams.names import dead_letters, service_stream
 
@@ -20,6 +21,11 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 RECLAIM_AFTER_MS = 30_000
 TRIES = 10
+
+_HANDLED = metrics.counter(
+    "webchat_stream_events_total", "Events of another service that were handled, or failed.", ["source", "outcome"]
+)
+_DEAD = metrics.counter("webchat_dead_letters_total", "Events that failed again and again.", ["source"])
 
 
 class Consumer(Generic[E]):
@@ -34,6 +40,8 @@ class Consumer(Generic[E]):
         members = shape.__args__ if hasattr(shape, "__args__") else (shape,)
         self._topics = {str(member.__struct_config__.tag).encode() for member in members}
         self._handle = handle
+        self._handled, self._failed = _HANDLED.labels(source, "handled"), _HANDLED.labels(source, "failed")
+        self._died = _DEAD.labels(source)
         self._claimed = b"0-0"
 
     async def run(self) -> None:
@@ -68,7 +76,9 @@ class Consumer(Generic[E]):
                     await self._handle(self._decoder.decode(fields[b"payload"]))
                 except Exception:  # left unacknowledged: reclaimed and tried again, then a dead letter
                     log.exception("event %s of %s failed", entry_id.decode(), self._stream)
+                    self._failed.inc()
                     continue
+                self._handled.inc()
             await self._redis.xack(self._stream, self._group, entry_id)
 
     async def _reclaim(self) -> None:
@@ -80,6 +90,7 @@ class Consumer(Generic[E]):
             claimed: Any = await self._redis.xclaim(self._stream, self._group, self._name, RECLAIM_AFTER_MS, [entry_id])
             if claimed and claimed[0][1] and tries >= TRIES:
                 log.error("event %s of %s goes to the dead letters", entry_id, self._stream)
+                self._died.inc()
                 await self._redis.xadd(self._dead, claimed[0][1], maxlen=10_000)
                 await self._redis.xack(self._stream, self._group, entry_id)
             elif claimed:

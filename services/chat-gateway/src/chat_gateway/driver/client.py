@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from chat_gateway import meters
 from chat_gateway.protocol.connection import Connection, error_payload
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import AnyFrame, Ok
@@ -122,6 +123,7 @@ class Client:
         self.wire.read_on()
 
     def refuse(self, frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None) -> None:
+        meters.ERRORS.of(code).inc()
         self.connection.answered()
         self.wire.answer(text_frame(error_payload(frame_id, code, detail, retry_after=retry_after)))
         self.wire.read_on()

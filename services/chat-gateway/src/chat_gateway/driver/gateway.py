@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from chat_gateway import meters
 from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
@@ -26,8 +27,9 @@ from chat_gateway.subscriber import Subscriber
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
 from shared.contracts.social import Friends, Profile
+from shared.roomlog.frames import time_of
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id
+from shared.service.ids import new_id, now_ms
 from shared.service.redis import AnyRedis
 from shared.service.tokens import Principal
 from shared.streams.hints import Changed, Hint, SessionsRevoked, SocketsEvicted
@@ -90,7 +92,21 @@ class Gateway:
         self.hub.flush_cursors()
 
     def _flush_soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self.hub.flush)
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if (oldest := self.hub.flush()) and (at := time_of(oldest)) is not None:
+            meters.FANOUT_LAG.observe(max(0, now_ms() - at) / 1000)
+
+    def tell_meters(self) -> None:
+        """Let the numbers of this process be those of this gateway."""
+        meters.CONNECTIONS.set_function(lambda: sum(len(state.clients) for state in self.users.values()))
+        meters.USERS.set_function(lambda: len(self.users))
+        meters.ROOMS.set_function(lambda: len(self.hub.rooms))
+        meters.RECEIVED.set_function(lambda: self.hub.received)
+        meters.DELIVERED.set_function(lambda: self.hub.delivered)
+        meters.LANE_DEPTH.set_function(lambda: self.lanes.depth)
+        meters.DEEPEST_LANE.set_function(lambda: self.lanes.deepest)
 
     # Connections
 
@@ -182,8 +198,10 @@ class Gateway:
     def _reset_room(self, room_id: str, head: int) -> None:
         """The hub goes on at `head`. Who is a member may have changed unseen: its readers come back and start anew."""
         readers = [reader for reader in self.hub.jump(room_id, head) if isinstance(reader, Client)]
+        meters.RESETS.inc(len(readers))
         self._close(readers, CloseCode.TRY_AGAIN, "a room's log does not reach back")
 
     def _subscription_lost(self) -> None:
+        meters.LOST.inc()
         self.subscriber.tear(*self.hub.rooms)
         self.check_now.set()

@@ -2,6 +2,7 @@
 
 import logging
 
+from chat_gateway import meters
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.errors import CloseCode
@@ -59,6 +60,7 @@ async def _read_on(gateway: Gateway, client: Client, wanted: dict[str, int], cur
         if answer is None:  # the room is gone altogether
             cursors.pop(room_id)
         elif answer.gone:
+            meters.RESETS.inc()
             await _send(client, RoomReset(room_id=room_id))
             cursors[room_id] = answer.head
             complete.append(room_id)

@@ -1,5 +1,6 @@
 """Carries out the effects that a connection's protocol asks for."""
 
+from chat_gateway import meters
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.perform import perform
@@ -13,7 +14,8 @@ def run_effects(gateway: Gateway, client: Client, effects: list[Effect]) -> None
         match effect:
             case Perform(frame=frame):
                 perform(gateway, client, frame)
-            case Reply(payload=payload):
+            case Reply(payload=payload, code=code):
+                meters.ERRORS.of(code).inc()
                 client.wire.answer(text_frame(payload))
             case Close(code=code, reason=reason):
                 client.wire.close(code, reason)

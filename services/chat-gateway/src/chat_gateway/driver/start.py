@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from chat_gateway import meters
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.joining import join_rooms
@@ -34,6 +35,7 @@ async def start(gateway: Gateway, client: Client, hello: Hello) -> None:
         await _resume(gateway, client, hello, home)
     except (Unavailable, *REDIS_DOWN) as error:
         log.warning("a connection could not start: %r", error)
+        meters.ERRORS.of("unavailable").inc()
         detail = "WebChat is not complete right now: come back in a moment."
         client.wire.answer(text_frame(error_payload(hello.id, "unavailable", detail, retry_after=1)))
         client.wire.close(CloseCode.TRY_AGAIN, "a part of WebChat is away")
@@ -85,6 +87,7 @@ async def _send_ready(gateway: Gateway, client: Client, user: User, home: Home, 
 
 
 async def _resume(gateway: Gateway, client: Client, hello: Hello, home: Home) -> None:
+    meters.STARTS.of("resumed" if hello.cursors else "fresh").inc()
     same_log = hello.epoch == client.epoch
     cursors: dict[str, int] = {}
     heads: dict[str, int] = {}
@@ -94,6 +97,7 @@ async def _resume(gateway: Gateway, client: Client, hello: Hello, home: Home) ->
         begin = start_of(cursor, head=entry.room.version, joined_version=joined_version, same_log=same_log)
         cursors[room_id], heads[room_id] = begin.version, entry.room.version
         if begin.reset:
+            meters.RESETS.inc()
             await client.wire.send(client.encode(RoomReset(room_id=room_id)))
     await join_rooms(gateway, client, cursors, heads)
     client.live = True

@@ -51,7 +51,7 @@ class Connection:
                 return self._limited(data, now)
             return self._accept(data, binary=binary)
         except FrameError as error:
-            effects: list[Effect] = [Reply(error_payload(error.frame_id, error.code, error.detail))]
+            effects: list[Effect] = [Reply(error_payload(error.frame_id, error.code, error.detail), error.code)]
             return effects + (self._count_malformed(now) if error.malformed else [])
 
     def hello_overdue(self) -> list[Effect]:
@@ -92,7 +92,8 @@ class Connection:
             frame_id = parse(data, frame_bytes=self._limits.frame_bytes).id
         except FrameError as error:
             frame_id = error.frame_id
-        return [Reply(error_payload(frame_id, "rate_limited", "More frames than allowed.", retry_after=1))]
+        code = "rate_limited"
+        return [Reply(error_payload(frame_id, code, "More frames than allowed.", retry_after=1), code)]
 
     def _count_malformed(self, now: float) -> list[Effect]:
         self._malformed = [at for at in self._malformed if now - at < 60] + [now]

@@ -8,9 +8,10 @@ from chat_gateway.protocol.frames import AnyFrame, Hello
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Send this text frame's payload as an answer."""
+    """Send this text frame's payload as an answer: an error of that code."""
 
     payload: bytes
+    code: str
 
 
 class Start(msgspec.Struct, frozen=True):

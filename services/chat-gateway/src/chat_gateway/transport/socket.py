@@ -19,6 +19,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from chat_gateway import meters
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.run import run_effects
@@ -78,11 +79,13 @@ class Socket(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(HIGH_WATER_BYTES)
         self._connections.add(self)
+        meters.SOCKETS.inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._lost = self._closing = True
         self._connections.discard(self)
+        meters.SOCKETS.dec()
         if self._timer is not None:
             self._timer.cancel()
         if self._upgrade is not None:
@@ -246,6 +249,7 @@ class Socket(asyncio.Protocol):
         """Say why and end the socket, at the latest after a few seconds; nothing is read or pushed any more."""
         if self._closing:
             return
+        meters.CLOSED.of(CloseCode(code).name.lower()).inc()
         while self._outgoing and not self._congested:
             self._write_outgoing()
         if self._ws.state is State.OPEN:

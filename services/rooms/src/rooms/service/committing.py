@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rooms.domain.decide import decide, refused
 from rooms.domain.refusals import unavailable
+from rooms.service import meters
 from rooms.service.loading import load
 from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
@@ -62,6 +63,7 @@ class Committer:
         self._limit = 1 if database.is_sqlite else writers
         self._waiting: deque[_Batch] = deque()
         self._writers: set[asyncio.Task[None] | None] = set()
+        meters.WAITING.set_function(lambda: len(self._waiting))
 
     async def carry_out(self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float) -> Committed:
         """Decide, commit, publish; what cannot be committed before `deadline` is refused as unavailable."""
@@ -122,6 +124,7 @@ class Committer:
         except _OutOfTimeError:
             return _nothing(commands)
         except Exception as error:  # noqa: BLE001 - whatever it is, one command must not spoil its neighbours
+            meters.FAILED.inc()
             log.warning("a batch of %d was not committed: %r", len(commands), error)
             if len(commands) == 1 or _is_away(error):
                 return _nothing(commands)
@@ -137,6 +140,7 @@ class Committer:
             except DBAPIError as error:
                 if not is_contention(error):
                     raise
+                meters.CONTENTION.inc()
                 log.info("a batch of %d meets another, again: %r", len(commands), error.orig)
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter
         return await self._transact(commands, known, deadline)
@@ -151,7 +155,11 @@ class Committer:
             events = [recorded.event for recorded in work.events]
             return Committed(epoch=epoch, events=events, reads=work.reads, revisions=revisions, results=results)
 
-        return await self._database.transact(carry_out, repeats=0)
+        started = time.perf_counter()
+        committed = await self._database.transact(carry_out, repeats=0)
+        meters.COMMITS.observe(time.perf_counter() - started)
+        meters.BATCHES.observe(len(commands))
+        return committed
 
     async def _one_by_one(
         self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float

@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from rooms.service import meters
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs, room_events, rooms
 from shared.contracts.rooms import Result
@@ -49,6 +50,8 @@ class Publisher:
         self._behind: set[str] = set()
         self._woken = asyncio.Event()
         self.epoch = ""
+        meters.UNPUBLISHED.set_function(lambda: self._size)
+        meters.BEHIND.set_function(lambda: len(self._behind))
 
     async def open(self) -> None:
         """Learn the epoch; call it before anything else."""
@@ -126,7 +129,9 @@ class Publisher:
             runs += [(room_id, run) for run in runs_of(of_room)]
         holes: set[str] = set()
         for start in range(0, len(runs), RUNS_A_PIPELINE):
-            holes.update(await publish_next(self._redis, self.epoch, runs[start : start + RUNS_A_PIPELINE]))
+            some = runs[start : start + RUNS_A_PIPELINE]
+            holes.update(await publish_next(self._redis, self.epoch, some))
+            meters.PUBLISHED.inc(sum(len(run.frames) for _, run in some))
         return holes
 
     async def _publish_hints(self, taken: list[Committed]) -> None:
