@@ -9,7 +9,7 @@ VENV := .venv
 IN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(IN)/python -m pip install --quiet --disable-pip-version-check
-MEMBERS := shared $(wildcard services/*) deploy/embedded
+MEMBERS := shared $(wildcard services/*) deploy/embedded deploy/canary
 PROJECTS := $(MEMBERS:%=%/pyproject.toml)
 EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
@@ -22,7 +22,8 @@ MODULES := web/node_modules/.installed
 BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json -type f 2>/dev/null)
 COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml tests-e2e/*.yaml)
-TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/logging/tests tests-e2e bench/tests)
+TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests \
+	deploy/logging/tests tests-e2e bench/tests)
 
 .PHONY: help
 help:  ## this list

@@ -9,6 +9,7 @@ NAMES = (
     "LOG_KEY",
     *(f"{service}_SERVICE_SECRET" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")),
     *(f"{service}_DB_PASSWORD" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA")),
+    "CANARY_PASSWORD",
     "DB_ROOT_PASSWORD",
     "AWS_ACCESS_KEY",
     "AWS_SECRET_ACCESS_KEY",

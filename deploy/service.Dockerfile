@@ -1,8 +1,10 @@
-# One recipe for the five Python services; SERVICE is the folder's name under services/. Built from the checkout's root.
+# One recipe for the five Python services and the canary; SERVICE is the name, FOLDER where it lies. Built from the
+# checkout's root.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 ARG SERVICE
+ARG FOLDER=services/${SERVICE}
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/webchat
 WORKDIR /build
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends binutils >/dev/null
@@ -13,7 +15,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$/ { exit }' requirements.lock >uv.lock \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes --requirement uv.lock
 COPY shared/pyproject.toml shared/
-COPY services/${SERVICE}/pyproject.toml service/
+COPY ${FOLDER}/pyproject.toml service/
 RUN --mount=type=cache,target=/root/.cache/uv \
     sed -i '/"webchat-shared"/d' service/pyproject.toml \
     && uv venv --quiet --python "$(command -v python)" "$VIRTUAL_ENV" \
@@ -29,7 +31,7 @@ RUN cd "$VIRTUAL_ENV"/lib/python*/site-packages \
         ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
 
 COPY shared/src source/src
-COPY services/${SERVICE} source
+COPY ${FOLDER} source
 RUN rm -r source/src/shared/testing \
     && python -m compileall -q -j 0 source/src \
     && printf '#!/bin/sh\nexec python -P -m %s "$@"\n' "$(printf '%s' "$SERVICE" | tr - _)" >"$VIRTUAL_ENV/bin/webchat" \

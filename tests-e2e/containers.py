@@ -117,6 +117,7 @@ def _settings(data: Path, port: int, settings: dict[str, str]) -> None:
         "OPEN_FILES": str(open_files()),
         "RATE_LIMITS": "off",
         "DRAIN_SECONDS": "2",
+        "CANARY_REPLICAS": "0",
     } | settings
     with (data / ".env").open("a") as file:
         file.writelines(f"{name}={value}\n" for name, value in chosen.items())

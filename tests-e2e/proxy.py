@@ -12,12 +12,13 @@ from shared.testing.servers import free_port
 @dataclass
 class Proxy:
     """`hold` looks at what clients send; from the first match on, `held` names what is swallowed on that connection:
-    the request itself ("request") or what is answered to it ("answer")."""
+    the request itself ("request") or what is answered to it ("answer"). `alter` has what servers send."""
 
     target: Callable[[], int]
     listen: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     hold: Callable[[bytes], bool] | None = None
+    alter: Callable[[bytes], bytes] | None = None
     held: str = "request"
     triggered: threading.Event = field(default_factory=threading.Event)
 
@@ -59,7 +60,7 @@ class Proxy:
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, muted: asyncio.Event) -> None:
         while data := await reader.read(1 << 20):
             if not muted.is_set():
-                writer.write(data)
+                writer.write(data if self.alter is None else self.alter(data))
                 await writer.drain()
 
     async def serve(self) -> None:

@@ -122,9 +122,10 @@ def _wait_for_ready(process: "subprocess.Popen[str]", url: str, seconds: float) 
 
 @contextmanager
 def embedded(data: Path, **settings: str) -> Iterator[Stack]:
-    """A stack of its own in `data`, with rate limits off unless a setting says otherwise."""
-    port = free_port()
-    environment = os.environ | {"RATE_LIMITS": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)} | settings
+    """A stack of its own in `data`, with rate limits off and without the canary unless a setting says otherwise."""
+    port = int(settings.get("WEBCHAT_PORT") or free_port())
+    own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
+    environment = os.environ | own | settings
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "embedded", "run"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

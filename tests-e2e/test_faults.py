@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import proxy
 import pytest
+from canary_figures import reading
 from redis import Redis
 from stack import Stack
 from target import IN_CONTAINERS, LISTEN, TESTS_HOST, start
@@ -44,7 +45,7 @@ class Valkey:
 
 
 class Broken:
-    """A stack with a proxy before Valkey and one before rooms."""
+    """A stack with a proxy before Valkey and one before rooms, and a canary that lives through it all."""
 
     def __init__(self, stack: Stack, valkey: Valkey, redis_proxy: proxy.Proxy, rooms_proxy: proxy.Proxy) -> None:
         self.stack, self.valkey = stack, valkey
@@ -63,6 +64,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
             "REDIS_ENDPOINT": f"{TESTS_HOST}:{redis_proxy.port}",
             "ROOMS_URL": f"http://{TESTS_HOST}:{rooms_proxy.port}",
             "TESTS_ROOMS_PORT": str(opened),
+            "CANARY": "on",
+            "CANARY_REPLICAS": "1",
         }
         with start(data, **settings) as stack:
             yield Broken(stack, valkey, redis_proxy, rooms_proxy)
@@ -169,3 +172,18 @@ async def test_a_gateway_that_stops_says_goodbye(broken: Broken, scene: Scene):
     await eventually(told, 10)
     assert set(codes) == {1001}
     await scene.finish()
+
+
+async def test_the_canary_tells_of_cuts_and_of_no_loss_in_all_this(broken: Broken):
+    """The last of these tests: what it counted while the others went on."""
+    read = reading(broken.stack)
+
+    def is_well() -> bool:
+        return read().all_up and read().waiting == 0
+
+    await eventually(is_well, 60)
+    figures = read()
+    assert figures["acked"]
+    assert figures["received"]
+    assert figures["reconnects"]
+    assert figures.broken_since() == {}

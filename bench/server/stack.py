@@ -36,8 +36,8 @@ class Server:
 def webchat(data: Path) -> Iterator[Server]:
     """The embedded stack with rate limits off: nginx, Valkey, S3, four services, two gateways."""
     port = free_port()
-    own = {"RATE_LIMITS": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data), "HASH_QUEUE": "512"}
-    environment = os.environ | own
+    own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
+    environment = os.environ | own | {"HASH_QUEUE": "512"}
     command = [sys.executable, "-P", "-m", "embedded"]
     with pinned(SERVING):
         process = subprocess.Popen([*command, "run"], env=environment, stdout=subprocess.PIPE, text=True)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from auth.settings import AuthSettings
+from canary.settings import CanarySettings
 from chat_gateway.settings import GatewaySettings
 from media.settings import MediaSettings
 from rooms.settings import RoomsSettings
@@ -48,6 +49,13 @@ def is_secret(name: str) -> bool:
 @pytest.mark.parametrize("shape", SETTINGS, ids=lambda shape: shape.service)
 def test_every_setting_reaches_its_container(services: dict[str, Any], shape: type[Settings]):
     assert set(services[shape.service]["environment"]) == expected(shape)
+
+
+def test_the_canary_gets_its_settings_and_no_secret_but_its_own(services: dict[str, Any]):
+    environment = services["canary"]["environment"]
+    assert set(environment) == {name.upper() for name in CanarySettings.model_fields} - OF_THE_IMAGE
+    assert {key for key in environment if is_secret(key)} == {"CANARY_PASSWORD"}
+    assert services["canary"]["networks"] == ["front"]
 
 
 @pytest.mark.parametrize("service", SECRETS)

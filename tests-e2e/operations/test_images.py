@@ -53,6 +53,7 @@ def test_healthz_tells_the_version(stack: Containers, name: str):
         "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/healthz', timeout=5).read().decode())"
     )
     answer = json.loads(stack.compose("exec", "--no-TTY", name, "python", "-ISc", ask))
+    assert re.fullmatch("[0-9a-f]{16}", answer.pop("instance"))
     assert answer == {"status": "alive", "version": httpx.get(f"{stack.url}/api/version").json()["version"]}
 
 

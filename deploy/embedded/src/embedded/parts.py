@@ -6,7 +6,7 @@ A part gets only the secrets that are its own; foreign parts get nothing of the 
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,18 +21,22 @@ Group: TypeAlias = Literal["stores", "services", "edge"]
 
 SERVICES = ("auth", "social", "rooms", "media")
 GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
-PORTS_IN_A_ROW = {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *GATEWAYS), 1)
+PORTS_IN_A_ROW = {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *GATEWAYS, "canary"), 1)
 
 BASICS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 OF_ONE_SERVICE = re.compile(
     r"(?P<service>AUTH|SOCIAL|ROOMS|MEDIA|CHAT_GATEWAY)_(?:SERVICE_SECRET|DB_USERNAME|DB_PASSWORD)"
 )
 OF_AUTH = ("SESSION_SECRET_KEY",)
+OF_CANARY = ("CANARY_PASSWORD",)
+FOR_CANARY = re.compile(r"CANARY_\w+|CHAT_GATEWAY_URL|LISTEN_\w+|PYTHON\w+|LOG_KEY|DEBUG|" + "|".join(BASICS))
+"""It is a guest: all that it may have."""
 OF_MEDIA = (
     "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_STORAGE_BUCKET_NAME", "AWS_CDN_URL", "CDN_KEY_ID",
     "CDN_PRIVATE_KEY", "S3_ENDPOINT_URL", "S3_PUBLIC_URL",
 )  # fmt: skip
 BUCKET = "webchat-media"
+OFF = {"off", "false", "no", "0"}
 LANES = "1"
 """SQLite has one writer: a few large batches wait for it less than many small ones, and cost a fraction."""
 
@@ -76,7 +80,8 @@ def list_parts(stack: Stack, nginx: Part) -> list[Part]:
         *([] if "S3_ENDPOINT_URL" in environment else [_s3(stack)]),
     ]
     gateways = [_service(stack, name, "chat-gateway") for name in GATEWAYS]
-    return [*stores, *list_services(stack), *gateways, nginx]
+    canary = [] if environment.get("CANARY", "on").lower() in OFF else [_canary(stack)]
+    return [*stores, *list_services(stack), *gateways, nginx, *canary]
 
 
 def list_services(stack: Stack) -> list[Part]:
@@ -165,6 +170,13 @@ def _service(stack: Stack, name: str, service: str) -> Part:
     )
 
 
+def _canary(stack: Stack) -> Part:
+    """It comes to the public address like anybody, once that is there; it is ready when it lives."""
+    part = _service(stack, "canary", "canary")
+    environment = {name: value for name, value in part.environment.items() if FOR_CANARY.fullmatch(name)}
+    return replace(part, group="edge", environment=environment, is_ready=probes.lives, stop_seconds=1)
+
+
 def _share(stack: Stack, service: str) -> dict[str, str]:
     """The environment of one service: all that is set, less the secrets of others."""
     everything = _elsewhere_if_set(stack) | dict(stack.settings.environment) | dict(stack.secrets) | _here(stack)
@@ -178,6 +190,9 @@ def _elsewhere_if_set(stack: Stack) -> dict[str, str]:
         "AWS_STORAGE_BUCKET_NAME": BUCKET,
         "LANES": LANES,
         **{f"{name.upper()}_URL": stack.url(name) for name in SERVICES},
+        "CHAT_GATEWAY_URL": ",".join(map(stack.url, GATEWAYS)),
+        "CANARY_URL": stack.url("canary"),
+        "CANARY_TARGET": stack.settings.url,
     }
 
 
@@ -189,6 +204,8 @@ def _here(stack: Stack) -> dict[str, str]:
 def _may_have(service: str, name: str) -> bool:
     if name in OF_AUTH:
         return service == "auth"
+    if name in OF_CANARY:
+        return service == "canary"
     if name in OF_MEDIA:
         return service == "media"
     owner = OF_ONE_SERVICE.fullmatch(name)

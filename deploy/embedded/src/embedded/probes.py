@@ -35,5 +35,9 @@ def is_ready(port: int) -> bool:
     return status_of(port, "/readyz") == http.HTTPStatus.OK
 
 
+def lives(port: int) -> bool:
+    return status_of(port, "/healthz") == http.HTTPStatus.OK
+
+
 def serves_api(port: int) -> bool:
     return status_of(port, "/api/version") == http.HTTPStatus.OK

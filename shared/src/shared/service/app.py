@@ -14,6 +14,7 @@ from fastapi.responses import Response
 
 from shared import VERSION
 from shared.service import metrics
+from shared.service.instance import INSTANCE
 from shared.service.log_context import LogContext
 from shared.service.logs import configure_logging
 from shared.service.openapi import install_openapi, reply
@@ -78,7 +79,7 @@ def _health(app: FastAPI) -> APIRouter:
 
     @router.get("/healthz")
     async def healthz() -> Response:
-        return reply({"status": "alive", "version": VERSION})
+        return reply({"status": "alive", "version": VERSION, "instance": INSTANCE})
 
     @router.get("/readyz")
     async def readyz() -> Response:

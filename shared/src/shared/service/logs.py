@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from shared.service.log_context import log_fields
 from shared.service.log_lines import LONGEST_MESSAGE, JsonLines, PlainLines
 from shared.service.log_volume import SummingHandler
-from shared.service.settings import Settings
+from shared.service.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _tell(error: BaseException) -> _Told:
     return _Told(f"{type(error).__name__}: {words}" if words else type(error).__name__)
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: ProcessSettings) -> None:
     handler = SummingHandler(sys.stdout)
     handler.addFilter(Describer(settings.log_key))
     handler.setFormatter(PlainLines() if sys.stdout.isatty() else JsonLines(settings.service))

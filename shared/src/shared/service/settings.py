@@ -40,8 +40,8 @@ Certificates = Annotated[str, AfterValidator(_certificates)]
 """Certificates in PEM, given as such or as the name of a file with them."""
 
 
-class Settings(BaseSettings):
-    """The settings common to the five services; each adds its own in `settings.py`."""
+class ProcessSettings(BaseSettings):
+    """What each of our processes reads: where it listens and how it writes its log."""
 
     service: ClassVar[str]
 
@@ -49,10 +49,32 @@ class Settings(BaseSettings):
 
     listen_host: str = "127.0.0.1"
     listen_port: int = Field(default=8000, ge=1, le=65535)
-    webchat_data: Path = Path(".webchat")
     debug: bool = False
     log_key: SecretStr = Field(default_factory=lambda: SecretStr(token_hex(32)))
     """Hides who is meant in logs: the same key, the same hash."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment, `<SERVICE>_DB_USERNAME` before `DB_USERNAME`; exit with one line if it is wrong."""
+        prefix = cls.service.replace("-", "_").upper()
+        secrets = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
+        own: dict[str, Any] = dict(_own_values(prefix, secrets))
+        if secrets.is_dir():
+            own["_secrets_dir"] = secrets
+        try:
+            return cls(**own)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
+            if variable == "SERVICE_SECRET":
+                variable = f"{prefix}_SERVICE_SECRET"
+            sys.exit(f"{cls.service}: {variable}: {first['msg']} (see .env.example)")
+
+
+class Settings(ProcessSettings):
+    """The settings common to the five services; each adds its own in `settings.py`."""
+
+    webchat_data: Path = Path(".webchat")
     rate_limits: bool = True
     metrics: bool = True
     """Whether the service counts, and tells on `/metrics`."""
@@ -112,23 +134,6 @@ class Settings(BaseSettings):
             database=f"{self.db_name}_{self.service.replace('-', '_')}",
             query={"charset": "utf8mb4"} | ({"ssl_ca": self.db_tls_ca} if self.db_tls_ca else {}),
         )
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read the environment, `<SERVICE>_DB_USERNAME` before `DB_USERNAME`; exit with one line if it is wrong."""
-        prefix = cls.service.replace("-", "_").upper()
-        secrets = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
-        own: dict[str, Any] = dict(_own_values(prefix, secrets))
-        if secrets.is_dir():
-            own["_secrets_dir"] = secrets
-        try:
-            return cls(**own)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            variable = str(first["loc"][0]).upper() if first["loc"] else "settings"
-            if variable == "SERVICE_SECRET":
-                variable = f"{prefix}_SERVICE_SECRET"
-            sys.exit(f"{cls.service}: {variable}: {first['msg']} (see .env.example)")
 
 
 def _own_values(prefix: str, secrets: Path) -> Iterator[tuple[str, str]]:

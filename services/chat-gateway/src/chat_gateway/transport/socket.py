@@ -27,6 +27,7 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
+from shared.service.instance import INSTANCE, INSTANCE_HEADER
 from shared.service.log_context import TRACE_HEADER, note, note_trace
 from shared.service.problems import Problem
 
@@ -142,6 +143,7 @@ class Socket(asyncio.Protocol):
             self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
             return
         note(user_id=principal.subject)
+        response.headers[INSTANCE_HEADER] = INSTANCE
         self._respond(response)
         offered = request.headers.get("Sec-WebSocket-Protocol")
         request.headers.clear()  # the protocol keeps the request for as long as the socket lives: 4 kB

@@ -1,0 +1,44 @@
+"""What the canary of a stack counts, as an operator's Prometheus reads it."""
+
+from collections.abc import Callable
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from stack import Stack
+
+BROKEN = ("lost", "repeated", "gaps")
+"""What never happens while WebChat keeps its promises, whatever is killed."""
+
+
+class Figures:
+    """`webchat_canary_<name>_total`, summed over gateways, at one moment."""
+
+    def __init__(self, text: str) -> None:
+        self._sums: dict[str, float] = {}
+        self.up: dict[str, bool] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                self._sums[sample.name] = self._sums.get(sample.name, 0) + sample.value
+                if sample.name == "webchat_canary_up":
+                    self.up[sample.labels["gateway"]] = sample.value == 1
+
+    def __getitem__(self, name: str) -> float:
+        return self._sums[f"webchat_canary_{name}_total"]
+
+    @property
+    def waiting(self) -> float:
+        return self._sums["webchat_canary_waiting_seconds"]
+
+    @property
+    def all_up(self) -> bool:
+        return len(self.up) == 2 and all(self.up.values())
+
+    def broken_since(self, before: "Figures | None" = None) -> dict[str, float]:
+        """How often each promise was broken, where it was."""
+        counts = {name: self[name] - (before[name] if before else 0) for name in BROKEN}
+        return {name: count for name, count in counts.items() if count}
+
+
+def reading(stack: Stack) -> Callable[[], Figures]:
+    url = f"http://127.0.0.1:{stack.port('canary')}/metrics"
+    return lambda: Figures(httpx.get(url, trust_env=False).raise_for_status().text)

@@ -1,0 +1,153 @@
+"""The canary: silent while promises are kept, whatever is killed, and loud as soon as one is broken."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from canary_figures import Figures, reading
+from proxy import Proxy, running
+from redis import Redis
+from stack import Stack
+from target import IN_CONTAINERS, start
+
+from shared.roomlog.stream import PUBLISH_NEXT
+from shared.testing.fixtures import eventually
+from shared.testing.servers import free_port, valkey
+
+pytestmark = pytest.mark.skipif(IN_CONTAINERS, reason="there it runs along with test_faults")
+
+
+class Watched:
+    """A stack with a canary, a proxy between the canary and nginx, and one before Valkey."""
+
+    def __init__(self, stack: Stack, entrance: Proxy, redis: Proxy) -> None:
+        self.stack, self.entrance, self.redis = stack, entrance, redis
+        self.read = reading(stack)
+
+    async def more(self, count: float = 8) -> None:
+        """Until so many more were acknowledged and received."""
+        before = self.read()
+        await self.until(lambda now: min(now["acked"] - before["acked"], now["received"] - before["received"]) >= count)
+
+    async def until(self, check: Callable[[Figures], bool], seconds: float = 30) -> Figures:
+        await eventually(lambda: check(self.read()), seconds)
+        return self.read()
+
+    async def settled(self) -> Figures:
+        """Everything stands again: both gateways are reached, and what was written since came through."""
+        await self.until(lambda now: now.all_up and now.waiting == 0)
+        await self.more()
+        return self.read()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    public = free_port()
+    with valkey(tmp_path_factory.mktemp("valkey")) as port:
+        entrance, redis = Proxy(lambda: public), Proxy(lambda: port)
+        settings = {
+            "WEBCHAT_PORT": str(public),
+            "REDIS_ENDPOINT": f"127.0.0.1:{redis.port}",
+            "CANARY": "on",
+            "CANARY_TARGET": f"http://127.0.0.1:{entrance.port}",
+            "CANARY_SECONDS": "0.3",
+            "CANARY_PATIENCE_S": "2",
+        }
+        with running(entrance, redis), start(tmp_path_factory.mktemp("canary"), **settings) as stack:
+            yield Watched(stack, entrance, redis)
+
+
+@pytest.fixture
+async def calm(watched: Watched) -> AsyncIterator[Figures]:
+    """What stood in its books before; nothing is left broken for the next test."""
+    yield await watched.settled()
+    watched.entrance.alter = None
+    watched.redis.let_go()
+
+
+async def test_a_killed_gateway_is_no_loss(watched: Watched, calm: Figures):
+    for name in ("chat-gateway-1", "chat-gateway-2"):
+        await asyncio.to_thread(watched.stack.kill, name)
+        await watched.more()
+    after = await watched.settled()
+    assert after["reconnects"] > calm["reconnects"]
+    assert after.broken_since(calm) == {}
+
+
+async def test_a_flushed_redis_is_no_loss(watched: Watched, calm: Figures):
+    with Redis(host="127.0.0.1", port=watched.redis.target()) as redis:
+        for _ in range(3):
+            await watched.more(3)
+            redis.flushall()
+    after = await watched.settled()
+    assert after["acked"] > calm["acked"]
+    assert after.broken_since(calm) == {}
+
+
+async def test_while_the_database_is_held_messages_are_unacknowledged_not_lost(watched: Watched, calm: Figures):
+    with watched.stack.holding_rooms():
+        during = await watched.until(lambda now: now["unacked"] > calm["unacked"])
+        assert during.waiting > 2
+    after = await watched.settled()
+    assert after["acked"] > calm["acked"]
+    assert after.broken_since(calm) == {}
+
+
+async def test_a_publisher_that_is_silent_is_told_by_late_messages(watched: Watched, calm: Figures):
+    """Rooms commits and acknowledges; what it publishes never reaches Valkey. Later it all comes, and is no loss."""
+    watched.redis.hold_next(PUBLISH_NEXT.sha.encode(), "request")
+    await watched.until(lambda now: now["late"] > calm["late"])
+    watched.redis.let_go()
+    after = await watched.settled()
+    assert after.broken_since(calm) == {}
+
+
+FRAME = re.compile(rb"\x81(?:[\x00-\x7d]|\x7e..)(\{.*?\})(?=\x81|$)", re.DOTALL)
+
+
+def events_altered(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Changes frames that tell of a message; they are small, and come in whole."""
+
+    def alter(data: bytes) -> bytes:
+        return FRAME.sub(lambda frame: change(frame[0]) if b'"message.created"' in frame[1] else frame[0], data)
+
+    return alter
+
+
+async def test_an_event_that_comes_twice_is_told(watched: Watched, calm: Figures):
+    watched.entrance.alter = events_altered(lambda frame: frame + frame)
+    await watched.until(lambda now: now["repeated"] > calm["repeated"])
+    watched.entrance.alter = None
+    assert (await watched.settled())["lost"] == calm["lost"]
+
+
+async def test_an_event_that_is_dropped_is_a_gap_that_resuming_heals(watched: Watched, calm: Figures):
+    left = [b""] * 3
+    watched.entrance.alter = events_altered(lambda frame: left.pop() if left else frame)
+    after = await watched.until(lambda now: now["gaps"] > calm["gaps"])
+    assert not left
+    after = await watched.settled()
+    assert after["lost"] == calm["lost"]
+    assert after["reconnects"] > calm["reconnects"]
+
+
+async def test_an_event_that_never_comes_is_a_loss(watched: Watched, calm: Figures):
+    """Readers are given the same gap when they resume."""
+    last = re.compile(rb'"seq":\d*[05],')
+    watched.entrance.alter = events_altered(lambda frame: b"" if last.search(frame) else frame)
+    await watched.until(lambda now: now["lost"] > calm["lost"])
+
+
+async def test_a_message_that_is_gone_from_the_database_is_a_loss(watched: Watched, calm: Figures):
+    path = Path(watched.stack.data) / "db" / "rooms.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as database:
+
+        def is_told() -> bool:
+            database.execute("DELETE FROM message WHERE seq = (SELECT max(head_seq) FROM room)")
+            return watched.read()["lost"] > calm["lost"]
+
+        await eventually(is_told, 30)
