@@ -151,3 +151,11 @@ async def test_a_message_that_is_gone_from_the_database_is_a_loss(watched: Watch
             return watched.read()["lost"] > calm["lost"]
 
         await eventually(is_told, 30)
+
+
+async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watched, calm: Figures):
+    path = Path(watched.stack.data) / "db" / "rooms.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as database:
+        database.execute("DELETE FROM member")
+    await watched.until(lambda now: now["unacked"] > calm["unacked"])
+    assert (await watched.settled())["acked"] > calm["acked"]

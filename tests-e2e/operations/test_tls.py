@@ -75,7 +75,10 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
         connection = connect(address, ssl=trust, subprotocols=["webchat.v1"], additional_headers=cookie, proxy=None)
         assert opened.enter_context(connection).subprotocol == "webchat.v1"
         moved = httpx.get(f"http://localhost:{plain}/rooms/x?at=1", headers={"Host": "chat.example.org"})
-        assert (moved.status_code, moved.headers["Location"]) == (308, f"https://chat.example.org:{secure}/rooms/x?at=1")
+        assert (moved.status_code, moved.headers["Location"]) == (
+            308,
+            f"https://chat.example.org:{secure}/rooms/x?at=1",
+        )
         ask = [
             "curl",
             "--silent",

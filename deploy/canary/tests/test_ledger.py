@@ -158,6 +158,14 @@ def test_who_begins_anew_has_what_the_page_has_and_what_is_before_it(books: Book
     assert books.ledger.is_settled
 
 
+def test_with_its_room_goes_what_was_acknowledged_and_not_seen_in_history(books: Books):
+    books.ledger.found([books.item(books.acked())], BELOW, asked_at=3.0)
+    books.acked()
+    books.ledger.write(4.0)
+    books.ledger.forsake()
+    assert (books.told, books.ledger.is_settled) == ({"lost": 1}, True)
+
+
 def test_a_reader_that_comes_later_is_owed_nothing(books: Books):
     message = books.acked()
     books.ledger.readers.add(Reader("eve", "one", version=6))

@@ -35,7 +35,7 @@ def is_rate_limited(answer: httpx.Response) -> bool:
 
 @contextmanager
 def limited(start: Start, **limits: str) -> Iterator[httpx.Client]:
-    instance = start(**limits).launch().ready()
+    instance = start(CANARY="off", **limits).launch().ready()
     with httpx.Client(base_url=instance.url, trust_env=False) as client:
         yield client
 

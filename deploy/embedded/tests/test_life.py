@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from .conftest import Instance, Start, processes_in, wait_until
 
-PARTS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2"}
+PARTS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2", "canary"}
 
 
 def test_tells_what_it_creates_and_when_it_is_ready(webchat: Instance) -> None:
@@ -31,13 +32,15 @@ def test_status_and_pid_files_agree(webchat: Instance) -> None:
 
 def test_secrets_are_the_owners_and_each_service_gets_its_own(webchat: Instance) -> None:
     assert stat.S_IMODE((webchat.data / "secrets.json").stat().st_mode) == 0o600
-    names = {name: _environment(webchat.pid(name)) for name in ("auth", "rooms", "media", "nginx", "valkey")}
+    names = {name: _environment(webchat.pid(name)) for name in ("auth", "rooms", "media", "nginx", "valkey", "canary")}
     assert {name for name in names["auth"] if name.endswith("_SERVICE_SECRET")} == {
         f"{service}_SERVICE_SECRET" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")
     }
     assert {name for name in names["rooms"] if "SECRET" in name} == {"ROOMS_SERVICE_SECRET"}
     assert {name for name in names["media"] if "SECRET" in name} == {"MEDIA_SERVICE_SECRET", "AWS_SECRET_ACCESS_KEY"}
     assert not {name for name in names["valkey"] if "SECRET" in name}
+    assert {name for name in names["canary"] if re.search("SECRET|PASSWORD", name)} == {"CANARY_PASSWORD"}
+    assert [name for name in names if "CANARY_PASSWORD" in names[name]] == ["canary"]
 
 
 def _environment(pid: int) -> set[str]:

@@ -33,6 +33,10 @@ FAILURES = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, aiohttp.C
 PAGE = 200
 
 
+class RoomGoneError(Exception):
+    """Nothing can be written in the room any more, as after a backup was restored that does not have it."""
+
+
 class Client:
     """One socket of an account in one room, and what its reader has."""
 
@@ -183,7 +187,7 @@ class Client:
                 self._ledger.give_up(message)
 
     async def _send(self, message: Message) -> bool:
-        """True once it is answered for good; False where it is to be sent again, for the outcome is unknown."""
+        """False where it is to be sent again, for the outcome is unknown. Raises RoomGoneError."""
         await self._greeted.wait()
         wire, frame_id = self._wire, str(next(self._ids))
         assert wire is not None
@@ -203,5 +207,5 @@ class Client:
             await asyncio.sleep(answer.get("retry_after", 1))
             return False
         else:
-            log.error("a message was refused: %s", answer["code"])
+            raise RoomGoneError(f"a message was refused: {answer['code']}")
         return True

@@ -211,6 +211,13 @@ class Ledger:
                 self._lose(message, "history lacks it")
                 del self._open[message.client_id]
 
+    def forsake(self) -> None:
+        """The room is gone, and with it what was acknowledged and not yet seen in history."""
+        for message in self._open.values():
+            if message.seq is not None and not message.in_history:
+                self._lose(message, "its room is gone")
+        self._open.clear()
+
     def _lose(self, message: Message, how: str) -> None:
         log.error("seq %d was acknowledged, and %s", message.seq, how)
         self._meter.lost.inc(not message.is_lost)

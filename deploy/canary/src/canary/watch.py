@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from canary.account import Account, RefusedError
-from canary.client import PAGE, Client
+from canary.client import PAGE, Client, RoomGoneError
 from canary.gateways import Gateways
 from canary.ledger import Ledger
 from canary.meter import UNKNOWN, Meter
@@ -49,19 +49,28 @@ class Watch:
         room_id = await self._open_room(title)
         ledger = Ledger(self._meter, self._settings.canary_patience_s)
         self._clients = {account: {} for account in self._accounts}
-        async with asyncio.TaskGroup() as tasks:
-            try:
-                rounds = 0
-                while title == title_of(datetime.now(UTC)):
-                    await self._look_around(tasks, room_id, ledger)
-                    self._write(tasks, ledger)
-                    await self._look_back(room_id, ledger, find=rounds % FIND_ROUNDS == 0)
-                    await asyncio.sleep(self._settings.canary_seconds)
-                    rounds += 1
-                await self._settle(room_id, ledger)
-            finally:
-                for client in self._list_clients():
-                    self._end(client)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    await self._go_on(tasks, title, room_id, ledger)
+                finally:
+                    for client in self._list_clients():
+                        self._end(client)
+        except* RoomGoneError as gone:
+            log.error("the room is gone: %r", gone.exceptions[0])  # noqa: TRY400 - what it was is told
+            ledger.forsake()
+            await asyncio.sleep(self._settings.canary_seconds)
+
+    async def _go_on(self, tasks: asyncio.TaskGroup, title: str, room_id: str, ledger: Ledger) -> None:
+        """One round after the other, until the day has ended and all is settled or judged."""
+        rounds = 0
+        while title == title_of(datetime.now(UTC)):
+            await self._look_around(tasks, room_id, ledger)
+            self._write(tasks, ledger)
+            await self._look_back(room_id, ledger, find=rounds % FIND_ROUNDS == 0)
+            await asyncio.sleep(self._settings.canary_seconds)
+            rounds += 1
+        await self._settle(room_id, ledger)
 
     # The room
 
