@@ -13,6 +13,13 @@ NAMES = (
     "DB_ROOT_PASSWORD",
     "AWS_ACCESS_KEY",
     "AWS_SECRET_ACCESS_KEY",
+    # of the log pipeline (profile logging)
+    "ELASTIC_PASSWORD",
+    "LOGS_WRITER_PASSWORD",
+    "KIBANA_PASSWORD",
+    "KIBANA_KEY",
+    "NIFI_PASSWORD",
+    "NIFI_KEY",
 )
 
 

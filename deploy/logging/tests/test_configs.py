@@ -1,0 +1,241 @@
+"""The files of Filebeat, Kafka, Elasticsearch and Kibana: options that these know, and what the pipeline relies on.
+
+None of the four can be run here; schemas/ has the options of their manuals. The small programs between them run.
+"""
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+LOGGING = Path(__file__).parents[1]
+NODE = LOGGING.parents[1] / ".venv" / "bin" / "node"
+Config = dict[str, Any]
+
+
+def nest(value: Any) -> Any:
+    """Dotted names taken apart, as Filebeat reads them."""
+    if isinstance(value, list):
+        return [nest(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    whole: Config = {}
+    for key, inner in value.items():
+        at, (*path, last) = whole, key.split(".") if not key.startswith("@") else [key]
+        for name in path:
+            at = at.setdefault(name, {})
+        made = nest(inner)
+        if isinstance(made, dict) and isinstance(at.get(last), dict):
+            at[last].update(made)
+        else:
+            at[last] = made
+    return whole
+
+
+def flatten(config: Config, before: str = "") -> Config:
+    flat: Config = {}
+    for key, value in config.items():
+        flat |= flatten(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
+    return flat
+
+
+def properties(text: str) -> Config:
+    lines = [line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#")]
+    assert len({key for key, _ in lines}) == len(lines), "a property is there twice"
+    return dict(lines)
+
+
+READ: dict[str, tuple[str, Callable[[str], Config]]] = {
+    "filebeat/chat-host.yml": ("filebeat", lambda text: nest(yaml.safe_load(text))),
+    "filebeat/kafka-host.yml": ("filebeat", lambda text: nest(yaml.safe_load(text))),
+    "kafka/zookeeper.properties": ("kafka-zookeeper", properties),
+    "kafka/kraft.properties": ("kafka-kraft", properties),
+    "elasticsearch/elasticsearch.yml": ("elasticsearch", lambda text: flatten(yaml.safe_load(text))),
+    "kibana/kibana.yml": ("kibana", lambda text: flatten(yaml.safe_load(text))),
+}
+
+
+def read(file: str) -> Config:
+    return READ[file][1]((LOGGING / file).read_text())
+
+
+def complaints(schema: str, config: Config) -> list[str]:
+    shape = Draft202012Validator(json.loads((LOGGING / "schemas" / f"{schema}.json").read_text()))
+    return [f"{'.'.join(map(str, error.path))}: {error.message}" for error in shape.iter_errors(config)]
+
+
+@pytest.mark.parametrize("file", READ)
+def test_a_file_has_options_that_are_known(file: str):
+    assert complaints(READ[file][0], read(file)) == []
+
+
+def test_schemas_are_schemas():
+    for file in (LOGGING / "schemas").glob("*.json"):
+        if "$schema" in file.read_text():
+            Draft202012Validator.check_schema(json.loads(file.read_text()))
+
+
+def misspell(*path: Any) -> Callable[[Config], None]:
+    """The last name of the path loses its last letter."""
+
+    def change(config: Config) -> None:
+        at: Any = config
+        for name in path[:-1]:
+            at = at[name]
+        at[path[-1][:-1]] = at.pop(path[-1])
+
+    return change
+
+
+BROKEN: dict[str, tuple[str, Callable[[Config], Any]]] = {
+    "acknowledgements": ("filebeat/chat-host.yml", misspell("output", "kafka", "required_acks")),
+    "an input's id": ("filebeat/chat-host.yml", lambda config: config["filebeat"]["inputs"][0].pop("id")),
+    "the registry": ("filebeat/chat-host.yml", misspell("filebeat", "registry", "path")),
+    "a parser": ("filebeat/chat-host.yml", misspell("filebeat", "inputs", 0, "parsers", 1, "ndjson")),
+    "a condition": ("filebeat/chat-host.yml", misspell("filebeat", "inputs", 0, "processors", 0, "drop_event", "when")),
+    "two outputs": ("filebeat/chat-host.yml", lambda config: config["output"].update(elasticsearch={})),
+    "the queue": ("filebeat/kafka-host.yml", misspell("queue", "mem", "events")),
+    "a script": ("filebeat/kafka-host.yml", misspell("filebeat", "inputs", 0, "processors", 0, "script", "file")),
+    "ZooKeepers": ("kafka/zookeeper.properties", misspell("zookeeper.connect")),
+    "ZooKeepers in KRaft": ("kafka/kraft.properties", lambda config: config.update({"zookeeper.connect": "z:2181"})),
+    "replicas": ("kafka/kraft.properties", lambda config: config.update({"min.insync.replicas": "two"})),
+    "security": ("elasticsearch/elasticsearch.yml", lambda config: config.update({"xpack.security.enabled": False})),
+    "an index that is made": ("elasticsearch/elasticsearch.yml", misspell("action.auto_create_index")),
+    "a password of Kibana's": ("kibana/kibana.yml", lambda config: config.update({"elasticsearch.password": "x"})),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_slip_of_the_pen_is_refused(what: str):
+    file, change = BROKEN[what]
+    config = copy.deepcopy(read(file))
+    change(config)
+    assert complaints(READ[file][0], config) != []
+
+
+def topics() -> dict[str, list[str]]:
+    lines = (LOGGING / "kafka" / "topics.conf").read_text().splitlines()
+    return {topic: rest for topic, *rest in (line.split() for line in lines if not line.startswith("#"))}
+
+
+def test_no_line_is_given_up():
+    for file in ("filebeat/chat-host.yml", "filebeat/kafka-host.yml"):
+        config = read(file)
+        output = config["output"]["kafka"]
+        assert output["required_acks"] == -1, "all replicas in sync have it"
+        assert tuple(map(int, output["version"].split("."))) >= (2, 1, 0), "Kafka 4 speaks nothing older"
+        assert output["topic"] in topics()
+        assert output["bulk_max_size"] <= config["queue"]["mem"]["events"]
+        ids = [source["id"] for source in config["filebeat"]["inputs"]]
+        assert len(ids) == len(set(ids)), "the registry tells inputs apart by their ids"
+        for source in config["filebeat"]["inputs"]:
+            assert source["file_identity"] == {"fingerprint": None}
+        ids_of_lines = [one["fingerprint"] for one in config["processors"] if "fingerprint" in one]
+        assert [(one["target_field"], one["fields"]) for one in ids_of_lines] == [
+            ("event.id", ["host.name", "log.file.path", "log.offset", "@timestamp"])
+        ]
+
+
+def test_the_largest_line_fits_everywhere():
+    config = read("filebeat/chat-host.yml")
+    largest = sum(one["truncate_fields"]["max_bytes"] for one in config["processors"] if "truncate_fields" in one)
+    sent = config["output"]["kafka"]["max_message_bytes"]
+    brokers = [int(read(f"kafka/{kind}.properties")["message.max.bytes"]) for kind in ("zookeeper", "kraft")]
+    assert 4 * largest < sent < min(brokers), "escapes and the other fields have room too"
+    assert {int(rest[-1]) for rest in topics().values()} == set(brokers)
+
+
+def test_lines_go_to_the_streams_of_the_readme():
+    told = {
+        one["add_fields"]["fields"]["dataset"]
+        for source in read("filebeat/chat-host.yml")["filebeat"]["inputs"]
+        for one in source["processors"]
+        if "add_fields" in one
+    }
+    assert told == {"webchat.services", "webchat.nginx", "webchat.runner", "webchat.audit"}
+    readme = (LOGGING / "README.md").read_text()
+    for dataset in (*told, "kafka.brokers"):
+        assert f"logs-{dataset}-default" in readme
+    patterns = [f"logs-{dataset.split('.')[0]}.*-default" for dataset in (*told, "kafka.brokers")]
+    made = read("elasticsearch/elasticsearch.yml")["action.auto_create_index"].split(",")
+    assert set(patterns) <= set(made)
+
+
+ENTRY = "[2026-11-25T01:02:03.456Z] {level} {message} (kafka.server.ReplicaManager){rest}"
+THROWN = "java.io.IOException: no space\n\tat kafka.Log.append(Log.scala:1)"
+PARSED = [
+    (ENTRY.format(level="WARN", message="[ReplicaManager broker=1] Stopping (at once)", rest=""),
+     {"log.level": "warning", "message": "[ReplicaManager broker=1] Stopping (at once)",
+      "log.logger": "kafka.server.ReplicaManager", "kafka.time": "2026-11-25T01:02:03.456Z"}),
+    (ENTRY.format(level="ERROR", message="Cannot read", rest=f"\n{THROWN}"),
+     {"log.level": "error", "message": "Cannot read", "error.type": "java.io.IOException",
+      "error.stack_trace": THROWN}),
+    ("Exception in main", {"log.level": "warning", "log.flags": ["unparsed"], "message": "Exception in main"}),
+    (ENTRY.format(level="INFO", message="x" * 5000, rest=""), {"message": "x" * 1000}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "expected"), PARSED)
+def test_an_entry_of_kafka_becomes_a_line_of_the_contract(entry: str, expected: Config):
+    """The script runs in Node here: what it is given, an event with Get and Put, is all that Filebeat gives it."""
+    given = "var fields = {message: JSON.parse(process.argv[1])};"
+    event = "{Get: function (name) { return fields[name]; }, Put: function (name, value) { fields[name] = value; }}"
+    script = (LOGGING / "filebeat" / "kafka-line.js").read_text()
+    code = f"{given}(function () {{ {script}\nprocess({event}); }})();console.log(JSON.stringify(fields));"
+    command = [str(NODE), "-e", code, json.dumps(entry)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    fields = json.loads(done.stdout)
+    assert fields | expected == fields
+    assert {fields["service.name"], fields["event.dataset"], fields["data_stream.dataset"]} == {
+        "kafka",
+        "kafka.brokers",
+    }
+
+
+def test_both_layouts_write_what_the_script_takes_apart():
+    old, new = (
+        properties((LOGGING / "kafka" / file).read_text()) for file in ("log4j.properties", "log4j2.properties")
+    )
+    pattern = "[%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}] %p %m (%c)%n"
+    assert old["log4j.appender.file.layout.ConversionPattern"] == new["appender.file.layout.pattern"] == pattern
+
+
+RECORDS = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >>"$CALLS"\n'
+
+
+def run_script(script: str, tmp_path: Path, *args: str, **settings: str) -> list[str]:
+    """What it asks of Kafka's own commands, of which there are only recording ones here."""
+    for name in ("kafka-topics.sh", "kafka-configs.sh", "kafka-storage.sh", "kafka-server-start.sh"):
+        (tmp_path / name).write_text(RECORDS)
+        (tmp_path / name).chmod(0o755)
+    calls = tmp_path / "calls"
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls), **settings}
+    command = ["sh", str(LOGGING / "kafka" / script), *args]
+    subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True)
+    return calls.read_text().splitlines()
+
+
+def test_topics_are_made_and_brought_up_to_date(tmp_path: Path):
+    settings = {"BOOTSTRAP": "k:9092", "REPLICATION": "2", "MIN_INSYNC_REPLICAS": "1"}
+    calls = run_script("topics.sh", tmp_path, str(LOGGING / "kafka" / "topics.conf"), **settings)
+    made, changed = calls[::2], calls[1::2]
+    assert len(made) == len(changed) == len(topics())
+    for (topic, (partitions, age, *_)), make, change in zip(topics().items(), made, changed, strict=True):
+        assert make.startswith("kafka-topics.sh --bootstrap-server k:9092 --create --if-not-exists")
+        assert make.endswith(f"--topic {topic} --partitions {partitions} --replication-factor 2")
+        assert f"--entity-name {topic} " in change
+        for setting in (f"retention.ms={age}", "min.insync.replicas=1", "message.timestamp.type=LogAppendTime"):
+            assert setting in change
+
+
+def test_a_topic_cannot_be_made_by_writing_to_it():
+    for kind in ("zookeeper", "kraft"):
+        config = read(f"kafka/{kind}.properties")
+        assert config["auto.create.topics.enable"] == config["unclean.leader.election.enable"] == "false"
+        assert int(config["min.insync.replicas"]) < int(config["default.replication.factor"]), "one may be away"

@@ -1,0 +1,145 @@
+"""The profile `logging` as compose reads it, in both forms of Kafka; without it, nothing of it is there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+OWN = {"filebeat", "elasticsearch", "elasticsearch-setup", "kibana", "kibana-setup", "nifi", "nifi-setup",
+       "kafka-topics"}  # fmt: skip
+KAFKA = {
+    "zookeeper": {"zookeeper-1", "zookeeper-2", "zookeeper-3", "kafka-1", "kafka-2", "filebeat-kafka-1",
+                  "filebeat-kafka-2"},
+    "kraft": {f"{kind}-{n}" for kind in ("kafka", "filebeat-kafka") for n in (1, 2, 3)},
+}  # fmt: skip
+SECRETS = {"ELASTIC_PASSWORD", "LOGS_WRITER_PASSWORD", "KIBANA_PASSWORD", "KIBANA_KEY", "NIFI_PASSWORD", "NIFI_KEY"}
+ENDS = re.compile(r"-(setup|topics)$")
+HOSTS = {"KAFKA_1_IP": "10.0.0.11", "KAFKA_2_IP": "10.0.0.12", "ZOOKEEPER_1_IP": "10.0.0.21",
+         "ZOOKEEPER_2_IP": "10.0.0.22", "ZOOKEEPER_3_IP": "10.0.0.23", "HOST_IP": "10.0.0.11"}  # fmt: skip
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("docker")
+    or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode,
+    reason="compose is not installed: apt-get install docker-cli docker-compose",
+)
+
+
+@pytest.fixture(scope="module")
+def env_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("env") / ".env"
+    command = [sys.executable, str(CHECKOUT / "deploy" / "make_env.py"), str(file)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return file
+
+
+def compose(env_file: Path, *args: str, files: tuple[str, ...] = ("compose.yaml",), **settings: str) -> dict[str, Any]:
+    named = [word for file in files for word in ("--file", str(CHECKOUT / file))]
+    command = ["docker", "compose", "--project-directory", str(CHECKOUT), "--env-file", str(env_file), *named, *args]
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **settings}
+    command += ["config", "--format", "json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "variable is not set" not in done.stderr, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module", params=KAFKA)
+def services(request: pytest.FixtureRequest, env_file: Path) -> tuple[str, dict[str, Any]]:
+    form = {"kraft": {"LOGGING_KAFKA": "kraft"}, "zookeeper": {}}[request.param]
+    whole = compose(env_file, "--profile", "logging", **form)
+    return request.param, {name: one for name, one in whole["services"].items() if one.get("profiles") == ["logging"]}
+
+
+def test_all_hosts_of_the_drawing_are_there(services: tuple[str, dict[str, Any]]):
+    kind, own = services
+    assert own.keys() == OWN | KAFKA[kind]
+
+
+def test_each_is_pinned_and_bounded(services: tuple[str, dict[str, Any]]):
+    _, own = services
+    versions = {}
+    for name, one in own.items():
+        image, _, tag = one["image"].rpartition(":")
+        if "python" not in image:
+            assert re.fullmatch(r"\d+\.\d+\.\d+", tag), f"{name}: {one['image']} is not pinned"
+            versions.setdefault(image, set()).add(tag)
+        assert one["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}, name
+        assert one["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["restart"] == ("on-failure:3" if ENDS.search(name) else "unless-stopped"), name
+        assert ("healthcheck" in one) != bool(ENDS.search(name)), name
+        assert all(port["host_ip"] == "127.0.0.1" for port in one.get("ports", [])), f"{name} is open to all"
+    assert all(len(tags) == 1 for tags in versions.values()), versions
+    assert versions["elasticsearch"] == versions["kibana"] == versions["elastic/filebeat"]
+
+
+def test_secrets_are_files(services: tuple[str, dict[str, Any]], env_file: Path):
+    _, own = services
+    values = {line.partition("=")[2] for line in env_file.read_text().splitlines() if line.partition("=")[0] in SECRETS}
+    assert len(values) == len(SECRETS)
+    assert not any(value in json.dumps(own) for value in values)
+    given = {name: {secret["source"] for secret in one.get("secrets", [])} for name, one in own.items()}
+    assert {name: secrets for name, secrets in given.items() if secrets} == {
+        "elasticsearch": {"elastic_password"},
+        "elasticsearch-setup": {"elastic_password", "logs_writer_password", "kibana_password"},
+        "kibana": {"kibana_password", "kibana_key"},
+        "kibana-setup": {"elastic_password"},
+        "nifi": {"nifi_password", "nifi_key"},
+        "nifi-setup": {"nifi_password", "logs_writer_password"},
+    }
+    for name, secrets in given.items():
+        assert not (secrets and own[name].get("read_only")), f"{name}: compose cannot copy secrets into it"
+
+
+def test_what_is_mounted_is_there(services: tuple[str, dict[str, Any]]):
+    _, own = services
+    for name, one in own.items():
+        for mount in one.get("volumes", []):
+            if mount["type"] == "bind" and mount["source"].startswith(str(CHECKOUT)):
+                assert Path(mount["source"]).exists(), f"{name}: {mount['source']} is not there"
+                assert mount["read_only"], name
+    assert any(mount["target"] == "/usr/share/filebeat/data" for mount in own["filebeat"]["volumes"]), "the registry"
+
+
+def test_nothing_starts_before_what_it_needs(services: tuple[str, dict[str, Any]]):
+    kind, own = services
+    needs = {name: one.get("depends_on", {}) for name, one in own.items()}
+    brokers = {name for name in KAFKA[kind] if name.startswith("kafka-")}
+    assert needs["kafka-topics"].keys() == brokers
+    for name in (name for name in own if name.startswith("filebeat")):
+        assert needs[name]["kafka-topics"]["condition"] == "service_completed_successfully"
+    known = ",".join(f"{broker}:9092" for broker in sorted(brokers))
+    for name in ("kafka-topics", "filebeat", "nifi-setup", *(f"filebeat-{broker}" for broker in brokers)):
+        settings = own[name]["environment"]
+        assert (settings.get("KAFKA_BROKERS") or settings["BOOTSTRAP"]) == known, name
+
+
+def test_without_the_profile_nothing_changes(env_file: Path, tmp_path: Path):
+    """Not even its secrets are asked for."""
+    bare = tmp_path / ".env"
+    lines = env_file.read_text().splitlines()
+    bare.write_text("\n".join(line for line in lines if line.partition("=")[0] not in SECRETS) + "\n")
+    with_it, without = (compose(bare, files=(file,)) for file in ("compose.yaml", "deploy/compose.yaml"))
+    for kind in ("services", "networks", "volumes"):
+        assert with_it[kind].keys() == without[kind].keys()
+    assert with_it["services"] == without["services"]
+    assert "secrets" not in with_it
+
+
+def test_hosts_of_their_own_find_each_other(env_file: Path):
+    files = ("compose.yaml", "deploy/logging/hosts.yaml")
+    own = compose(env_file, "--profile", "logging", files=files, **HOSTS)["services"]
+    for name in ("kafka-1", "zookeeper-3", "filebeat", "nifi"):
+        assert {line.split("=")[0] for line in own[name]["extra_hosts"]} == {
+            "kafka-1", "kafka-2", "zookeeper-1", "zookeeper-2", "zookeeper-3",
+        }  # fmt: skip
+    assert [port["published"] for port in own["kafka-1"]["ports"]] == ["9092"]
+    assert {port["host_ip"] for port in own["zookeeper-1"]["ports"]} == {"10.0.0.11"}
+    assert "image" in own["kafka-2"], "the names are those of zookeeper.yaml"
