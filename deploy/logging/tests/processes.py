@@ -1,0 +1,20 @@
+"""What tests of real processes share."""
+
+import socket
+import time
+from collections.abc import Callable
+
+LOOKS_EVERY_S = 0.05
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_until(holds: Callable[[], object], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"does not hold within {timeout_s} s"
+        time.sleep(LOOKS_EVERY_S)
