@@ -4,9 +4,9 @@
 # MODE is zookeeper or kraft, BROKER_ID its number, ADVERTISED the address at which others reach it.
 set -eu
 : "${MODE:?}" "${BROKER_ID:?}" "${ADVERTISED:?}"
-properties=/tmp/server.properties
+properties=${TMPDIR:-/tmp}/server.properties
 
-cp "/logging/$MODE.properties" "$properties"
+cp "$(dirname "$0")/$MODE.properties" "$properties"
 printf 'advertised.listeners=PLAINTEXT://%s\n' "$ADVERTISED" >>"$properties"
 if [ "$MODE" = kraft ]; then
     printf 'node.id=%s\n' "$BROKER_ID" >>"$properties"

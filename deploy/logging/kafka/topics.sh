@@ -5,7 +5,7 @@
 set -eu
 : "${BOOTSTRAP:?names a broker}" "${REPLICATION:?}" "${MIN_INSYNC_REPLICAS:?}"
 
-grep -v '^#' "${1:-/logging/topics.conf}" | while read -r topic partitions age size largest; do
+grep -v '^#' "$(dirname "$0")/topics.conf" | while read -r topic partitions age size largest; do
     [ -n "$topic" ] || continue
     settings="cleanup.policy=delete,retention.ms=$age,retention.bytes=$size,max.message.bytes=$largest"
     settings="$settings,min.insync.replicas=$MIN_INSYNC_REPLICAS,unclean.leader.election.enable=false"

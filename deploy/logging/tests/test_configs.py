@@ -209,21 +209,21 @@ def test_both_layouts_write_what_the_script_takes_apart():
 RECORDS = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >>"$CALLS"\n'
 
 
-def run_script(script: str, tmp_path: Path, *args: str, **settings: str) -> list[str]:
+def run_script(script: str, tmp_path: Path, **settings: str) -> list[str]:
     """What it asks of Kafka's own commands, of which there are only recording ones here."""
     for name in ("kafka-topics.sh", "kafka-configs.sh", "kafka-storage.sh", "kafka-server-start.sh"):
         (tmp_path / name).write_text(RECORDS)
         (tmp_path / name).chmod(0o755)
     calls = tmp_path / "calls"
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls), **settings}
-    command = ["sh", str(LOGGING / "kafka" / script), *args]
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls), "TMPDIR": str(tmp_path), **settings}
+    command = ["sh", str(LOGGING / "kafka" / script)]
     subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True)
     return calls.read_text().splitlines()
 
 
 def test_topics_are_made_and_brought_up_to_date(tmp_path: Path):
     settings = {"BOOTSTRAP": "k:9092", "REPLICATION": "2", "MIN_INSYNC_REPLICAS": "1"}
-    calls = run_script("topics.sh", tmp_path, str(LOGGING / "kafka" / "topics.conf"), **settings)
+    calls = run_script("topics.sh", tmp_path, **settings)
     made, changed = calls[::2], calls[1::2]
     assert len(made) == len(changed) == len(topics())
     for (topic, (partitions, age, *_)), make, change in zip(topics().items(), made, changed, strict=True):
@@ -232,6 +232,19 @@ def test_topics_are_made_and_brought_up_to_date(tmp_path: Path):
         assert f"--entity-name {topic} " in change
         for setting in (f"retention.ms={age}", "min.insync.replicas=1", "message.timestamp.type=LogAppendTime"):
             assert setting in change
+
+
+@pytest.mark.parametrize(("mode", "number"), [("zookeeper", "broker.id"), ("kraft", "node.id")])
+def test_a_broker_gets_what_differs_by_host(tmp_path: Path, mode: str, number: str):
+    settings = {"MODE": mode, "BROKER_ID": "2", "ADVERTISED": "kafka-2:9092", "CLUSTER_ID": "V2ViQ2hhdC1sb2dzLWtyYQ"}
+    calls = run_script("start.sh", tmp_path, **settings)
+    written = tmp_path / "server.properties"
+    config = properties(written.read_text())
+    assert complaints(f"kafka-{mode}", config) == []
+    assert (config[number], config["advertised.listeners"]) == ("2", "PLAINTEXT://kafka-2:9092")
+    assert calls[-1] == f"kafka-server-start.sh {written}"
+    formats = f"kafka-storage.sh format --ignore-formatted --cluster-id V2ViQ2hhdC1sb2dzLWtyYQ --config {written}"
+    assert calls[:-1] == ([formats] if mode == "kraft" else []), "formatted once, and left alone from then on"
 
 
 def test_a_topic_cannot_be_made_by_writing_to_it():
