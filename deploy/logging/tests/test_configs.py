@@ -136,10 +136,11 @@ def test_no_line_is_given_up():
         assert len(ids) == len(set(ids)), "the registry tells inputs apart by their ids"
         for source in config["filebeat"]["inputs"]:
             assert source["file_identity"] == {"fingerprint": None}
-        ids_of_lines = [one["fingerprint"] for one in config["processors"] if "fingerprint" in one]
-        assert [(one["target_field"], one["fields"]) for one in ids_of_lines] == [
-            ("event.id", ["host.name", "log.file.path", "log.offset", "@timestamp"])
-        ]
+        read_once, unparsed = (one["fingerprint"] for one in config["processors"] if "fingerprint" in one)
+        place = ["host.name", "log.file.path", "log.offset"]
+        assert (read_once["fields"], unparsed["fields"]) == ([*place, "@timestamp"], [*place, "message"])
+        assert read_once["when"] == {"not": unparsed["when"]}, "each line gets an id, and one"
+        assert read_once["target_field"] == unparsed["target_field"] == "event.id"
 
 
 def test_the_largest_line_fits_everywhere():
@@ -152,12 +153,8 @@ def test_the_largest_line_fits_everywhere():
 
 
 def test_lines_go_to_the_streams_of_the_readme():
-    told = {
-        one["add_fields"]["fields"]["dataset"]
-        for source in read("filebeat/chat-host.yml")["filebeat"]["inputs"]
-        for one in source["processors"]
-        if "add_fields" in one
-    }
+    adding = [one["add_fields"] for one in read("filebeat/chat-host.yml")["processors"] if "add_fields" in one]
+    told = {one["fields"]["dataset"] for one in adding if one["target"] == "data_stream"}
     assert told == {"webchat.services", "webchat.nginx", "webchat.runner", "webchat.audit"}
     readme = (LOGGING / "README.md").read_text()
     for dataset in (*told, "kafka.brokers"):

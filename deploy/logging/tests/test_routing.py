@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 LOGGING = Path(__file__).parents[1]
-INPUTS = yaml.safe_load((LOGGING / "filebeat" / "chat-host.yml").read_text())["filebeat.inputs"]
+CONFIG = yaml.safe_load((LOGGING / "filebeat" / "chat-host.yml").read_text())
+CONTAINERS, FILES = (source["processors"] for source in CONFIG["filebeat.inputs"])
 SCHEMA = json.loads((LOGGING.parents[1] / "docs" / "logs" / "line.schema.json").read_text())
 Line = dict[str, Any]
 
@@ -30,36 +31,56 @@ def holds(condition: str, expected: Any, line: Line) -> bool:
     return found is not None and re.search(expected, found) is not None
 
 
-def stream_of(line: Line, processors: list[Any]) -> str | None:
-    stream: str | None = None
-    for processor in processors:
+def sent(line: Line, own: list[Any]) -> Line | None:
+    """The line after an input's own processors and those of all, as far as they say where it goes."""
+    line = dict(line)
+    for processor in (*own, *CONFIG["processors"]):
         (name, settings), *_ = processor.items()
         whens = [(key.removeprefix("when."), value) for key, value in settings.items() if key.startswith("when.")]
-        if all(holds(condition, expected, line) for condition, expected in whens):
-            if name == "drop_event":
-                return None
-            stream = settings["fields"].get("dataset", stream)
-    return stream
+        if not all(holds(condition, expected, line) for condition, expected in whens):
+            continue
+        if name == "drop_event":
+            return None
+        if name == "add_fields":
+            before = f"{settings['target']}." if settings["target"] else ""
+            line |= {before + key: value for key, value in settings["fields"].items()}
+    return line
 
 
-ROUTES = [
+STREAMS = [
     ({"event.dataset": "webchat.rooms"}, "webchat.services"),
     ({"event.dataset": "webchat.chat-gateway"}, "webchat.services"),
     ({"event.dataset": "nginx.access"}, "webchat.nginx"),
     ({"event.dataset": "webchat.runner"}, "webchat.runner"),
     ({"event.dataset": "webchat.audit", "event.category": ["authentication"]}, "webchat.audit"),
     ({"event.dataset": "webchat.auth", "event.category": ["iam", "authentication"]}, "webchat.audit"),
-    ({"event.dataset": "mysql.error"}, None),
-    ({"message": "ready for connections"}, None),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("line", "stream"), ROUTES, ids=str)
-@pytest.mark.parametrize("source", INPUTS, ids=lambda source: source["id"])
-def test_a_line_goes_where_it_belongs(source: Line, line: Line, stream: str | None):
-    assert stream_of(line, source["processors"]) == stream
+@pytest.mark.parametrize(("line", "stream"), STREAMS, ids=str)
+@pytest.mark.parametrize("own", [CONTAINERS, FILES], ids=["containers", "files"])
+def test_a_line_goes_where_it_belongs(own: list[Any], line: Line, stream: str):
+    shipped = sent(line, own)
+    assert shipped is not None
+    assert shipped["data_stream.dataset"] == stream
+    assert (shipped["data_stream.type"], shipped["data_stream.namespace"]) == ("logs", "default")
+    assert shipped["event.dataset"] == line["event.dataset"]
+
+
+@pytest.mark.parametrize("line", [{"event.dataset": "mysql.error"}, {"message": "ready for connections"}], ids=str)
+def test_what_others_say_stays_with_the_engine(line: Line):
+    assert sent(line, CONTAINERS) is None
+
+
+def test_what_is_no_json_in_a_file_of_webchat_is_marked():
+    shipped = sent({"message": "rooms: DB_PORT: not a number"}, FILES)
+    assert shipped == {
+        "message": "rooms: DB_PORT: not a number", "event.dataset": "webchat.unparsed", "log.level": "warning",
+        "log.flags": ["unparsed"], "data_stream.type": "logs", "data_stream.dataset": "webchat.services",
+        "data_stream.namespace": "default",
+    }  # fmt: skip
 
 
 def test_what_goes_on_is_the_contract():
-    (kept,) = INPUTS[0]["processors"][0].values()
-    assert list(kept.values()) == [SCHEMA["properties"]["event.dataset"]["pattern"]]
+    (kept,) = CONTAINERS[0]["drop_event"].values()
+    assert kept == SCHEMA["properties"]["event.dataset"]["pattern"]
