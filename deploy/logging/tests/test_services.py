@@ -21,8 +21,11 @@ KAFKA = {
 }  # fmt: skip
 SECRETS = {"ELASTIC_PASSWORD", "LOGS_WRITER_PASSWORD", "KIBANA_PASSWORD", "KIBANA_KEY", "NIFI_PASSWORD", "NIFI_KEY"}
 ENDS = re.compile(r"-(setup|topics)$")
-HOSTS = {"KAFKA_1_IP": "10.0.0.11", "KAFKA_2_IP": "10.0.0.12", "ZOOKEEPER_1_IP": "10.0.0.21",
-         "ZOOKEEPER_2_IP": "10.0.0.22", "ZOOKEEPER_3_IP": "10.0.0.23", "HOST_IP": "10.0.0.11"}  # fmt: skip
+FORM = {"kraft": {"LOGGING_KAFKA": "kraft"}, "zookeeper": {}}
+NAMES = {
+    "zookeeper": ("hosts.yaml", ["kafka-1", "kafka-2", "zookeeper-1", "zookeeper-2", "zookeeper-3"]),
+    "kraft": ("hosts-kraft.yaml", ["kafka-1", "kafka-2", "kafka-3"]),
+}
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("docker")
@@ -52,8 +55,7 @@ def compose(env_file: Path, *args: str, files: tuple[str, ...] = ("compose.yaml"
 
 @pytest.fixture(scope="module", params=KAFKA)
 def services(request: pytest.FixtureRequest, env_file: Path) -> tuple[str, dict[str, Any]]:
-    form = {"kraft": {"LOGGING_KAFKA": "kraft"}, "zookeeper": {}}[request.param]
-    whole = compose(env_file, "--profile", "logging", **form)
+    whole = compose(env_file, "--profile", "logging", **FORM[request.param])
     return request.param, {name: one for name, one in whole["services"].items() if one.get("profiles") == ["logging"]}
 
 
@@ -133,13 +135,23 @@ def test_without_the_profile_nothing_changes(env_file: Path, tmp_path: Path):
     assert "secrets" not in with_it
 
 
-def test_hosts_of_their_own_find_each_other(env_file: Path):
-    files = ("compose.yaml", "deploy/logging/hosts.yaml")
-    own = compose(env_file, "--profile", "logging", files=files, **HOSTS)["services"]
-    for name in ("kafka-1", "zookeeper-3", "filebeat", "nifi"):
-        assert {line.split("=")[0] for line in own[name]["extra_hosts"]} == {
-            "kafka-1", "kafka-2", "zookeeper-1", "zookeeper-2", "zookeeper-3",
-        }  # fmt: skip
-    assert [port["published"] for port in own["kafka-1"]["ports"]] == ["9092"]
-    assert {port["host_ip"] for port in own["zookeeper-1"]["ports"]} == {"10.0.0.11"}
-    assert "image" in own["kafka-2"], "the names are those of zookeeper.yaml"
+@pytest.mark.parametrize("kind", KAFKA)
+def test_hosts_of_their_own_find_each_other(tmp_path: Path, kind: str):
+    """Without anything of WebChat, its secrets least of all."""
+    (tmp_path / ".env").touch()
+    file, names = NAMES[kind]
+    addresses = {name: f"10.0.0.{number}" for number, name in enumerate(names, 11)}
+    settings = {f"{name.upper().replace('-', '_')}_IP": address for name, address in addresses.items()}
+    files = ("deploy/logging/compose.yaml", f"deploy/logging/{file}")
+    whole = compose(
+        tmp_path / ".env", "--profile", "logging", files=files, HOST_IP="10.0.0.1", **settings, **FORM[kind]
+    )
+    own = whole["services"]
+    assert own.keys() == OWN | KAFKA[kind]
+    others = {"elasticsearch", "elasticsearch-setup", "kibana", "kibana-setup"}
+    for name in own.keys() - others:
+        assert dict(line.split("=") for line in own[name]["extra_hosts"]) == addresses, name
+    open_to_hosts = {
+        name for name, one in own.items() for port in one.get("ports", []) if port["host_ip"] == "10.0.0.1"
+    }
+    assert open_to_hosts == set(names)
