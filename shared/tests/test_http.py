@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from shared.service.http import http_client, post
-from shared.service.log_context import note_trace
 from shared.service.problems import NotFound, Unavailable, problem_response
+from shared.service.trace_context import enter_place, parse_place
 
 
 class Counted(msgspec.Struct):
@@ -23,7 +23,7 @@ class Counter:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.calls += 1
-        self.traces.append(request.headers.get("X-Request-ID"))
+        self.traces.append(request.headers.get("traceparent", ""))
         self.peers.add(request.transport.get_extra_info("peername"))
         if self.calls in self.silent:
             request.transport.close()
@@ -66,10 +66,15 @@ async def test_a_connection_that_ends_without_an_answer_is_tried_once_more():
 async def test_a_call_goes_on_with_the_trace_of_what_makes_it():
     counter = Counter()
     async with counter.answering() as (client, url):
-        for claimed in ("0AF7", "0af7651916cd43dd8448eb211c80319c"):
-            note_trace(claimed)
+        unsampled = f"00-{'a' * 32}-{'b' * 16}-00"
+        for claimed in ("0AF7", unsampled, f"00-{'a' * 32}-{'b' * 16}-01"):
+            enter_place(parse_place(claimed))
             await post(client, url, {}, Counted)
-    assert counter.traces == [None, "0af7651916cd43dd8448eb211c80319c"]
+    nowhere, unwritten, written = counter.traces
+    assert (nowhere, unwritten) == ("", unsampled)
+    assert written.startswith(f"00-{'a' * 32}-")
+    assert "b" * 16 not in written  # a span of the call, whose line has the other as its parent
+    assert written.endswith("-01")
 
 
 async def test_a_problem_is_raised_as_what_it_is():

@@ -17,22 +17,25 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.service.log_context import LogContext, note, trace_headers
+from shared.service.log_context import LogContext, note, shown_path
 from shared.service.log_lines import JsonLines, PlainLines
 from shared.service.log_volume import SummingHandler
 from shared.service.logs import Describer, hash_user
+from shared.service.trace_context import trace_headers
 from shared.testing.fixtures import eventually
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 class Log:
     def __init__(self, *, period: float = 60, plain: bool = False) -> None:
         self.output = io.StringIO()
-        self.handler = SummingHandler(self.output, period)
+        target = logging.StreamHandler(self.output)
+        target.setFormatter(PlainLines() if plain else JsonLines("rooms"))
+        self.handler = SummingHandler(target, period)
         self.handler.addFilter(Describer(KEY))
-        self.handler.setFormatter(PlainLines() if plain else JsonLines("rooms"))
         self.logger = logging.Logger("rooms.test")  # noqa: LOG001 - of this test alone
         self.logger.addHandler(self.handler)
 
@@ -138,18 +141,33 @@ async def test_of_a_request_each_line_tells_which_it_is(log: Log):
     app.add_middleware(LogContext)
     app.include_router(router)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        for trace_id in ("0af7651916cd43dd8448eb211c80319c", "secret"):  # a task each, as a server makes them
-            asked = client.get("/rooms/01ROOM?q=secret", headers={"X-Request-ID": trace_id})
+        for traceparent in (f"00-{TRACE}-b7ad6b7169203331-00", "secret"):  # a task each, as a server makes them
+            asked = client.get("/rooms/01ROOM?q=secret", headers={"traceparent": traceparent})
             await asyncio.create_task(asked)
     log.logger.info("elsewhere")
     traced, untraced, elsewhere = log.lines()
-    assert traced["trace.id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert traced["trace.id"] == TRACE
     assert (traced["url.path"], traced["http.request.method"]) == ("/rooms/01ROOM", "GET")
     assert (traced["webchat.room"], traced["user.id"]) == ("01ROOM", hash_user(KEY, "01USER"))
-    assert passed_on == [{"X-Request-ID": "0af7651916cd43dd8448eb211c80319c"}, {}]
+    assert passed_on == [{"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}, {}]
     assert "trace.id" not in untraced
     assert "url.path" not in elsewhere
     assert "secret" not in log.output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/api/social/profiles/{0}", "/api/social/profiles/{{id}}"),
+        ("/api/rooms/{1}/members/{0}", "/api/rooms/{1}/members/{{id}}"),
+        ("/api/auth/sessions/{0}", "/api/auth/sessions/{{id}}"),
+        ("/api/rooms/{1}/messages", "/api/rooms/{1}/messages"),
+        ("/api/rooms/{1}/members/me", "/api/rooms/{1}/members/me"),
+    ],
+)
+def test_a_path_does_not_tell_whose_it_is(path: str, shown: str):
+    ids = "0197a1b2-0000-7000-8000-000000000001", "0197a1b2-0000-7000-8000-00000000000a"
+    assert shown_path(path.format(*ids)) == shown.format(*ids)
 
 
 def test_who_is_meant_depends_on_the_key():

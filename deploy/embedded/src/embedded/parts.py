@@ -163,7 +163,12 @@ def _service(stack: Stack, name: str, service: str) -> Part:
         port=stack.ports[name],
         command=(sys.executable, "-P", "-m", package),
         environment=_share(stack, service)
-        | {"LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": str(stack.ports[name]), "PYTHONUNBUFFERED": "1"},
+        | {
+            "LISTEN_HOST": "127.0.0.1",
+            "LISTEN_PORT": str(stack.ports[name]),
+            "PYTHONUNBUFFERED": "1",
+            "AUDIT_LOG": str(stack.folder.logs / "audit" / f"{name}.log"),
+        },
         is_ready=probes.is_ready,
         stop_seconds=3,
         log=stack.folder.logs / f"{name}.log",

@@ -24,8 +24,8 @@ from shared.events.social import ProfileRenamed
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.migrations import migrate
-from shared.service.redis import close_redis, connect_redis
+from shared.service.migrations import check_schema, migrate
+from shared.service.redis import check_redis, close_redis, connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -66,8 +66,12 @@ def create_app(settings: AuthSettings) -> FastAPI:
             await parts.keys.refresh()
             app.state.parts = parts
             app.state.verify = parts.keys.verify
-            # not Redis: auth goes on without it
-            app.state.checks = {"database": parts.database.ping}
+            app.state.checks = {
+                "database": parts.database.ping,
+                "schema": partial(check_schema, parts.database, MIGRATIONS),
+                "signing keys": parts.keys.check,
+            }
+            app.state.wishes = {"redis": partial(check_redis, parts.redis)}
             await stack.enter_async_context(background("outbox relay", parts.relay.run))
             await stack.enter_async_context(background("facts of social", _names(parts).run, pause=0))
             await stack.enter_async_context(background("signing keys", parts.keys.refresh, pause=REFRESH_S))

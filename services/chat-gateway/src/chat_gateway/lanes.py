@@ -20,6 +20,7 @@ from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
 from shared.service.problems import Problem, Unavailable
 from shared.service.tasks import background
+from shared.service.tracing import Outcome, Span, span_after
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,29 @@ class Item(msgspec.Struct):
     def finish(self, result: Result) -> None:
         for done in self.done:
             done(result)
+
+
+def _follow(items: list[Item]) -> list[Span]:
+    """Of the commands whose way is written down, a span each; what rooms does stands under it."""
+    spans = []
+    for item in items:
+        if item.command.traceparent:
+            fields = {"webchat.room": item.command.room_id, "webchat.batch": len(items)}
+            if (span := span_after(item.command.traceparent, "rooms.commands", "client", fields)) is not None:
+                item.command.traceparent = span.traceparent
+                spans.append(span)
+    return spans
+
+
+def _finish(spans: list[Span], outcome: Outcome) -> None:
+    for span in spans:
+        span.end(outcome)
+
+
+def _room_of(commands: list[AnyCommand]) -> dict[str, dict[str, str]]:
+    """For a line about them: their room, where it is one."""
+    rooms = {command.room_id for command in commands}
+    return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
 class Lane:
@@ -91,13 +115,16 @@ class Lane:
         items = self._take()
         meters.LANE_BATCH.observe(len(items))
         started = time.perf_counter()
+        spans = _follow(items)
         try:
             answer = await self._send([item.command for item in items])
         except BaseException:
+            _finish(spans, "failure")
             self._fail(items)
             raise
         finally:
             meters.LANE_REQUESTS.observe(time.perf_counter() - started)
+        _finish(spans, "failure" if answer is None else "success")
         if answer is None:
             self._fail(items)
             return
@@ -137,12 +164,13 @@ class Lane:
                 return await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
             except Unavailable as problem:
                 if loop.time() + pause + REQUEST_SECONDS > give_up:
-                    log.warning("gave up on %d commands: %s", len(commands), problem.detail)
+                    log.warning("gave up on %d commands: %s", len(commands), problem.detail, extra=_room_of(commands))
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except Problem as problem:
-                log.error("rooms refused a batch: %s", problem.detail)  # noqa: TRY400 - no bug of ours to trace
+                room = _room_of(commands)
+                log.error("rooms refused a batch: %s", problem.detail, extra=room)  # noqa: TRY400 - no bug of ours
                 return BatchDone("", [Refused(code=problem.code, detail=problem.detail)] * len(commands))
 
     def _fail(self, items: list[Item]) -> None:

@@ -37,14 +37,17 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 media=Media(Peer(client, tokens, "media", settings.media_url)),
                 limits=settings.limits,
                 lanes=settings.lanes,
+                trace_sample=settings.trace_sample,
             )
             gateway.tell_meters()
-            app.state.verify = Verifier(client, settings).verify
+            verifier = Verifier(client, settings)
+            app.state.verify = verifier.verify
             app.state.checks = {
                 "redis": partial(check_redis, redis),
                 "auth": partial(gateway.auth.standing, []),
                 "rooms": partial(gateway.rooms.revisions, []),
                 "social": partial(gateway.social.revisions, []),
+                "keys of auth": verifier.check,
             }
             await stack.enter_async_context(gateway.lanes.running())
             await stack.enter_async_context(gateway.subscriber.running())

@@ -19,10 +19,11 @@ from chat_gateway import meters
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
-from shared.roomlog.frames import CURSORS, TYPING, parse_live
+from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
 from shared.roomlog.keys import live_channel
 from shared.service.redis import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.service.tasks import background
+from shared.service.tracing import Span, span_after
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +101,25 @@ class Subscriber:
         def handle(message: bytes) -> None:
             live = parse_live(message)
             if live.last:
+                span = self._span(room_id, live) if live.traceparent else None
                 if not self._hub.receive(room_id, live):
                     self.tear(room_id)
+                elif span is not None:
+                    asyncio.get_running_loop().call_soon(span.end)  # behind the flush, which writes to the sockets
             elif live.flags == CURSORS:
                 self._hub.receive_cursors(room_id, _cursors_decoder.decode(live.data))
             elif live.flags.startswith(TYPING):
                 self._hub.receive_typing(room_id, live.flags[len(TYPING) + 1 :].decode(), live.data)
 
         return handle
+
+    def _span(self, room_id: str, live: Live) -> Span | None:
+        """Of an event whose way is written down, where it is new to somebody here."""
+        room = self._hub.rooms.get(room_id)
+        if room is None or live.last <= room.version:
+            return None
+        fields = {"webchat.room": room_id, "webchat.receivers": len(room.readers)}
+        return span_after(live.traceparent, "deliver", "consumer", fields)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

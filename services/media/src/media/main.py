@@ -25,8 +25,8 @@ from shared.events.rooms import AttachmentsReleased
 from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import migrate
-from shared.service.redis import AnyRedis, close_redis, connect_redis
+from shared.service.migrations import check_schema, migrate
+from shared.service.redis import AnyRedis, check_redis, close_redis, connect_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -40,9 +40,14 @@ async def _parts(settings: MediaSettings, app: FastAPI, stack: AsyncExitStack) -
     stack.push_async_callback(database.close)
     bucket = await stack.enter_async_context(open_bucket(settings))
     client = await stack.enter_async_context(http_client())
-    app.state.verify = Verifier(client, settings).verify
-    # not Redis: files are stored and read without it, only deletions wait
-    app.state.checks = {"database": database.ping, "bucket": bucket.check}
+    verifier = Verifier(client, settings)
+    app.state.verify = verifier.verify
+    app.state.checks = {
+        "database": database.ping,
+        "schema": partial(check_schema, database, MIGRATIONS),
+        "bucket": bucket.check,
+        "keys of auth": verifier.check,
+    }
     rooms = Peer(client, ServiceTokens(client, settings), "rooms", settings.rooms_url)
     return Parts(
         settings=settings,
@@ -74,6 +79,8 @@ def create_app(settings: MediaSettings) -> FastAPI:
             parts = app.state.parts = await _parts(settings, app, stack)
             redis = connect_redis(settings)
             stack.push_async_callback(close_redis, redis)
+            # files are stored and read without it, only deletions wait
+            app.state.wishes = {"redis": partial(check_redis, redis)}
             await migrate(parts.database, MIGRATIONS)
             await _start_work(parts, redis, stack)
             yield

@@ -25,8 +25,8 @@ from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
 from shared.service.database import DATABASE_OUTAGES, Database
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import migrate
-from shared.service.redis import close_redis, connect_redis, empty_redis
+from shared.service.migrations import check_schema, migrate
+from shared.service.redis import check_redis, close_redis, connect_redis, empty_redis
 from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
@@ -39,9 +39,15 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     redis = connect_redis(settings)
     stack.push_async_callback(close_redis, redis)
     client = await stack.enter_async_context(http_client())
-    app.state.verify = Verifier(client, settings).verify
-    # not Redis: what is committed meanwhile is published when it is back
-    app.state.checks = {"database": database.ping}
+    verifier = Verifier(client, settings)
+    app.state.verify = verifier.verify
+    app.state.checks = {
+        "database": database.ping,
+        "schema": partial(check_schema, database, MIGRATIONS),
+        "keys of auth": verifier.check,
+    }
+    # what is committed meanwhile is published when it is back
+    app.state.wishes = {"redis": partial(check_redis, redis)}
     tokens = ServiceTokens(client, settings)
     auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
     publisher = Publisher(database, redis, limit=settings.publish_queue)

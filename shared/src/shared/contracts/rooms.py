@@ -236,12 +236,16 @@ class Membership(msgspec.Struct, omit_defaults=True):
 # Commands
 
 
-class Command(msgspec.Struct, tag_field="op", kw_only=True):
-    """`command_id` (a UUID) makes a repeat harmless: it gets the first answer."""
+class Command(msgspec.Struct, tag_field="op", omit_defaults=True, kw_only=True):
+    """`command_id` (a UUID) makes a repeat harmless: it gets the first answer.
+
+    `traceparent` is there only where the command's way is written down.
+    """
 
     command_id: str
     room_id: str
     user_id: str
+    traceparent: str = ""
 
 
 class SendMessage(Command, tag="message.send", omit_defaults=True, kw_only=True):

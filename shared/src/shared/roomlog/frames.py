@@ -1,9 +1,10 @@
 """The bytes of an event: an unmasked WebSocket text frame, the same for every receiver, so made once.
 
-On a room's channel goes `first last flags` and a line feed, then the frames of the run.
+On a room's channel goes `first last flags` and a line feed, then the frames of the run. Behind the flags of an event
+whose way is written down stands its traceparent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ MEMBERS_CHANGED: Final = b"m"
 DELETION: Final = b"d"
 CURSORS: Final = b"r"
 TYPING: Final = b"t"
+
+NO_TRACES: Final[Mapping[int, str]] = {}
 
 _event_decoder = msgspec.json.Decoder(RoomEvent)
 
@@ -75,27 +78,36 @@ def time_of(frames: bytes) -> int | None:
 
 
 class Run(msgspec.Struct):
-    """Consecutive events of one room, `first` … `first + len(frames) - 1`, as they are published together."""
+    """Consecutive events of one room, `first` … `first + len(frames) - 1`, as they are published together.
+
+    `traceparent`: of one event alone whose way is written down.
+    """
 
     first: int
     flags: bytes
     frames: list[bytes]
+    traceparent: str = ""
 
     @property
     def last(self) -> int:
         return self.first + len(self.frames) - 1
 
 
-def runs_of(events: Sequence[RoomEvent]) -> list[Run]:
-    """Events in order of version as runs, cut at holes; a membership event and a deletion are runs of their own."""
+def runs_of(events: Sequence[RoomEvent], traces: Mapping[int, str] = NO_TRACES) -> list[Run]:
+    """Events in order of version as runs, cut at holes; a membership event and a deletion are runs of their own.
+
+    So is one whose way is written down: `traces` has version → traceparent.
+    """
     runs: list[Run] = []
     for event in events:
         flags = MEMBERS_CHANGED if isinstance(event, MEMBERSHIP) else PLAIN
         flags = DELETION if isinstance(event, MessageDeleted) else flags
-        if runs and flags == runs[-1].flags == PLAIN and event.version == runs[-1].last + 1:
+        traced = traces.get(event.version, "") if traces else ""
+        goes_on = runs and flags == runs[-1].flags == PLAIN and event.version == runs[-1].last + 1
+        if goes_on and not traced and not runs[-1].traceparent:
             runs[-1].frames.append(event_frame(event))
         else:
-            runs.append(Run(event.version, flags, [event_frame(event)]))
+            runs.append(Run(event.version, flags, [event_frame(event)], traced))
     return runs
 
 
@@ -107,6 +119,7 @@ class Live(msgspec.Struct):
     flags: bytes
     data: bytes
     """Joined frames; for cursors a JSON object of user id → seq."""
+    traceparent: str = ""
 
 
 def live_header(first: int, last: int, flags: bytes) -> bytes:
@@ -116,4 +129,7 @@ def live_header(first: int, last: int, flags: bytes) -> bytes:
 def parse_live(message: bytes) -> Live:
     header, _, data = message.partition(b"\n")
     first, last, flags = header.split(b" ", 2)
+    if b" " in flags:
+        flags, _, traceparent = flags.partition(b" ")
+        return Live(int(first), int(last), flags, data, traceparent.decode())
     return Live(int(first), int(last), flags, data)

@@ -1,5 +1,5 @@
 -- publish next: append a run of events to the room's stream, if it is the next one, and publish it.
--- KEYS: log, live channel, page.  ARGV: first version, flags, entries kept, seconds to live, frame …
+-- KEYS: log, live channel, page.  ARGV: first version, flags (and a traceparent), entries kept, seconds to live, frame …
 -- Answers -1 when the run is in the stream now; else the tip: what lies between must be published first.
 local first, flags, keep, ttl = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local last = first + #ARGV - 5
@@ -15,7 +15,7 @@ if tip then
   if tip + 1 < first then return tip end
   first = tip + 1
 end
-if flags == 'd' or not tip then
+if string.sub(flags, 1, 1) == 'd' or not tip then
   redis.call('DEL', KEYS[1])
   local page = redis.call('HGET', KEYS[3], 'version')
   if page and tonumber(page) < first then redis.call('DEL', KEYS[3]) end

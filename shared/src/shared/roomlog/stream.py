@@ -28,7 +28,8 @@ async def publish_next(redis: AnyRedis, epoch: str, runs: Sequence[tuple[str, Ru
     calls = []
     for room_id, run in runs:
         keys = (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
-        calls.append((keys, (run.first, run.flags, KEPT_ENTRIES, LOG_TTL_S, *run.frames)))
+        flags = b"%b %b" % (run.flags, run.traceparent.encode()) if run.traceparent else run.flags
+        calls.append((keys, (run.first, flags, KEPT_ENTRIES, LOG_TTL_S, *run.frames)))
     answers = await PUBLISH_NEXT.run_all(redis, calls)
     holes: dict[str, int] = {}
     for (room_id, _), tip in zip(runs, answers, strict=True):

@@ -3,8 +3,8 @@
 import gc
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import uvicorn
@@ -14,16 +14,16 @@ from fastapi.responses import Response
 
 from shared import VERSION
 from shared.service import metrics
-from shared.service.instance import INSTANCE
+from shared.service.health import health_router
 from shared.service.log_context import LogContext
-from shared.service.logs import configure_logging
-from shared.service.openapi import install_openapi, reply
+from shared.service.logs import configure_logging, finish_logs
+from shared.service.openapi import install_openapi
 from shared.service.problems import Unavailable, install_problem_handlers, problem_response
 from shared.service.settings import Settings
+from shared.service.tracing import close_tracing, configure_tracing
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[], Awaitable[object]]
 Lifespan = (
     Callable[[FastAPI], AbstractAsyncContextManager[None]]
     | Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -38,13 +38,15 @@ def create_app(
     lifespan: Lifespan,
     outages: Sequence[type[Exception]] = (TimeoutError,),
 ) -> FastAPI:
-    """The lifespan sets `app.state.verify` (token → Principal) and `app.state.checks` (name → readiness check).
+    """The lifespan sets `app.state.verify` (token → Principal), `app.state.checks` (name → what must be there for it to
+    take requests) and, where it goes on without some parts, `app.state.wishes` (name → check of such a part).
 
     `outages` are the errors of a part that is away: answered 503.
     """
-    app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=title, version=VERSION, lifespan=_finishing(lifespan), docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.checks = {}
+    app.state.wishes = {}
     install_problem_handlers(app)
     for error in outages:
         app.add_exception_handler(error, _on_outage)
@@ -62,7 +64,7 @@ def create_app(
         app.add_middleware(metrics.Measured)
         app.include_router(_metrics())
     app.add_middleware(LogContext)  # the outermost
-    app.include_router(_health(app))
+    app.include_router(health_router(app))
     for router in routers:
         app.include_router(router)
     return app
@@ -74,20 +76,19 @@ async def _on_outage(request: Request, error: Exception) -> Response:
     return problem_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 
-def _health(app: FastAPI) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
+def _finishing(lifespan: Lifespan) -> Lifespan:
+    """The lifespan, and at its end what logs and traces still hold. uvicorn ends the process by the signal it got."""
 
-    @router.get("/healthz")
-    async def healthz() -> Response:
-        return reply({"status": "alive", "version": VERSION, "instance": INSTANCE})
+    @asynccontextmanager
+    async def extended(app: FastAPI) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        finally:
+            finish_logs()
+            close_tracing()
 
-    @router.get("/readyz")
-    async def readyz() -> Response:
-        checks: Mapping[str, Check] = app.state.checks
-        missing = [name for name, check in checks.items() if not await _passes(name, check)]
-        return reply({"status": "waiting" if missing else "ready", "missing": missing}, 503 if missing else 200)
-
-    return router
+    return extended
 
 
 def _metrics() -> APIRouter:
@@ -100,15 +101,6 @@ def _metrics() -> APIRouter:
     return router
 
 
-async def _passes(name: str, check: Check) -> bool:
-    try:
-        await check()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the part, it is missing
-        log.info("not ready: %s: %r", name, error)
-        return False
-    return True
-
-
 SWITCH_S = 0.0005
 """A thread that works for the database gives way to the loop after this; Python's 5 ms are a message's whole way."""
 
@@ -119,6 +111,7 @@ GC_THRESHOLDS = 5_000, 10, 100
 def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logging(settings)
+    configure_tracing(settings)
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from fastapi import FastAPI
 
 from shared.service.app import run_app
+from shared.service.logs import audit_operation
 from shared.service.migrations import run_migrations
 from shared.service.settings import Settings
 
@@ -27,5 +28,7 @@ def run_command(
             run_app(create_app(settings), settings)
         case [name] if name in jobs:
             sys.stdout.write(f"{jobs[name](settings)}\n")
+            if name != "migrate":  # which goes before every start
+                audit_operation(settings, name)
         case _:
             sys.exit(f"usage: python -m {settings.service} [{' | '.join(jobs)}]")

@@ -6,15 +6,17 @@ Every call has a timeout. A transport error, a time-out or a 5xx is Unavailable:
 import asyncio
 import time
 from typing import TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
-from shared.service.log_context import trace_headers
 from shared.service.problems import PROBLEMS, Problem, ProblemDetails, Unauthenticated, Unavailable
 from shared.service.settings import Settings
 from shared.service.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
+from shared.service.trace_context import sampled_place, trace_headers
+from shared.service.tracing import span
 
 T = TypeVar("T")
 
@@ -62,6 +64,15 @@ async def post(
 
     `last`: the connection is closed afterwards.
     """
+    if sampled_place() is None:
+        return await _post(client, url, body, answer, token, timeout, last=last)
+    with span("http.call", "client", {"url.path": urlsplit(url).path}):
+        return await _post(client, url, body, answer, token, timeout, last=last)
+
+
+async def _post(
+    client: Client, url: str, body: object, answer: type[T], token: str, timeout: float, *, last: bool
+) -> T:
     headers = {"Content-Type": "application/json", TOKEN_HEADER: token, **trace_headers()}
     if last:
         headers["Connection"] = "close"
@@ -150,12 +161,20 @@ class Verifier:
         self._verified[token] = principal, time.monotonic() + VERIFIED_S
         return principal
 
+    async def check(self) -> None:
+        """Raises where there is no key yet, and none to be had: no token can be verified."""
+        if not self._keys:
+            await self._fetch()
+
     async def _verify(self, token: str) -> Principal:
         key_id = token_key_id(token)
         if key_id not in self._keys and time.monotonic() - self._fetched > 1:
-            keys = await post(self._client, self._url, {}, SigningKeys)
-            self._fetched = time.monotonic()
-            self._keys = {key["kid"]: key for key in keys.keys}
+            await self._fetch()
         if key_id not in self._keys:
             raise Unauthenticated("This request carries no valid token.")
         return verify_token(token, self._keys[key_id], self._audience)
+
+    async def _fetch(self) -> None:
+        keys = await post(self._client, self._url, {}, SigningKeys)
+        self._fetched = time.monotonic()
+        self._keys = {key["kid"]: key for key in keys.keys}

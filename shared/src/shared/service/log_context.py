@@ -1,18 +1,23 @@
 """What every log line of a request tells of it: its trace, its method and path, who asks, and in which room.
 
-It is kept by names of ECS and read only where a line is written. nginx's id of a request, 32 hexadecimal digits, is its
-trace id; it goes along in the calls that the request makes of other services.
+It is kept by names of ECS and read only where a line is written.
 """
 
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TRACE_HEADER = "X-Request-ID"
-TRACE_ID = re.compile(r"[0-9a-f]{32}")
+from shared.service.trace_context import TRACE_HEADER, Place, current_place, enter_place, parse_place
+from shared.service.tracing import Span
+
 LONGEST_PATH = 512
+_OF_A_PERSON = re.compile(
+    r"(?P<to>/api/(?:social/[a-z]+|rooms/[^/]+/members|auth/sessions))/[0-9a-fA-F-]{36}(?P<on>/.*)?", re.DOTALL
+)
+"""Paths that name a person or a device; nginx has the same (logging.conf)."""
 
 _NOTHING: Mapping[str, str] = {}
 _fields: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NOTHING)
@@ -20,7 +25,10 @@ _fields: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NOTHI
 
 def log_fields() -> Mapping[str, str]:
     """What lines written here tell; `user.id` is still the plain id."""
-    return _fields.get()
+    fields, place = _fields.get(), current_place()
+    if place is None:
+        return fields
+    return {**fields, "trace.id": place.trace_id, **({"span.id": place.span_id} if place.is_sampled else {})}
 
 
 def note(**fields: str) -> None:
@@ -28,30 +36,46 @@ def note(**fields: str) -> None:
     _fields.set({**_fields.get(), **{_NAMES[name]: value for name, value in fields.items() if value}})
 
 
-_NAMES = {"trace_id": "trace.id", "user_id": "user.id", "room": "webchat.room"}
+_NAMES = {"user_id": "user.id", "room": "webchat.room"}
 
 
-def note_trace(claimed: str) -> None:
-    """Take over a trace id; one of another shape is none."""
-    if TRACE_ID.fullmatch(claimed):
-        note(trace_id=claimed)
-
-
-def trace_headers() -> dict[str, str]:
-    """For a call that is made on behalf of what runs here."""
-    trace_id = _fields.get().get("trace.id")
-    return {TRACE_HEADER: trace_id} if trace_id else {}
+def shown_path(path: str) -> str:
+    """The path as logs have it: who or whose device is meant is not among what they tell in plain."""
+    found = _OF_A_PERSON.fullmatch(path)
+    return (f"{found['to']}/{{id}}{found['on'] or ''}" if found else path)[:LONGEST_PATH]
 
 
 class LogContext:
-    """ASGI middleware: lines of a request tell which it is."""
+    """ASGI middleware: lines of a request tell which it is; one of a trace that is written down is a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            _fields.set({"http.request.method": scope["method"], "url.path": scope["path"][:LONGEST_PATH]})
-            name = TRACE_HEADER.lower().encode()
-            note_trace(next((value.decode("latin-1") for key, value in scope["headers"] if key == name), ""))
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        _fields.set({"http.request.method": scope["method"], "url.path": shown_path(scope["path"])})
+        name = TRACE_HEADER.encode()
+        place = parse_place(next((value.decode("latin-1") for key, value in scope["headers"] if key == name), ""))
+        enter_place(place)
+        if place is not None and place.is_sampled:
+            await self._traced(place, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _traced(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
+        span = Span("http.request", place, "server", dict(_fields.get()))
+        enter_place(span.place)
+        answered: dict[str, Any] = {"status": 500}
+
+        async def note_status(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered["status"] = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            status = answered["status"]
+            span.end("failure" if status >= 500 else "success", {"http.response.status_code": status})

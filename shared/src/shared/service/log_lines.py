@@ -17,6 +17,10 @@ def _writable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def _writable_value(value: Any) -> Any:
+    return _writable(value) if isinstance(value, str) else value
+
+
 class JsonLines(logging.Formatter):
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -32,8 +36,9 @@ class JsonLines(logging.Formatter):
             "log.level": record.levelname.lower(),
             "message": _writable(record.getMessage()[:LONGEST_MESSAGE]),
             **self._service,
+            "event.dataset": getattr(record, "dataset", self._service["event.dataset"]),
             "log.logger": record.name,
-            **{name: _writable(value) for name, value in getattr(record, "fields", {}).items()},
+            **{name: _writable_value(value) for name, value in getattr(record, "fields", {}).items()},
         }
         if (count := getattr(record, "count", 0)) > 0:
             line["webchat.count"] = count
@@ -44,10 +49,11 @@ class PlainLines(logging.Formatter):
     """For a person who looks on."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: Mapping[str, str] = getattr(record, "fields", {})
+        fields: Mapping[str, Any] = getattr(record, "fields", {})
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         count = f" (×{record.count})" if hasattr(record, "count") else ""
         trace = f" [{fields['trace.id'][:8]}]" if "trace.id" in fields else ""
         stack = f"\n{fields['error.stack_trace']}" if "error.stack_trace" in fields else ""
         error = f": {fields['error.type']}: {fields['error.message']}" if stack else ""
-        return f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{error}{count}{trace}{stack}"
+        took = f" {fields['event.duration'] / 1e6:.1f} ms" if "event.duration" in fields else ""
+        return f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{error}{count}{took}{trace}{stack}"

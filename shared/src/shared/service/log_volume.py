@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from typing import TextIO
+from typing import Any
 
 PERIOD_S = 10.0
 AT_ONCE = {logging.DEBUG: 1000, logging.INFO: 20}
@@ -21,32 +21,51 @@ class _Repeats:
         self.last: logging.LogRecord | None = None
 
 
-class SummingHandler(logging.StreamHandler[TextIO]):
-    """Lines are of one kind when they come from the same place with the same kind of error.
+class SummingHandler(logging.Handler):
+    """Hands lines on to `target`. They are of one kind when they come from one place with the same kind of error.
 
     The line for the rest is the last of them, with `webchat.count`: it stands for so many.
     """
 
-    def __init__(self, stream: TextIO, period: float = PERIOD_S) -> None:
-        super().__init__(stream)
-        self._period = period
+    def __init__(self, target: logging.Handler, period: float = PERIOD_S) -> None:
+        super().__init__()
+        self._target, self._period = target, period
         self._kinds: dict[Kind, _Repeats] = {}
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called under the handler's lock."""
-        if self._may_write(record):
-            super().emit(record)
+        kind = self.kind_of(record)
+        if kind is None or self._may_write(kind, record):
+            self._target.handle(record)
 
-    def _may_write(self, record: logging.LogRecord) -> bool:
-        fields: dict[str, str] = getattr(record, "fields", {})
-        kind = (record.name, record.levelno, str(record.msg), fields.get("error.type", ""))
+    def kind_of(self, record: logging.LogRecord) -> Kind | None:
+        """None: such lines are never summed up."""
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        return record.name, record.levelno, str(record.msg), fields.get("error.type", "")
+
+    def at_once(self, kind: Kind) -> int:
+        return AT_ONCE.get(kind[1], 1)
+
+    def is_crowded(self, kind: Kind, most: int) -> bool:
+        """Whether another kind would be one more than `most` in this period."""
+        return kind not in self._kinds and len(self._kinds) >= most
+
+    def sum_up(self) -> None:
+        """Write now what is held back: the process ends."""
+        self.acquire()
+        try:
+            self._sum_up()
+        finally:
+            self.release()
+
+    def _may_write(self, kind: Kind, record: logging.LogRecord) -> bool:
         repeats = self._kinds.get(kind)
         if repeats is None:
             repeats = self._kinds[kind] = _Repeats()
             self._wake_later()
         repeats.came += 1
-        if repeats.came <= AT_ONCE.get(record.levelno, 1):
+        if repeats.came <= self.at_once(kind):
             return True
         repeats.held += 1
         repeats.last = record
@@ -75,7 +94,7 @@ class SummingHandler(logging.StreamHandler[TextIO]):
                 del self._kinds[kind]
             else:
                 repeats.last.count = repeats.held
-                super().emit(repeats.last)
+                self._target.handle(repeats.last)
                 repeats.held, repeats.last = 0, None
 
     def close(self) -> None:
@@ -87,4 +106,5 @@ class SummingHandler(logging.StreamHandler[TextIO]):
             self._sum_up()
         finally:
             self.release()
+        self._target.close()
         super().close()

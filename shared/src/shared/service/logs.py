@@ -11,9 +11,11 @@ import re
 import sys
 import traceback
 from types import TracebackType
+from typing import Any
 
 from pydantic import SecretStr
 
+from shared.service.audit import audit, open_trail
 from shared.service.log_context import log_fields
 from shared.service.log_lines import LONGEST_MESSAGE, JsonLines, PlainLines
 from shared.service.log_volume import SummingHandler
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 USER_HEADER = "X-WebChat-Log-User"
 """auth tells nginx under which name a person is in the logs."""
 LONGEST_TRACE = 8_000
+PEOPLE = {"user.id", "user.target.id"}
 OUR_WORDS = (AttributeError, ImportError, NameError, NotImplementedError, TypeError)
 """Errors that quote names of the program, not of people."""
 QUOTED = re.compile(r"""(['"`]).*\1""", re.DOTALL)
@@ -59,9 +62,9 @@ class Describer(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI"):
             return False  # shared.service.problems has written it already, and of which request it is
-        fields = dict(log_fields())
-        if "user.id" in fields:
-            fields["user.id"] = hash_user(self._key, fields["user.id"])
+        fields: dict[str, Any] = {**log_fields(), **getattr(record, "ecs", {})}
+        for name in PEOPLE & fields.keys():
+            fields[name] = hash_user(self._key, fields[name])
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(record.args, tuple):
             error = error or next((arg for arg in record.args if isinstance(arg, BaseException)), None)
@@ -85,14 +88,31 @@ def _tell(error: BaseException) -> _Told:
 
 
 def configure_logging(settings: ProcessSettings) -> None:
-    handler = SummingHandler(sys.stdout)
-    handler.addFilter(Describer(settings.log_key))
-    handler.setFormatter(PlainLines() if sys.stdout.isatty() else JsonLines(settings.service))
+    target, describer = logging.StreamHandler(sys.stdout), Describer(settings.log_key)
+    target.setFormatter(PlainLines() if sys.stdout.isatty() else JsonLines(settings.service))
+    handler = SummingHandler(target)
+    handler.addFilter(describer)
+    _summing[:] = handler, open_trail(describer, settings.service, settings.audit_log, sys.stdout)
     logging.basicConfig(level=logging.DEBUG if settings.debug else logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _on_death
     for noisy in ("botocore", "asyncio", "alembic.runtime.plugins", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def audit_operation(settings: ProcessSettings, name: str) -> None:
+    """An operator's command was carried out; what it answers is on standard output."""
+    open_trail(Describer(settings.log_key), settings.service, settings.audit_log, sys.stderr)
+    audit("operate", reason=name)
+
+
+def finish_logs() -> None:
+    """Write what is held back. A process that is told to end does not come by `logging.shutdown`."""
+    for handler in _summing:
+        handler.sum_up()
+
+
+_summing: list[SummingHandler] = []
 
 
 def _on_death(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -36,6 +36,17 @@ async def migrate(database: Database, folder: Path, revision: str = "head") -> N
                 await db.run_sync(_run, folder, revision, current or "")
 
 
+class SchemaIsBehindError(Exception):
+    pass
+
+
+async def check_schema(database: Database, folder: Path) -> None:
+    """Raises where the tables are older than this code: an older backup was brought back under a running service."""
+    current = await current_revision(database)
+    if not _is_there(current, folder, "head"):
+        raise SchemaIsBehindError(f"at {current}, not {head_revision(folder)}")
+
+
 def _is_there(current: str | None, folder: Path, revision: str) -> bool:
     return (current or "") >= head_revision(folder) if revision == "head" else current == revision
 

@@ -52,6 +52,8 @@ class ProcessSettings(BaseSettings):
     debug: bool = False
     log_key: SecretStr = Field(default_factory=lambda: SecretStr(token_hex(32)))
     """Hides who is meant in logs: the same key, the same hash."""
+    audit_log: Path | None = None
+    """A file for the audit trail; without it, its lines are among the others."""
 
     @classmethod
     def load(cls) -> Self:
@@ -75,6 +77,9 @@ class Settings(ProcessSettings):
     """The settings common to the five services; each adds its own in `settings.py`."""
 
     webchat_data: Path = Path(".webchat")
+    trace_sample: float = Field(default=0.001, ge=0, le=1)
+    """The share of requests and of commands over sockets whose way is written down; the same in all services."""
+    otel_exporter_otlp_endpoint: str = ""
     rate_limits: bool = True
     metrics: bool = True
     """Whether the service counts, and tells on `/metrics`."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
@@ -61,8 +62,11 @@ class Threads:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[], T]) -> T:
-        """A task cancelled meanwhile waits for the end of the work, so that nobody else goes on in its place."""
-        done = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """A task cancelled meanwhile waits for the end of the work, so that nobody else goes on in its place.
+
+        The work knows the task's context, so that what it records and logs tells of its trace.
+        """
+        done = asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:

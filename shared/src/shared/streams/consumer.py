@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from shared.service import metrics
 from shared.service.redis import AnyRedis
+from shared.service.tracing import Fields, span
 from shared.streams.names import dead_letters, service_stream
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,23 @@ _HANDLED = metrics.counter(
     "webchat_stream_events_total", "Events of another service that were handled, or failed.", ["source", "outcome"]
 )
 _DEAD = metrics.counter("webchat_dead_letters_total", "Events that failed again and again.", ["source"])
+
+
+class _Envelope(msgspec.Struct):
+    traceparent: str = ""
+
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+
+
+def _topic_of(fields: dict[bytes, bytes]) -> Fields:
+    return {"event.code": fields[b"topic"].decode()}
+
+
+def _trace_of(fields: dict[bytes, bytes]) -> str:
+    """What the outbox put beside the event."""
+    payload = fields[b"payload"]
+    return _envelope_decoder.decode(payload).traceparent if b'"traceparent"' in payload else ""
 
 
 class Consumer(Generic[E]):
@@ -73,7 +91,8 @@ class Consumer(Generic[E]):
         for entry_id, fields in entries:
             if fields[b"topic"] in self._topics:
                 try:
-                    await self._handle(self._decoder.decode(fields[b"payload"]))
+                    with span("consume", "consumer", _topic_of(fields), after=_trace_of(fields)):
+                        await self._handle(self._decoder.decode(fields[b"payload"]))
                 except Exception:  # left unacknowledged: reclaimed and tried again, then a dead letter
                     log.exception("event %s of %s failed", entry_id.decode(), self._stream)
                     self._failed.inc()

@@ -9,11 +9,12 @@ from shared.service.redis import AnyRedis
 from shared.streams.names import user_channel
 
 
-class Changed(msgspec.Struct, tag="changed", tag_field="hint"):
+class Changed(msgspec.Struct, tag="changed", tag_field="hint", omit_defaults=True):
     """What `source` keeps of this user changed: its revision is now `revision`."""
 
     source: Literal["rooms", "social"]
     revision: int
+    traceparent: str = ""
 
 
 class SessionsRevoked(msgspec.Struct, tag="revoked", tag_field="hint"):

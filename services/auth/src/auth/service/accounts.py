@@ -12,9 +12,10 @@ from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
 from shared.contracts.auth import User
 from shared.events.auth import UserClosed, UserRegistered
 from shared.outbox.table import record_events
+from shared.service.audit import Action, audit
 from shared.service.database import Db
 from shared.service.ids import new_id, now_ms
-from shared.service.problems import Conflict, Forbidden, Invalid, Unauthenticated
+from shared.service.problems import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
 
 _TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
 _WRONG_LOGIN = "The login or the password is wrong."
@@ -52,6 +53,7 @@ async def sign_up(
         async with parts.database.read() as db:
             _check_free(await users.taken_names(db, webchat_id, email))
         raise
+    audit("sign-up", user_id=new.user_id, address=device.address)
     parts.relay.wake()
     return _shape(new), session
 
@@ -81,11 +83,16 @@ async def _open_account(parts: Parts, db: Db, new: OpenAccount, device: Device) 
 async def sign_in(parts: Parts, login: str, password: str, device: Device) -> tuple[User, NewSession]:
     """A new session; in the same time and the same words Unauthenticated for an unknown login and a wrong password."""
     key, password = login_key(login), normal_form(password)
-    await parts.throttle.sign_in(key, device.address)
+    try:
+        await parts.throttle.sign_in(key, device.address)
+    except RateLimited:
+        _audit_refusal(None, device, "too many attempts")
+        raise
     async with parts.database.read() as db:
         user = await users.find_by_login(db, key)
     right = await parts.hasher.matches(user.password_hash if user else None, password)
     if user is None or not right:
+        _audit_refusal(user, device, "wrong password" if user else "no such account")
         raise Unauthenticated(_WRONG_LOGIN)
     fresh = await parts.hasher.hash(password) if parts.hasher.is_outdated(user.password_hash) else user.password_hash
 
@@ -95,9 +102,20 @@ async def sign_in(parts: Parts, login: str, password: str, device: Device) -> tu
             await users.set_password(db, user.user_id, fresh)
         return await begin_session(parts, db, user.user_id, device)
 
-    session = await parts.database.transact(begin)
+    try:
+        session = await parts.database.transact(begin)
+    except Unauthenticated:
+        _audit_refusal(user, device, "the account changed meanwhile")
+        raise
+    audit("sign-in", user_id=user.user_id, address=device.address)
     await parts.throttle.forgive(key)
     return _shape(user), session
+
+
+def _audit_refusal(user: OpenAccount | None, device: Device, reason: str) -> None:
+    """Not under which name somebody tried: people type passwords there as well."""
+    user_id = user.user_id if user else ""
+    audit("sign-in", outcome="failure", user_id=user_id, address=device.address, reason=reason)
 
 
 async def _check_unchanged(db: Db, user: OpenAccount) -> None:
@@ -114,6 +132,7 @@ async def rename(parts: Parts, user_id: str, display_name: str, version: int) ->
 
 async def sign_out(parts: Parts, current: StandingSession) -> None:
     await end_sessions(parts, current.user_id, lambda db: revoke_session(db, current.user_id, current.session_id))
+    audit("sign-out", user_id=current.user_id)
 
 
 async def get_user(parts: Parts, current: StandingSession) -> User:
@@ -124,13 +143,14 @@ async def get_user(parts: Parts, current: StandingSession) -> User:
     return _shape(user)
 
 
-async def _confirmed(parts: Parts, current: StandingSession, field: str, password: str) -> OpenAccount:
+async def _confirmed(parts: Parts, current: StandingSession, field: str, password: str, action: Action) -> OpenAccount:
     """The account of the session, whose password was given again; Forbidden where it is a wrong one."""
     await parts.throttle.password(current.user_id)
     async with parts.database.read() as db:
         user = await users.find_user(db, current.user_id)
     right = await parts.hasher.matches(user.password_hash if user else None, normal_form(password))
     if user is None or not right:
+        audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
         raise Forbidden("The password is wrong.", errors={field: "is not your password"})
     await parts.throttle.forgive(current.user_id)
     return user
@@ -138,7 +158,7 @@ async def _confirmed(parts: Parts, current: StandingSession, field: str, passwor
 
 async def change_password(parts: Parts, current: StandingSession, current_password: str, new_password: str) -> None:
     """The session that asks stays; the others end."""
-    user = await _confirmed(parts, current, "current_password", current_password)
+    user = await _confirmed(parts, current, "current_password", current_password, "password-change")
     new_hash = await parts.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
 
     async def change(db: Db) -> list[Revoked]:
@@ -147,11 +167,12 @@ async def change_password(parts: Parts, current: StandingSession, current_passwo
         return await revoke_sessions(db, user.user_id, but=current.session_id)
 
     await end_sessions(parts, user.user_id, change)
+    audit("password-change", user_id=user.user_id)
 
 
 async def close_account(parts: Parts, current: StandingSession, password: str) -> None:
     """Remove what is personal; the WebChat ID stays taken."""
-    confirmed, now = await _confirmed(parts, current, "password", password), now_ms()
+    confirmed, now = await _confirmed(parts, current, "password", password, "account-close"), now_ms()
     user_id, version = confirmed.user_id, confirmed.version + 1
 
     async def close(db: Db) -> list[Revoked]:
@@ -161,4 +182,5 @@ async def close_account(parts: Parts, current: StandingSession, password: str) -
         return await revoke_sessions(db, user_id)
 
     await end_sessions(parts, user_id, close)
+    audit("account-close", user_id=user_id)
     parts.relay.wake()

@@ -40,6 +40,11 @@ class KeyRing:
     def public_keys(self) -> list[Jwk]:
         return list(self._public.values())
 
+    async def check(self) -> None:
+        """Raises where there is none to sign with."""
+        if not self._signing:
+            raise LookupError("no signing key")
+
     async def refresh(self) -> None:
         """Read the keys; make one where none can sign or the newest is too old; forget what nobody needs."""
         async with self._database.read() as db:

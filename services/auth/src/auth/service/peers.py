@@ -8,6 +8,7 @@ from auth.service.parts import Parts
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
 from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
+from shared.service.audit import audit
 from shared.service.ids import is_id, now_ms
 from shared.service.problems import Invalid, Unauthenticated
 from shared.service.settings import SERVICES
@@ -20,6 +21,7 @@ def issue_token(parts: Parts, asked: ServiceTokenRequest) -> ServiceToken:
     # an unknown service is compared too, with a secret that nobody has
     right = hmac.compare_digest((secret or "\x00" * 32).encode(), asked.secret.encode())
     if not right or not secret:
+        audit("service-token", outcome="failure", reason="wrong secret" if secret else "no such service")
         raise Unauthenticated("The service or its secret is wrong.")
     if asked.audience not in SERVICES:
         raise Invalid("There is no such audience.", errors={"audience": "is not a service"})

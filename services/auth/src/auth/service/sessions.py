@@ -14,6 +14,7 @@ from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
+from shared.service.audit import audit
 from shared.service.cursors import IdKey, cursor_of, read_cursor
 from shared.service.database import UNREACHABLE, Db
 from shared.service.ids import new_id, now_ms, rfc3339
@@ -125,11 +126,13 @@ async def revoke_session(parts: Parts, current: StandingSession, session_id: str
     revoke = partial(stored.revoke_session, user_id=current.user_id, session_id=session_id)
     if not await end_sessions(parts, current.user_id, revoke):
         raise NotFound("There is no such session.")
+    audit("session-revoke", user_id=current.user_id)
 
 
 async def revoke_others(parts: Parts, current: StandingSession) -> None:
     revoke = partial(stored.revoke_sessions, user_id=current.user_id, but=current.session_id)
-    await end_sessions(parts, current.user_id, revoke)
+    if count := await end_sessions(parts, current.user_id, revoke):
+        audit("session-revoke", user_id=current.user_id, count=count)
 
 
 async def end_sessions(parts: Parts, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.commands import send_command
+from chat_gateway.driver.following import follow
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
 from shared.contracts.media import Attachment, UploadRequest
@@ -76,7 +77,7 @@ async def upload(gateway: Gateway, client: Client, frame: FileUpload) -> None:
             reply.at, reply.duplicate = result.at, result.duplicate
             client.finish(frame.id, reply)
 
-    gateway.lanes.submit(send_command(frame, client.user_id, [attachment]), client.id, done)
+    follow(gateway, client, frame, send_command(frame, client.user_id, [attachment]), done)
 
 
 async def _check_rate(gateway: Gateway, user_id: str) -> None:

@@ -63,8 +63,9 @@ class Gateway:
         media: Media,
         limits: Limits,
         lanes: int,
+        trace_sample: float = 0,
     ) -> None:
-        self.redis, self.limits = redis, limits
+        self.redis, self.limits, self.trace_sample = redis, limits, trace_sample
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
         self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
@@ -81,6 +82,8 @@ class Gateway:
         self.users: dict[str, UserState] = {}
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()
+        self.change_traces: dict[str, str] = {}
+        """User → traceparent of the change that is to be told, where its way is written down."""
         self.check_now = asyncio.Event()
 
     async def _ask_homes(self, user_ids: list[str]) -> dict[str, tuple[str, Home]]:
@@ -184,7 +187,9 @@ class Gateway:
     def _user_handler(self, user_id: str) -> Callable[[bytes], None]:
         def handle(message: bytes) -> None:
             match _hint_decoder.decode(message):
-                case Changed():
+                case Changed(traceparent=traceparent):
+                    if traceparent:
+                        self.change_traces[user_id] = traceparent
                     self.user_changed(user_id)
                 case SessionsRevoked(session_ids=gone):
                     self.end_sessions(user_id, lambda session_id: not gone or session_id in gone, revoked=True)

@@ -7,10 +7,12 @@ from functools import partial
 from chat_gateway.driver.attaching import attach, hold_back, upload
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.commands import command_of, reply_of, send_command
+from chat_gateway.driver.following import follow
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.reading import enter_room, find_recent_page, list_home, list_messages
 from chat_gateway.protocol.frames import (
     AnyFrame,
+    CommandFrame,
     FileUpload,
     HomeList,
     MessageList,
@@ -68,6 +70,8 @@ def _command(gateway: Gateway, client: Client, frame: AnyFrame) -> None:
 
 
 def _submit(gateway: Gateway, client: Client, frame: AnyFrame, attachments: list[Attachment]) -> None:
+    assert isinstance(frame, CommandFrame)
+
     def done(result: Result) -> None:
         if isinstance(result, Refused):
             retry_after = 1 if result.code == "unavailable" else None
@@ -79,7 +83,7 @@ def _submit(gateway: Gateway, client: Client, frame: AnyFrame, attachments: list
         command: AnyCommand = send_command(frame, client.user_id, attachments)
     else:
         command = command_of(frame, client.user_id)
-    gateway.lanes.submit(command, client.id, done)
+    follow(gateway, client, frame, command, done)
 
 
 async def _read(gateway: Gateway, client: Client, frame: HomeList | RoomEnter | MessageList | PresenceWatch) -> None:

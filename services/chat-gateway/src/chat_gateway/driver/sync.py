@@ -6,6 +6,7 @@ One way for a hint, a gap, a lost subscription and the background check: fetch w
 import asyncio
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Iterable
 
 from chat_gateway.driver.client import Client
@@ -21,6 +22,7 @@ from chat_gateway.protocol.frames import (
 )
 from shared.contracts.rooms import Home, HomeRoom, UserPlaces
 from shared.contracts.social import Friends
+from shared.service.tracing import Span, span_after
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ async def follow_changes(gateway: Gateway) -> None:
     if not gateway.changed_users:
         gateway.users_changed.clear()
     here = [user_id for user_id in user_ids if user_id in gateway.users]
+    spans = _spans(gateway, user_ids)
     if not here:
         return
     try:
@@ -45,11 +48,22 @@ async def follow_changes(gateway: Gateway) -> None:
         for user_id in here:
             sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
         await _sync_rooms(gateway, {user_id: places.users.get(user_id) or UserPlaces(0, {}) for user_id in here})
+        for span in spans:
+            span.end()
         await gateway.presence.recheck(_clients(gateway, here))
     except BaseException:
         for user_id in here:
             gateway.user_changed(user_id)
         raise
+
+
+def _spans(gateway: Gateway, user_ids: Iterable[str]) -> list[Span]:
+    """Of the changes that are told in this round, one for each that is written down."""
+    if not gateway.change_traces:
+        return []
+    traced = Counter(trace for user_id in user_ids if (trace := gateway.change_traces.pop(user_id, "")))
+    begun = (span_after(trace, "deliver", "consumer", {"webchat.receivers": count}) for trace, count in traced.items())
+    return [span for span in begun if span is not None]
 
 
 async def check_users(gateway: Gateway) -> None:

@@ -49,6 +49,12 @@ class RoomFrame(ClientFrame, kw_only=True):
     room_id: Text
 
 
+class CommandFrame(RoomFrame, kw_only=True):
+    """Changes the room. `traceparent` (W3C) names a trace in which its way is written down; ignored if malformed."""
+
+    traceparent: Text | None = None
+
+
 class RoomEnter(RoomFrame, tag="room.enter", kw_only=True):
     """The room with its members and its newest page, in one snapshot; marks it read unless told not to."""
 
@@ -59,7 +65,7 @@ class RoomExit(RoomFrame, tag="room.exit", kw_only=True):
     """The room is no longer looked at; its events go on coming."""
 
 
-class MessageSend(RoomFrame, tag="message.send", kw_only=True):
+class MessageSend(CommandFrame, tag="message.send", kw_only=True):
     """Answered after the commit. The same `client_id` again is answered with the first message."""
 
     client_id: ClientId
@@ -80,20 +86,20 @@ class MessageList(RoomFrame, tag="message.list", kw_only=True):
     limit: Limit = DEFAULT_PAGE
 
 
-class MessageEdit(RoomFrame, tag="message.edit", kw_only=True):
+class MessageEdit(CommandFrame, tag="message.edit", kw_only=True):
     """One's own message; the same body again makes no event."""
 
     seq: Seq
     body: str
 
 
-class MessageDelete(RoomFrame, tag="message.delete", kw_only=True):
+class MessageDelete(CommandFrame, tag="message.delete", kw_only=True):
     """One's own message, or any as an admin; it stays in pages, empty."""
 
     seq: Seq
 
 
-class MessageReact(RoomFrame, tag="message.react", kw_only=True):
+class MessageReact(CommandFrame, tag="message.react", kw_only=True):
     """At most 32 bytes of emoji; `remove` takes the reaction back."""
 
     seq: Seq
@@ -101,7 +107,7 @@ class MessageReact(RoomFrame, tag="message.react", kw_only=True):
     remove: bool = False
 
 
-class RoomRead(RoomFrame, tag="room.read", kw_only=True):
+class RoomRead(CommandFrame, tag="room.read", kw_only=True):
     """Read up to `seq`: forward only, clamped to the room's last message."""
 
     seq: Seq
@@ -113,17 +119,17 @@ class RoomTyping(RoomFrame, tag="room.typing", kw_only=True):
     typing: bool
 
 
-class RoomInvite(RoomFrame, tag="room.invite", kw_only=True):
+class RoomInvite(CommandFrame, tag="room.invite", kw_only=True):
     """Own id, repeats and members are ignored; one unknown id refuses all."""
 
     user_ids: Annotated[list[Text], Meta(min_length=1, max_length=100)]
 
 
-class RoomLeave(RoomFrame, tag="room.leave", kw_only=True):
+class RoomLeave(CommandFrame, tag="room.leave", kw_only=True):
     """Leave a group; hide a direct room until its next message."""
 
 
-class FileUpload(RoomFrame, tag="file.upload", kw_only=True):
+class FileUpload(CommandFrame, tag="file.upload", kw_only=True):
     """`data` is base64, at most 5 MiB decoded; the message is sent once the file is stored."""
 
     client_id: ClientId

@@ -28,8 +28,11 @@ from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
 from shared.service.instance import INSTANCE, INSTANCE_HEADER
-from shared.service.log_context import TRACE_HEADER, note, note_trace
+from shared.service.log_context import note
 from shared.service.problems import Problem
+from shared.service.tokens import Principal
+from shared.service.trace_context import TRACE_HEADER, Place, enter_place, parse_place
+from shared.service.tracing import span
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger("chat_gateway.websocket")
@@ -133,22 +136,35 @@ class Socket(asyncio.Protocol):
     # Handshake
 
     async def _accept(self, request: Request) -> None:
-        note_trace(request.headers.get(TRACE_HEADER, ""))
+        place = parse_place(request.headers.get(TRACE_HEADER, ""))
+        enter_place(place)
+        with span("socket.open", "server"):
+            principal = await self._open(request)
+        if place is not None:  # later lines tell where the socket came from; what it does then is not written down
+            enter_place(Place(place.trace_id, place.span_id, is_sampled=False))
+        if principal is not None:
+            self._begin(principal, request)
+
+    async def _open(self, request: Request) -> Principal | None:
+        """Answer the handshake; who it is, or None where it is refused."""
         response = self._ws.accept(request)
         if response.status_code != 101:
             self._respond(response)
-            return
+            return None
         principal = await self._handshake.check(request.headers)
         if isinstance(principal, Problem):
             self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
-            return
+            return None
         note(user_id=principal.subject)
         response.headers[INSTANCE_HEADER] = INSTANCE
         self._respond(response)
+        return principal
+
+    def _begin(self, principal: Principal, request: Request) -> None:
         offered = request.headers.get("Sec-WebSocket-Protocol")
         request.headers.clear()  # the protocol keeps the request for as long as the socket lives: 4 kB
         self._upgrade = None
-        if offered is not None and response.headers.get("Sec-WebSocket-Protocol") is None:
+        if offered is not None and self._ws.subprotocol is None:
             self.close(CloseCode.WRONG_VERSION, f"speak {SUBPROTOCOL}")
             return
         connection = Connection(self._gateway.limits, self._loop.time())

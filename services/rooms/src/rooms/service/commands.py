@@ -13,6 +13,7 @@ from rooms.service.accounts import find_open
 from rooms.service.parts import Parts
 from rooms.service.publisher import Committed
 from shared.contracts.rooms import AnyCommand, BatchDone, Done, InviteMembers, Refused
+from shared.service.trace_context import sampled_place
 
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""
@@ -20,6 +21,9 @@ BUDGET_S = 5.0
 
 async def execute(parts: Parts, commands: list[AnyCommand], deadline: float) -> BatchDone:
     """Carry out commands in order; past `deadline` (monotonic seconds) nothing is committed. One result for each."""
+    if (place := sampled_place()) is not None:  # by HTTP, or for an event; commands of gateways bring their own
+        for command in commands:
+            command.traceparent = command.traceparent or place.traceparent
     checked = [_checked(command) for command in commands]
     todo = [command for command in checked if not isinstance(command, Refused)]
     known = await _known(parts, todo)

@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from rooms.domain.decide import decide, refused
 from rooms.domain.refusals import unavailable
 from rooms.service import meters
+from rooms.service.auditing import audit_events
+from rooms.service.following import begin_commits, end_commits, fail_commits
 from rooms.service.loading import load
 from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
@@ -110,7 +112,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - each is tried again by itself, and says what is wrong
             log.info("%d batches could not be committed together: %r", len(group), error)
             return False
-        self._publisher.add(committed)
+        self._tell(committed)
         results = iter(committed.results)
         for batch in group:
             _finish(batch, Committed(epoch=committed.epoch, results=[next(results) for _ in batch.commands]))
@@ -125,12 +127,16 @@ class Committer:
             return _nothing(commands)
         except Exception as error:  # noqa: BLE001 - whatever it is, one command must not spoil its neighbours
             meters.FAILED.inc()
-            log.warning("a batch of %d was not committed: %r", len(commands), error)
+            log.warning("a batch of %d was not committed: %r", len(commands), error, extra=_room_of(commands))
             if len(commands) == 1 or _is_away(error):
                 return _nothing(commands)
             return await self._one_by_one(commands, known, deadline)
-        self._publisher.add(committed)
+        self._tell(committed)
         return committed
+
+    def _tell(self, committed: Committed) -> None:
+        self._publisher.add(committed)
+        audit_events(committed.events)
 
     async def _commit(self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float) -> Committed:
         """One transaction; the whole batch again when it lost a fight for locks."""
@@ -141,7 +147,7 @@ class Committer:
                 if not is_contention(error):
                     raise
                 meters.CONTENTION.inc()
-                log.info("a batch of %d meets another, again: %r", len(commands), error.orig)
+                log.info("a batch of %d meets another, again: %r", len(commands), error.orig, extra=_room_of(commands))
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter
         return await self._transact(commands, known, deadline)
 
@@ -155,10 +161,17 @@ class Committer:
             events = [recorded.event for recorded in work.events]
             return Committed(epoch=epoch, events=events, reads=work.reads, revisions=revisions, results=results)
 
+        spans = begin_commits(commands)
         started = time.perf_counter()
-        committed = await self._database.transact(carry_out, repeats=0)
+        try:
+            committed = await self._database.transact(carry_out, repeats=0)
+        except BaseException:
+            fail_commits(spans)
+            raise
         meters.COMMITS.observe(time.perf_counter() - started)
         meters.BATCHES.observe(len(commands))
+        if spans:
+            committed.traces = end_commits(spans, commands, committed.results)
         return committed
 
     async def _one_by_one(
@@ -174,6 +187,12 @@ class Committer:
             if isinstance(done.results[0], Refused) and done.results[0].code == "unavailable":
                 stopped.add(queue)
         return Committed(results=results)
+
+
+def _room_of(commands: list[AnyCommand]) -> dict[str, dict[str, str]]:
+    """For a line about them: their room, where it is one."""
+    rooms = {command.room_id for command in commands}
+    return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
 def _finish(batch: _Batch, committed: Committed) -> None:

@@ -9,6 +9,7 @@ from rooms.domain.state import RoomState, direct_key
 from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
 from rooms.service.accounts import find_open
+from rooms.service.auditing import audit_events
 from rooms.service.parts import Parts
 from rooms.service.publisher import Committed
 from rooms.service.writing import write
@@ -30,6 +31,7 @@ async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[s
 
     room_id, committed = await parts.database.transact(create)
     parts.publisher.add(committed)
+    audit_events(committed.events)
     return room_id
 
 

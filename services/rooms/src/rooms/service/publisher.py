@@ -13,11 +13,12 @@ from functools import partial
 import msgspec
 
 from rooms.service import meters
+from rooms.service.following import NO_SPANS, Spans, Traces, begin_publishing, end_publishing
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs, room_events, rooms
 from shared.contracts.rooms import Result
 from shared.events.rooms import RoomEvent
-from shared.roomlog.frames import CURSORS, Run, live_header, runs_of
+from shared.roomlog.frames import CURSORS, NO_TRACES, Run, live_header, runs_of
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
 from shared.service.database import UNREACHABLE, Database
@@ -40,6 +41,7 @@ class Committed(msgspec.Struct, kw_only=True):
     reads: dict[str, dict[str, int]] = {}
     revisions: dict[str, int] = {}
     results: list[Result] = []
+    traces: Traces = {}
 
 
 class Publisher:
@@ -116,17 +118,29 @@ class Publisher:
 
     async def _publish_events(self, taken: list[Committed]) -> None:
         events: dict[str, list[RoomEvent]] = defaultdict(list)
+        traces: Traces = {}
         for committed in taken:
+            traces |= committed.traces
             for event in committed.events:
                 events[event.room_id].append(event)
-        self._behind.update(await self._publish(events))
+        spans = begin_publishing(traces) if traces else NO_SPANS
+        try:
+            behind = await self._publish(events, spans)
+        except BaseException:
+            end_publishing(spans, behind=events.keys())
+            raise
+        end_publishing(spans, behind=behind)
+        self._behind.update(behind)
 
-    async def _publish(self, events: dict[str, list[RoomEvent]]) -> set[str]:
+    async def _publish(self, events: dict[str, list[RoomEvent]], spans: Spans = NO_SPANS) -> set[str]:
         """Returns the rooms whose streams have a hole before what was to be published."""
         runs: list[tuple[str, Run]] = []
+        traces: dict[str, dict[int, str]] = defaultdict(dict)
+        for (room_id, version), span in spans.items():
+            traces[room_id][version] = span.traceparent
         for room_id, of_room in events.items():
             of_room.sort(key=lambda event: event.version)
-            runs += [(room_id, run) for run in runs_of(of_room)]
+            runs += [(room_id, run) for run in runs_of(of_room, traces.get(room_id, NO_TRACES))]
         holes: set[str] = set()
         for start in range(0, len(runs), RUNS_A_PIPELINE):
             some = runs[start : start + RUNS_A_PIPELINE]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from shared.service.redis import REDIS_DOWN
+from shared.service.trace_context import sampled_place
 from shared.streams.hints import Changed, publish_hints
 from social.service.parts import Parts
 from social.storage.revisions import follower_revisions
@@ -16,7 +17,9 @@ MAX_FOLLOWERS_TOLD = 20_000
 
 
 async def announce(parts: Parts, revisions: Mapping[str, int]) -> None:
-    hints = [(user_id, Changed("social", revision)) for user_id, revision in revisions.items()]
+    place = sampled_place()
+    traceparent = place.traceparent if place is not None else ""
+    hints = [(user_id, Changed("social", revision, traceparent)) for user_id, revision in revisions.items()]
     try:
         await publish_hints(parts.redis, hints)
     except REDIS_DOWN as error:

@@ -1,0 +1,116 @@
+"""Spans: what was done for a trace that is written down, from when on, for how long, and under which other span.
+
+Each is one line of the log when it ends, with `event.duration`; where a collector is named it goes there as well, from
+a bounded queue that nobody waits for. Where nothing is written down, nothing is made.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from shared.service.settings import Settings
+from shared.service.trace_context import (
+    Place,
+    current_place,
+    draw_share,
+    enter_place,
+    leave_place,
+    new_place,
+    parse_place,
+)
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["internal", "server", "client", "producer", "consumer"]
+Outcome = Literal["success", "failure"]
+Fields = dict[str, Any]
+"""What a line tells, by names of ECS (docs/logs)."""
+
+
+class Span:
+    """One piece of work under `parent`; `place` is where that stands which it leads to. `end` it once."""
+
+    __slots__ = ("_clock_ns", "action", "fields", "kind", "parent", "place", "started_ns")
+
+    def __init__(self, action: str, parent: Place, kind: Kind, fields: Fields, *, is_first: bool = False) -> None:
+        self.action, self.kind, self.fields = action, kind, fields
+        self.parent = None if is_first else parent
+        self.place = parent if is_first else parent.child()
+        self.started_ns, self._clock_ns = time.time_ns(), time.perf_counter_ns()
+
+    @property
+    def traceparent(self) -> str:
+        return self.place.traceparent
+
+    def end(self, outcome: Outcome = "success", more: Fields | None = None) -> None:
+        """Write it; `more` is told too."""
+        duration = time.perf_counter_ns() - self._clock_ns
+        self.fields = self.fields | (more or {}) | {"event.duration": duration, "event.outcome": outcome}
+        log.info(self.action, extra={"ecs": self.fields | self._names()})
+        if _export is not None:
+            _export(self)
+
+    def _names(self) -> Fields:
+        started = datetime.fromtimestamp(self.started_ns / 1e9, UTC).isoformat(timespec="microseconds")
+        names = {"event.action": self.action, "event.start": started, "trace.id": self.place.trace_id}
+        parent = {"parent.id": self.parent.span_id} if self.parent is not None else {}
+        return names | {"span.id": self.place.span_id} | parent
+
+
+_export: Callable[[Span], None] | None = None
+_close: Callable[[], None] | None = None
+
+
+def first_span(action: str, fields: Fields) -> Span:
+    """The span with which a trace begins."""
+    return Span(action, new_place(), "server", fields, is_first=True)
+
+
+def span_after(traceparent: str, action: str, kind: Kind, fields: Fields) -> Span | None:
+    """The span of what came with a `traceparent`; None where that is not to be written down."""
+    place = parse_place(traceparent) if traceparent else None
+    return Span(action, place, kind, fields) if place is not None and place.is_sampled else None
+
+
+@contextmanager
+def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = "") -> Iterator[None]:
+    """Write down what the block does, and let what it starts stand under it: under `after`, a traceparent, or where we
+    are. Nothing where that is not written down.
+    """
+    parent = parse_place(after) if after else current_place()
+    if parent is None or not parent.is_sampled:
+        yield
+        return
+    made = Span(action, parent, kind, fields or {})
+    token = enter_place(made.place)
+    try:
+        yield
+    except BaseException as error:
+        made.end("failure", {"error.type": type(error).__name__})
+        raise
+    else:
+        made.end()
+    finally:
+        leave_place(token)
+
+
+def configure_tracing(settings: Settings) -> None:
+    """The exporter and its libraries are there only where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
+    global _export, _close
+    draw_share(settings.trace_sample)
+    if settings.otel_exporter_otlp_endpoint:
+        from shared.service.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
+
+        collector = Collector(settings.otel_exporter_otlp_endpoint, settings.service)
+        _export, _close = collector.add, collector.close
+
+
+def close_tracing() -> None:
+    """Give the collector a moment to take what still waits."""
+    global _export, _close  # noqa: PLW0603 - see above
+    if _close is not None:
+        _close()
+    _export = _close = None

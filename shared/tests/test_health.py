@@ -1,0 +1,86 @@
+"""Readiness: what is missing is named, in time, whatever a store does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import URL, text
+
+from shared.service.database import Database
+from shared.service.health import health_router
+from shared.service.migrations import SchemaIsBehindError, check_schema
+from shared.service.redis import check_redis, close_redis, redis_at
+
+
+@asynccontextmanager
+async def holding() -> AsyncIterator[int]:
+    """The port of a store that takes connections and never answers."""
+    connections: list[asyncio.StreamWriter] = []
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in connections:
+            writer.close()
+        await server.wait_closed()
+
+
+async def asked(app: FastAPI) -> httpx.Response:
+    app.include_router(health_router(app))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return await client.get("/readyz")
+
+
+async def test_a_store_that_never_answers_is_named_while_nobody_waits_for_it(redis_endpoint: list[str]):
+    async with holding() as port:
+        held, here = redis_at([f"127.0.0.1:{port}"]), redis_at(redis_endpoint)
+        database = Database(URL.create("mysql+aiomysql", "nobody", host="127.0.0.1", port=port, database="none"))
+        app = FastAPI()
+        app.state.checks = {"database": database.ping, "redis": partial(check_redis, here)}
+        app.state.wishes = {"other redis": partial(check_redis, held)}
+        async with asyncio.timeout(4):  # less than what any of their clients waits for
+            answer = await asked(app)
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "waiting", "missing": ["database"], "degraded": ["other redis"]}
+        for redis in (held, here):
+            await close_redis(redis)
+        await database.close()
+
+
+async def test_what_it_goes_on_without_does_not_make_it_wait():
+    async def away() -> None:
+        raise ConnectionError
+
+    app = FastAPI()
+    app.state.checks, app.state.wishes = {}, {"redis": away}
+    answer = await asked(app)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "degraded": ["redis"]})
+
+
+async def test_tables_that_are_behind_are_not_ready(tmp_path: Path):
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "0002_more.py").touch()
+    database = Database(URL.create("sqlite+aiosqlite", database=str(tmp_path / "db")))
+    with pytest.raises(SchemaIsBehindError):
+        await check_schema(database, tmp_path)
+    for version in ("0001", "0002", "0003"):  # of the version after this one, while it rolls out
+        async with database.write() as db:
+            await db.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)"))
+            await db.execute(text("DELETE FROM alembic_version"))
+            await db.execute(text(f"INSERT INTO alembic_version VALUES ('{version}')"))
+        if version == "0001":
+            with pytest.raises(SchemaIsBehindError, match="0001"):
+                await check_schema(database, tmp_path)
+        else:
+            await check_schema(database, tmp_path)
+    await database.close()

@@ -1,0 +1,187 @@
+"""What is written down of a trace, what goes along with it, and what a collector gets."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+import httpx
+import pytest
+from aiohttp import web
+from fastapi import APIRouter, FastAPI
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from shared.events.auth import UserClosed
+from shared.outbox.table import _payload
+from shared.service.log_context import LogContext, note
+from shared.service.settings import Settings
+from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
+from shared.service.tracing import close_tracing, configure_tracing, first_span, span, span_after
+from shared.streams.consumer import _trace_of
+from shared.testing.fixtures import eventually
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+WRITTEN, UNWRITTEN = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
+
+
+class OfRooms(Settings):
+    service: ClassVar[str] = "rooms"
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[list[dict]]:
+    """The fields of the spans, in the order in which they ended."""
+    found: list[dict] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.__dict__["ecs"])
+
+    log, keeper = logging.getLogger("shared.service.tracing"), Keeper()
+    log.addHandler(keeper)
+    caplog.set_level(logging.INFO)
+    token = enter_place(None)
+    yield found
+    del token
+    draw_share(0)
+    log.removeHandler(keeper)
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "", "00", f"01-{TRACE}-{PARENT}-01", f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{PARENT}-01", f"{WRITTEN}-more", f" {WRITTEN}", f"{WRITTEN}\n", "x" * 10_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_traceparent_is_none(traceparent: str):
+    assert parse_place(traceparent) is None
+
+
+def test_a_share_is_drawn_alike_everywhere_by_the_id_of_the_trace():
+    draw_share(0.5)
+    try:
+        low, high = f"00-{'a' * 24}00000001-{PARENT}-00", f"00-{'a' * 24}ffffffff-{PARENT}-00"
+        assert [place and place.is_sampled for place in map(parse_place, (low, high))] == [True, False]
+    finally:
+        draw_share(0)
+
+
+def test_spans_nest_and_tell_how_it_went(told: list[dict]):
+    with span("outer", "server", {"webchat.room": "01ROOM"}, after=WRITTEN):  # noqa: SIM117 - told apart
+        with pytest.raises(KeyError), span("inner", "client"):
+            raise KeyError("secret")
+    inner, outer = told
+    assert (outer["trace.id"], outer["parent.id"], outer["event.outcome"]) == (TRACE, PARENT, "success")
+    assert (inner["parent.id"], inner["event.outcome"], inner["error.type"]) == (
+        outer["span.id"],
+        "failure",
+        "KeyError",
+    )
+    assert outer["event.duration"] >= inner["event.duration"] >= 0
+    assert outer["webchat.room"] == "01ROOM"
+    assert current_place() is None
+
+
+def test_where_nothing_is_written_down_nothing_is_made(told: list[dict]):
+    with span("outer", "server", after=UNWRITTEN), span("inner", "client"):
+        pass
+    assert (told, span_after(UNWRITTEN, "x", "client", {}), span_after("", "x", "client", {})) == ([], None, None)
+
+
+async def test_a_request_of_a_trace_that_is_written_down_is_a_span(told: list[dict]):
+    router = APIRouter()
+
+    @router.get("/rooms/{room_id}")
+    async def read(room_id: str) -> None:
+        note(room=room_id)
+        with span("inside", "client"):
+            pass
+
+    app = FastAPI()
+    app.add_middleware(LogContext)
+    app.include_router(router)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        for traceparent in (WRITTEN, UNWRITTEN):
+            await asyncio.create_task(client.get("/rooms/01ROOM", headers={"traceparent": traceparent}))
+    inside, request = told
+    assert (request["event.action"], request["parent.id"]) == ("http.request", PARENT)
+    assert (request["url.path"], request["http.response.status_code"]) == ("/rooms/01ROOM", 200)
+    assert inside["parent.id"] == request["span.id"]
+
+
+def test_an_event_takes_its_trace_through_the_outbox_and_none_is_as_before(told: list[dict]):
+    closed = UserClosed(user_id="01USER", version=2, at=1)
+    plain = _payload(closed)
+    assert (json.loads(plain).keys(), _trace_of({b"payload": plain})) == ({"topic", "user_id", "version", "at"}, "")
+    with span("close", "server", after=WRITTEN):
+        place = current_place()
+        payload = _payload(closed)
+    assert place is not None
+    assert _trace_of({b"payload": payload}) == place.traceparent
+    assert json.loads(payload) | {"traceparent": ""} == json.loads(plain) | {"traceparent": ""}
+
+
+@asynccontextmanager
+async def collecting() -> AsyncIterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """A receiver of OTLP over HTTP."""
+    taken: list[ExportTraceServiceRequest] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(ExportTraceServiceRequest.FromString(await request.read()))
+        body = ExportTraceServiceResponse().SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/traces", take)])
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
+    async with collecting() as (url, taken):
+        configure_tracing(OfRooms(service_secret="s" * 32, otel_exporter_otlp_endpoint=url))
+        try:
+            first = first_span("message.send", {"user.id": "01USER", "webchat.room": "01ROOM"})
+            with span("commit", "server", after=first.traceparent):
+                pass
+            first.end("failure")
+            await eventually(lambda: sum(len(s.spans) for r in _scopes(taken) for s in [r]) == 2)
+        finally:
+            await asyncio.to_thread(close_tracing)
+    [resource] = {attribute.value.string_value for r in taken for attribute in r.resource_spans[0].resource.attributes
+                  if attribute.key == "service.name"}  # fmt: skip
+    commit, send = [one for scope in _scopes(taken) for one in scope.spans]
+    assert (resource, commit.name, send.name) == ("rooms", "commit", "message.send")
+    assert commit.trace_id == send.trace_id == bytes.fromhex(told[0]["trace.id"])
+    assert (commit.parent_span_id, send.parent_span_id) == (send.span_id, b"")
+    assert send.start_time_unix_nano <= commit.start_time_unix_nano <= commit.end_time_unix_nano
+    assert send.end_time_unix_nano - send.start_time_unix_nano == told[1]["event.duration"]
+    assert send.status.code == send.status.STATUS_CODE_ERROR
+    assert "01USER" not in str(send)
+    assert "01ROOM" in str(send)
+
+
+def _scopes(taken: list[ExportTraceServiceRequest]) -> list:
+    return [scope for request in taken for resource in request.resource_spans for scope in resource.scope_spans]
+
+
+async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):
+    configure_tracing(OfRooms(service_secret="s" * 32, otel_exporter_otlp_endpoint="http://127.0.0.1:9"))
+    try:
+        for _ in range(3000):  # more than the queue takes
+            first_span("message.send", {}).end()
+    finally:
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(close_tracing)
+    assert len([one for one in told if one["event.action"] == "message.send"]) == 3000
