@@ -53,6 +53,10 @@ restore:  ## bring the containers' databases and files back as they were: make r
 seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with
 	@$(IN)/python -P -m embedded seed
 
+.PHONY: trace
+trace: $(STAMP)  ## send one message through the running instance and show its walk, from nginx to the sockets and back
+	@$(IN)/python -P -m embedded trace
+
 .PHONY: web
 web: $(BUILT)  ## build the web client into web/dist, where its sources changed
 

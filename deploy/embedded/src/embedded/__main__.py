@@ -1,4 +1,4 @@
-"""The command line: `run`, `status`, `seed`, `operate`."""
+"""The command line: `run`, `status`, `seed`, `trace`, `operate`."""
 
 import sys
 
@@ -14,8 +14,9 @@ from embedded.runner import run
 from embedded.seed.plant import seed
 from embedded.settings import Settings
 from embedded.status import status
+from embedded.trace.command import trace
 
-COMMANDS = {"run": run, "status": status, "seed": seed}
+COMMANDS = {"run": run, "status": status, "seed": seed, "trace": trace}
 
 
 def main() -> int:
@@ -24,6 +25,7 @@ def main() -> int:
     commands.add_parser("run", help="start everything and serve until SIGINT or SIGTERM")
     commands.add_parser("status", help="what runs in the data folder, as JSON")
     commands.add_parser("seed", help="fill the running instance with people, rooms and talk")
+    commands.add_parser("trace", help="send a message through the running instance and show its walk")
     operated = commands.add_parser("operate", help="run a service's own command, as in: operate rooms new-epoch")
     operated.add_argument("service")
     operated.add_argument("words", nargs="+")

@@ -14,6 +14,7 @@ class Person:
     webchat_id: str
     display_name: str
     status_message: str
+    password: str = PASSWORD
 
     @property
     def email(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from embedded.failures import CannotRun
-from embedded.seed.cast import PASSWORD, Person
+from embedded.seed.cast import Person
 
 LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 TRIES = 40
@@ -42,15 +42,23 @@ class Account:
             await asyncio.sleep(min(float(answer.headers.get("Retry-After", "1")), LONGEST_WAIT))
         return answer
 
+    @property
+    def cookie(self) -> str:
+        """For a socket."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._http.cookies.jar)
+
+    async def sign_out(self) -> None:
+        await self.call("POST", "/api/auth/logout")
+
     async def sign_in(self) -> None:
         """Sign up where the id is free, else log in."""
         person = self.person
         free = (await self.call("GET", "/api/auth/available", webchat_id=person.webchat_id))["available"]
         if free:
             user = await self.call("POST", "/api/auth/signup", {
-                "email": person.email, "password": PASSWORD,
+                "email": person.email, "password": person.password,
                 "webchat_id": person.webchat_id, "display_name": person.display_name,
             })  # fmt: skip
         else:
-            user = await self.call("POST", "/api/auth/login", {"login": person.webchat_id, "password": PASSWORD})
+            user = await self.call("POST", "/api/auth/login", {"login": person.webchat_id, "password": person.password})
         self.user_id = user["user_id"]

@@ -1,0 +1,89 @@
+"""`python -m embedded trace`: one message, and its walk from nginx to the sockets and back."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, closing
+
+from embedded import credentials
+from embedded.console import BOLD, PLAIN
+from embedded.failures import CannotRun
+from embedded.folder import DataFolder
+from embedded.seed.cast import Person
+from embedded.seed.client import Account
+from embedded.settings import Settings
+from embedded.supervision import Supervisor
+from embedded.trace.send import Sent, send_one
+from embedded.trace.walk import Step, lines_of, steps_of, table
+
+EXPECTED = {"nginx", "message.send", "rooms.commands", "commit", "publish", "deliver"}
+WRITTEN_S = 10.0
+"""Lines are written when a step is over, and that of nginx when the socket is closed."""
+
+
+def trace(settings: Settings) -> int:
+    """Print the walk; raises CannotRun where nothing runs, the message does not arrive, or lines are missing."""
+    folder = DataFolder(settings.data)
+    _check_running(folder)
+    trace_id, root = secrets.token_hex(16), secrets.token_hex(8)
+    people = _people(credentials.complete(settings.environment, folder.path / "secrets.json"))
+    sent = asyncio.run(_send(settings.url, people, f"00-{trace_id}-{root}-01"))
+    steps = _collect(folder, trace_id)
+    bold, plain = (BOLD, PLAIN) if sys.stdout.isatty() else ("", "")
+    print(f"{bold}trace {trace_id}{plain}\n")
+    print("\n".join(table(sorted([*steps, *_outside(sent)], key=lambda step: step.start_ns), sent.sent_ns)))
+    return 0
+
+
+def _check_running(folder: DataFolder) -> None:
+    try:
+        with closing(Supervisor(folder)) as supervisor:
+            supervisor.processes()
+    except OSError as error:
+        raise CannotRun(f"no WebChat runs in {folder.path}: make run starts one") from error
+
+
+def _people(own: Mapping[str, str]) -> tuple[Person, Person]:
+    """Two accounts of this instance alone, whose password nobody else can know; the same ones each time."""
+    password = hmac.digest(own["SESSION_SECRET_KEY"].encode(), b"make trace", hashlib.sha256).hex()
+    name = f"trace_{hashlib.sha256(password.encode()).hexdigest()[:8]}"
+    return (
+        Person(f"{name}_a", "make trace, sender", "", password),
+        Person(f"{name}_b", "make trace, reader", "", password),
+    )
+
+
+async def _send(url: str, people: tuple[Person, Person], traceparent: str) -> Sent:
+    async with AsyncExitStack() as stack:
+        accounts = [Account(url, person) for person in people]
+        for account in accounts:
+            stack.push_async_callback(account.close)
+        for account in accounts:
+            await account.sign_in()
+            stack.push_async_callback(account.sign_out)
+        return await send_one(url, accounts[0], accounts[1], traceparent)
+
+
+def _collect(folder: DataFolder, trace_id: str) -> list[Step]:
+    deadline = time.monotonic() + WRITTEN_S
+    while True:
+        steps = steps_of(lines_of(folder.logs, trace_id))
+        missing = EXPECTED - {step.action for step in steps}
+        if not missing:
+            return steps
+        if time.monotonic() > deadline:
+            raise CannotRun(f"the message arrived, but no line tells of: {', '.join(sorted(missing))}")
+        time.sleep(0.1)
+
+
+def _outside(sent: Sent) -> list[Step]:
+    """What the two who talk see of it."""
+    return [
+        Step(sent.sent_ns, sent.answered_ns - sent.sent_ns, "sender", "sends a message and has its answer"),
+        Step(sent.arrived_ns, None, "reader", "has the message"),
+        Step(sent.answered_ns, None, "sender", "is told that it is stored"),
+    ]
