@@ -72,6 +72,9 @@ async def misbehave(ana: Person, room_id: str, mark: Marks) -> None:
     await ana.call("GET", f"/rooms/{room_id}/messages", params={"before": mark("before")}, status=422)
     headers = {
         "X-Request-ID": mark("request"),
+        "traceparent": mark("parent"),
+        "tracestate": mark("state"),
+        "baggage": mark("baggage"),
         "X-WebChat-Token": mark("token"),
         "Referer": f"{url}/?{mark('referer')}",
     }
@@ -105,6 +108,39 @@ async def meet_an_outage(stack: Stack, ana: Person, room_id: str, mark: Marks) -
     await socket.close()
 
 
+AUDITED = {
+    ("sign-up", "success"), ("sign-in", "success"), ("sign-in", "failure"), ("sign-out", "success"),
+    ("session-revoke", "success"), ("password-change", "failure"), ("password-change", "success"),
+    ("member-invite", "success"), ("role-change", "success"), ("member-remove", "success"),
+}  # fmt: skip
+
+
+def trail_of(stack: Stack) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+    lines = [line for line in lines_of(stack) if line["event.dataset"] == "webchat.audit"]
+    return [((line["event.action"], line["event.outcome"]), line) for line in lines]
+
+
+async def change_rights(ana: Person, ben: Person, room_id: str) -> None:
+    """What the audit trail tells of, beside signing up, in and out."""
+    await ana.call("PATCH", f"/rooms/{room_id}/members/{ben.id}", json={"role": "admin"}, status=204)
+    await ana.call("DELETE", f"/rooms/{room_id}/members/{ben.id}", status=204)
+    await ana.call("GET", f"/social/profiles/{ben.id}")
+    await ana.log_in_again()
+    await ana.call("DELETE", "/auth/sessions", status=204)
+    for current, status in (("wrong all along", 403), (ana.password, 204)):
+        change = {"current_password": current, "new_password": "another horse staple"}
+        await ana.call("POST", "/auth/password", json=change, status=status)
+
+
+def check_that_the_trail_is_apart(logs: Path) -> None:
+    """In files of its own, which only their owner reads."""
+    for file in (logs / "audit").iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+        assert all('"event.dataset":"webchat.audit"' in line for line in file.read_text().splitlines())
+    for file in logs.glob("*.log"):
+        assert '"event.dataset":"webchat.audit"' not in file.read_text()
+
+
 async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(own_stack: Stack) -> None:
     mark = Marks()
     ana, ben = [await sign_up(own_stack.url, mark, name) for name in ("anna", "benn")]
@@ -112,12 +148,16 @@ async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(own_stack: 
     await misbehave(ana, room_id, mark)
     await meet_an_outage(own_stack, ana, room_id, mark)
     await ben.call("GET", "/social/friends", status=range(200, 500))
+    await change_rights(ana, ben, room_id)
     await ben.close()
     await ana.call("POST", "/auth/logout", status={200, 204})
     await ana.close()
     await eventually(
         lambda: any(line["url.path"] == "/api/auth/logout" for line in lines_of(own_stack) if "url.path" in line)
     )
+    await eventually(lambda: {action for action, _ in trail_of(own_stack)} >= AUDITED)
+    if not IN_CONTAINERS:
+        check_that_the_trail_is_apart(own_stack.data / "logs")
 
     texts = own_stack.logs()
     assert [(part, secret) for part, text in texts.items() for secret in mark.made if secret in text] == []
@@ -126,6 +166,7 @@ async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(own_stack: 
     wrong = [(error.message, line) for line in lines for error in contract.iter_errors(line)]
     assert wrong == []
     assert {line["service.name"] for line in lines} == PARTS
+    assert [line for line in lines if ana.id in json.dumps(line) or ben.id in json.dumps(line)] == []
     assert len(lines) > len(mark.made)
 
 

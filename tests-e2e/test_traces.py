@@ -1,0 +1,150 @@
+"""Traces: one message, and one changed profile, followed from nginx through the services to the socket's frame."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from people import Person, signing_up
+from stack import Stack
+from target import IN_CONTAINERS, start
+from test_logs import lines_of
+
+from shared.testing.fixtures import eventually
+
+Lines = list[dict[str, Any]]
+CHAIN = ("message.send", "rooms.commands", "commit", "publish", "deliver")
+"""Each stands under the one before it."""
+
+
+def new_trace() -> tuple[str, str]:
+    """Its id, and the traceparent of somebody who asks for it to be written down."""
+    trace_id = secrets.token_hex(16)
+    return trace_id, f"00-{trace_id}-{secrets.token_hex(8)}-01"
+
+
+def told(stack: Stack, trace_id: str) -> Lines:
+    return [line for line in lines_of(stack) if line.get("trace.id") == trace_id]
+
+
+def spans(lines: Lines) -> dict[str, dict[str, Any]]:
+    """By what was done; of several the last."""
+    return {line["event.action"]: line for line in lines if "event.duration" in line}
+
+
+async def test_a_message_is_followed_to_the_socket_and_one_that_is_not_leaves_nothing(
+    stack: Stack, someone: Callable[[str], Awaitable[Person]]
+) -> None:
+    ana, ben = await someone("anna"), await someone("benn")
+    room_id = await ana.group("Traces", ben)
+    here, there = await ana.open(), await ben.open()
+    trace_id, traceparent = new_trace()
+    quiet_id = secrets.token_hex(12) + "ffffffff"  # falls into no share
+    await here.send(room_id, "untraced", traceparent=f"00-{quiet_id}-{'1' * 16}-00")
+    for odd in ("no traceparent", "", "00"):
+        await here.send(room_id, "ignored", traceparent=odd)
+    sent = await here.send(room_id, "followed", traceparent=traceparent)
+    await there.event("message.created", seq=sent["seq"])
+
+    await eventually(lambda: spans(told(stack, trace_id)).keys() >= set(CHAIN))
+    lines = told(stack, trace_id)
+    assert told(stack, quiet_id) == []
+    way = spans(lines)
+    above = traceparent.split("-")[2]
+    for action in CHAIN:
+        assert way[action]["parent.id"] == above, action
+        assert way[action]["event.outcome"] == "success"
+        assert way[action]["webchat.room"] == room_id
+        above = way[action]["span.id"]
+    delivered = [line for line in lines if line.get("event.action") == "deliver"]
+    assert sum(line["webchat.receivers"] for line in delivered) == 2
+
+
+async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
+    stack: Stack, someone: Callable[[str], Awaitable[Person]]
+) -> None:
+    ana, ben = await someone("anna"), await someone("benn")
+    await ben.follow(ana)
+    room_id = await ana.group("Traces", ben)
+    there = await ben.open()
+    trace_id, traceparent = new_trace()
+    message = {"client_id": "0197a1b2-0000-7000-8000-000000000001", "body": "followed"}
+    headers = {"traceparent": traceparent}
+    await ana.call("POST", f"/rooms/{room_id}/messages", json=message, headers=headers, status=201)
+    await there.event("message.created")
+    await eventually(lambda: spans(told(stack, trace_id)).keys() >= {"http.request", "commit", "publish", "deliver"})
+    [nginx] = [line for line in told(stack, trace_id) if line["service.name"] == "nginx"]
+    assert nginx["parent.id"] == traceparent.split("-")[2]
+    asked = {line["service.name"] for line in told(stack, trace_id) if line.get("parent.id") == nginx["span.id"]}
+    assert asked == {"auth", "rooms"}, "both stand under nginx"
+
+    trace_id, traceparent = new_trace()
+    change = {"display_name": "Anna the second"}
+    await ana.call("PATCH", "/social/profiles/me", json=change, headers={"traceparent": traceparent})
+    await there.event("profile.updated")
+    await eventually(lambda: spans(told(stack, trace_id)).keys() >= {"http.request", "consume", "deliver"})
+    way = spans(told(stack, trace_id))
+    assert (way["consume"]["service.name"], way["consume"]["event.code"]) == ("auth", "profile.renamed")
+    assert way["deliver"]["service.name"] == "chat-gateway"
+
+
+@asynccontextmanager
+async def collecting() -> AsyncIterator[tuple[str, list[tuple[str, Span]]]]:
+    """A receiver of OTLP over HTTP: its address, and (service, span) as they come."""
+    taken: list[tuple[str, Span]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        for resource in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
+            names = {one.key: one.value.string_value for one in resource.resource.attributes}
+            taken.extend((names["service.name"], span) for scope in resource.scope_spans for span in scope.spans)
+        body = ExportTraceServiceResponse().SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/traces", take)])
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.skipif(IN_CONTAINERS, reason="the same code, and a stack of its own costs a minute there")
+async def test_a_collector_gets_the_same_spans_and_they_nest(tmp_path: Path) -> None:
+    async with collecting() as (url, taken):
+        running = start(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        stack = await asyncio.to_thread(running.__enter__)
+        try:
+            async with signing_up(stack.url) as sign_up:
+                ana, ben = await sign_up("anna"), await sign_up("benn")
+                room_id = await ana.group("Traces", ben)
+                here = await ana.open()
+                trace_id, traceparent = new_trace()
+                await here.send(room_id, "followed", traceparent=traceparent)
+
+                def of_trace() -> dict[str, tuple[str, Span]]:
+                    wanted = bytes.fromhex(trace_id)
+                    return {span.name: (service, span) for service, span in taken if span.trace_id == wanted}
+
+                await eventually(lambda: of_trace().keys() >= set(CHAIN))
+                way, lines = of_trace(), spans(told(stack, trace_id))
+        finally:
+            await asyncio.to_thread(running.__exit__, None, None, None)
+    above = bytes.fromhex(traceparent.split("-")[2])
+    for action in CHAIN:
+        service, span = way[action]
+        assert (service, span.span_id.hex()) == (lines[action]["service.name"], lines[action]["span.id"])
+        assert span.parent_span_id == above, action
+        above = span.span_id
+    assert ana.id not in str(taken)
