@@ -96,6 +96,7 @@ export interface MessageSend {
   op: "message.send";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   client_id: string;
   body: string;
   reply_to?: number | null;
@@ -129,6 +130,7 @@ export interface MessageEdit {
   op: "message.edit";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   seq: number;
   body: string;
 }
@@ -139,6 +141,7 @@ export interface MessageDelete {
   op: "message.delete";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   seq: number;
 }
 /**
@@ -148,6 +151,7 @@ export interface MessageReact {
   op: "message.react";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   seq: number;
   emoji: string;
   remove?: boolean;
@@ -159,6 +163,7 @@ export interface RoomRead {
   op: "room.read";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   seq: number;
 }
 /**
@@ -177,6 +182,7 @@ export interface RoomInvite {
   op: "room.invite";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   /**
    * @minItems 1
    * @maxItems 100
@@ -190,6 +196,7 @@ export interface RoomLeave {
   op: "room.leave";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
 }
 /**
  * `data` is base64, at most 5 MiB decoded; the message is sent once the file is stored.
@@ -198,6 +205,7 @@ export interface FileUpload {
   op: "file.upload";
   id?: string | null;
   room_id: string;
+  traceparent?: string | null;
   client_id: string;
   filename: string;
   data: string;
