@@ -1,0 +1,60 @@
+#!/bin/sh
+# run.sh shipper | indexer | gate: one part of the light pipeline, in the foreground. README.md has its settings.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+# As many lines as shipper.conf lets be under way: its queue, and librdkafka's.
+UNDER_WAY=13000
+
+need() {
+    for name; do
+        eval "[ -n \"\${$name:-}\" ]" || { echo "run.sh: $name is not set" >&2; exit 64; }
+    done
+}
+
+# Whatever ended the shipper, lines that it had read may not be in Kafka. They are read again; those that are there already
+# have the same ids.
+rewind() {
+    for state in "$SPOOL"/imfile-state:*; do
+        [ -f "$state" ] || continue
+        file=$(sed -n 's/.*"filename": "\(\([^"\\]\|\\.\)*\)".*/\1/p' "$state" | sed 's/\\\(.\)/\1/g')
+        at=$(sed -n 's/.*"strt_offs": \([0-9]*\).*/\1/p' "$state")
+        inode=${state#*imfile-state:}
+        if [ -f "$file" ] && [ "$(stat -c %i "$file")" = "${inode%%:*}" ] && [ "$(stat -c %s "$file")" -ge "$at" ]; then
+            back=$(head -c "$at" "$file" | tail -n "$UNDER_WAY" | wc -c)
+            printf '{ "filename": "%s", "prev_was_nl": 0, "curr_offs": %d, "strt_offs": %d }' \
+                "$(printf %s "$file" | sed 's/[\\"]/\\&/g')" "$((at - back))" "$((at - back))" >"$state.new"
+            mv "$state.new" "$state"
+        fi
+    done
+}
+
+case "${1:-}" in
+shipper)
+    need SPOOL SHIPPER_HOST LOG_FILES MORE_LOG_FILES KAFKA_BROKERS KAFKA_TOPIC
+    mkdir -p "$SPOOL"
+    rewind
+    ;;
+indexer)
+    need SPOOL KAFKA_BROKERS KAFKA_TOPIC KAFKA_GROUP GATE_HOST GATE_PORT
+    mkdir -p "$SPOOL"
+    ;;
+gate)
+    need GATE_STATE GATE_LISTEN ELASTICSEARCH_URL ELASTICSEARCH_CA_FILE
+    mkdir -p "$GATE_STATE"
+    # shellcheck disable=SC2016 # the names are envsubst's
+    envsubst '$GATE_STATE $GATE_LISTEN $ELASTICSEARCH_URL $ELASTICSEARCH_CA_FILE' \
+        <"$here/gate.conf.template" >"$GATE_STATE/gate.conf"
+    exec "${NGINX_COMMAND:-nginx}" -p "$GATE_STATE" -c "$GATE_STATE/gate.conf" -g "daemon off;"
+    ;;
+*)
+    echo "run.sh: say shipper, indexer or gate" >&2
+    exit 64
+    ;;
+esac
+
+if [ -n "${LOGS_WRITER_PASSWORD_FILE:-}" ]; then
+    LOGS_WRITER_PASSWORD=$(cat "$LOGS_WRITER_PASSWORD_FILE")
+    export LOGS_WRITER_PASSWORD
+fi
+exec rsyslogd -n -iNONE -f "$here/$1.conf"

