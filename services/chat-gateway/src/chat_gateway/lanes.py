@@ -76,8 +76,8 @@ def _room_of(commands: list[AnyCommand]) -> dict[str, dict[str, str]]:
 
 
 class Lane:
-    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None]) -> None:
-        self._rooms, self._on_epoch = rooms, on_epoch
+    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None], *, room_for: int = QUEUE_COMMANDS) -> None:
+        self._rooms, self._on_epoch, self._room_for = rooms, on_epoch, room_for
         self._queue: deque[Item] = deque()
         self._reads: dict[tuple[str, str], Item] = {}
         self._filled = asyncio.Event()
@@ -88,7 +88,7 @@ class Lane:
 
     def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
         """Queue a command; `done` gets its result, from this loop, exactly once."""
-        if len(self._queue) >= QUEUE_COMMANDS:
+        if len(self._queue) >= self._room_for:
             done(BUSY)
             return
         if isinstance(command, ReadRoom) and self._merge_read(command, done):
@@ -195,8 +195,11 @@ class Lane:
 class Lanes:
     """The lanes of this gateway; the same room takes the same lane on every gateway with as many."""
 
-    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None], *, count: int) -> None:
-        self._lanes = [Lane(rooms, on_epoch) for _ in range(count)]
+    def __init__(
+        self, rooms: Rooms, on_epoch: Callable[[str], None], *, count: int, room_for: int = QUEUE_COMMANDS
+    ) -> None:
+        self._room_for = room_for
+        self._lanes = [Lane(rooms, on_epoch, room_for=room_for) for _ in range(count)]
 
     @property
     def depth(self) -> int:
@@ -205,6 +208,11 @@ class Lanes:
     @property
     def deepest(self) -> int:
         return max(lane.depth for lane in self._lanes)
+
+    @property
+    def filled(self) -> float:
+        """Which share of the commands that may wait in a lane do, in the fullest."""
+        return self.deepest / self._room_for
 
     def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
         self._lanes[zlib.crc32(command.room_id.encode()) % len(self._lanes)].submit(command, owner, done)

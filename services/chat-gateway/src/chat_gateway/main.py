@@ -38,6 +38,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 limits=settings.limits,
                 lanes=settings.lanes,
                 trace_sample=settings.trace_sample,
+                lane_commands=settings.lane_commands,
+                overload=app.state.overload,
             )
             gateway.tell_meters()
             verifier = Verifier(client, settings)

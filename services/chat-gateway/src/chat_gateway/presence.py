@@ -19,6 +19,7 @@ from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.subscriber import Subscriber
 from shared.roomlog.frames import text_frame
 from shared.service.ids import now_ms
+from shared.service.overload import PRESENCE_SHED, Overload
 from shared.service.redis import AnyRedis
 from shared.service.tasks import background
 from shared.streams.names import presence_channel, presence_key
@@ -51,9 +52,10 @@ class Presence:
         social: Social,
         subscriber: Subscriber,
         ephemeral: EphemeralPublisher,
+        overload: Overload,
     ) -> None:
         self._redis, self._rooms, self._social = redis, rooms, social
-        self._subscriber, self._ephemeral = subscriber, ephemeral
+        self._subscriber, self._ephemeral, self._overload = subscriber, ephemeral, overload
         self._here: dict[str, Watcher] = {}
         self._watchers: dict[str, set[Watcher]] = {}
         self._visible: dict[str, set[str]] = {}
@@ -135,7 +137,9 @@ class Presence:
         return {user_id for user_id, count in zip(users, counts, strict=True) if count}
 
     async def _show(self, user_ids: set[str]) -> None:
-        """Tell the watchers of these users of what is no longer as they were shown."""
+        """Tell the watchers of these users of what is no longer as they were shown; under load a later look does."""
+        if not user_ids or self._overload.sheds_hints(PRESENCE_SHED):
+            return
         online = await self._online(user_ids)
         for user_id in user_ids:
             for client in list(self._watchers.get(user_id, ())):

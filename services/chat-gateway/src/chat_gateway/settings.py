@@ -13,6 +13,8 @@ class GatewaySettings(Settings):
 
     lanes: int = Field(default=16, ge=1, le=256)
     """The same on every gateway."""
+    lane_commands: int = Field(default=10_000, ge=64, le=1_000_000)
+    """What may wait in each; what comes beyond is turned away at once."""
     outbound_bytes: int = Field(default=1024 * 1024, ge=64 * 1024)
     heartbeat_seconds: int = Field(default=25, ge=1, le=300)
     sockets_per_user: int = Field(default=20, ge=1)

@@ -21,6 +21,7 @@ from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
 from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
 from shared.roomlog.keys import live_channel
+from shared.service.overload import TYPING_SHED, Overload
 from shared.service.redis import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.service.tasks import background
 from shared.service.tracing import Span, span_after
@@ -47,11 +48,12 @@ class Subscriber:
         redis: AnyRedis,
         hub: Hub,
         room_log: RoomLog,
+        overload: Overload,
         *,
         on_reset: Callable[[str, int], None],
         on_lost: Callable[[], None],
     ) -> None:
-        self._redis, self._hub, self._log = redis, hub, room_log
+        self._redis, self._hub, self._log, self._overload = redis, hub, room_log, overload
         self._on_reset, self._on_lost = on_reset, on_lost
         self.epoch = ""
         self._wanted: Counter[str] = Counter()
@@ -108,7 +110,7 @@ class Subscriber:
                     asyncio.get_running_loop().call_soon(span.end)  # behind the flush, which writes to the sockets
             elif live.flags == CURSORS:
                 self._hub.receive_cursors(room_id, _cursors_decoder.decode(live.data))
-            elif live.flags.startswith(TYPING):
+            elif live.flags.startswith(TYPING) and not self._overload.sheds_hints(TYPING_SHED):
                 self._hub.receive_typing(room_id, live.flags[len(TYPING) + 1 :].decode(), live.data)
 
         return handle

@@ -1,17 +1,22 @@
 """The gateway's clients against the real auth, social and rooms, each served in this process on a port of its own."""
 
 import asyncio
+import json
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
@@ -19,8 +24,11 @@ from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.lanes import GAVE_UP, SIGNED_OUT, Lanes
+from chat_gateway.main import create_app as create_gateway
+from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import GatewaySettings
+from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import (
@@ -37,7 +45,9 @@ from shared.contracts.rooms import (
 from shared.roomlog.frames import decode_frame
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
+from shared.service.metrics import REGISTRY
 from shared.service.problems import NotFound, Unavailable
+from shared.service.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import free_port
 from social.main import create_app as create_social
@@ -47,13 +57,15 @@ SECRET = "s" * 40
 
 
 @asynccontextmanager
-async def served(app: FastAPI, port: int) -> AsyncIterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
+async def served(app: FastAPI, port: int, **options: Any) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on", **options))
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
-    yield
-    server.should_exit = True
-    await task
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 @dataclass
@@ -64,6 +76,7 @@ class Providers:
     redis: Redis
     urls: dict[str, str]
     stops: dict[str, AsyncExitStack]
+    common: dict[str, Any]
 
     async def sign_up(self, name: str) -> str:
         async with httpx.AsyncClient(base_url=self.urls["auth"]) as client:
@@ -73,15 +86,17 @@ class Providers:
             self.cookie = client.cookies["webchat_session"]
             return str(answer.json()["user_id"])
 
+    async def token(self, audience: str) -> dict[str, str]:
+        """What nginx would send along for the user whose cookie is the last."""
+        async with httpx.AsyncClient(cookies={"webchat_session": self.cookie}) as client:
+            answer = await client.get(f"{self.urls['auth']}/check?audience={audience}")
+        return {TOKEN_HEADER: answer.headers[TOKEN_HEADER]}
+
     async def group(self, user_id: str) -> str:
         """A room of the user whose cookie is the last."""
-        async with httpx.AsyncClient(cookies={"webchat_session": self.cookie}) as client:
-            token = await client.get(self.urls["auth"] + "/check?audience=rooms")
-            answer = await client.post(
-                self.urls["rooms"] + "/api/rooms",
-                json={"kind": "group", "title": "Room", "user_ids": []},
-                headers={"X-WebChat-Token": token.headers["X-WebChat-Token"]},
-            )
+        room = {"kind": "group", "title": "Room", "user_ids": []}
+        async with httpx.AsyncClient(headers=await self.token("rooms")) as client:
+            answer = await client.post(self.urls["rooms"] + "/api/rooms", json=room)
         assert answer.status_code == 201, (user_id, answer.text)
         return str(answer.json()["room_id"])
 
@@ -109,7 +124,7 @@ async def providers(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> 
             await stops[name].enter_async_context(served(app, ports[name]))
         tokens = ServiceTokens(client, GatewaySettings(_env_file=None, **common))
         peers = {name: Peer(client, tokens, name, url) for name, url in urls.items()}
-        yield Providers(Auth(peers["auth"]), Social(peers["social"]), Rooms(peers["rooms"]), redis, urls, stops)
+        yield Providers(Auth(peers["auth"]), Social(peers["social"]), Rooms(peers["rooms"]), redis, urls, stops, common)
     for name in ("rooms", "social", "auth"):
         await stops[name].aclose()
 
@@ -251,3 +266,72 @@ class _NoTokens(ServiceTokens):
 
     async def get(self, audience: str) -> str:
         return audience
+
+
+@asynccontextmanager
+async def talking(providers: Providers, **settings: Any) -> AsyncIterator[ClientConnection]:
+    """A socket, past its `ready`, of the user whose cookie is the last, at a gateway of its own."""
+    port, app = free_port(), create_gateway(GatewaySettings(_env_file=None, **providers.common, **settings))
+    async with (
+        served(app, port, ws=Socket),
+        connect(
+            f"ws://127.0.0.1:{port}/api/chat/ws",
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            additional_headers=await providers.token("chat-gateway"),
+        ) as socket,
+    ):
+        await socket.send('{"op":"hello","id":"hello"}')
+        await reply_to(socket, None)
+        yield socket
+
+
+async def reply_to(socket: ClientConnection, frame_id: str | None) -> dict[str, Any]:
+    """The reply of that id, or `ready`."""
+    async with asyncio.timeout(20):
+        async for text in socket:
+            frame: dict[str, Any] = json.loads(text)
+            if frame["op"] == "ready" if frame_id is None else frame.get("id") == frame_id:
+                return frame
+    raise AssertionError("the socket was closed")
+
+
+def told(name: str, kind: str | None = None) -> float:
+    return REGISTRY.get_sample_value(name, {} if kind is None else {"class": kind}) or 0
+
+
+def frame_of(op: str, frame_id: str | None, room_id: str, **fields: Any) -> str:
+    return json.dumps({"op": op, "id": frame_id, "room_id": room_id} | fields)
+
+
+async def test_under_load_hints_go_first_then_history_and_whoever_sends_is_answered(
+    providers: Providers, tmp_path: Path
+):
+    room_id = await providers.group(await providers.sign_up("minji"))
+    batches = told("webchat_lane_batch_commands_sum")
+    typing, history = told("webchat_shed_total", kind="typing"), told("webchat_shed_total", kind="history")
+    limits = {"lane_commands": 64, "shed_hints_at": 0.25, "shed_history_at": 0.5, "rate_limits": False}
+    async with talking(providers, **limits) as socket:
+        with closing(sqlite3.connect(tmp_path / "db" / "rooms.sqlite3", isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            for number in range(50):
+                text = {"client_id": str(uuid.uuid4()), "body": "hello"}
+                await socket.send(frame_of("message.send", f"{number}", room_id, **text))
+                await eventually(lambda: told("webchat_lane_batch_commands_sum") > batches)  # the first is under way
+
+            async def page() -> bool:
+                await socket.send(frame_of("message.list", "page", room_id, before=1000))
+                return (await reply_to(socket, "page")).get("code") == "unavailable"
+
+            await eventually(page)
+            await socket.send(frame_of("room.typing", None, room_id, typing=True))
+            await eventually(lambda: told("webchat_shed_total", kind="typing") > typing)
+            assert told("webchat_shed_total", kind="history") > history
+            holder.execute("ROLLBACK")
+        answers = [await reply_to(socket, f"{number}") for number in range(50)]
+        assert [(answer["op"], answer["seq"]) for answer in answers] == [("ok", seq) for seq in range(1, 51)]
+
+        async def whole_page() -> bool:
+            await socket.send(frame_of("message.list", "page", room_id, before=1000))
+            return len((await reply_to(socket, "page")).get("messages", ())) == 50
+
+        await eventually(whole_page)

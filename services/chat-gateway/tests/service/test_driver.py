@@ -25,6 +25,7 @@ from shared.contracts.rooms import Home, HomeRoom, LeaveRoom, Place, Result, Roo
 from shared.contracts.social import Friends, Profile
 from shared.roomlog.frames import payload_of
 from shared.service.ids import new_id
+from shared.service.overload import Overload
 from shared.service.problems import Unavailable
 from shared.service.tokens import Principal
 from shared.streams.hints import SessionsRevoked
@@ -73,6 +74,7 @@ def gateway(redis: Redis) -> Gateway:
         media=Media(away),
         limits=Limits(),
         lanes=1,
+        overload=Overload(hints_at=1, history_at=1),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from chat_gateway.hub import Hub
 from chat_gateway.subscriber import Subscriber
+from shared.service.overload import Overload
 from shared.service.redis import AnyRedis
 from shared.testing.fixtures import eventually
 from shared.testing.servers import ValkeyCluster
@@ -13,12 +14,14 @@ from shared.testing.servers import ValkeyCluster
 pytestmark = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 CHANNELS = [f"c{number}" for number in range(30)]
 
+CALM = Overload(hints_at=1, history_at=1)
+
 
 class Listening:
     def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.lost = redis, 0
         self.heard: list[bytes] = []
-        self.subscriber = Subscriber(redis, Hub(lambda: None), None, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
+        self.subscriber = Subscriber(redis, Hub(lambda: None), None, CALM, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
 
     def _lose(self) -> None:
         self.lost += 1

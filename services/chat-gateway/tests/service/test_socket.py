@@ -23,6 +23,7 @@ from chat_gateway.protocol.limits import SUBPROTOCOL, Limits
 from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
 from shared.roomlog.frames import text_frame
+from shared.service.overload import Overload
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
@@ -63,6 +64,7 @@ async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
         media=Media(peer),
         limits=Limits(**limits),
         lanes=1,
+        overload=Overload(hints_at=1, history_at=1),
     )
     state, app_state = ServerState(), {"gateway": gateway, "handshake": Handshake(_verify)}
     config = Config("none", log_config=None)

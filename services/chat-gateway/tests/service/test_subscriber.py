@@ -8,10 +8,13 @@ from redis.asyncio import Redis
 
 from chat_gateway.hub import Hub
 from chat_gateway.subscriber import Subscriber
+from shared.service.overload import Overload
 from shared.service.redis import AnyRedis, shard_of
 from shared.testing.fixtures import eventually, on_both_engines
 
 pytestmark = on_both_engines
+
+CALM = Overload(hints_at=1, history_at=1)
 
 
 class Listening:
@@ -19,7 +22,7 @@ class Listening:
         self.redis, self.lost = redis, 0
         self.heard: list[tuple[str, bytes]] = []
         hub = Hub(lambda: None)
-        self.subscriber = Subscriber(redis, hub, None, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
+        self.subscriber = Subscriber(redis, hub, None, CALM, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
 
     def _lose(self) -> None:
         self.lost += 1
@@ -78,7 +81,7 @@ async def test_who_waits_for_a_repair_outlives_any_error(redis: Redis):
     hub = Hub(lambda: None)
     hub.join(KeepingReader("minji"), "room", 1, 0)
     log = FailingLog()
-    subscriber = Subscriber(redis, hub, log, on_reset=lambda *_: None, on_lost=lambda: None)  # type: ignore[arg-type]
+    subscriber = Subscriber(redis, hub, log, CALM, on_reset=lambda *_: None, on_lost=lambda: None)  # type: ignore[arg-type]
     async with subscriber.running(), asyncio.timeout(5):
         await subscriber.repair(["room"])
     assert log.asked == 2

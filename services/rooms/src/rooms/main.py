@@ -52,6 +52,7 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
     publisher = Publisher(database, redis, limit=settings.publish_queue)
     committer = Committer(database, publisher, writers=settings.writers)
+    app.state.overload.watch(lambda: committer.filled)
     return Parts(settings, database, redis, publisher, committer, auth, media)
 
 

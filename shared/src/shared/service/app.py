@@ -18,6 +18,7 @@ from shared.service.health import health_router
 from shared.service.log_context import LogContext
 from shared.service.logs import configure_logging, finish_logs
 from shared.service.openapi import install_openapi
+from shared.service.overload import Overload
 from shared.service.problems import Unavailable, install_problem_handlers, problem_response
 from shared.service.settings import Settings
 from shared.service.tracing import close_tracing, configure_tracing
@@ -41,10 +42,12 @@ def create_app(
     """The lifespan sets `app.state.verify` (token → Principal), `app.state.checks` (name → what must be there for it to
     take requests) and, where it goes on without some parts, `app.state.wishes` (name → check of such a part).
 
-    `outages` are the errors of a part that is away: answered 503.
+    `outages` are the errors of a part that is away: answered 503. `app.state.overload` is told what fills up.
     """
-    app = FastAPI(title=title, version=VERSION, lifespan=_finishing(lifespan), docs_url=None, redoc_url=None)
+    overload = Overload(hints_at=settings.shed_hints_at, history_at=settings.shed_history_at)
+    app = FastAPI(title=title, version=VERSION, lifespan=_extended(lifespan, overload), docs_url=None, redoc_url=None)
     app.state.settings = settings
+    app.state.overload = overload
     app.state.checks = {}
     app.state.wishes = {}
     install_problem_handlers(app)
@@ -76,13 +79,15 @@ async def _on_outage(request: Request, error: Exception) -> Response:
     return problem_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 
-def _finishing(lifespan: Lifespan) -> Lifespan:
-    """The lifespan, and at its end what logs and traces still hold. uvicorn ends the process by the signal it got."""
+def _extended(lifespan: Lifespan, overload: Overload) -> Lifespan:
+    """The lifespan, with an eye on the load; at its end what logs and traces still hold: uvicorn ends the process by
+    the signal it got.
+    """
 
     @asynccontextmanager
     async def extended(app: FastAPI) -> AsyncIterator[Any]:
         try:
-            async with lifespan(app) as state:
+            async with overload.watching(), lifespan(app) as state:
                 yield state
         finally:
             finish_logs()

@@ -83,6 +83,9 @@ class Settings(ProcessSettings):
     rate_limits: bool = True
     metrics: bool = True
     """Whether the service counts, and tells on `/metrics`."""
+    shed_hints_at: float = Field(default=0.25, gt=0)
+    shed_history_at: float = Field(default=0.75, gt=0)
+    """Loads from which it is not told who types and who is there, and from which history has to wait."""
     backend_cors_origins: CommaList = []
 
     db_host: str | None = None

@@ -15,7 +15,7 @@ from chat_gateway.driver.client import Client, Wire
 from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.driver.together import Together
 from chat_gateway.hub import Hub
-from chat_gateway.lanes import Lanes
+from chat_gateway.lanes import QUEUE_COMMANDS, Lanes
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
@@ -30,6 +30,7 @@ from shared.contracts.social import Friends, Profile
 from shared.roomlog.frames import time_of
 from shared.roomlog.keys import live_channel
 from shared.service.ids import new_id, now_ms
+from shared.service.overload import Overload
 from shared.service.redis import AnyRedis
 from shared.service.tokens import Principal
 from shared.streams.hints import Changed, Hint, SessionsRevoked, SocketsEvicted
@@ -63,9 +64,11 @@ class Gateway:
         media: Media,
         limits: Limits,
         lanes: int,
+        overload: Overload,
+        lane_commands: int = QUEUE_COMMANDS,
         trace_sample: float = 0,
     ) -> None:
-        self.redis, self.limits, self.trace_sample = redis, limits, trace_sample
+        self.redis, self.limits, self.overload, self.trace_sample = redis, limits, overload, trace_sample
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
         self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
@@ -73,12 +76,13 @@ class Gateway:
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
-        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes)
+        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes, room_for=lane_commands)
+        overload.watch(lambda: self.lanes.filled)
         self.subscriber = Subscriber(
-            redis, self.hub, self.room_log, on_reset=self._reset_room, on_lost=self._subscription_lost
+            redis, self.hub, self.room_log, overload, on_reset=self._reset_room, on_lost=self._subscription_lost
         )
         self.ephemeral = EphemeralPublisher(redis)
-        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral)
+        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload)
         self.users: dict[str, UserState] = {}
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()

@@ -31,6 +31,7 @@ from shared.contracts.rooms import AnyCommand, Refused, Result
 from shared.roomlog.frames import TYPING, live_header
 from shared.roomlog.keys import live_channel
 from shared.service.ids import is_id, now_ms, rfc3339
+from shared.service.overload import TYPING_SHED
 from shared.service.problems import NotFound, Problem
 from shared.service.redis import REDIS_DOWN
 
@@ -88,9 +89,10 @@ def _submit(gateway: Gateway, client: Client, frame: AnyFrame, attachments: list
 
 async def _read(gateway: Gateway, client: Client, frame: HomeList | RoomEnter | MessageList | PresenceWatch) -> None:
     try:
+        gateway.overload.check_history()
         client.finish(frame.id, await _answer(gateway, client, frame))
     except Problem as problem:
-        retry_after = 1 if problem.code == "unavailable" else None
+        retry_after = problem.retry_after or (1 if problem.code == "unavailable" else None)
         client.refuse(frame.id, problem.code, problem.detail, retry_after=retry_after)
     except (*REDIS_DOWN, ValueError) as error:
         log.warning("%s failed: %r", type(frame).__name__, error)
@@ -117,6 +119,8 @@ async def _watch(gateway: Gateway, client: Client, frame: PresenceWatch) -> Ok:
 
 def _type(gateway: Gateway, client: Client, frame: RoomTyping) -> None:
     """Tell the other members, on every gateway; no reply. A stranger to the room is told nothing of it."""
+    if gateway.overload.sheds_hints(TYPING_SHED):
+        return
     if not gateway.hub.reads(client, frame.room_id):
         client.connection.unanswered += 1
         client.refuse(frame.id, "not_found", "There is no such room.")

@@ -13,6 +13,7 @@ from shared.events.rooms import RoomLine
 from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.openapi import answers, reply
+from shared.service.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY)
 
@@ -20,7 +21,7 @@ After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this 
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
 
 
-@router.get("", responses=answers(RoomLine, page=True))
+@router.get("", responses=answers(RoomLine, page=True), dependencies=[WHEN_CALM])
 async def list_events(
     request: Request,
     caller: Caller,

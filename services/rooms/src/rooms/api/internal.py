@@ -26,6 +26,7 @@ from shared.contracts.rooms import (
 from shared.service.callers import ServiceCaller
 from shared.service.ids import is_id
 from shared.service.openapi import read_body, reply
+from shared.service.overload import WHEN_CALM
 from shared.service.problems import Invalid
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
@@ -54,7 +55,7 @@ async def list_homes(request: Request, _: ServiceCaller) -> Response:
     return reply(await homes.list_homes(parts_of(request), asked.users))
 
 
-@router.post("/home-page")
+@router.post("/home-page", dependencies=[WHEN_CALM])
 async def get_home_page(request: Request, _: ServiceCaller) -> Response:
     asked = await read_body(request, HomePageRequest)
     _check_ids([asked.user_id], 1)
@@ -63,14 +64,14 @@ async def get_home_page(request: Request, _: ServiceCaller) -> Response:
     return reply(await homes.get_home_page(parts_of(request), asked.user_id, asked.before, asked.limit))
 
 
-@router.post("/messages")
+@router.post("/messages", dependencies=[WHEN_CALM])
 async def get_messages(request: Request, _: ServiceCaller) -> Response:
     asked = await read_body(request, MessagesRequest)
     _check_room(asked.room_id, asked.user_id)
     return reply(await reading.get_page(parts_of(request), asked.room_id, asked.user_id, asked.choice))
 
 
-@router.post("/enter")
+@router.post("/enter", dependencies=[WHEN_CALM])
 async def enter(request: Request, _: ServiceCaller) -> Response:
     asked = await read_body(request, EnterRequest)
     _check_room(asked.room_id, asked.user_id)

@@ -12,6 +12,7 @@ from rooms.service import reading, sending
 from shared.contracts.rooms import Message
 from shared.service.callers import Caller, PathId
 from shared.service.openapi import answers, reply
+from shared.service.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
 
@@ -24,7 +25,7 @@ class MessageList(msgspec.Struct):
     version: int
 
 
-@router.get("", responses=answers(MessageList))
+@router.get("", responses=answers(MessageList), dependencies=[WHEN_CALM])
 async def list_messages(
     request: Request, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]
 ) -> Response:

@@ -12,6 +12,7 @@ from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.ids import new_id
 from shared.service.openapi import Page, answers, reply
+from shared.service.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY)
 
@@ -27,14 +28,14 @@ async def create_room(request: Request, caller: Caller, body: NewRoom) -> Respon
     return reply(await reading.get_room(parts, room_id, user_id), 201 if is_new else 200)
 
 
-@router.get("", responses=answers(Room, page=True))
+@router.get("", responses=answers(Room, page=True), dependencies=[WHEN_CALM])
 async def list_rooms(request: Request, caller: Caller, cursor: Cursor = None, limit: Limit = MAX_PAGE) -> Response:
     """My rooms, the newest activity first."""
     page = await homes.get_home_page(parts_of(request), caller.subject, cursor, limit)
     return reply(Page(page.rooms, page.next))
 
 
-@router.get("/search", responses=answers(Message, page=True))
+@router.get("/search", responses=answers(Message, page=True), dependencies=[WHEN_CALM])
 async def search(
     request: Request, caller: Caller, q: Typed, room_id: RoomFilter = None, cursor: Cursor = None
 ) -> Response:

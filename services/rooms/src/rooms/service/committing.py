@@ -67,6 +67,11 @@ class Committer:
         self._writers: set[asyncio.Task[None] | None] = set()
         meters.WAITING.set_function(lambda: len(self._waiting))
 
+    @property
+    def filled(self) -> float:
+        """Which share of the batches that may wait do."""
+        return len(self._waiting) / MAX_WAITING
+
     async def carry_out(self, commands: list[AnyCommand], known: Collection[str] | None, deadline: float) -> Committed:
         """Decide, commit, publish; what cannot be committed before `deadline` is refused as unavailable."""
         if len(self._waiting) >= MAX_WAITING:

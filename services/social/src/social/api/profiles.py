@@ -7,6 +7,7 @@ from shared.contracts.social import Profile
 from shared.service.callers import Caller, PathId
 from shared.service.cursors import Cursor
 from shared.service.openapi import answers, reply
+from shared.service.overload import WHEN_CALM
 from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.api.parts import parts_of
 from social.service import profiles
@@ -20,7 +21,7 @@ async def list_profiles(request: Request, caller: Caller, user_ids: UserIds) -> 
     return reply(await profiles.list_profiles(parts_of(request), caller.subject, user_ids))
 
 
-@router.get("/search", responses=answers(Profile, page=True))
+@router.get("/search", responses=answers(Profile, page=True), dependencies=[WHEN_CALM])
 async def search(
     request: Request,
     caller: Caller,
