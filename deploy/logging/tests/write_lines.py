@@ -12,7 +12,6 @@ from shared.service.logs import configure_logging
 from shared.service.settings import Settings
 
 log = logging.getLogger("auth.service.logs")
-TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 class Auth(Settings):
@@ -33,7 +32,7 @@ def write(number: int) -> None:
 
 def main() -> None:
     configure_logging(Auth(service_secret=SecretStr(token_hex(32))))
-    note(trace_id=TRACE, user_id="01J0000000000000000000000", room="01J1111111111111111111111")
+    note(user_id="01J0000000000000000000000", room="01J1111111111111111111111")
     number = 0
     for line in sys.stdin:
         for _ in range(int(line)):
