@@ -124,6 +124,10 @@ lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--up
 screenshots: $(BUILT)  ## take the pictures of docs/screenshots from the product with seeded people
 	@cd tests-e2e/browser && ../../$(IN)/python screenshots.py $(SCENES)
 
+.PHONY: demo-ops
+demo-ops: $(BUILT)  ## people talk, parts break, and pictures of /ops go into docs/screenshots; three minutes
+	@cd tests-e2e/browser && ../../$(IN)/python demo_ops.py
+
 .PHONY: icons
 icons: $(STAMP)  ## draw the client's icons anew from their SVG
 	@cd tests-e2e/browser && ../../$(IN)/python icons.py

@@ -15,7 +15,14 @@ from chat_gateway.protocol.asyncapi import asyncapi_document
 from shared import VERSION
 
 DOCS = Path(__file__).parents[2] / "docs"
-SERVICES = ("auth", "social", "rooms", "media")
+SERVICES = {
+    "auth": "Auth",
+    "social": "Social",
+    "rooms": "Rooms",
+    "media": "Media",
+    "chat-gateway": "Gateway",
+}
+"""With the beginning of their settings' name."""
 SECRET = "of no use: no server is started with it"  # noqa: S105
 SECRETS = dict.fromkeys(
     (
@@ -31,9 +38,10 @@ SECRETS = dict.fromkeys(
 
 
 def openapi_of(service: str) -> dict[str, Any]:
-    settings = importlib.import_module(f"{service}.settings")
-    main = importlib.import_module(f"{service}.main")
-    cls = getattr(settings, f"{service.title()}Settings")
+    package = service.replace("-", "_")
+    settings = importlib.import_module(f"{package}.settings")
+    main = importlib.import_module(f"{package}.main")
+    cls = getattr(settings, f"{SERVICES[service]}Settings")
     document: dict[str, Any] = main.create_app(cls(_env_file=None, **SECRETS)).openapi()
     return document
 
@@ -51,8 +59,10 @@ def merged(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
         text = json.dumps(document)
         for name, schema in document.get("components", {}).get("schemas", {}).items():
             if name in schemas and schemas[name] != schema:
-                text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{service.title()}{name}"')
-                text = text.replace(f'"{name}": ', f'"{service.title()}{name}": ')
+                text = text.replace(
+                    f'"#/components/schemas/{name}"', f'"#/components/schemas/{SERVICES[service]}{name}"'
+                )
+                text = text.replace(f'"{name}": ', f'"{SERVICES[service]}{name}": ')
         renamed = json.loads(text)
         schemas |= renamed.get("components", {}).get("schemas", {})
         for path, item in renamed["paths"].items():

@@ -11,6 +11,7 @@ import { useNotices } from "./notices.ts";
 
 const SignIn = lazy(() => import("../views/gate/SignIn.tsx"));
 const SignUp = lazy(() => import("../views/gate/SignUp.tsx"));
+const OpsPage = lazy(() => import("../views/ops/OpsPage.tsx"));
 
 export function App() {
   const phase = useClientState((state) => state.phase);
@@ -48,6 +49,11 @@ function Inside() {
       <Switch>
         <Route path="/signin" component={AfterSignIn} />
         <Route path="/signup" component={AfterSignIn} />
+        <Route path="/ops">
+          <Suspense fallback={<main className="page" />}>
+            <OpsPage />
+          </Suspense>
+        </Route>
         <Route component={Shell} />
       </Switch>
       <Overlays />

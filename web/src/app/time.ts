@@ -48,3 +48,14 @@ export function usePassed(moment: number): boolean {
     () => Date.now() >= moment,
   );
 }
+
+/** Whole seconds since a moment (milliseconds), counted up. */
+export function useSecondsSince(moment: number): number {
+  return useSyncExternalStore(
+    (listener) => {
+      const ticking = window.setInterval(listener, 1000);
+      return () => window.clearInterval(ticking);
+    },
+    () => Math.max(0, Math.floor((Date.now() - moment) / 1000)),
+  );
+}

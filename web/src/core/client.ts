@@ -309,6 +309,10 @@ class WebClient implements Client {
       ...peopleActions(context),
       ...roomActions(context),
       ...messageActions(context),
+      figures: async () => {
+        const result = await this.#api.call("get", "/api/ops/figures");
+        return result.ok ? { ok: true, figures: result.value } : result;
+      },
       reconnect: () => this.#person?.link.input({ type: "reconnect" }),
       dismissNotice: (id) => {
         this.#notices = this.#notices.filter((notice) => notice.id !== id);

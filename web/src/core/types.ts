@@ -4,6 +4,8 @@ import type { Attachment, Member, Message, Profile, Room, RoomDetail, User } fro
 
 export type { Attachment, Member, Message, Profile, Room, RoomDetail, User };
 export type Session = components["schemas"]["SessionView"];
+export type Figures = components["schemas"]["Figures"];
+export type ServiceFigures = components["schemas"]["ServiceFigures"];
 export type Role = Member["role"];
 export type Presence = "online" | "offline";
 

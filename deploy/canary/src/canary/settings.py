@@ -25,11 +25,6 @@ class CanarySettings(ProcessSettings):
     canary_gateways: int = Field(default=8, ge=1, le=9)
     """At most so many are watched: each takes two sockets, one of either account, which may have 20."""
 
-    @field_validator("chat_gateway_url", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
     @field_validator("canary_target", mode="after")
     @classmethod
     def _without_slash(cls, value: str) -> str:

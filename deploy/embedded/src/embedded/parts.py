@@ -68,6 +68,10 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     @property
+    def has_canary(self) -> bool:
+        return self.settings.environment.get("CANARY", "on").lower() not in OFF
+
+    @property
     def basics(self) -> dict[str, str]:
         return {name: value for name, value in self.settings.environment.items() if name in BASICS}
 
@@ -80,8 +84,7 @@ def list_parts(stack: Stack, nginx: Part) -> list[Part]:
         *([] if "S3_ENDPOINT_URL" in environment else [_s3(stack)]),
     ]
     gateways = [_service(stack, name, "chat-gateway") for name in GATEWAYS]
-    canary = [] if environment.get("CANARY", "on").lower() in OFF else [_canary(stack)]
-    return [*stores, *list_services(stack), *gateways, nginx, *canary]
+    return [*stores, *list_services(stack), *gateways, nginx, *([_canary(stack)] if stack.has_canary else [])]
 
 
 def list_services(stack: Stack) -> list[Part]:
@@ -196,7 +199,7 @@ def _elsewhere_if_set(stack: Stack) -> dict[str, str]:
         "LANES": LANES,
         **{f"{name.upper()}_URL": stack.url(name) for name in SERVICES},
         "CHAT_GATEWAY_URL": ",".join(map(stack.url, GATEWAYS)),
-        "CANARY_URL": stack.url("canary"),
+        **({"CANARY_URL": stack.url("canary")} if stack.has_canary else {}),
         "CANARY_TARGET": stack.settings.url,
     }
 

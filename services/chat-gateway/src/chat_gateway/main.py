@@ -13,6 +13,8 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, follow_changes
+from chat_gateway.ops import routes
+from chat_gateway.ops.collector import Collector
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.handshake import Handshake
 from shared.service.app import create_app as create_service
@@ -61,6 +63,19 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 ("read cursors", gateway.flush_cursors, 0.25),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
-            yield {"gateway": gateway, "handshake": Handshake(app.state.verify)}
+            collector = Collector(client, processes(settings))
+            yield {"gateway": gateway, "handshake": Handshake(app.state.verify), "collector": collector}
 
-    return create_service(settings, title="WebChat chat-gateway", routers=[], lifespan=lifespan)
+    return create_service(settings, title="WebChat chat-gateway", routers=[routes.router], lifespan=lifespan)
+
+
+def processes(settings: GatewaySettings) -> dict[str, list[str]]:
+    """Where everything is that /ops tells of; the canary first, if there is one."""
+    return {
+        **({"canary": [settings.canary_url]} if settings.canary_url else {}),
+        "chat-gateway": settings.chat_gateway_url,
+        "rooms": [settings.rooms_url],
+        "auth": [settings.auth_url],
+        "social": [settings.social_url],
+        "media": [settings.media_url],
+    }

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chat_gateway.protocol.limits import Limits
-from shared.service.settings import Settings
+from shared.service.settings import CommaList, Settings
 
 
 class GatewaySettings(Settings):
@@ -20,6 +20,12 @@ class GatewaySettings(Settings):
     sockets_per_user: int = Field(default=20, ge=1)
     drain_seconds: float = Field(default=1.5, ge=0, le=120)
     """A gateway that stops sends its clients away one after the other over this time."""
+
+    operators: CommaList = Field(default=[])
+    """WebChat IDs of those who may see /ops."""
+    chat_gateway_url: CommaList = Field(default=[])
+    """Where the gateways are, this one among them; like `canary_url` only for /ops."""
+    canary_url: str | None = None
 
     @property
     def limits(self) -> Limits:

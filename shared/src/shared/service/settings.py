@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
-CommaList = Annotated[list[str], NoDecode]
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
 def _certificates(value: str) -> str:
@@ -111,11 +116,6 @@ class Settings(ProcessSettings):
     rooms_url: str = "http://127.0.0.1:8003"
     media_url: str = "http://127.0.0.1:8004"
     service_secret: SecretStr
-
-    @field_validator("backend_cors_origins", "redis_endpoint", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("service_secret", mode="after")
     @classmethod

@@ -2,6 +2,7 @@
 import type {
   Attachment,
   Draft,
+  Figures,
   Message,
   Page,
   Problem,
@@ -109,4 +110,14 @@ export interface LinkActions {
   setFocus: (roomId: string | null) => void;
 }
 
-export type Actions = AccountActions & PeopleActions & RoomActions & MessageActions & LinkActions;
+export interface OperatorActions {
+  /** How everything runs; `not_found` for who is no operator. */
+  figures: () => Promise<Result<{ figures: Figures }>>;
+}
+
+export type Actions = OperatorActions &
+  AccountActions &
+  PeopleActions &
+  RoomActions &
+  MessageActions &
+  LinkActions;

@@ -595,6 +595,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Figures
+         * @description The main figures of every service, at most two seconds old; for those whom `OPERATORS` names.
+         */
+        get: operations["get_figures_api_ops_figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -948,6 +968,49 @@ export interface components {
             by: string;
             title?: string;
             pinned_seq?: number | null;
+        };
+        /**
+         * Figures
+         * @description `at` in seconds since 1970: rates are differences of two answers by theirs.
+         */
+        Figures: {
+            at: number;
+            services: components["schemas"]["ServiceFigures"][];
+        };
+        /**
+         * ServiceFigures
+         * @description `codes`: answers that are errors, by code. Counts are since the start of each process.
+         */
+        ServiceFigures: {
+            name: string;
+            replicas: components["schemas"]["Replica"][];
+            numbers: {
+                [key: string]: number;
+            };
+            codes: {
+                [key: string]: number;
+            };
+            histograms: {
+                [key: string]: components["schemas"]["Histogram"];
+            };
+        };
+        /**
+         * Replica
+         * @description `up`: it answers. `missing`: what its /readyz lacks.
+         */
+        Replica: {
+            address: string;
+            up: boolean;
+            missing: string[];
+        };
+        /**
+         * Histogram
+         * @description How many were at most so large: `counts` beside `bounds`, and one more for all. `sum` of their sizes.
+         */
+        Histogram: {
+            bounds: number[];
+            counts: number[];
+            sum: number;
         };
     };
     responses: never;
@@ -2255,6 +2318,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_figures_api_ops_figures_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Figures"];
+                };
             };
             /** @description Client Error */
             "4XX": {

@@ -1,0 +1,26 @@
+"""/api/ops: what operators see. For everybody else there is nothing at this address."""
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from chat_gateway.ops.collector import Collector
+from chat_gateway.ops.figures import Figures
+from shared.service.callers import Caller
+from shared.service.openapi import answers
+from shared.service.problems import NotFound
+
+router = APIRouter(prefix="/api/ops", tags=["operators"])
+
+
+async def _check_operator(request: Request, caller: Caller) -> None:
+    operators = {webchat_id.lower() for webchat_id in request.app.state.settings.operators}
+    user = await request.state.gateway.sessions.find(caller.session_id) if operators else None
+    if user is None or user.webchat_id.lower() not in operators:
+        raise NotFound("There is nothing at this address.")
+
+
+@router.get("/figures", responses=answers(Figures), dependencies=[Depends(_check_operator)])
+async def get_figures(request: Request) -> Response:
+    """The main figures of every service, at most two seconds old; for those whom `OPERATORS` names."""
+    collector: Collector = request.state.collector
+    return Response(await collector.get(), media_type="application/json", headers={"Cache-Control": "no-store"})

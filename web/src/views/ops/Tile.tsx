@@ -1,0 +1,102 @@
+/** One figure: what it is, how it stands, and its line over the last five minutes. */
+import { useLanguage } from "../../i18n/index.ts";
+import { opsTexts } from "./texts.ts";
+import { finest, line, now, quantile, type History, type Pick, type Value } from "./series.ts";
+
+const WIDTH = 120;
+const HEIGHT = 26;
+/** A line shows as many moments as fit into five minutes, however few there are yet. */
+const MOMENTS = 150;
+
+export interface Figure {
+  label: string;
+  text: string;
+  /** What stands smaller beside it. */
+  note?: string | undefined;
+  values?: readonly Value[];
+  /** A promise was broken, or something waits. */
+  alarm?: "broken" | "waits" | undefined;
+}
+
+export function Tile({ label, text, note, values, alarm }: Figure) {
+  return (
+    <div className="ops-tile" data-alarm={alarm}>
+      <dt>{label}</dt>
+      <dd>
+        <span className="ops-value">{text}</span>
+        {note !== undefined && <span className="ops-note">{note}</span>}
+        {values && <Spark values={values} />}
+      </dd>
+    </div>
+  );
+}
+
+function Spark({ values }: { values: readonly Value[] }) {
+  const top = Math.max(...values.map((value) => value ?? 0), 0);
+  const x = (index: number) => WIDTH - (values.length - 1 - index) * (WIDTH / (MOMENTS - 1));
+  const y = (value: number) => HEIGHT - 2 - (top === 0 ? 0 : (value / top) * (HEIGHT - 4));
+  let path = "";
+  let drawing = false;
+  values.forEach((value, index) => {
+    if (value !== null) path += `${drawing ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
+    drawing = value !== null;
+  });
+  return (
+    <svg
+      className="ops-spark"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
+      <path className="ops-base" d={`M0 ${HEIGHT - 1}H${WIDTH}`} />
+      <path d={path} />
+    </svg>
+  );
+}
+
+const NOTHING = "–";
+
+export interface Words {
+  count: (value: Value) => string;
+  perSecond: (value: Value) => string;
+  seconds: (value: Value) => string;
+}
+
+/** Numbers as this language writes them. */
+export function useWords(): Words {
+  const language = useLanguage();
+  const texts = opsTexts[language];
+  const format = (value: number, digits: number) =>
+    new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+  const count = (value: Value) => (value === null ? NOTHING : format(value, value < 10 ? 1 : 0));
+  return {
+    count,
+    perSecond: (value) => (value === null ? NOTHING : texts.perS(count(value))),
+    seconds: (value) => {
+      if (value === null) return NOTHING;
+      if (value >= 1) return `${format(value, 1)} s`;
+      return `${format(value * 1000, value < 0.01 ? 1 : 0)} ms`;
+    },
+  };
+}
+
+/** The median, and beside it what one in a hundred exceeds, whose line is drawn. */
+export function spread(
+  history: History,
+  service: string,
+  key: string,
+  { seconds }: Words,
+): Omit<Figure, "label"> {
+  const least = finest(history, service, key);
+  const told = (value: Value) => (value !== null && value <= least ? `≤ ${seconds(least)}` : seconds(value));
+  const p99 = quantile(service, key, 0.99);
+  return {
+    text: told(now(history, quantile(service, key, 0.5))),
+    note: `p99 ${told(now(history, p99))}`,
+    values: line(history, p99),
+  };
+}
+
+export function moving(history: History, pick: Pick, words: (value: Value) => string): Omit<Figure, "label"> {
+  return { text: words(now(history, pick)), values: line(history, pick) };
+}

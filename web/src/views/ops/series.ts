@@ -1,0 +1,157 @@
+/** What the last minutes of figures say: rates, risen counts and quantiles. Nothing is kept anywhere but in the page. */
+import type { Figures, ServiceFigures } from "../../core/index.ts";
+
+/** The answers of the last five minutes, oldest first. */
+export type History = readonly Figures[];
+/** What one moment has; null where it has nothing. */
+export type Value = number | null;
+
+export const KEPT_SECONDS = 300;
+/** Rates are over so long, and quantiles over ten times that. */
+export const RATE_SECONDS = 6;
+const QUANTILE_SECONDS = 60;
+
+/** Answers of several gateways may overtake each other: an older one is left out. */
+export function kept(history: History, next: Figures): History {
+  const last = history.at(-1);
+  if (last && next.at <= last.at) return history;
+  return [...history.filter((one) => one.at > next.at - KEPT_SECONDS), next];
+}
+
+export function serviceOf(figures: Figures, name: string): ServiceFigures | undefined {
+  return figures.services.find((service) => service.name === name);
+}
+
+function numberAt(figures: Figures | undefined, service: string, key: string): Value {
+  return (figures && serviceOf(figures, service)?.numbers[key]) ?? null;
+}
+
+/** The sample that is at least so many seconds before that at `index`, or the oldest. */
+function before(history: History, index: number, seconds: number): Figures | undefined {
+  const now = history[index];
+  if (!now || index === 0) return undefined;
+  let found = index - 1;
+  while (found > 0 && now.at - (history[found]?.at ?? 0) < seconds) found -= 1;
+  return history[found];
+}
+
+/** How much a count rose; null where it fell, for then a process began anew or did not answer. */
+function difference(now: Value, then: Value): Value {
+  return now === null || then === null || now < then ? null : now - then;
+}
+
+export type Pick = (history: History, index: number) => Value;
+
+export function level(service: string, key: string): Pick {
+  return (history, index) => numberAt(history[index], service, key);
+}
+
+export function rate(service: string, key: string): Pick {
+  return (history, index) => {
+    const then = before(history, index, RATE_SECONDS);
+    const now = history[index];
+    if (!now || !then) return null;
+    // A count that nobody has counted yet is 0.
+    const risen = difference(numberAt(now, service, key) ?? 0, numberAt(then, service, key) ?? 0);
+    return risen === null || now.at <= then.at ? null : risen / (now.at - then.at);
+  };
+}
+
+/** How much a count rose in all that is kept. */
+export function risen(history: History, service: string, key: string): number {
+  let sum = 0;
+  history.forEach((now, index) => {
+    const then = history[index - 1];
+    if (then) sum += difference(numberAt(now, service, key), numberAt(then, service, key)) ?? 0;
+  });
+  return sum;
+}
+
+/** The error codes of a service that were answered in all that is kept, the most frequent first. */
+export function codesOf(history: History, service: string): [string, number][] {
+  const sums = new Map<string, number>();
+  history.forEach((now, index) => {
+    const then = history[index - 1];
+    if (!then) return;
+    const earlier = serviceOf(then, service)?.codes ?? {};
+    for (const [code, count] of Object.entries(serviceOf(now, service)?.codes ?? {}))
+      sums.set(code, (sums.get(code) ?? 0) + (difference(count, earlier[code] ?? 0) ?? 0));
+  });
+  return [...sums].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+}
+
+interface Window {
+  bounds: readonly number[];
+  /** How many in each bucket, the last beyond all bounds. */
+  counts: readonly number[];
+  sum: number;
+}
+
+function windowOf(history: History, index: number, service: string, key: string): Window | null {
+  const now = history[index] && serviceOf(history[index], service)?.histograms[key];
+  const earlier = before(history, index, QUANTILE_SECONDS);
+  const then = earlier && serviceOf(earlier, service)?.histograms[key];
+  if (!now || !earlier) return null;
+  const cumulative = now.counts.map((count, i) => count - (then?.counts[i] ?? 0));
+  if (cumulative.some((count) => count < 0)) return null;
+  const counts = cumulative.map((count, i) => count - (cumulative[i - 1] ?? 0));
+  return { bounds: now.bounds, counts, sum: now.sum - (then?.sum ?? 0) };
+}
+
+/** The value that a share of a minute's observations did not exceed, read between the bounds of its bucket. */
+export function quantile(service: string, key: string, share: number): Pick {
+  return (history, index) => {
+    const found = windowOf(history, index, service, key);
+    const all = found?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+    if (!found || all <= 0) return null;
+    let rank = share * all;
+    for (const [bucket, count] of found.counts.entries()) {
+      const upper = found.bounds[bucket];
+      const lower = found.bounds[bucket - 1] ?? 0;
+      if (upper === undefined) return lower;
+      if (rank <= count && count > 0) return lower + (upper - lower) * (rank / count);
+      rank -= count;
+    }
+    return null;
+  };
+}
+
+/** The smallest size that a histogram tells apart from nothing. */
+export function finest(history: History, service: string, key: string): number {
+  const last = history.at(-1);
+  return (last && serviceOf(last, service)?.histograms[key]?.bounds[0]) ?? 0;
+}
+
+/** The mean of a minute's observations. */
+export function mean(service: string, key: string): Pick {
+  return (history, index) => {
+    const found = windowOf(history, index, service, key);
+    const all = found?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+    return found && all > 0 ? found.sum / all : null;
+  };
+}
+
+export const now = (history: History, pick: Pick): Value => pick(history, history.length - 1);
+export const line = (history: History, pick: Pick): Value[] =>
+  history.map((_, index) => pick(history, index));
+
+export type Mood = "none" | "silent" | "starting" | "cries" | "waits" | "away" | "late" | "well";
+
+const LONG_SECONDS = 5;
+
+/** What the canary says, the worst first: it cries where a promise was broken in what is kept. */
+export function moodOf(history: History): Mood {
+  const last = history.at(-1);
+  const canary = last && serviceOf(last, "canary");
+  if (!last || !canary || canary.replicas.length === 0) return "none";
+  if (!canary.replicas.some((replica) => replica.up)) return "silent";
+  const rose = (among: History, keys: string[]) => keys.some((key) => risen(among, "canary", key) > 0);
+  if (rose(history, ["lost", "repeated", "gaps"])) return "cries";
+  const { numbers } = canary;
+  if ((numbers["waiting_seconds"] ?? 0) > LONG_SECONDS) return "waits";
+  if (!numbers["acked"]) return "starting";
+  const gateways = serviceOf(last, "chat-gateway")?.replicas.length ?? 0;
+  if ((numbers["up"] ?? 0) < gateways) return "away";
+  const recent = history.filter((one) => one.at > last.at - QUANTILE_SECONDS);
+  return rose(recent, ["late", "unacked"]) ? "late" : "well";
+}

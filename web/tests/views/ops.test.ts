@@ -1,0 +1,130 @@
+// The arithmetic of /ops: rates, rises and quantiles of answers that come every two seconds.
+import { describe, expect, it } from "vitest";
+
+import type { Figures, ServiceFigures } from "../../src/core/index.ts";
+import {
+  codesOf,
+  kept,
+  KEPT_SECONDS,
+  level,
+  line,
+  mean,
+  moodOf,
+  now,
+  quantile,
+  rate,
+  risen,
+  type History,
+} from "../../src/views/ops/series.ts";
+
+const up = { address: "10.0.0.1:8000", up: true, missing: [] };
+
+function service(name: string, more: Partial<ServiceFigures> = {}): ServiceFigures {
+  return { name, replicas: [up], numbers: {}, codes: {}, histograms: {}, ...more };
+}
+
+/** One service's answers, two seconds apart. */
+function answers(name: string, moments: Partial<ServiceFigures>[]): History {
+  return moments.map((moment, index) => ({ at: 100 + 2 * index, services: [service(name, moment)] }));
+}
+
+const counted = (key: string, ...values: number[]): History =>
+  answers(
+    "rooms",
+    values.map((value) => ({ numbers: { [key]: value } })),
+  );
+
+describe("what is kept", () => {
+  it("is five minutes, in order, each moment once", () => {
+    let history: History = [];
+    for (let at = 0; at <= 2 * KEPT_SECONDS; at += 2) history = kept(history, { at, services: [] });
+    expect(history.length).toBe(KEPT_SECONDS / 2);
+    expect(kept(history, { at: 500, services: [] })).toBe(history);
+  });
+});
+
+describe("counts", () => {
+  it("have a rate over some seconds, none at first and none over a restart", () => {
+    const history = counted("requests", 10, 14, 18, 22, 26, 3);
+    expect(line(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, null]);
+  });
+
+  it("that nobody has counted yet are 0", () => {
+    const history = answers("rooms", [{}, { numbers: { requests: 4 } }]);
+    expect(now(history, rate("rooms", "requests"))).toBe(2);
+    expect(now(history, level("rooms", "sockets"))).toBeNull();
+  });
+
+  it("rise over restarts", () => {
+    expect(risen(counted("lost", 5, 6, 0, 2), "rooms", "lost")).toBe(3);
+  });
+
+  it("of errors are told by code, the most frequent first", () => {
+    const history = answers("rooms", [
+      { codes: { invalid: 7 } },
+      { codes: { invalid: 8, unavailable: 3 } },
+      { codes: { invalid: 8, unavailable: 5 } },
+    ]);
+    expect(codesOf(history, "rooms")).toEqual([
+      ["unavailable", 5],
+      ["invalid", 1],
+    ]);
+  });
+});
+
+describe("a histogram", () => {
+  const at = (counts: number[], sum: number) => ({
+    histograms: { redis: { bounds: [1, 2, 4], counts, sum } },
+  });
+
+  it("is read within its bucket, of what came since", () => {
+    const history = answers("rooms", [at([90, 90, 90, 90], 0), at([95, 99, 100, 100], 20)]);
+    expect(now(history, quantile("rooms", "redis", 0.5))).toBe(1);
+    expect(now(history, quantile("rooms", "redis", 0.7))).toBeCloseTo(1.5);
+    expect(now(history, mean("rooms", "redis"))).toBe(2);
+  });
+
+  it("says its last bound where values are beyond it, and nothing where there are none", () => {
+    const beyond = answers("rooms", [at([0, 0, 0, 0], 0), at([0, 0, 0, 3], 30)]);
+    expect(now(beyond, quantile("rooms", "redis", 0.99))).toBe(4);
+    const quiet = answers("rooms", [at([5, 5, 5, 5], 5), at([5, 5, 5, 5], 5)]);
+    expect(now(quiet, quantile("rooms", "redis", 0.99))).toBeNull();
+    const anew = answers("rooms", [at([5, 5, 5, 5], 5), at([1, 1, 1, 1], 1)]);
+    expect(now(anew, quantile("rooms", "redis", 0.5))).toBeNull();
+  });
+});
+
+describe("the canary", () => {
+  const fine = { acked: 9, up: 2, lost: 1, repeated: 0, gaps: 0, late: 0, unacked: 0, waiting_seconds: 0 };
+
+  function said(...moments: (Partial<typeof fine> | null)[]): History {
+    return moments.map((moment, index): Figures => {
+      const canary = service("canary", moment ? { numbers: { ...fine, ...moment } } : { replicas: [] });
+      const gateways = service("chat-gateway", { replicas: [up, { ...up, address: "10.0.0.2:8000" }] });
+      return { at: 100 + 2 * index, services: [canary, gateways] };
+    });
+  }
+
+  it("is well while nothing breaks, whatever broke before", () => {
+    expect(moodOf(said({}, {}))).toBe("well");
+  });
+
+  it.each(["lost", "repeated", "gaps"])("cries where something is %s", (key) => {
+    expect(moodOf(said({}, { [key]: 2 }, { [key]: 2 }))).toBe("cries");
+  });
+
+  it("tells what waits, what was late and what is away", () => {
+    expect(moodOf(said({ waiting_seconds: 12 }))).toBe("waits");
+    expect(moodOf(said({}, { late: 1 }))).toBe("late");
+    expect(moodOf(said({}, { unacked: 1 }))).toBe("late");
+    expect(moodOf(said({ up: 1 }))).toBe("away");
+    expect(moodOf(said({ acked: 0 }))).toBe("starting");
+  });
+
+  it("may not be there, or not answer", () => {
+    expect(moodOf([])).toBe("none");
+    expect(moodOf(said(null))).toBe("none");
+    const silent = service("canary", { replicas: [{ ...up, up: false }] });
+    expect(moodOf([{ at: 1, services: [silent] }])).toBe("silent");
+  });
+});
