@@ -1,6 +1,7 @@
 """The canary: silent while promises are kept, whatever is killed, and loud as soon as one is broken."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from canary_figures import Figures, reading
+from jsonschema import Draft202012Validator
 from proxy import Proxy, running
 from redis import Redis
 from stack import Stack
 from target import IN_CONTAINERS, start
+from test_logs import SCHEMA
 
 from shared.roomlog.stream import PUBLISH_NEXT
 from shared.testing.fixtures import eventually
@@ -159,3 +162,12 @@ async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watche
         database.execute("DELETE FROM member")
     await watched.until(lambda now: now["unacked"] > calm["unacked"])
     assert (await watched.settled())["acked"] > calm["acked"]
+
+
+def test_its_log_keeps_the_contract_and_says_what_was_wrong(watched: Watched):
+    """The last of these tests: by now it has met everything."""
+    lines = [json.loads(line) for line in watched.stack.logs()["canary"].splitlines()]
+    contract = Draft202012Validator(SCHEMA)
+    assert [error.message for line in lines for error in contract.iter_errors(line)] == []
+    errors = " ".join(line["message"] for line in lines if line["log.level"] == "error")
+    assert all(words in errors for words in ("history lacks it", "went past it", "came again", "followed on"))

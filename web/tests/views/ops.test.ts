@@ -44,9 +44,10 @@ describe("what is kept", () => {
 });
 
 describe("counts", () => {
-  it("have a rate over some seconds, none at first and none over a restart", () => {
-    const history = counted("requests", 10, 14, 18, 22, 26, 3);
-    expect(line(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, null]);
+  it("have a rate over some seconds, none at first; a step in which a process began anew is left out", () => {
+    const history = counted("requests", 10, 14, 18, 22, 26, 3, 7);
+    expect(line(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, 2, 2]);
+    expect(line(counted("requests", 10, 3), rate("rooms", "requests"))).toEqual([null, null]);
   });
 
   it("that nobody has counted yet are 0", () => {
@@ -89,8 +90,9 @@ describe("a histogram", () => {
     expect(now(beyond, quantile("rooms", "redis", 0.99))).toBe(4);
     const quiet = answers("rooms", [at([5, 5, 5, 5], 5), at([5, 5, 5, 5], 5)]);
     expect(now(quiet, quantile("rooms", "redis", 0.99))).toBeNull();
-    const anew = answers("rooms", [at([5, 5, 5, 5], 5), at([1, 1, 1, 1], 1)]);
-    expect(now(anew, quantile("rooms", "redis", 0.5))).toBeNull();
+    const anew = answers("rooms", [at([5, 5, 5, 5], 5), at([1, 1, 1, 1], 1), at([1, 3, 3, 3], 4)]);
+    expect(now(anew, quantile("rooms", "redis", 0.5))).toBeCloseTo(1.5);
+    expect(now(anew, mean("rooms", "redis"))).toBe(1.5);
   });
 });
 

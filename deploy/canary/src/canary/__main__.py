@@ -16,7 +16,7 @@ from canary.settings import CanarySettings
 from canary.watch import Watch
 from shared import VERSION
 from shared.service.instance import INSTANCE
-from shared.service.logs import configure_logging
+from shared.service.logs import configure_logging, finish_logs
 from shared.service.tasks import background
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,10 @@ async def serve(settings: CanarySettings) -> None:
 def main() -> None:
     settings = CanarySettings.load()
     configure_logging(settings)
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    finally:
+        finish_logs()
 
 
 if __name__ == "__main__":

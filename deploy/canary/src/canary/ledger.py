@@ -22,6 +22,9 @@ Event = dict[str, Any]
 REMEMBERED = 1_000
 """Messages of which a reader knows that it had them; older ones could come only below its cursor."""
 
+WENT_PAST = "seq %d was acknowledged, and a reader went past it without it"
+NOT_IN_HISTORY = "seq %d was acknowledged, and history lacks it"
+ROOM_GONE = "seq %d was acknowledged, and its room is gone"
 MOST_OPEN = 1_000
 """While so many are not settled, no more are written."""
 
@@ -168,7 +171,7 @@ class Ledger:
         if message.seq is None or reader not in message.owed_to:
             return
         if reader.version is not None and reader.version >= message.version:
-            self._lose(message, "a reader went past it without it")
+            self._lose(message, WENT_PAST)
             self._hand_over(reader, message)
 
     def _hand_over(self, reader: Reader, message: Message) -> None:
@@ -208,18 +211,18 @@ class Ledger:
                 message.in_history = True
                 self._close(message)
             else:
-                self._lose(message, "history lacks it")
+                self._lose(message, NOT_IN_HISTORY)
                 del self._open[message.client_id]
 
     def forsake(self) -> None:
         """The room is gone, and with it what was acknowledged and not yet seen in history."""
         for message in self._open.values():
             if message.seq is not None and not message.in_history:
-                self._lose(message, "its room is gone")
+                self._lose(message, ROOM_GONE)
         self._open.clear()
 
     def _lose(self, message: Message, how: str) -> None:
-        log.error("seq %d was acknowledged, and %s", message.seq, how)
+        log.error(how, message.seq)
         self._meter.lost.inc(not message.is_lost)
         message.is_lost = True
 

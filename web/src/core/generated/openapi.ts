@@ -996,7 +996,7 @@ export interface components {
         };
         /**
          * Replica
-         * @description `up`: it answers. `missing`: what its /readyz lacks.
+         * @description `up`: it answers. `missing`: what its /readyz lacks, or goes on without.
          */
         Replica: {
             address: string;

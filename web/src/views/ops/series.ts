@@ -26,16 +26,15 @@ function numberAt(figures: Figures | undefined, service: string, key: string): V
   return (figures && serviceOf(figures, service)?.numbers[key]) ?? null;
 }
 
-/** The sample that is at least so many seconds before that at `index`, or the oldest. */
-function before(history: History, index: number, seconds: number): Figures | undefined {
-  const now = history[index];
-  if (!now || index === 0) return undefined;
-  let found = index - 1;
-  while (found > 0 && now.at - (history[found]?.at ?? 0) < seconds) found -= 1;
-  return history[found];
+/** The answers of so many seconds up to the one at `index`, and the one before them. */
+function stretch(history: History, index: number, seconds: number): History {
+  const until = history[index]?.at ?? 0;
+  let first = index;
+  while (first > 0 && until - (history[first]?.at ?? 0) < seconds) first -= 1;
+  return history.slice(first, index + 1);
 }
 
-/** How much a count rose; null where it fell, for then a process began anew or did not answer. */
+/** How much a count rose; null where it fell, for then a process began anew or did not answer: that step is left out. */
 function difference(now: Value, then: Value): Value {
   return now === null || then === null || now < then ? null : now - then;
 }
@@ -48,12 +47,18 @@ export function level(service: string, key: string): Pick {
 
 export function rate(service: string, key: string): Pick {
   return (history, index) => {
-    const then = before(history, index, RATE_SECONDS);
-    const now = history[index];
-    if (!now || !then) return null;
-    // A count that nobody has counted yet is 0.
-    const risen = difference(numberAt(now, service, key) ?? 0, numberAt(then, service, key) ?? 0);
-    return risen === null || now.at <= then.at ? null : risen / (now.at - then.at);
+    const steps = stretch(history, index, RATE_SECONDS);
+    let rose = 0;
+    let seconds = 0;
+    steps.forEach((now, step) => {
+      const then = steps[step - 1];
+      if (!then) return;
+      // A count that nobody has counted yet is 0.
+      const more = difference(numberAt(now, service, key) ?? 0, numberAt(then, service, key) ?? 0);
+      rose += more ?? 0;
+      seconds += more === null ? 0 : now.at - then.at;
+    });
+    return seconds > 0 ? rose / seconds : null;
   };
 }
 
@@ -87,27 +92,35 @@ interface Window {
   sum: number;
 }
 
-function windowOf(history: History, index: number, service: string, key: string): Window | null {
-  const now = history[index] && serviceOf(history[index], service)?.histograms[key];
-  const earlier = before(history, index, QUANTILE_SECONDS);
-  const then = earlier && serviceOf(earlier, service)?.histograms[key];
-  if (!now || !earlier) return null;
-  const cumulative = now.counts.map((count, i) => count - (then?.counts[i] ?? 0));
-  if (cumulative.some((count) => count < 0)) return null;
-  const counts = cumulative.map((count, i) => count - (cumulative[i - 1] ?? 0));
-  return { bounds: now.bounds, counts, sum: now.sum - (then?.sum ?? 0) };
+function windowOf(history: History, index: number, service: string, key: string): Window {
+  const steps = stretch(history, index, QUANTILE_SECONDS);
+  const found: Window = { bounds: [], counts: [], sum: 0 };
+  steps.forEach((moment, step) => {
+    const earlier = steps[step - 1];
+    const now = serviceOf(moment, service)?.histograms[key];
+    if (!earlier || !now) return;
+    const then = serviceOf(earlier, service)?.histograms[key];
+    const cumulative = now.counts.map((count, i) => count - (then?.counts[i] ?? 0));
+    if (cumulative.some((count) => count < 0)) return;
+    found.bounds = now.bounds;
+    found.counts = cumulative.map((count, i) => (found.counts[i] ?? 0) + count - (cumulative[i - 1] ?? 0));
+    found.sum += now.sum - (then?.sum ?? 0);
+  });
+  return found;
 }
+
+const allOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 
 /** The value that a share of a minute's observations did not exceed, read between the bounds of its bucket. */
 export function quantile(service: string, key: string, share: number): Pick {
   return (history, index) => {
-    const found = windowOf(history, index, service, key);
-    const all = found?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
-    if (!found || all <= 0) return null;
+    const { bounds, counts } = windowOf(history, index, service, key);
+    const all = allOf(counts);
+    if (all <= 0) return null;
     let rank = share * all;
-    for (const [bucket, count] of found.counts.entries()) {
-      const upper = found.bounds[bucket];
-      const lower = found.bounds[bucket - 1] ?? 0;
+    for (const [bucket, count] of counts.entries()) {
+      const upper = bounds[bucket];
+      const lower = bounds[bucket - 1] ?? 0;
       if (upper === undefined) return lower;
       if (rank <= count && count > 0) return lower + (upper - lower) * (rank / count);
       rank -= count;
@@ -125,9 +138,9 @@ export function finest(history: History, service: string, key: string): number {
 /** The mean of a minute's observations. */
 export function mean(service: string, key: string): Pick {
   return (history, index) => {
-    const found = windowOf(history, index, service, key);
-    const all = found?.counts.reduce((sum, count) => sum + count, 0) ?? 0;
-    return found && all > 0 ? found.sum / all : null;
+    const { counts, sum } = windowOf(history, index, service, key);
+    const all = allOf(counts);
+    return all > 0 ? sum / all : null;
   };
 }
 

@@ -68,7 +68,7 @@ class Histogram(msgspec.Struct):
 
 
 class Replica(msgspec.Struct):
-    """`up`: it answers. `missing`: what its /readyz lacks."""
+    """`up`: it answers. `missing`: what its /readyz lacks, or goes on without."""
 
     address: str
     up: bool
