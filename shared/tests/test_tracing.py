@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
@@ -34,22 +33,11 @@ class OfRooms(Settings):
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Iterator[list[dict]]:
-    """The fields of the spans, in the order in which they ended."""
-    found: list[dict] = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.__dict__["ecs"])
-
-    log, keeper = logging.getLogger("shared.service.tracing"), Keeper()
-    log.addHandler(keeper)
-    caplog.set_level(logging.INFO)
-    token = enter_place(None)
-    yield found
-    del token
+def told(spans: list[dict]) -> Iterator[list[dict]]:
+    """The spans, where nothing else is drawn and nothing was before."""
+    enter_place(None)
+    yield spans
     draw_share(0)
-    log.removeHandler(keeper)
 
 
 @pytest.mark.parametrize(

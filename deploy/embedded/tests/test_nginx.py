@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,6 +72,46 @@ def test_a_token_from_outside_never_passes(webchat: Instance, signed_in: httpx.C
         answer = httpx.get(f"{webchat.url}/api/social/profiles/me", headers={name: token}, trust_env=False)
         assert is_problem(answer, 401), name
         assert httpx.get(f"{webchat.url}/api/auth/me", headers={name: token}, trust_env=False).status_code == 401
+
+
+def test_a_clients_trace_is_taken_over_only_where_it_is_well_formed(webchat: Instance, browser: httpx.Client) -> None:
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    good = f"00-{trace}-{span}-01"
+    bad = [f"00-{'0' * 32}-{span}-01", f"00-{trace}-{'0' * 16}-01", f"{good}-x", good.upper(), f'{good}" "', "x" * 4000]
+    for index, claimed in enumerate([good, *bad]):
+        browser.get(f"/api/traced/{index}", headers={"traceparent": claimed})
+    browser.get("/api/traced/twice", headers=[("traceparent", good), ("traceparent", good)])
+
+    def lines() -> list[dict[str, Any]]:
+        text = (webchat.data / "logs" / "parts" / "nginx.log").read_text()
+        return [json.loads(line) for line in text.splitlines() if '"url.path":"/api/traced/' in line]
+
+    wait_until(lambda: len(lines()) == len(bad) + 2)
+    taken, *own = lines()
+    assert (taken["trace.id"], taken["parent.id"]) == (trace, span)
+    assert {line["parent.id"] for line in own} == {""}
+    assert len({line["trace.id"] for line in own} | {trace}) == len(own) + 1
+    for line in (taken, *own):
+        assert re.fullmatch("[0-9a-f]{32}", line["trace.id"])
+        assert re.fullmatch("[0-9a-f]{16}", line["span.id"])
+        assert line["span.id"] != span
+
+
+def test_a_path_in_the_log_names_no_person(webchat: Instance, browser: httpx.Client) -> None:
+    person, room = "0197a1b2-0000-7000-8000-00000000000a", "0197a1b2-0000-7000-8000-000000000001"
+    paths = (
+        f"/api/social/profiles/{person}?x=1",
+        f"/api/rooms/{room}/members/{person}",
+        f"/api/auth/sessions/{person}",
+    )
+    for path in paths:
+        browser.get(path)
+    log = webchat.data / "logs" / "parts" / "nginx.log"
+    wait_until(lambda: "/api/auth/sessions/{id}" in log.read_text())
+    text = log.read_text()
+    assert person not in text
+    assert f'"url.path":"/api/rooms/{room}/members/{{id}}"' in text
+    assert '"url.path":"/api/social/profiles/{id}"' in text
 
 
 def test_another_origin_is_refused(signed_in: httpx.Client) -> None:

@@ -293,3 +293,18 @@ async def test_closing_and_inviting_at_the_same_time(house: Any) -> None:
         *(on_auth(house.parts, UserClosed(user_id=user, version=2, at=1)) for user in people),
     )
     assert set((await house.snapshot(room, A)).members) == {A}
+
+
+async def test_the_audit_trail_tells_who_changed_whose_rights(house: Any, trail: list[dict[str, Any]]) -> None:
+    room = await house.group(A, B)
+    trail.clear()
+    await house.do(house.invite(room, A, C), house.role(room, A, B, "admin"), house.remove(room, B, C))
+    await house.do(house.role(room, A, B, "admin"), house.leave(room, B))  # nothing changes; one's own will
+    assert await house.refused(house.remove(room, C, A)) == "not_found"
+    told = [(line["event.action"], line["user.id"], line.get("user.target.id")) for line in trail]
+    assert sorted(told) == sorted([("member-invite", A, C), ("role-change", A, B), ("member-remove", B, C)])
+    assert {line["webchat.room"] for line in trail} == {room}
+    trail.clear()
+    await house.group(A, B, C, D)
+    [line] = trail
+    assert (line["event.action"], line["count"], "user.target.id" in line) == ("member-invite", 3, False)

@@ -256,3 +256,28 @@ async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.Monk
         await db.execute(text("UPDATE room_event SET at = 5 WHERE version <= 7"))
     await trim(quiet.parts)
     assert await quiet.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [(8, 2), (9, 2), (10, 2)]
+
+
+@on_both_engines
+async def test_only_what_is_written_down_takes_its_trace_along(
+    house: Any, redis: Redis, spans: list[dict[str, Any]]
+) -> None:
+    room = await house.group(A, B)
+    await eventually(lambda: streamed(house, room, 1))
+    traced = f"00-{'a' * 32}-{'b' * 16}-01"
+    said = [house.say(room, A, str(number)) for number in range(5)]
+    said[2].traceparent = traced
+    said[3].traceparent = traced.replace("-01", "-00")
+    async with listening(redis, live_channel(house.parts.publisher.epoch, room)) as heard:
+        await house.do(*said)
+        await house.do(house.say(room, A, "2", client_id=said[2].client_id, traceparent=traced))  # leads no further
+        await eventually(lambda: len(heard) == 3)
+    lives = [parse_live(message) for message in heard]
+    assert [(live.first, live.last, live.flags) for live in lives] == [(3, 4, b"-"), (5, 5, b"-"), (6, 7, b"-")]
+    assert [message.partition(b"\n")[0] for message in heard[::2]] == [b"3 4 -", b"6 7 -"]
+    [published] = [line for line in spans if line["event.action"] == "publish"]
+    commit, _ = [line for line in spans if line["event.action"] == "commit"]
+    assert (commit["parent.id"], commit["webchat.batch"], commit["webchat.room"]) == ("b" * 16, 5, room)
+    assert published["parent.id"] == commit["span.id"]
+    assert lives[1].traceparent == f"00-{'a' * 32}-{published['span.id']}-01"
+    assert [len(await streamed(house, room, after)) for after in (2, 4)] == [5, 3]

@@ -7,6 +7,7 @@ test makes schemas of its own, and drops them.
 
 import asyncio
 import inspect
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -108,6 +109,37 @@ def database_env(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dic
         connection.ping()
         for schema in schemas:
             cursor.execute(f"DROP DATABASE {schema}")
+
+
+class _Keeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(dict(record.__dict__.get("ecs", {})) | {"count": record.__dict__.get("count", 1)})
+
+
+def _keeping(logger: str) -> Iterator[list[dict[str, Any]]]:
+    log, keeper = logging.getLogger(logger), _Keeper()
+    before = log.level
+    log.addHandler(keeper)
+    log.setLevel(logging.INFO)
+    yield keeper.told
+    log.setLevel(before)
+    log.removeHandler(keeper)
+
+
+@pytest.fixture
+def trail() -> Iterator[list[dict[str, Any]]]:
+    """What is said to the audit trail, by names of ECS; ids are still plain."""
+    yield from _keeping("audit")
+
+
+@pytest.fixture
+def spans() -> Iterator[list[dict[str, Any]]]:
+    """The spans that are written down, in the order in which they end."""
+    yield from _keeping("shared.service.tracing")
 
 
 @asynccontextmanager
