@@ -17,8 +17,9 @@ from social.settings import SocialSettings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings)
-OF_THE_IMAGE = {"LISTEN_HOST", "LISTEN_PORT", "WEBCHAT_DATA"}
-"""The recipe of the images sets where they listen; with a database elsewhere nothing is kept in a folder."""
+OF_THE_IMAGE = {"LISTEN_HOST", "LISTEN_PORT", "WEBCHAT_DATA", "AUDIT_LOG"}
+"""The recipe of the images sets where they listen; with a database elsewhere nothing is kept in a folder, and the audit
+trail goes to standard output."""
 OF_THE_DATABASE = {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USERNAME", "DB_PASSWORD", "DB_POOL_SIZE", "DB_TLS_CA"}
 SECRETS = {
     "auth": {"DB_PASSWORD", "SESSION_SECRET_KEY", "AUTH_SERVICE_SECRET", "SOCIAL_SERVICE_SECRET",

@@ -121,6 +121,7 @@ async def collecting() -> AsyncIterator[tuple[str, list[ExportTraceServiceReques
     taken: list[ExportTraceServiceRequest] = []
 
     async def take(request: web.Request) -> web.Response:
+        assert request.headers["authorization"] == "Bearer of spans"
         taken.append(ExportTraceServiceRequest.FromString(await request.read()))
         body = ExportTraceServiceResponse().SerializeToString()
         return web.Response(body=body, content_type="application/x-protobuf")
@@ -138,7 +139,9 @@ async def collecting() -> AsyncIterator[tuple[str, list[ExportTraceServiceReques
 
 async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
     async with collecting() as (url, taken):
-        configure_tracing(OfRooms(service_secret="s" * 32, otel_exporter_otlp_endpoint=url))
+        headers = "authorization=Bearer%20of%20spans"
+        own = {"otel_exporter_otlp_endpoint": url, "otel_exporter_otlp_headers": headers}
+        configure_tracing(OfRooms(service_secret="s" * 32, **own))
         try:
             first = first_span("message.send", {"user.id": "01USER", "webchat.room": "01ROOM"})
             with span("commit", "server", after=first.traceparent):

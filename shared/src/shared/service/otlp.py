@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
+from opentelemetry.util.re import parse_env_headers
 
 from shared import VERSION
 from shared.service.trace_context import Place
@@ -32,10 +33,11 @@ def _context(place: Place, *, is_remote: bool) -> SpanContext:
 
 
 class Collector:
-    def __init__(self, endpoint: str, service: str) -> None:
-        """`endpoint` is the base address, as `OTEL_EXPORTER_OTLP_ENDPOINT` is defined."""
+    def __init__(self, endpoint: str, headers: str, service: str) -> None:
+        """A base address and `name=value,…`, as the environment variables of OpenTelemetry are defined."""
         self._resource = Resource({"service.name": service, "service.version": VERSION})
-        exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=TIMEOUT_S)
+        address, shown = f"{endpoint.rstrip('/')}/v1/traces", parse_env_headers(headers, liberal=True)
+        exporter = OTLPSpanExporter(address, headers=shown, timeout=TIMEOUT_S)
         self._processor = BatchSpanProcessor(exporter, QUEUE_SPANS, EVERY_MS, BATCH_SPANS)
 
     def add(self, span: Span) -> None:

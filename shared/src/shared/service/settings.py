@@ -85,6 +85,7 @@ class Settings(ProcessSettings):
     trace_sample: float = Field(default=0.001, ge=0, le=1)
     """The share of requests and of commands over sockets whose way is written down; the same in all services."""
     otel_exporter_otlp_endpoint: str = ""
+    otel_exporter_otlp_headers: SecretStr = SecretStr("")
     rate_limits: bool = True
     metrics: bool = True
     """Whether the service counts, and tells on `/metrics`."""

@@ -104,7 +104,8 @@ def configure_tracing(settings: Settings) -> None:
     if settings.otel_exporter_otlp_endpoint:
         from shared.service.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
 
-        collector = Collector(settings.otel_exporter_otlp_endpoint, settings.service)
+        headers = settings.otel_exporter_otlp_headers.get_secret_value()
+        collector = Collector(settings.otel_exporter_otlp_endpoint, headers, settings.service)
         _export, _close = collector.add, collector.close
 
 
