@@ -7,7 +7,6 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -16,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from canary.account import UNAUTHENTICATED, Account, RefusedError
+from canary.gateways import Gateways
 from canary.ledger import Event, Ledger, Message, Reader
 from canary.meter import UNKNOWN, Meter
 from shared.service.instance import INSTANCE_HEADER
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = Subprotocol("webchat.v1")
 SESSION_GONE = 4401
+NO_SUCH_GATEWAY = 404
 ANSWER_S = 10.0
 """A frame that is not answered by then is sent again."""
 PAUSES_S = 0.5, 5.0
@@ -38,17 +39,16 @@ class RoomGoneError(Exception):
 
 
 class Client:
-    """One socket of an account in one room, and what its reader has."""
+    """One socket of an account in one room, and what its reader has; at its home among the gateways while it lives."""
 
     def __init__(self, account: Account, target: str, room_id: str, ledger: Ledger, meter: Meter,
-                 address_of: Callable[[str], str]) -> None:  # fmt: skip
-        self._account, self._room_id, self._ledger, self._meter = account, room_id, ledger, meter
+                 gateways: Gateways, home: str) -> None:  # fmt: skip
+        self.account, self._room_id, self._ledger, self._meter = account, room_id, ledger, meter
         self._url = f"{target.replace('http', 'ws', 1)}/api/chat/ws"
-        self._address_of = address_of
+        self._gateways, self.home = gateways, home
         self.reader = Reader(account.webchat_id)
-        self._is_moving = False
+        self._is_moving = self._takes_any = False
         self._writing: asyncio.Task[None] | None = None
-        self._instance = ""
         self._epoch: str | None = None
         self._wire: ClientConnection | None = None
         self._greeted = asyncio.Event()
@@ -59,10 +59,6 @@ class Client:
     def gateway(self) -> str:
         """The address of the one that it is at; unknown while it is at none."""
         return self.reader.gateway if self._greeted.is_set() else UNKNOWN
-
-    def locate(self) -> None:
-        """Look up again where the process at the other end lives."""
-        self.reader.gateway = self._address_of(self._instance)
 
     # Reading
 
@@ -84,23 +80,24 @@ class Client:
         finally:
             self._ledger.leave(self.reader)
 
-    async def move(self) -> None:
-        """Hang up and connect anew, perhaps to another gateway."""
-        if self._wire is not None:
+    async def go_home(self) -> None:
+        """Hang up where that is elsewhere than at home, and home lives again."""
+        if self._greeted.is_set() and self.gateway != self.home and self.home in self._gateways.living:
+            assert self._wire is not None
             self._is_moving = True
             await self._wire.close()
 
     async def _stay_connected(self) -> None:
         """Until the socket closes; raises where it could not be opened."""
-        cookie = self._account.cookie
-        headers = {"Cookie": cookie}
+        cookie = self.account.cookie
         try:
-            wire = await connect(self._url, subprotocols=[SUBPROTOCOL], additional_headers=headers, compression=None,
-                                 proxy=None, close_timeout=2)  # fmt: skip
+            wire = await self._connect(cookie)
         except InvalidStatus as error:
-            if error.response.status_code != UNAUTHENTICATED:
+            status = error.response.status_code
+            self._takes_any = status == NO_SUCH_GATEWAY
+            if status != UNAUTHENTICATED:
                 raise
-            await self._account.sign_in(instead_of=cookie)
+            await self.account.sign_in(instead_of=cookie)
             return
         try:
             await self._converse(wire)
@@ -110,13 +107,20 @@ class Client:
             self._part()
             await wire.close()
         if wire.close_code == SESSION_GONE:
-            await self._account.sign_in(instead_of=cookie)
+            await self.account.sign_in(instead_of=cookie)
+
+    async def _connect(self, cookie: str) -> ClientConnection:
+        """To a certain gateway; to any where that one was not found, for it may just have begun anew."""
+        address, instance = (UNKNOWN, "") if self._takes_any else self._gateways.choose(self.home)
+        self._takes_any = False
+        headers = {"Cookie": cookie} | ({INSTANCE_HEADER: instance} if instance else {})
+        wire = await connect(self._url, subprotocols=[SUBPROTOCOL], additional_headers=headers, compression=None,
+                             proxy=None, close_timeout=2)  # fmt: skip
+        self.reader.gateway = address
+        return wire
 
     async def _converse(self, wire: ClientConnection) -> None:
-        assert wire.response is not None
         self._wire = wire
-        self._instance = wire.response.headers.get(INSTANCE_HEADER, "")
-        self.locate()
         cursors = {} if self.reader.version is None else {self._room_id: self.reader.version}
         await wire.send(json.dumps({"op": "hello", "cursors": cursors, "epoch": self._epoch}))
         async for text in wire:
@@ -156,7 +160,7 @@ class Client:
 
     async def _begin_anew(self) -> None:
         self._meter.resets.inc()
-        page: Any = await self._account.call("GET", f"/rooms/{self._room_id}/messages", limit=PAGE)
+        page: Any = await self.account.call("GET", f"/rooms/{self._room_id}/messages", limit=PAGE)
         self._ledger.begin_anew(self.reader, page["items"], page["version"])
 
     # Writing

@@ -1,6 +1,6 @@
 """Which gateways there are, asked of themselves: an address each, and the process that lives there now.
 
-A socket is told the process's id in its handshake; so it is known which gateway the public address gave it.
+A handshake at the public address asks for one of them by the process's id.
 """
 
 import asyncio
@@ -45,8 +45,10 @@ class Gateways:
         self._instances = dict(zip(addresses, instances, strict=True))
         return gone
 
-    def address_of(self, instance: str) -> str:
-        return next((address for address, lives in self._instances.items() if lives == instance), UNKNOWN)
+    def choose(self, home: str) -> tuple[str, str]:
+        """Address and process of the gateway to connect to: that at `home`, else one that lives, else any."""
+        address = home if home in self.living else min(self.living, default=UNKNOWN)
+        return address, self._instances.get(address, "")
 
     async def _ask(self, address: str) -> str:
         try:

@@ -6,8 +6,8 @@ A room per day (UTC) keeps rooms small; both leave yesterday's. A day ends with 
 import asyncio
 import logging
 import time
-from collections import Counter
 from datetime import UTC, datetime
+from itertools import product
 
 import aiohttp
 
@@ -34,7 +34,7 @@ class Watch:
         self._settings, self._meter, self._gateways = settings, meter, gateways
         self._accounts = accounts
         self._writer, self._other = accounts
-        self._clients: dict[Account, dict[Client, asyncio.Task[None]]] = {}
+        self._clients: dict[Client, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Sign in once, then one day after the other; raises where the room cannot be made ready."""
@@ -48,13 +48,12 @@ class Watch:
         title = title_of(datetime.now(UTC))
         room_id = await self._open_room(title)
         ledger = Ledger(self._meter, self._settings.canary_patience_s)
-        self._clients = {account: {} for account in self._accounts}
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
                     await self._go_on(tasks, title, room_id, ledger)
                 finally:
-                    for client in self._list_clients():
+                    for client in list(self._clients):
                         self._end(client)
         except* RoomGoneError as gone:
             log.error("the room is gone: %r", gone.exceptions[0])  # noqa: TRY400 - what it was is told
@@ -98,52 +97,33 @@ class Watch:
 
     # Clients
 
-    def _list_clients(self) -> list[Client]:
-        return [client for clients in self._clients.values() for client in clients]
-
     async def _look_around(self, tasks: asyncio.TaskGroup, room_id: str, ledger: Ledger) -> None:
         """Learn which gateways there are, and have one client of either account at each."""
         for gone in await self._gateways.look():
             self._meter.forget(gone)
-        for account, clients in self._clients.items():
-            for client in clients:
-                client.locate()
-            while len(clients) < max(1, len(self._gateways.addresses)):
+        homes = self._gateways.addresses or [UNKNOWN]
+        for client in [client for client in self._clients if client.home not in homes]:
+            self._end(client)
+        for account, home in product(self._accounts, homes):
+            if not any(client.account is account and client.home == home for client in self._clients):
                 client = Client(account, self._settings.canary_target, room_id, ledger, self._meter,
-                                self._gateways.address_of)  # fmt: skip
-                clients[client] = tasks.create_task(client.run())
-            if len(clients) > max(1, len(self._gateways.addresses)):
-                self._end(self._one_too_many(clients))
-            await self._spread(clients)
+                                self._gateways, home)  # fmt: skip
+                self._clients[client] = tasks.create_task(client.run())
+        for client in self._clients:
+            await client.go_home()
         for address in self._gateways.addresses:
-            self._meter.up.labels(address).set(self._is_up(address))
-
-    async def _spread(self, clients: dict[Client, asyncio.Task[None]]) -> None:
-        """One client that is not alone at its gateway tries another, where a living one has none."""
-        crowd = Counter(client.gateway for client in clients)
-        if UNKNOWN not in crowd and max(crowd.values()) > 1 and self._gateways.living - crowd.keys():
-            await self._one_too_many(clients).move()
-
-    def _one_too_many(self, clients: dict[Client, asyncio.Task[None]]) -> Client:
-        """One of those at the gateway with the most; not one that waits for an answer, if there is another."""
-        crowd = Counter(client.gateway for client in clients)
-        return max(clients, key=lambda client: (crowd[client.gateway], not client.is_writing))
-
-    def _is_up(self, address: str) -> bool:
-        """Both accounts have a socket there."""
-        return all(address in {client.gateway for client in clients} for clients in self._clients.values())
+            at_home = (client.gateway == address for client in self._clients if client.home == address)
+            self._meter.up.labels(address).set(all(at_home))
 
     def _end(self, client: Client) -> None:
         client.stop_writing()
-        for clients in self._clients.values():
-            if (task := clients.pop(client, None)) is not None:
-                task.cancel()
+        self._clients.pop(client).cancel()
 
     # Messages
 
     def _write(self, tasks: asyncio.TaskGroup, ledger: Ledger) -> None:
-        for client in self._clients[self._writer]:
-            if client.may_write and not ledger.is_full:
+        for client in self._clients:
+            if client.account is self._writer and client.may_write and not ledger.is_full:
                 client.write(tasks)
 
     async def _look_back(self, room_id: str, ledger: Ledger, *, find: bool) -> None:

@@ -151,12 +151,14 @@ class Socket(asyncio.Protocol):
         if response.status_code != 101:
             self._respond(response)
             return None
+        if request.headers.get(INSTANCE_HEADER, INSTANCE) != INSTANCE:
+            self._respond(self._ws.reject(404, "Another gateway is wanted.\n"))
+            return None
         principal = await self._handshake.check(request.headers)
         if isinstance(principal, Problem):
             self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
             return None
         note(user_id=principal.subject)
-        response.headers[INSTANCE_HEADER] = INSTANCE
         self._respond(response)
         return principal
 
