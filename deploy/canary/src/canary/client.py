@@ -95,9 +95,10 @@ class Client:
         except InvalidStatus as error:
             status = error.response.status_code
             self._takes_any = status == NO_SUCH_GATEWAY
-            if status != UNAUTHENTICATED:
+            if status == UNAUTHENTICATED:
+                await self.account.sign_in(instead_of=cookie)
+            elif status != NO_SUCH_GATEWAY:
                 raise
-            await self.account.sign_in(instead_of=cookie)
             return
         try:
             await self._converse(wire)

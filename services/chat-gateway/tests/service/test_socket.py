@@ -23,6 +23,7 @@ from chat_gateway.protocol.limits import SUBPROTOCOL, Limits
 from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
 from shared.roomlog.frames import text_frame
+from shared.service.instance import INSTANCE, INSTANCE_HEADER
 from shared.service.overload import Overload
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import TOKEN_HEADER, Principal
@@ -90,6 +91,17 @@ async def test_only_who_is_signed_in_gets_in(redis: Redis):
         with pytest.raises(InvalidStatus) as refused:
             await it.connect(additional_headers={})
         assert refused.value.response.status_code == 401
+
+
+async def test_who_wants_another_gateway_is_sent_on(redis: Redis):
+    """nginx tries the next one then: before anybody asks who it is."""
+    async with served(redis) as it:
+        for token in ({}, TOKEN):
+            with pytest.raises(InvalidStatus) as refused:
+                await it.connect(additional_headers=token | {INSTANCE_HEADER: "0123456789abcdef"})
+            assert refused.value.response.status_code == 404
+        async with it.connect(additional_headers=TOKEN | {INSTANCE_HEADER: INSTANCE}):
+            assert it.socket
 
 
 async def test_another_version_is_told_not_to_come_back(redis: Redis):
