@@ -31,7 +31,7 @@ rewind() {
 
 case "${1:-}" in
 shipper)
-    need SPOOL SHIPPER_HOST LOG_FILES MORE_LOG_FILES KAFKA_BROKERS KAFKA_TOPIC
+    need SPOOL SHIPPER_HOST WEBCHAT_LOGS CONTAINER_LOGS KAFKA_BROKERS KAFKA_TOPIC
     mkdir -p "$SPOOL"
     rewind
     ;;
@@ -45,7 +45,7 @@ gate)
     # shellcheck disable=SC2016 # the names are envsubst's
     envsubst '$GATE_STATE $GATE_LISTEN $ELASTICSEARCH_URL $ELASTICSEARCH_CA_FILE' \
         <"$here/gate.conf.template" >"$GATE_STATE/gate.conf"
-    exec "${NGINX_COMMAND:-nginx}" -p "$GATE_STATE" -c "$GATE_STATE/gate.conf" -g "daemon off;"
+    exec "${NGINX_COMMAND:-nginx}" -p "$GATE_STATE" -c "$GATE_STATE/gate.conf" -e stderr -g "daemon off;"
     ;;
 *)
     echo "run.sh: say shipper, indexer or gate" >&2
@@ -55,6 +55,9 @@ esac
 
 if [ -n "${LOGS_WRITER_PASSWORD_FILE:-}" ]; then
     LOGS_WRITER_PASSWORD=$(cat "$LOGS_WRITER_PASSWORD_FILE")
+    case "$LOGS_WRITER_PASSWORD" in
+    *[\\\"]*) echo "run.sh: rsyslog cannot read a password with \\ or \"" >&2; exit 64 ;;
+    esac
     export LOGS_WRITER_PASSWORD
 fi
 exec rsyslogd -n -iNONE -f "$here/$1.conf"

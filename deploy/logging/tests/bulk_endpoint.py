@@ -1,6 +1,7 @@
 """Elasticsearch's `_bulk` as far as senders can tell: creates each id once, in data streams that a template of ours
 covers, and holds every document against that template's mappings. Faults come as they are ordered."""
 
+import base64
 import fnmatch
 import ipaddress
 import json
@@ -84,7 +85,8 @@ def fits(value: Any, field: dict[str, Any]) -> bool:
 class BulkEndpoint:
     """`stored` has the documents by stream and id, `repeats` how often an id came again, `faults` what does not fit."""
 
-    def __init__(self) -> None:
+    def __init__(self, password: str) -> None:
+        allowed = "Basic " + base64.b64encode(f"webchat_logs_writer:{password}".encode()).decode()
         self.templates = sorted(map(Template, (FOLDER / "index_templates").glob("*.json")), key=lambda t: -t.priority)
         self.stored: dict[tuple[str, str], dict[str, Any]] = {}
         self.repeats: Counter[str] = Counter()
@@ -105,7 +107,11 @@ class BulkEndpoint:
                 self.answer(200, {"status": "green"})
 
             def do_POST(self) -> None:
-                endpoint.serve(self, self.rfile.read(int(self.headers["Content-Length"])).decode())
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if self.headers["Authorization"] == allowed:
+                    endpoint.serve(self, body)
+                else:
+                    self.answer(401, {"error": {"type": "security_exception"}, "status": 401})
 
             def answer(self, status: int, body: Any) -> None:
                 content = json.dumps(body).encode()

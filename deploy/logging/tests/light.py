@@ -85,16 +85,19 @@ class Part:
 class Pipeline:
     """All of it around a Kafka and an endpoint; each part's own settings are those of its README."""
 
-    def __init__(self, folder: Path, kafka: Kafka, endpoint_url: str) -> None:
-        self.logs = folder / "logs"
-        (self.logs / "parts").mkdir(parents=True)
+    def __init__(self, folder: Path, kafka: Kafka, endpoint_url: str, password: str) -> None:
+        self.logs, self.containers = folder / "logs", folder / "containers"
+        for place in (self.logs / "parts", self.logs / "audit", self.containers):
+            place.mkdir(parents=True)
         to_kafka = {"KAFKA_BROKERS": kafka.brokers, "KAFKA_TOPIC": TOPIC}
         port = str(free_port())
         self.shipper = Part(
-            "shipper", folder, SHIPPER_HOST="chat-1", LOG_FILES=f"{self.logs}/*.log",
-            MORE_LOG_FILES=f"{self.logs}/parts/nginx.log", **to_kafka,
+            "shipper", folder, SHIPPER_HOST="chat-1", WEBCHAT_LOGS=str(self.logs),
+            CONTAINER_LOGS=str(self.containers), **to_kafka,
         )  # fmt: skip
-        gate = {"GATE_HOST": "127.0.0.1", "GATE_PORT": port}
+        secret = folder / "password"
+        secret.write_text(password + "\n")
+        gate = {"GATE_HOST": "127.0.0.1", "GATE_PORT": port, "LOGS_WRITER_PASSWORD_FILE": str(secret)}
         self.indexer = Part("indexer", folder, KAFKA_GROUP=GROUP, **to_kafka, **gate)
         authorities = folder / "authorities.pem"
         authorities.write_text("")
@@ -108,9 +111,9 @@ class Pipeline:
 
 
 @contextmanager
-def running(folder: Path, endpoint_url: str) -> Iterator[tuple[Pipeline, Kafka]]:
+def running(folder: Path, endpoint_url: str, password: str) -> Iterator[tuple[Pipeline, Kafka]]:
     with (folder / "kafka.log").open("wb") as errors, closing(Kafka(errors)) as kafka:
-        pipeline = Pipeline(folder, kafka, endpoint_url)
+        pipeline = Pipeline(folder, kafka, endpoint_url, password)
         try:
             for part in pipeline.parts():
                 part.start()

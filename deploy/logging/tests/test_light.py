@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from bulk_endpoint import BulkEndpoint
+from confluent_kafka import Producer
 from jsonschema import Draft202012Validator
-from light import LOGGING, Helper, Kafka, Part, Pipeline, needs_rsyslog, running
+from light import LOGGING, TOPIC, Helper, Kafka, Part, Pipeline, needs_rsyslog, running
 from processes import wait_until
 
 SCHEMA = Draft202012Validator(json.loads((LOGGING.parents[1] / "docs" / "logs" / "line.schema.json").read_text()))
@@ -20,7 +21,8 @@ ADDED = {"event.id", "host.name", "log.file.path", "log.offset", "data_stream.ty
          "data_stream.namespace"}  # fmt: skip
 SERVICES, NGINX, AUDIT = (f"logs-webchat.{name}-default" for name in ("services", "nginx", "audit"))
 ARRIVES_WITHIN_S = 40
-MIDDLE = 1500
+PASSWORD = "$HOME's"
+MIDDLE = 1000
 """Enough lines that some are still on their way when a part is stopped."""
 ACCESS: dict[str, Any] = {
     "@timestamp": "2026-11-25T01:00:00.123+00:00", "log.level": "info", "message": "GET /rooms 200",
@@ -49,7 +51,7 @@ class Run:
 
     def __init__(self, pipeline: Pipeline, kafka: Kafka, endpoint: BulkEndpoint, writer: Helper) -> None:
         self.pipeline, self.kafka, self.endpoint, self._writer = pipeline, kafka, endpoint, writer
-        self.files = [pipeline.logs / name for name in ("auth.log", "other.log", "parts/nginx.log")]
+        self.files = [pipeline.logs / name for name in ("auth.log", "audit/auth.log", "parts/nginx.log")]
         self.fewer = 0
         """So many documents less than lines in `files`."""
         self.sent_again = 0
@@ -70,8 +72,11 @@ class Run:
                 yield file, offset, line.decode().rstrip("\n")
                 offset += len(line)
 
+    def expected(self) -> int:
+        return sum(1 for _ in self.lines()) - self.fewer
+
     def all_arrive(self) -> bool:
-        return self.endpoint.wait_for(sum(1 for _ in self.lines()) - self.fewer, ARRIVES_WITHIN_S)
+        return self.endpoint.wait_for(self.expected(), ARRIVES_WITHIN_S)
 
     def restart(self, part: Part, how: signal.Signals) -> None:
         """In the middle of lines, and while more are written."""
@@ -80,6 +85,10 @@ class Run:
         self.write(100)
         part.start()
         self.sent_again += 1
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        file = self.pipeline.indexer.spool / "refused.jsonl"
+        return list(map(json.loads, file.read_text().splitlines())) if file.exists() else []
 
     def stored(self, offset: int, name: str) -> tuple[str, dict[str, Any]]:
         """The stream and the document of the line at this place."""
@@ -96,8 +105,8 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("light")
     with (
-        closing(BulkEndpoint()) as endpoint,
-        running(folder, endpoint.url) as (pipeline, kafka),
+        closing(BulkEndpoint(PASSWORD)) as endpoint,
+        running(folder, endpoint.url, PASSWORD) as (pipeline, kafka),
         (pipeline.logs / "auth.log").open("ab") as log,
         closing(Helper("write_lines.py", answers="stderr", stdout=log)) as writer,
     ):
@@ -107,11 +116,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def test_lines_come_into_their_streams(run: Run):
     run.write(200)
     run.append("parts/nginx.log", in_one_line(ACCESS))
-    run.append("other.log", in_one_line(SIGNED_IN))
+    run.append("audit/auth.log", in_one_line(SIGNED_IN))
     assert run.all_arrive()
     assert run.stored(0, "auth.log")[0] == SERVICES
     assert run.stored(0, "parts/nginx.log")[0] == NGINX
-    assert run.stored(0, "other.log")[0] == AUDIT
+    assert run.stored(0, "audit/auth.log")[0] == AUDIT
 
 
 @pytest.mark.parametrize("broker", [1, 2])
@@ -159,60 +168,102 @@ def test_the_indexer_is_killed(run: Run):
 
 
 def test_an_oversize_line_loses_its_end_and_says_so(run: Run):
-    offset = sum(len(line) + 1 for file, _, line in run.lines() if file.name == "other.log")
+    offset = (run.pipeline.logs / "audit/auth.log").stat().st_size
     line = in_one_line(SIGNED_IN | {"message": "x" * 70_000})
-    run.append("other.log", line, "plain words\tof a library\n")
+    run.append("audit/auth.log", line, "plain words\tof a library\n")
     assert run.all_arrive()
-    stream, cut = run.stored(offset, "other.log")
+    stream, cut = run.stored(offset, "audit/auth.log")
     assert (stream, cut["log.flags"], cut["event.dataset"]) == (SERVICES, "truncated", "webchat.unparsed")
     assert cut["event.original"].rstrip("\n") == line[:65_536]
     assert cut["message"] == line[:1_000]
-    _, plain = run.stored(offset + len(line), "other.log")
+    _, plain = run.stored(offset + len(line), "audit/auth.log")
     assert (plain["log.flags"], plain["event.original"]) == ("unparsed", "plain words\tof a library")
 
 
 def test_what_the_sink_cannot_take_is_set_apart_with_the_reason(run: Run):
     refused = in_one_line(SIGNED_IN | {"message": "REFUSE"})
-    run.append("other.log", refused)
+    run.append("audit/auth.log", refused)
     run.fewer += 1
     run.write(10)
-    dead_letters = run.pipeline.indexer.spool / "refused.jsonl"
-    wait_until(lambda: dead_letters.exists() and dead_letters.read_text().endswith("\n"), ARRIVES_WITHIN_S)
-    (letter,) = map(json.loads, dead_letters.read_text().splitlines())
+    wait_until(run.dead_letters, ARRIVES_WITHIN_S)
+    (letter,) = run.dead_letters()
     assert (letter["status"], letter["error"]["type"]) == ("400", "document_parsing_exception")
     assert letter["line"].items() >= json.loads(refused).items()
     assert run.all_arrive()
 
 
+def test_records_of_others_are_taken_or_set_apart(run: Run):
+    """Filebeat's have nested names."""
+    nested = {
+        "@timestamp": "2026-11-25T01:00:00.789Z", "message": "of Filebeat", "event": {"id": "a hash"},
+        "data_stream": {"type": "logs", "dataset": "kafka.brokers", "namespace": "default"},
+        "log": {"offset": 0, "file": {"path": "/var/log/kafka/server.log"}},
+    }  # fmt: skip
+    letters = len(run.dead_letters())
+    producer = Producer({"bootstrap.servers": run.kafka.brokers})
+    for value in (json.dumps(nested), "no JSON {"):
+        producer.produce(TOPIC, value)
+    assert producer.flush(ARRIVES_WITHIN_S) == 0
+    wait_until(lambda: ("logs-kafka.brokers-default", "a hash") in run.endpoint.stored, ARRIVES_WITHIN_S)
+    wait_until(lambda: len(run.dead_letters()) == letters + 1, ARRIVES_WITHIN_S)
+    assert run.dead_letters()[-1] == {"status": "0", "error": {"type": "no JSON"}, "line": {"msg": "no JSON {"}}
+    del run.endpoint.stored["logs-kafka.brokers-default", "a hash"]
+
+
 def test_of_the_engines_files_only_lines_of_the_contract(run: Run):
-    run.append("containers.log", *(
+    (run.pipeline.containers / "0123").mkdir()
+    run.append("../containers/0123/0123-json.log", *(
         in_one_line({"log": said + "\n", "stream": "stdout", "time": "2026-11-25T01:00:00.123456789Z"})
         for said in ("2026-11-25 mysqld: ready", in_one_line(SIGNED_IN).strip())
     ))  # fmt: skip
     before = len(run.endpoint.stored)
     assert run.endpoint.wait_for(before + 1, ARRIVES_WITHIN_S)
-    (one,) = (one for one in run.endpoint.stored.values() if one["log.file.path"].endswith("containers.log"))
+    (one,) = (one for one in run.endpoint.stored.values() if one["log.file.path"].endswith("-json.log"))
     assert one.items() >= SIGNED_IN.items()
     run.fewer -= 1  # of a file that is none of `files`
 
 
+def test_a_file_is_rotated(run: Run):
+    """What stood at the same place before and after has names of its own."""
+    file = run.pipeline.logs / "rooms.log"
+    for minute in range(3):
+        lines = [
+            in_one_line(SIGNED_IN | {"@timestamp": f"2026-11-25T01:{minute:02}:{second:02}.000+00:00"})
+            for second in range(60)
+        ]
+        run.fewer -= len(lines)  # of a file that is none of `files`
+        run.append(file.name, lines[0])
+        assert run.endpoint.wait_for(run.expected() - len(lines) + 1, ARRIVES_WITHIN_S)
+        run.append(file.name, *lines[1:])
+        file.rename(file.with_name(f"rooms.log.{minute}"))
+        assert run.all_arrive()
+
+
 def test_no_line_was_lost_changed_or_stored_twice(run: Run):
     """The last: of all that was written above."""
-    documents = {(one["log.file.path"], one["log.offset"]): one for one in run.endpoint.stored.values()}
+    documents = {identity: document for (_, identity), document in run.endpoint.stored.items()}
     assert len(documents) == len(run.endpoint.stored)
-    for file, offset, line in run.lines():
-        if "REFUSE" in line:
-            continue
-        one = documents[str(file), offset]
-        if "log.flags" not in one:
-            assert {name: value for name, value in one.items() if name not in ADDED} == json.loads(line)
-            assert not list(SCHEMA.iter_errors(json.loads(line))), line
+    for file, offset, text in run.lines():
+        if text.startswith("{") and len(text) < 65_536 and "REFUSE" not in text:
+            line = json.loads(text)
+            document = documents[f"chat-1|{file}|{offset}|{line['@timestamp']}"]
+            assert {name: value for name, value in document.items() if name not in ADDED} == line
+            assert not list(SCHEMA.iter_errors(line)), text
     assert run.endpoint.faults == []
     assert max(run.endpoint.repeats.values()) <= run.sent_again
-    assert run.endpoint.repeats.keys() <= {identity for _, identity in run.endpoint.stored}
+    assert run.endpoint.repeats.keys() <= documents.keys()
 
 
-def test_a_missing_setting_is_named():
-    script = [str(LOGGING / "light" / "run.sh"), "indexer"]
-    done = subprocess.run(script, env={"SPOOL": "/tmp"}, capture_output=True, text=True, timeout=10, check=False)
-    assert (done.returncode, done.stderr) == (64, "run.sh: KAFKA_BROKERS is not set\n")
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"SPOOL": "/nowhere"}, "KAFKA_BROKERS is not set"), ({}, 'rsyslog cannot read a password with \\ or "')],
+    ids=["missing", "unreadable"],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], reason: str):
+    secret = tmp_path / "password"
+    secret.write_text('a"b')
+    names = ("SPOOL", "KAFKA_BROKERS", "KAFKA_TOPIC", "KAFKA_GROUP", "GATE_HOST", "GATE_PORT")
+    whole = {name: str(tmp_path) for name in names} | {"LOGS_WRITER_PASSWORD_FILE": str(secret)}
+    command = [str(LOGGING / "light" / "run.sh"), "indexer"]
+    done = subprocess.run(command, env=settings or whole, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (64, f"run.sh: {reason}\n")
