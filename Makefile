@@ -21,7 +21,7 @@ LOGS := $(CURDIR)/$(VENV)
 MODULES := web/node_modules/.installed
 BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json -type f 2>/dev/null)
-COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml deploy/logging/kafka/*.yaml tests-e2e/*.yaml)
+COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml deploy/logging/*/*.yaml tests-e2e/*.yaml)
 TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests \
 	deploy/logging/tests tests-e2e bench/tests)
 
@@ -87,7 +87,7 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
 	@echo "lint: deploy"
-	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile; fi
+	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile deploy/logging/*/*.Dockerfile; fi
 	@if command -v shellcheck >/dev/null; then shellcheck deploy/ec2/*.sh deploy/logging/*/*.sh; fi
 	@for file in $(COMPOSE_FILES); do \
 		$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $$file || exit 1; done
