@@ -20,6 +20,7 @@ from media.service.signing import open_cdn
 from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
+from shared.contracts.rooms import PlacesRequest, Revisions
 from shared.events.auth import AuthEvent
 from shared.events.rooms import AttachmentsReleased
 from shared.service.app import create_app as create_service
@@ -79,8 +80,10 @@ def create_app(settings: MediaSettings) -> FastAPI:
             parts = app.state.parts = await _parts(settings, app, stack)
             redis = connect_redis(settings)
             stack.push_async_callback(close_redis, redis)
-            # files are stored and read without it, only deletions wait
-            app.state.wishes = {"redis": partial(check_redis, redis)}
+            app.state.wishes = {
+                "redis": partial(check_redis, redis),  # files are stored and read without it, only deletions wait
+                "rooms": partial(parts.rooms.call, "revisions", PlacesRequest([]), Revisions),  # avatars do without
+            }
             await migrate(parts.database, MIGRATIONS)
             await _start_work(parts, redis, stack)
             yield

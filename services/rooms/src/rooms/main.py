@@ -19,6 +19,7 @@ from rooms.service.publisher import Publisher
 from rooms.service.sweep import sweep, trim
 from rooms.settings import RoomsSettings
 from rooms.storage.epochs import renew_epoch
+from shared.contracts.auth import Accounts, UsersRequest
 from shared.events.auth import AuthEvent
 from shared.events.social import SocialEvent
 from shared.outbox.relay import Relay
@@ -46,10 +47,12 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
         "schema": partial(check_schema, database, MIGRATIONS),
         "keys of auth": verifier.check,
     }
-    # what is committed meanwhile is published when it is back
-    app.state.wishes = {"redis": partial(check_redis, redis)}
     tokens = ServiceTokens(client, settings)
     auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
+    app.state.wishes = {
+        "redis": partial(check_redis, redis),  # what is committed meanwhile is published when it is back
+        "auth": partial(auth.call, "accounts", UsersRequest([]), Accounts),  # only those are invited that it knows
+    }
     publisher = Publisher(database, redis, limit=settings.publish_queue)
     committer = Committer(database, publisher, writers=settings.writers)
     app.state.overload.watch(lambda: committer.filled)

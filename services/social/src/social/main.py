@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from shared.contracts.auth import Accounts, UsersRequest
 from shared.events.auth import AuthEvent
 from shared.outbox.relay import Relay
 from shared.service.app import create_app as create_service
@@ -38,9 +39,12 @@ async def _parts(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) 
         "schema": partial(check_schema, database, MIGRATIONS),
         "keys of auth": verifier.check,
     }
-    app.state.wishes = {"redis": partial(check_redis, redis)}
     tokens = ServiceTokens(client, settings)
     auth, media = Peer(client, tokens, "auth", settings.auth_url), Peer(client, tokens, "media", settings.media_url)
+    app.state.wishes = {
+        "redis": partial(check_redis, redis),
+        "auth": partial(auth.call, "accounts", UsersRequest([]), Accounts),
+    }
     return Parts(database, redis, Relay(database, redis, settings.service), auth, media)
 
 

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
@@ -39,7 +39,7 @@ async def follow_changes(gateway: Gateway) -> None:
     if not gateway.changed_users:
         gateway.users_changed.clear()
     here = [user_id for user_id in user_ids if user_id in gateway.users]
-    spans = _spans(gateway, user_ids)
+    spans = _spans(gateway, user_ids, here)
     if not here:
         return
     try:
@@ -48,20 +48,23 @@ async def follow_changes(gateway: Gateway) -> None:
         for user_id in here:
             sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
         await _sync_rooms(gateway, {user_id: places.users.get(user_id) or UserPlaces(0, {}) for user_id in here})
-        for span in spans:
-            span.end()
+        while spans:
+            spans.pop().end()
         await gateway.presence.recheck(_clients(gateway, here))
     except BaseException:
+        for span in spans:
+            span.end("failure")
         for user_id in here:
             gateway.user_changed(user_id)
         raise
 
 
-def _spans(gateway: Gateway, user_ids: Iterable[str]) -> list[Span]:
+def _spans(gateway: Gateway, user_ids: Iterable[str], here: Collection[str]) -> list[Span]:
     """Of the changes that are told in this round, one for each that is written down."""
     if not gateway.change_traces:
         return []
-    traced = Counter(trace for user_id in user_ids if (trace := gateway.change_traces.pop(user_id, "")))
+    popped = [(user_id, gateway.change_traces.pop(user_id, "")) for user_id in user_ids]
+    traced = Counter(trace for user_id, trace in popped if trace and user_id in here)
     begun = (span_after(trace, "deliver", "consumer", {"webchat.receivers": count}) for trace, count in traced.items())
     return [span for span in begun if span is not None]
 
