@@ -16,7 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from shared.events.auth import UserClosed
+from shared.events.rooms import MemberLeft, MessageReacted
 from shared.outbox.table import _payload
+from shared.roomlog.frames import Live, parse_live, runs_of
 from shared.service.log_context import LogContext, note
 from shared.service.settings import Settings
 from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
@@ -113,6 +115,20 @@ def test_an_event_takes_its_trace_through_the_outbox_and_none_is_as_before(told:
     assert place is not None
     assert _trace_of({b"payload": payload}) == place.traceparent
     assert json.loads(payload) | {"traceparent": ""} == json.loads(plain) | {"traceparent": ""}
+
+
+def test_an_event_that_is_written_down_is_a_run_of_its_own_and_who_leaves_takes_no_trace_along():
+    events = [MemberLeft(room_id="r", version=version, at="", user_id="a", by="a") for version in (4, 5)]
+    edits = [
+        MessageReacted(room_id="r", version=v, at="", seq=1, user_id="a", emoji="x", removed=False) for v in (1, 2, 3)
+    ]
+    runs = runs_of([*edits, *events], {2: WRITTEN, 5: WRITTEN})
+    assert [(run.first, len(run.frames), run.traceparent) for run in runs] == [
+        (1, 1, ""), (2, 1, WRITTEN), (3, 1, ""), (4, 1, ""), (5, 1, ""),
+    ]  # fmt: skip
+    assert [(run.first, len(run.frames)) for run in runs_of(edits)] == [(1, 3)]
+    assert parse_live(b"2 2 - " + WRITTEN.encode() + b"\n{}") == Live(2, 2, b"-", b"{}", WRITTEN)
+    assert parse_live(b"1 3 -\n{}") == Live(1, 3, b"-", b"{}")
 
 
 @asynccontextmanager

@@ -16,12 +16,12 @@ from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway, UserState
 from chat_gateway.driver.perform import perform
 from chat_gateway.driver.sync import _bring_in, check_users, sync_friends
-from chat_gateway.lanes import GAVE_UP, Lane
+from chat_gateway.lanes import GAVE_UP, Lane, Lanes
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.frames import MessageSend
 from chat_gateway.protocol.limits import Limits
 from shared.contracts.auth import SessionsStanding
-from shared.contracts.rooms import Home, HomeRoom, LeaveRoom, Place, Result, Room
+from shared.contracts.rooms import BatchDone, Done, Home, HomeRoom, LeaveRoom, Place, Result, Room
 from shared.contracts.social import Friends, Profile
 from shared.roomlog.frames import payload_of
 from shared.service.ids import new_id
@@ -29,6 +29,7 @@ from shared.service.overload import Overload
 from shared.service.problems import Unavailable
 from shared.service.tokens import Principal
 from shared.streams.hints import SessionsRevoked
+from shared.testing.fixtures import eventually
 
 
 class Peer:
@@ -131,6 +132,39 @@ async def test_what_waits_behind_a_message_of_unknown_outcome_does_not_overtake_
     await asyncio.wait(client.tasks)
     assert [(frame["id"], frame["code"]) for frame in wire.frames] == [("1", "unavailable"), ("2", "unavailable")]
     assert (gateway.lanes.depth, client.connection.unanswered, client.held) == (0, 0, {})
+
+
+class Taking(Peer):
+    """Rooms, which keeps the traceparents of the commands that it is asked to carry out."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.traceparents: list[str] = []
+
+    async def call(self, path: str, body: Any, *_: object, **__: object) -> BatchDone:
+        assert path == "commands"
+        self.traceparents += [command.traceparent for command in body.commands]
+        return BatchDone("", [Done(version=1, seq=1) for _ in body.commands])
+
+
+@pytest.mark.parametrize(("share", "written"), [(1.0, True), (0.0, False)])
+async def test_a_command_is_drawn_to_be_written_down(gateway: Gateway, spans: list[dict], share: float, written: bool):
+    taking = Taking()
+    rooms: Any = taking
+    gateway.trace_sample, gateway.lanes = share, Lanes(Rooms(rooms), gateway.adopt_epoch, count=1)
+    client, wire = connected(gateway)
+    async with gateway.lanes.running():
+        client.connection.unanswered += 1
+        perform(gateway, client, MessageSend(id="1", room_id=new_id(), client_id=new_id(), body="one"))
+        await eventually(lambda: wire.frames)
+    assert [bool(traceparent) for traceparent in taking.traceparents] == [written]
+    if written:
+        call, send = spans
+        assert (send["event.action"], send["user.id"], "parent.id" in send) == ("message.send", "minji", False)
+        assert (call["event.action"], call["parent.id"]) == ("rooms.commands", send["span.id"])
+        assert taking.traceparents == [f"00-{send['trace.id']}-{call['span.id']}-01"]
+    else:
+        assert spans == []
 
 
 async def test_a_lane_answers_whatever_hits_it():

@@ -96,13 +96,14 @@ class Run(msgspec.Struct):
 def runs_of(events: Sequence[RoomEvent], traces: Mapping[int, str] = NO_TRACES) -> list[Run]:
     """Events in order of version as runs, cut at holes; a membership event and a deletion are runs of their own.
 
-    So is one whose way is written down: `traces` has version → traceparent.
+    So is one whose way is written down: `traces` has version → traceparent. Membership events take none along: a reader
+    that does not know of traces would not see by the flags that they are some.
     """
     runs: list[Run] = []
     for event in events:
         flags = MEMBERS_CHANGED if isinstance(event, MEMBERSHIP) else PLAIN
         flags = DELETION if isinstance(event, MessageDeleted) else flags
-        traced = traces.get(event.version, "") if traces else ""
+        traced = traces.get(event.version, "") if traces and flags != MEMBERS_CHANGED else ""
         goes_on = runs and flags == runs[-1].flags == PLAIN and event.version == runs[-1].last + 1
         if goes_on and not traced and not runs[-1].traceparent:
             runs[-1].frames.append(event_frame(event))

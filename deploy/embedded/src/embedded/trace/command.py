@@ -76,7 +76,8 @@ def _collect(folder: DataFolder, trace_id: str) -> list[Step]:
         if not missing:
             return steps
         if time.monotonic() > deadline:
-            raise CannotRun(f"the message arrived, but no line tells of: {', '.join(sorted(missing))}")
+            lost = ", ".join(sorted(missing))
+            raise CannotRun(f"the message arrived, but no line tells of: {lost} (many traces are summed up: try again)")
         time.sleep(0.1)
 
 
