@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
@@ -177,6 +179,22 @@ async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
     assert send.status.code == send.status.STATUS_CODE_ERROR
     assert "01USER" not in str(send)
     assert "01ROOM" in str(send)
+
+
+def test_without_a_collector_no_exporter_is_loaded():
+    program = """
+import sys
+from shared.service.app import create_app
+from shared.service.tracing import configure_tracing
+from shared.service.settings import Settings
+class Own(Settings):
+    service = "rooms"
+configure_tracing(Own(service_secret="s" * 32))
+assert "shared.service.otlp" not in sys.modules
+assert not [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "opentelemetry.sdk.trace"))]
+"""
+    ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def _scopes(taken: list[ExportTraceServiceRequest]) -> list:
