@@ -31,6 +31,7 @@ class Step:
     action: str = ""
     span: str = ""
     parent: str = ""
+    receivers: int = 0
 
 
 def lines_of(logs: Path, trace_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -87,7 +88,7 @@ def _step(part: str, line: Mapping[str, Any]) -> Step | None:
         batch=line.get("webchat.batch", 1), receivers=f"{receivers} socket{'' if receivers == 1 else 's'}"
     )
     start, took = _ns(line["event.start"]), line["event.duration"]
-    return Step(start, took, part, what, action, line["span.id"], line.get("parent.id", ""))
+    return Step(start, took, part, what, action, line["span.id"], line.get("parent.id", ""), receivers)
 
 
 def _request(line: Mapping[str, Any]) -> str:
