@@ -96,7 +96,7 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
 .PHONY: bench
-bench: $(STAMP)  ## measure this machine: figures and plots into bench/report; four minutes, and some more for the client
+bench: $(STAMP)  ## measure this machine: figures and plots into bench/report; six minutes, and some more for the client
 	@$(IN)/python -m bench $(BENCH)
 	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 

@@ -69,5 +69,8 @@ def _alone(ours: dict[str, Any]) -> Iterator[Aim]:
     if "memory" in ours:
         size = ours["memory"]["gateway_bytes_per_connection"] / 1000
         yield Aim("gateway memory per idle connection", 10, size, True, " kB")
+    if "telling" in ours:
+        share = ours["telling"]["telling_share"] * 100
+        yield Aim("logs, spans and metrics, of the send path's CPU", 5, share, True, " %")
     if "idle" in ours:
         yield Aim("p99 send → receipt, idle system", 10, ours["idle"]["receipt_p99_ms"], True, " ms")

@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from bench.chats import Tutorial, WebChat
 from bench.client.people import sign_up
-from bench.scenes import bare, fanout, history, idle, memory, resume, signins, small_rooms, uploads
+from bench.scenes import bare, fanout, history, idle, memory, resume, signins, small_rooms, telling, uploads
 from bench.server import stack
 from bench.server.stack import Server
 from bench.size import Size
 
-SCENES = ("memory", "idle", "fanout", "small_rooms", "signins", "uploads", "resume", "history")
+SCENES = ("memory", "idle", "fanout", "small_rooms", "signins", "uploads", "resume", "history", "telling")
 COMPARED = ("idle", "fanout", "small_rooms", "history")
 SCENE_SECONDS = 150
 """No scene takes longer, whatever the server does."""
@@ -25,7 +25,7 @@ async def run_all(size: Size, only: str | None, folder: Path) -> dict[str, Figur
     """Figures by server and scene; `folder` takes their data."""
     chosen = [scene for scene in SCENES if only in {None, scene}]
     with stack.webchat(folder / "webchat") as server:
-        found = {"webchat": await _webchat(server, size, chosen)}
+        found = {"webchat": await _webchat(server, size, chosen, folder)}
     if any(scene in COMPARED for scene in chosen):
         with stack.baseline(folder / "baseline") as server:
             found["baseline"] = await _baseline(server, size, chosen)
@@ -43,28 +43,25 @@ async def _timed(name: str, scene: Awaitable[Figures]) -> Figures:
     return figures
 
 
-async def _webchat(server: Server, size: Size, chosen: list[str]) -> Figures:
+async def _webchat(server: Server, size: Size, chosen: list[str], folder: Path) -> Figures:
     people = await sign_up(server.port, size.users)
     chat = WebChat(server, people)
+    runs: dict[str, Callable[[], Awaitable[Figures]]] = {
+        "memory": lambda: memory.run(chat, size.idle_connections, size.seconds / 5),
+        "idle": lambda: idle.run(chat, size.idle_messages),
+        "small_rooms": lambda: small_rooms.run(chat, size),
+        "signins": lambda: signins.run(server, people, size.seconds),
+        "uploads": lambda: uploads.run(server, people, size.seconds, size.upload_bytes, size.uploads),
+        "resume": lambda: resume.run(chat, size.resuming, size.missed),
+        "history": lambda: history.webchat(server, people, size.deep_room, size.seconds),
+        "telling": lambda: telling.run(chat, size, folder),
+    }
     found: Figures = {}
     for scene in chosen:
-        if scene == "memory":
-            found[scene] = await _timed(scene, memory.run(chat, size.idle_connections, size.seconds / 5))
-        elif scene == "idle":
-            found[scene] = await _timed(scene, idle.run(chat, size.idle_messages))
-        elif scene == "fanout":
+        if scene == "fanout":
             found[scene] = [await _timed(f"{scene} {n}", fanout.run(chat, n, size.seconds)) for n in size.receivers]
-        elif scene == "small_rooms":
-            found[scene] = await _timed(scene, small_rooms.run(chat, size))
-        elif scene == "signins":
-            found[scene] = await _timed(scene, signins.run(server, people, size.seconds))
-        elif scene == "uploads":
-            run = uploads.run(server, people, size.seconds, size.upload_bytes, size.uploads)
-            found[scene] = await _timed(scene, run)
-        elif scene == "resume":
-            found[scene] = await _timed(scene, resume.run(chat, size.resuming, size.missed))
-        elif scene == "history":
-            found[scene] = await _timed(scene, history.webchat(server, people, size.deep_room, size.seconds))
+        else:
+            found[scene] = await _timed(scene, runs[scene]())
     return found
 
 

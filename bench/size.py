@@ -23,6 +23,8 @@ class Size:
     idle_messages: int
     upload_bytes: int
     uploads: int
+    telling_rounds: int
+    telling_rate: float
 
 
 FULL = Size(
@@ -40,6 +42,8 @@ FULL = Size(
     idle_messages=160,
     upload_bytes=4 << 20,
     uploads=48,
+    telling_rounds=24,
+    telling_rate=500.0,
 )
 QUICK = Size(
     seconds=0.4,
@@ -56,4 +60,6 @@ QUICK = Size(
     idle_messages=20,
     upload_bytes=1 << 18,
     uploads=4,
+    telling_rounds=1,
+    telling_rate=20.0,
 )

@@ -42,7 +42,7 @@ def _figures(found: dict[str, Any]) -> Iterator[Row]:
                 f"; each further receiver {further_receiver_cpu(few[0], one):.2f}" if few and one != few[0] else ""
             )
             yield [f"fan-out, {one['receivers']} receivers", server, _fanout(one), _fanout_cpu(one) + further]
-        for name in ("small_rooms", "history", "idle", "memory", "signins", "uploads", "resume"):
+        for name in ("small_rooms", "history", "idle", "memory", "signins", "uploads", "resume", "telling"):
             if name in scenes:
                 yield from _LINES[name](server, scenes[name])
 
@@ -107,9 +107,18 @@ def _resume(server: str, one: dict[str, Any]) -> Iterator[Row]:
     yield [scene, server, figure, f"{one['cpu_total_s']:.2f}"]
 
 
+def _telling(server: str, one: dict[str, Any]) -> Iterator[Row]:
+    rounds = one["telling_share_rounds"]
+    figure = f"{one['telling_share'] * 100:.1f} % of the send path's CPU; of {rounds['count']} rounds the middle half "
+    figure += f"{rounds['low'] * 100:.1f} to {rounds['high'] * 100:.1f}; metrics alone, by count, "
+    figure += f"{one['metrics_share_by_count'] * 100:.1f} %"
+    cpu = " and ".join(f"{one[side]['send_path_s_per_1000']:.3f}" for side in ("telling", "silent"))
+    yield [f"logs and metrics, and without, {one['rate']:.0f} messages/s", server, figure, f"{cpu} / thousand"]
+
+
 _LINES = {
     "small_rooms": _small_rooms, "history": _history, "idle": _idle, "memory": _memory, "signins": _signins,
-    "uploads": _uploads, "resume": _resume,
+    "uploads": _uploads, "resume": _resume, "telling": _telling,
 }  # fmt: skip
 
 

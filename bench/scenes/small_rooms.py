@@ -24,7 +24,7 @@ async def run(chat: Chat, size: Size) -> dict[str, Any]:
     rate = size.first_rate
     try:
         for _ in range(size.most_steps):
-            steps.append(await _step(chat, rooms, wires, rate, size.seconds * 0.6))
+            steps.append(await step(chat, rooms, wires, rate, size.seconds * 0.6))
             if not steps[-1]["held"]:
                 break
             rate *= size.rate_growth
@@ -37,7 +37,7 @@ async def run(chat: Chat, size: Size) -> dict[str, Any]:
     return {"best": best, "steps": steps}
 
 
-async def _step(chat: Chat, rooms: list[Room], wires: list[Wire], rate: float, seconds: float) -> dict[str, Any]:
+async def step(chat: Chat, rooms: list[Room], wires: list[Wire], rate: float, seconds: float) -> dict[str, Any]:
     tally = Tally(len(rooms[0][1]))
     for wire in wires:
         wire.on_text = tally.on_text

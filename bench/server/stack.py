@@ -27,24 +27,27 @@ class Server:
     port: int
     pids: dict[str, int]
     data: Path = field(default=Path())
+    ports: dict[str, int] = field(default_factory=dict)
 
     def usage(self) -> Usage:
         return usage_of(self.pids)
 
 
 @contextmanager
-def webchat(data: Path) -> Iterator[Server]:
+def webchat(data: Path, **settings: str) -> Iterator[Server]:
     """The embedded stack with rate limits off: nginx, Valkey, S3, four services, two gateways."""
     port = free_port()
     own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
-    environment = os.environ | own | {"HASH_QUEUE": "512"}
+    environment = os.environ | own | {"HASH_QUEUE": "512", "HASH_PATIENCE_S": "60"} | settings
     command = [sys.executable, "-P", "-m", "embedded"]
     with pinned(SERVING):
         process = subprocess.Popen([*command, "run"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         _wait_for_line(process, f"ready http://127.0.0.1:{port}")
         answer = subprocess.run([*command, "status"], env=environment, check=True, capture_output=True)
-        yield Server(port, {row["name"]: row["pid"] for row in json.loads(answer.stdout)}, data)
+        rows = json.loads(answer.stdout)
+        ports = {row["name"]: row["port"] for row in rows if "port" in row}
+        yield Server(port, {row["name"]: row["pid"] for row in rows}, data, ports)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
