@@ -42,7 +42,6 @@ async def talk(person: Person, room_id: str) -> None:
         try:
             if socket is None or socket.close_code is not None:
                 socket = await person.open()
-            await socket.tell("room.typing", room_id=room_id, typing=True)
             await socket.send(room_id, random.choice(LINES))
         except CUT:
             await asyncio.sleep(1)

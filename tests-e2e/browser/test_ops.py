@@ -60,8 +60,8 @@ async def test_an_operator_sees_figures_move_and_what_waits(opened: Open, watche
     before = await drawn.get_attribute("d")
     await expect(drawn).not_to_have_attribute("d", before or "")
     with watched.holding_rooms():
-        await expect(canary.get_by_role("status")).to_have_text("Messages wait for their answer")
-    await expect(canary.get_by_role("status")).not_to_have_text("Messages wait for their answer")
+        await expect(canary.get_by_role("status")).to_have_text("Messages wait for their answer", timeout=30_000)
+    await expect(canary.get_by_role("status")).not_to_have_text("Messages wait for their answer", timeout=30_000)
     await expect(canary.locator(".ops-tile", has=page.get_by_text("Lost", exact=True))).to_contain_text("0")
 
 
