@@ -17,7 +17,13 @@ from stack import Stack
 from target import IN_CONTAINERS, start
 from test_logs import SCHEMA
 
+from canary.account import Account, http_client
+from canary.gateways import Gateways
+from canary.meter import Meter
+from canary.settings import CanarySettings
+from canary.watch import Watch
 from shared.roomlog.stream import PUBLISH_NEXT
+from shared.service.tasks import background
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port, valkey
 
@@ -162,6 +168,38 @@ async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watche
         database.execute("DELETE FROM member")
     await watched.until(lambda now: now["unacked"] > calm["unacked"])
     assert (await watched.settled())["acked"] > calm["acked"]
+
+
+async def test_a_new_day_has_a_room_of_its_own_and_nothing_is_left_of_the_old_one(watched: Watched):
+    """Another canary, here, whose days are as long as it is told."""
+    url, password, days = watched.stack.url, "of two more accounts", ["canary one"]
+    gateways = [f"127.0.0.1:{watched.stack.port(name)}" for name in ("chat-gateway-1", "chat-gateway-2")]
+    settings = CanarySettings(_env_file=None, canary_password=password, canary_target=url, canary_seconds=0.2)
+    meter = Meter()
+    read = meter.registry.get_sample_value
+
+    def received() -> float:
+        name = "webchat_canary_received_total"
+        return min(read(name, {"gateway": gateway}) or 0 for gateway in gateways)
+
+    async with http_client() as a, http_client() as b:
+        accounts = [Account(http, url, name, password) for http, name in ((a, "day_a"), (b, "day_b"))]
+        known = Gateways(a, [f"http://{gateway}" for gateway in gateways], 8)
+        watch = Watch(settings, meter, known, accounts, lambda: days[-1])
+
+        async def are_in(title: str) -> bool:
+            homes = [await account.call("GET", "/rooms") for account in accounts]
+            return [room["title"] for home in homes for room in home["items"]] == [title] * 2
+
+        async with background("the watch", watch.run):
+            await eventually(lambda: received() > 4, 20)
+            assert await are_in("canary one")
+            days.append("canary two")
+            await eventually(lambda: are_in("canary two"), 20)
+            before = received()
+            await eventually(lambda: received() > before + 4, 20)
+    names = ("unacked", "late", "lost", "repeated", "gaps", "reconnects")
+    assert {name: read(f"webchat_canary_{name}_total") for name in names} == dict.fromkeys(names, 0)
 
 
 def test_its_log_keeps_the_contract_and_says_what_was_wrong(watched: Watched):

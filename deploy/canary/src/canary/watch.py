@@ -6,6 +6,7 @@ A room per day (UTC) keeps rooms small; both leave yesterday's. A day ends with 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import product
 
@@ -25,14 +26,21 @@ FIND_ROUNDS = 6
 """What nobody misses is looked for in history once in so many rounds."""
 
 
-def title_of(day: datetime) -> str:
-    return f"canary {day:%Y-%m-%d}"
+def title_today() -> str:
+    return f"canary {datetime.now(UTC):%Y-%m-%d}"
 
 
 class Watch:
-    def __init__(self, settings: CanarySettings, meter: Meter, gateways: Gateways, accounts: list[Account]) -> None:
+    def __init__(
+        self,
+        settings: CanarySettings,
+        meter: Meter,
+        gateways: Gateways,
+        accounts: list[Account],
+        today: Callable[[], str] = title_today,
+    ) -> None:
         self._settings, self._meter, self._gateways = settings, meter, gateways
-        self._accounts = accounts
+        self._accounts, self._today = accounts, today
         self._writer, self._other = accounts
         self._clients: dict[Client, asyncio.Task[None]] = {}
 
@@ -45,7 +53,7 @@ class Watch:
             await self._spend_a_day()
 
     async def _spend_a_day(self) -> None:
-        title = title_of(datetime.now(UTC))
+        title = self._today()
         room_id = await self._open_room(title)
         ledger = Ledger(self._meter, self._settings.canary_patience_s)
         try:
@@ -63,7 +71,7 @@ class Watch:
     async def _go_on(self, tasks: asyncio.TaskGroup, title: str, room_id: str, ledger: Ledger) -> None:
         """One round after the other, until the day has ended and all is settled or judged."""
         rounds = 0
-        while title == title_of(datetime.now(UTC)):
+        while title == self._today():
             await self._look_around(tasks, room_id, ledger)
             self._write(tasks, ledger)
             await self._look_back(room_id, ledger, find=rounds % FIND_ROUNDS == 0)
