@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +78,31 @@ def test_the_dashboard_asks_the_prometheus_that_is_there_and_no_panel_hides_anot
         taken |= cells
 
 
-def test_the_profile_starts_them_with_these_files():
-    services = yaml.safe_load((DEPLOY / "metrics.yaml").read_text())["services"]
-    assert {name: service["profiles"] for name, service in services.items()} == {
-        "prometheus": ["metrics"],
-        "grafana": ["metrics"],
-    }
-    mounted = [
-        volume.split(":")[0] for service in services.values() for volume in service["volumes"] if volume[0] == "."
-    ]
-    assert [path for path in mounted if not (DEPLOY.parent / path).exists()] == []
-    assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service["ports"])
+def composed(tmp_path: Path, *options: str) -> dict[str, Any]:
+    """The services of the whole, as compose itself reads the files."""
+    version = ["docker", "compose", "version"]
+    if not shutil.which("docker") or subprocess.run(version, capture_output=True, check=False).returncode:
+        pytest.skip("compose is not installed: apt-get install docker-cli docker-compose")
+    secrets = tmp_path / ".env"
+    subprocess.run([sys.executable, DEPLOY / "make_env.py", secrets], check=True, capture_output=True, timeout=30)
+    command = ["docker", "compose", "--env-file", secrets, *options, "config", "--format", "json"]
+    answer = subprocess.run(command, cwd=DEPLOY.parent, check=True, capture_output=True, timeout=60)
+    services: dict[str, Any] = json.loads(answer.stdout)["services"]
+    return services
+
+
+def test_the_profile_starts_both_bounded_with_these_files_and_for_this_machine_alone(tmp_path: Path):
+    asked, unasked = composed(tmp_path, "--profile", "metrics"), composed(tmp_path)
+    own = {name: asked[name] for name in asked.keys() - unasked.keys()}
+    assert own.keys() == {"prometheus", "grafana"}
+    for service in own.values():
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", service["image"])
+        assert service["read_only"]
+        assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+        assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
+        files = [Path(volume["source"]) for volume in service["volumes"] if volume["type"] == "bind"]
+        assert files
+        assert all(file.exists() for file in files)
     [provider] = yaml.safe_load((GRAFANA / "provisioning/dashboards/webchat.yaml").read_text())["providers"]
-    assert any(f"{provider['options']['path']}/webchat.json" in volume for volume in services["grafana"]["volumes"])
+    targets = [volume["target"] for volume in own["grafana"]["volumes"]]
+    assert f"{provider['options']['path']}/webchat.json" in targets
