@@ -24,6 +24,7 @@ from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
 from shared.roomlog.frames import text_frame
 from shared.service.instance import INSTANCE, INSTANCE_HEADER
+from shared.service.metrics import REGISTRY
 from shared.service.overload import Overload
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import TOKEN_HEADER, Principal
@@ -139,7 +140,10 @@ async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
         assert await closed_with(client) == 1001
 
 
-async def test_who_reads_too_slowly_is_cut(redis: Redis):
+async def test_who_reads_too_slowly_is_cut_and_counted(redis: Redis):
+    cut = {"reason": "slow_reader"}
+    before = REGISTRY.get_sample_value("webchat_sockets_closed_total", cut) or 0
+    sockets = REGISTRY.get_sample_value("webchat_sockets")
     async with served(redis, outbound_bytes=64 * 1024) as it, it.connect(max_queue=1) as client:
         await eventually(lambda: it.socket._client is not None)
         socket, event = it.socket, text_frame(b"x" * 60_000)
@@ -147,6 +151,8 @@ async def test_who_reads_too_slowly_is_cut(redis: Redis):
             socket.push(event)
         assert await closed_with(client) in {4308, 1006}
         assert socket._closing
+    assert REGISTRY.get_sample_value("webchat_sockets_closed_total", cut) == before + 1
+    assert REGISTRY.get_sample_value("webchat_sockets") == sockets
 
 
 async def _flood(client: ClientConnection, frame: str) -> None:

@@ -97,6 +97,19 @@ def test_what_waits_is_written_before_a_reader_joins_or_leaves():
     hub.receive(ROOM, live(deleted(3))[0])
     hub.flush()
     assert (first.versions, second.versions) == ([1, 2], [2, 3])
+    assert (hub.received, hub.delivered) == (3, 4)
+
+
+def test_a_flush_tells_what_waited_longest():
+    hub = hub_with(KeepingReader("a"))
+    assert hub.join(KeepingReader("b"), "other", 7, 0)
+    assert hub.flush() == b""
+    older, newer = live(deleted(1))[0], live(deleted(8))[0]
+    assert hub.receive(ROOM, older)
+    assert hub.receive("other", newer)
+    assert hub.receive(ROOM, live(deleted(2))[0])
+    assert hub.flush() == older.data
+    assert hub.received == hub.delivered == 3
 
 
 def test_who_left_gets_its_leaving_last_and_is_told():
