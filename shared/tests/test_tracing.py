@@ -23,8 +23,9 @@ from shared.outbox.table import _payload
 from shared.roomlog.frames import Live, parse_live, runs_of
 from shared.service.log_context import LogContext, note
 from shared.service.settings import Settings
+from shared.service.telemetry import close_tracing, configure_tracing
 from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
-from shared.service.tracing import close_tracing, configure_tracing, first_span, span, span_after
+from shared.service.tracing import first_span, span, span_after
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
 
@@ -185,7 +186,7 @@ def test_without_a_collector_no_exporter_is_loaded():
     program = """
 import sys
 from shared.service.app import create_app
-from shared.service.tracing import configure_tracing
+from shared.service.telemetry import configure_tracing
 from shared.service.settings import Settings
 class Own(Settings):
     service = "rooms"

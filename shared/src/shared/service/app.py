@@ -21,7 +21,7 @@ from shared.service.openapi import install_openapi
 from shared.service.overload import Overload
 from shared.service.problems import Unavailable, install_problem_handlers, problem_response
 from shared.service.settings import Settings
-from shared.service.tracing import close_tracing, configure_tracing
+from shared.service.telemetry import close_tracing, configure_tracing
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from shared.service.settings import Settings
 from shared.service.trace_context import (
     Place,
     current_place,
-    draw_share,
     enter_place,
     leave_place,
     new_place,
@@ -60,8 +58,8 @@ class Span:
         return names | {"span.id": self.place.span_id} | parent
 
 
-_export: Callable[[Span], None] | None = None
-_close: Callable[[], None] | None = None
+Export = Callable[[Span], None]
+_export: Export | None = None
 
 
 def first_span(action: str, fields: Fields) -> Span:
@@ -97,21 +95,7 @@ def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = 
         leave_place(token)
 
 
-def configure_tracing(settings: Settings) -> None:
-    """The exporter and its libraries are there only where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
-    global _export, _close
-    draw_share(settings.trace_sample)
-    if settings.otel_exporter_otlp_endpoint:
-        from shared.service.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
-
-        headers = settings.otel_exporter_otlp_headers.get_secret_value()
-        collector = Collector(settings.otel_exporter_otlp_endpoint, headers, settings.service)
-        _export, _close = collector.add, collector.close
-
-
-def close_tracing() -> None:
-    """Give the collector a moment to take what still waits."""
-    global _export, _close  # noqa: PLW0603 - see above
-    if _close is not None:
-        _close()
-    _export = _close = None
+def export_to(export: Export | None) -> None:
+    """Spans that end from now on are handed to `export` as well, which may not wait."""
+    global _export  # noqa: PLW0603 - one process, one collector
+    _export = export
