@@ -23,6 +23,7 @@ class Listener:
         self._redis = listening_client(address, access)
         self._pubsub: Any = self._redis.pubsub()
         self._writing = asyncio.Lock()
+        self._closed = False
 
     async def connect(self) -> None:
         try:
@@ -34,13 +35,15 @@ class Listener:
     async def subscribe(self, channels: Sequence[str]) -> None:
         self.channels.update(channels)
         async with self._writing:
+            if self._closed:  # redis-py would connect anew, and nobody would listen there
+                raise ConnectionResetError("the subscription's connection was closed")
             for group in self._groups(channels):
                 await self._pubsub.ssubscribe(*group)
 
     async def unsubscribe(self, channels: Sequence[str]) -> None:
         self.channels.difference_update(channels)
         async with self._writing:
-            for group in self._groups(channels):
+            for group in [] if self._closed else self._groups(channels):
                 await self._pubsub.sunsubscribe(*group)
 
     async def listen(self, handle: Callable[[Message], None]) -> None:
@@ -59,8 +62,11 @@ class Listener:
                     await self._pubsub.ping()
 
     async def aclose(self) -> None:
-        await self._pubsub.aclose()
-        await self._redis.aclose()
+        """Waits for what is being written: redis-py answers an error there by connecting once more."""
+        async with self._writing:
+            self._closed = True
+            await self._pubsub.aclose()
+            await self._redis.aclose()
 
     def _groups(self, channels: Sequence[str]) -> list[list[str]]:
         """What one command may name: in a cluster, channels of one slot."""
