@@ -19,7 +19,7 @@ from processes import wait_until
 SCHEMA = Draft202012Validator(json.loads((LOGGING.parents[1] / "docs" / "logs" / "line.schema.json").read_text()))
 ADDED = {"event.id", "host.name", "log.file.path", "log.offset", "data_stream.type", "data_stream.dataset",
          "data_stream.namespace"}  # fmt: skip
-SERVICES, NGINX, AUDIT = (f"logs-webchat.{name}-default" for name in ("services", "nginx", "audit"))
+SERVICES, NGINX, RUNNER, AUDIT = (f"logs-webchat.{name}-default" for name in ("services", "nginx", "runner", "audit"))
 ARRIVES_WITHIN_S = 40
 PASSWORD = "$HOME's"
 MIDDLE = 1000
@@ -38,6 +38,10 @@ SIGNED_IN = {
     "event.kind": "event", "event.category": ["authentication"], "event.type": ["start"], "event.action": "sign-in",
     "event.outcome": "success", "user.id": "0123456789abcdef",
 }  # fmt: skip
+STARTED = {
+    "@timestamp": "2026-11-25T01:00:00.789+00:00", "log.level": "info", "message": "started", "service.name": "runner",
+    "service.version": "0.1.0", "event.dataset": "webchat.runner", "log.logger": "embedded",
+}  # fmt: skip
 
 pytestmark = [needs_rsyslog, pytest.mark.timeout(180)]
 
@@ -51,7 +55,7 @@ class Run:
 
     def __init__(self, pipeline: Pipeline, kafka: Kafka, endpoint: BulkEndpoint, writer: Helper) -> None:
         self.pipeline, self.kafka, self.endpoint, self._writer = pipeline, kafka, endpoint, writer
-        self.files = [pipeline.logs / name for name in ("auth.log", "audit/auth.log", "parts/nginx.log")]
+        self.files = [pipeline.logs / name for name in ("auth.log", "runner.log", "audit/auth.log", "parts/nginx.log")]
         self.fewer = 0
         """So many documents less than lines in `files`."""
         self.sent_again = 0
@@ -116,10 +120,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def test_lines_come_into_their_streams(run: Run):
     run.write(200)
     run.append("parts/nginx.log", in_one_line(ACCESS))
+    run.append("runner.log", in_one_line(STARTED))
     run.append("audit/auth.log", in_one_line(SIGNED_IN))
     assert run.all_arrive()
     assert run.stored(0, "auth.log")[0] == SERVICES
     assert run.stored(0, "parts/nginx.log")[0] == NGINX
+    assert run.stored(0, "runner.log")[0] == RUNNER
     assert run.stored(0, "audit/auth.log")[0] == AUDIT
 
 
