@@ -29,6 +29,27 @@ rewind() {
     done
 }
 
+# A kill may come when a line is in a queue's file and not yet in its checkpoint. What the checkpoint does not know goes: it
+# would be read in pieces together with what is written over it. Kafka has it still.
+cut() {
+    for checkpoint in "$SPOOL"/*.qi; do
+        [ -f "$checkpoint" ] || continue
+        queue=${checkpoint%.qi}
+        # The first stream in it is the one that writes.
+        awk -F: '/^<Obj:1:strm/ { streams++ } streams == 1 && /^\+iCurrFNum:/ { file = $4 }
+            streams == 1 && /^\+iCurrOffs:/ { print file, $4; exit }' "$checkpoint" | while read -r number offset; do
+            for file in "$queue".[0-9]*; do
+                last=$(printf '%s.%08d' "$queue" "$number")
+                if [ "$file" = "$last" ]; then
+                    truncate --size="$offset" "$file"
+                elif [ -f "$file" ] && [ "$(printf '%s\n' "$file" "$last" | sort | tail -n 1)" = "$file" ]; then
+                    rm "$file"
+                fi
+            done
+        done
+    done
+}
+
 case "${1:-}" in
 shipper)
     need SPOOL SHIPPER_HOST WEBCHAT_LOGS CONTAINER_LOGS KAFKA_BROKERS KAFKA_TOPIC
@@ -38,6 +59,7 @@ shipper)
 indexer)
     need SPOOL KAFKA_BROKERS KAFKA_TOPIC KAFKA_GROUP GATE_HOST GATE_PORT
     mkdir -p "$SPOOL"
+    cut
     ;;
 gate)
     need GATE_STATE GATE_LISTEN ELASTICSEARCH_URL ELASTICSEARCH_CA_FILE

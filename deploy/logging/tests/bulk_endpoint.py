@@ -129,9 +129,11 @@ class BulkEndpoint:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def order(self, *faults: str) -> None:
-        """For the next requests, one each: 429 and 503 refuse the whole, items some documents, cut says nothing."""
+        """For the next requests, one each: 429 and 503 refuse the whole, items some documents, cut says nothing.
+
+        What was ordered before and not met is called off."""
         with self._changed:
-            self._ordered.extend(faults)
+            self._ordered = deque(faults)
 
     def wait_for(self, count: int, timeout_s: float) -> bool:
         with self._changed:
