@@ -37,7 +37,7 @@ LISTENERS = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volu
              "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc")  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """SeaweedFS as the embedded stack starts it: see embedded.parts."""
     folder = tmp_path_factory.mktemp("s3")
