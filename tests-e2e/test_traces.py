@@ -2,17 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from people import Person, signing_up
 from stack import Stack
@@ -20,6 +14,7 @@ from target import IN_CONTAINERS, start
 from test_logs import lines_of
 
 from shared.testing.fixtures import eventually
+from shared.testing.otlp import collecting
 
 Lines = list[dict[str, Any]]
 CHAIN = ("message.send", "rooms.commands", "commit", "publish", "deliver")
@@ -103,29 +98,6 @@ async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
     way = spans(told(stack, trace_id))
     assert (way["consume"]["service.name"], way["consume"]["event.code"]) == ("auth", "profile.renamed")
     assert way["deliver"]["service.name"] == "chat-gateway"
-
-
-@asynccontextmanager
-async def collecting() -> AsyncIterator[tuple[str, list[tuple[str, Span]]]]:
-    """A receiver of OTLP over HTTP: its address, and (service, span) as they come."""
-    taken: list[tuple[str, Span]] = []
-
-    async def take(request: web.Request) -> web.Response:
-        for resource in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
-            names = {one.key: one.value.string_value for one in resource.resource.attributes}
-            taken.extend((names["service.name"], span) for scope in resource.scope_spans for span in scope.spans)
-        body = ExportTraceServiceResponse().SerializeToString()
-        return web.Response(body=body, content_type="application/x-protobuf")
-
-    app = web.Application()
-    app.add_routes([web.post("/v1/traces", take)])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.skipif(IN_CONTAINERS, reason="the same code, and a stack of its own costs a minute there")

@@ -4,18 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import ClassVar
 
 import httpx
 import pytest
-from aiohttp import web
 from fastapi import APIRouter, FastAPI
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberLeft, MessageReacted
@@ -28,6 +22,7 @@ from shared.service.trace_context import current_place, draw_share, enter_place,
 from shared.service.tracing import first_span, span, span_after
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
+from shared.testing.otlp import collecting
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 WRITTEN, UNWRITTEN = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
@@ -134,30 +129,8 @@ def test_an_event_that_is_written_down_is_a_run_of_its_own_and_who_leaves_takes_
     assert parse_live(b"1 3 -\n{}") == Live(1, 3, b"-", b"{}")
 
 
-@asynccontextmanager
-async def collecting() -> AsyncIterator[tuple[str, list[ExportTraceServiceRequest]]]:
-    """A receiver of OTLP over HTTP."""
-    taken: list[ExportTraceServiceRequest] = []
-
-    async def take(request: web.Request) -> web.Response:
-        assert request.headers["authorization"] == "Bearer of spans"
-        taken.append(ExportTraceServiceRequest.FromString(await request.read()))
-        body = ExportTraceServiceResponse().SerializeToString()
-        return web.Response(body=body, content_type="application/x-protobuf")
-
-    app = web.Application()
-    app.add_routes([web.post("/v1/traces", take)])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
-    finally:
-        await runner.cleanup()
-
-
 async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
-    async with collecting() as (url, taken):
+    async with collecting("Bearer of spans") as (url, taken):
         headers = "authorization=Bearer%20of%20spans"
         own = {"otel_exporter_otlp_endpoint": url, "otel_exporter_otlp_headers": headers}
         configure_tracing(OfRooms(service_secret="s" * 32, **own))
@@ -166,12 +139,11 @@ async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
             with span("commit", "server", after=first.traceparent):
                 pass
             first.end("failure")
-            await eventually(lambda: sum(len(s.spans) for r in _scopes(taken) for s in [r]) == 2)
+            await eventually(lambda: len(taken) == 2)
         finally:
             await asyncio.to_thread(close_tracing)
-    [resource] = {attribute.value.string_value for r in taken for attribute in r.resource_spans[0].resource.attributes
-                  if attribute.key == "service.name"}  # fmt: skip
-    commit, send = [one for scope in _scopes(taken) for one in scope.spans]
+    [resource] = {service for service, _ in taken}
+    commit, send = [one for _, one in taken]
     assert (resource, commit.name, send.name) == ("rooms", "commit", "message.send")
     assert commit.trace_id == send.trace_id == bytes.fromhex(told[0]["trace.id"])
     assert (commit.parent_span_id, send.parent_span_id) == (send.span_id, b"")
@@ -196,10 +168,6 @@ assert not [name for name in sys.modules if name.startswith(("opentelemetry.expo
 """
     ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def _scopes(taken: list[ExportTraceServiceRequest]) -> list:
-    return [scope for request in taken for resource in request.resource_spans for scope in resource.scope_spans]
 
 
 async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):

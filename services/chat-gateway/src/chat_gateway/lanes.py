@@ -18,6 +18,7 @@ import msgspec
 from chat_gateway import meters
 from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
+from shared.service.log_context import about_room
 from shared.service.problems import Problem, Unavailable
 from shared.service.tasks import background
 from shared.service.tracing import Outcome, Span, span_after
@@ -67,12 +68,6 @@ def _follow(items: list[Item]) -> list[Span]:
 def _finish(spans: list[Span], outcome: Outcome) -> None:
     for span in spans:
         span.end(outcome)
-
-
-def _room_of(commands: list[AnyCommand]) -> dict[str, dict[str, str]]:
-    """For a line about them: their room, where it is one."""
-    rooms = {command.room_id for command in commands}
-    return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
 class Lane:
@@ -164,12 +159,12 @@ class Lane:
                 return await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
             except Unavailable as problem:
                 if loop.time() + pause + REQUEST_SECONDS > give_up:
-                    log.warning("gave up on %d commands: %s", len(commands), problem.detail, extra=_room_of(commands))
+                    log.warning("gave up on %d commands: %s", len(commands), problem.detail, extra=about_room(commands))
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except Problem as problem:
-                room = _room_of(commands)
+                room = about_room(commands)
                 log.error("rooms refused a batch: %s", problem.detail, extra=room)  # noqa: TRY400 - no bug of ours
                 return BatchDone("", [Refused(code=problem.code, detail=problem.detail)] * len(commands))
 

@@ -4,9 +4,9 @@ It is kept by names of ECS and read only where a line is written.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,6 +37,17 @@ def note(**fields: str) -> None:
 
 
 _NAMES = {"user_id": "user.id", "room": "webchat.room"}
+
+
+class InRoom(Protocol):
+    @property
+    def room_id(self) -> str: ...
+
+
+def about_room(commands: Iterable[InRoom]) -> dict[str, dict[str, str]]:
+    """As `extra` of a line about them: their room, where it is one."""
+    rooms = {command.room_id for command in commands}
+    return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
 def shown_path(path: str) -> str:

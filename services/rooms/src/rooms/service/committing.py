@@ -24,6 +24,7 @@ from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
 from shared.contracts.rooms import AnyCommand, InviteMembers, Refused, Result, SendMessage
 from shared.service.database import UNREACHABLE, Database, Db, is_contention
+from shared.service.log_context import about_room
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Committer:
             return _nothing(commands)
         except Exception as error:  # noqa: BLE001 - whatever it is, one command must not spoil its neighbours
             meters.FAILED.inc()
-            log.warning("a batch of %d was not committed: %r", len(commands), error, extra=_room_of(commands))
+            log.warning("a batch of %d was not committed: %r", len(commands), error, extra=about_room(commands))
             if len(commands) == 1 or _is_away(error):
                 return _nothing(commands)
             return await self._one_by_one(commands, known, deadline)
@@ -152,7 +153,9 @@ class Committer:
                 if not is_contention(error):
                     raise
                 meters.CONTENTION.inc()
-                log.info("a batch of %d meets another, again: %r", len(commands), error.orig, extra=_room_of(commands))
+                log.info(
+                    "a batch of %d meets another, again: %r", len(commands), error.orig, extra=about_room(commands)
+                )
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter
         return await self._transact(commands, known, deadline)
 
@@ -192,12 +195,6 @@ class Committer:
             if isinstance(done.results[0], Refused) and done.results[0].code == "unavailable":
                 stopped.add(queue)
         return Committed(results=results)
-
-
-def _room_of(commands: list[AnyCommand]) -> dict[str, dict[str, str]]:
-    """For a line about them: their room, where it is one."""
-    rooms = {command.room_id for command in commands}
-    return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
 def _finish(batch: _Batch, committed: Committed) -> None:

@@ -1,0 +1,35 @@
+"""A receiver of OpenTelemetry's spans, by OTLP over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+@asynccontextmanager
+async def collecting(authorization: str = "") -> AsyncIterator[tuple[str, list[tuple[str, Span]]]]:
+    """Its address, and (service, span) as they come; `authorization`, if any, is the header that it asks for."""
+    taken: list[tuple[str, Span]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        assert request.headers.get("authorization", "") == authorization
+        for resource in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
+            names = {one.key: one.value.string_value for one in resource.resource.attributes}
+            taken.extend((names["service.name"], span) for scope in resource.scope_spans for span in scope.spans)
+        body = ExportTraceServiceResponse().SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/traces", take)])
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
+    finally:
+        await runner.cleanup()
