@@ -1,3 +1,3 @@
-"""Fixtures of every test below: real servers, see shared.testing."""
+"""Plugins of every test below: how a run is ordered and reported, and real servers. See shared.testing."""
 
-pytest_plugins = ["shared.testing.fixtures"]
+pytest_plugins = ["shared.testing.plugin", "shared.testing.fixtures"]

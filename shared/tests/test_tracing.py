@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -179,3 +180,4 @@ async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):
         async with asyncio.timeout(10):
             await asyncio.to_thread(close_tracing)
     assert len([one for one in told if one["event.action"] == "message.send"]) == 3000
+    await eventually(lambda: not [one for one in threading.enumerate() if "Otel" in one.name], 40)

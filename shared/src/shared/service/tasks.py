@@ -32,6 +32,8 @@ async def background(
     try:
         yield
     finally:
+        patience = 0.05
         while not task.done():
-            task.cancel()  # more than once: redis-py swallows one that comes while it connects
-            await asyncio.wait([task], timeout=0.5)
+            task.cancel()  # more than once: redis-py swallows a cancellation that arrives while it connects
+            await asyncio.wait([task], timeout=patience)
+            patience = min(patience * 2, 0.5)

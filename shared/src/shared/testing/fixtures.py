@@ -1,42 +1,34 @@
 """Fixtures of the services' tests: a real Valkey or a cluster, each data service's database on SQLite, MariaDB, MySQL.
 
 The root conftest names this module in `pytest_plugins`; tests ask for `redis`, `redis_endpoint` and `database_env`.
-MySQL takes part where `TEST_MYSQL_URL` names one: `mysql://root:password@host:port`. It may hold anything else: each
-test makes schemas of its own, and drops them.
+Every worker of a test run has its own servers. MySQL takes part where `TEST_MYSQL_URL` names one:
+`mysql://root:password@host:port`. It may hold anything else: each worker makes its own schemas, and drops them.
 """
 
 import asyncio
 import inspect
 import logging
 import os
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 from redis.asyncio.client import PubSub
 from sqlalchemy import URL, make_url
 
 from shared.service.redis import AnyRedis, close_redis, listening_client, redis_at, shard_of
-from shared.testing import servers
+from shared.testing import databases, servers
 
 _servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
 
+on_each_database = pytest.mark.parametrize("database_env", ["sqlite", *_servers], indirect=True)
+"""For tests of statements, locks and types, in which databases differ."""
 on_servers = pytest.mark.parametrize("database_env", _servers, indirect=True)
 """For what several processes do to one database: an SQLite file has one."""
 on_mysql = pytest.mark.parametrize("database_env", _servers[1:], indirect=True)
-"""For what MySQL alone tells."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a MySQL where none is named."""
-    if "TEST_MYSQL_URL" not in os.environ:
-        without = [item for item in items if item.get_closest_marker("mysql")]
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if not item.get_closest_marker("mysql")]
+"""For what only MySQL reports."""
 
 
 @pytest.fixture(scope="session")
@@ -82,33 +74,65 @@ def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-def mysql_url() -> URL:
-    return make_url(os.environ["TEST_MYSQL_URL"])
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> databases.SqliteTemplates:
+    return databases.SqliteTemplates(tmp_path_factory.mktemp("templates"))
 
 
-@pytest.fixture(params=["sqlite", *_servers])
-def database_env(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Settings (as keyword arguments) of a new, empty database: SQLite in `tmp_path`, or schemas of a server."""
-    if request.param == "sqlite":
+@pytest.fixture(scope="session")
+def mariadb_schemas(mariadb_url: URL) -> databases.ServerSchemas:
+    return databases.ServerSchemas(mariadb_url)
+
+
+@pytest.fixture(scope="session")
+def mysql_schemas() -> Iterator[databases.ServerSchemas]:
+    schemas = databases.ServerSchemas(make_url(os.environ["TEST_MYSQL_URL"]))
+    yield schemas
+    schemas.drop()
+
+
+@pytest.fixture(scope="session")
+def database_services() -> tuple[str, ...]:
+    """Services beside the one under test whose databases `database_env` prepares: to be overridden."""
+    return ()
+
+
+@pytest.fixture
+def database_env(
+    request: pytest.FixtureRequest, tmp_path: Path, database_services: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """Settings (as keyword arguments) of databases with tables and without rows, for the service under test.
+
+    It is SQLite unless a mark says otherwise: `on_each_database`, `on_servers`, `on_mysql`. With the mark
+    `empty_database` the tables are missing too.
+    """
+    kind = getattr(request, "param", "sqlite")
+    services = {*databases.services_of(request.path), *database_services}
+    if request.node.get_closest_marker("empty_database") is None:
+        yield prepare_database(request, kind, services, tmp_path)
+    elif kind == "sqlite":
         yield {"webchat_data": tmp_path}
-        return
-    url: URL = request.getfixturevalue(f"{request.param}_url")
-    name, user, password = f"t{secrets.token_hex(4)}", url.username or "root", url.password or ""
-    host, port = url.host or "127.0.0.1", url.port or 3306
-    with (
-        pymysql.connect(host=host, port=port, user=user, password=password) as connection,
-        connection.cursor() as cursor,
-    ):
-        schemas = [f"{name}_{service}" for service in ("auth", "social", "rooms", "media")]
-        for schema in schemas:
-            cursor.execute(f"CREATE DATABASE {schema}")
-        yield {
-            "webchat_data": tmp_path, "db_host": host, "db_port": port, "db_name": name,
-            "db_username": user, "db_password": password,
-        }  # fmt: skip
-        connection.ping()
-        for schema in schemas:
-            cursor.execute(f"DROP DATABASE {schema}")
+    else:
+        schemas: databases.ServerSchemas = request.getfixturevalue(f"{kind}_schemas")
+        with schemas.new(services) as name:
+            yield {"webchat_data": tmp_path} | schemas.settings(name)
+
+
+def prepare_database(
+    request: pytest.FixtureRequest, kind: str, services: Collection[str], data: Path
+) -> dict[str, Any]:
+    """Return settings of databases with tables and without rows: SQLite in `data`, or the worker's schemas of a server.
+
+    A worker has one schema of a service on a server: this empties it.
+    """
+    if kind == "sqlite":
+        templates: databases.SqliteTemplates = request.getfixturevalue("sqlite_templates")
+        for service in services:
+            templates.copy(service, data)
+        return {"webchat_data": data}
+    schemas: databases.ServerSchemas = request.getfixturevalue(f"{kind}_schemas")
+    for service in services:
+        schemas.empty(service)
+    return {"webchat_data": data} | schemas.settings(schemas.name)
 
 
 class _Keeper(logging.Handler):

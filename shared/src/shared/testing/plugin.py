@@ -1,0 +1,136 @@
+"""How the tests of this project run: grouped for two workers, with a report of where the time went.
+
+With pytest-xdist each module is a group: its fixtures exist once. Modules that use the session's stack form one group
+for each folder, for a stack is ten processes. Long groups start first.
+"""
+
+import os
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+_LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
+_STARTS = "WEBCHAT_TEST_STARTS"
+"""The environment variable that names a file to which each start of a stack adds a line."""
+_HINTS = {
+    "MariaDB": "apt-get install mariadb-server",
+    "Chromium": "apt-get install chromium",
+    "client is not built": "make web",
+    "rsyslog": "apt-get install rsyslog rsyslog-kafka rsyslog-elasticsearch",
+    "ZooKeeper": "apt-get install zookeeper",
+    "promtool": "apt-get install prometheus",
+}
+"""What brings back the tests that are skipped with such a reason."""
+_is_complete = os.environ.get("WEBCHAT_TESTS") == "all"
+
+
+def note_start(name: str) -> None:
+    """Count a start of a stack for the report at the end of the run."""
+    if file := os.environ.get(_STARTS):
+        with Path(file).open("a") as starts:
+            starts.write(f"{name}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("webchat", deadline=None, print_blob=True)
+    settings.load_profile("webchat")
+    config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
+    config.addinivalue_line("markers", "fresh: needs processes of its own, started for this test")
+    if not _is_worker(config):
+        descriptor, name = tempfile.mkstemp(prefix="webchat-starts-")
+        os.close(descriptor)
+        os.environ[_STARTS] = name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config) and (name := os.environ.pop(_STARTS, None)):
+        Path(name).unlink(missing_ok=True)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Group the tests, leave out what needs a MySQL that is not named, and put long groups first."""
+    if "TEST_MYSQL_URL" not in os.environ:
+        without = [item for item in items if item.get_closest_marker("mysql")]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if not item.get_closest_marker("mysql")]
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    yield
+    items.sort(key=lambda item: _rank(item.nodeid))  # stable: within a rank the order stays random
+    if _is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
+        raise pytest.UsageError("pytest-xdist does not group the tests: is pytest older than 9.2?")
+
+
+def _group(item: pytest.Item) -> str:
+    module = item.nodeid.partition("::")[0]
+    if module.startswith("tests-e2e/") and "stack" in getattr(item, "fixturenames", ()):
+        return module.rpartition("/")[0]
+    return module
+
+
+def _rank(node_id: str) -> int:
+    return next((rank for rank, start in enumerate(_LONG_FIRST) if node_id.startswith(start)), len(_LONG_FIRST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if _is_complete and report.skipped and not item.get_closest_marker("left_out"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though WEBCHAT_TESTS=all: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+    ]
+    _report_time(terminalreporter, reports)
+    _report_skips(terminalreporter)
+
+
+def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestReport]) -> None:
+    folders: defaultdict[str, float] = defaultdict(float)
+    tests: defaultdict[str, float] = defaultdict(float)
+    for report in reports:
+        node = report.nodeid.partition("@")[0]
+        folders[_folder(node)] += report.duration
+        tests[node] += report.duration
+    if sum(folders.values()) < 20:
+        return
+    terminal.section("where the time went, in seconds")
+    for folder, seconds in sorted(folders.items(), key=lambda item: -item[1]):
+        terminal.write_line(f"{seconds:7.1f}  {folder}")
+    terminal.write_line("the slowest tests:")
+    for node, seconds in sorted(tests.items(), key=lambda item: -item[1])[:20]:
+        terminal.write_line(f"{seconds:7.1f}  {node}")
+    starts = Counter(Path(os.environ[_STARTS]).read_text().splitlines()) if _STARTS in os.environ else Counter()
+    if starts:
+        terminal.write_line("stacks started: " + ", ".join(f"{count} {name}" for name, count in starts.items()))
+
+
+def _folder(node: str) -> str:
+    return node.partition("::")[0].rpartition("/")[0]
+
+
+def _report_skips(terminal: pytest.TerminalReporter) -> None:
+    reasons: Counter[str] = Counter()
+    for report in terminal.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    for reason, count in reasons.most_common():
+        hint = next((command for word, command in _HINTS.items() if word in reason and command not in reason), "")
+        terminal.write_line(f"{count} left out: {reason}" + (f" ({hint})" if hint else ""), yellow=True)
