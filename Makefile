@@ -24,6 +24,9 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tscon
 COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml deploy/logging/*/*.yaml tests-e2e/*.yaml)
 TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests \
 	deploy/logging/tests tests-e2e bench/tests)
+UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
+# Each module runs on one worker: its servers and stacks start once.
+PYTEST := $(IN)/python -P -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help
 help:  ## this list
@@ -60,20 +63,25 @@ trace: $(STAMP)  ## send one message through the running instance and show its w
 .PHONY: web
 web: $(BUILT)  ## build the web client into web/dist, where its sources changed
 
+.PHONY: unit
+unit: $(STAMP) $(MODULES)  ## the tests of pure code, without a server: seconds
+	@cd web && $(NPM) test
+	@$(PYTEST) --quiet $(UNIT)
+
 .PHONY: test
 test: lint $(BUILT)  ## lint, then all tests against real servers and in a real browser
 	@echo "test: web"
 	@cd web && $(NPM) test
-	@command -v mariadbd >/dev/null || echo "No MariaDB here: the tests marked mariadb are left out. To have them: apt-get install mariadb-server"
-	@$(IN)/python -P -m pytest $(TESTS)
+	@$(PYTEST) $(TESTS)
 
 .PHONY: e2e
 e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml, MySQL and all (needs Docker)
 	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { \
 		echo "make e2e needs a running Docker engine with compose: on Debian, apt-get install docker.io docker-cli" \
 		"docker-compose docker-buildx, and start dockerd" >&2; exit 1; }
+	@$(IN)/python -P tests-e2e/leftovers.py
 	@echo "e2e: the data services' tests on MySQL"
-	@$(IN)/python -P tests-e2e/on_mysql.py $(IN)/python -P -m pytest services -m mysql
+	@$(IN)/python -P tests-e2e/on_mysql.py $(PYTEST) services -m mysql
 	@echo "e2e: the stories on containers"
 	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
 
@@ -88,9 +96,8 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
 	@echo "lint: deploy"
 	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile deploy/logging/*/*.Dockerfile; fi
-	@if command -v shellcheck >/dev/null; then shellcheck deploy/ec2/*.sh deploy/logging/*/*.sh; fi
-	@for file in $(COMPOSE_FILES); do \
-		$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $$file || exit 1; done
+	@if command -v shellcheck >/dev/null; then shellcheck deploy/*.sh deploy/ec2/*.sh deploy/logging/*/*.sh; fi
+	@$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $(COMPOSE_FILES)
 	@$(IN)/python -P deploy/nginx/check.py
 	@for script in check-types-drift typecheck lint; do \
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done

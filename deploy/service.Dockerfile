@@ -50,9 +50,10 @@ ENV PATH=/opt/webchat/bin:$PATH \
     LISTEN_PORT=8000
 COPY --from=build /opt/webchat /opt/webchat
 COPY --from=build /build/source /srv/webchat
+COPY --chmod=755 deploy/healthy.sh /opt/webchat/bin/healthy
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s --retries=3 \
-    CMD ["python", "-ISc", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+    CMD ["/opt/webchat/bin/healthy", "/healthz"]
 ENTRYPOINT ["webchat"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pymysql
 from dotenv import dotenv_values
 from engine import docker, open_files
+from leftovers import owned_name
 from pytest_docker.plugin import get_docker_services
 from redis import Redis
 from stack import Stack
@@ -123,21 +124,32 @@ def _settings(data: Path, port: int, settings: dict[str, str]) -> None:
         file.writelines(f"{name}={value}\n" for name, value in chosen.items())
 
 
+_built: list[str] = []
+
+
+def _build_images(stack: Containers) -> None:
+    """Build the images for the first project of this process; the others find them by their tags."""
+    if not _built:
+        stack.compose("build", "--quiet", seconds=900)
+        _built.append(stack.project)
+
+
 @contextmanager
 def containers(data: Path, **settings: str) -> Iterator[Containers]:
-    """A project of its own, built from this checkout; its volumes go with it."""
+    """A project of its own, with images of this checkout; its volumes go with it."""
     port = free_port()
     _settings(data, port, settings)
-    stack = Containers(f"http://127.0.0.1:{port}", data, f"webchat-e2e-{port}")
+    stack = Containers(f"http://127.0.0.1:{port}", data, f"{owned_name('e2e')}-{port}")
     env_file, *files = _options(data)
     with ExitStack() as undo:
         undo.callback(stack.compose, "down", "--volumes", "--timeout", "20")
         undo.push(partial(_tell_logs, stack))
+        _build_images(stack)
         services = get_docker_services(
             f"docker compose {env_file}",
             [file.removeprefix("--file=") for file in files],
             stack.project,
-            "up --build --detach --wait",
+            "up --detach --wait",
             "",
         )
         undo.enter_context(services)

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 
+from leftovers import owned_name
+
 IMAGE = os.environ.get("TEST_MYSQL_IMAGE", "mysql:9.7")
 DOCKER = ["docker", "container"]
 PATIENCE_S = 120
 
 
 def main(command: list[str]) -> int:
-    password, name = secrets.token_hex(16), f"webchat-mysql-{os.getpid()}"
+    password, name = secrets.token_hex(16), owned_name("mysql")
     quick = ["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--max-connections=500"]
     options = ["--rm", "--detach", "--name", name, "--tmpfs", "/var/lib/mysql", "--publish", "127.0.0.1::3306"]
     subprocess.run(

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 from engine import docker, open_files, wait_until
+from leftovers import owned_name
 from told import tell
 
 from shared.testing.servers import free_port
@@ -112,7 +113,7 @@ def _remove(name: str) -> None:
 @contextmanager
 def swarm(folder: Path) -> Iterator[Swarm]:
     port, env_file, settings = free_port(), folder / ".env", folder / "settings.env"
-    name = f"webchat-ec2-{port}"
+    name = f"{owned_name('ec2')}-{port}"
     make_env = [sys.executable, str(CHECKOUT / "deploy" / "make_env.py"), str(env_file)]
     subprocess.run(make_env, check=True, stdout=subprocess.DEVNULL)
     with env_file.open("a") as file:

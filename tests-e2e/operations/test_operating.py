@@ -19,7 +19,8 @@ from shared.testing.fixtures import eventually
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 STORES = ("database", "redis", "storage")
-OUTAGE_S = 20
+OUTAGE_S = 12
+"""Longer than every time-out on the path of a message."""
 
 
 @pytest.fixture
