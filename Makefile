@@ -85,6 +85,10 @@ e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml,
 	@echo "e2e: the stories on containers"
 	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
 
+.PHONY: mutants
+mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list those that no test notices; hours (TARGETS="hub connection")
+	@$(IN)/python -m bench.mutants $(TARGETS)
+
 .PHONY: lint
 lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 	@echo "lint: ruff"

@@ -1,0 +1,74 @@
+"""What became of planted bugs, and those that change nothing."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A planted bug. `line` is the source line without its indentation."""
+
+    file: str
+    number: int
+    line: str
+    operator: str
+    noticed: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}: {self.operator}: {self.line}"
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    file: str
+    line: str
+    operator: str
+    reason: str
+
+    def covers(self, mutant: Mutant) -> bool:
+        return self.file == mutant.file and self.line == mutant.line and mutant.operator.startswith(self.operator)
+
+
+def load_equivalents(root: Path) -> list[Equivalent]:
+    """Raises SystemExit for an entry whose line is not in its file any more."""
+    entries = [Equivalent(**entry) for entry in tomllib.loads(EQUIVALENT.read_text())["equivalent"]]
+    stale = [one for one in entries if one.line not in _lines(root / one.file)]
+    if stale:
+        raise SystemExit("\n".join(f"equivalent.toml: {one.file} has no line `{one.line}`" for one in stale))
+    return entries
+
+
+def _lines(file: Path) -> set[str]:
+    return {line.strip() for line in file.read_text().splitlines()} if file.exists() else set()
+
+
+@dataclass(frozen=True)
+class Score:
+    """The result of one target."""
+
+    target: str
+    noticed: int
+    missed: list[Mutant]
+    equivalent: int
+
+    @property
+    def share(self) -> float:
+        """Noticed bugs of those that can be noticed, from 0 to 1."""
+        total = self.noticed + len(self.missed)
+        return self.noticed / total if total else 1.0
+
+
+def score(target: str, mutants: Iterable[Mutant], equivalents: list[Equivalent]) -> Score:
+    noticed, missed, equivalent = 0, [], 0
+    for mutant in mutants:
+        if mutant.noticed:
+            noticed += 1
+        elif any(one.covers(mutant) for one in equivalents):
+            equivalent += 1
+        else:
+            missed.append(mutant)
+    return Score(target, noticed, missed, equivalent)
