@@ -22,6 +22,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__)
     options.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     options.add_argument("--sample", type=int, help="at most so many bugs of a Python target, the same in each run")
+    options.add_argument("--operator", default="", help="only this kind, such as core/ReplaceComparisonOperator")
     options.add_argument("--seconds", type=float, default=60, help="limit of one test run (60)")
     options.add_argument("--workers", type=int, default=2, help="targets at a time (2)")
     options.add_argument("--at-least", type=float, default=0, help="exit with 1 below this share, in percent")
@@ -31,20 +32,20 @@ def main() -> None:
     equivalents = load_equivalents(CHECKOUT)
     names = chosen.targets or list(TARGETS)
     with ThreadPoolExecutor(chosen.workers) as pool:
-        work = partial(_plant, seconds=chosen.seconds, sample=chosen.sample)
+        work = partial(_plant, seconds=chosen.seconds, sample=chosen.sample, operator=chosen.operator)
         scores = [score(name, mutants, equivalents) for name, mutants in zip(names, pool.map(work, names), strict=True)]
     _report(scores)
     if any(one.share * 100 < chosen.at_least for one in scores):
         raise SystemExit(1)
 
 
-def _plant(name: str, seconds: float, sample: int | None) -> Any:
+def _plant(name: str, **options: Any) -> Any:
     target = TARGETS[name]
     with tempfile.TemporaryDirectory(prefix=f"webchat-{name}-") as folder:
         root = _copy(Path(folder) / "webchat")
         if "mutate" in target:
             return web.plant(root, target["mutate"])
-        return python.plant(root, target["sources"], target["tests"], seconds, sample)
+        return python.plant(root, target["sources"], target["tests"], **options)
 
 
 def _copy(root: Path) -> Path:

@@ -18,8 +18,13 @@ _LEFT_OUT = ("core/ReplaceBinaryOperator_BitOr_",)
 """Of `X | None` in annotations, which nothing evaluates twice."""
 
 
-def plant(root: Path, sources: list[str], tests: list[str], seconds: float, sample: int | None) -> list[Mutant]:
-    """Return all planted bugs with their outcomes. A test run that takes longer than `seconds` counts as noticed."""
+def plant(
+    root: Path, sources: list[str], tests: list[str], *, seconds: float, sample: int | None = None, operator: str = ""
+) -> list[Mutant]:
+    """Return all planted bugs with their outcomes. A test run that takes longer than `seconds` counts as noticed.
+
+    `operator` is the beginning of the names of those that are used, `sample` the number of bugs at most.
+    """
     files = sorted(file for source in sources for file in _modules(root / source))
     command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests]
     quoted = " ".join(command)
@@ -34,7 +39,7 @@ def plant(root: Path, sources: list[str], tests: list[str], seconds: float, samp
     subprocess.run(command, cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
     _run(root, environment, "init", str(config), str(session))
     with use_db(session, WorkDB.Mode.open) as database:
-        _skip(database, sample)
+        _skip(database, sample, operator)
     _run(root, environment, "exec", str(config), str(session))
     with use_db(session, WorkDB.Mode.open) as database:
         return list(_outcomes(root, database))
@@ -53,10 +58,11 @@ def _paths(root: Path) -> Iterator[Path]:
     yield root
 
 
-def _skip(database: WorkDB, sample: int | None) -> None:
+def _skip(database: WorkDB, sample: int | None, operator: str) -> None:
     """Give what is left out a result already."""
     items = sorted(database.pending_work_items, key=lambda item: item.job_id)
-    wanted = [item for item in items if not item.mutations[0].operator_name.startswith(_LEFT_OUT)]
+    named = ((item, item.mutations[0].operator_name) for item in items)
+    wanted = [item for item, name in named if name.startswith(operator) and not name.startswith(_LEFT_OUT)]
     if sample is not None and sample < len(wanted):
         wanted.sort(key=lambda item: _place(item.mutations[0]))
         wanted = random.Random(SEED).sample(wanted, sample)
