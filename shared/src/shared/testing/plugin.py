@@ -8,10 +8,13 @@ import os
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
 _STARTS = "WEBCHAT_TEST_STARTS"
@@ -62,8 +65,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         without = [item for item in items if item.get_closest_marker("mysql")]
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if not item.get_closest_marker("mysql")]
+    quarantined = load_quarantine(config.rootpath / "quarantine.toml")
+    if overdue := [entry.test for entry in quarantined if entry.is_overdue(datetime.now(UTC).date())]:
+        raise pytest.UsageError(f"in quarantine for more than {DAYS} days: {', '.join(overdue)}")
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
+        for entry in quarantined:
+            if entry.covers(item.nodeid):
+                item.add_marker(pytest.mark.xfail(reason=f"in quarantine since {entry.since}: {entry.reason}"))
     yield
     items.sort(key=lambda item: _rank(item.nodeid))  # stable: within a rank the order stays random
     if _is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
