@@ -1,0 +1,177 @@
+"""Check the prose of the documents: phrases, line lengths, links and paths.
+
+Reads every tracked Markdown file and `.env.example`, prints `file:line: message` for each problem, and exits with 1 if
+there is one. `phrases.toml` beside this file lists the phrases to avoid; `docs/writing.md` explains the rules.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+RULES = Path(__file__).with_name("phrases.toml")
+SETTINGS = ".env.example"
+COLUMNS = 100
+
+Rules = dict[str, Any]
+
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$")
+_LINK = re.compile(r"(\]\()([^()\s]+)(\))")
+_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"([^\"]+)\"")
+_CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+_URL = re.compile(r"\b[a-z][a-z+.-]*://\S+")
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)")
+_PATH = re.compile(r"[\w.@*-]+(?:/[\w.@*-]+)*/?")
+
+
+class Problem(NamedTuple):
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def check(root: Path, names: list[str], rules: Rules) -> list[Problem]:
+    """Return the problems of the named files, in the order of files and lines."""
+    found: set[Problem] = set()
+    for name in names:
+        text = (root / name).read_text(encoding="utf-8")
+        prose = _comments_of(text) if name == SETTINGS else _without_blocks(text)
+        found.update(_phrases(name, prose, rules))
+        found.update(_long_lines(name, prose))
+        found.update(_broken_links(root, name, prose))
+        found.update(_missing_paths(root, name, prose, rules))
+    return sorted(found, key=lambda problem: (names.index(problem.file), problem.line, problem.message))
+
+
+def _phrases(name: str, prose: str, rules: Rules) -> Iterator[Problem]:
+    text = _without_code_and_targets(prose)
+    for phrase in rules["phrase"]:
+        words = r"\s+".join(re.escape(word) for word in phrase["text"].split())
+        for match in re.finditer(rf"(?<!\w){words}(?!\w)", text, re.IGNORECASE):
+            message = f'"{phrase["text"]}": write {phrase["instead"]}'
+            yield Problem(name, _line_of(text, match.start()), message)
+
+
+def _long_lines(name: str, prose: str) -> Iterator[Problem]:
+    for number, line in enumerate(prose.split("\n"), start=1):
+        if line.lstrip().startswith(("|", "<")) or _HEADING.match(line):
+            continue
+        columns = _columns(_URL.sub("", _LINK.sub(r"\1\3", line)))
+        if columns > COLUMNS:
+            yield Problem(name, number, f"{columns} columns; prose wraps at {COLUMNS}")
+
+
+def _broken_links(root: Path, name: str, prose: str) -> Iterator[Problem]:
+    text = _without_code(prose)
+    targets = [(match.start(2), match[2]) for match in _LINK.finditer(text)]
+    targets += [(match.start(1), match[1]) for match in _IMAGE.finditer(text)]
+    for start, target in targets:
+        if _SCHEME.match(target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = root / name if not path else (root / name).parent / path
+        if not file.exists():
+            yield Problem(name, _line_of(text, start), f"link to {target}: there is no such file")
+        elif anchor and file.suffix == ".md" and anchor not in _anchors(file):
+            yield Problem(name, _line_of(text, start), f"link to {target}: there is no such heading")
+
+
+def _missing_paths(root: Path, name: str, prose: str, rules: Rules) -> Iterator[Problem]:
+    """A README may also name files relative to its own folder."""
+    bases = [root, (root / name).parent] if Path(name).name.startswith("README") else [root]
+    for match in _CODE.finditer(prose):
+        path = match[2]
+        first, slash, _ = path.partition("/")
+        if not slash or not _PATH.fullmatch(path) or first in {".", "..", "*"}:
+            continue
+        near = [base for base in bases if (base / first).is_dir()]
+        there = any(next(base.glob(path.rstrip("/")), None) for base in near)
+        if near and not there and not any(path.rstrip("/").startswith(one) for one in rules["built"]):
+            yield Problem(name, _line_of(prose, match.start()), f"`{path}`: there is no such file")
+
+
+def _comments_of(text: str) -> str:
+    """The comments of a file of settings; every other line becomes empty."""
+    return "\n".join(f" {line[1:]}" if line.startswith("# ") else "" for line in text.split("\n"))
+
+
+def _without_blocks(text: str) -> str:
+    """The text with each line of a code block, fenced or indented, made empty. Lines keep their numbers."""
+    lines: list[str] = []
+    fence, before = "", ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        indented = line.startswith("    ") and not before.strip()
+        if mark and (not fence or mark[1] == fence):
+            fence = "" if fence else mark[1]
+            lines.append("")
+        elif fence or indented:
+            lines.append("")
+        else:
+            lines.append(line)
+        before = "" if indented else line
+    return "\n".join(lines)
+
+
+def _without_code(text: str) -> str:
+    return _CODE.sub(lambda match: _blank(match[0]), text)
+
+
+def _without_code_and_targets(text: str) -> str:
+    without = _LINK.sub(lambda match: match[1] + _blank(match[2]) + match[3], _without_code(text))
+    return _URL.sub(lambda match: _blank(match[0]), without)
+
+
+def _blank(text: str) -> str:
+    """As many characters, so that offsets and lines stay; a mark keeps the words on both sides apart."""
+    return "".join("\n" if character == "\n" else "·" for character in text)
+
+
+def _anchors(file: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings."""
+    found: set[str] = set()
+    for line in _without_blocks(file.read_text(encoding="utf-8")).split("\n"):
+        if heading := _HEADING.match(line):
+            words = re.sub(r"[^\w\- ]", "", _LINK.sub("", heading[1]).lower())
+            found.add(words.replace(" ", "-"))
+    return found
+
+
+def _columns(text: str) -> int:
+    """The width on a terminal, where a Korean syllable takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _line_of(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def tracked(root: Path, rules: Rules) -> list[str]:
+    """The documents that Git tracks, generated ones left out."""
+    command = ["git", "-C", os.fspath(root), "ls-files", "-z", "--", "*.md", SETTINGS]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - no input of others
+    names = answer.stdout.split("\0")
+    generated = rules["generated"]
+    return sorted(name for name in names if name and not any(Path(name).match(one) for one in generated))
+
+
+def main() -> int:
+    rules = tomllib.loads(RULES.read_text(encoding="utf-8"))
+    problems = check(ROOT, tracked(ROOT, rules), rules)
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
