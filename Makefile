@@ -98,6 +98,8 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+	@echo "lint: prose"
+	@$(IN)/python -P deploy/docs/prose.py
 	@echo "lint: deploy"
 	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile deploy/logging/*/*.Dockerfile; fi
 	@if command -v shellcheck >/dev/null; then shellcheck deploy/*.sh deploy/ec2/*.sh deploy/logging/*/*.sh; fi
