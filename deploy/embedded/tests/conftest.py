@@ -26,7 +26,7 @@ from embedded.settings import CHECKOUT, Settings
 from shared.testing.servers import free_port
 
 READY_SECONDS = 90
-QUICKLY = {"WEBCHAT_LASTS_SECONDS": "1", "WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05"}
+QUICKLY = {"WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05"}
 """Parts that end are noticed and started again without long waits."""
 
 

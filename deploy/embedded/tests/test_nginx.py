@@ -150,6 +150,7 @@ def test_odd_signs_in_a_query_are_fine(browser: httpx.Client) -> None:
         (b"GET / HTTP/9.1\r\nHost: a\r\n\r\n", 505),
         (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ],
+    ids=["nonsense", "above", "long path", "long header", "version", "trace"],
 )
 def test_broken_requests_are_problems_too(webchat: Instance, request_: bytes, status: int) -> None:
     assert is_problem(raw(webchat, request_), status)

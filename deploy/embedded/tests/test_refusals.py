@@ -85,7 +85,7 @@ def test_where_nothing_runs(refusal: Refusal, tmp_path: Path, command: str) -> N
 
 @pytest.mark.fresh
 def test_a_part_that_ends_again_and_again(start: Start) -> None:
-    done = start(WEBCHAT_NGINX="echo", WEBCHAT_RETRIES="0").run("run")
+    done = start(WEBCHAT_NGINX="echo", WEBCHAT_RETRIES="0", WEBCHAT_LASTS_SECONDS="30").run("run")
     assert done.returncode == 1
     assert "webchat: nginx ended again and again" in done.stderr
     assert "daemon off" in done.stderr  # what `echo` wrote into its log
