@@ -121,6 +121,8 @@ def test_parts_are_started_again_as_the_settings_say(tmp_path: Path, restarts: R
 def test_the_scenes_can_all_be_played() -> None:
     for language in ("ko", "en"):
         slots, scenes = script(language).slots, script(language).scenes
+        assert all(scenes)
+        assert len(scenes) > 10
         for scene in scenes:
             for index, line in enumerate(scene):
                 assert line.speaker in "ABCDE", line
