@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 
 from bench.aims import aims_of
-from bench.cores import LOADING, allow_sockets, pin
+from bench.cores import LOADING, allow_sockets, is_pinning, leave_unpinned, pin
 from bench.plots import draw
 from bench.run import SCENES, run_all
 from bench.size import FULL, QUICK
@@ -28,6 +28,8 @@ def main() -> None:
     options.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
     chosen = options.parse_args()
     allow_sockets()
+    if chosen.quick:
+        leave_unpinned()
     began = time.monotonic()
     machine = _machine(quick=chosen.quick)
     pin(LOADING)
@@ -40,7 +42,7 @@ def main() -> None:
 def _machine(*, quick: bool) -> str:
     """What was measured on: a line that says whether anything can be made of the figures."""
     model = next((line.partition(": ")[2] for line in _cpuinfo() if line.startswith("model name")), platform.machine())
-    pinned = "servers on one core, load on another" if LOADING is not None else "nothing pinned"
+    pinned = "servers on one core, load on another" if is_pinning() else "nothing pinned"
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     what = "A quick run: its figures mean nothing. " if quick else ""
     return (

@@ -17,10 +17,22 @@ _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
 SERVING, LOADING = (_CORES[0], _CORES[1]) if len(_CORES) > 1 else (None, None)
 
 
+_pins = [True]
+
+
+def leave_unpinned() -> None:
+    """Let every process use every core from now on: two share the work of a run whose figures mean nothing."""
+    _pins[:] = [False]
+
+
+def is_pinning() -> bool:
+    return _pins[0] and LOADING is not None
+
+
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
     """What is started within the block stays on `core`; this process returns to where it was."""
-    if core is None:
+    if core is None or not _pins[0]:
         yield
         return
     before = os.sched_getaffinity(0)
@@ -32,7 +44,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def pin(core: int | None) -> None:
-    if core is not None:
+    if core is not None and _pins[0]:
         os.sched_setaffinity(0, {core})
 
 

@@ -44,6 +44,11 @@ async def _timed(name: str, scene: Awaitable[Figures]) -> Figures:
 
 
 async def _webchat(server: Server, size: Size, chosen: list[str], folder: Path) -> Figures:
+    async with telling.silent_stack(folder, at_once=size.at_once and "telling" in chosen) as silent:
+        return await _scenes(server, size, chosen, silent)
+
+
+async def _scenes(server: Server, size: Size, chosen: list[str], silent: Callable[[], Awaitable[Server]]) -> Figures:
     people = await sign_up(server.port, size.users)
     chat = WebChat(server, people)
     runs: dict[str, Callable[[], Awaitable[Figures]]] = {
@@ -54,12 +59,14 @@ async def _webchat(server: Server, size: Size, chosen: list[str], folder: Path) 
         "uploads": lambda: uploads.run(server, people, size.seconds, size.upload_bytes, size.uploads),
         "resume": lambda: resume.run(chat, size.resuming, size.missed),
         "history": lambda: history.webchat(server, people, size.deep_room, size.seconds),
-        "telling": lambda: telling.run(chat, size, folder),
+        "telling": lambda: telling.run(chat, size, silent),
     }
     found: Figures = {}
     for scene in chosen:
         if scene == "fanout":
-            found[scene] = [await _timed(f"{scene} {n}", fanout.run(chat, n, size.seconds)) for n in size.receivers]
+            found[scene] = [
+                await _timed(f"{scene} {n}", fanout.run(chat, n, size.seconds, size.settle)) for n in size.receivers
+            ]
         else:
             found[scene] = await _timed(scene, runs[scene]())
     return found
@@ -71,7 +78,7 @@ async def _baseline(server: Server, size: Size, chosen: list[str]) -> Figures:
     if "idle" in chosen:
         found["idle"] = await _timed("baseline idle", idle.run(chat, size.idle_messages // 2))
     if "fanout" in chosen:
-        run = fanout.run(chat, size.receivers[1], size.seconds)
+        run = fanout.run(chat, size.receivers[1], size.seconds, size.settle)
         found["fanout"] = [await _timed("baseline fanout", run)]
     if "small_rooms" in chosen:
         found["small_rooms"] = await _timed("baseline small_rooms", small_rooms.run(chat, size))
@@ -82,4 +89,4 @@ async def _baseline(server: Server, size: Size, chosen: list[str]) -> Figures:
 
 
 async def _bare(server: Server, size: Size, like: list[Figures]) -> Figures:
-    return {"fanout": [await _timed("bare", bare.run(server, one, size.seconds)) for one in like]}
+    return {"fanout": [await _timed("bare", bare.run(server, one, size.seconds, size.settle)) for one in like]}

@@ -8,6 +8,10 @@ class Size:
     """Seconds are of one phase; rates are messages a second."""
 
     seconds: float
+    settle: float
+    """Seconds of quiet before and after a scene, so that none has work of another."""
+    at_once: bool
+    """Whether what a later scene needs starts during the earlier ones, which it slows down."""
     users: int
     receivers: tuple[int, ...]
     """The first, of few, shows what a message costs by itself."""
@@ -29,6 +33,8 @@ class Size:
 
 FULL = Size(
     seconds=5.0,
+    settle=0.5,
+    at_once=False,
     users=60,
     receivers=(2, 200, 1000),
     idle_connections=1000,
@@ -46,7 +52,9 @@ FULL = Size(
     telling_rate=500.0,
 )
 QUICK = Size(
-    seconds=0.4,
+    seconds=0.2,
+    settle=0.05,
+    at_once=True,
     users=4,
     receivers=(2, 20, 40),
     idle_connections=40,
@@ -57,7 +65,7 @@ QUICK = Size(
     deep_room=3_000,
     resuming=20,
     missed=20,
-    idle_messages=20,
+    idle_messages=8,
     upload_bytes=1 << 18,
     uploads=4,
     telling_rounds=1,

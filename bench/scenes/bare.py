@@ -23,7 +23,7 @@ class BareWire(Wire):
         self.transport.write(b"r")
 
 
-async def run(server: Server, like: dict[str, Any], seconds: float) -> dict[str, Any]:
+async def run(server: Server, like: dict[str, Any], seconds: float, settle: float) -> dict[str, Any]:
     """`like`: what `fanout` found of the gateway."""
     loop = asyncio.get_running_loop()
     receivers, joined = like["receivers"], max(1, round(like["frames_per_write"]))
@@ -32,7 +32,7 @@ async def run(server: Server, like: dict[str, Any], seconds: float) -> dict[str,
     ]
     _, sender = await asyncio.open_connection("127.0.0.1", server.port)
     sender.write(b"s")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(settle)
     padding = max(0, round(like["bytes_per_delivery"]) - len(text_frame(_payload(0, 0))))
     try:
         full = await _full_speed(server, wires, sender, padding, joined, seconds)
@@ -41,7 +41,7 @@ async def run(server: Server, like: dict[str, Any], seconds: float) -> dict[str,
         for wire in wires:
             wire.close()
         sender.close()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(settle)
     return {"receivers": receivers, "frames_per_write": joined} | full | paced
 
 

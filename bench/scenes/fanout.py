@@ -17,16 +17,16 @@ WATCHED = 16
 SENDERS = 8
 
 
-async def run(chat: Chat, receivers: int, seconds: float) -> dict[str, Any]:
+async def run(chat: Chat, receivers: int, seconds: float, settle: float) -> dict[str, Any]:
     room_id, wires = await chat.one_room(receivers)
     try:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(settle)
         full = await _full_speed(chat, room_id, wires, seconds)
         paced = await _paced(chat, room_id, wires, full["messages_per_s"] / 2, seconds)
     finally:
         for wire in wires:
             wire.close()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(settle)
     return full | paced
 
 

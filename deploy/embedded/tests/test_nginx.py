@@ -15,9 +15,10 @@ from websockets.sync.client import connect
 
 from embedded import edge
 from embedded.folder import DataFolder
+from embedded.parts import GATEWAYS
 from embedded.supervision import Supervisor
 
-from .conftest import Instance, Start, wait_until
+from .conftest import Instance, nginx_before, wait_until
 
 
 def is_problem(answer: httpx.Response, status: int) -> bool:
@@ -49,7 +50,7 @@ def stopped(webchat: Instance, name: str) -> Iterator[None]:
             yield
         finally:
             supervisor.start(process)
-            wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]), 30)
+            wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]))
 
 
 def test_a_session_opens_the_services(signed_in: httpx.Client) -> None:
@@ -149,6 +150,7 @@ def test_odd_signs_in_a_query_are_fine(browser: httpx.Client) -> None:
         (b"GET / HTTP/9.1\r\nHost: a\r\n\r\n", 505),
         (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ],
+    ids=["nonsense", "above", "long path", "long header", "version", "trace"],
 )
 def test_broken_requests_are_problems_too(webchat: Instance, request_: bytes, status: int) -> None:
     assert is_problem(raw(webchat, request_), status)
@@ -160,56 +162,73 @@ def test_bodies_have_a_size(browser: httpx.Client, signed_in: httpx.Client) -> N
     assert two_mib.status_code != 413
 
 
-def test_a_service_that_is_down_is_503_with_retry_after(webchat: Instance, signed_in: httpx.Client) -> None:
-    with stopped(webchat, "media"):
-        answer = signed_in.get("/api/media/attachments/x/content")
+def test_a_service_that_is_down_is_503_with_retry_after(
+    webchat: Instance, signed_in: httpx.Client, tmp_path: Path
+) -> None:
+    with nginx_before(webchat, tmp_path, down=("media",)) as client:
+        client.cookies = signed_in.cookies
+        answer = client.get("/api/media/attachments/x/content")
         assert is_problem(answer, 503)
         assert int(answer.headers["Retry-After"]) > 0
-        assert signed_in.get("/api/rooms").status_code == 200
+        assert client.get("/api/rooms").status_code == 200
 
 
-def test_auth_that_is_down_is_503_for_everyone(webchat: Instance, signed_in: httpx.Client) -> None:
-    with stopped(webchat, "auth"):
+def test_a_person_sees_a_part_that_is_down_as_a_page(
+    webchat: Instance, signed_in: httpx.Client, tmp_path: Path
+) -> None:
+    with nginx_before(webchat, tmp_path, down=("media",)) as client:
+        client.cookies = signed_in.cookies
+        answer = client.get("/api/media/attachments/x/content", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+def test_auth_that_is_down_is_503_for_everyone(webchat: Instance, signed_in: httpx.Client, tmp_path: Path) -> None:
+    with nginx_before(webchat, tmp_path, down=("auth",)) as client:
+        client.cookies = signed_in.cookies
         for path in ("/api/auth/me", "/api/rooms", "/api/chat/ws"):
-            answer = signed_in.get(path)
+            answer = client.get(path)
             assert is_problem(answer, 503), path
             assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client) -> None:
-    with stopped(webchat, "chat-gateway-1"):
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client, tmp_path: Path, gateway: str) -> None:
+    with nginx_before(webchat, tmp_path, down=(gateway,)) as client:
+        client.cookies = signed_in.cookies
         for _ in range(4):
-            with _socket(webchat, signed_in) as connection:
+            with _socket(client) as connection:
                 assert connection.subprotocol == "webchat.v1"
 
 
 def test_gateways_that_come_back_are_found_however_often_people_try(webchat: Instance, signed_in: httpx.Client) -> None:
     def connects() -> bool:
         try:
-            with _socket(webchat, signed_in):
+            with _socket(signed_in):
                 return True
         except InvalidStatus:
             return False
 
     with stopped(webchat, "chat-gateway-1"), stopped(webchat, "chat-gateway-2"):
         assert not any(connects() for _ in range(5))
-    wait_until(connects, 5)
+    wait_until(connects)
 
 
 def test_the_websocket_needs_a_session_and_an_allowed_origin(webchat: Instance, signed_in: httpx.Client) -> None:
-    with _socket(webchat, signed_in, origin=webchat.url) as connection:
+    with _socket(signed_in, origin=webchat.url) as connection:
         assert connection.subprotocol == "webchat.v1"
     with pytest.raises(InvalidStatus) as refused:
-        _socket(webchat, signed_in, origin="https://elsewhere.example")
+        _socket(signed_in, origin="https://elsewhere.example")
     assert refused.value.response.status_code == 403
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://127.0.0.1:{webchat.port}/api/chat/ws", subprotocols=["webchat.v1"], proxy=None)
     assert refused.value.response.status_code == 401
 
 
-def _socket(webchat: Instance, browser: httpx.Client, origin: str | None = None):
+def _socket(browser: httpx.Client, origin: str | None = None):
     cookie = f"webchat_session={browser.cookies['webchat_session']}"
-    address = f"ws://127.0.0.1:{webchat.port}/api/chat/ws"
+    address = f"ws://127.0.0.1:{browser.base_url.port}/api/chat/ws"
     headers = {"Cookie": cookie}
     return connect(address, subprotocols=["webchat.v1"], origin=origin, additional_headers=headers, proxy=None)
 
@@ -233,17 +252,8 @@ def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Clie
         assert browser.get(link).status_code == 200, link
 
 
-def test_a_person_sees_a_part_that_is_down_as_a_page(webchat: Instance, signed_in: httpx.Client) -> None:
-    with stopped(webchat, "media"):
-        answer = signed_in.get("/api/media/attachments/x/content", headers={"Accept": "text/html,*/*;q=0.8"})
-        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
-        assert int(answer.headers["Retry-After"]) > 0
-        assert "unsafe" not in answer.headers["Content-Security-Policy"]
-
-
-def test_without_a_built_client_the_front_page_leads_to_the_documents(start: Start, tmp_path: Path) -> None:
-    instance = start(WEBCHAT_CLIENT=str(tmp_path / "nothing")).launch().ready()
-    with httpx.Client(base_url=instance.url, trust_env=False) as browser:
+def test_without_a_built_client_the_front_page_leads_to_the_documents(webchat: Instance, tmp_path: Path) -> None:
+    with nginx_before(webchat, tmp_path / "data", client=tmp_path / "nothing") as browser:
         home = browser.get("/")
         assert (home.status_code, home.headers["Location"]) == (302, "/docs")
         assert browser.get("/docs").status_code == 200

@@ -1,12 +1,25 @@
-"""Small pieces by themselves: ports, secrets, what is planted."""
+"""Small pieces by themselves: ports, secrets, supervision, what is planted."""
 
 import json
 import socket
+import sys
+from collections.abc import Iterator
+from configparser import RawConfigParser
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from embedded import credentials, ports
+import pytest
+
+from embedded import credentials, ports, supervision
+from embedded.folder import DataFolder
+from embedded.parts import Part
+from embedded.runner import supervised
 from embedded.seed.cast import PEOPLE, ROOMS
 from embedded.seed.scenes import SLOT, conversation, script
+from embedded.settings import Restarts
+from embedded.supervision import Supervisor
+
+from .conftest import processes_in, wait_until
 
 
 def test_ports_are_kept_and_moved_only_when_taken(tmp_path: Path) -> None:
@@ -37,9 +50,79 @@ def test_missing_secrets_are_made_once_and_set_ones_win(tmp_path: Path) -> None:
     assert len(set(again.values())) == len(credentials.GENERATED)
 
 
+def part_of(folder: DataFolder, script: str) -> Part:
+    command = (sys.executable, "-P", "-c", script)
+    return Part("clock", "services", 1, command, {}, lambda _: True, stop_seconds=60, log=folder.logs / "clock.log")
+
+
+@contextmanager
+def one_part(data: Path, script: str, grace: float) -> Iterator[tuple[DataFolder, Supervisor]]:
+    """A supervisord with one part, a Python that runs the script; yields once the script has written a line."""
+    folder = DataFolder(data)
+    folder.create()
+    part = part_of(folder, script)
+    supervision.write_configuration(folder, [part], {}, Restarts())
+    with supervised(folder, [part], grace), closing(Supervisor(folder)) as supervisor:
+        wait_until(lambda: part.log.exists() and part.log.read_text())
+        yield folder, supervisor
+
+
+TICKS = "import time; print('ticks', flush=True); time.sleep(1000)"
+NEVER_STOPS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + TICKS
+
+
+def test_what_does_not_stop_in_time_is_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with one_part(tmp_path, NEVER_STOPS, grace=0.1) as (folder, _):
+        assert any("ticks" in command for command in processes_in(folder.path))
+    assert processes_in(tmp_path) == []
+    assert "some parts did not stop by themselves and are killed\n" in capsys.readouterr().out
+
+
+def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with one_part(tmp_path, TICKS, grace=60) as (_, supervisor):
+        [clock] = supervisor.processes()
+        supervisor.stop(clock)
+        [stopped] = supervisor.processes()
+        assert (stopped.state, stopped.pid) == ("STOPPED", 0)
+        supervisor.start(clock)
+        wait_until(lambda: supervisor.processes()[0].pid)
+        assert supervisor.processes()[0].pid != clock.pid
+    assert processes_in(tmp_path) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_supervisor_that_does_not_listen_yet_is_asked_again(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    with closing(Supervisor(folder)) as supervisor:
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError):
+                supervisor.processes()
+        folder.create()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder.socket("supervisor")))
+            for _ in range(2):
+                with pytest.raises(ConnectionRefusedError):
+                    supervisor.processes()
+
+
+@pytest.mark.parametrize("restarts", [Restarts(), Restarts(lasts_seconds=7, retries=0)], ids=["usual", "set"])
+def test_parts_are_started_again_as_the_settings_say(tmp_path: Path, restarts: Restarts) -> None:
+    folder = DataFolder(tmp_path)
+    folder.create()
+    supervision.write_configuration(folder, [part_of(folder, TICKS)], {}, restarts)
+    written = RawConfigParser()
+    written.read(folder.run / "supervisord.conf")
+    program = written["program:clock"]
+    assert program["autorestart"] == "true"
+    assert (program.getint("startsecs"), program.getint("startretries")) == (restarts.lasts_seconds, restarts.retries)
+    assert (Restarts().lasts_seconds, Restarts().retries) == (3, 3), "as the README says"
+
+
 def test_the_scenes_can_all_be_played() -> None:
     for language in ("ko", "en"):
         slots, scenes = script(language).slots, script(language).scenes
+        assert all(scenes)
+        assert len(scenes) > 10
         for scene in scenes:
             for index, line in enumerate(scene):
                 assert line.speaker in "ABCDE", line

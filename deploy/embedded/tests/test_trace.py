@@ -1,10 +1,16 @@
 """The walk of a message: of the running instance's own lines, and how lines become a table."""
 
 import re
+from pathlib import Path
 
+import pytest
+
+from embedded.failures import CannotRun
+from embedded.settings import Settings
+from embedded.trace.command import trace
 from embedded.trace.walk import steps_of, table
 
-from .conftest import Instance, Start
+from .conftest import Instance
 
 WALK = (
     "hands on GET /api/chat/ws: 101", "lets the socket in", "sends a message", "takes the message", "asks rooms",
@@ -28,10 +34,9 @@ def test_one_message_is_followed_from_nginx_to_the_sockets_and_back(webchat: Ins
         assert began == sorted(began)
 
 
-def test_where_nothing_runs_it_says_so(start: Start) -> None:
-    done = start().run("trace")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"webchat: no WebChat runs in \S+: make run starts one\n", done.stderr)
+def test_where_nothing_runs_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match=re.escape(f"no WebChat runs in {tmp_path}: make run starts one")):
+        trace(Settings(environment={}, data=tmp_path, port=1, nginx=Path(), client=Path()))
 
 
 def span(part: str, action: str, start: str, span_id: str, parent: str) -> tuple[str, dict[str, object]]:

@@ -29,6 +29,7 @@ WRITER = "webchat_logs_writer"
 ANSWERS_WITHIN_S = 30
 PATIENCE_S = float(os.environ.get("ELASTICSEARCH_PATIENCE_S", "180"))
 """How long Elasticsearch may take to start."""
+RETRY_S = float(os.environ.get("ELASTICSEARCH_RETRY_S", "1"))
 NOT_YET = {429, 502, 503, 504}
 
 
@@ -64,7 +65,7 @@ class Elasticsearch:
         while (reason := self._try_put(path, json.dumps(body).encode())) is not None:
             if time.monotonic() > self._deadline:
                 raise FailedError(f"{self._url} does not answer within {PATIENCE_S:.0f} s: {reason}")
-            time.sleep(1)
+            time.sleep(RETRY_S)
 
     def _try_put(self, path: str, body: bytes) -> str | None:
         """Why it should be tried again, if so."""

@@ -18,6 +18,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ANSWERS_WITHIN_S = 60
 PATIENCE_S = float(os.environ.get("KIBANA_PATIENCE_S", "300"))
+RETRY_S = float(os.environ.get("KIBANA_RETRY_S", "1"))
 NOT_YET = {429, 502, 503, 504}
 VIEWER = "webchat_dashboards"
 """Kibana's part of who looks: which lines they see is said by the roles of ../elasticsearch/roles."""
@@ -63,7 +64,7 @@ class Kibana:
                 words = str(error)
             if time.monotonic() > self._deadline:
                 raise FailedError(f"{self._url} does not answer within {PATIENCE_S:.0f} s: {words}")
-            time.sleep(1)
+            time.sleep(RETRY_S)
 
     def import_objects(self, file: Path) -> int:
         border = uuid.uuid4().hex

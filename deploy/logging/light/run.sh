@@ -6,6 +6,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 # As many lines as shipper.conf lets be under way: its queue, and librdkafka's.
 UNDER_WAY=13000
 
+# How long a consumer that says nothing is waited for, in ms; the longest pauses between tries, of librdkafka in ms and of
+# rsyslog in s.
+: "${KAFKA_SESSION_MS:=6000}" "${KAFKA_BACKOFF_MS:=2000}" "${RESUME_S:=5}"
+export KAFKA_SESSION_MS KAFKA_BACKOFF_MS RESUME_S
+
 need() {
     for name; do
         eval "[ -n \"\${$name:-}\" ]" || { echo "run.sh: $name is not set" >&2; exit 64; }

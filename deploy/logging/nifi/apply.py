@@ -21,6 +21,7 @@ FLOW_FILE = Path(__file__).resolve().with_name("flow.json")
 ANSWERS_WITHIN_S = 30
 PATIENCE_S = float(os.environ.get("NIFI_PATIENCE_S", "300"))
 """How long NiFi may take to start, and then for each step."""
+RETRY_S = float(os.environ.get("NIFI_RETRY_S", "1"))
 NOT_YET = {409, 429, 502, 503, 504}
 """409 is said while it starts and while a step before goes on."""
 
@@ -80,7 +81,7 @@ class NiFi:
                 words = str(error)
             if time.monotonic() > deadline:
                 raise FailedError(f"{method} {path} is not done within {PATIENCE_S:.0f} s: {words}")
-            time.sleep(1)
+            time.sleep(RETRY_S)
 
     def find_flow(self, name: str) -> tuple[str, dict[str, Any] | None]:
         """The id of the whole canvas, and the flow's group in it."""
@@ -120,7 +121,7 @@ class NiFi:
         while not request["complete"]:
             if time.monotonic() > deadline:
                 raise FailedError(f"the parameters are not set within {PATIENCE_S:.0f} s")
-            time.sleep(1)
+            time.sleep(RETRY_S)
             request = self.ask("GET", own)["request"]
         self.ask("DELETE", own)
         if request.get("failureReason"):
@@ -135,7 +136,7 @@ class NiFi:
                       if one["component"]["state"] != "ENABLED"]:  # fmt: skip
             if time.monotonic() > deadline:
                 raise FailedError(f"not enabled within {PATIENCE_S:.0f} s: {', '.join(off)}")
-            time.sleep(1)
+            time.sleep(RETRY_S)
         self.ask("PUT", f"/flow/process-groups/{group}", wish | {"state": "RUNNING"})
 
 

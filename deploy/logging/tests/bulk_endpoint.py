@@ -126,7 +126,7 @@ class BulkEndpoint:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def order(self, *faults: str) -> None:
         """For the next requests, one each: 429 and 503 refuse the whole, items some documents, cut says nothing.

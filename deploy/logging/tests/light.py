@@ -17,6 +17,8 @@ from processes import free_port
 LOGGING = Path(__file__).parents[1]
 TOPIC, GROUP = "webchat-logs", "webchat-indexer"
 STOPS_WITHIN_S = 30
+QUICKLY = {"KAFKA_SESSION_MS": "1000", "KAFKA_BACKOFF_MS": "200", "RESUME_S": "1"}
+"""What is away is asked again soon."""
 
 needs_rsyslog = pytest.mark.skipif(
     shutil.which("rsyslogd") is None or not list(Path("/usr/lib").glob("*/rsyslog/imkafka.so")),
@@ -89,7 +91,7 @@ class Pipeline:
         self.logs, self.containers = folder / "logs", folder / "containers"
         for place in (self.logs / "parts", self.logs / "audit", self.containers):
             place.mkdir(parents=True)
-        to_kafka = {"KAFKA_BROKERS": kafka.brokers, "KAFKA_TOPIC": TOPIC}
+        to_kafka = {"KAFKA_BROKERS": kafka.brokers, "KAFKA_TOPIC": TOPIC} | QUICKLY
         port = str(free_port())
         self.shipper = Part(
             "shipper", folder, SHIPPER_HOST="chat-1", WEBCHAT_LOGS=str(self.logs),

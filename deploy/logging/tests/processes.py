@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 
-LOOKS_EVERY_S = 0.05
+LOOKS_EVERY_S = 0.02
 
 
 def free_port() -> int:

@@ -108,7 +108,7 @@ class Recorder(BaseHTTPRequestHandler):
 def server() -> Iterator[tuple[type[Recorder], str]]:
     recorder = type("One", (Recorder,), {"puts": [], "refusing": None})
     with ThreadingHTTPServer(("127.0.0.1", 0), recorder) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield recorder, f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
 
@@ -118,7 +118,7 @@ def apply(url: str, tmp_path: Path, **settings: str) -> subprocess.CompletedProc
     for name, text in secrets.items():
         (tmp_path / name).write_text(text)
     files = {name: str(tmp_path / name) for name in secrets}
-    env = {**os.environ, **files, "ELASTICSEARCH_URL": url, **settings}
+    env = {**os.environ, **files, "ELASTICSEARCH_URL": url, "ELASTICSEARCH_RETRY_S": "0.02", **settings}
     script = [sys.executable, "-P", str(FOLDER / "apply.py")]
     return subprocess.run(script, env=env, capture_output=True, text=True, timeout=60, check=False)
 

@@ -232,7 +232,7 @@ def test_all_is_brought_into_kibana(tmp_path: Path, refuse: bool):
     kibana = type("One", (Kibana,), {"asked": [], "refuse": refuse})
     (tmp_path / "password").write_text("geheim\n")
     with ThreadingHTTPServer(("127.0.0.1", 0), kibana) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         env = {**os.environ, "KIBANA_URL": f"http://127.0.0.1:{running.server_port}",
                "ELASTICSEARCH_PASSWORD_FILE": str(tmp_path / "password")}  # fmt: skip
         script = [sys.executable, "-P", str(LOGGING / "kibana" / "apply.py")]

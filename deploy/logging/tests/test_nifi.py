@@ -249,7 +249,7 @@ def nifi() -> Iterator[tuple[type[NiFi], str]]:
     state = {"starting": False, "there": False, "running": 0, "reason": None}
     one = type("One", (NiFi,), {"asked": [], "state": state})
     with ThreadingHTTPServer(("127.0.0.1", 0), one) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield one, f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
 
@@ -258,7 +258,7 @@ def apply(url: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     files = {"NIFI_PASSWORD_FILE": "of the operator\n", "LOGS_WRITER_PASSWORD_FILE": "of the writer\n"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    settings = {"NIFI_URL": url, "NIFI_USERNAME": "operator", "KAFKA_BROKERS": "k:9092"}
+    settings = {"NIFI_URL": url, "NIFI_USERNAME": "operator", "KAFKA_BROKERS": "k:9092", "NIFI_RETRY_S": "0.02"}
     env = {**os.environ, **{name: str(tmp_path / name) for name in files}, **settings}
     script = [sys.executable, "-P", str(LOGGING / "nifi" / "apply.py")]
     return subprocess.run(script, env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -24,7 +24,9 @@ def main() -> None:
     part = json.loads((run / "parts" / f"{name}.json").read_text())
     pid_file = run / "pids" / name
     end_group(pid_file, run.parent, signal.SIGKILL)
-    pid_file.write_text(f"{os.getpid()}\n")
+    draft = run / f"{name}.pid"
+    draft.write_text(f"{os.getpid()}\n")
+    draft.replace(pid_file)  # at once: who reads it while it is empty would miss the part
     _die_with_parent()
     _raise_open_files()
     _reset_signals()

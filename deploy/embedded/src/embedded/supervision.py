@@ -1,7 +1,7 @@
 """supervisor: its configuration, and what is asked of it over its unix socket.
 
-supervisor gives a part up after `startretries` starts in a row that did not last; waiting one, two, three seconds
-between them. The runner sees that, says so, and has it tried again: parts restart for ever, with a bounded delay.
+supervisor gives a part up after `startretries` starts in a row that did not last, waiting one, two, three seconds
+between them. The runner reports that and has it tried again: parts restart for ever, with a bounded delay.
 """
 
 import itertools
@@ -9,6 +9,7 @@ import json
 import shlex
 import socket
 import sys
+import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping, Sequence
 from configparser import RawConfigParser
@@ -22,10 +23,10 @@ from supervisor.xmlrpc import SupervisorTransport
 from embedded.console import LOG_BYTES, LOG_FILES
 from embedded.folder import DataFolder
 from embedded.parts import Group, Part
+from embedded.settings import Restarts
 
-RETRIES = 3
-LASTS_SECONDS = 3
-"""A part that ends sooner after its start did not start."""
+STOP_POLL_SECONDS = 0.02
+STOPPED = {"STOPPED", "EXITED", "FATAL"}
 
 ORDER: tuple[Group, ...] = ("stores", "services", "edge")
 Sections: TypeAlias = dict[str, dict[str, Any]]
@@ -46,7 +47,10 @@ class Process:
 
 
 class Supervisor:
-    """The running supervisord of a data folder. Every call raises OSError where none answers."""
+    """The running supervisord of a data folder.
+
+    Every call raises OSError if none answers; the next call connects anew.
+    """
 
     def __init__(self, folder: DataFolder) -> None:
         self._socket = str(folder.socket("supervisor"))
@@ -59,7 +63,7 @@ class Supervisor:
     def processes(self) -> list[Process]:
         return [
             Process(info["name"], info["group"], info["statename"], info["pid"], info["start"])
-            for info in self._rpc.getAllProcessInfo()
+            for info in self._call("getAllProcessInfo")
         ]
 
     def wake(self) -> None:
@@ -68,11 +72,23 @@ class Supervisor:
             visitor.connect(self._socket)
 
     def stop(self, process: Process) -> None:
-        """Returns when it has ended."""
-        self._rpc.stopProcess(f"{process.group}:{process.name}")
+        """Stop a process and return when it has ended.
+
+        supervisor notices an end when it is asked something, or within a second: its own answer may come that late.
+        """
+        self._call("stopProcess", f"{process.group}:{process.name}", False)
+        while not any(one.name == process.name and one.state in STOPPED for one in self.processes()):
+            time.sleep(STOP_POLL_SECONDS)
 
     def start(self, process: Process) -> None:
-        self._rpc.startProcess(f"{process.group}:{process.name}", False)
+        self._call("startProcess", f"{process.group}:{process.name}", False)
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            return getattr(self._rpc, method)(*arguments)
+        except OSError:
+            self._transport.close()  # it would keep the connection that failed, and refuse to send on it
+            raise
 
 
 def command(folder: DataFolder) -> list[str]:
@@ -80,12 +96,14 @@ def command(folder: DataFolder) -> list[str]:
     return [sys.executable, "-P", "-m", "embedded.launch", str(folder.run), "supervisord"]
 
 
-def write_configuration(folder: DataFolder, parts: Sequence[Part], basics: Mapping[str, str]) -> None:
-    """supervisord's file, and beside it what the launcher needs of each part; environments hold secrets."""
+def write_configuration(
+    folder: DataFolder, parts: Sequence[Part], basics: Mapping[str, str], restarts: Restarts
+) -> None:
+    """Write supervisord's file, and beside it what the launcher needs of each part; environments hold secrets."""
     file = folder.run / "supervisord.conf"
     parser = RawConfigParser()
     parser.read_dict(_daemon(folder) | _groups(parts))
-    parser.read_dict({f"program:{part.name}": _program(folder, part) for part in parts})
+    parser.read_dict({f"program:{part.name}": _program(folder, part, restarts) for part in parts})
     with file.open("w") as output:
         parser.write(output)
     arguments = [sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(file)]
@@ -128,13 +146,13 @@ def _groups(parts: Iterable[Part]) -> Sections:
     }
 
 
-def _program(folder: DataFolder, part: Part) -> dict[str, Any]:
+def _program(folder: DataFolder, part: Part, restarts: Restarts) -> dict[str, Any]:
     launch = shlex.join([sys.executable, "-P", "-m", "embedded.launch", str(folder.run), part.name])
     return {
         "command": launch.replace("%", "%%"),
         "autorestart": "true",
-        "startsecs": LASTS_SECONDS,
-        "startretries": RETRIES,
+        "startsecs": restarts.lasts_seconds,
+        "startretries": restarts.retries,
         "stopwaitsecs": part.stop_seconds,
         "killasgroup": "true",
         "redirect_stderr": "true",

@@ -11,15 +11,21 @@ from embedded.parts import Part
 from embedded.signals import StopRequests
 from embedded.supervision import Process, Supervisor
 
-LOOK_SECONDS = 1.0
 LINES = 12
 
 
 class Watch:
-    def __init__(self, parts: Sequence[Part], supervisor: Supervisor, supervisord: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        supervisor: Supervisor,
+        supervisord: subprocess.Popen[bytes],
+        look_seconds: float,
+    ) -> None:
         self.waiting = list(parts)
         self._parts = {part.name: part for part in parts}
         self._supervisor, self._supervisord = supervisor, supervisord
+        self._look_seconds = look_seconds
         self._pids: dict[str, int] = {}
         self._looked = time.monotonic()
 
@@ -27,19 +33,23 @@ class Watch:
         return self._parts[name]
 
     def newly_ready(self) -> list[Part]:
-        """Parts that became ready since the last call; nginx counts once all others are."""
+        """Return the parts that became ready since the last call; those of the edge count once all others are."""
         self._supervisor.wake()
         ready = [part for part in self.waiting if part.group != "edge" and part.is_ready(part.port)]
-        if not ready and all(part.group == "edge" for part in self.waiting):
-            ready = [part for part in self.waiting if part.is_ready(part.port)]
+        left = [part for part in self.waiting if part not in ready]
+        if all(part.group == "edge" for part in left):
+            ready += [part for part in left if part.is_ready(part.port)]
         self.waiting = [part for part in self.waiting if part not in ready]
         return ready
 
     def look(self) -> list[Process]:
-        """The processes that supervisor gave up; asks it once a second. Raises CannotRun when supervisor ended."""
+        """Return the processes that supervisor gave up; it is asked once in `look_seconds`.
+
+        Raises CannotRun when supervisor ended.
+        """
         if (status := self._supervisord.poll()) is not None:
             raise CannotRun(f"supervisord ended with status {status}: see logs/parts/supervisord.*")
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        if time.monotonic() - self._looked < self._look_seconds:
             return []
         self._looked = time.monotonic()
         try:
@@ -51,7 +61,7 @@ class Watch:
 
     def until(self, stop: StopRequests) -> None:
         """Watch until asked to stop. A part that supervisor gave up is shown and tried again, for ever."""
-        while not stop.wait(LOOK_SECONDS):
+        while not stop.wait(self._look_seconds):
             for process in self.look():
                 log = self._parts[process.name].log
                 say(f"{process.name} ended again and again and is tried anew; the end of {log}:\n{last_lines(log)}")
