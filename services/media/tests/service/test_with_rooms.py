@@ -1,14 +1,14 @@
 """A file's whole life with the real rooms beside media: stored, sent, read, deleted, gone."""
 
-import httpx
 import pytest
 
 from shared.service.ids import new_id
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_each_database
+from shared.testing.once import function_fixture, plain_client
 
-SECRET = "s" * 40
+from .conftest import SECRET
 
-pytestmark = pytest.mark.usefixtures("listening")
+pytestmark = [on_each_database, pytest.mark.usefixtures("listening")]
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def send(anna):
     return send
 
 
-@pytest.fixture
+@function_fixture()
 async def delete(urls):
     """Deletes messages as a gateway does."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client("") as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
         token = (await client.post(f"{urls['auth_url']}/internal/token", json=body)).json()["token"]
 
@@ -110,9 +110,12 @@ async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, dele
     room = await anna.group()
     made = await anna.stored(b"x", room_id=room)
     await send(room, made)
-    await redis.client_pause(900)  # nothing is heard meanwhile
-    await delete(anna, room, 1)
-    again = await anna.stored(b"x", room_id=room)
-    assert again["attachment_id"] != made["attachment_id"]
-    assert (await send(room, again)).status_code == 201
+    await redis.client_pause(60_000, all=False)  # no event is heard meanwhile
+    try:
+        await delete(anna, room, 1)
+        again = await anna.stored(b"x", room_id=room)
+        assert again["attachment_id"] != made["attachment_id"]
+        assert (await send(room, again)).status_code == 201
+    finally:
+        await redis.client_unpause()
     assert (await anna.content(again["attachment_id"])).content == b"x"

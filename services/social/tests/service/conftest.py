@@ -33,6 +33,7 @@ from shared.testing.once import (
     database_env,
     function_fixture,
     module_fixture,
+    plain_client,
     redis,
     redis_endpoint,
     share_loop,
@@ -164,7 +165,7 @@ async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp
 
     async def sign_up(name: str, webchat_id: str = "") -> Someone:
         webchat_id = webchat_id or f"{tag}{name}"
-        account = httpx.AsyncClient(base_url=auth_url, trust_env=False)
+        account = plain_client(auth_url)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         http = httpx.AsyncClient(transport=transport, base_url="http://social/api/social")
         made.extend([account, http])
@@ -183,7 +184,7 @@ async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp
 @function_fixture()
 async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
     """Asks social's internal addresses with a token of the gateway."""
-    async with httpx.AsyncClient(base_url=auth_url, trust_env=False) as client:
+    async with plain_client(auth_url) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "social"}
         token = (await client.post("/internal/token", json=body)).json()["token"]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

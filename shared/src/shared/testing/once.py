@@ -8,6 +8,7 @@ their `tag`. Marks such as `on_each_database` start the applications again for e
 
 import itertools
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import text
 
 from shared.service.database import Database
 from shared.service.redis import AnyRedis, close_redis, redis_at
+from shared.service.sqlite import SqliteEngine
 from shared.testing.databases import services_of
 from shared.testing.fixtures import prepare_database
 
@@ -73,6 +75,11 @@ def database_env(
     return prepare_database(request, getattr(request, "param", "sqlite"), services, tmp_path_factory.mktemp("data"))
 
 
+def plain_client(url: str) -> httpx.AsyncClient:
+    """Make a client of a local server, without TLS: to load the certificates of authorities takes 8 ms."""
+    return httpx.AsyncClient(base_url=url, trust_env=False, verify=False)
+
+
 async def readiness(app: FastAPI) -> dict[str, Any]:
     """Return what `/readyz` says; its status code must agree."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
@@ -83,11 +90,15 @@ async def readiness(app: FastAPI) -> dict[str, Any]:
 
 
 async def check_readiness(app: FastAPI, database: Database) -> None:
-    """Check that a service that is ready asks for its schema and its database, and break both."""
+    """Check that a service on SQLite that is ready asks for its schema and its database, which then stay broken."""
     assert await readiness(app) == {"status": "ready", "missing": []}
     revision = text("UPDATE alembic_version SET version_num = :revision")
     async with database.write() as db:
         await db.execute(revision, {"revision": "0000"})
     assert (await readiness(app))["missing"] == ["schema"]
-    await database.close()
-    assert (await readiness(app))["missing"] == ["database", "schema"]
+    assert isinstance(database.engine, SqliteEngine)
+    async with AsyncExitStack() as stack:
+        for _ in range(app.state.settings.db_pool_size):  # nobody else gets a connection
+            await stack.enter_async_context(database.read())
+        database.engine.patience_s = 0.02
+        assert (await readiness(app))["missing"] == ["database", "schema"]
