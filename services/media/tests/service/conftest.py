@@ -385,9 +385,9 @@ def rows(parts: Parts) -> Callable[[str], Awaitable[list[Any]]]:
     return rows
 
 
-def _picture(form: str = "PNG", size: tuple[int, int] = (60, 40), color: str = "red", **options: Any) -> bytes:
+def _picture(form: str = "PNG", size: tuple[int, int] = (60, 40), mode: str = "RGB") -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, color).save(out, form, **options)
+    Image.new(mode, size, "red").save(out, form)
     return out.getvalue()
 
 
