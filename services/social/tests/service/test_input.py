@@ -49,4 +49,6 @@ async def test_huge_numbers_in_a_cursor(sign_up):
     anna = await sign_up("anna")
     for since, status in ((2**63 - 1, 200), (0, 200), (2**63, 422), (10**400, 422), (-1, 422), (1.5, 422)):
         cursor = cursor_of([since, new_id()])
-        assert (await anna.http.get(f"/following?cursor={cursor}")).status_code == status, since
+        answer = await anna.http.get(f"/following?cursor={cursor}")
+        assert answer.status_code == status, since
+        assert status != 200 or answer.json() == {"items": [], "next": None}
