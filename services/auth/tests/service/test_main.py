@@ -6,7 +6,7 @@ from sqlalchemy import select, text, update
 from auth.storage.tables import session, signing_key
 from shared.service.ids import now_ms
 from shared.testing.fixtures import eventually
-from shared.testing.once import check_readiness, readiness
+from shared.testing.once import check_readiness, wait_for_readiness
 
 from .conftest import with_settings
 
@@ -53,7 +53,7 @@ async def test_keys_are_rotated(parts, client):
 async def test_it_is_ready_when_database_schema_and_keys_are_there(spare):
     parts = spare.state.parts
     signing, parts.keys._signing = parts.keys._signing, {}
-    assert await readiness(spare) == {"status": "waiting", "missing": ["signing keys"]}
+    await wait_for_readiness(spare, status="waiting", missing=["signing keys"])
     parts.keys._signing = signing
     await check_readiness(spare, parts.database)
 

@@ -15,7 +15,7 @@ from media.storage.bucket import open_bucket
 from media.storage.tables import attachment
 from shared.service.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
-from shared.testing.once import function_fixture, module_fixture, plain_client, readiness
+from shared.testing.once import function_fixture, module_fixture, plain_client, wait_for_readiness
 from shared.testing.servers import free_port, wait_for_port
 
 from .conftest import client_of, started, with_settings
@@ -96,7 +96,7 @@ async def test_s3_is_away(anna, app, wire, states, swept, rows):
     wire.cut()
     await check_failure(anna, room, client_id)
     assert await states() == ["failed"]
-    assert await readiness(app) == {"status": "waiting", "missing": ["bucket"]}
+    await wait_for_readiness(app, status="waiting", missing=["bucket"])
     wire.mend()
     made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
     await swept(left=1)
@@ -178,7 +178,7 @@ def start_media(settings, port):
     environment |= {"LISTEN_PORT": str(port), "REDIS_ENDPOINT": settings.redis_endpoint[0], "PATH": os.environ["PATH"]}
     command = [sys.executable, "-P", "-m", "media"]
     process = Popen(command, env=environment, stdin=DEVNULL, stdout=DEVNULL, cwd=settings.webchat_data)
-    wait_for_port(port, process)
+    wait_for_port(port, process, 60)
     return process
 
 

@@ -7,8 +7,7 @@ from sqlalchemy import text
 
 from media.main import create_app
 from shared.service.ids import new_id
-from shared.testing.fixtures import eventually
-from shared.testing.once import check_readiness, function_fixture, readiness
+from shared.testing.once import check_readiness, function_fixture, wait_for_readiness
 
 from .conftest import client_of, started
 
@@ -38,14 +37,10 @@ async def test_a_database_that_fails_is_an_outage(spare, anna):
 async def test_it_goes_on_without_redis_and_rooms(settings):
     away = {"redis_endpoint": [AWAY], "rooms_url": f"http://{AWAY}"}
     async with started(settings.model_copy(update=away)) as app:
-        assert await readiness(app) == {"status": "ready", "missing": [], "degraded": ["redis", "rooms"]}
+        await wait_for_readiness(app, status="ready", missing=[], degraded=["redis", "rooms"])
 
 
 async def test_without_keys_of_auth_it_waits(settings):
     app = create_app(settings.model_copy(update={"auth_url": f"http://{AWAY}"}))
     async with app.router.lifespan_context(app):
-
-        async def is_waiting():
-            return (await readiness(app))["missing"] == ["keys of auth"]
-
-        await eventually(is_waiting)
+        await wait_for_readiness(app, status="waiting", missing=["keys of auth"], degraded=["rooms"])

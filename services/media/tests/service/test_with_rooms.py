@@ -3,6 +3,7 @@
 import pytest
 
 from shared.service.ids import new_id
+from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, plain_client
 
@@ -82,7 +83,7 @@ async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):
             ("attachments.released",), ("attachments.released",)
         ]  # fmt: skip
 
-    await eventually(gone)
+    await eventually(gone, 30)
     assert await objects() == []
     assert (await anna.content(made["attachment_id"])).status_code == 404
     assert (await send(room, made)).status_code == 404
@@ -102,7 +103,7 @@ async def test_not_before_the_last_message(anna, send, delete, rows, redis):
     async def marker_is_gone():
         return (await anna.content(marker["attachment_id"])).status_code == 404
 
-    await eventually(marker_is_gone)
+    await eventually(marker_is_gone, 30)
     assert (await anna.content(made["attachment_id"])).content == b"x"
 
 
@@ -118,4 +119,10 @@ async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, dele
         assert (await send(room, again)).status_code == 201
     finally:
         await redis.client_unpause()
+
+    async def has_heard():
+        [media] = [group for group in await redis.xinfo_groups(service_stream("rooms")) if group["name"] == b"media"]
+        return (media["pending"], media["lag"]) == (0, 0)
+
+    await eventually(has_heard, 30)
     assert (await anna.content(again["attachment_id"])).content == b"x"

@@ -1,6 +1,6 @@
 """What goes on while auth or Redis is away."""
 
-from shared.testing.once import readiness
+from shared.testing.once import wait_for_readiness
 from social.service.profiles import list_profiles
 
 from .conftest import with_settings
@@ -10,7 +10,7 @@ AWAY = "127.0.0.1:1"
 
 @with_settings(redis_endpoint=[AWAY])
 async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
-    assert await readiness(app) == {"status": "ready", "missing": [], "degraded": ["redis"]}
+    await wait_for_readiness(app, status="ready", missing=[], degraded=["redis"])
     anna, berta = await sign_up("anna"), await sign_up("berta")
     assert (await anna.http.get(f"/profiles/{berta.user_id}")).json()["webchat_id"] == berta.webchat_id
     assert (await anna.http.put(f"/following/{berta.user_id}")).status_code == 204
@@ -22,8 +22,7 @@ async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
 
 @with_settings(auth_url=f"http://{AWAY}", redis_endpoint=[AWAY])
 async def test_without_auth_those_who_are_known_stay_known(app, parts, crowd, sign_up):
-    waiting = {"status": "waiting", "missing": ["keys of auth"], "degraded": ["redis", "auth"]}
-    assert await readiness(app) == waiting
+    await wait_for_readiness(app, status="waiting", missing=["keys of auth"], degraded=["redis", "auth"])
     [known] = await crowd(1)
     page = await list_profiles(parts, known, [known])
     assert [one.user_id for one in page.items] == [known]
