@@ -12,7 +12,7 @@ from auth.api import accounts, check, internal, sessions
 from auth.api.origin import OriginGuard
 from auth.consumers import on_social
 from auth.service.hasher import Hasher
-from auth.service.key_ring import REFRESH_S, KeyRing
+from auth.service.key_ring import KeyRing
 from auth.service.parts import Parts
 from auth.service.sessions import purge
 from auth.service.throttle import Throttle
@@ -30,7 +30,6 @@ from shared.service.tasks import background
 from shared.streams.consumer import Consumer
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-PURGE_S = 3600
 
 
 def _parts(settings: AuthSettings) -> Parts:
@@ -74,8 +73,11 @@ def create_app(settings: AuthSettings) -> FastAPI:
             app.state.wishes = {"redis": partial(check_redis, parts.redis)}
             await stack.enter_async_context(background("outbox relay", parts.relay.run))
             await stack.enter_async_context(background("facts of social", _names(parts).run, pause=0))
-            await stack.enter_async_context(background("signing keys", parts.keys.refresh, pause=REFRESH_S))
-            await stack.enter_async_context(background("expired sessions", lambda: purge(parts), pause=PURGE_S))
+            for what, work, pause in (
+                ("signing keys", parts.keys.refresh, settings.signing_key_refresh_s),
+                ("expired sessions", partial(purge, parts), settings.session_purge_s),
+            ):
+                await stack.enter_async_context(background(what, work, pause=pause))
             yield
 
     routers = [accounts.router, sessions.router, check.router, internal.router]

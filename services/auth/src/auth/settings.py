@@ -13,7 +13,11 @@ class AuthSettings(Settings):
     session_secret_key: SecretStr
     """Seals the signing keys in the table. Sessions do not depend on it: after a change new keys are made."""
     session_lifetime_days: int = Field(default=30, ge=1, le=400)
+    session_purge_s: float = Field(default=3600, gt=0)
+    """Between two looks for expired sessions, whose rows are removed."""
     signing_key_days: float = Field(default=30, gt=0)
+    signing_key_refresh_s: float = Field(default=60, gt=0, le=60)
+    """A key signs two minutes after it was made: by then every replica has read it."""
 
     social_service_secret: SecretStr
     rooms_service_secret: SecretStr

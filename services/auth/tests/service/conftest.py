@@ -1,18 +1,24 @@
-"""The app in process, with a real database (SQLite, MariaDB and MySQL) and a real Valkey."""
+"""auth in process, on a real database and a real Valkey, once for each module; see `shared.testing.once`."""
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 import auth.storage
 from auth.main import create_app
 from auth.service.parts import Parts
 from auth.settings import AuthSettings
+from shared.service.redis import AnyRedis
+from shared.testing.once import database_env, function_fixture, module_fixture, redis, redis_endpoint, share_loop, tag
 from shared.testing.statements import led_by_keys
+
+__all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
 PASSWORD = "correct horse battery"
 SECRETS = {
@@ -23,27 +29,31 @@ SECRETS = {
     )
 }  # fmt: skip
 CHEAP = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
+_addresses = itertools.count(int(IPv4Address("10.0.0.1")))
 
 Someone = tuple[httpx.AsyncClient, dict[str, str]]
 SignUp = Callable[..., Awaitable[Someone]]
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    share_loop(items, Path(__file__).parent)
+
+
+@pytest.fixture(scope="module")
 def settings(
-    database_env: dict[str, Any], redis_endpoint: list[str], redis: Redis, overrides: dict[str, Any]
+    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], redis: AnyRedis
 ) -> AuthSettings:
-    return AuthSettings(
-        _env_file=None, **{**database_env, **SECRETS, **CHEAP, "redis_endpoint": redis_endpoint, **overrides}
-    )
+    """A test that needs other settings names them in `with_settings`."""
+    given = {**database_env, **SECRETS, **CHEAP, "redis_endpoint": redis_endpoint, "rate_limits": False}
+    return AuthSettings(_env_file=None, **{**given, **getattr(request, "param", {})})
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    """Settings that a test wants otherwise: to be overridden."""
-    return {"rate_limits": False}
+def with_settings(**settings: Any) -> pytest.MarkDecorator:
+    """A mark for tests, or a module, that need an application with these settings."""
+    return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
 
 
-@pytest.fixture
+@module_fixture()
 async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -53,19 +63,34 @@ async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
             yield app
 
 
+@function_fixture()
+async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """An application that a test may break, on a database that had no tables."""
+    app = create_app(settings.model_copy(update={"webchat_data": tmp_path}))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
 @pytest.fixture
 def parts(app: FastAPI) -> Parts:
     return app.state.parts
 
 
 @pytest.fixture
-async def browser(app: FastAPI) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
+def address() -> str:
+    """Where the browsers of this test are, and no others."""
+    return str(IPv4Address(next(_addresses)))
+
+
+@function_fixture()
+async def browser(app: FastAPI, address: str) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
     """Makes clients, each with its own cookies."""
     made: list[httpx.AsyncClient] = []
 
     def make() -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        made.append(httpx.AsyncClient(transport=transport, base_url="http://chat.example"))
+        headers = {"X-Real-IP": address}
+        made.append(httpx.AsyncClient(transport=transport, base_url="http://chat.example", headers=headers))
         return made[-1]
 
     yield make
@@ -79,12 +104,14 @@ def client(browser: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-def sign_up(browser: Callable[[], httpx.AsyncClient]) -> SignUp:
+def sign_up(browser: Callable[[], httpx.AsyncClient], tag: str) -> SignUp:
+    """Sign up somebody whose WebChat ID is the name and the test's tag."""
+
     async def sign_up(name: str, **fields: str) -> Someone:
-        client = browser()
+        client, webchat_id = browser(), f"{name}{tag}"
         body = {
-            "email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name.title(),
-            **fields,
+            "email": f"{webchat_id}@example.com", "password": PASSWORD, "webchat_id": webchat_id,
+            "display_name": name.title(), **fields,
         }  # fmt: skip
         answer = await client.post("/api/auth/signup", json=body)
         assert answer.status_code == 201, answer.text

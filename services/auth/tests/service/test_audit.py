@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from shared.service.ids import new_id
 
-from .conftest import PASSWORD, SECRETS
+from .conftest import PASSWORD, SECRETS, with_settings
 
 Trail = list[dict[str, Any]]
 
@@ -33,6 +31,7 @@ async def test_where_somebody_tries_from_and_never_what(sign_up, browser, trail:
     for login in (anna["webchat_id"], "nobody_here"):
         body = {"login": login, "password": "wrong all along"}
         assert (await browser().post("/api/auth/login", json=body, headers=headers)).status_code == 401
+    assert trail
     assert {line["source.ip"] for line in trail} == {"203.0.113.0"}
     assert not any(word in str(trail) for word in ("nobody_here", "wrong all along"))
     assert said(trail) == [
@@ -41,7 +40,7 @@ async def test_where_somebody_tries_from_and_never_what(sign_up, browser, trail:
     ]
 
 
-@pytest.mark.parametrize("overrides", [{"rate_limits": True}])
+@with_settings(rate_limits=True)
 async def test_who_tries_too_often_is_in_it_too(sign_up, browser, trail: Trail):
     _, anna = await sign_up("anna")
     body = {"login": anna["webchat_id"], "password": "wrong all along"}

@@ -6,13 +6,10 @@ from shared import VERSION
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import token_key_id, verify_token
 
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
+from .conftest import with_settings
+
 LISTED = "https://app.example"
-
-
-@pytest.fixture
-def overrides():
-    return {"rate_limits": False, "backend_cors_origins": [LISTED]}
+pytestmark = with_settings(backend_cors_origins=[LISTED])
 
 
 async def keys_of(client) -> dict:

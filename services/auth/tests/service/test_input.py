@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
 GOOD = {
     "email": "a@example.com",
     "password": "correct horse battery",
@@ -41,13 +40,14 @@ async def test_a_field_that_is_refused_is_named(client, field):
         assert len(str(value)) <= 9 or str(value) not in answer.text
 
 
-async def test_limits_are_reached(client):
+async def test_limits_are_reached(client, tag):
     """The longest of everything is let in."""
     label = "b" * 61
+    local = (tag * 16)[:64]
     longest = {
-        "email": f"{'a' * 64}@{label}.{label}.{label}.com",
+        "email": f"{local}@{label}.{label}.{label}.com",
         "password": "äö" * 50,
-        "webchat_id": "a" * 20,
+        "webchat_id": tag * 5,
         "display_name": "👩‍🚀" * 20,
     }
     answer = await client.post("/api/auth/signup", json=longest)
@@ -103,7 +103,7 @@ async def test_other_content_types_are_not_read(client):
     raw = b'{"login": "anna", "password": "correct horse battery"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = await client.post("/api/auth/login", content=raw, headers={"Content-Type": kind})
-        assert answer.status_code in {415, 422}
+        assert answer.status_code == 422, kind
 
 
 async def test_pages_that_are_none(sign_up):
@@ -115,8 +115,8 @@ async def test_pages_that_are_none(sign_up):
 
 
 async def test_addresses_and_agents_that_are_none(sign_up, client):
-    await sign_up("anna")
-    login = {"login": "anna", "password": GOOD["password"]}
+    _, anna = await sign_up("anna")
+    login = {"login": anna["webchat_id"], "password": GOOD["password"]}
     for address, shown in (("x" * 500, "127.0.0.1"), ("fe80::1%eth0", "fe80::1"), ("\xff", "127.0.0.1")):
         headers = {"X-Real-IP": address.encode("latin-1"), "User-Agent": b"\xff" * 500}
         assert (await client.post("/api/auth/login", json=login, headers=headers)).status_code == 200

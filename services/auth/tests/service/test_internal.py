@@ -4,6 +4,7 @@ import pytest
 
 from auth.settings import AuthSettings
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
@@ -56,9 +57,10 @@ async def test_only_services_may_ask(sign_up, client, token, path):
         assert (await client.post(f"/internal/{path}", json=body, headers=headers)).status_code == status
 
 
+@on_each_database
 async def test_which_sessions_stand(sign_up, log_in, client, token):
     anna, user = await sign_up("anna")
-    gone = await log_in("anna")
+    gone = await log_in(user["webchat_id"])
     listed = (await anna.get("/api/auth/sessions")).json()["items"]
     await gone.post("/api/auth/logout")
     body = {"session_ids": [*(one["session_id"] for one in listed), new_id(), "no id"]}
@@ -67,13 +69,14 @@ async def test_which_sessions_stand(sign_up, log_in, client, token):
     assert answer.json() == {"users": {mine: user}}
 
 
+@on_each_database
 async def test_accounts(sign_up, client, token):
     _, anna = await sign_up("anna")
     gone, closed = await sign_up("berta")
     await gone.request("DELETE", "/api/auth/me", json={"password": "correct horse battery"})
     body = {"user_ids": [anna["user_id"], closed["user_id"], new_id(), anna["user_id"]]}
     answer = await client.post("/internal/accounts", json=body, headers=await token())
-    account = {"user_id": anna["user_id"], "webchat_id": "anna", "display_name": "Anna", "version": 1}
+    account = {"user_id": anna["user_id"], "webchat_id": anna["webchat_id"], "display_name": "Anna", "version": 1}
     assert answer.json() == {"accounts": [account]}
 
 

@@ -11,8 +11,19 @@ from auth.storage.tables import signing_key
 from shared.service.database import Database
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import token_key_id
+from shared.testing.fixtures import on_each_database
+from shared.testing.once import function_fixture
 
+pytestmark = on_each_database
 DAY = 24 * 3600 * 1000
+
+
+@function_fixture(autouse=True)
+async def first_key(parts):
+    """One new key, for every test."""
+    async with parts.database.write() as db:
+        await db.execute(signing_key.delete())
+    await parts.keys.refresh()
 
 
 async def stored(database: Database) -> list:

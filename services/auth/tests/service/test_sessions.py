@@ -14,8 +14,9 @@ from auth.storage import sessions as stored
 from auth.storage.tables import session
 from shared.service.ids import now_ms
 from shared.streams.names import user_channel
-from shared.testing.fixtures import eventually, on_both_engines, subscription
+from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
+pytestmark = on_each_database
 MINUTE = 60_000
 
 
@@ -34,19 +35,25 @@ async def row_of(parts: Parts, client) -> StandingSession:
     return found
 
 
-async def set_times(parts: Parts, redis: Redis, **times: int) -> None:
-    """What a passing of time would do, to all sessions: change the table, let the cache run out."""
+async def forget(redis: Redis, client) -> None:
+    """Let the cache of the client's session run out."""
+    await redis.delete(f"auth:session:{{{hash_of(client).hex()}}}")
+
+
+async def set_times(parts: Parts, redis: Redis, client, **times: int) -> None:
+    """What a passing of time would do to the client's session: change the table, let the cache run out."""
     async with parts.database.write() as db:
-        await db.execute(update(session).values(**times))
-    await redis.flushall()
+        await db.execute(update(session).where(session.c.secret_hash == hash_of(client)).values(**times))
+    await forget(redis, client)
 
 
-async def test_the_cookie(sign_up, client):
-    body = {"email": "a@example.com", "password": "correct horse", "webchat_id": "anna", "display_name": "A"}
+async def test_the_cookie(client, tag):
+    names = {"email": f"{tag}@example.com", "webchat_id": f"anna{tag}", "display_name": "A"}
+    body = {"password": "correct horse", **names}
     answer = await client.post("/api/auth/signup", json=body)
     parts = answer.headers["set-cookie"].split("; ")
     assert set(parts[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", f"Max-Age={30 * 24 * 3600 - 120}"}
-    login = {"login": "anna", "password": "correct horse"}
+    login = {"login": names["email"], "password": "correct horse"}
     secure = await client.post("/api/auth/login", json=login, headers={"X-Forwarded-Proto": "https"})
     assert "Secure" in secure.headers["set-cookie"].split("; ")
 
@@ -62,10 +69,11 @@ async def test_the_secret_is_in_the_cookie_only(sign_up, parts, redis):
 
 
 async def test_sessions_are_listed_with_where_they_come_from(sign_up, log_in):
-    client, _ = await sign_up("anna")
-    await log_in("anna")
+    client, anna = await sign_up("anna")
+    await log_in(anna["webchat_id"])
     headers = {"X-Real-IP": "2001:db8::7", "User-Agent": "Phone/1 \x01"}
-    await client.post("/api/auth/login", json={"login": "anna", "password": "correct horse battery"}, headers=headers)
+    login = {"login": anna["webchat_id"], "password": "correct horse battery"}
+    await client.post("/api/auth/login", json=login, headers=headers)
     page = (await client.get("/api/auth/sessions")).json()
     assert page["next"] is None
     newest, second, first = page["items"]
@@ -76,9 +84,9 @@ async def test_sessions_are_listed_with_where_they_come_from(sign_up, log_in):
 
 
 async def test_sessions_are_paged(sign_up, log_in):
-    client, _ = await sign_up("anna")
+    client, anna = await sign_up("anna")
     for _ in range(3):
-        await log_in("anna")
+        await log_in(anna["webchat_id"])
     whole = [one["session_id"] for one in (await client.get("/api/auth/sessions")).json()["items"]]
     paged, cursor = [], None
     for _ in range(2):
@@ -90,8 +98,8 @@ async def test_sessions_are_paged(sign_up, log_in):
 
 
 async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_in):
-    here, _ = await sign_up("anna")
-    there = await log_in("anna")
+    here, anna = await sign_up("anna")
+    there = await log_in(anna["webchat_id"])
     assert (await there.get("/check?audience=rooms")).status_code == 204
     other = next(s for s in (await here.get("/api/auth/sessions")).json()["items"] if not s["current"])
     address = f"/api/auth/sessions/{other['session_id']}"
@@ -102,8 +110,8 @@ async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_
 
 
 async def test_who_asks_in_vain_learns_whether_the_session_was_ended(sign_up, log_in):
-    here, _ = await sign_up("anna")
-    there = await log_in("anna")
+    here, anna = await sign_up("anna")
+    there = await log_in(anna["webchat_id"])
     assert (await here.delete("/api/auth/sessions")).status_code == 204
     ended = await there.get("/api/auth/me")
     assert (ended.status_code, ended.json()["type"]) == (401, "urn:webchat:problem:session_ended")
@@ -113,8 +121,8 @@ async def test_who_asks_in_vain_learns_whether_the_session_was_ended(sign_up, lo
 
 
 async def test_revoking_the_others(sign_up, log_in):
-    here, _ = await sign_up("anna")
-    others = [await log_in("anna") for _ in range(2)]
+    here, anna = await sign_up("anna")
+    others = [await log_in(anna["webchat_id"]) for _ in range(2)]
     assert (await here.delete("/api/auth/sessions")).status_code == 204
     assert [(await one.get("/api/auth/me")).status_code for one in (here, *others)] == [200, 401, 401]
 
@@ -152,10 +160,11 @@ async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
 async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_up, parts, redis, age):
     client, _ = await sign_up("anna")
     read = await row_of(parts, client)
-    secret = secret_of(client)
+    secret, kept = secret_of(client), f"auth:session:{{{hash_of(client).hex()}}}"
     await client.post("/api/auth/logout")
+    assert await redis.exists(kept)
     if age:
-        await redis.flushall()
+        await redis.delete(kept)
     await parts.cache.fill(hashlib.sha256(secret.encode()).digest(), read, now_ms() - age)
     client.cookies.set("webchat_session", secret, domain="chat.example")
     assert (await client.get("/api/auth/me")).status_code == 401
@@ -171,7 +180,7 @@ async def test_what_another_version_kept_is_not_believed(sign_up, redis, kept):
 async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
     client, _ = await sign_up("anna")
     before = now_ms() - 2 * MINUTE
-    await set_times(parts, redis, last_seen_at=before, expires_at=now_ms() + MINUTE)
+    await set_times(parts, redis, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
     writes = []
 
     @event.listens_for(parts.database.engine.sync_engine, "before_cursor_execute")
@@ -182,7 +191,7 @@ async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
     for _ in range(3):
         answer = await client.get("/api/auth/me")
         assert f"Max-Age={30 * 24 * 3600 - 120}" in answer.headers["set-cookie"]
-    await redis.flushall()
+    await forget(redis, client)
     await client.get("/api/auth/me")
     after = await row_of(parts, client)
     assert len(writes) == 1
@@ -191,12 +200,13 @@ async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
 
 
 async def test_an_expired_session_is_none_and_is_removed(sign_up, parts, redis):
-    client, _ = await sign_up("anna")
-    await set_times(parts, redis, expires_at=now_ms() - 1)
+    (client, anna), (other, _) = await sign_up("anna"), await sign_up("berta")
+    await set_times(parts, redis, client, expires_at=now_ms() - 1)
     assert (await client.get("/api/auth/me")).status_code == 401
     await purge(parts)
     async with parts.database.read() as db:
-        assert (await db.execute(select(session))).all() == []
+        assert (await db.execute(select(session).where(session.c.user_id == anna["user_id"]))).all() == []
+    assert (await row_of(parts, other)).expires_at > now_ms()
 
 
 @pytest.mark.parametrize("secret", ["", "x", "a" * 43, "ä" * 43, "a" * 5000, "'; DROP TABLE session; --"])

@@ -1,4 +1,8 @@
-"""media in process on a real database, Valkey and S3 server; the real auth and rooms beside it, and a wire to cut."""
+"""media in process on a real database, Valkey and S3 server; the real auth and rooms beside it, and a wire to cut.
+
+They are started once for each module, see `shared.testing.once`, and S3 once for all of them. People and rooms are of
+each test's own; tables and bucket are emptied before each test, so that it can tell what is left in them.
+"""
 
 import asyncio
 import io
@@ -15,8 +19,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from PIL import Image
-from redis.asyncio import Redis
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 import media.storage
 from auth.main import create_app as create_auth
@@ -24,12 +27,27 @@ from auth.settings import AuthSettings
 from media.main import create_app
 from media.service.parts import Parts
 from media.settings import MediaSettings
+from media.storage.tables import TABLES
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
 from shared.service.ids import new_id
-from shared.testing.fixtures import eventually
+from shared.service.redis import AnyRedis
+from shared.testing.fixtures import eventually, prepare_database
+from shared.testing.once import (
+    database_env,
+    function_fixture,
+    module_fixture,
+    plain_client,
+    readiness,
+    redis,
+    redis_endpoint,
+    share_loop,
+    tag,
+)
 from shared.testing.servers import free_port, wait_for_port
 from shared.testing.statements import led_by_keys
+
+__all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
 SECRET = "s" * 40
 PASSWORD = "correct horse battery"
@@ -37,7 +55,16 @@ LISTENERS = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volu
              "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    share_loop(items, Path(__file__).parent)
+
+
+@pytest.fixture(scope="session")
+def database_services() -> tuple[str, ...]:
+    return ("rooms",)
+
+
+@pytest.fixture(scope="session")
 def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """SeaweedFS as the embedded stack starts it: see embedded.parts."""
     folder = tmp_path_factory.mktemp("s3")
@@ -47,7 +74,7 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "dir": folder, "master.dir": folder / "master", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", **ports,
         "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.localSocket": f"/tmp/webchat-test-s3-{ports['s3.port']}.sock",
         "filer.localSocket": f"/tmp/webchat-test-filer-{ports['s3.port']}.sock", "admin.ui": "false", "webdav": "false",
-        "master.telemetry": "false", "volume.max": 10_000,  # each test has a bucket, and each bucket volumes of its own
+        "master.telemetry": "false", "volume.max": 10_000,  # each bucket has volumes of its own
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("weed")), "mini", *(f"-{k}={v}" for k, v in options.items())]
     environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "PATH": "/usr/bin:/bin",
@@ -81,7 +108,6 @@ class Wire:
     """Bytes towards S3; from then on it gets everything and no answer comes back."""
     passed: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.is_up:
@@ -118,14 +144,18 @@ class Wire:
         self.is_up, self.cut_after, self.silent_after = True, None, None
         self.open.set()
 
+    @property
+    def is_used(self) -> bool:
+        return bool(self._writers)
+
     def cut(self) -> None:
         self.is_up = False
         for writer in list(self._writers):
             writer.transport.abort()
 
 
-@pytest.fixture
-async def wire(s3_port: int) -> AsyncIterator[Wire]:
+@module_fixture()
+async def module_wire(s3_port: int) -> AsyncIterator[Wire]:
     wire = Wire(s3_port)
     wire.open.set()
     server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
@@ -134,7 +164,13 @@ async def wire(s3_port: int) -> AsyncIterator[Wire]:
     wire.open.set()
     server.close()
     wire.cut()
-    await asyncio.sleep(0.05)
+    await eventually(lambda: not wire.is_used)
+
+
+@pytest.fixture
+def wire(module_wire: Wire) -> Iterator[Wire]:
+    yield module_wire
+    module_wire.mend()
 
 
 @asynccontextmanager
@@ -146,6 +182,11 @@ async def serving(app: FastAPI, port: int = 0, lifespan: Literal["on", "off"] = 
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     await task
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://media/api/media", timeout=30)
 
 
 @dataclass(frozen=True)
@@ -179,22 +220,18 @@ class Someone:
         assert answer.status_code == 204
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    """Settings that a test wants otherwise: to be overridden."""
-    return {}
-
-
-@pytest.fixture
+@module_fixture()
 async def urls(
-    database_env: dict[str, Any], tmp_path: Path, redis_endpoint: list[str], redis: Redis
-) -> AsyncIterator[Any]:
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_env: dict[str, Any],
+    redis_endpoint: list[str], redis: AnyRedis,
+) -> AsyncIterator[Any]:  # fmt: skip
     """auth and rooms, each on a port of its own."""
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
     common = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "_env_file": None}
+    database = prepare_database(request, "sqlite", ["auth"], tmp_path_factory.mktemp("auth"))
     auth = AuthSettings(
-        webchat_data=tmp_path / "auth", rate_limits=False, session_secret_key=SECRET, argon2_time_cost=1,
-        argon2_memory_kib=8, **common, **secrets,
+        rate_limits=False, session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **database, **common,
+        **secrets,
     )  # fmt: skip
     async with AsyncExitStack() as stack:
         auth_url = await stack.enter_async_context(serving(create_auth(auth)))
@@ -204,31 +241,62 @@ async def urls(
         yield {"auth_url": auth_url, "rooms_url": rooms_url, "listen_port": media_port}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(
-    database_env: dict[str, Any], redis_endpoint: list[str], urls: Any, wire: Wire, overrides: dict[str, Any]
-) -> MediaSettings:
+    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], urls: Any,
+    module_wire: Wire,
+) -> MediaSettings:  # fmt: skip
+    """A test that needs other settings names them in `with_settings`; one may be a function of S3's port."""
+    asked = {
+        name: value(module_wire.target) if callable(value) else value
+        for name, value in getattr(request, "param", {}).items()
+    }
     common = {
         "redis_endpoint": redis_endpoint, "service_secret": SECRET, "aws_access_key": "key",
-        "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{wire.port}",
+        "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{module_wire.port}",
         "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
         "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # a busy machine is slow; what breaks has its own
+        "s3_part_bytes": 5 * 1024 * 1024,
     }  # fmt: skip
-    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **overrides})
+    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **asked})
 
 
-@pytest.fixture
-async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
+def with_settings(**settings: Any) -> pytest.MarkDecorator:
+    """A mark for tests, or a module, that need an application with these settings."""
+    return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
+
+
+@asynccontextmanager
+async def started(settings: MediaSettings) -> AsyncIterator[FastAPI]:
+    """An application that is ready."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        with led_by_keys(media.storage, app.state.parts.database.engine.sync_engine):
-            await eventually(lambda: _is_up(app), 30)
-            yield app
+        await eventually(lambda: _is_up(app), 30)
+        yield app
 
 
 async def _is_up(app: FastAPI) -> bool:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://media") as client:
-        return (await client.get("/readyz")).status_code == 200
+    return not (await readiness(app))["missing"]
+
+
+@module_fixture()
+async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
+    async with started(settings) as app:
+        with led_by_keys(media.storage, app.state.parts.database.engine.sync_engine):
+            yield app
+
+
+@function_fixture(autouse=True)
+async def clean(app: FastAPI) -> None:
+    """Empty media's tables and bucket before each test."""
+    parts: Parts = app.state.parts
+    async with parts.database.write() as db:
+        for table in TABLES:
+            await db.execute(delete(table))
+    await parts.bucket.check()
+    while found := await parts.bucket.list_after("", 1000):
+        for one in found:
+            await parts.bucket.delete(one.key)
 
 
 @pytest.fixture
@@ -237,7 +305,7 @@ def served() -> Any:
     return serving
 
 
-@pytest.fixture
+@module_fixture()
 async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None]:
     """media where the others look for it; its work in the background runs already."""
     async with serving(app, settings.listen_port, "off"):
@@ -249,20 +317,18 @@ def parts(app: FastAPI) -> Parts:
     return app.state.parts
 
 
-@pytest.fixture
-async def sign_up(app: FastAPI, urls: Any) -> AsyncIterator[Callable[[str], Awaitable[Someone]]]:
+@function_fixture()
+async def sign_up(app: FastAPI, urls: Any, tag: str) -> AsyncIterator[Callable[[str], Awaitable[Someone]]]:
     async with AsyncExitStack() as stack:
 
         async def sign_up(name: str) -> Someone:
-            account = httpx.AsyncClient(base_url=urls["auth_url"], trust_env=False)
-            media = httpx.AsyncClient(
-                transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://media/api/media",
-                timeout=30,
-            )  # fmt: skip
-            rooms = httpx.AsyncClient(base_url=urls["rooms_url"], trust_env=False)
+            account, rooms = plain_client(urls["auth_url"]), plain_client(urls["rooms_url"])
+            media = client_of(app)
             for client in (account, media, rooms):
                 await stack.enter_async_context(client)
-            body = {"email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name}
+            webchat_id = f"{tag}{name}"
+            names = {"email": f"{webchat_id}@example.com", "webchat_id": webchat_id, "display_name": name}
+            body = {"password": PASSWORD, **names}
             answer = await account.post("/api/auth/signup", json=body)
             assert answer.status_code == 201, answer.text
             for client, audience in ((media, "media"), (rooms, "rooms")):
@@ -273,20 +339,20 @@ async def sign_up(app: FastAPI, urls: Any) -> AsyncIterator[Callable[[str], Awai
         yield sign_up
 
 
-@pytest.fixture
+@function_fixture()
 async def anna(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
     return await sign_up("anna")
 
 
-@pytest.fixture
+@function_fixture()
 async def berta(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
     return await sign_up("berta")
 
 
-@pytest.fixture
+@function_fixture()
 async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
     """Asks media's internal addresses with a token of the gateway."""
-    async with httpx.AsyncClient(base_url=urls["auth_url"], trust_env=False) as client:
+    async with plain_client(urls["auth_url"]) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
         token = (await client.post("/internal/token", json=body)).json()["token"]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -319,9 +385,9 @@ def rows(parts: Parts) -> Callable[[str], Awaitable[list[Any]]]:
     return rows
 
 
-def _picture(form: str = "PNG", size: tuple[int, int] = (60, 40), color: str = "red", **options: Any) -> bytes:
+def _picture(form: str = "PNG", size: tuple[int, int] = (60, 40), mode: str = "RGB") -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, color).save(out, form, **options)
+    Image.new(mode, size, "red").save(out, form)
     return out.getvalue()
 
 

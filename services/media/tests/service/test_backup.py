@@ -8,6 +8,8 @@ import pytest
 from media.service.backup import bring_back, read_index, save
 from shared.testing.fixtures import eventually
 
+from .conftest import with_settings
+
 
 async def test_all_objects_come_back(anna, parts, objects, picture, tmp_path: Path):
     room = await anna.group()
@@ -53,7 +55,7 @@ async def test_a_key_leads_nowhere_else(parts, tmp_path: Path):
         await bring_back(parts.bucket, tmp_path)
 
 
-@pytest.mark.parametrize("overrides", [{"media_sweep_s": 1}])
+@with_settings(media_sweep_s=0.05)
 async def test_the_sweep_makes_the_bucket(settings, parts):
     """Nobody asks a container whether it is ready."""
     await parts.bucket._client.delete_bucket(Bucket=settings.aws_storage_bucket_name)

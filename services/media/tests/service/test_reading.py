@@ -1,18 +1,23 @@
 """Reading in parts, again, and by links."""
 
+import base64
+import json
+import time
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
+from shared.testing.once import function_fixture, plain_client
+
+from .conftest import with_settings
 
 DATA = bytes(range(256)) * 1000
 
 
-@pytest.fixture
+@function_fixture()
 async def attachment_id(anna):
     room = await anna.group()
     return (await anna.stored(DATA, "a.bin", room_id=room))["attachment_id"]
@@ -42,53 +47,59 @@ async def test_bytes_are_not_kept_by_others(anna, attachment_id):
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
 
 
-class TestLinks:
-    @pytest.fixture
-    def overrides(self, s3_port):
-        return {"s3_public_url": f"http://127.0.0.1:{s3_port}"}
-
-    async def test_a_link_for_a_minute_with_everything_forced(self, anna, attachment_id):
-        answer = await anna.content(attachment_id)
-        link = answer.headers["location"]
-        assert (answer.status_code, answer.headers["cache-control"]) == (302, "private, no-store")
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-        assert asked["X-Amz-Expires"] == "60"
-        async with httpx.AsyncClient(trust_env=False) as client:
-            got = await client.get(link)
-            assert (got.status_code, got.content) == (200, DATA)
-            assert got.headers["content-type"] == "application/octet-stream"
-            assert got.headers["content-disposition"].startswith("attachment; ")
-            for changed in (link.replace("attachment%3B", "inline%3B"), link.partition("?")[0]):
-                assert (await client.get(changed)).status_code == 403
-
-    async def test_not_for_others(self, berta, attachment_id):
-        assert (await berta.content(attachment_id)).status_code == 404
+direct = with_settings(s3_public_url=lambda port: f"http://127.0.0.1:{port}")
 
 
-class TestCdn:
-    @pytest.fixture
-    def overrides(self):
-        return {"aws_cdn_url": "https://cdn.example.org/"}
+@direct
+async def test_a_link_for_a_minute_with_everything_forced(anna, attachment_id):
+    answer = await anna.content(attachment_id)
+    link = answer.headers["location"]
+    assert (answer.status_code, answer.headers["cache-control"]) == (302, "private, no-store")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    assert asked["X-Amz-Expires"] == "60"
+    async with plain_client("") as client:
+        got = await client.get(link)
+        assert (got.status_code, got.content) == (200, DATA)
+        assert got.headers["content-type"] == "application/octet-stream"
+        assert got.headers["content-disposition"].startswith("attachment; ")
+        for changed in (link.replace("attachment%3B", "inline%3B"), link.partition("?")[0]):
+            assert changed != link
+            assert (await client.get(changed)).status_code == 403
 
-    async def test_without_a_key_it_serves_avatars_alone(self, anna, attachment_id, picture, objects):
-        assert (await anna.content(attachment_id)).content == DATA
-        avatar = await anna.stored(picture(), "me.png")
-        link = (await anna.content(avatar["attachment_id"])).headers["location"]
-        assert link.removeprefix("https://cdn.example.org/") in await objects()
+
+@direct
+async def test_no_link_for_others(berta, attachment_id):
+    assert (await berta.content(attachment_id)).status_code == 404
 
 
-class TestSignedCdn:
-    @pytest.fixture
-    def overrides(self):
-        key = generate_private_key(65537, 2048)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        joined = pem.replace("\n", "\\n")
-        return {"aws_cdn_url": "https://cdn.example.org", "cdn_key_id": "K1", "cdn_private_key": joined}
+@with_settings(aws_cdn_url="https://cdn.example.org/")
+async def test_a_cdn_without_a_key_serves_avatars_alone(anna, attachment_id, picture, objects):
+    assert (await anna.content(attachment_id)).content == DATA
+    avatar = await anna.stored(picture(), "me.png")
+    link = (await anna.content(avatar["attachment_id"])).headers["location"]
+    assert link.removeprefix("https://cdn.example.org/") in await objects()
 
-    async def test_with_a_key_it_serves_everything(self, anna, attachment_id, picture):
-        avatar = await anna.stored(picture(), "me.png")
-        for one in (attachment_id, avatar["attachment_id"]):
-            link = (await anna.content(one)).headers["location"]
-            asked = parse_qs(urlsplit(link).query)
-            assert asked["Key-Pair-Id"] == ["K1"]
-            assert {"Expires", "Signature", "response-content-disposition", "response-content-type"} <= set(asked)
+
+KEY = generate_private_key(65537, 2048)
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@with_settings(aws_cdn_url="https://cdn.example.org", cdn_key_id="K1", cdn_private_key=PEM.replace("\n", "\\n"))
+async def test_a_cdn_with_a_key_serves_everything(anna, attachment_id, picture):
+    avatar = await anna.stored(picture(), "me.png")
+    for one in (attachment_id, avatar["attachment_id"]):
+        link = (await anna.content(one)).headers["location"]
+        asked = parse_qs(urlsplit(link).query)
+        assert asked["Key-Pair-Id"] == ["K1"]
+        assert {"response-content-disposition", "response-content-type"} <= set(asked)
+        check_signature(link, int(asked["Expires"][0]), asked["Signature"][0])
+
+
+def check_signature(link, expires, signature):
+    """Check a link as CloudFront does: by its "canned policy", signed with SHA-1."""
+    condition = {"DateLessThan": {"AWS:EpochTime": expires}}
+    policy = {"Statement": [{"Resource": link.partition("&Expires=")[0], "Condition": condition}]}
+    signed = base64.b64decode(signature.translate(str.maketrans("-_~", "+=/")))
+    message = json.dumps(policy, separators=(",", ":")).encode()
+    KEY.public_key().verify(signed, message, PKCS1v15(), SHA1())
+    assert 0 < expires - time.time() <= 60

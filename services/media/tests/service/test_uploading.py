@@ -8,10 +8,14 @@ import json
 from PIL import Image
 
 from shared.service.ids import new_id
+from shared.testing.fixtures import eventually, on_each_database
+
+from .conftest import SECRET, with_settings
 
 MIB = 1024 * 1024
 
 
+@on_each_database
 async def test_a_file_by_form_and_what_becomes_of_it(anna, objects, rows):
     room = await anna.group()
     made = await anna.stored(b"%PDF-1.7 hello", "Bericht für 민지.pdf", room_id=room)
@@ -36,12 +40,13 @@ async def test_a_file_as_base64(anna):
 
 async def test_a_large_file_goes_in_pieces(anna):
     room = await anna.group()
-    data = b"\x01\x02large" * (3 * MIB)
+    data = b"\x01\x02large" * MIB
     made = await anna.stored(data, "big.bin", room_id=room)
     assert made["size"] == len(data)
     assert (await anna.content(made["attachment_id"])).content == data
 
 
+@with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=2 * MIB)
 async def test_sizes(anna, settings, objects):
     room = await anna.group()
     limit = settings.max_base64_bytes
@@ -49,7 +54,7 @@ async def test_sizes(anna, settings, objects):
         data = base64.b64encode(b"\x01" * size).decode()
         body = {"filename": "x", "data": data, "room_id": room}
         assert (await anna.media.post("/attachments", json=body)).status_code == status, size
-    huge = json.dumps({"filename": "x", "data": "A" * 8 * MIB, "room_id": room}).encode()
+    huge = json.dumps({"filename": "x", "data": "A" * MIB, "room_id": room}).encode()
 
     async def unannounced():
         for start in range(0, len(huge), 65536):
@@ -60,6 +65,7 @@ async def test_sizes(anna, settings, objects):
     assert len(await objects()) == 1
 
 
+@with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=2 * MIB)
 async def test_a_form_that_is_too_large_is_not_read(anna, settings):
     room = await anna.group()
     sent = 0
@@ -126,6 +132,7 @@ async def test_only_members_store_and_read(anna, berta, picture):
     assert (await berta.content(made["attachment_id"])).status_code == 404
 
 
+@on_each_database
 async def test_an_avatar_is_a_picture_for_everyone(anna, berta, picture, internal):
     refused = await anna.upload(b"%PDF-1.7", "me.png")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "file")
@@ -141,6 +148,7 @@ async def test_an_avatar_is_a_picture_for_everyone(anna, berta, picture, interna
         assert answer.status_code == 404
 
 
+@on_each_database
 async def test_the_same_bytes_are_stored_once(anna, berta, objects):
     room, other = await anna.group(berta), await anna.group()
     first = await anna.stored(b"same", "a.txt", room_id=room)
@@ -154,6 +162,7 @@ async def test_the_same_bytes_are_stored_once(anna, berta, objects):
     assert len(await objects()) == 3
 
 
+@on_each_database
 async def test_at_once_they_are_stored_once_too(anna, objects, rows):
     room = await anna.group()
     client_id = new_id()
@@ -166,6 +175,7 @@ async def test_at_once_they_are_stored_once_too(anna, objects, rows):
     assert await rows("SELECT state FROM attachment") == [("stored",)]
 
 
+@on_each_database
 async def test_a_client_id_stands_for_one_file(anna, berta):
     room, other, client_id = await anna.group(berta), await anna.group(), new_id()
     first = await anna.stored(b"one", "a.txt", room_id=room, client_id=client_id)
@@ -176,6 +186,7 @@ async def test_a_client_id_stands_for_one_file(anna, berta):
     assert (await berta.stored(b"one", "a.txt", room_id=room, client_id=client_id)) != first
 
 
+@on_each_database
 async def test_names(anna):
     room = await anna.group()
     for name, shown in (
@@ -199,6 +210,7 @@ async def test_names(anna):
         assert disposition.startswith("attachment; ")
 
 
+@on_each_database
 async def test_what_the_gateway_stores_and_resolves(anna, berta, internal):
     room = await anna.group(berta)
     body = {"user_id": anna.user_id, "room_id": room, "client_id": new_id(), "filename": "a.txt"}
@@ -221,6 +233,35 @@ async def test_what_the_gateway_stores_and_resolves(anna, berta, internal):
 async def test_people_do_not_reach_the_inside(anna):
     for path in ("uploads", "attachments", "avatars"):
         assert (await anna.media.post(f"http://media/internal/{path}", json={})).status_code == 403
+
+
+async def test_a_token_for_another_service_is_refused(anna):
+    as_user = (await anna.account.get("/check?audience=rooms")).headers["X-WebChat-Token"]
+    body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
+    as_service = (await anna.account.post("/internal/token", json=body)).json()["token"]
+    anna.media.headers["X-WebChat-Token"] = as_user
+    assert (await anna.upload(b"hi", room_id=await anna.group())).status_code == 401
+    anna.media.headers["X-WebChat-Token"] = as_service
+    assert (await anna.media.post("http://media/internal/attachments", json={})).status_code == 401
+
+
+@with_settings(uploads_at_once=1)
+async def test_who_finds_no_place_is_told_to_come_back(anna, wire, rows):
+    room = await anna.group()
+    wire.open.clear()
+    first = asyncio.create_task(anna.upload(b"first", room_id=room))
+
+    async def is_announced():
+        return await rows("SELECT state FROM attachment") == [("pending",)]
+
+    await eventually(is_announced)
+    second = await anna.upload(b"second", room_id=room)
+    assert (second.status_code, second.headers["retry-after"]) == (503, "2")
+    first.cancel()
+    await asyncio.wait([first])
+    wire.mend()
+    for data in (b"second", b"third"):
+        await anna.stored(data, room_id=room)
 
 
 async def test_what_lies_behind_a_picture(anna, picture):

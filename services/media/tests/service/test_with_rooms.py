@@ -1,14 +1,15 @@
 """A file's whole life with the real rooms beside media: stored, sent, read, deleted, gone."""
 
-import httpx
 import pytest
 
 from shared.service.ids import new_id
-from shared.testing.fixtures import eventually
+from shared.streams.names import service_stream
+from shared.testing.fixtures import eventually, on_each_database
+from shared.testing.once import function_fixture, plain_client
 
-SECRET = "s" * 40
+from .conftest import SECRET
 
-pytestmark = pytest.mark.usefixtures("listening")
+pytestmark = [on_each_database, pytest.mark.usefixtures("listening")]
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def send(anna):
     return send
 
 
-@pytest.fixture
+@function_fixture()
 async def delete(urls):
     """Deletes messages as a gateway does."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client("") as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
         token = (await client.post(f"{urls['auth_url']}/internal/token", json=body)).json()["token"]
 
@@ -82,7 +83,7 @@ async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):
             ("attachments.released",), ("attachments.released",)
         ]  # fmt: skip
 
-    await eventually(gone)
+    await eventually(gone, 30)
     assert await objects() == []
     assert (await anna.content(made["attachment_id"])).status_code == 404
     assert (await send(room, made)).status_code == 404
@@ -102,7 +103,7 @@ async def test_not_before_the_last_message(anna, send, delete, rows, redis):
     async def marker_is_gone():
         return (await anna.content(marker["attachment_id"])).status_code == 404
 
-    await eventually(marker_is_gone)
+    await eventually(marker_is_gone, 30)
     assert (await anna.content(made["attachment_id"])).content == b"x"
 
 
@@ -110,9 +111,18 @@ async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, dele
     room = await anna.group()
     made = await anna.stored(b"x", room_id=room)
     await send(room, made)
-    await redis.client_pause(900)  # nothing is heard meanwhile
-    await delete(anna, room, 1)
-    again = await anna.stored(b"x", room_id=room)
-    assert again["attachment_id"] != made["attachment_id"]
-    assert (await send(room, again)).status_code == 201
+    await redis.client_pause(60_000, all=False)  # no event is heard meanwhile
+    try:
+        await delete(anna, room, 1)
+        again = await anna.stored(b"x", room_id=room)
+        assert again["attachment_id"] != made["attachment_id"]
+        assert (await send(room, again)).status_code == 201
+    finally:
+        await redis.client_unpause()
+
+    async def has_heard():
+        [media] = [group for group in await redis.xinfo_groups(service_stream("rooms")) if group["name"] == b"media"]
+        return (media["pending"], media["lag"]) == (0, 0)
+
+    await eventually(has_heard, 30)
     assert (await anna.content(again["attachment_id"])).content == b"x"

@@ -1,13 +1,10 @@
 """A picture that one wears, with the real social beside media."""
 
 import httpx
-import pytest
 
 from shared.service.ids import new_id
 from social.main import create_app as create_social
 from social.settings import SocialSettings
-
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
 
 
 async def test_only_an_own_avatar_is_worn(anna, berta, settings, served, listening, picture):

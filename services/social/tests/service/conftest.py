@@ -1,7 +1,10 @@
-"""social in process on a real database and a real Valkey, and the real auth beside it on a port of its own."""
+"""social in process on a real database and a real Valkey, and the real auth beside it on a port of its own.
+
+They are started once for each module: see `shared.testing.once`.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,6 @@ import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from redis.asyncio import Redis
 from sqlalchemy import event
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,13 +27,26 @@ from shared.contracts.auth import Account
 from shared.contracts.media import Avatar, AvatarRequest
 from shared.service.ids import new_id
 from shared.service.problems import NotFound, problem_response
-from shared.testing.fixtures import eventually
+from shared.service.redis import AnyRedis
+from shared.testing.fixtures import eventually, prepare_database
+from shared.testing.once import (
+    database_env,
+    function_fixture,
+    module_fixture,
+    plain_client,
+    redis,
+    redis_endpoint,
+    share_loop,
+    tag,
+)
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
 from social.main import create_app
 from social.service.known import register
 from social.service.parts import Parts
 from social.settings import SocialSettings
+
+__all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
 SECRET = "s" * 40
 PASSWORD = "correct horse battery"
@@ -51,15 +66,22 @@ class Someone:
         assert answer.status_code == 204
 
 
-SignUp = Callable[[str], Awaitable[Someone]]
+SignUp = Callable[..., Awaitable[Someone]]
 
 
-@pytest.fixture
-async def auth_url(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> AsyncIterator[str]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    share_loop(items, Path(__file__).parent)
+
+
+@module_fixture()
+async def auth_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_endpoint: list[str], redis: AnyRedis
+) -> AsyncIterator[str]:
+    database = prepare_database(request, "sqlite", ["auth"], tmp_path_factory.mktemp("auth"))
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
     settings = AuthSettings(
-        _env_file=None, webchat_data=tmp_path / "auth", redis_endpoint=redis_endpoint, rate_limits=False,
-        service_secret=SECRET, session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **secrets,
+        _env_file=None, redis_endpoint=redis_endpoint, rate_limits=False, service_secret=SECRET,
+        session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **database, **secrets,
     )  # fmt: skip
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(create_auth(settings), port=port, log_config=None, lifespan="on"))
@@ -70,7 +92,7 @@ async def auth_url(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> A
     await task
 
 
-@pytest.fixture
+@module_fixture()
 async def media() -> AsyncIterator[tuple[str, set[str]]]:
     """Media as social knows it: its address, and the avatars that everyone may wear."""
     avatars: set[str] = set()
@@ -99,22 +121,21 @@ def avatar(media: tuple[str, set[str]]) -> str:
     return attachment_id
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    """Settings that a test wants otherwise: to be overridden."""
-    return {}
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(
-    database_env: dict[str, Any], redis_endpoint: list[str], auth_url: str, media: Any, overrides: dict[str, Any]
+    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], auth_url: str, media: Any
 ) -> SocialSettings:
-    common = {"redis_endpoint": redis_endpoint, "auth_url": auth_url, "media_url": media[0],
-              "service_secret": SECRET}  # fmt: skip
-    return SocialSettings(_env_file=None, **{**database_env, **common, **overrides})
+    """A test that needs other settings names them in `with_settings`."""
+    given = {**database_env, "redis_endpoint": redis_endpoint, "auth_url": auth_url, "media_url": media[0]}
+    return SocialSettings(_env_file=None, service_secret=SECRET, **{**given, **getattr(request, "param", {})})
 
 
-@pytest.fixture
+def with_settings(**settings: Any) -> pytest.MarkDecorator:
+    """A mark for tests, or a module, that need an application with these settings."""
+    return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
+
+
+@module_fixture()
 async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -124,35 +145,46 @@ async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
             yield app
 
 
+@function_fixture()
+async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """An application that a test may break, on a database that had no tables."""
+    app = create_app(settings.model_copy(update={"webchat_data": tmp_path}))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
 @pytest.fixture
 def parts(app: FastAPI) -> Parts:
     return app.state.parts
 
 
-@pytest.fixture
-async def sign_up(app: FastAPI, auth_url: str) -> AsyncIterator[SignUp]:
+@function_fixture()
+async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp]:
+    """Sign up somebody whose WebChat ID is the test's tag and the name, if not another one."""
     made: list[httpx.AsyncClient] = []
 
-    async def sign_up(name: str) -> Someone:
-        account = httpx.AsyncClient(base_url=auth_url, trust_env=False)
+    async def sign_up(name: str, webchat_id: str = "") -> Someone:
+        webchat_id = webchat_id or f"{tag}{name}"
+        account = plain_client(auth_url)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         http = httpx.AsyncClient(transport=transport, base_url="http://social/api/social")
         made.extend([account, http])
-        body = {"email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name.title()}
+        names = {"email": f"{webchat_id}@example.com", "webchat_id": webchat_id, "display_name": name.title()}
+        body = {"password": PASSWORD, **names}
         answer = await account.post("/api/auth/signup", json=body)
         assert answer.status_code == 201, answer.text
         http.headers["X-WebChat-Token"] = (await account.get("/check?audience=social")).headers["X-WebChat-Token"]
-        return Someone(answer.json()["user_id"], name, http, account)
+        return Someone(answer.json()["user_id"], webchat_id, http, account)
 
     yield sign_up
     for client in made:
         await client.aclose()
 
 
-@pytest.fixture
+@function_fixture()
 async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
     """Asks social's internal addresses with a token of the gateway."""
-    async with httpx.AsyncClient(base_url=auth_url, trust_env=False) as client:
+    async with plain_client(auth_url) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "social"}
         token = (await client.post("/internal/token", json=body)).json()["token"]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -166,12 +198,12 @@ async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Aw
 
 
 @pytest.fixture
-def crowd(parts: Parts) -> Callable[..., Awaitable[list[str]]]:
+def crowd(parts: Parts, tag: str) -> Callable[[int], Awaitable[list[str]]]:
     """Makes many people at once, known to social alone; their ids, in the order of their WebChat IDs."""
 
-    async def crowd(number: int, prefix: str = "crowd_") -> list[str]:
+    async def crowd(number: int) -> list[str]:
         accounts = [
-            Account(user_id=new_id(), webchat_id=f"{prefix}{index:05}", display_name=f"C {index}", version=1)
+            Account(user_id=new_id(), webchat_id=f"{tag}crowd{index:05}", display_name=f"C {index}", version=1)
             for index in range(number)
         ]
         await register(parts, accounts)
@@ -181,13 +213,14 @@ def crowd(parts: Parts) -> Callable[..., Awaitable[list[str]]]:
 
 
 @pytest.fixture
-def statements(parts: Parts) -> list[str]:
+def statements(parts: Parts) -> Iterator[list[str]]:
     """What is sent to the database from now on; to be cleared before the part that counts."""
-    sent: list[str] = []
+    engine, sent = parts.database.engine.sync_engine, list[str]()
 
-    @event.listens_for(parts.database.engine.sync_engine, "before_cursor_execute")
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "outbox" not in statement and not statement.startswith("BEGIN"):  # the relay's, and what SQLite begins with
             sent.append(statement)
 
-    return sent
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)

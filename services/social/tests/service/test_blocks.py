@@ -3,13 +3,19 @@
 import msgspec
 
 from shared.streams.names import service_stream
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_each_database
+
+pytestmark = on_each_database
 
 
-async def published(redis, number: int) -> list[dict]:
+async def published(redis, number: int, *users) -> list[dict]:
+    """What social's stream says of these people, once there is so much of it."""
+    ids = {one.user_id for one in users}
+
     async def read() -> list[dict]:
         entries = await redis.xrange(service_stream("social"))
-        found = [msgspec.json.decode(fields[b"payload"]) for _, fields in entries]
+        events = [msgspec.json.decode(fields[b"payload"]) for _, fields in entries]
+        found = [event for event in events if event["user_id"] in ids]
         return found if len(found) >= number else []
 
     return await eventually(read)
@@ -46,7 +52,7 @@ async def test_rooms_hears_of_each_change_once_with_the_pairs_version(sign_up, r
         assert (await anna.http.request(method, f"/blocks/{berta.user_id}")).status_code == 204
     await berta.http.put(f"/blocks/{anna.user_id}")
     pair = {"user_id": anna.user_id, "blocked_id": berta.user_id}
-    assert await published(redis, 4) == [
+    assert await published(redis, 4, anna, berta) == [
         {"topic": "user.blocked", **pair, "version": 1},
         {"topic": "user.unblocked", **pair, "version": 2},
         {"topic": "user.blocked", **pair, "version": 3},

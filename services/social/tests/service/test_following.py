@@ -3,7 +3,10 @@
 import asyncio
 
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
 from social.storage.tables import follow
+
+pytestmark = on_each_database
 
 
 async def ids(someone, path: str, **params: object) -> list[str]:

@@ -1,11 +1,7 @@
 """Whatever is sent, the answer is a problem that names the field, and never a 500."""
 
-import pytest
-
 from shared.service.cursors import cursor_of
 from shared.service.ids import new_id
-
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
 
 BAD = {
     "display_name": [None, 1, "", "   ", "a" * 61, "a\nb", "a\x00b", "\u202eanna", "\u200d", "a" * 5000],
@@ -53,4 +49,6 @@ async def test_huge_numbers_in_a_cursor(sign_up):
     anna = await sign_up("anna")
     for since, status in ((2**63 - 1, 200), (0, 200), (2**63, 422), (10**400, 422), (-1, 422), (1.5, 422)):
         cursor = cursor_of([since, new_id()])
-        assert (await anna.http.get(f"/following?cursor={cursor}")).status_code == status, since
+        answer = await anna.http.get(f"/following?cursor={cursor}")
+        assert answer.status_code == status, since
+        assert status != 200 or answer.json() == {"items": [], "next": None}

@@ -4,8 +4,12 @@ import httpx
 import pytest
 
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
+
+from .conftest import SECRET
 
 
+@on_each_database
 async def test_friends_are_those_whom_one_follows(sign_up, gateway):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await anna.http.put(f"/following/{berta.user_id}")
@@ -21,6 +25,7 @@ async def test_friends_are_those_whom_one_follows(sign_up, gateway):
     assert users[stranger] == {"revision": 0, "profiles": []}
 
 
+@on_each_database
 async def test_what_stands_between_people(sign_up, gateway):
     anna, berta, carla, dora = [await sign_up(name) for name in ("anna", "berta", "carla", "dora")]
     await anna.http.put(f"/following/{berta.user_id}")
@@ -37,12 +42,22 @@ async def test_what_stands_between_people(sign_up, gateway):
     assert (await gateway("pairs", user_id=anna.user_id, other_ids=[])).json() == {"followed": [], "blocked_by": []}
 
 
-@pytest.mark.parametrize("path", ["friends", "revisions", "pairs"])
+NOTHING = {
+    "friends": lambda ids: {"users": {one: {"revision": 0, "profiles": []} for one in ids}},
+    "revisions": lambda ids: {"revisions": dict.fromkeys(ids, 0)},
+    "pairs": lambda _: {"followed": [], "blocked_by": []},
+}
+"""What is answered about people who do not exist."""
+
+
+@on_each_database
+@pytest.mark.parametrize("path", NOTHING)
 async def test_limits(gateway, path):
     many = [new_id() for _ in range(1001)]
     assert (await gateway(path, user_ids=many, user_id=new_id(), other_ids=many)).status_code == 422
     most = many[:1000]
-    assert (await gateway(path, user_ids=most, user_id=new_id(), other_ids=most)).status_code == 200
+    answer = await gateway(path, user_ids=most, user_id=new_id(), other_ids=most)
+    assert (answer.status_code, answer.json()) == (200, NOTHING[path](most))
     for wrong in (["x"], ["\x00"], [1], "x", None):
         assert (await gateway(path, user_ids=wrong, user_id=new_id(), other_ids=wrong)).status_code == 422
 
@@ -57,3 +72,15 @@ async def test_only_services_may_ask(app, sign_up):
             headers = {"X-WebChat-Token": anna.http.headers["X-WebChat-Token"]}
             assert (await client.post(f"/internal/{path}", json=body, headers=headers)).status_code == 403
         assert (await client.get("/api/social/profiles/me")).status_code == 401
+
+
+async def test_a_token_for_another_service_is_refused(app, sign_up):
+    anna = await sign_up("anna")
+    as_user = (await anna.account.get("/check?audience=rooms")).headers["X-WebChat-Token"]
+    body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
+    as_service = (await anna.account.post("/internal/token", json=body)).json()["token"]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://social") as client:
+        answer = await client.get("/api/social/profiles/me", headers={"X-WebChat-Token": as_user})
+        assert answer.status_code == 401
+        answer = await client.post("/internal/friends", json={"user_ids": []}, headers={"X-WebChat-Token": as_service})
+        assert answer.status_code == 401

@@ -1,18 +1,18 @@
 """What goes on while auth or Redis is away."""
 
-import pytest
-
-from shared.testing.servers import free_port
+from shared.testing.once import wait_for_readiness
 from social.service.profiles import list_profiles
 
-pytestmark = pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
-AWAY = f"127.0.0.1:{free_port()}"
+from .conftest import with_settings
+
+AWAY = "127.0.0.1:1"
 
 
-@pytest.mark.parametrize("overrides", [{"redis_endpoint": [AWAY]}])
-async def test_without_redis_nobody_waits_for_an_event(sign_up, gateway):
+@with_settings(redis_endpoint=[AWAY])
+async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
+    await wait_for_readiness(app, status="ready", missing=[], degraded=["redis"])
     anna, berta = await sign_up("anna"), await sign_up("berta")
-    assert (await anna.http.get(f"/profiles/{berta.user_id}")).json()["webchat_id"] == "berta"
+    assert (await anna.http.get(f"/profiles/{berta.user_id}")).json()["webchat_id"] == berta.webchat_id
     assert (await anna.http.put(f"/following/{berta.user_id}")).status_code == 204
     assert (await berta.http.patch("/profiles/me", json={"status_message": "away"})).status_code == 200
     assert (await anna.http.put(f"/blocks/{berta.user_id}")).status_code == 204
@@ -20,8 +20,9 @@ async def test_without_redis_nobody_waits_for_an_event(sign_up, gateway):
     assert (await gateway("revisions", user_ids=ids)).json()["revisions"] == {anna.user_id: 3, berta.user_id: 1}
 
 
-@pytest.mark.parametrize("overrides", [{"auth_url": f"http://{AWAY}", "redis_endpoint": [AWAY]}])
-async def test_without_auth_those_who_are_known_stay_known(parts, crowd, sign_up):
+@with_settings(auth_url=f"http://{AWAY}", redis_endpoint=[AWAY])
+async def test_without_auth_those_who_are_known_stay_known(app, parts, crowd, sign_up):
+    await wait_for_readiness(app, status="waiting", missing=["keys of auth"], degraded=["redis", "auth"])
     [known] = await crowd(1)
     page = await list_profiles(parts, known, [known])
     assert [one.user_id for one in page.items] == [known]

@@ -7,9 +7,11 @@ from sqlalchemy import select
 from shared.events.auth import UserClosed, UserRegistered
 from shared.service.ids import new_id
 from shared.streams.names import service_stream, user_channel
-from shared.testing.fixtures import eventually
+from shared.testing.fixtures import eventually, on_each_database
 from social.consumers import on_auth
 from social.storage.tables import person
+
+pytestmark = on_each_database
 
 
 async def rows(parts) -> dict:
@@ -22,7 +24,7 @@ async def test_a_profile_is_made_when_someone_signs_up(sign_up, parts):
     await eventually(lambda: _known(parts, anna.user_id))
     mine = (await anna.http.get("/profiles/me")).json()
     assert mine == {
-        "user_id": anna.user_id, "webchat_id": "anna", "display_name": "Anna", "status_message": "",
+        "user_id": anna.user_id, "webchat_id": anna.webchat_id, "display_name": "Anna", "status_message": "",
         "avatar_url": None, "followed": False,
     }  # fmt: skip
 
@@ -68,7 +70,7 @@ async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, 
     change = {"display_name": "  Anna B ", "status_message": "away", "avatar_attachment_id": avatar}
     answer = await anna.http.patch("/profiles/me", json=change)
     assert (answer.status_code, answer.json()) == (200, {
-        "user_id": anna.user_id, "webchat_id": "anna", "display_name": "Anna B", "status_message": "away",
+        "user_id": anna.user_id, "webchat_id": anna.webchat_id, "display_name": "Anna B", "status_message": "away",
         "avatar_url": f"/api/media/attachments/{avatar}/content", "followed": False,
     })  # fmt: skip
     after = (await gateway("revisions", user_ids=ids)).json()["revisions"]
@@ -93,7 +95,8 @@ async def test_auth_follows_a_change_of_the_name(sign_up, redis):
     await eventually(lambda: _are(names, {"Anna C"}))
     entries = await redis.xrange(service_stream("social"))
     events = [msgspec.json.decode(fields[b"payload"]) for _, fields in entries]
-    assert [(event["topic"], event["display_name"], event["version"]) for event in events] == [
+    mine = [event for event in events if event["user_id"] == anna.user_id]
+    assert [(event["topic"], event["display_name"], event["version"]) for event in mine] == [
         ("profile.renamed", "Anna B", 1), ("profile.renamed", "Anna C", 2),
     ]  # fmt: skip
 
@@ -131,33 +134,34 @@ async def search(someone, typed: str, **params: object) -> list[str]:
     return [one["webchat_id"] for one in page["items"]]
 
 
-async def test_search_finds_the_exact_id_first_then_longer_ones(sign_up):
+async def test_search_finds_the_exact_id_first_then_longer_ones(sign_up, tag):
     asker = await sign_up("anna.x")
-    for one in [asker, *[await sign_up(name) for name in ("anna_1", "annab", "anna", "hanna", "ann")]]:
+    others = [await sign_up(name) for name in ("anna_1", "annab", "anna", "ann")]
+    for one in [asker, *others, await sign_up("hanna", f"h{tag}anna")]:
         await asker.http.get(f"/profiles/{one.user_id}")  # there from now on, whether social has heard of them or not
-    assert await search(asker, "ANNA") == ["anna", "anna.x", "anna_1", "annab"]
-    assert await search(asker, "anna_") == ["anna_1"]
-    assert await search(asker, "an%") == []
-    assert await search(asker, "änna") == []
-    assert await search(asker, "anna'--") == []
+    found = [f"{tag}{name}" for name in ("anna", "anna.x", "anna_1", "annab")]
+    assert await search(asker, f"{tag}ANNA") == found
+    assert await search(asker, f"{tag}anna_") == [f"{tag}anna_1"]
+    for typed in (f"{tag}an%", f"{tag}änna", f"{tag}anna'--"):
+        assert await search(asker, typed) == []
 
 
-async def test_search_is_paged(sign_up, crowd):
+async def test_search_is_paged(sign_up, crowd, tag):
     asker = await sign_up("anna")
     await crowd(45)
     found, cursor = [], None
     while True:
-        params = {"webchat_id": "crowd", "limit": 20} | ({"cursor": cursor} if cursor else {})
+        params = {"webchat_id": f"{tag}crowd", "limit": 20} | ({"cursor": cursor} if cursor else {})
         page = (await asker.http.get("/profiles/search", params=params)).json()
         found.append([one["webchat_id"] for one in page["items"]])
         cursor = page["next"]
         if cursor is None:
             break
     assert list(map(len, found)) == [20, 20, 5]
-    assert [one for page in found for one in page] == [f"crowd_{index:05}" for index in range(45)]
+    assert [one for page in found for one in page] == [f"{tag}crowd{index:05}" for index in range(45)]
 
 
-async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_names(sign_up):
+async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_names(sign_up, tag):
     anna, names = await sign_up("anna"), {"minji": "김민지", "minjun": "박 민준", "ben": "Ben 민"}
     people = {webchat_id: await sign_up(webchat_id) for webchat_id in [*names, "stranger"]}
     for webchat_id, one in people.items():
@@ -165,15 +169,16 @@ async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_n
     assert await search(anna, "ㅁㅈ") == []
     for webchat_id in names:
         await anna.http.put(f"/following/{people[webchat_id].user_id}")
-    assert await search(anna, "ㅁㅈ") == ["minji", "minjun"]
-    assert await search(anna, "ㄱㅁㅈ") == ["minji"]
+    minji, minjun, ben = [people[name].webchat_id for name in names]
+    assert await search(anna, "ㅁㅈ") == [minji, minjun]
+    assert await search(anna, "ㄱㅁㅈ") == [minji]
     assert await search(anna, "ㄱㅈ") == await search(people["minji"], "ㅁㅈ") == []
-    assert await search(anna, "민지") == ["minji"]
-    assert await search(anna, "EN 민") == ["ben"]
-    assert await search(anna, "minj") == ["minji", "minjun"]
+    assert await search(anna, "민지") == [minji]
+    assert await search(anna, "EN 민") == [ben]
+    assert await search(anna, f"{tag}minj") == [minji, minjun]
     page = (await anna.http.get("/profiles/search", params={"webchat_id": "ㅁㅈ", "limit": 1})).json()
-    assert [(one["webchat_id"], one["followed"]) for one in page["items"]] == [("minji", True)]
-    assert await search(anna, "ㅁㅈ", limit=1, cursor=page["next"]) == ["minjun"]
+    assert [(one["webchat_id"], one["followed"]) for one in page["items"]] == [(minji, True)]
+    assert await search(anna, "ㅁㅈ", limit=1, cursor=page["next"]) == [minjun]
     for typed, status in (("ㅁ", 422), (" ㅁ", 422), ("ㄳ", 200), ("ㅁ" * 65, 422)):
         assert (await anna.http.get("/profiles/search", params={"webchat_id": typed})).status_code == status
 
@@ -184,10 +189,14 @@ async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts, avat
     await berta.http.put(f"/following/{anna.user_id}")
     await anna.http.put(f"/following/{berta.user_id}")
     await carla.http.put(f"/blocks/{anna.user_id}")
+    searched = f"/profiles/search?webchat_id={anna.webchat_id}"
+    paths = ("/following", "/followers", searched, f"/profiles?user_ids={anna.user_id}")
+    for path in paths:
+        assert [one["user_id"] for one in (await berta.http.get(path)).json()["items"]] == [anna.user_id]
     await anna.close()
     await eventually(lambda: _is_empty(parts, anna.user_id))
     assert (await berta.http.get(f"/profiles/{anna.user_id}")).status_code == 404
-    for path in ("/following", "/followers", "/profiles/search?webchat_id=anna", f"/profiles?user_ids={anna.user_id}"):
+    for path in paths:
         assert (await berta.http.get(path)).json() == {"items": [], "next": None}
     assert (await carla.http.get("/blocks")).json() == {"items": [], "next": None}
     assert (await berta.http.put(f"/following/{anna.user_id}")).status_code == 404
@@ -216,10 +225,10 @@ async def _is_empty(parts, user_id: str) -> bool:
     return row is not None and row["closed_at"] is not None
 
 
-async def test_events_twice_late_and_in_the_wrong_order(parts, crowd, sign_up, gateway):
+async def test_events_twice_late_and_in_the_wrong_order(parts, sign_up, gateway, tag):
     """A consumer that died hands its events over late: what was closed stays closed."""
     berta, [user_id] = await sign_up("berta"), [new_id()]
-    registered = UserRegistered(user_id=user_id, webchat_id="anna", display_name="Anna", version=1, at=1)
+    registered = UserRegistered(user_id=user_id, webchat_id=f"{tag}a", display_name="Anna", version=1, at=1)
     closed = UserClosed(user_id=user_id, version=2, at=2)
     await on_auth(parts, registered)
     await on_auth(parts, registered)
@@ -231,7 +240,7 @@ async def test_events_twice_late_and_in_the_wrong_order(parts, crowd, sign_up, g
     other = new_id()
     for event in (
         UserClosed(user_id=other, version=2, at=2),
-        UserRegistered(user_id=other, webchat_id="other", display_name="O", version=1, at=1),
+        UserRegistered(user_id=other, webchat_id=f"{tag}o", display_name="O", version=1, at=1),
     ):
         await on_auth(parts, event)
     assert (await berta.http.get(f"/profiles/{other}")).status_code == 404

@@ -1,15 +1,16 @@
 """The number of statements does not grow with the number of people."""
 
-from functools import partial
-
 import pytest
+from sqlalchemy import select
 
-from shared.streams.names import service_stream
-from shared.testing.fixtures import eventually
-from social.storage.tables import follow, friend_revision
+from shared.testing.fixtures import eventually, on_each_database
+from shared.testing.once import function_fixture
+from social.storage.tables import follow, friend_revision, person
+
+pytestmark = on_each_database
 
 
-@pytest.fixture
+@function_fixture()
 async def cost(statements):
     async def cost(asked) -> int:
         statements.clear()
@@ -26,28 +27,33 @@ async def followed_by(parts, someone: str, others: list[str]) -> None:
         await db.execute(friend_revision.insert(), [{"user_id": other, "revision": 1} for other in others])
 
 
-async def heard_all(redis) -> bool:
-    """Whether social handled the one event of auth: otherwise that is counted too."""
-    if not await redis.xlen(service_stream("auth")):
-        return False
-    groups = await redis.xinfo_groups(service_stream("auth"))
-    return [(group["pending"], group["lag"]) for group in groups] == [(0, 0)]
+async def has_heard(parts, someone) -> bool:
+    """Whether social handled auth's event of a person, and those before it: otherwise that is counted too."""
+    async with parts.database.read() as db:
+        return (await db.execute(select(person).where(person.c.user_id == someone.user_id))).first() is not None
 
 
-async def test_lists(sign_up, crowd, parts, cost, redis):
+async def test_lists(sign_up, crowd, parts, cost, tag):
     anna, others = await sign_up("anna"), await crowd(80)
-    await eventually(partial(heard_all, redis))
+    await eventually(lambda: has_heard(parts, anna))
     await followed_by(parts, anna.user_id, others)
+    async with parts.database.write() as db:
+        mine = [{"follower_id": anna.user_id, "followee_id": other, "since": 1} for other in others]
+        await db.execute(follow.insert(), mine)
     for path in (
         "/followers",
         "/following",
-        "/blocks",
-        "/profiles/search?webchat_id=crowd&limit=100",
-        "/profiles/search?webchat_id=ㅁㅈ",
+        f"/profiles/search?webchat_id={tag}crowd&limit=100",
+        "/profiles/search?webchat_id=C 1",
+        f"/profiles?user_ids={','.join(others)}",
     ):
         assert await cost(anna.http.get(path)) == 1
-    assert await cost(anna.http.get("/profiles", params={"user_ids": ",".join(others)})) == 1
+        assert len((await anna.http.get(path)).json()["items"]) > 10
     assert await cost(anna.http.get("/profiles/me")) == 1
+    for other in others[:11]:
+        assert (await anna.http.put(f"/blocks/{other}")).status_code == 204
+    assert await cost(anna.http.get("/blocks")) == 1
+    assert len((await anna.http.get("/blocks")).json()["items"]) == 11
 
 
 async def test_what_the_gateways_ask(crowd, parts, gateway, cost):
@@ -59,8 +65,8 @@ async def test_what_the_gateways_ask(crowd, parts, gateway, cost):
 
 
 @pytest.mark.parametrize("followers", [1, 60])
-async def test_a_change_of_a_profile(sign_up, crowd, parts, cost, redis, followers):
+async def test_a_change_of_a_profile(sign_up, crowd, parts, cost, followers):
     anna = await sign_up("anna")
-    await eventually(partial(heard_all, redis))
+    await eventually(lambda: has_heard(parts, anna))
     await followed_by(parts, anna.user_id, await crowd(followers))
     assert await cost(anna.http.patch("/profiles/me", json={"status_message": "away"})) == 6

@@ -1,4 +1,4 @@
-"""The signing keys of this process, read from the table every minute: it signs, verifies its own, makes new keys."""
+"""The signing keys of this process, read from the table again and again: it signs, verifies its own, makes new keys."""
 
 import logging
 import time
@@ -18,7 +18,6 @@ from shared.service.tokens import Jwk, Principal, sign_token, token_key_id, veri
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 60
 USER_TOKEN_S = 60
 SERVICE_TOKEN_S = 300
 KEPT_TOKENS = 20_000

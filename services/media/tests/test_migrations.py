@@ -1,11 +1,16 @@
+import pytest
+
 from media.main import MIGRATIONS
 from media.settings import MediaSettings
 from media.storage.tables import TABLES
 from shared.service.database import Database
-from shared.testing.fixtures import on_servers
+from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_one_back, check_starting_at_once
 
+pytestmark = pytest.mark.empty_database
 
+
+@on_each_database
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
     database = Database(MediaSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_migrations(database, MIGRATIONS, TABLES)
@@ -18,6 +23,7 @@ async def test_replicas_that_start_at_once_all_come_up(database_env):
     await check_starting_at_once(settings.database_url, MIGRATIONS)
 
 
+@on_each_database
 async def test_the_version_before_writes_into_this_schema(database_env):
     database = Database(MediaSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_one_back(database, MIGRATIONS)

@@ -1,12 +1,17 @@
+import pytest
+
 from shared.outbox.table import outbox
 from shared.service.database import Database
-from shared.testing.fixtures import on_servers
+from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_one_back, check_starting_at_once
 from social.main import MIGRATIONS
 from social.settings import SocialSettings
 from social.storage.tables import block, follow, friend_revision, person
 
+pytestmark = pytest.mark.empty_database
 
+
+@on_each_database
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
     database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_migrations(database, MIGRATIONS, [person, follow, block, friend_revision, outbox])
@@ -19,6 +24,7 @@ async def test_replicas_that_start_at_once_all_come_up(database_env):
     await check_starting_at_once(settings.database_url, MIGRATIONS)
 
 
+@on_each_database
 async def test_the_version_before_writes_into_this_schema(database_env):
     database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_one_back(database, MIGRATIONS)
