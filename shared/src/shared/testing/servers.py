@@ -35,7 +35,7 @@ def free_port() -> int:
             return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20, host: str = "127.0.0.1") -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60, host: str = "127.0.0.1") -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -57,7 +57,7 @@ def running(command: list[str], port: int, log: Path, host: str = "127.0.0.1") -
             yield process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 @contextmanager
