@@ -96,7 +96,7 @@ class Cluster(RedisCluster):
             self._look = asyncio.create_task(super().initialize(*args, **kwargs))
             self._look.add_done_callback(self._looked)
         look = self._look
-        if not (await asyncio.wait([look], timeout=2 * TIMEOUT_S))[0]:
+        if not (await asyncio.wait([look], timeout=2 * self.get_connection_kwargs()["socket_timeout"]))[0]:
             raise TimeoutError("the nodes of the cluster do not answer")
         look.result()
         return self
@@ -157,15 +157,20 @@ def connect_redis(settings: Settings) -> AnyRedis:
     return redis_at(settings.redis_endpoint, settings.redis_database, access)
 
 
-def redis_at(endpoints: Sequence[str], database: int = 0, access: Access = OPEN) -> AnyRedis:
-    """`host:port` of the server, or of several nodes of a cluster (which has one database)."""
+def redis_at(
+    endpoints: Sequence[str], database: int = 0, access: Access = OPEN, *, timeout_s: float = TIMEOUT_S
+) -> AnyRedis:
+    """Return a client of a server at `host:port`, or of a cluster (which has one database) at several nodes of it.
+
+    `timeout_s` bounds a connect, an answer, and the wait for a free connection, each.
+    """
     nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
         return Cluster(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
             dynamic_startup_nodes=False,  # names stay, addresses of containers do not
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 1),  # after a look at the nodes
             max_connections=512,
             ssl=access.tls,
@@ -176,10 +181,10 @@ def redis_at(endpoints: Sequence[str], database: int = 0, access: Access = OPEN)
         host=host,
         port=port,
         db=database,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         max_connections=64,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
         connection_class=SSLConnection if access.tls else Connection,
         **access.of_connections(),
