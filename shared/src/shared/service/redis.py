@@ -83,11 +83,13 @@ class Cluster(RedisCluster):
     redis-py closes all connections to all nodes when one of them fails; nodes that are well would suffer with it.
     """
 
+    patience_s: float = 2 * TIMEOUT_S
+    """How long a call waits for a look at the nodes: as long as two answers may take."""
     _looked_at = 0.0
     _look: "asyncio.Task[Any] | None" = None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
-        """One look at a time, shared by all who wait; they give up after as long as two answers may take."""
+        """One look at a time, shared by all who wait; they give up after `patience_s`."""
         known = self.nodes_manager.default_node is not None
         if known and (not self._initialize or time.monotonic() - self._looked_at < LOOK_AGAIN_S):
             return self
@@ -96,7 +98,7 @@ class Cluster(RedisCluster):
             self._look = asyncio.create_task(super().initialize(*args, **kwargs))
             self._look.add_done_callback(self._looked)
         look = self._look
-        if not (await asyncio.wait([look], timeout=2 * self.get_connection_kwargs()["socket_timeout"]))[0]:
+        if not (await asyncio.wait([look], timeout=self.patience_s))[0]:
             raise TimeoutError("the nodes of the cluster do not answer")
         look.result()
         return self
@@ -166,7 +168,7 @@ def redis_at(
     """
     nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
-        return Cluster(
+        cluster = Cluster(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
             dynamic_startup_nodes=False,  # names stay, addresses of containers do not
             socket_timeout=timeout_s,
@@ -176,6 +178,8 @@ def redis_at(
             ssl=access.tls,
             **access.of_connections(),
         )
+        cluster.patience_s = 2 * timeout_s
+        return cluster
     host, port = nodes[0]
     pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
         host=host,
