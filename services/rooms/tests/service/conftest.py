@@ -1,19 +1,20 @@
 """A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
 
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
+import pymysql
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 from redis.asyncio import Redis
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
-from rooms.main import MIGRATIONS
 from rooms.service import commands, creation, events, reading
 from rooms.service.committing import Committer
 from rooms.service.parts import Parts
@@ -43,7 +44,6 @@ from shared.roomlog.fold import MemberState, Snapshot
 from shared.service.database import Database, MysqlEngine
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
-from shared.service.migrations import migrate
 from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
 from shared.service.tokens import Principal, sign_token
@@ -205,6 +205,64 @@ class House:
         self.parts.database.engine = MysqlEngine(self.parts.settings.database_url, 1)
 
     @asynccontextmanager
+    async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
+        """Meanwhile no transaction commits but the first `after`, though all of their statements succeed.
+
+        SQLite finds a violated constraint at the end; a server is asked by a connection that is gone.
+        """
+        database = self.parts.database
+        if database.is_sqlite:
+            async with database.write() as db:
+                await db.execute(text("CREATE TABLE IF NOT EXISTS violated (id INTEGER PRIMARY KEY)"))
+                await db.execute(
+                    text(
+                        "CREATE TABLE IF NOT EXISTS violation "
+                        "(id INTEGER REFERENCES violated (id) DEFERRABLE INITIALLY DEFERRED)"
+                    )
+                )
+        left = itertools.count(-after)
+
+        def prevent(connection: Connection) -> None:
+            if next(left) < 0:
+                return
+            if database.is_sqlite:
+                connection.exec_driver_sql("INSERT INTO violation VALUES (1)")
+            else:
+                self._cut_connections()
+
+        engine = database.engine.sync_engine
+        event.listen(engine, "commit", prevent)
+        try:
+            yield
+        finally:
+            event.remove(engine, "commit", prevent)
+
+    def _cut_connections(self) -> None:
+        url = self.parts.settings.database_url
+        with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
+            cursor = server.cursor()
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [url.database])
+            for [number] in cursor.fetchall():
+                cursor.execute(f"KILL CONNECTION {number}")
+
+    @asynccontextmanager
+    async def refusing(self, body: str) -> AsyncIterator[None]:
+        """Meanwhile the database takes no message of this text."""
+        if self.parts.database.is_sqlite:
+            make = f"CREATE TRIGGER refusal BEFORE INSERT ON message WHEN NEW.body = '{body}' "
+            make, remove = make + "BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER refusal"
+        else:
+            make = f"ALTER TABLE message ADD CONSTRAINT refusal CHECK (body <> '{body}')"
+            remove = "ALTER TABLE message DROP CONSTRAINT refusal"
+        async with self.parts.database.write() as db:
+            await db.execute(text(make))
+        try:
+            yield
+        finally:
+            async with self.parts.database.write() as db:
+                await db.execute(text(remove))
+
+    @asynccontextmanager
     async def counting(self) -> AsyncIterator[list[str]]:
         """The statements that are executed meanwhile."""
         seen: list[str] = []
@@ -232,13 +290,12 @@ def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSe
 
 @asynccontextmanager
 async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Parts]:
-    """Everything but the background work."""
+    """Everything but the background work, on the tables of `database_env`."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close_redis, redis)
-        await migrate(database, MIGRATIONS)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()
         url = await stack.enter_async_context(auth.answering())
