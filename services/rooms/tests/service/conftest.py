@@ -1,11 +1,13 @@
 """A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
 
 import itertools
+import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import httpx
 import msgspec
 import pymysql
 import pytest
@@ -15,14 +17,18 @@ from jose import jwk
 from redis.asyncio import Redis
 from sqlalchemy import Connection, event, text
 
+from rooms.main import create_app
 from rooms.service import commands, creation, events, reading
 from rooms.service.committing import Committer
 from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
+from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import (
     AnyCommand,
+    Batch,
+    BatchDone,
     DeleteMessage,
     Done,
     EditMessage,
@@ -44,11 +50,40 @@ from shared.roomlog.fold import MemberState, Snapshot
 from shared.service.database import Database, MysqlEngine
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
+from shared.service.problems import NotFound, problem_response
 from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
-from shared.service.tokens import Principal, sign_token
+from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
 
 SECRET = "s" * 32
+
+
+@asynccontextmanager
+async def answering(app: web.Application) -> AsyncIterator[str]:
+    """Yield the address at which an application answers."""
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+class StandInMedia:
+    """Media as rooms knows it: it has those files that are in `files`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Attachment] = {}
+        self.app = web.Application()
+        self.app.add_routes([web.post("/internal/attachments", self._attachments)])
+
+    async def _attachments(self, request: web.Request) -> web.Response:
+        asked = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
+        found = [self.files[one] for one in asked.attachment_ids if one in self.files]
+        if len(found) < len(asked.attachment_ids):
+            return web.Response(status=404, body=bytes(problem_response(NotFound("There is no such file.")).body))
+        return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
 class StandInAuth:
@@ -64,17 +99,6 @@ class StandInAuth:
         routes = {"keys": self._keys, "token": self._token, "accounts": self._accounts}
         self.app = web.Application()
         self.app.add_routes([web.post(f"/internal/{name}", work) for name, work in routes.items()])
-
-    @asynccontextmanager
-    async def answering(self) -> AsyncIterator[str]:
-        """It answers at the address that this yields."""
-        runner = web.AppRunner(self.app, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
 
     def user_token(self, user_id: str) -> str:
         return sign_token(self._private, Principal("user", user_id, "session"), "rooms")
@@ -278,9 +302,32 @@ class House:
             event.remove(engine, "before_cursor_execute", note)
 
 
-@pytest.fixture
-def user_ids() -> Callable[[int], list[str]]:
-    return lambda count: [new_id() for _ in range(count)]
+class Client:
+    """Calls an application that runs in this process."""
+
+    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, parts: Parts) -> None:
+        self.http, self._auth, self.parts = http, auth, parts
+        self.house = House(parts, auth)
+
+    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
+        headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        return await self.http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
+
+    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        headers = headers or {TOKEN_HEADER: self._auth.service_token()}
+        return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
+
+    async def batch(self, *commands: AnyCommand, budget_ms: int = 5_000) -> list[Result]:
+        answer = await self.internal("commands", Batch(budget_ms, list(commands)))
+        assert answer.status_code == 200
+        return msgspec.json.decode(answer.content, type=BatchDone).results
+
+    async def group(self, owner: str, *others: str) -> str:
+        answer = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
+        assert answer.status_code == 201
+        room_id: str = answer.json()["room_id"]
+        return room_id
 
 
 @pytest.fixture
@@ -298,7 +345,7 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         stack.push_async_callback(close_redis, redis)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()
-        url = await stack.enter_async_context(auth.answering())
+        url = await stack.enter_async_context(answering(auth.app))
         client = await stack.enter_async_context(http_client())
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
@@ -334,3 +381,31 @@ def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
             yield House(parts, auth)
 
     return open_house
+
+
+@pytest.fixture
+def media() -> StandInMedia:
+    return StandInMedia()
+
+
+@pytest.fixture
+def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis: Redis) -> Any:
+    """The whole application in this process; auth and media answer at ports: an async context manager.
+
+    Its arguments are settings. Sweeps and trims happen at the start, and then not for an hour.
+    """
+
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[Client]:
+        async with AsyncExitStack() as stack:
+            urls = {
+                f"{name}_url": await stack.enter_async_context(answering(other.app))
+                for name, other in (("auth", auth), ("media", media))
+            }
+            app = create_app(settings.model_copy(update={**urls, "sweep_s": 3600, "trim_s": 3600, **changes}))
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app=app)
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
+            yield Client(http, auth, app.state.parts)
+
+    return run
