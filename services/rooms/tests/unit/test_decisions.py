@@ -1,6 +1,6 @@
 """The rules by themselves: no database, no clock."""
 
-import copy
+import pickle
 
 import msgspec
 from hypothesis import given, settings
@@ -81,15 +81,16 @@ commands: st.SearchStrategy[AnyCommand] = st.one_of(
 def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
-        before = copy.deepcopy(work)
+        before = pickle.dumps(work)
         events = len(work.events)
         result = decide(work, command)
+        after = pickle.dumps(work)
         if isinstance(result, Refused):
-            assert work == before
+            assert pickle.loads(after) == pickle.loads(before)
             continue
         room = work.rooms[command.room_id]
         assert result.version <= room.head_version
-        again = decide(copy.deepcopy(work), command)
+        again = decide(pickle.loads(after), command)
         if len(work.events) > events or isinstance(command, SendMessage):
             assert isinstance(again, Done)
             assert (again.version, again.seq, again.at) == (result.version, result.seq, result.at)
