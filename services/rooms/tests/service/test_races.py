@@ -44,6 +44,7 @@ async def test_everything_at_once_in_several_rooms(house: Any, second_house: Any
         results = await asyncio.gather(*((house, other)[n % 2].batch(*batch) for n, batch in enumerate(batches)))
     refused = [one for batch in results for one in batch if not isinstance(one, Done)]
     assert {one.code for one in refused} <= {"not_found"}
+    assert len(refused) < 120, "most of the 240 commands are to meet each other"
     for room in rooms:
         events = await house.events(room)
         assert [event.version for event in events] == list(range(1, len(events) + 1))
