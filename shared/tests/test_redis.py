@@ -41,9 +41,12 @@ async def test_an_error_of_a_script_is_raised(redis: AnyRedis, add: Script) -> N
 
 
 @on_both_engines
-async def test_many_at_once_get_their_own_answers(redis: AnyRedis, add: Script) -> None:
+async def test_many_at_once_get_their_own_answers(redis: AnyRedis, redis_endpoint: list[str], add: Script) -> None:
+    """More than there are connections: some wait for one."""
+    patient = redis_at(redis_endpoint, timeout_s=60)
     keys = [f"n{number}" for number in range(100)]
-    assert await asyncio.gather(*(add(redis, [key], number) for number, key in enumerate(keys))) == list(range(100))
+    assert await asyncio.gather(*(add(patient, [key], number) for number, key in enumerate(keys))) == list(range(100))
+    await close_redis(patient)
 
 
 @in_a_cluster

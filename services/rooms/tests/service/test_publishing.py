@@ -60,7 +60,7 @@ async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
 @on_both_engines
 async def test_events_are_published_in_order_with_the_senders_client_id(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
-    await eventually(lambda: tip(house, room))
+    await eventually(lambda: tip_is(house, room, 2))
     async with listening(redis, live_channel(house.parts.publisher.epoch, room)) as heard:
         message = house.say(room, A, "hi")
         await house.do(message, house.react(room, B, 1), house.leave(room, B), house.say(room, A))
