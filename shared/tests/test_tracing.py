@@ -199,7 +199,7 @@ assert not [name for name in sys.modules if name.startswith(("opentelemetry.expo
 
 async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):
     """Each export fails after `timeout_s`: to wait for all that is queued would take as often as there are batches."""
-    collector = Collector("http://127.0.0.1:9", "", "rooms", timeout_s=0.05, close_s=0.01)
+    collector = Collector("http://127.0.0.1:9", "", "rooms", timeout_s=0.2, close_s=0.01)
     export_to(collector.add)
     try:
         for _ in range(QUEUE_SPANS + 500):
@@ -207,5 +207,10 @@ async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):
     finally:
         export_to(None)
         await asyncio.to_thread(collector.close)
+    assert exporters()  # are left behind at work
     assert len([one for one in told if one["event.action"] == "message.send"]) == QUEUE_SPANS + 500
-    await eventually(lambda: not [one for one in threading.enumerate() if "Otel" in one.name], 40)
+    await eventually(lambda: not exporters(), 40)
+
+
+def exporters() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if "Otel" in one.name]
