@@ -7,7 +7,10 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -17,16 +20,23 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.service import logs
+from shared.service.app import create_app
 from shared.service.log_context import LogContext, note, shown_path
 from shared.service.log_lines import JsonLines, PlainLines
 from shared.service.log_volume import SummingHandler
 from shared.service.logs import Describer, hash_user
+from shared.service.settings import Settings
 from shared.service.trace_context import trace_headers
 from shared.testing.fixtures import eventually
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+class OfRooms(Settings):
+    service: ClassVar[str] = "rooms"
 
 
 class Log:
@@ -124,6 +134,22 @@ async def test_a_sum_comes_by_itself_once_a_period_and_a_new_first_line_after_a_
     await eventually(lambda: not log.handler._kinds)
     log.logger.error("broken")
     assert [line.get("webchat.count") for line in log.lines()] == [None, 2, None]
+    log.handler.close()
+
+
+async def test_what_is_held_back_is_written_when_the_application_ends(monkeypatch: pytest.MonkeyPatch):
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        for _ in range(3):
+            log.logger.error("broken")
+
+    log = Log()
+    monkeypatch.setattr(logs, "_summing", [log.handler])
+    app = create_app(OfRooms(service_secret="s" * 32), title="things", routers=[], lifespan=lifespan)
+    async with app.router.lifespan_context(app):
+        pass
+    assert [line.get("webchat.count") for line in log.lines()] == [None, 2]
     log.handler.close()
 
 

@@ -1,6 +1,7 @@
 """Stores that ask for a password and TLS, as managed ones do: verified, or not used at all."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -38,12 +39,12 @@ def settings(**chosen: object) -> Settings:
     return OfRooms(_env_file=None, service_secret="s" * 40, **chosen)  # type: ignore[arg-type,call-arg]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Of somebody else."""
     return make_certificates(tmp_path_factory.mktemp("strangers"))
@@ -62,24 +63,46 @@ class Guarded:
         return connect_redis(settings(redis_endpoint=self.endpoint, **(chosen | other)))
 
 
-@pytest.fixture(params=["server", "server by TLS", "cluster by TLS"])
-async def guarded(request: pytest.FixtureRequest, tmp_path: Path, certificates: Certificates) -> AsyncIterator[Guarded]:
-    """The Valkey of these tests has no TLS of its own; before it stands something that has."""
-    listen = free_port()
-    is_cluster, tls = request.param.startswith("cluster"), request.param.endswith("TLS")
-    cluster = ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-announce-port", str(listen)]
-    with valkey(tmp_path, "--requirepass", PASSWORD, *(cluster if is_cluster else [])) as port:
+@contextmanager
+def guarded_valkey(folder: Path, *options: str) -> Iterator[int]:
+    with valkey(folder, "--requirepass", PASSWORD, *options) as port:
         with Redis(port=port, password=PASSWORD) as redis:
             redis.acl_setuser("webchat", enabled=True, passwords=["+of its own"], categories=["+@all"], keys=["*"])
             redis.execute_command("ACL SETUSER webchat allchannels")
-            if is_cluster:
-                redis.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
-                wait_until(lambda: redis.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
-        if not tls:
-            yield Guarded([f"127.0.0.1:{port}"], tls=False, authorities=None)
-            return
-        async with speaking_tls(certificates, listen, port):
-            yield Guarded([f"127.0.0.1:{listen}"] * (1 + is_cluster), tls=True, authorities=str(certificates.authority))
+        yield port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with guarded_valkey(tmp_path_factory.mktemp("valkey")) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """Its port, and the one that it announces."""
+    announced = free_port()
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with guarded_valkey(tmp_path_factory.mktemp("c"), *options, "--cluster-announce-port", str(announced)) as port:
+        with Redis(port=port, password=PASSWORD) as redis:
+            redis.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+            wait_until(lambda: redis.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        yield port, announced
+
+
+@pytest.fixture(params=["server", "server by TLS", "cluster by TLS"])
+async def guarded(request: pytest.FixtureRequest, certificates: Certificates) -> AsyncIterator[Guarded]:
+    """The Valkey of these tests has no TLS of its own; before it stands something that has."""
+    is_cluster = request.param.startswith("cluster")
+    if is_cluster:
+        port, listen = request.getfixturevalue("cluster")
+    else:
+        port, listen = request.getfixturevalue("server"), free_port()
+    if not request.param.endswith("TLS"):
+        yield Guarded([f"127.0.0.1:{port}"], tls=False, authorities=None)
+        return
+    async with speaking_tls(certificates, listen, port):
+        yield Guarded([f"127.0.0.1:{listen}"] * (1 + is_cluster), tls=True, authorities=str(certificates.authority))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import httpx
 import prometheus_client
 import pytest
 from fastapi import APIRouter, FastAPI
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ResponseError
@@ -134,7 +134,6 @@ _texts = st.text() | st.lists(st.sampled_from(['"at":"', '"', "\\", ",", "2026-1
 _times = st.integers(0, 4_000_000_000_000)
 
 
-@settings(deadline=None)
 @given(_times, _texts, _texts)
 def test_an_events_time_is_found_in_its_bytes_whatever_people_wrote(at: int, body: str, filename: str) -> None:
     first = _created(at, body, filename)
@@ -146,7 +145,6 @@ def test_an_events_time_is_found_in_its_bytes_whatever_people_wrote(at: int, bod
     assert time_of(event_frame(second) + event_frame(first)) == at + 7
 
 
-@settings(deadline=None)
 @given(st.binary() | st.text(string.printable).map(lambda text: b'"at":"' + text.encode()))
 def test_what_is_no_event_has_no_time(data: bytes) -> None:
     assert time_of(data) is None or b'"at":"' in data

@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import ClassVar
 
 import httpx
@@ -16,11 +17,13 @@ from shared.events.auth import UserClosed
 from shared.events.rooms import MemberLeft, MessageReacted
 from shared.outbox.table import _payload
 from shared.roomlog.frames import Live, parse_live, runs_of
+from shared.service.app import create_app
 from shared.service.log_context import LogContext, note
+from shared.service.otlp import QUEUE_SPANS, Collector
 from shared.service.settings import Settings
 from shared.service.telemetry import close_tracing, configure_tracing
 from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
-from shared.service.tracing import first_span, span, span_after
+from shared.service.tracing import export_to, first_span, span, span_after
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
 from shared.testing.otlp import collecting
@@ -140,9 +143,9 @@ async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
             with span("commit", "server", after=first.traceparent):
                 pass
             first.end("failure")
-            await eventually(lambda: len(taken) == 2)
         finally:
-            await asyncio.to_thread(close_tracing)
+            await asyncio.to_thread(close_tracing)  # which hands over what still waits
+        await eventually(lambda: len(taken) == 2)
     [resource] = {service for service, _ in taken}
     commit, send = [one for _, one in taken]
     assert (resource, commit.name, send.name) == ("rooms", "commit", "message.send")
@@ -153,6 +156,29 @@ async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
     assert send.status.code == send.status.STATUS_CODE_ERROR
     assert "01USER" not in str(send)
     assert "01ROOM" in str(send)
+
+
+async def test_a_collector_gets_what_waits_when_the_application_ends(told: list[dict]):
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        first_span("last", {}).end()
+
+    async def live() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    async with collecting() as (url, taken):
+        settings = OfRooms(service_secret="s" * 32, otel_exporter_otlp_endpoint=url)
+        app = create_app(settings, title="things", routers=[], lifespan=lifespan)
+        configure_tracing(settings)
+        try:
+            await asyncio.to_thread(asyncio.run, live())  # on a loop of its own: the collector is on this one
+            first_span("too late", {}).end()
+            await eventually(lambda: taken)
+        finally:
+            await asyncio.to_thread(close_tracing)
+    assert [one.name for _, one in taken] == ["last"]
 
 
 def test_without_a_collector_no_exporter_is_loaded():
@@ -172,12 +198,19 @@ assert not [name for name in sys.modules if name.startswith(("opentelemetry.expo
 
 
 async def test_a_collector_that_is_away_holds_nobody_up(told: list[dict]):
-    configure_tracing(OfRooms(service_secret="s" * 32, otel_exporter_otlp_endpoint="http://127.0.0.1:9"))
+    """Each export fails after `timeout_s`: to wait for all that is queued would take as often as there are batches."""
+    collector = Collector("http://127.0.0.1:9", "", "rooms", timeout_s=0.2, close_s=0.01)
+    export_to(collector.add)
     try:
-        for _ in range(3000):  # more than the queue takes
+        for _ in range(QUEUE_SPANS + 500):
             first_span("message.send", {}).end()
     finally:
-        async with asyncio.timeout(10):
-            await asyncio.to_thread(close_tracing)
-    assert len([one for one in told if one["event.action"] == "message.send"]) == 3000
-    await eventually(lambda: not [one for one in threading.enumerate() if "Otel" in one.name], 40)
+        export_to(None)
+        await asyncio.to_thread(collector.close)
+    assert exporters()  # are left behind at work
+    assert len([one for one in told if one["event.action"] == "message.send"]) == QUEUE_SPANS + 500
+    await eventually(lambda: not exporters(), 40)
+
+
+def exporters() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if "Otel" in one.name]

@@ -1,27 +1,34 @@
 """A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
 
+import itertools
+import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import httpx
 import msgspec
+import pymysql
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 from redis.asyncio import Redis
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
-from rooms.main import MIGRATIONS
+from rooms.main import create_app
 from rooms.service import commands, creation, events, reading
 from rooms.service.committing import Committer
 from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
+from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import (
     AnyCommand,
+    Batch,
+    BatchDone,
     DeleteMessage,
     Done,
     EditMessage,
@@ -43,12 +50,40 @@ from shared.roomlog.fold import MemberState, Snapshot
 from shared.service.database import Database, MysqlEngine
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
-from shared.service.migrations import migrate
+from shared.service.problems import NotFound, problem_response
 from shared.service.redis import close_redis, connect_redis
 from shared.service.tasks import background
-from shared.service.tokens import Principal, sign_token
+from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
 
 SECRET = "s" * 32
+
+
+@asynccontextmanager
+async def answering(app: web.Application) -> AsyncIterator[str]:
+    """Yield the address at which an application answers."""
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+class StandInMedia:
+    """Media as rooms knows it: it has those files that are in `files`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Attachment] = {}
+        self.app = web.Application()
+        self.app.add_routes([web.post("/internal/attachments", self._attachments)])
+
+    async def _attachments(self, request: web.Request) -> web.Response:
+        asked = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
+        found = [self.files[one] for one in asked.attachment_ids if one in self.files]
+        if len(found) < len(asked.attachment_ids):
+            return web.Response(status=404, body=bytes(problem_response(NotFound("There is no such file.")).body))
+        return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
 class StandInAuth:
@@ -64,17 +99,6 @@ class StandInAuth:
         routes = {"keys": self._keys, "token": self._token, "accounts": self._accounts}
         self.app = web.Application()
         self.app.add_routes([web.post(f"/internal/{name}", work) for name, work in routes.items()])
-
-    @asynccontextmanager
-    async def answering(self) -> AsyncIterator[str]:
-        """It answers at the address that this yields."""
-        runner = web.AppRunner(self.app, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
 
     def user_token(self, user_id: str) -> str:
         return sign_token(self._private, Principal("user", user_id, "session"), "rooms")
@@ -205,6 +229,64 @@ class House:
         self.parts.database.engine = MysqlEngine(self.parts.settings.database_url, 1)
 
     @asynccontextmanager
+    async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
+        """Meanwhile no transaction commits but the first `after`, though all of their statements succeed.
+
+        SQLite finds a violated constraint at the end; a server is asked by a connection that is gone.
+        """
+        database = self.parts.database
+        if database.is_sqlite:
+            async with database.write() as db:
+                await db.execute(text("CREATE TABLE IF NOT EXISTS violated (id INTEGER PRIMARY KEY)"))
+                await db.execute(
+                    text(
+                        "CREATE TABLE IF NOT EXISTS violation "
+                        "(id INTEGER REFERENCES violated (id) DEFERRABLE INITIALLY DEFERRED)"
+                    )
+                )
+        left = itertools.count(-after)
+
+        def prevent(connection: Connection) -> None:
+            if next(left) < 0:
+                return
+            if database.is_sqlite:
+                connection.exec_driver_sql("INSERT INTO violation VALUES (1)")
+            else:
+                self._cut_connections()
+
+        engine = database.engine.sync_engine
+        event.listen(engine, "commit", prevent)
+        try:
+            yield
+        finally:
+            event.remove(engine, "commit", prevent)
+
+    def _cut_connections(self) -> None:
+        url = self.parts.settings.database_url
+        with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
+            cursor = server.cursor()
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [url.database])
+            for [number] in cursor.fetchall():
+                cursor.execute(f"KILL CONNECTION {number}")
+
+    @asynccontextmanager
+    async def refusing(self, body: str) -> AsyncIterator[None]:
+        """Meanwhile the database takes no message of this text."""
+        if self.parts.database.is_sqlite:
+            make = f"CREATE TRIGGER refusal BEFORE INSERT ON message WHEN NEW.body = '{body}' "
+            make, remove = make + "BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER refusal"
+        else:
+            make = f"ALTER TABLE message ADD CONSTRAINT refusal CHECK (body <> '{body}')"
+            remove = "ALTER TABLE message DROP CONSTRAINT refusal"
+        async with self.parts.database.write() as db:
+            await db.execute(text(make))
+        try:
+            yield
+        finally:
+            async with self.parts.database.write() as db:
+                await db.execute(text(remove))
+
+    @asynccontextmanager
     async def counting(self) -> AsyncIterator[list[str]]:
         """The statements that are executed meanwhile."""
         seen: list[str] = []
@@ -220,9 +302,32 @@ class House:
             event.remove(engine, "before_cursor_execute", note)
 
 
-@pytest.fixture
-def user_ids() -> Callable[[int], list[str]]:
-    return lambda count: [new_id() for _ in range(count)]
+class Client:
+    """Calls an application that runs in this process."""
+
+    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, parts: Parts) -> None:
+        self.http, self._auth, self.parts = http, auth, parts
+        self.house = House(parts, auth)
+
+    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
+        headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        return await self.http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
+
+    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        headers = headers or {TOKEN_HEADER: self._auth.service_token()}
+        return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
+
+    async def batch(self, *commands: AnyCommand, budget_ms: int = 5_000) -> list[Result]:
+        answer = await self.internal("commands", Batch(budget_ms, list(commands)))
+        assert answer.status_code == 200
+        return msgspec.json.decode(answer.content, type=BatchDone).results
+
+    async def group(self, owner: str, *others: str) -> str:
+        answer = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
+        assert answer.status_code == 201
+        room_id: str = answer.json()["room_id"]
+        return room_id
 
 
 @pytest.fixture
@@ -232,16 +337,15 @@ def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSe
 
 @asynccontextmanager
 async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Parts]:
-    """Everything but the background work."""
+    """Everything but the background work, on the tables of `database_env`."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close_redis, redis)
-        await migrate(database, MIGRATIONS)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()
-        url = await stack.enter_async_context(auth.answering())
+        url = await stack.enter_async_context(answering(auth.app))
         client = await stack.enter_async_context(http_client())
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
@@ -277,3 +381,31 @@ def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
             yield House(parts, auth)
 
     return open_house
+
+
+@pytest.fixture
+def media() -> StandInMedia:
+    return StandInMedia()
+
+
+@pytest.fixture
+def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis: Redis) -> Any:
+    """The whole application in this process; auth and media answer at ports: an async context manager.
+
+    Its arguments are settings. Sweeps and trims happen at the start, and then not for an hour.
+    """
+
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[Client]:
+        async with AsyncExitStack() as stack:
+            urls = {
+                f"{name}_url": await stack.enter_async_context(answering(other.app))
+                for name, other in (("auth", auth), ("media", media))
+            }
+            app = create_app(settings.model_copy(update={**urls, "sweep_s": 3600, "trim_s": 3600, **changes}))
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app=app)
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
+            yield Client(http, auth, app.state.parts)
+
+    return run

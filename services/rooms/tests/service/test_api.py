@@ -1,17 +1,12 @@
 """The routes: who may call them, what they answer, and refusals as problems."""
 
-import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from rooms.main import create_app
-from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Batch, BatchDone, SendMessage
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
@@ -23,39 +18,13 @@ from shared.testing.fixtures import eventually, on_both_engines
 A, B, C = (new_id() for _ in range(3))
 
 
-class Client:
-    def __init__(self, http: httpx.AsyncClient, auth: Any) -> None:
-        self._http, self._auth = http, auth
-
-    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
-        headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
-        content = None if body is None else json.dumps(body)
-        return await self._http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
-
-    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        headers = headers or {TOKEN_HEADER: self._auth.service_token()}
-        return await self._http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
-
-    async def group(self, *others: str) -> str:
-        answer = await self(A, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
-        assert answer.status_code == 201
-        room_id: str = answer.json()["room_id"]
-        return room_id
-
-
 @pytest.fixture
-async def call(settings: RoomsSettings, auth: Any, redis: Redis) -> AsyncIterator[Client]:
-    """The whole application in this process; auth answers on a port of its own."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(auth.answering())
-        app = create_app(settings.model_copy(update={"auth_url": url, "sweep_s": 0.1}))
-        await stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx.ASGITransport(app=app)
-        http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-        yield Client(http, auth)
+async def call(start: Any) -> AsyncIterator[Any]:
+    async with start() as client:
+        yield client
 
 
-async def test_a_direct_room(call: Client) -> None:
+async def test_a_direct_room(call: Any) -> None:
     opened = await call(A, "POST", body={"kind": "direct", "user_id": B})
     again = await call(B, "POST", body={"kind": "direct", "user_id": A})
     assert (opened.status_code, again.status_code) == (201, 200)
@@ -67,8 +36,8 @@ async def test_a_direct_room(call: Client) -> None:
     assert again.json()["peer_id"] == A
 
 
-async def test_a_group(call: Client) -> None:
-    room = await call.group(B)
+async def test_a_group(call: Any) -> None:
+    room = await call.group(A, B)
     found = (await call(B, "GET", f"/{room}")).json()
     assert (found["title"], found["role"], found["member_count"]) == ("Room", "member", 2)
     assert [(member["user_id"], member["role"]) for member in found["members"]] == [(A, "owner"), (B, "member")]
@@ -91,7 +60,7 @@ async def test_a_group(call: Client) -> None:
         ([], 422, None),
     ],
 )
-async def test_rooms_that_cannot_be(call: Client, body: Any, status: int, field: str | None) -> None:
+async def test_rooms_that_cannot_be(call: Any, body: Any, status: int, field: str | None) -> None:
     answer = await call(A, "POST", body=body)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -99,8 +68,8 @@ async def test_rooms_that_cannot_be(call: Client, body: Any, status: int, field:
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_changing_a_room(call: Client) -> None:
-    room = await call.group(B)
+async def test_changing_a_room(call: Any) -> None:
+    room = await call.group(A, B)
     client_id = new_id()
     await call(A, "POST", f"/{room}/messages", {"client_id": client_id, "body": "hi"})
     changed = await call(A, "PATCH", f"/{room}", {"title": "New", "pinned_seq": 1, "muted": True})
@@ -115,8 +84,8 @@ async def test_changing_a_room(call: Client) -> None:
     assert (await call(A, "PATCH", f"/{room}", {"pinned_seq": 7})).status_code == 404
 
 
-async def test_members(call: Client, auth: Any) -> None:
-    room = await call.group()
+async def test_members(call: Any, auth: Any) -> None:
+    room = await call.group(A)
     assert (await call(A, "POST", f"/{room}/members", {"user_ids": [B, C]})).json() == {"version": 3}
     assert (await call(A, "PATCH", f"/{room}/members/{B}", {"role": "admin"})).status_code == 204
     assert (await call(C, "PATCH", f"/{room}/members/{B}", {"role": "member"})).status_code == 403
@@ -130,8 +99,8 @@ async def test_members(call: Client, auth: Any) -> None:
     assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
 
 
-async def test_messages(call: Client) -> None:
-    room = await call.group(B)
+async def test_messages(call: Any) -> None:
+    room = await call.group(A, B)
     body = {"client_id": new_id().upper(), "body": "hi @B", "mentions": [B]}
     sent, again = [await call(A, "POST", f"/{room}/messages", body) for _ in range(2)]
     assert (sent.status_code, again.status_code) == (201, 200)
@@ -152,8 +121,8 @@ async def test_messages(call: Client) -> None:
     assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
 
 
-async def test_events_between_messages(call: Client) -> None:
-    room = await call.group(B)
+async def test_events_between_messages(call: Any) -> None:
+    room = await call.group(A, B)
     await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "hi"})
     await call(A, "PATCH", f"/{room}", {"title": "New"})
     await call(A, "POST", f"/{room}/members", {"user_ids": [C]})
@@ -169,8 +138,8 @@ async def test_events_between_messages(call: Client) -> None:
     assert (await call(B, "GET", f"/{room}/events")).status_code == 404
 
 
-async def test_searching(call: Client) -> None:
-    room = await call.group(B)
+async def test_searching(call: Any) -> None:
+    room = await call.group(A, B)
     sent = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "학교에서 100% ＡＢＣ"})
     for q in ("학교", "0%", "abc"):
         for user, query in ((A, {}), (B, {"room_id": room})):
@@ -190,15 +159,15 @@ async def test_searching(call: Client) -> None:
         assert (answer.status_code, len(answer.json()["errors"])) == (422, 1)
 
 
-async def test_paths_that_name_nothing(call: Client) -> None:
-    room = await call.group()
+async def test_paths_that_name_nothing(call: Any) -> None:
+    room = await call.group(A)
     for path in ("/x", f"/{new_id()}", f"/{room.upper()}", f"/{room}/messages/1", f"/{new_id()}/messages"):
         assert (await call(A, "GET", path)).status_code == 404
     assert (await call(A, "GET", cursor="abc")).status_code == 422
     assert (await call(A, "PATCH", f"/{room}/members/x", {"role": "admin"})).status_code == 404
 
 
-async def test_who_may_call(call: Client, auth: Any) -> None:
+async def test_who_may_call(call: Any, auth: Any) -> None:
     user, service = auth.user_token(A), auth.service_token()
     batch = Batch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
@@ -206,12 +175,12 @@ async def test_who_may_call(call: Client, auth: Any) -> None:
     answer = await call.internal("commands", batch)
     assert msgspec.json.decode(answer.content, type=BatchDone).epoch
     headers = {TOKEN_HEADER: service}
-    assert (await call._http.get("/api/rooms", headers=headers)).status_code == 403
-    assert (await call._http.get("/api/rooms")).status_code == 401
+    assert (await call.http.get("/api/rooms", headers=headers)).status_code == 403
+    assert (await call.http.get("/api/rooms")).status_code == 401
 
 
-async def test_internal_answers_carry_the_epoch(call: Client) -> None:
-    room = await call.group(B)
+async def test_internal_answers_carry_the_epoch(call: Any) -> None:
+    room = await call.group(A, B)
     asked = {
         "homes": {"users": {A: None}},
         "home-page": {"user_id": A},
@@ -228,8 +197,8 @@ async def test_internal_answers_carry_the_epoch(call: Client) -> None:
     assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
 
 
-async def test_whether_someone_is_in_a_room(call: Client) -> None:
-    room = await call.group(B)
+async def test_whether_someone_is_in_a_room(call: Any) -> None:
+    room = await call.group(A, B)
     direct = (await call(A, "POST", body={"kind": "direct", "user_id": B})).json()["room_id"]
     await call(B, "DELETE", f"/{room}/members/me")
     await call(B, "DELETE", f"/{direct}/members/me")
@@ -254,13 +223,13 @@ async def test_whether_someone_is_in_a_room(call: Client) -> None:
         ("enter", {"user_id": A, "room_id": B}, 404),
     ],
 )
-async def test_internal_requests_that_do_not_fit(call: Client, path: str, body: Any, status: int) -> None:
+async def test_internal_requests_that_do_not_fit(call: Any, path: str, body: Any, status: int) -> None:
     assert (await call.internal(path, body)).status_code == status
 
 
 @on_both_engines
-async def test_facts_of_the_other_services_arrive(call: Client, redis: Redis) -> None:
-    room = await call.group(B)
+async def test_facts_of_the_other_services_arrive(call: Any, redis: Redis) -> None:
+    room = await call.group(A, B)
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
     closed = UserClosed(user_id=B, version=2, at=1)
     for source, event in (("social", blocked), ("auth", closed)):
@@ -275,7 +244,3 @@ async def test_facts_of_the_other_services_arrive(call: Client, redis: Redis) ->
 
     await eventually(is_blocked)
     await eventually(has_left)
-
-
-async def test_health(call: Client) -> None:
-    assert (await call._http.get("/readyz")).json() == {"status": "ready", "missing": []}

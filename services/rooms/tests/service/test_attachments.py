@@ -10,6 +10,7 @@ from shared.contracts.media import Attachment
 from shared.contracts.rooms import Membership
 from shared.events.rooms import AttachmentsReleased
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
 
 A, B = new_id(), new_id()
 
@@ -24,6 +25,7 @@ async def released(house: Any) -> list[tuple[str, list[str]]]:
     return [(event.room_id, event.attachment_ids) for event in events]
 
 
+@on_each_database
 async def test_the_last_message_that_has_it_lets_it_go(house: Any) -> None:
     room, one, two = await house.group(A, B), file(), file()
     await house.do(house.say(room, A, attachments=[one, two]), house.say(room, A, attachments=[one, one]))
@@ -36,6 +38,7 @@ async def test_the_last_message_that_has_it_lets_it_go(house: Any) -> None:
     assert len(await released(house)) == 2
 
 
+@on_each_database
 async def test_in_one_batch(house: Any) -> None:
     room, one, two = await house.group(A), file(), file()
     await house.do(
@@ -64,6 +67,7 @@ async def test_a_repeat_of_what_is_deleted_is_still_answered(house: Any) -> None
     assert (again.seq, again.duplicate) == (first.seq, True)
 
 
+@on_each_database
 async def test_each_room_by_itself(house: Any) -> None:
     room, other, one = await house.group(A), await house.group(A), file()
     await house.do(house.say(room, A, attachments=[one]), house.say(other, A, attachments=[one]))
@@ -72,6 +76,7 @@ async def test_each_room_by_itself(house: Any) -> None:
     assert await released(house) == [(room, [one.attachment_id])]
 
 
+@on_each_database
 @pytest.mark.parametrize("act", ["say", "delete"])
 async def test_statements_do_not_grow(house: Any, act: str) -> None:
     room = await house.group(A)
@@ -87,6 +92,7 @@ async def test_statements_do_not_grow(house: Any, act: str) -> None:
     assert counts[0] == counts[1]
 
 
+@on_each_database
 async def test_very_many_at_once(house: Any) -> None:
     room = await house.group(A)
     for _ in range(11):
@@ -95,6 +101,7 @@ async def test_very_many_at_once(house: Any) -> None:
     assert sorted(len(ids) for _, ids in await released(house)) == [200, 1000, 1000]
 
 
+@on_each_database
 async def test_media_may_ask_what_was_let_go(house: Any) -> None:
     room, gone, kept = await house.group(A), file(), file()
     await house.do(house.say(room, A, attachments=[gone]), house.say(room, A, attachments=[kept]))

@@ -5,13 +5,20 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from rooms.consumers import on_auth, on_social
 from rooms.service import commands
 from shared.contracts.rooms import Done, Refused
+from shared.events.auth import UserClosed
+from shared.events.social import UserBlocked
+from shared.roomlog.stream import read_since
 from shared.service.ids import new_id
+from shared.service.problems import Unavailable
+from shared.testing.fixtures import on_each_database
 
-A, B = new_id(), new_id()
+pytestmark = on_each_database
+A, B, C = (new_id() for _ in range(3))
 
 
 def inserts(statements: list[str]) -> int:
@@ -37,18 +44,9 @@ async def test_a_group_is_bounded(house: Any, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_one_batch_that_cannot_be_stored_spoils_no_other(house: Any) -> None:
     room, other = await house.group(A), await house.group(A)
-    async with house.parts.database.write() as db:
-        if house.parts.database.is_sqlite:
-            await db.execute(
-                text(
-                    "CREATE TRIGGER no_seven BEFORE INSERT ON message WHEN NEW.body = 'seven' "
-                    "BEGIN SELECT RAISE(ABORT, 'no'); END"
-                )
-            )
-        else:
-            await db.execute(text("ALTER TABLE message ADD CONSTRAINT no_seven CHECK (body <> 'seven')"))
     batches = [[house.say(other, A)] if n % 3 else [house.say(room, A, "seven")] for n in range(12)]
-    results = await asyncio.gather(*(house.batch(*batch) for batch in batches))
+    async with house.refusing("seven"):
+        results = await asyncio.gather(*(house.batch(*batch) for batch in batches))
     assert [isinstance(one, Done) for (one,) in results] == [bool(n % 3) for n in range(12)]
 
 
@@ -85,3 +83,61 @@ async def test_more_waits_than_may(house: Any, monkeypatch: pytest.MonkeyPatch) 
     refused = [one for (one,) in results if isinstance(one, Refused)]
     assert {one.code for one in refused} == {"unavailable"}
     assert 0 < len(refused) < 30
+
+
+@pytest.mark.parametrize("batches", [1, 6])
+async def test_what_was_not_committed_is_not_done(quiet: Any, trail: list[dict[str, Any]], batches: int) -> None:
+    """All statements of the transaction succeed, its COMMIT fails: nothing is answered, published or audited."""
+    house = quiet
+    room = await house.group(A)
+    await house.parts.publisher.drain()
+    before, streams = await house.heads(), await published(house, room)
+    trail.clear()
+    asked = [[house.say(room, A), house.say(room, A), house.invite(room, A, B)] for _ in range(batches)]
+    async with house.failing_commits():
+        results = await asyncio.gather(*(house.batch(*batch) for batch in asked))
+    assert [one.code for batch in results for one in batch if isinstance(one, Refused)] == ["unavailable"] * 3 * batches
+    assert (await house.heads(), house.parts.publisher._size, trail) == (before, 0, [])
+    assert await published(house, room) == streams
+    again = [await house.do(*batch) for batch in asked]
+    assert [one.seq for batch in again for one in batch[:2]] == list(range(1, 2 * batches + 1))
+    assert [one.duplicate for batch in again for one in batch[:2]] == [False] * 2 * batches
+    assert [event.version for event in await house.events(room)] == list(range(1, 2 * batches + 3))
+
+
+async def published(house: Any, room: str) -> dict[str, int]:
+    since = await read_since(house.parts.redis, house.parts.publisher.epoch, {room: 0})
+    return {room_id: found.tip for room_id, found in since.items()}
+
+
+async def test_a_room_that_was_not_committed_is_not_opened(house: Any, trail: list[dict[str, Any]]) -> None:
+    async with house.failing_commits():
+        for opening in (house.group(A, B), house.direct(A, B)):
+            with pytest.raises(DBAPIError):
+                await opening
+    assert (await house.heads(), house.parts.publisher._size, trail) == ([[], [(0,)], []], 0, [])
+    room = await house.direct(A, B)
+    assert [event.version for event in await house.events(room)] == [1, 2]
+
+
+async def test_an_event_of_another_service_that_was_not_committed_is_not_handled(house: Any) -> None:
+    """The consumer acknowledges what is handled without an error."""
+    room = await house.group(A, B)
+    async with house.failing_commits():
+        for handling in (
+            on_social(house.parts, UserBlocked(user_id=C, blocked_id=A, version=1)),
+            on_auth(house.parts, UserClosed(user_id=B, version=2, at=1)),
+        ):
+            with pytest.raises(DBAPIError):
+                await handling
+    await house.do(house.invite(room, A, C), house.say(room, B))
+
+
+async def test_an_account_is_not_closed_before_all_its_rooms_are_left(house: Any) -> None:
+    room = await house.group(A, B)
+    async with house.failing_commits(after=1):
+        with pytest.raises(Unavailable):
+            await on_auth(house.parts, UserClosed(user_id=B, version=2, at=1))
+    assert set((await house.snapshot(room, A)).members) == {A, B}
+    await on_auth(house.parts, UserClosed(user_id=B, version=2, at=1))
+    assert set((await house.snapshot(room, A)).members) == {A}

@@ -10,6 +10,7 @@ from rooms.service import lines
 from rooms.service.sweep import trim
 from shared.service.ids import new_id
 from shared.service.problems import Invalid
+from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))
 
@@ -39,6 +40,7 @@ async def room(house: Any) -> str:
 ALL = [(4, "member.joined"), (6, "room.updated"), (8, "member.role_changed"), (10, "member.left")]
 
 
+@on_each_database
 async def test_the_lines_of_a_room(house: Any, room: str) -> None:
     for user in (A, B):
         assert await told(house, room, user) == ALL
@@ -85,6 +87,7 @@ async def test_a_page_has_so_many_lines(house: Any) -> None:
     assert [version for version, _ in await told(house, here, most=3)] == list(range(2, 12))
 
 
+@on_each_database
 async def test_they_go_with_the_events(house: Any, room: str) -> None:
     async with house.parts.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 7"))
@@ -100,6 +103,7 @@ async def test_cursors_that_are_not_ours(house: Any, room: str) -> None:
     assert (beyond.items, beyond.next) == ([], None)
 
 
+@on_each_database
 async def test_two_statements(house: Any, room: str) -> None:
     async with house.counting() as statements:
         await told(house, room)

@@ -10,12 +10,14 @@ from rooms.storage.tables import TABLES, message
 from shared.service.database import Database
 from shared.service.ids import new_id
 from shared.service.migrations import migrate
-from shared.testing.fixtures import on_servers
+from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_older_start, check_one_back, check_starting_at_once
 
+pytestmark = pytest.mark.empty_database
 BEFORE_SEARCH = "0001"
 
 
+@on_each_database
 async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
     await check_migrations(database, MIGRATIONS, TABLES)
@@ -30,6 +32,7 @@ def _message(room_id: str, seq: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@on_each_database
 @pytest.mark.parametrize("interrupted", [False, True])
 async def test_messages_from_before_the_search_are_found(settings: RoomsSettings, interrupted: bool) -> None:
     """Three rooms, so many messages that a batch ends within a room; MySQL keeps the column of a try that failed."""
@@ -53,12 +56,14 @@ async def test_replicas_that_start_at_once_all_come_up(settings: RoomsSettings) 
     await check_starting_at_once(settings.database_url, MIGRATIONS)
 
 
+@on_each_database
 async def test_the_version_before_writes_into_this_schema(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
     await check_one_back(database, MIGRATIONS)
     await database.close()
 
 
+@on_each_database
 async def test_the_version_before_starts_on_this_schema(settings: RoomsSettings, tmp_path: Path) -> None:
     database = Database(settings.database_url)
     await check_older_start(database, MIGRATIONS, tmp_path / "older")

@@ -25,7 +25,7 @@ from shared.service.redis import REDIS_DOWN
 from shared.service.tasks import background
 from shared.streams.hints import Changed
 from shared.streams.names import user_channel
-from shared.testing.fixtures import eventually, on_both_engines, subscription
+from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -60,7 +60,7 @@ async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
 @on_both_engines
 async def test_events_are_published_in_order_with_the_senders_client_id(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
-    await eventually(lambda: tip(house, room))
+    await eventually(lambda: tip_is(house, room, 2))
     async with listening(redis, live_channel(house.parts.publisher.epoch, room)) as heard:
         message = house.say(room, A, "hi")
         await house.do(message, house.react(room, B, 1), house.leave(room, B), house.say(room, A))
@@ -102,7 +102,6 @@ async def tip_is(house: Any, room: str, version: int) -> bool:
     return await tip(house, room) == version
 
 
-@on_both_engines
 async def test_two_processes_fill_each_others_holes(quiet: Any, second_house: Any) -> None:
     room = await quiet.group(A)
     await quiet.do(quiet.say(room, A))
@@ -124,6 +123,7 @@ async def test_a_hole_is_filled_from_the_database(quiet: Any, second_house: Any)
     assert await streamed(quiet, room) == await quiet.events(room)
 
 
+@on_each_database
 async def test_the_sweep_publishes_what_nobody_did(quiet: Any, redis: Redis) -> None:
     parts = quiet.parts
     room, other, idle = [await quiet.group(A) for _ in range(3)]
@@ -145,6 +145,7 @@ async def test_the_sweep_publishes_what_nobody_did(quiet: Any, redis: Redis) -> 
         assert await epochs.get_last_sweep(db) > 1
 
 
+@on_each_database
 async def test_a_sweep_over_several_pages(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.sweep.PAGE", 3)
     rooms = [await quiet.group(A) for _ in range(7)]
@@ -168,6 +169,7 @@ async def test_a_flushed_redis_is_filled_with_the_newest(quiet: Any, redis: Redi
     assert [event.version for event in found] == list(range(1026 - KEPT_ENTRIES, 1026))
 
 
+@on_each_database
 async def test_a_stream_whose_successors_are_trimmed_begins_anew(quiet: Any) -> None:
     room = await quiet.group(A)
     await quiet.parts.publisher.drain()
@@ -212,6 +214,7 @@ def parts_with(parts: Any, publisher: Publisher) -> Any:
     return replace(parts, publisher=publisher, committer=committer)
 
 
+@on_each_database
 async def test_another_epoch(quiet: Any, second_house: Any) -> None:
     room = await quiet.group(A)
     async with second_house() as other:
@@ -241,6 +244,7 @@ async def test_many_rooms_at_once(house: Any) -> None:
         assert await streamed(house, room) == await house.events(room)
 
 
+@on_each_database
 async def test_the_operators_command(quiet: Any) -> None:
     before = quiet.parts.publisher.epoch
     renewed = await asyncio.to_thread(new_epoch, quiet.parts.settings)
@@ -248,6 +252,7 @@ async def test_the_operators_command(quiet: Any) -> None:
     assert quiet.parts.publisher.epoch == renewed != before
 
 
+@on_each_database
 async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.sweep.TRIM", 4)
     room, other = await quiet.group(A), await quiet.group(A)
@@ -258,7 +263,6 @@ async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.Monk
     assert await quiet.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [(8, 2), (9, 2), (10, 2)]
 
 
-@on_both_engines
 async def test_only_what_is_written_down_takes_its_trace_along(
     house: Any, redis: Redis, spans: list[dict[str, Any]]
 ) -> None:

@@ -12,7 +12,7 @@ from shared.service.cursors import cursor_of
 from shared.service.database import Db
 from shared.service.ids import new_id
 from shared.service.problems import Invalid
-from shared.testing.fixtures import on_servers
+from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -49,6 +49,7 @@ FOUND = {
 """Which of the texts."""
 
 
+@on_each_database
 async def test_what_is_found(house: Any) -> None:
     room_id = await house.group(A, B)
     await house.do(*(house.say(room_id, (A, B)[n % 2], text) for n, text in enumerate(TEXTS)))
@@ -58,6 +59,7 @@ async def test_what_is_found(house: Any) -> None:
         await find(house, " 🚌")
 
 
+@on_each_database
 async def test_the_current_text_alone_is_found(house: Any) -> None:
     room_id = await house.group(A)
     await house.do(house.say(room_id, A, "first word"), house.say(room_id, A, "word to go"))
@@ -68,6 +70,7 @@ async def test_the_current_text_alone_is_found(house: Any) -> None:
     assert await house.rows("SELECT search_text FROM message ORDER BY seq") == [("second word",), (None,)]
 
 
+@on_each_database
 async def test_strangers_leavers_and_those_who_came_later(house: Any) -> None:
     room_id = await house.group(A, B)
     await house.do(house.say(room_id, A, "hello one"), house.leave(room_id, B))
@@ -131,6 +134,7 @@ async def expected(house: Any, joined: int = 0) -> list[Any]:
     return [(bytes(row[0]).hex(), row[1]) for row in rows]
 
 
+@on_each_database
 async def test_every_hit_comes_once_and_in_order(house: Any) -> None:
     await fill(house, 7, 12, joined=2)
     in_order = await expected(house, 2)
@@ -140,6 +144,7 @@ async def test_every_hit_comes_once_and_in_order(house: Any) -> None:
         assert all(len(page) <= limit for page in pages)
 
 
+@on_each_database
 async def test_what_comes_meanwhile_changes_nothing_behind_the_cursor(house: Any) -> None:
     room_id = await house.group(A)
     await house.do(*(house.say(room_id, A, f"word {n}") for n in range(6)))
@@ -150,6 +155,7 @@ async def test_what_comes_meanwhile_changes_nothing_behind_the_cursor(house: Any
     assert second.next is None
 
 
+@on_each_database
 async def test_a_call_looks_at_so_many_and_the_next_goes_on(house: Any) -> None:
     """Two thousand messages, 300 a call: a room by itself gives all of them, several at least half."""
     ids = await fill(house, 4, 500)
@@ -167,6 +173,7 @@ async def test_large_messages_make_smaller_pages(house: Any) -> None:
     assert 40 < len(pages[0]) < 50
 
 
+@on_each_database
 @pytest.mark.parametrize("rooms", [1, 1000])
 async def test_three_statements_however_many_rooms(house: Any, rooms: int) -> None:
     ids = await fill(house, rooms, 3)
@@ -179,7 +186,6 @@ async def test_three_statements_however_many_rooms(house: Any, rooms: int) -> No
         assert len([one for one in statements if not one.startswith(("BEGIN", "SET"))]) == 3
 
 
-@pytest.mark.parametrize("database_env", ["sqlite"], indirect=True)
 async def test_cursors_that_are_none(house: Any) -> None:
     for cursor in ("x", "", cursor_of([1, 2, 3]), cursor_of([1, A]), cursor_of([-1, A, 1]), "%00"):
         with pytest.raises(Invalid):

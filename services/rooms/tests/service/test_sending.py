@@ -3,17 +3,18 @@
 import asyncio
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Done, Refused
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))
 FILE = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/api/media/x")
 
 
+@on_each_database
 async def test_numbers_have_no_holes_and_neighbours_see_each_other(house: Any) -> None:
     room = await house.group(A, B)
     sent, again, edited, reacted, gone, last = await house.do(
@@ -49,6 +50,7 @@ async def test_a_refused_command_leaves_its_neighbours_alone(house: Any) -> None
     assert results[1] == results[4] == Refused(code="not_found", detail="There is no such room.")
 
 
+@on_each_database
 async def test_a_repeat_gets_the_first_answer_for_ever(house: Any) -> None:
     room = await house.group(A, B)
     message = house.say(room, B, "text", reply_to=None, mentions=[A])
@@ -70,6 +72,7 @@ async def test_a_client_id_is_compared_in_lower_case(house: Any) -> None:
     assert (again.seq, again.duplicate) == (first.seq, True)
 
 
+@on_each_database
 async def test_a_repeated_command_gets_its_first_answer(house: Any) -> None:
     room = await house.group(A, B, C)
     await house.do(house.say(room, A, "one"))
@@ -122,27 +125,13 @@ async def test_what_was_said_before_joining_is_out_of_reach(house: Any) -> None:
     await house.do(house.say(room, B, reply_to=2), house.react(room, B, 2))
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({"body": ""}, "invalid"),
-        ({"body": "x" * 4001}, "invalid"),
-        ({"body": "nul\x00"}, "invalid"),
-        ({"body": "half \ud800"}, "invalid"),
-        ({"client_id": "17"}, "invalid"),
-        ({"reply_to": 0}, "invalid"),
-        ({"reply_to": 1}, "invalid"),
-        ({"reply_to": 2**53}, "invalid"),
-        ({"reply_to": 2**80}, "invalid"),
-        ({"mentions": [A] * 51}, "invalid"),
-        ({"attachments": [FILE] * 11}, "invalid"),
-    ],
-)
-async def test_what_a_message_may_not_be(house: Any, fields: dict[str, Any], code: str) -> None:
+async def test_what_a_message_may_not_be(house: Any) -> None:
     room = await house.group(A)
-    assert await house.refused(house.say(room, A, **fields)) == code
+    for fields in ({"body": ""}, {"body": "nul\x00"}, {"client_id": "17"}, {"reply_to": 1}):
+        assert await house.refused(house.say(room, A, **fields)) == "invalid"
 
 
+@on_each_database
 async def test_what_a_message_may_be(house: Any) -> None:
     room = await house.group(A, B)
     text = "Zoë 🦊\n\t\\ ' \" % %s :x \u2028" + "ß" * 3900 + "🦊" * 50
@@ -156,6 +145,7 @@ async def test_what_a_message_may_be(house: Any) -> None:
     await house.do(house.edit(room, A, 2, "caption"), house.edit(room, A, 2, ""))
 
 
+@on_each_database
 async def test_reactions_are_told_apart_byte_by_byte(house: Any) -> None:
     room = await house.group(A, B)
     emoji = ["e", "é", "E", "e ", "👍", "👍🏽", "\u0301", "a" * 32]
@@ -185,6 +175,7 @@ async def test_a_message_takes_4000_reactions(house: Any) -> None:
     assert isinstance((await house.batch(house.react(room, A, 1), house.react(room, B, 1)))[1], Refused)
 
 
+@on_each_database
 async def test_cursors_only_move_forward_and_take_no_version(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A), house.say(room, A), house.say(room, B))
@@ -196,6 +187,7 @@ async def test_cursors_only_move_forward_and_take_no_version(house: Any) -> None
     assert await house.refused(house.read(room, C, 1)) == "not_found"
 
 
+@on_each_database
 async def test_past_the_budget_nothing_is_committed(house: Any) -> None:
     room = await house.group(A)
     before = await house.heads()
@@ -204,6 +196,7 @@ async def test_past_the_budget_nothing_is_committed(house: Any) -> None:
     assert await house.heads() == before
 
 
+@on_each_database
 async def test_concurrent_sends_keep_numbers_dense(house: Any) -> None:
     rooms = [await house.group(A, B) for _ in range(4)]
     await asyncio.gather(

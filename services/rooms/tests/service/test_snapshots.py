@@ -11,6 +11,7 @@ from shared.events.rooms import RoomEvent
 from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame, runs_of
 from shared.service.ids import new_id
+from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))
 OTHERS = [B, C]
@@ -51,7 +52,8 @@ def without_order(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, messages={seq: sorted_one(one) for seq, one in snapshot.messages.items()})
 
 
-@settings(max_examples=60, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@on_each_database
+@settings(max_examples=60, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=batches)
 async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[Any, ...]]]) -> None:
     room = await quiet.group(A, B)

@@ -6,7 +6,7 @@ from rooms.consumers import on_social
 from shared.contracts.rooms import AnyCommand
 from shared.events.social import UserBlocked
 from shared.service.ids import new_id
-from shared.testing.fixtures import on_servers
+from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C, D = (new_id() for _ in range(4))
 PLAIN_SENDS = 7
@@ -20,6 +20,7 @@ async def count(house: Any, *batch: AnyCommand) -> int:
     return len([one for one in statements if not one.startswith(("BEGIN", "SET"))])
 
 
+@on_each_database
 async def test_plain_sends(house: Any) -> None:
     rooms = [await house.group(A, B) for _ in range(8)]
     for size in (1, 2, 64):
@@ -53,6 +54,7 @@ async def everything(house: Any, rounds: int) -> list[AnyCommand]:
     return batch
 
 
+@on_each_database
 async def test_every_op_in_one_batch(house: Any) -> None:
     await on_social(house.parts, UserBlocked(user_id=D, blocked_id=C, version=1))
     counts = [await count(house, *await everything(house, rounds)) for rounds in (1, 4)]

@@ -1,10 +1,8 @@
 """The rules by themselves: no database, no clock."""
 
-import copy
-from typing import Any
+import pickle
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +10,8 @@ from rooms.domain.creation import create_direct, create_group
 from rooms.domain.decide import decide
 from rooms.domain.event_rows import EventRow, event_of, row_of
 from rooms.domain.needs import needs_of
-from rooms.domain.refusals import Refusal
 from rooms.domain.shapes import message_of
 from rooms.domain.state import attachments_of, direct_key, mentions_of
-from rooms.domain.well_formed import well_formed
 from rooms.domain.work import Work
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -80,20 +76,21 @@ commands: st.SearchStrategy[AnyCommand] = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(commands, max_size=25))
 def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
-        before = copy.deepcopy(work)
+        before = pickle.dumps(work)
         events = len(work.events)
         result = decide(work, command)
+        after = pickle.dumps(work)
         if isinstance(result, Refused):
-            assert work == before
+            assert pickle.loads(after) == pickle.loads(before)
             continue
         room = work.rooms[command.room_id]
         assert result.version <= room.head_version
-        again = decide(copy.deepcopy(work), command)
+        again = decide(pickle.loads(after), command)
         if len(work.events) > events or isinstance(command, SendMessage):
             assert isinstance(again, Done)
             assert (again.version, again.seq, again.at) == (result.version, result.seq, result.at)
@@ -119,7 +116,6 @@ def check_books(work: Work) -> None:
         assert set(folded.messages) == {seq for room_id, seq in work.messages if room_id == room.id}
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(commands, max_size=25))
 def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
     work = new_work()
@@ -172,20 +168,3 @@ def test_rooms_of_reads_are_not_locked(batch: list[AnyCommand]) -> None:
     assert not needs.locked_rooms & needs.read_rooms
     assert needs.locked_rooms | needs.read_rooms == {command.room_id for command in batch}
     assert {(command.room_id, command.user_id) for command in batch} <= needs.members
-
-
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({"room_id": "x"}, "not_found"),
-        ({"room_id": A.upper()}, "not_found"),
-        ({"user_id": "x"}, "not_found"),
-        ({"command_id": "x"}, "invalid"),
-        ({"target_id": "x"}, "not_found"),
-    ],
-)
-def test_ids_that_are_none(fields: dict[str, Any], code: str) -> None:
-    command = {"command_id": IDS[0], "room_id": GROUP, "user_id": A, "target_id": B}
-    with pytest.raises(Refusal) as refusal:
-        well_formed(RemoveMember(**{**command, **fields}))
-    assert refusal.value.code == code

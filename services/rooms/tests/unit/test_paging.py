@@ -1,10 +1,12 @@
 """Pages are arithmetic: checked against the obvious reading of a list."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.paging import nearest, window_of
+from rooms.domain.paging import check_choice, nearest, window_of
+from rooms.domain.refusals import Refusal
 from shared.contracts.rooms import PageChoice
 
 limits, seqs = st.integers(1, 12), st.integers(1, 25)
@@ -52,3 +54,16 @@ def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget:
     assert sum(sizes[seq] for seq in kept) <= budget or len(kept) == 1
     if 0 <= anchor < len(sizes):
         assert anchor in kept
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"before": 0}, {"after": 0}, {"around": -1}, {"at": 0}, {"offset": -1}, {"before": 2**53}, {"limit": 0},
+        {"limit": 201}, {"before": 1, "after": 1}, {"offset": 0, "at": 5}, {"after": 2**80},
+    ],
+)  # fmt: skip
+def test_bad_choices(choice: dict[str, int]) -> None:
+    with pytest.raises(Refusal) as refusal:
+        check_choice(PageChoice(**choice))
+    assert refusal.value.code == "invalid"

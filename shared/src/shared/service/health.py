@@ -19,7 +19,7 @@ CHECK_S = 1.5
 Check = Callable[[], Awaitable[object]]
 
 
-def health_router(app: FastAPI) -> APIRouter:
+def health_router(app: FastAPI, *, check_s: float = CHECK_S) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -30,7 +30,7 @@ def health_router(app: FastAPI) -> APIRouter:
     async def readyz() -> Response:
         """`missing`: without these no request is taken; `degraded`: gone too, but the service goes on without."""
         checks, wishes = app.state.checks, app.state.wishes
-        failed = await _failed({**checks, **wishes})
+        failed = await _failed({**checks, **wishes}, check_s)
         missing = [name for name in checks if name in failed]
         degraded = [name for name in wishes if name in failed]
         told = {"status": "waiting" if missing else "ready", "missing": missing}
@@ -39,15 +39,15 @@ def health_router(app: FastAPI) -> APIRouter:
     return router
 
 
-async def _failed(checks: Mapping[str, Check]) -> set[str]:
+async def _failed(checks: Mapping[str, Check], check_s: float) -> set[str]:
     """All at the same time. One that does not answer is left behind, not waited for: it may not even end when told."""
     tasks = {asyncio.ensure_future(_passes(name, check)): name for name, check in checks.items()}
     if not tasks:
         return set()
-    done, late = await asyncio.wait(tasks, timeout=CHECK_S)
+    done, late = await asyncio.wait(tasks, timeout=check_s)
     for task in late:
         task.cancel()
-        log.info("not ready: %s: no answer within %.1f s", tasks[task], CHECK_S)
+        log.info("not ready: %s: no answer within %.1f s", tasks[task], check_s)
     return {name for task, name in tasks.items() if task not in done or not task.result()}
 
 

@@ -33,11 +33,17 @@ def _context(place: Place, *, is_remote: bool) -> SpanContext:
 
 
 class Collector:
-    def __init__(self, endpoint: str, headers: str, service: str) -> None:
-        """A base address and `name=value,…`, as the environment variables of OpenTelemetry are defined."""
+    def __init__(
+        self, endpoint: str, headers: str, service: str, *, timeout_s: float = TIMEOUT_S, close_s: float = CLOSE_S
+    ) -> None:
+        """Take a base address and `name=value,…`, as the environment variables of OpenTelemetry are defined.
+
+        `timeout_s` bounds one export with its repeats, `close_s` the wait for what is left at the end.
+        """
+        self._close_s = close_s
         self._resource = Resource({"service.name": service, "service.version": VERSION})
         address, shown = f"{endpoint.rstrip('/')}/v1/traces", parse_env_headers(headers, liberal=True)
-        exporter = OTLPSpanExporter(address, headers=shown, timeout=TIMEOUT_S)
+        exporter = OTLPSpanExporter(address, headers=shown, timeout=timeout_s)
         self._processor = BatchSpanProcessor(exporter, QUEUE_SPANS, EVERY_MS, BATCH_SPANS)
 
     def add(self, span: Span) -> None:
@@ -59,4 +65,4 @@ class Collector:
         """The SDK waits half a minute for a collector that is away; nobody else does."""
         closing = threading.Thread(target=self._processor.shutdown, daemon=True)
         closing.start()
-        closing.join(CLOSE_S)
+        closing.join(self._close_s)

@@ -32,8 +32,9 @@ TYPING_SHED, PRESENCE_SHED, HISTORY_SHED = _SHED.labels("typing"), _SHED.labels(
 class Overload:
     """`hints_at` and `history_at` are the loads from which each is shed. Make it where a loop runs, or before."""
 
-    def __init__(self, *, hints_at: float, history_at: float) -> None:
+    def __init__(self, *, hints_at: float, history_at: float, tick_s: float = TICK_S) -> None:
         self._hints_at, self._history_at = hints_at, max(hints_at, history_at)
+        self._tick_s = tick_s
         self._lateness = deque([0.0] * TICKS, TICKS)
         self._filled: Callable[[], float] = float
         self.load = 0.0
@@ -69,8 +70,8 @@ class Overload:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time() + TICK_S
-        await asyncio.sleep(TICK_S)
+        due = loop.time() + self._tick_s
+        await asyncio.sleep(self._tick_s)
         late = loop.time() - due
         _LAG.observe(max(0.0, late))
         self.note(late)

@@ -83,11 +83,13 @@ class Cluster(RedisCluster):
     redis-py closes all connections to all nodes when one of them fails; nodes that are well would suffer with it.
     """
 
+    patience_s: float = 2 * TIMEOUT_S
+    """How long a call waits for a look at the nodes: as long as two answers may take."""
     _looked_at = 0.0
     _look: "asyncio.Task[Any] | None" = None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
-        """One look at a time, shared by all who wait; they give up after as long as two answers may take."""
+        """One look at a time, shared by all who wait; they give up after `patience_s`."""
         known = self.nodes_manager.default_node is not None
         if known and (not self._initialize or time.monotonic() - self._looked_at < LOOK_AGAIN_S):
             return self
@@ -96,7 +98,7 @@ class Cluster(RedisCluster):
             self._look = asyncio.create_task(super().initialize(*args, **kwargs))
             self._look.add_done_callback(self._looked)
         look = self._look
-        if not (await asyncio.wait([look], timeout=2 * TIMEOUT_S))[0]:
+        if not (await asyncio.wait([look], timeout=self.patience_s))[0]:
             raise TimeoutError("the nodes of the cluster do not answer")
         look.result()
         return self
@@ -157,29 +159,36 @@ def connect_redis(settings: Settings) -> AnyRedis:
     return redis_at(settings.redis_endpoint, settings.redis_database, access)
 
 
-def redis_at(endpoints: Sequence[str], database: int = 0, access: Access = OPEN) -> AnyRedis:
-    """`host:port` of the server, or of several nodes of a cluster (which has one database)."""
+def redis_at(
+    endpoints: Sequence[str], database: int = 0, access: Access = OPEN, *, timeout_s: float = TIMEOUT_S
+) -> AnyRedis:
+    """Return a client of a server at `host:port`, or of a cluster (which has one database) at several nodes of it.
+
+    `timeout_s` bounds a connect, an answer, and the wait for a free connection, each.
+    """
     nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
-        return Cluster(
+        cluster = Cluster(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
             dynamic_startup_nodes=False,  # names stay, addresses of containers do not
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 1),  # after a look at the nodes
             max_connections=512,
             ssl=access.tls,
             **access.of_connections(),
         )
+        cluster.patience_s = 2 * timeout_s
+        return cluster
     host, port = nodes[0]
     pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
         host=host,
         port=port,
         db=database,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         max_connections=64,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
         connection_class=SSLConnection if access.tls else Connection,
         **access.of_connections(),

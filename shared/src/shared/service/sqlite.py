@@ -8,7 +8,7 @@ read-then-update transactions all read the same number.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
@@ -62,7 +62,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[], T]) -> T:
-        """A task cancelled meanwhile waits for the end of the work, so that nobody else goes on in its place.
+        """Run work on a thread. A task cancelled meanwhile, however often, waits for its end: it uses the connection.
 
         The work knows the task's context, so that what it records and logs tells of its trace.
         """
@@ -70,7 +70,9 @@ class Threads:
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
-            await asyncio.wait([done])
+            while not done.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([done])
             raise
 
     async def join(self) -> None:

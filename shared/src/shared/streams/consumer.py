@@ -21,6 +21,7 @@ E = TypeVar("E")
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 RECLAIM_AFTER_MS = 30_000
+BLOCK_MS = 1_000
 TRIES = 10
 
 _HANDLED = metrics.counter(
@@ -50,8 +51,18 @@ class Consumer(Generic[E]):
     """Reads the facts of `source` for the service `group` and handles those of `shape` (a tagged union)."""
 
     def __init__(
-        self, redis: AnyRedis, source: str, group: str, name: str, shape: Any, handle: Callable[[E], Awaitable[None]]
+        self,
+        redis: AnyRedis,
+        source: str,
+        group: str,
+        name: str,
+        shape: Any,
+        handle: Callable[[E], Awaitable[None]],
+        *,
+        reclaim_after_ms: int = RECLAIM_AFTER_MS,
+        block_ms: int = BLOCK_MS,
     ) -> None:
+        """`reclaim_after_ms`: an event that was delivered so long ago and not acknowledged is delivered again."""
         self._redis, self._group, self._name = redis, group, name
         self._stream, self._dead = service_stream(source), dead_letters(source, group)
         self._decoder: msgspec.json.Decoder[E] = msgspec.json.Decoder(shape)
@@ -60,14 +71,14 @@ class Consumer(Generic[E]):
         self._handle = handle
         self._handled, self._failed = _HANDLED.labels(source, "handled"), _HANDLED.labels(source, "failed")
         self._died = _DEAD.labels(source)
-        self._claimed = b"0-0"
+        self._reclaim_after_ms, self._block_ms = reclaim_after_ms, block_ms
 
     async def run(self) -> None:
-        """One round: what died with another consumer, then what is new (waiting a second at the most)."""
+        """One round: what died with another consumer, then what is new (waiting `block_ms` at the most)."""
         try:
             await self._reclaim()
             answer: Any = await self._redis.xreadgroup(
-                self._group, self._name, {self._stream: ">"}, count=100, block=1000
+                self._group, self._name, {self._stream: ">"}, count=100, block=self._block_ms
             )
         except ResponseError as error:
             if "NOGROUP" not in str(error):
@@ -102,11 +113,13 @@ class Consumer(Generic[E]):
 
     async def _reclaim(self) -> None:
         pending: Any = await self._redis.xpending_range(
-            self._stream, self._group, min="-", max="+", count=50, idle=RECLAIM_AFTER_MS
+            self._stream, self._group, min="-", max="+", count=50, idle=self._reclaim_after_ms
         )
         for item in pending:
             entry_id, tries = item["message_id"], item["times_delivered"]
-            claimed: Any = await self._redis.xclaim(self._stream, self._group, self._name, RECLAIM_AFTER_MS, [entry_id])
+            claimed: Any = await self._redis.xclaim(
+                self._stream, self._group, self._name, self._reclaim_after_ms, [entry_id]
+            )
             if claimed and claimed[0][1] and tries >= TRIES:
                 log.error("event %s of %s goes to the dead letters", entry_id, self._stream)
                 self._died.inc()

@@ -1,15 +1,18 @@
 """Real servers for tests, each a private process on a free port of 127.0.0.1 with its data in a temporary folder."""
 
+import atexit
 import getpass
 import os
 import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -195,13 +198,28 @@ def mariadb_is_here() -> bool:
     return shutil.which("mariadbd") is not None and shutil.which("mariadb-install-db") is not None
 
 
+def _as_root() -> list[str]:
+    return [f"--user={getpass.getuser()}"] if os.geteuid() == 0 else []
+
+
+@cache
+def _installed_mariadb() -> Path:
+    """Return the data of a new MariaDB, made once in this process and removed with it."""
+    folder = tempfile.mkdtemp(prefix="webchat-mariadb-")
+    atexit.register(shutil.rmtree, folder)
+    data = Path(folder) / "data"
+    small = ["--innodb-log-file-size=16M", "--innodb-undo-tablespaces=0"]
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", *small, *_as_root()]
+    subprocess.run([*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+    return data
+
+
 @contextmanager
 def mariadb(folder: Path, *options: str) -> Iterator[int]:
     """A MariaDB whose user `root` has no password."""
     port, data = free_port(), folder / "data"
-    as_root = [f"--user={getpass.getuser()}"] if os.geteuid() == 0 else []
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", *as_root]
-    subprocess.run([*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+    shutil.copytree(_installed_mariadb(), data)
+    as_root = _as_root()
     server = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--pid-file={folder}/pid"]
     tuning = ["--skip-log-bin", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--performance-schema=0"]
     fast = ["--innodb-flush-log-at-trx-commit=0", f"--tmpdir={folder}", "--character-set-server=utf8mb4"]

@@ -1,0 +1,59 @@
+"""A port before a server, which a test closes and opens: so a server is away and back in a moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shared.testing.servers import free_port
+
+
+class Forwarder:
+    """Forwards what comes at `port` to another port of 127.0.0.1."""
+
+    def __init__(self, target: int) -> None:
+        self.port, self._target = free_port(), target
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    @property
+    def count(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+
+    def close(self) -> None:
+        """Cut all connections, and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._connections:
+            writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._target)
+            await asyncio.gather(_copy(reader, behind), _copy(behind_reader, writer))
+        finally:
+            self._connections.discard(writer)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass  # cut, or closed by the other side
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def forwarding(target: int) -> AsyncIterator[Forwarder]:
+    """Yield an open forwarder to a port of 127.0.0.1."""
+    forwarder = Forwarder(target)
+    await forwarder.open()
+    yield forwarder
+    forwarder.close()

@@ -1,0 +1,242 @@
+"""The consumer of another service's stream: nothing is acknowledged that was not handled, whatever ends on the way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.service import metrics
+from shared.service.redis import AnyRedis
+from shared.service.tasks import background
+from shared.service.trace_context import current_place
+from shared.streams.consumer import TRIES, Consumer
+from shared.streams.names import dead_letters, service_stream
+from shared.testing.fixtures import eventually, on_both_engines
+
+STREAM, DEAD = service_stream("auth"), dead_letters("auth", "rooms")
+
+
+class Opened(msgspec.Struct, tag="opened", tag_field="topic"):
+    number: int
+
+
+class Closed(msgspec.Struct, tag="closed", tag_field="topic"):
+    number: int
+
+
+Event = Opened | Closed
+Handle = Callable[[Event], Awaitable[None]]
+
+
+class Handler:
+    """Takes numbers as they come; fails at those in `bad`, and waits for `free` at those in `slow`."""
+
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.taken: list[int] = []
+        self.bad: set[int] = set()
+        self.slow: set[int] = set()
+        self.free = asyncio.Event()
+
+    async def __call__(self, event: Event) -> None:
+        self.began.append(event.number)
+        if event.number in self.bad:
+            raise ValueError("not this one")
+        if event.number in self.slow:
+            await self.free.wait()
+        self.taken.append(event.number)
+
+
+def consumer(redis: AnyRedis, handle: Handle, *, name: str = "one", again_ms: int = 3_600_000) -> Consumer[Event]:
+    """A consumer of the group `rooms` that does not wait; after `again_ms` it takes over what nobody acknowledged."""
+    return Consumer(redis, "auth", "rooms", name, Event, handle, reclaim_after_ms=again_ms, block_ms=1)
+
+
+async def publish(redis: AnyRedis, *events: msgspec.Struct) -> None:
+    for event in events:
+        topic = str(event.__struct_config__.tag)
+        await redis.xadd(STREAM, {"topic": topic, "payload": msgspec.json.encode(event)})
+
+
+async def pending(redis: AnyRedis) -> int:
+    """How many entries were delivered to the group and not acknowledged."""
+    summary: Any = await redis.xpending(STREAM, "rooms")
+    return int(summary["pending"])
+
+
+async def delivered(redis: AnyRedis) -> int:
+    """How many entries the group was given."""
+    [group] = await redis.xinfo_groups(STREAM)
+    return int(group["entries-read"] or 0)
+
+
+async def dead(redis: AnyRedis) -> list[int]:
+    return [msgspec.json.decode(fields[b"payload"])["number"] for _, fields in await redis.xrange(DEAD)]
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, {"source": "auth", **labels}) or 0
+
+
+@on_both_engines
+async def test_events_are_handled_in_order_and_acknowledged(redis: AnyRedis) -> None:
+    handler = Handler()
+    await publish(redis, *map(Opened, range(3)))
+    reader = consumer(redis, handler)
+    for _ in range(2):  # the first round makes the group, which begins with what was there before it
+        await reader.run()
+    await publish(redis, *map(Closed, range(3, 250)))
+    for _ in range(3):  # a hundred a round
+        await reader.run()
+    assert handler.taken == list(range(250))
+    assert await pending(redis) == 0
+
+
+async def test_an_event_is_not_acknowledged_before_it_is_handled(redis: AnyRedis) -> None:
+    handler = Handler()
+    handler.slow = {1}
+    await publish(redis, Opened(0), Opened(1), Opened(2))
+    async with background("consumer", consumer(redis, handler).run, pause=0):
+        await eventually(lambda: handler.began == [0, 1])
+        assert await pending(redis) == 2
+        handler.free.set()
+        await eventually(lambda: handler.taken == [0, 1, 2])
+        await eventually(lambda: nothing_pending(redis))
+
+
+async def nothing_pending(redis: AnyRedis) -> bool:
+    return await pending(redis) == 0
+
+
+@on_both_engines
+async def test_what_one_that_died_was_handling_is_handled_by_another(redis: AnyRedis) -> None:
+    dying, other = Handler(), Handler()
+    dying.slow = {1}
+    await publish(redis, *map(Opened, range(4)))
+    async with background("consumer", consumer(redis, dying, name="dies").run, pause=0):
+        await eventually(lambda: dying.began == [0, 1])
+    assert (dying.taken, await pending(redis)) == ([0], 3)
+    await consumer(redis, other, name="other").run()
+    assert other.taken == []  # as long as it may still be at work
+    await consumer(redis, other, name="other", again_ms=0).run()
+    assert (other.taken, await pending(redis)) == ([1, 2, 3], 0)
+
+
+async def test_a_failure_keeps_nobody_else_waiting_and_is_tried_again(redis: AnyRedis) -> None:
+    handler = Handler()
+    handler.bad = {1}
+    reader = consumer(redis, handler, again_ms=0)
+    await reader.run()
+    before = counted("webchat_stream_events_total", outcome="failed")
+    await publish(redis, *map(Opened, range(3)))
+    await reader.run()
+    assert (handler.taken, await pending(redis)) == ([0, 2], 1)
+    handler.bad = set()
+    await reader.run()
+    assert (handler.taken, await pending(redis)) == ([0, 2, 1], 0)
+    assert counted("webchat_stream_events_total", outcome="failed") == before + 1
+
+
+@on_both_engines
+async def test_what_fails_every_time_is_given_up_and_kept_aside(redis: AnyRedis) -> None:
+    handler = Handler()
+    handler.bad = {1}
+    before = counted("webchat_dead_letters_total")
+    await publish(redis, Opened(1), Opened(2))
+    reader = consumer(redis, handler, again_ms=0)
+    await reader.run()
+    for tries in range(1, TRIES + 1):
+        await reader.run()
+        assert (handler.began.count(1), await dead(redis)) == (tries, [])
+    await reader.run()
+    assert (handler.began.count(1), await dead(redis), await pending(redis)) == (TRIES, [1], 0)
+    assert handler.taken == [2]
+    assert counted("webchat_dead_letters_total") == before + 1
+    await reader.run()
+    assert (handler.began.count(1), await dead(redis)) == (TRIES, [1])
+
+
+async def test_bytes_that_are_no_event_are_given_up_as_well(redis: AnyRedis) -> None:
+    handler = Handler()
+    await redis.xadd(STREAM, {"topic": "opened", "payload": b'{"topic":"opened","number":"none"}'})
+    await publish(redis, Opened(2))
+    reader = consumer(redis, handler, again_ms=0)
+    for _ in range(TRIES + 2):
+        await reader.run()
+    assert (handler.taken, await pending(redis), await dead(redis)) == ([2], 0, ["none"])
+
+
+async def test_events_of_other_kinds_are_passed_over(redis: AnyRedis) -> None:
+    handler = Handler()
+    reader: Consumer[Opened] = Consumer(redis, "auth", "rooms", "one", Opened, handler, block_ms=1)
+    await publish(redis, Closed(1), Opened(2))
+    for _ in range(2):
+        await reader.run()
+    assert (handler.taken, await pending(redis), await delivered(redis)) == ([2], 0, 2)
+
+
+@on_both_engines
+async def test_after_redis_lost_everything_it_reads_from_the_beginning(redis: AnyRedis) -> None:
+    handler = Handler()
+    reader = consumer(redis, handler)
+    await publish(redis, Opened(1))
+    for _ in range(2):
+        await reader.run()
+    await redis.delete(STREAM)
+    await publish(redis, Opened(1), Opened(2))  # which the relay of the other service fills in again
+    for _ in range(2):
+        await reader.run()
+    assert handler.taken == [1, 1, 2]
+
+
+async def test_what_was_trimmed_before_it_was_handled_holds_nobody_up(redis: AnyRedis) -> None:
+    handler = Handler()
+    handler.bad = {1}
+    reader = consumer(redis, handler, again_ms=0)
+    await publish(redis, Opened(1))
+    for _ in range(2):
+        await reader.run()
+    assert await pending(redis) == 1
+    await redis.xtrim(STREAM, maxlen=0)
+    await publish(redis, Opened(2))
+    await reader.run()
+    assert (handler.taken, handler.began, await pending(redis)) == ([2], [1, 2], 0)
+
+
+async def test_two_of_a_group_share_the_events(redis: AnyRedis) -> None:
+    handlers = Handler(), Handler()
+    readers = [consumer(redis, handler, name=str(number)) for number, handler in enumerate(handlers)]
+    for reader in readers:  # both found no group: the second one finds it made
+        await reader._create_group()
+    for number in range(6):
+        await publish(redis, Opened(number))
+        await readers[number % 2].run()
+    assert [handler.taken for handler in handlers] == [[0, 2, 4], [1, 3, 5]]
+    assert await pending(redis) == 0
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_a_traced_event_is_handled_in_a_span_of_its_trace(
+    redis: AnyRedis, spans: list[dict[str, Any]], failed: bool
+) -> None:
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    places = []
+
+    async def handle(event: Event) -> None:
+        places.append(current_place())
+        if failed:
+            raise ValueError("no")
+
+    payload = msgspec.json.encode({"topic": "opened", "number": 1, "traceparent": f"00-{trace}-{parent}-01"})
+    await redis.xadd(STREAM, {"topic": "opened", "payload": payload})
+    reader = consumer(redis, handle)
+    for _ in range(2):
+        await reader.run()
+    [line] = [line for line in spans if line["event.action"] == "consume"]
+    assert (line["trace.id"], line["parent.id"], line["event.code"]) == (trace, parent, "opened")
+    assert line["event.outcome"] == ("failure" if failed else "success")
+    [place] = places
+    assert place is not None
+    assert place.span_id == line["span.id"]
