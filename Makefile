@@ -28,6 +28,9 @@ UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
 # Each module runs on one worker: its servers and stacks start once.
 PYTEST := $(IN)/python -P -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
+# Where this is set, each of the ten processes of a stack compiles all its modules at every start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help:  ## this list
 	@echo "WebChat: make TARGET"
