@@ -23,6 +23,7 @@ from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
+from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
@@ -67,8 +68,10 @@ class Gateway:
         overload: Overload,
         lane_commands: int = QUEUE_COMMANDS,
         trace_sample: float = 0,
+        timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
         self.redis, self.limits, self.overload, self.trace_sample = redis, limits, overload, trace_sample
+        self.timings = timings
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
         self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
@@ -76,13 +79,19 @@ class Gateway:
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
-        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes, room_for=lane_commands)
+        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes, room_for=lane_commands, timings=timings)
         overload.watch(lambda: self.lanes.filled)
         self.subscriber = Subscriber(
-            redis, self.hub, self.room_log, overload, on_reset=self._reset_room, on_lost=self._subscription_lost
+            redis,
+            self.hub,
+            self.room_log,
+            overload,
+            timings,
+            on_reset=self._reset_room,
+            on_lost=self._subscription_lost,
         )
         self.ephemeral = EphemeralPublisher(redis)
-        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload)
+        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload, timings)
         self.users: dict[str, UserState] = {}
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()
