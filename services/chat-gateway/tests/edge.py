@@ -174,6 +174,8 @@ class RoomState:
     events: Events_ = field(default_factory=list)
     kept_after: int = 0
     """Events up to this version are not kept any more."""
+    readable_to: int | None = None
+    """One answer holds no events beyond this version."""
     messages: list[Message] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
@@ -382,8 +384,8 @@ class RoomsService(Service):
         for room_id, version in request.cursors.items():
             if (room := self.rooms.get(room_id)) is not None:
                 gone = version > room.version or version < room.kept_after
-                events = [] if gone else [msgspec.Raw(msgspec.json.encode(event)) for event in room.events[version:]]
-                found[room_id] = RoomEvents(room.version, events, gone)
+                events = [] if gone else list(map(msgspec.json.encode, room.events[version : room.readable_to]))
+                found[room_id] = RoomEvents(room.version, list(map(msgspec.Raw, events)), gone)
         return Events(self.epoch, found)
 
     def _shared(self, request: SharedRequest) -> SharedWith:
@@ -644,6 +646,8 @@ class Person:
     async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
         """Send a frame and wait for its answer."""
         frame_id = self.say(op, **fields)
+        for _ in range(30):
+            await asyncio.sleep(0)
         reply: dict[str, Any] = await eventually(lambda: self.reply(frame_id))
         return reply
 
@@ -690,8 +694,8 @@ class Edge:
         """A connection that is live."""
         person = self.person(user_id, gateway)
         person.say("hello", **hello)
-        await eventually(lambda: person.client.live or person.wire.closed)
-        assert person.wire.closed is None, person.frames
+        await person.settle()
+        assert person.client.live, (person.wire.closed, person.frames)
         return person
 
     def hear(self, channel: str, data: bytes) -> None:

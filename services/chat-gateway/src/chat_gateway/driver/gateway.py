@@ -138,8 +138,7 @@ class Gateway:
     def depart(self, client: Client) -> None:
         """Forget a connection; called once, when its socket is gone."""
         client.live = False
-        for task in client.tasks:
-            task.cancel()
+        client.stop()
         self.hub.depart(client, list(client.places))
         self.presence.depart(client)
         state = self.users.get(client.user_id)
@@ -180,13 +179,14 @@ class Gateway:
         self.users_changed.set()
 
     def end_sessions(self, user_id: str, gone: Callable[[str], bool], *, revoked: bool) -> None:
-        """Close the user's sockets whose session is gone; their queued commands are refused.
+        """Close the user's sockets whose session is gone; their queued commands are refused, their uploads given up.
 
         Where it is not known to be revoked it may be over merely: the client asks auth, and keeps what is unsent.
         """
         state = self.users.get(user_id)
         ended = [client for client in state.clients if gone(client.session_id)] if state is not None else []
         for client in ended:
+            client.stop()
             self.lanes.refuse(client.id)
             if revoked:
                 client.push_frame(SessionRevoked())
