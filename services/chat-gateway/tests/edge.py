@@ -100,22 +100,23 @@ QUICK = Timings(
     ping=0.1,
     user_check=0.02,
     cursor_flush=0.02,
-    command_budget=0.05,
-    command_request=0.1,
-    command_give_up=0.3,
     close=0.1,
 )
 """Durations with which nothing is waited for that a test waits for."""
 
 
 class Service:
-    """Answers calls. `asked` holds them in order; while `gate` is closed they wait; `problem` is answered to all."""
+    """Answers calls. `asked` holds them in order; while `gate` is closed they wait.
+
+    `problem` is answered to all, each of `problems` to one.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.problem: Problem | None = None
+        self.problem: Exception | None = None
+        self.problems: list[Exception] = []
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.takes: dict[str, type] = {}
 
@@ -131,6 +132,8 @@ class Service:
         self.asked.append((path, request))
         await asyncio.sleep(0)
         await self.gate.wait()
+        if self.problems:
+            raise self.problems.pop(0)
         if self.problem is not None:
             raise self.problem
         return msgspec.json.encode(self.answers[path](request))
