@@ -83,10 +83,10 @@ from shared.roomlog.frames import decode_frame, payload_of, runs_of, split_frame
 from shared.roomlog.stream import publish_next
 from shared.service.ids import new_id, now_ms, rfc3339
 from shared.service.overload import Overload
-from shared.service.problems import NotFound, Problem, Unavailable, problem_response
+from shared.service.problems import NotFound, Problem, Unauthenticated, Unavailable, problem_response
 from shared.service.redis import AnyRedis
 from shared.service.tasks import background
-from shared.service.tokens import Principal, sign_token
+from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.testing.fixtures import eventually
 
 T = TypeVar("T")
@@ -94,7 +94,6 @@ Events_ = list[RoomEvent]
 
 QUICK = Timings(
     presence_refresh=0.02,
-    presence_expiry=0.5,
     presence_look=0.02,
     tidying=0.02,
     ping=0.1,
@@ -108,15 +107,17 @@ QUICK = Timings(
 class Service:
     """Answers calls. `asked` holds them in order; while `gate` is closed they wait.
 
-    `problem` is answered to all, each of `problems` to one.
+    `problem` is answered to all, each of `problems` to one, each of `problems_at` to its path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.asked: list[tuple[str, Any]] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.problem: Exception | None = None
         self.problems: list[Exception] = []
+        self.problems_at: dict[str, Exception] = {}
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.takes: dict[str, type] = {}
 
@@ -134,8 +135,8 @@ class Service:
         await self.gate.wait()
         if self.problems:
             raise self.problems.pop(0)
-        if self.problem is not None:
-            raise self.problem
+        if (problem := self.problems_at.get(path, self.problem)) is not None:
+            raise problem
         return msgspec.json.encode(self.answers[path](request))
 
     async def call(self, path: str, body: object, answer: type[T], *, timeout: float = 5) -> T:
@@ -148,11 +149,13 @@ class Service:
 
     @asynccontextmanager
     async def on_a_port(self) -> AsyncIterator[str]:
-        """Its URL, while it answers there."""
+        """Its URL, while it answers there: only who brings a token for this service, but where tokens come from."""
 
         async def handle(request: web.Request) -> web.Response:
             path = request.match_info["path"]
             try:
+                if path not in {"token", "keys"} and request.headers[TOKEN_HEADER] != f"for {self.name}":
+                    raise Unauthenticated("This request carries no valid token.")
                 return web.Response(body=await self.answer(path, await request.read()))
             except Problem as problem:
                 told = problem_response(problem)
@@ -192,7 +195,7 @@ class RoomsService(Service):
     """Rooms. `page_messages` of the newest are in a page without a choice."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("rooms")
         self.epoch = "epoch-1"
         self.rooms: dict[str, RoomState] = {}
         self.revision: dict[str, int] = defaultdict(int)
@@ -400,7 +403,7 @@ class SocialService(Service):
     """Social: who follows whom, who blocked whom. A block here leaves the follows as they are."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("social")
         self.follows: set[tuple[str, str]] = set()
         self.blocks: set[tuple[str, str]] = set()
         self.names: dict[str, str] = {}
@@ -452,13 +455,13 @@ class AuthService(Service):
     """Auth: sessions that stand, keys, and tokens for services and users."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("auth")
         key = ec.generate_private_key(ec.SECP256R1())
         self._private = {**jwk.construct(key, "ES256").to_dict(), "kid": "k1"}
         self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
         self.sessions: dict[str, User] = {}
         self.serve("sessions", SessionCheck, self._sessions)
-        self.serve("token", ServiceTokenRequest, lambda _: ServiceToken("t", time.time() + 60))
+        self.serve("token", ServiceTokenRequest, lambda asked: ServiceToken(f"for {asked.audience}", time.time() + 60))
         self.serve("keys", dict, lambda _: SigningKeys([self._public]))
 
     def sign_in(self, user_id: str, session_id: str) -> None:
@@ -477,7 +480,7 @@ class MediaService(Service):
     """Media: uploads that were stored, and attachments by id."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("media")
         self.stored: dict[str, Attachment] = {}
         self.serve("uploads", UploadRequest, self._upload)
         self.serve("attachments", AttachmentsRequest, self._attachments)
