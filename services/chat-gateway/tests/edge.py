@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ from chat_gateway.clients.social import Social
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.run import run_effects
+from chat_gateway.driver.sync import check_users, follow_changes
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.settings import Timings
@@ -202,6 +204,7 @@ class RoomsService(Service):
         self.refusals: dict[type, Refused] = {}
         self.done: list[AnyCommand] = []
         self.on_events: Callable[[EventsRequest], None] = lambda _: None
+        self.on_homes: Callable[[HomesRequest], None] = lambda _: None
         for path, takes, answer in (
             ("commands", Batch, self._commands),
             ("homes", HomesRequest, self._homes),
@@ -347,7 +350,9 @@ class RoomsService(Service):
         return Home(self.revision[user_id], entries)
 
     def _homes(self, request: HomesRequest) -> Homes:
-        return Homes(self.epoch, {user_id: self._home(user_id, wanted) for user_id, wanted in request.users.items()})
+        homes = {user_id: self._home(user_id, wanted) for user_id, wanted in request.users.items()}
+        self.on_homes(request)
+        return Homes(self.epoch, homes)
 
     def _home_page(self, request: HomePageRequest) -> HomePage:
         rooms = [entry.room for entry in self._home(request.user_id, None).rooms][: request.limit]
@@ -704,6 +709,18 @@ class Edge:
         assert person.client.live, (person.wire.closed, person.frames)
         return person
 
+    @asynccontextmanager
+    async def working(self, gateway: Gateway) -> AsyncIterator[Gateway]:
+        """All that `main` starts but presence runs for a gateway before a real Redis."""
+        async with (
+            gateway.lanes.running(),
+            gateway.subscriber.running(),
+            background("ephemeral", gateway.ephemeral.run, pause=0),
+            background("changes", partial(follow_changes, gateway), pause=0, longest=0.02),
+            background("check", partial(check_users, gateway), pause=0, longest=0.02),
+        ):
+            yield gateway
+
     def hear(self, channel: str, data: bytes) -> None:
         """A message on a channel, as the server of the subscription hands it on."""
         self.gateway.subscriber._handle(
@@ -713,8 +730,12 @@ class Edge:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The lanes, the repair of rooms and user changes run; subscriptions in memory are confirmed at once."""
+        """The lanes and the subscriber work; subscriptions in memory are confirmed at once, and need no listeners."""
         subscriber = self.gateway.subscriber
+        if self.redis is not self.memory:
+            async with self.working(self.gateway):
+                yield
+            return
 
         async def confirm() -> None:
             await subscriber._ask.wait()

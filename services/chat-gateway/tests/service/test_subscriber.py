@@ -300,19 +300,6 @@ async def test_a_sampled_event_has_a_span_where_it_is_new(listening: Listening, 
     assert (span["event.action"], span["trace.id"], span["webchat.receivers"]) == ("deliver", place.trace_id, 2)
 
 
-@breaks_connections
-async def test_what_is_published_while_a_subscription_is_lost_is_told_to_be_read(listening: Listening):
-    """`on_lost` is called twice: what it reads at the first time may miss what comes until all are back."""
-    room_id = listening.rooms.create("minji")
-    reader = await listening.read(room_id)
-    await cut(listening.redis, live_channel("epoch-1", room_id))
-    listening.rooms.say(room_id, "minji")
-    await listening.rooms.publish(listening.redis, room_id, 1)
-    await eventually(lambda: listening.lost == 2)
-    listening.subscriber.tear(room_id)
-    await eventually(lambda: reader.frames == listening.frames(room_id, 1))
-
-
 async def test_a_stream_past_what_was_delivered_is_noticed(redis: Redis):
     """Nothing is lost, nothing skips: the event just never came. Every room has its turn."""
     async with listening_to(redis, head_check=0.1) as listening:

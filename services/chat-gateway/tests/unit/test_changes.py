@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from chat_gateway.driver.sync import USERS_AT_ONCE, check_users, follow_changes
+from chat_gateway.driver.sync import USERS_AT_ONCE, check_users, follow_changes, sync_friends
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import PlacesRequest
+from shared.contracts.social import Friends
 from shared.roomlog.keys import live_channel
 from shared.service.metrics import REGISTRY
 from shared.service.problems import Unavailable
@@ -119,6 +120,35 @@ async def test_who_left_and_is_back_is_removed_and_added_again(edge: Edge):
     assert edge.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 1
 
 
+async def test_who_goes_before_its_new_room_is_known_is_not_brought_into_it(edge: Edge):
+    room_id = edge.rooms.create("junho")
+    [minji] = await settled(edge, "minji")
+    edge.rooms.add(room_id, "minji")
+    edge.rooms.on_homes = lambda _: minji.leave()
+    await change(edge, "minji")
+    assert (minji.of("room.added"), minji.client.places, edge.gateway.hub.rooms) == ([], {}, {})
+    assert +edge.gateway.subscriber._wanted == {}
+
+
+async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(edge: Edge):
+    room_id = edge.rooms.create("sora")
+    minji, sora = await settled(edge, "minji", "sora")
+    edge.rooms.say(room_id, "sora")
+    await edge.gateway.subscriber.repair([room_id])
+    edge.rooms.add(room_id, "minji")
+
+    def fall_behind(_: object) -> None:
+        """The snapshot is older than the hub's room: the rest has to be read, and cannot be."""
+        edge.rooms.say(room_id, "sora")
+        edge.gateway.hub.jump(room_id, 9)
+        edge.rooms.problems_at["events"] = Unavailable("away")
+
+    edge.rooms.on_homes = fall_behind
+    await change(edge, "minji")
+    assert len(minji.of("room.added")) == 1
+    assert (minji.wire.closed, sora.wire.closed) == (1013, None)
+
+
 async def test_a_mute_mark_is_told_once(edge: Edge):
     room_id = edge.rooms.create("minji")
     [minji] = await settled(edge, "minji")
@@ -192,6 +222,29 @@ async def test_friends_and_their_profiles_are_told_as_they_change(edge: Edge):
     assert minji.frames[2]["profile"]["display_name"] == "Junho"
 
 
+async def test_an_older_answer_about_friends_changes_nothing(edge: Edge):
+    """Answers may overtake each other."""
+    edge.social.follow("minji", "junho")
+    [minji] = await settled(edge, "minji")
+    sync_friends(edge.gateway, "minji", Friends(0, []))
+    assert list(edge.gateway.users["minji"].friends) == ["junho"]
+    assert minji.of("friend.removed") == []
+
+
+async def test_who_had_no_ready_yet_is_not_told_of_friends(edge: Edge):
+    [first] = await settled(edge, "minji")
+    starting = edge.person("minji")
+    edge.rooms.gate.clear()
+    starting.say("hello")
+    await eventually(lambda: len(edge.gateway.users["minji"].clients) == 2)
+    edge.social.follow("minji", "junho")
+    sync_friends(edge.gateway, "minji", Friends(edge.social.revision["minji"], [edge.social.profile("junho")]))
+    assert (len(first.of("friend.added")), starting.frames) == (1, [])
+    edge.rooms.gate.set()
+    await starting.settle()
+    assert [friend["user_id"] for friend in starting.frames[0]["friends"]] == ["junho"]
+
+
 # Sessions and sockets
 
 
@@ -251,6 +304,20 @@ async def test_the_check_ends_sessions_that_are_gone_and_refuses_what_they_queue
     await junho.ask("message.send", room_id=room_id, client_id=junho.client.id, body="last")
     assert edge.rooms.bodies(room_id) == ["under way", "last"]
     assert (minji.wire.closed, minji.of("session.revoked"), junho.wire.closed) == (4401, [], None)
+
+
+async def test_only_sessions_that_were_asked_about_are_ended(edge: Edge):
+    """A connection that comes while auth is asked is not in its answer, and not gone for that."""
+    [gone] = await settled(edge, "minji")
+    edge.auth.sessions.clear()
+    edge.auth.gate.clear()
+    check = asyncio.create_task(check_users(edge.gateway))
+    await eventually(lambda: edge.auth.of("sessions")[1:])
+    new = edge.person("minji")
+    await edge.gateway.enter(new.client)
+    edge.auth.gate.set()
+    await check
+    assert (gone.wire.closed, new.wire.closed) == (4401, None)
 
 
 async def test_only_the_named_sockets_are_evicted(edge: Edge):

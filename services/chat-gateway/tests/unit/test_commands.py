@@ -37,6 +37,7 @@ from shared.contracts.rooms import (
     SendMessage,
 )
 from shared.service.ids import is_id, new_id
+from shared.service.trace_context import new_place
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge  # noqa: TID252 - the tests of one service
@@ -187,6 +188,38 @@ async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(edge: E
     await eventually(lambda: len(minji.of("ok")) == 20)
     assert edge.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
     assert len(edge.rooms.of("commands")) < 20  # what waited went together
+
+
+@pytest.mark.parametrize("share", [1.0, 0.0])
+async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict[str, Any]]):
+    edge = Edge(trace_sample=share)
+    async with edge.running():
+        room_id = edge.rooms.create("minji")
+        minji = await edge.live("minji")
+        await minji.ask("message.send", room_id=room_id, client_id=CLIENT, body="x")
+        [command] = edge.rooms.done
+    if not share:
+        assert (spans, command.traceparent) == ([], "")
+        return
+    call, send = spans
+    assert (send["event.action"], send["user.id"], send["event.outcome"]) == ("message.send", "minji", "success")
+    assert (send["webchat.room"], "parent.id" in send) == (room_id, False)
+    assert (call["event.action"], call["parent.id"]) == ("rooms.commands", send["span.id"])
+    assert command.traceparent == f"00-{send['trace.id']}-{call['span.id']}-01"
+
+
+async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spans: list[dict[str, Any]]):
+    room_id, place = edge.rooms.create("minji"), new_place()
+    minji = await edge.live("minji")
+    edge.rooms.refusals[EditMessage] = Refused(code="forbidden", detail="Not yours.")
+    text = {"room_id": room_id, "seq": 1, "body": "x"}
+    await minji.ask("message.edit", **text, traceparent=place.traceparent)
+    call, edit = spans
+    assert (edit["event.action"], edit["event.outcome"]) == ("message.edit", "failure")
+    assert (edit["trace.id"], edit["parent.id"]) == (place.trace_id, place.span_id)
+    assert (call["parent.id"], call["event.outcome"]) == (edit["span.id"], "success")
+    await minji.ask("message.edit", **text, traceparent="nonsense")
+    assert len(spans) == 2
 
 
 async def test_typing_goes_to_the_others_and_has_no_reply(edge: Edge):
