@@ -98,7 +98,6 @@ QUICK = Timings(
     presence_refresh=0.02,
     presence_look=0.02,
     tidying=0.02,
-    ping=0.1,
     user_check=0.02,
     cursor_flush=0.02,
     close=0.1,

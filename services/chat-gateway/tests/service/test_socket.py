@@ -151,11 +151,12 @@ async def test_a_frame_over_eight_mebibytes_ends_it(redis: Redis):
 
 
 async def test_who_does_not_hang_up_is_cut_off(redis: Redis):
-    async with served(redis) as it, it.connect(close_timeout=60) as client:
+    async with served(redis) as it, it.connect() as client:
         await greet(client)
         client.transport.pause_reading()
         it.socket.close(1013, "come back")
         await eventually(lambda: not it.state.connections)
+        client.transport.abort()
 
 
 async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
