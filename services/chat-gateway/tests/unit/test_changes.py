@@ -249,10 +249,14 @@ async def test_who_had_no_ready_yet_is_not_told_of_friends(edge: Edge):
 
 
 async def test_revoked_sessions_are_ended_and_the_others_go_on(edge: Edge):
+    room_id = edge.rooms.create("minji")
     first, second, junho = await settled(edge, "minji", "minji", "junho")
     edge.hear(user_channel("minji"), msgspec.json.encode(SessionsRevoked([first.session_id])))
     assert [frame["op"] for frame in first.frames[1:]] == ["session.revoked"]
     assert [one.wire.closed for one in (first, second, junho)] == [4401, None, None]
+    first.say("message.send", room_id=room_id, client_id=room_id, body="too late")
+    await second.ask("message.send", room_id=room_id, client_id=first.client.id, body="in time")
+    assert edge.rooms.bodies(room_id) == ["in time"]
     edge.hear(user_channel("minji"), msgspec.json.encode(SessionsRevoked([])))  # all of the user's
     assert [one.wire.closed for one in (first, second, junho)] == [4401, 4401, None]
 

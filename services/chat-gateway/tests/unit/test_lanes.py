@@ -241,6 +241,16 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_but_reads_go_on(
     assert [type(result) for _, result in sender.results[1:]] == [Done] * 3
 
 
+async def test_what_waits_for_a_session_that_is_gone_is_refused_in_all_lanes():
+    client: Any = RoomsService()
+    lanes, results = Lanes(Rooms(client), lambda _: None, count=8), list[Result]()
+    for _ in range(100):
+        command = LeaveRoom(command_id=new_id(), room_id=new_id(), user_id="u")
+        lanes.submit(command, "gone", results.append)
+    lanes.refuse("gone")
+    assert (lanes.depth, results) == (0, [SIGNED_OUT] * 100)
+
+
 async def test_a_sampled_command_has_a_span_for_its_request(spans: list[dict[str, Any]]):
     place = new_place()
     sender = Sender()
