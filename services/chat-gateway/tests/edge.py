@@ -106,7 +106,7 @@ QUICK = Timings(
 
 
 class Service:
-    """Answers calls. `asked` holds them in order; while `gate` is closed they wait.
+    """Answers calls. `asked` holds them in order; while `gate` is closed they wait, and at the `gates` of their paths.
 
     `problem` is answered to all, each of `problems` to one, each of `problems_at` to its path.
     """
@@ -116,6 +116,7 @@ class Service:
         self.asked: list[tuple[str, Any]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.gates: dict[str, asyncio.Event] = {}
         self.problem: Exception | None = None
         self.problems: list[Exception] = []
         self.problems_at: dict[str, Exception] = {}
@@ -134,6 +135,8 @@ class Service:
         self.asked.append((path, request))
         await asyncio.sleep(0)
         await self.gate.wait()
+        if path in self.gates:
+            await self.gates[path].wait()
         if self.problems:
             raise self.problems.pop(0)
         if (problem := self.problems_at.get(path, self.problem)) is not None:
@@ -591,11 +594,16 @@ class MemoryPipeline:
 
 
 class Wire:
-    """A client's end of a connection that keeps what it gets. `sent` counts what was waited for."""
+    """A client's end of a connection that keeps what it gets. `sent` counts what was waited for.
+
+    While `gate` is closed it reads too slowly: what is sent is not written yet.
+    """
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.sent = self.read = 0
 
     def push(self, data: bytes) -> None:
@@ -609,6 +617,7 @@ class Wire:
             raise ConnectionResetError("the socket is closing")
         self.sent += 1
         await asyncio.sleep(0)
+        await self.gate.wait()
         self.push(data)
 
     def read_on(self) -> None:

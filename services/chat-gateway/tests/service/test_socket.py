@@ -170,7 +170,7 @@ async def test_goodbyes_are_spread(redis: Redis):
     """Over so long that none of twenty comes at once."""
     async with served(redis, drain_seconds=600) as it:
         clients = [await it.connect() for _ in range(20)]
-        await eventually(lambda: all(socket._client is not None for socket in it.state.connections))  # type: ignore[union-attr]
+        await eventually(lambda: [socket._client is None for socket in it.state.connections] == [False] * 20)  # type: ignore[union-attr]
         for socket in it.state.connections:
             socket.shutdown()
         await asyncio.sleep(0.05)
