@@ -105,6 +105,8 @@ class Lane:
         if refused:
             gone = {id(item) for item in refused}
             self._queue = deque(item for item in self._queue if id(item) not in gone)
+            if not self._queue:
+                self._filled.clear()
         for item in refused:
             item.finish(SIGNED_OUT)
 

@@ -241,6 +241,18 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_but_reads_go_on(
     assert [type(result) for _, result in sender.results[1:]] == [Done] * 3
 
 
+async def test_rooms_is_not_asked_where_all_that_waited_was_refused():
+    sender = Sender()
+    sender.send("gone", owner="gone")
+    sender.lanes.refuse("gone")
+    async with sender.lanes.running():
+        await asyncio.sleep(0.02)
+        assert sender.rooms.asked == []
+        sender.send("stays")
+        await eventually(lambda: len(sender.results) == 2)
+    assert sender.batches == [1]
+
+
 async def test_what_waits_for_a_session_that_is_gone_is_refused_in_all_lanes():
     client: Any = RoomsService()
     lanes, results = Lanes(Rooms(client), lambda _: None, count=8), list[Result]()
