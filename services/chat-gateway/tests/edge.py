@@ -184,8 +184,6 @@ class RoomState:
     events: Events_ = field(default_factory=list)
     kept_after: int = 0
     """Events up to this version are not kept any more."""
-    readable_to: int | None = None
-    """One answer holds no events beyond this version."""
     messages: list[Message] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
@@ -196,11 +194,11 @@ class RoomState:
 
 
 class RoomsService(Service):
-    """Rooms. `page_messages` of the newest are in a page without a choice."""
+    """Rooms. One answer holds at most `events_at_once` events of a room."""
 
     def __init__(self) -> None:
         super().__init__("rooms")
-        self.epoch = "epoch-1"
+        self.epoch, self.events_at_once = "epoch-1", 10_000
         self.rooms: dict[str, RoomState] = {}
         self.revision: dict[str, int] = defaultdict(int)
         self.refusals: dict[type, Refused] = {}
@@ -397,7 +395,9 @@ class RoomsService(Service):
         for room_id, version in request.cursors.items():
             if (room := self.rooms.get(room_id)) is not None:
                 gone = version > room.version or version < room.kept_after
-                events = [] if gone else list(map(msgspec.json.encode, room.events[version : room.readable_to]))
+                events = (
+                    [] if gone else list(map(msgspec.json.encode, room.events[version : version + self.events_at_once]))
+                )
                 found[room_id] = RoomEvents(room.version, list(map(msgspec.Raw, events)), gone)
         return Events(self.epoch, found)
 
@@ -682,7 +682,10 @@ class Person:
 
 
 class Edge:
-    """A gateway with its surroundings. `redis` is a real client, or None for one in memory."""
+    """A gateway with its surroundings. `redis` is a real client, or None for one in memory.
+
+    While `confirms` is closed, subscriptions in memory are not confirmed.
+    """
 
     def __init__(self, redis: "AnyRedis | None" = None, **options: Any) -> None:
         self.rooms, self.social, self.auth, self.media = RoomsService(), SocialService(), AuthService(), MediaService()
@@ -691,6 +694,8 @@ class Edge:
         self.limits = Limits(**{"rates": False, **options.pop("limits", {})})
         self.overload = Overload(hints_at=1, history_at=1)
         self.gateway = self.new_gateway(**options)
+        self.confirms = asyncio.Event()
+        self.confirms.set()
 
     def new_gateway(self, **options: Any) -> Gateway:
         """A gateway beside the others, with the same services."""
@@ -749,6 +754,7 @@ class Edge:
             await subscriber._ask.wait()
             subscriber._ask.clear()
             asked, subscriber._asked = subscriber._asked, []
+            await self.confirms.wait()
             for channel in asked:
                 message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
                 subscriber._handle(None, message)  # type: ignore[arg-type]

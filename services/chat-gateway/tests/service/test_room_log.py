@@ -80,7 +80,7 @@ async def test_what_does_not_fit_into_one_answer_is_not_complete(logs: Logs):
     rest = (await logs.log.read_after(E, {room_id: 1 + FRAMES_A_READ}))[room_id]
     assert (len(rest.frames), rest.complete) == (9, True)
     await logs.redis.delete(log_key(E, room_id))
-    logs.rooms.rooms[room_id].readable_to = 5
+    logs.rooms.events_at_once = 4
     found = (await logs.log.read_after(E, {room_id: 1}))[room_id]
     assert (len(found.frames), found.complete) == (4, False)
 

@@ -130,6 +130,21 @@ async def test_who_goes_before_its_new_room_is_known_is_not_brought_into_it(edge
     assert +edge.gateway.subscriber._wanted == {}
 
 
+async def test_who_goes_before_its_new_room_is_listened_to_is_not_brought_into_it(edge: Edge):
+    room_id = edge.rooms.create("junho")
+    [minji] = await settled(edge, "minji")
+    edge.rooms.add(room_id, "minji")
+    edge.confirms.clear()
+    edge.gateway.user_changed("minji")
+    following = asyncio.create_task(follow_changes(edge.gateway))
+    await eventually(lambda: edge.gateway.subscriber._wanted[live_channel("epoch-1", room_id)])
+    minji.leave()
+    edge.confirms.set()
+    await following
+    assert (minji.of("room.added"), minji.client.tasks, minji.client.places) == ([], set(), {})
+    assert +edge.gateway.subscriber._wanted == {}
+
+
 async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(edge: Edge):
     room_id = edge.rooms.create("sora")
     minji, sora = await settled(edge, "minji", "sora")
@@ -426,6 +441,19 @@ async def test_the_check_begins_anew_at_once_where_a_subscription_was_lost():
         await eventually(lambda: minji.wire.closed and changes() - before == 2)  # lost, and back
         again.cancel()
         assert minji.wire.closed == 4401
+
+
+async def test_a_lost_subscription_makes_one_check_more():
+    edge = Edge(timings=Timings(user_check=60))
+    async with edge.running():
+        await edge.live("minji")
+        edge.gateway.check_now.set()
+        check = asyncio.create_task(check_users(edge.gateway))
+        await eventually(lambda: edge.social.of("revisions"))
+        await asyncio.sleep(0.02)
+        assert not check.done()
+        edge.gateway.check_now.set()
+        await check
 
 
 async def test_rooms_are_read_again_when_a_subscription_is_lost_and_again_when_it_is_back(edge: Edge):

@@ -97,6 +97,37 @@ async def test_what_happens_while_the_missed_is_written_is_there_once(edge: Edge
     assert edge.gateway.hub.reads(minji.client, room_id)
 
 
+async def test_what_was_missed_may_take_several_answers(edge: Edge):
+    room_id = edge.rooms.create("minji")
+    for _ in range(5):
+        edge.rooms.say(room_id, "minji")
+    edge.rooms.events_at_once = 2
+    minji = await placed(edge, "minji", room_id)
+    await join(edge, minji, room=(room_id, 1))
+    assert minji.versions(room_id) == [2, 3, 4, 5, 6]
+    assert edge.gateway.hub.version_of(room_id) == 6
+
+
+async def test_who_is_out_while_the_hub_is_repaired_does_not_join(edge: Edge):
+    room_id = edge.rooms.create("minji", "junho")
+    junho = await placed(edge, "junho", room_id)
+    await join(edge, junho, room=(room_id, 2))
+    await eventually(lambda: not edge.gateway.subscriber._torn)
+    edge.rooms.say(room_id, "junho")
+    minji = await placed(edge, "minji", room_id)
+    asked: list[EventsRequest] = []
+
+    def leave_at_the_repair(request: EventsRequest) -> None:
+        asked.append(request)
+        if len(asked) == 2:
+            edge.gateway.forget_place(minji.client, room_id)
+
+    edge.rooms.on_events = leave_at_the_repair
+    await join(edge, minji, room=(room_id, 2))
+    assert len(asked) == 2
+    assert not edge.gateway.hub.reads(minji.client, room_id)
+
+
 async def test_where_the_hub_is_behind_it_is_repaired_and_then_joined(edge: Edge):
     """Events that rooms has and that were never published here reach the readers who are in already."""
     room_id = edge.rooms.create("minji", "junho")
@@ -206,13 +237,13 @@ async def test_a_room_that_is_never_caught_up_with_ends_the_connection(edge: Edg
         """Two more events arrive here with each that is read."""
         nonlocal rounds
         rounds += 1
-        room, version = edge.rooms.rooms[room_id], edge.rooms.rooms[room_id].version
+        version = edge.rooms.rooms[room_id].version
         for _ in range(2):
             edge.rooms.say(room_id, "junho")
         publish(edge, room_id, version)
-        room.readable_to = request.cursors[room_id] + 1
+        assert request.cursors[room_id] < version
 
-    edge.rooms.on_events = faster
+    edge.rooms.on_events, edge.rooms.events_at_once = faster, 1
     await join(edge, minji, room=(room_id, 2))
     assert minji.wire.closed == 4308
     assert rounds >= ROUNDS

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from chat_gateway.driver.run import run_effects
+from chat_gateway.driver.sync import check_users
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import MAX_RESUME
 from shared.roomlog.keys import live_channel
@@ -119,6 +120,16 @@ async def test_where_a_part_does_not_answer_in_time_it_is_told_to_come_back():
         edge.rooms.gate.set()
 
 
+async def test_where_a_subscription_is_not_confirmed_in_time_it_is_told_to_come_back():
+    edge = Edge(timings=Timings(start=0.05))
+    async with edge.running():
+        edge.confirms.clear()
+        minji = edge.person("minji")
+        minji.say("hello")
+        await minji.settle()
+        assert ([frame["code"] for frame in minji.frames], minji.wire.closed) == (["unavailable"], 1013)
+
+
 async def test_rooms_that_go_away_between_ready_and_the_missed_events_close_it_to_come_back(edge: Edge):
     room_id = edge.rooms.create("minji")
     edge.rooms.say(room_id, "minji")
@@ -210,6 +221,15 @@ async def test_changes_since_the_snapshot_are_looked_for(edge: Edge):
     await minji.settle()
     assert edge.gateway.changed_users == {"minji"}
     assert edge.gateway.users_changed.is_set()
+
+
+async def test_a_connection_begins_at_the_revision_of_its_snapshot(edge: Edge):
+    """The check finds nothing that it missed."""
+    edge.rooms.create("minji")
+    await edge.live("minji")
+    edge.gateway.changed_users.clear()
+    await check_users(edge.gateway)
+    assert edge.gateway.changed_users == set()
 
 
 async def test_a_connection_is_counted_as_its_users(edge: Edge):
