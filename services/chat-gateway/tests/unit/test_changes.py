@@ -243,6 +243,15 @@ async def test_who_is_not_here_is_not_asked_for(edge: Edge):
     assert not edge.gateway.users_changed.is_set()
 
 
+async def test_where_nothing_changed_there_is_no_round(edge: Edge):
+    await settled(edge, "minji")
+    following = asyncio.create_task(follow_changes(edge.gateway))
+    await asyncio.sleep(0.02)
+    assert not following.done()
+    edge.gateway.user_changed("minji")
+    await following
+
+
 async def test_a_round_that_fails_is_done_again(edge: Edge):
     room_id = edge.rooms.create("junho")
     [minji] = await settled(edge, "minji")

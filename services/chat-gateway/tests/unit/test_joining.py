@@ -8,6 +8,7 @@ from chat_gateway.driver.joining import ROOMS_AT_ONCE, ROUNDS, join_rooms
 from shared.contracts.rooms import EventsRequest
 from shared.roomlog.frames import event_frame
 from shared.roomlog.keys import live_channel
+from shared.service.metrics import REGISTRY
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -68,10 +69,12 @@ async def test_what_was_missed_comes_before_what_happens_now(edge: Edge):
         edge.rooms.say(room_id, "junho", body)
     minji = await placed(edge, "minji", room_id)
     await join(edge, minji, room=(room_id, 2))
+    late = REGISTRY.get_sample_value("webchat_fanout_lag_seconds_count") or 0
     edge.rooms.say(room_id, "junho", "four")
     publish(edge, room_id, 5)
     await eventually(lambda: minji.versions(room_id) == [3, 4, 5, 6])
     assert minji.wire.sent == 1  # in one piece, and waited for
+    assert REGISTRY.get_sample_value("webchat_fanout_lag_seconds_count") == late + 1
 
 
 async def test_what_happens_while_the_missed_is_written_is_there_once(edge: Edge):
@@ -159,7 +162,9 @@ async def test_a_log_that_does_not_reach_back_is_reset_and_joined_at_its_head(ed
         edge.rooms.say(room_id, "junho")
     edge.rooms.forget_events(room_id)
     minji = await placed(edge, "minji", room_id)
+    counted = REGISTRY.get_sample_value("webchat_room_resets_total") or 0
     await join(edge, minji, room=(room_id, 2))
+    assert REGISTRY.get_sample_value("webchat_room_resets_total") == counted + 1
     edge.rooms.say(room_id, "junho")
     publish(edge, room_id, 5)
     await eventually(lambda: minji.versions(room_id) == [6])

@@ -31,6 +31,14 @@ def started(kind: str) -> float:
     return REGISTRY.get_sample_value("webchat_starts_total", {"kind": kind}) or 0
 
 
+def refused(code: str) -> float:
+    return REGISTRY.get_sample_value("webchat_socket_errors_total", {"code": code}) or 0
+
+
+def resets() -> float:
+    return REGISTRY.get_sample_value("webchat_room_resets_total") or 0
+
+
 def leaves_nothing(edge: Edge, person: Person) -> bool:
     """After its departure nothing of a connection is kept."""
     person.leave()
@@ -100,9 +108,11 @@ async def test_where_a_part_is_away_it_is_told_to_come_back(edge: Edge, away: st
         edge.memory.away = True
     else:
         getattr(edge, away).problem = Unavailable("away")
+    counted = refused("unavailable")
     frame_id = minji.say("hello")
     await minji.settle()
     [error] = minji.frames
+    assert refused("unavailable") == counted + 1
     assert (error["op"], error["id"], error["code"], error["retry_after"]) == ("error", frame_id, "unavailable", 1)
     assert (minji.wire.closed, minji.client.live) == (1013, False)
     assert leaves_nothing(edge, minji)
@@ -169,10 +179,11 @@ async def test_what_was_missed_follows_ready(edge: Edge):
 async def test_a_cursor_that_leads_nowhere_is_reset(edge: Edge, hello: dict[str, Any]):
     room_id = edge.rooms.create("junho", "minji")
     edge.rooms.say(room_id, "junho")
-    cursor = hello.pop("cursor", 2)
+    cursor, counted = hello.get("cursor", 2), resets()
+    hello = {name: value for name, value in hello.items() if name != "cursor"}
     minji = await edge.live("minji", cursors={room_id: cursor}, **hello)
     assert [frame["op"] for frame in minji.frames] == ["ready", "room.reset"]
-    assert minji.frames[1]["room_id"] == room_id
+    assert (minji.frames[1]["room_id"], resets()) == (room_id, counted + 1)
     edge.rooms.say(room_id, "junho")
     edge.gateway.subscriber.tear(room_id)
     await eventually(lambda: minji.versions(room_id) == [4])
