@@ -81,7 +81,7 @@ from shared.events.rooms import (
     MessageReacted,
     RoomEvent,
 )
-from shared.roomlog.frames import decode_frame, payload_of, runs_of, split_frames
+from shared.roomlog.frames import payload_of, runs_of, split_frames
 from shared.roomlog.stream import publish_next
 from shared.service.ids import new_id, now_ms, rfc3339
 from shared.service.overload import Overload
@@ -92,7 +92,6 @@ from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.testing.fixtures import eventually
 
 T = TypeVar("T")
-Events_ = list[RoomEvent]
 
 QUICK = Timings(
     presence_refresh=0.02,
@@ -123,7 +122,7 @@ class Service:
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.takes: dict[str, type] = {}
 
-    def serve(self, path: str, takes: type[T], answer: Callable[[T], Any]) -> None:
+    def serve(self, path: str, takes: type, answer: Callable[[Any], Any]) -> None:
         self.takes[path], self.answers[path] = takes, answer
 
     def of(self, path: str) -> list[Any]:
@@ -131,7 +130,7 @@ class Service:
         return [body for asked, body in self.asked if asked == path]
 
     async def answer(self, path: str, body: bytes) -> bytes:
-        request = msgspec.json.decode(body, type=self.takes[path])
+        request: Any = msgspec.json.decode(body, type=self.takes[path])
         self.asked.append((path, request))
         await asyncio.sleep(0)
         await self.gate.wait()
@@ -180,8 +179,7 @@ class Service:
 class RoomState:
     """A room: its log, its messages, and where each member stands."""
 
-    kind: str = "group"
-    events: Events_ = field(default_factory=list)
+    events: list[RoomEvent] = field(default_factory=list)
     kept_after: int = 0
     """Events up to this version are not kept any more."""
     messages: list[Message] = field(default_factory=list)
@@ -205,7 +203,7 @@ class RoomsService(Service):
         self.done: list[AnyCommand] = []
         self.on_events: Callable[[EventsRequest], None] = lambda _: None
         self.on_homes: Callable[[HomesRequest], None] = lambda _: None
-        for path, takes, answer in (
+        paths: list[tuple[str, type, Callable[[Any], Any]]] = [
             ("commands", Batch, self._commands),
             ("homes", HomesRequest, self._homes),
             ("home-page", HomePageRequest, self._home_page),
@@ -215,7 +213,8 @@ class RoomsService(Service):
             ("revisions", PlacesRequest, self._revisions),
             ("events", EventsRequest, self._events),
             ("shared", SharedRequest, self._shared),
-        ):
+        ]
+        for path, takes, answer in paths:
             self.serve(path, takes, answer)
 
     # what happens in rooms
@@ -294,7 +293,7 @@ class RoomsService(Service):
         if room is None or command.user_id not in room.places:
             return Refused(code="not_found", detail="There is no such room.")
         room_id, user_id, version = command.room_id, command.user_id, room.version + 1
-        head = {"room_id": room_id, "version": version, "at": _now()}
+        head: dict[str, Any] = {"room_id": room_id, "version": version, "at": _now()}
         match command:
             case SendMessage():
                 return self._send(room, command)
@@ -766,7 +765,3 @@ class Edge:
             background("repair", subscriber._repair_torn, pause=0, longest=0.02),
         ):
             yield
-
-
-def events_in(data: bytes) -> Events_:
-    return list(map(decode_frame, split_frames(data)))

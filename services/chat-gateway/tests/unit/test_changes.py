@@ -432,6 +432,8 @@ async def test_the_check_finds_what_no_hint_told(edge: Edge, source: str):
     await follow_changes(edge.gateway)
     await minji.settle()
     assert [frame["op"] for frame in minji.frames[1:]] == [{"rooms": "room.added", "social": "friend.added"}[source]]
+    await check_users(edge.gateway)
+    assert edge.gateway.changed_users == set()  # it is found once
 
 
 async def test_the_check_begins_anew_at_once_where_a_subscription_was_lost():
