@@ -1,6 +1,6 @@
-"""The services around a gateway, in memory: each answers its HTTP contract, behind `Peer` or on a port.
+"""In-memory implementations of the services around a gateway, reachable in process or over HTTP.
 
-Bodies and answers pass through JSON and the types of `shared.contracts`, as they do between processes.
+Requests and responses are encoded as JSON and decoded with the types of `shared.contracts`, as between processes.
 """
 
 import asyncio
@@ -101,13 +101,14 @@ QUICK = Timings(
     cursor_flush=0.02,
     close=0.1,
 )
-"""Durations with which nothing is waited for that a test waits for."""
+"""Short intervals, for tests that wait for background work."""
 
 
 class Service:
-    """Answers calls. `asked` holds them in order; while `gate` is closed they wait, and at the `gates` of their paths.
+    """A service that records and answers calls.
 
-    `problem` is answered to all, each of `problems` to one, each of `problems_at` to its path.
+    `asked` lists all calls in order. Calls block while `gate`, or the entry of their path in `gates`, is not set.
+    `problem` fails every call, each entry of `problems` fails one call, `problems_at` fails all calls of a path.
     """
 
     def __init__(self, name: str) -> None:
@@ -126,7 +127,7 @@ class Service:
         self.takes[path], self.answers[path] = takes, answer
 
     def of(self, path: str) -> list[Any]:
-        """The bodies of the calls to one path."""
+        """Return the request bodies of one path."""
         return [body for asked, body in self.asked if asked == path]
 
     async def answer(self, path: str, body: bytes) -> bytes:
@@ -143,7 +144,7 @@ class Service:
         return msgspec.json.encode(self.answers[path](request))
 
     async def call(self, path: str, body: object, answer: type[T], *, timeout: float = 5) -> T:
-        """What `Peer.call` does, without a network: too late is Unavailable, as is an answer that was cut off."""
+        """Behave like `Peer.call`, without a network. Raises Unavailable after `timeout`."""
         try:
             async with asyncio.timeout(timeout):
                 return msgspec.json.decode(await self.answer(path, msgspec.json.encode(body)), type=answer)
@@ -152,7 +153,7 @@ class Service:
 
     @asynccontextmanager
     async def on_a_port(self) -> AsyncIterator[str]:
-        """Its URL, while it answers there: only who brings a token for this service, but where tokens come from."""
+        """Serve the service over HTTP and yield its URL. Callers need a token for this service, except to get one."""
 
         async def handle(request: web.Request) -> web.Response:
             path = request.match_info["path"]
@@ -181,7 +182,7 @@ class RoomState:
 
     events: list[RoomEvent] = field(default_factory=list)
     kept_after: int = 0
-    """Events up to this version are not kept any more."""
+    """Events up to this version have been deleted."""
     messages: list[Message] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
@@ -192,7 +193,7 @@ class RoomState:
 
 
 class RoomsService(Service):
-    """Rooms. One answer holds at most `events_at_once` events of a room."""
+    """The rooms service. A response holds at most `events_at_once` events of a room."""
 
     def __init__(self) -> None:
         super().__init__("rooms")
@@ -263,14 +264,14 @@ class RoomsService(Service):
         return message
 
     def forget_events(self, room_id: str) -> None:
-        """The events so far are not kept any more."""
+        """Delete all events so far."""
         self.rooms[room_id].kept_after = self.rooms[room_id].version
 
     def bodies(self, room_id: str) -> list[str]:
         return [message.body for message in self.rooms[room_id].messages]
 
     async def publish(self, redis: AnyRedis, room_id: str, after: int = 0) -> None:
-        """What the publisher of rooms does with the events after a version."""
+        """Publish the events after a version, as the publisher of rooms does."""
         runs = runs_of(self.rooms[room_id].events[after:])
         await publish_next(redis, self.epoch, [(room_id, run) for run in runs])
 
@@ -333,7 +334,7 @@ class RoomsService(Service):
         return Done(version=message.version, seq=message.seq, at=message.at)
 
     def shown(self, room_id: str, user_id: str) -> Room:
-        """The room as a member sees it in its list."""
+        """Return the room as a member sees it in the room list."""
         room = self.rooms[room_id]
         place, read = room.places[user_id], room.read[user_id]
         return Room(
@@ -406,7 +407,7 @@ class RoomsService(Service):
 
 
 class SocialService(Service):
-    """Social: who follows whom, who blocked whom. A block here leaves the follows as they are."""
+    """The social service. Unlike the real one, a block does not end follows."""
 
     def __init__(self) -> None:
         super().__init__("social")
@@ -458,7 +459,7 @@ class SocialService(Service):
 
 
 class AuthService(Service):
-    """Auth: sessions that stand, keys, and tokens for services and users."""
+    """The auth service: active sessions, signing keys, and tokens for services and users."""
 
     def __init__(self) -> None:
         super().__init__("auth")
@@ -483,7 +484,7 @@ class AuthService(Service):
 
 
 class MediaService(Service):
-    """Media: uploads that were stored, and attachments by id."""
+    """The media service: uploads, and attachments by id."""
 
     def __init__(self) -> None:
         super().__init__("media")
@@ -512,16 +513,16 @@ def _now() -> str:
 
 
 class MemoryRedis:
-    """Redis in memory: sorted sets, counters and channels. It knows no scripts and no hashes, as one that lost them.
+    """A Redis client in memory, with sorted sets, counters and channels. Scripts and hashes raise ConnectionError.
 
-    `published` keeps what went over channels; `away`: it answers nothing.
+    `published` lists all published messages. While `away` is set, every command raises ConnectionError.
     """
 
     def __init__(self) -> None:
         self.sets: dict[str, dict[str, float]] = defaultdict(dict)
         self.counters: dict[str, int] = {}
         self.expiries: dict[str, float] = {}
-        """In seconds from the last time that it was set."""
+        """Key → lifetime in seconds, as last set."""
         self.published: list[tuple[str, bytes]] = []
         self.on_publish: Callable[[str, bytes], None] = lambda *_: None
         self.away = False
@@ -535,7 +536,7 @@ class MemoryRedis:
 
 
 class MemoryPipeline:
-    """Commands of `MemoryRedis`, carried out by `execute`."""
+    """A pipeline of `MemoryRedis`."""
 
     def __init__(self, redis: MemoryRedis) -> None:
         self._redis = redis
@@ -593,10 +594,7 @@ class MemoryPipeline:
 
 
 class Wire:
-    """A client's end of a connection that keeps what it gets. `sent` counts what was waited for.
-
-    While `gate` is closed it reads too slowly: what is sent is not written yet.
-    """
+    """A transport that records frames. `sent` counts calls of `send`, which block while `gate` is not set."""
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -627,7 +625,7 @@ class Wire:
 
 
 class Person:
-    """One connection of a user at a gateway: frames in, frames out."""
+    """One connection of a user, driven by frames."""
 
     def __init__(self, gateway: Gateway, user_id: str, session_id: str, limits: Limits) -> None:
         self.gateway, self.wire = gateway, Wire()
@@ -644,11 +642,11 @@ class Person:
         return [frame for frame in self.frames if frame["op"] == op]
 
     def versions(self, room_id: str) -> list[int]:
-        """The versions of the room's events, as they came."""
+        """Return the versions of the received events of a room, in order of arrival."""
         return [frame["version"] for frame in self.frames if frame.get("room_id") == room_id and "version" in frame]
 
     def say(self, op: str, **fields: Any) -> str:
-        """Send a frame; returns its id."""
+        """Send a frame and return its id."""
         self._ids += 1
         frame_id = f"{self._ids}"
         data = json.dumps({"op": op, "id": frame_id} | fields).encode()
@@ -656,7 +654,7 @@ class Person:
         return frame_id
 
     def reply(self, frame_id: str) -> dict[str, Any] | None:
-        """The one answer to a frame, where it is there."""
+        """Return the reply to a frame, or None before it arrives. Fails on a second reply."""
         replies = [frame for frame in self.frames if frame.get("id") == frame_id and frame["op"] in {"ok", "error"}]
         assert len(replies) <= 1, replies
         return replies[0] if replies else None
@@ -670,20 +668,20 @@ class Person:
         return reply
 
     async def settle(self) -> None:
-        """Wait until nothing goes on for this connection."""
+        """Wait until the connection has no running tasks."""
         while self.client.tasks:
             await asyncio.wait(self.client.tasks)
             await asyncio.sleep(0)
 
     def leave(self) -> None:
-        """The socket is gone."""
+        """Disconnect."""
         self.gateway.depart(self.client)
 
 
 class Edge:
-    """A gateway with its surroundings. `redis` is a real client, or None for one in memory.
+    """A gateway with in-memory services, and an in-memory Redis unless `redis` is given.
 
-    While `confirms` is closed, subscriptions in memory are not confirmed.
+    In-memory subscriptions are confirmed while `confirms` is set.
     """
 
     def __init__(self, redis: "AnyRedis | None" = None, **options: Any) -> None:
@@ -697,7 +695,7 @@ class Edge:
         self.confirms.set()
 
     def new_gateway(self, **options: Any) -> Gateway:
-        """A gateway beside the others, with the same services."""
+        """Create another gateway with the same services."""
         services: dict[str, Any] = {
             "rooms": Rooms(self.rooms),  # type: ignore[arg-type]
             "auth": Auth(self.auth),  # type: ignore[arg-type]
@@ -708,13 +706,13 @@ class Edge:
         return Gateway(redis=self.redis, **(services | defaults | options))
 
     def person(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> Person:
-        """A connection that has not said hello; its session stands."""
+        """Create a connection with an active session, before its `hello`."""
         session_id = session_id or f"session-{new_id()}"
         self.auth.sign_in(user_id, session_id)
         return Person(gateway or self.gateway, user_id, session_id, self.limits)
 
     async def live(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> Person:
-        """A connection that is live."""
+        """Create a connection and wait until it is live."""
         person = self.person(user_id, gateway)
         person.say("hello", **hello)
         await person.settle()
@@ -723,7 +721,7 @@ class Edge:
 
     @asynccontextmanager
     async def working(self, gateway: Gateway) -> AsyncIterator[Gateway]:
-        """All that `main` starts but presence runs for a gateway before a real Redis."""
+        """Run the background work that `main` starts, except presence. Needs a real Redis."""
         async with (
             gateway.lanes.running(),
             gateway.subscriber.running(),
@@ -734,7 +732,7 @@ class Edge:
             yield gateway
 
     def hear(self, channel: str, data: bytes) -> None:
-        """A message on a channel, as the server of the subscription hands it on."""
+        """Deliver a message on a channel."""
         self.gateway.subscriber._handle(
             None,  # type: ignore[arg-type]
             {"type": "smessage", "channel": channel.encode(), "data": data},
@@ -742,7 +740,7 @@ class Edge:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The lanes and the subscriber work; subscriptions in memory are confirmed at once, and need no listeners."""
+        """Run the lanes and the subscriber. In-memory subscriptions are confirmed without a listener."""
         subscriber = self.gateway.subscriber
         if self.redis is not self.memory:
             async with self.working(self.gateway):

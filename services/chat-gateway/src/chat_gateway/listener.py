@@ -13,7 +13,7 @@ Message = dict[str, Any]
 
 
 class Listener:
-    """`channels` are those that were asked for here, confirmed or not. Silence is pinged after `ping_seconds`."""
+    """`channels` are those that were asked for here, confirmed or not. Sends a ping after `ping_seconds` of silence."""
 
     def __init__(self, address: Address, access: Access, *, by_slot: bool, ping_seconds: float) -> None:
         self.address, self._by_slot, self._ping_seconds = address, by_slot, ping_seconds

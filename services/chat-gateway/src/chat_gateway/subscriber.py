@@ -305,7 +305,7 @@ class Subscriber:
             self.tear(room_id)
 
     async def _check_heads(self) -> None:
-        """A slice of the rooms, so that each has its turn within `Timings.head_check`."""
+        """Check the next slice of the rooms; every room is checked within `Timings.head_check`."""
         if not self._checked:
             self._checked = list(self._hub.rooms)
         size = int(len(self._hub.rooms) * self._timings.tidying / self._timings.head_check) + 1

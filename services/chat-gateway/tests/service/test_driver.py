@@ -1,4 +1,4 @@
-"""Gateways before a real Valkey, their connections driven by frames: what goes from one to another, and what breaks."""
+"""Several gateways on a real Valkey: delivery between them, and lost subscriptions."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -27,7 +27,7 @@ async def edge(redis: Redis) -> AsyncIterator[Edge]:
 
 @pytest.fixture
 async def other(edge: Edge) -> AsyncIterator[Gateway]:
-    """A second gateway."""
+    """Run a second gateway."""
     async with edge.working(edge.new_gateway()) as gateway:
         yield gateway
 
@@ -80,7 +80,7 @@ async def test_a_session_is_ended_on_every_gateway(edge: Edge, other: Gateway):
 
 @breaks_connections
 async def test_what_is_published_while_a_subscription_is_lost_is_read(edge: Edge):
-    """Nobody heard it, no version skips after it, and the head check has not come by yet."""
+    """No later event and no head check reveals the gap."""
     room_id = edge.rooms.create("minji", "junho")
     minji = await edge.live("minji")
     await eventually(lambda: not edge.gateway.subscriber._torn)
@@ -95,7 +95,7 @@ async def test_what_is_published_while_a_subscription_is_lost_is_read(edge: Edge
 
 @breaks_connections
 async def test_what_was_hinted_while_a_subscription_is_lost_is_found(redis: Redis):
-    """By the check that begins anew, long before its next time."""
+    """The background check restarts at once."""
     edge = Edge(redis, timings=Timings(user_check=600))
     async with edge.running():
         room_id = edge.rooms.create("junho")

@@ -1,6 +1,6 @@
-"""A whole gateway as `main` puts it together, on a port, with the services around it in memory, each on its own port.
+"""The composition root: a gateway on a port, with in-memory services on ports of their own.
 
-Each test fails where `main` leaves out one thing: a task that it starts, a check, a setting that it hands on.
+Each background task, readiness check and setting of `main` has a test that fails without it.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ MINJI, JUNHO = new_id(), new_id()
 
 
 class Talk:
-    """A socket of a user; `frames` holds what came so far."""
+    """A client socket that records frames."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -59,7 +59,7 @@ class Talk:
         await self.socket.send(json.dumps({"op": op} | fields))
 
     async def event(self, op: str) -> dict[str, Any]:
-        """The first frame of that op, once it is there."""
+        """Wait for the first frame with this op."""
         found: dict[str, Any] = await eventually(lambda: next((one for one in self.frames if one["op"] == op), None))
         return found
 
@@ -78,7 +78,7 @@ class Talk:
 
 
 class Stack:
-    """The services in memory, and gateways on ports before them."""
+    """In-memory services on ports, and gateways that use them."""
 
     def __init__(self, redis: Redis, urls: dict[str, str], services: tuple[Any, ...], endpoint: list[str]) -> None:
         self.redis, self.urls = redis, urls
@@ -108,7 +108,7 @@ class Stack:
 
 
 class Served:
-    """A gateway that answers on a port."""
+    """A running gateway."""
 
     def __init__(self, stack: Stack, port: int, server: uvicorn.Server, task: "asyncio.Task[None]") -> None:
         self._stack, self._port, self._server, self._task = stack, port, server, task
@@ -124,7 +124,7 @@ class Served:
             return await client.get(path)
 
     async def number(self, name: str) -> float:
-        """What it tells on /metrics."""
+        """Return the value of a metric without labels."""
         lines = (await self.get("/metrics")).text.splitlines()
         [value] = [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
         return float(value)
@@ -140,7 +140,7 @@ class Served:
 
     @asynccontextmanager
     async def talk(self, user_id: str) -> AsyncIterator[Talk]:
-        """A socket of the user that is past its `ready`, and live."""
+        """Connect as a user and wait until the connection is live."""
         principal = signed_in(self._stack, user_id)
         async with self.socket(principal) as socket:
             it = Talk(socket)
@@ -174,7 +174,7 @@ async def stack(redis: Redis, redis_endpoint: list[str]) -> AsyncIterator[Stack]
 
 
 async def test_a_service_opens_no_socket(stack: Stack):
-    """Its token is well signed and meant for the gateway: it is just no user's."""
+    """Its token is valid for the gateway, but not a user's."""
     async with stack.gateway() as gateway:
         async with gateway.socket(signed_in(stack, MINJI)):
             pass
@@ -278,7 +278,7 @@ async def test_it_is_not_ready_without_redis(stack: Stack):
 
 
 async def test_messages_are_sent_and_heard(stack: Stack):
-    """The lanes and the subscriptions run; what rooms publishes is written."""
+    """The lanes and the subscriber run."""
     room_id = stack.rooms.create(MINJI, JUNHO)
     async with stack.gateway() as gateway, gateway.talk(MINJI) as minji, gateway.talk(JUNHO) as junho:
         received, delivered = await gateway.number("webchat_events_received_total"), gateway.inside.hub.delivered
@@ -292,7 +292,7 @@ async def test_messages_are_sent_and_heard(stack: Stack):
 
 
 async def test_each_service_is_asked_under_a_token_for_it(stack: Stack):
-    """And each at its own address: a service in memory knows no other's calls."""
+    """Also checks the addresses: an in-memory service rejects tokens for another one."""
     room_id = stack.rooms.create(MINJI)
     async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
         file = {"client_id": new_id(), "filename": "a.png", "data": "AAAA"}
@@ -361,7 +361,7 @@ async def test_presence_is_kept_and_told(stack: Stack):
 
 
 async def test_an_event_that_was_not_published_here_is_found_in_the_log(stack: Stack):
-    """The head check runs: a gateway may miss what goes over a channel."""
+    """The head check runs."""
     room_id = stack.rooms.create(MINJI, JUNHO)
     async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
         stack.rooms.say(room_id, JUNHO, "unheard")
@@ -400,7 +400,7 @@ async def test_commands_are_sampled_as_the_settings_say(
 
 
 async def test_the_load_is_that_of_its_lanes(stack: Stack):
-    """What waits in the lanes fills the process, and history is refused then."""
+    """A full lane counts as load, so history is refused."""
     room_id = stack.rooms.create(MINJI)
     async with stack.gateway(lanes=1, lane_commands=64) as gateway, gateway.talk(MINJI) as minji:
         stack.rooms.gate.clear()

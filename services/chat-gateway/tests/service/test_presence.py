@@ -1,4 +1,4 @@
-"""Presence over two gateways and a real Valkey: its sets expire by themselves, its channels carry hints."""
+"""Presence of two gateways on a real Valkey: change notifications and expiry."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,7 +20,7 @@ ANA, BEN = new_id(), new_id()
 
 
 class Two:
-    """Ana's gateway, and Ben's."""
+    """Two gateways, one for Ana and one for Ben."""
 
     def __init__(self, edge: Edge, first: Gateway, second: Gateway) -> None:
         self.edge, self.first, self.second = edge, first, second
@@ -70,7 +70,7 @@ async def test_who_comes_is_seen_without_a_hint_at_the_next_look(redis: Redis, s
 
 
 async def test_the_connections_of_a_gateway_that_crashed_expire(redis: Redis, stack: AsyncExitStack):
-    """Nobody refreshes them; the key goes by itself, and who watches is told at the next look."""
+    """Without a refresh the key expires, and the next look notifies watchers."""
     two = await two_gateways(redis, stack, presence_look=0.02, presence_expiry=0.3, presence_refresh=600)
     ana = await two.edge.live(ANA, two.first)
     await ana.ask("presence.watch", user_ids=[BEN])

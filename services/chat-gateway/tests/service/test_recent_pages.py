@@ -1,4 +1,4 @@
-"""The newest page out of a real Valkey: filled once, folded on, and shown to nobody who may not see it."""
+"""The newest page, cached in a real Valkey: filling, folding, and visibility."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -29,7 +29,7 @@ async def page(person: Person, room_id: str, **choice: Any) -> tuple[list[str], 
 
 
 async def say(edge: Edge, room_id: str, user_id: str, body: str) -> None:
-    """A message that is published, and has reached this gateway's hub where somebody reads the room."""
+    """Publish a message and wait until the gateway's hub has it."""
     edge.rooms.say(room_id, user_id, body)
     version = edge.rooms.rooms[room_id].version
     await edge.rooms.publish(edge.redis, room_id, version - 1)
@@ -53,7 +53,7 @@ async def test_a_page_is_asked_of_rooms_once_for_all_gateways(edge: Edge):
 
 
 async def test_who_joined_later_sees_nothing_of_before(edge: Edge):
-    """Whoever filled the page, and whichever cache answers."""
+    """Neither cache shows earlier messages."""
     room_id = edge.rooms.create("minji")
     await edge.rooms.publish(edge.redis, room_id)
     minji = await edge.live("minji")
@@ -86,7 +86,7 @@ async def test_a_page_that_a_latecomer_filled_is_not_all_that_others_see(edge: E
 
 
 async def test_a_page_that_is_ahead_of_the_hub_waits_for_it(edge: Edge):
-    """Whoever is answered has been sent the events up to the page's version before."""
+    """The events up to the page's version are sent before the page."""
     room_id = edge.rooms.create("minji", "junho")
     await edge.rooms.publish(edge.redis, room_id)
     minji = await edge.live("minji")
@@ -131,7 +131,7 @@ async def test_who_is_out_of_the_room_is_answered_by_rooms_alone(edge: Edge):
 
 
 async def test_a_page_whose_reader_is_removed_on_the_way_is_not_answered(edge: Edge):
-    """The repair that the page waits for brings the reader's own leaving."""
+    """The repair before the page delivers the reader's own `member.left`."""
     room_id = edge.rooms.create("minji", "junho")
     await edge.rooms.publish(edge.redis, room_id)
     minji, junho = await edge.live("minji"), await edge.live("junho")

@@ -1,4 +1,4 @@
-"""The reading rule on a real Valkey: from the stream where it tells all there is, else from rooms."""
+"""Reading events: from the stream in a real Valkey where it is complete, else from rooms."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ E = "epoch-1"
 
 
 class Logs:
-    """Rooms with events, some of which are in Redis."""
+    """Rooms whose events are partly in Redis."""
 
     def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.rooms = redis, RoomsService()
@@ -29,7 +29,7 @@ class Logs:
         self.log = RoomLog(redis, Rooms(client))
 
     async def room(self, events: int, published: int | None = None, after: int = 0) -> str:
-        """A room with so many events; those `after` a version, up to `published`, are in its stream."""
+        """Create a room whose stream holds the events after version `after` up to `published`."""
         room_id = self.rooms.create("minji")
         for _ in range(events - 1):
             self.rooms.say(room_id, "minji")
@@ -66,7 +66,7 @@ async def test_only_rooms_that_the_stream_cannot_tell_are_asked_for(logs: Logs):
 
 
 async def test_a_stream_that_lost_its_tail_is_not_believed(logs: Logs):
-    """The hub has delivered version 4 already: a stream that ends at 2 does not tell all there is."""
+    """The hub has delivered version 4, so a stream that ends at 2 is incomplete."""
     room_id = await logs.room(5, published=2)
     assert len((await logs.log.read_after(E, {room_id: 1}))[room_id].frames) == 1
     found = (await logs.log.read_after(E, {room_id: 1}, {room_id: 4}))[room_id]

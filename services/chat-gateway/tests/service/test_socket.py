@@ -56,7 +56,7 @@ class Served:
 
 @asynccontextmanager
 async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
-    """A gateway on a port, for one user with one session."""
+    """Serve a gateway on a port, with one user."""
     edge = Edge(redis, limits=limits)
     edge.auth.sign_in("minji", "s")
     state, app_state = ServerState(), {"gateway": edge.gateway, "handshake": Handshake(_verify)}
@@ -167,7 +167,7 @@ async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
 
 
 async def test_goodbyes_are_spread(redis: Redis):
-    """Over so long that none of twenty comes at once."""
+    """With a long drain, hardly any of twenty sockets closes at once."""
     async with served(redis, drain_seconds=600) as it:
         clients = [await it.connect() for _ in range(20)]
         await eventually(lambda: [socket._client is None for socket in it.state.connections] == [False] * 20)  # type: ignore[union-attr]

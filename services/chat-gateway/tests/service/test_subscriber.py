@@ -1,4 +1,4 @@
-"""Subscriptions on a real Valkey: confirmed whatever comes at once, repaired whatever breaks."""
+"""Subscriptions and repairs on a real Valkey."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 
 
 class KeepingReader:
-    """A reader that keeps what it gets."""
+    """A reader that records frames."""
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
@@ -40,7 +40,7 @@ class KeepingReader:
 
 
 class Listening:
-    """A subscriber with its hub; `heard` holds what came over plain channels."""
+    """A subscriber with its hub. `heard` lists messages of channels other than rooms."""
 
     def __init__(self, redis: AnyRedis, **timings: float) -> None:
         self.redis, self.lost, self.rooms = redis, 0, RoomsService()
@@ -73,7 +73,7 @@ class Listening:
         return int(await self.redis.execute_command("SPUBLISH", channel, data))
 
     async def read(self, room_id: str, user_id: str = "minji") -> KeepingReader:
-        """Somebody reads the room, at the version that it has now."""
+        """Add a reader to the room at its current version."""
         reader = KeepingReader(user_id)
         await self.subscriber.acquire(self.subscriber.room_handlers([room_id]))
         assert self.hub.join(reader, room_id, self.rooms.rooms[room_id].version, 1)
@@ -100,7 +100,7 @@ async def listening(redis: AnyRedis) -> AsyncIterator[Listening]:
 
 
 async def cut(redis: AnyRedis, channel: str) -> None:
-    """Break the connections that listen to a channel's server."""
+    """Close all subscriptions on a channel's server."""
     host, port = await shard_of(redis, channel)
     async with Redis(host=host, port=port) as server:
         await server.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
@@ -148,7 +148,7 @@ async def test_a_released_channel_is_left_and_can_be_had_again(listening: Listen
 
 @on_both_engines
 async def test_nothing_is_kept_of_channels_that_nobody_wants(listening: Listening):
-    """Not even the connection."""
+    """The connection is closed as well."""
     await listening.acquire(*(f"c{n}" for n in range(600)))
     listening.subscriber.release(f"c{n}" for n in range(600))
     it = listening.subscriber
@@ -208,7 +208,7 @@ async def test_a_broken_connection_is_noticed_and_everything_subscribed_again(li
 async def test_a_server_that_is_away_when_it_is_asked_first_is_asked_again(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ):
-    """Whoever waits for the confirmation goes on waiting."""
+    """`acquire` waits until the server is back."""
     async with listening_to(redis) as listening:
         options = redis.connection_pool.connection_kwargs
         port, options["port"] = options["port"], 1
@@ -223,7 +223,7 @@ async def test_a_server_that_is_away_when_it_is_asked_first_is_asked_again(
 
 @breaks_connections
 async def test_a_server_that_falls_silent_is_given_up(redis: Redis):
-    """A connection that looks well and over which nothing comes any more is not waited for for ever."""
+    """The connection is open but nothing arrives."""
     async with listening_to(redis, ping=0.1) as listening:
         await listening.acquire("a")
         await eventually(lambda: listening.subscriber._listeners)
@@ -304,7 +304,7 @@ async def test_a_sampled_event_has_a_span_where_it_is_new(listening: Listening, 
 
 
 async def test_a_stream_past_what_was_delivered_is_noticed(redis: Redis):
-    """Nothing is lost, nothing skips: the event just never came. Every room has its turn."""
+    """No version gap and no lost subscription reveals the missing event."""
     async with listening_to(redis, head_check=0.1) as listening:
         rooms = [listening.rooms.create("minji") for _ in range(20)]
         readers = {room_id: await listening.read(room_id) for room_id in rooms}

@@ -1,4 +1,4 @@
-"""Messages with attachments and uploads, through a connection: what waits, what does not, and what is refused."""
+"""Messages with attachments and uploads: ordering, errors and rate limits."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What changes for connected users: by a hint, by the background check, and by what a reply tells of the logs."""
+"""Changes for connected users, found by notifications, by the background check, or by a new epoch."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def edge() -> AsyncIterator[Edge]:
 
 
 async def settled(edge: Edge, *user_ids: str) -> list[Person]:
-    """Connections of users whose changes since their start were looked for already."""
+    """Create live connections without pending changes."""
     people = [await edge.live(user_id) for user_id in user_ids]
     await follow_changes(edge.gateway)
     assert not edge.gateway.users_changed.is_set()
@@ -37,7 +37,7 @@ async def settled(edge: Edge, *user_ids: str) -> list[Person]:
 
 
 async def change(edge: Edge, user_id: str, traceparent: str = "") -> None:
-    """A hint on the user's channel, and the round over changed users that follows it."""
+    """Notify the gateway of a change and wait until it is handled."""
     hint = Changed("rooms", 1, traceparent)
     edge.hear(user_channel(user_id), msgspec.json.encode(hint))
     await follow_changes(edge.gateway)
@@ -80,7 +80,7 @@ async def test_all_connections_of_a_user_are_brought_in(edge: Edge):
 
 
 async def test_a_room_that_one_is_out_of_ends_with_ones_own_leaving(edge: Edge):
-    """The hub's room is read on first: `member.left` was not published yet."""
+    """`member.left` has not been published yet and is read from the log."""
     room_id = edge.rooms.create("junho", "minji")
     [minji] = await settled(edge, "minji")
     edge.rooms.say(room_id, "junho")
@@ -153,7 +153,7 @@ async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(edge
     edge.rooms.add(room_id, "minji")
 
     def fall_behind(_: object) -> None:
-        """The snapshot is older than the hub's room: the rest has to be read, and cannot be."""
+        """Put the hub ahead of the snapshot while events cannot be read."""
         edge.rooms.say(room_id, "sora")
         edge.gateway.hub.jump(room_id, 9)
         edge.rooms.problems_at["events"] = Unavailable("away")
@@ -165,14 +165,14 @@ async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(edge
 
 
 async def test_who_is_removed_and_added_while_it_is_brought_in_sees_nothing_of_between(edge: Edge):
-    """What the first way into the room would have read is not sent on the second."""
+    """The first join must not send events that the second membership may not see."""
     room_id = edge.rooms.create("sora")
     minji, _ = await settled(edge, "minji", "sora")
     edge.rooms.add(room_id, "minji")
     edge.rooms.gates["events"] = asyncio.Event()
 
     def fall_behind(_: object) -> None:
-        """The hub is ahead of the snapshot: the rest has to be read."""
+        """Put the hub ahead of the snapshot, so that events have to be read."""
         edge.rooms.say(room_id, "sora", "before")
         edge.gateway.hub.jump(room_id, 3)
 
@@ -196,7 +196,7 @@ async def test_who_is_removed_and_added_while_it_is_brought_in_sees_nothing_of_b
 
 
 async def test_who_is_back_before_its_leaving_is_written_stays(edge: Edge):
-    """A client that reads slowly: its first way into the room ends with its leaving when it is in again already."""
+    """With a slow reader, the first join ends after the second membership has started."""
     room_id = edge.rooms.create("sora")
     minji, _ = await settled(edge, "minji", "sora")
     edge.rooms.add(room_id, "minji")
@@ -347,7 +347,7 @@ async def test_revoked_sessions_are_ended_and_the_others_go_on(edge: Edge):
 
 
 async def test_what_a_revoked_session_queued_does_not_go_out(edge: Edge):
-    """Neither what waits for rooms, nor what waits for media, nor an upload, nor a message behind either."""
+    """Covers queued commands, uploads, messages with attachments, and messages held behind them."""
     room_id = edge.rooms.create("minji", "junho")
     minji, junho = await settled(edge, "minji", "junho")
     edge.rooms.gate.clear()
@@ -396,7 +396,7 @@ async def test_the_check_ends_sessions_that_are_gone_and_refuses_what_they_queue
 
 
 async def test_only_sessions_that_were_asked_about_are_ended(edge: Edge):
-    """A connection that comes while auth is asked is not in its answer, and not gone for that."""
+    """A connection that starts during the check is missing in its answer."""
     [gone] = await settled(edge, "minji")
     edge.auth.sessions.clear()
     edge.auth.gate.clear()
@@ -468,7 +468,7 @@ async def test_a_lost_subscription_makes_one_check_more():
 
 
 async def test_rooms_are_read_again_when_a_subscription_is_lost_and_again_when_it_is_back(edge: Edge):
-    """What was published in between reached nobody: it is in the log."""
+    """Events published meanwhile are only in the log."""
     room_id = edge.rooms.create("minji", "junho")
     [minji] = await settled(edge, "minji")
     await eventually(lambda: not edge.gateway.subscriber._torn)

@@ -1,4 +1,4 @@
-"""Frames as commands for rooms, and what rooms answers as replies."""
+"""Translate frames into commands, and results into replies."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Who may open a socket: a user whose token auth signed for the gateway, and nobody else."""
+"""Authentication of upgrade requests."""
 
 import pytest
 

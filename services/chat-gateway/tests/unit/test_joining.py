@@ -1,4 +1,4 @@
-"""Bringing a connection into its rooms: what it missed first, then every event once, whatever happens meanwhile."""
+"""Join rooms: missed events first, then each live event exactly once."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,7 @@ async def edge() -> AsyncIterator[Edge]:
 
 
 async def placed(edge: Edge, user_id: str, *room_ids: str) -> Person:
-    """A connection that was told of these rooms and listens to them, but is in none of them yet."""
+    """Create a connection that is subscribed to rooms but has not joined them."""
     gateway, person = edge.gateway, edge.person(user_id)
     gateway.adopt_epoch(edge.rooms.epoch)
     await gateway.enter(person.client)
@@ -33,19 +33,19 @@ async def placed(edge: Edge, user_id: str, *room_ids: str) -> Person:
 
 
 def wanted(edge: Edge, room_id: str) -> int:
-    """How many want the room's channel."""
+    """Return how many subscribers the room's channel has."""
     return edge.gateway.subscriber._wanted[live_channel(edge.rooms.epoch, room_id)]
 
 
 def publish(edge: Edge, room_id: str, after: int) -> None:
-    """The events after a version arrive on the room's channel."""
+    """Deliver the events after a version on the room's channel."""
     room = edge.rooms.rooms[room_id]
     data = b"".join(map(event_frame, room.events[after:]))
     edge.hear(live_channel(edge.rooms.epoch, room_id), b"%d %d -\n" % (after + 1, room.version) + data)
 
 
 async def join(edge: Edge, person: Person, **rooms: tuple[str, int]) -> None:
-    """Join rooms, each from a cursor on; the heads are those of now."""
+    """Join rooms from a cursor each, with the current versions as heads."""
     cursors = dict(rooms.values())
     heads = {room_id: edge.rooms.rooms[room_id].version for room_id in cursors}
     await join_rooms(edge.gateway, person.client, cursors, heads)
@@ -78,7 +78,7 @@ async def test_what_was_missed_comes_before_what_happens_now(edge: Edge):
 
 
 async def test_what_happens_while_the_missed_is_written_is_there_once(edge: Edge):
-    """The hub is ahead at the first try: the rest is read, and joined at the hub's version."""
+    """The hub advances while missed events are read."""
     room_id = edge.rooms.create("minji", "junho")
     junho = await placed(edge, "junho", room_id)
     await join(edge, junho, room=(room_id, 2))
@@ -132,7 +132,7 @@ async def test_who_is_out_while_the_hub_is_repaired_does_not_join(edge: Edge):
 
 
 async def test_where_the_hub_is_behind_it_is_repaired_and_then_joined(edge: Edge):
-    """Events that rooms has and that were never published here reach the readers who are in already."""
+    """Unpublished events also reach the readers that have joined already."""
     room_id = edge.rooms.create("minji", "junho")
     junho = await placed(edge, "junho", room_id)
     await join(edge, junho, room=(room_id, 2))
@@ -147,7 +147,7 @@ async def test_where_the_hub_is_behind_it_is_repaired_and_then_joined(edge: Edge
 
 
 async def test_a_room_that_a_join_opens_is_read_once_more(edge: Edge):
-    """Nobody listened to the hub's room until now: what was published before the join is found in the log."""
+    """The hub had no such room, so events published before the join are only in the log."""
     room_id = edge.rooms.create("minji", "junho")
     minji = await placed(edge, "minji", room_id)
     edge.rooms.say(room_id, "junho")
@@ -239,7 +239,7 @@ async def test_a_room_that_is_never_caught_up_with_ends_the_connection(edge: Edg
     rounds = 0
 
     def faster(request: EventsRequest) -> None:
-        """Two more events arrive here with each that is read."""
+        """Deliver two events for each event that is read."""
         nonlocal rounds
         rounds += 1
         version = edge.rooms.rooms[room_id].version

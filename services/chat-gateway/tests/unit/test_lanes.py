@@ -1,4 +1,4 @@
-"""Commands on their way to rooms: in order, in batches, once, and answered whatever happens."""
+"""Command queues: order, batches, retries, and exactly one result per command."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 
 
 class Sender:
-    """A lane before rooms, and what became of what was submitted to it, in order."""
+    """One lane, and the results of its commands in order."""
 
     def __init__(self, **options: Any) -> None:
         self.rooms, self.epochs = RoomsService(), list[str]()
@@ -54,10 +54,7 @@ class Sender:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """The lane has one request under way that rooms does not answer yet: the block's commands wait.
-
-        At its end all are answered.
-        """
+        """Keep one request pending while the block runs, then wait for all results."""
         async with self.lanes.running():
             self.rooms.gate.clear()
             self.send("first", owner="first")
@@ -285,7 +282,7 @@ async def test_a_sampled_command_has_a_span_for_its_request(spans: list[dict[str
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_whatever_happens_each_is_answered_once_and_each_sender_keeps_its_order(data: st.DataObject):
-    """Requests succeed, fail or stay unknown; sessions end. What was done of one sender is in its order, once each."""
+    """Requests succeed or fail, and sessions end, in any order."""
 
     async def play() -> None:
         sender = Sender()

@@ -1,4 +1,4 @@
-"""Who is shown as online to whom, through connections; Redis is in memory, and its channels are heard at once."""
+"""Presence: visibility, changes and expiry, with Redis in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ async def edge() -> AsyncIterator[Edge]:
 
 
 async def told(edge: Edge) -> None:
-    """What waits to be published is, and what is heard of it is looked at."""
+    """Publish pending messages and handle the notifications."""
     if edge.gateway.presence._left:
         await edge.gateway.presence._follow_hints()
     await asyncio.wait_for(edge.gateway.ephemeral.run(), 1)
@@ -166,7 +166,7 @@ async def test_where_it_cannot_be_told_what_one_watched_stays(edge: Edge, away: 
 
 
 async def test_a_block_hides_although_the_follow_and_the_room_are_still_there(edge: Edge):
-    """Not because what tied them ended: both still tie them."""
+    """The block alone hides: the follow and the shared room remain."""
     for tie in (in_one_room, ana_follows):
         tie(edge)
     ana, ben = await edge.live(ANA), await edge.live(BEN)
@@ -203,7 +203,7 @@ async def test_a_room_that_ends_hides_and_one_that_begins_shows(edge: Edge):
 
 
 async def test_a_gateway_that_crashed_is_noticed_at_the_next_look(edge: Edge):
-    """Its connections are in the sets until they expire, and nobody publishes then."""
+    """Its connections stay in the sets until they expire, without a notification."""
     in_one_room(edge)
     edge.memory.sets[presence_key(BEN)]["elsewhere"] = now_ms() + 60_000
     ana = await edge.live(ANA)
@@ -243,7 +243,7 @@ async def test_connections_that_are_here_are_refreshed(edge: Edge):
 
 
 async def test_those_who_are_left_at_the_end_are_forgotten(edge: Edge):
-    """The sockets of a gateway that stops end before its presence does."""
+    """Sockets close before presence stops."""
     async with edge.gateway.presence.running():
         ana = await edge.live(ANA)
         ana.leave()

@@ -1,4 +1,4 @@
-"""Pages and snapshots through a connection, where Redis has none: who sees what, from where, and who never does."""
+"""Pages and snapshots without cached pages in Redis: sources, visibility and errors."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -151,7 +151,7 @@ async def test_the_newest_page_is_asked_for_once_while_the_room_stands_still(edg
 
 
 async def test_who_joined_later_is_never_shown_the_page_of_who_was_there_before(edge: Edge):
-    """Not even where the same page, of the same version, was answered a moment ago."""
+    """Not even if the same page was just sent to an earlier member."""
     room_id = edge.rooms.create("minji")
     edge.rooms.say(room_id, "minji", "before sora came")
     edge.rooms.add(room_id, "sora")
@@ -264,7 +264,7 @@ def message(seq: int) -> Message:
 @settings(deadline=None)
 @given(first=st.integers(1, 12), last=st.integers(0, 15), joined_seq=st.integers(0, 15), limit=st.integers(1, 12))
 def test_a_page_is_what_a_member_sees_of_the_room_or_none(first: int, last: int, joined_seq: int, limit: int):
-    """A snapshot holds all messages from `first` on. The room has those from 1 on."""
+    """The room has messages from 1 on, the snapshot from `first` on."""
     snapshot = Snapshot(99, first, {seq: message(seq) for seq in range(last, first - 1, -1)})
     visible = [seq for seq in range(1, last + 1) if seq > joined_seq]
     page = _page_of(snapshot, "e", joined_seq, limit)
@@ -277,7 +277,7 @@ def test_a_page_is_what_a_member_sees_of_the_room_or_none(first: int, last: int,
 
 
 async def test_a_reply_in_flight_for_who_left_is_no_page_of_the_room_for_others(edge: Edge):
-    """A page that rooms answered is kept under where its reader stands when it comes, or not at all."""
+    """A page is not cached if its reader left the room meanwhile."""
     room_id = edge.rooms.create("minji", "junho")
     edge.rooms.say(room_id, "minji", "one")
     minji = await edge.live("minji")

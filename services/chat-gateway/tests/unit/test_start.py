@@ -1,4 +1,4 @@
-"""From `hello` to live: who is let in, what `ready` tells, what is resumed, and what happens where a part is away."""
+"""From `hello` to live: sessions, `ready`, resuming, and unavailable services."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -40,7 +40,7 @@ def resets() -> float:
 
 
 def leaves_nothing(edge: Edge, person: Person) -> bool:
-    """After its departure nothing of a connection is kept."""
+    """Disconnect, and return whether the gateway has no state left."""
     person.leave()
     gateway = edge.gateway
     return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, person.client.places) == ({}, {}, {}, {})
@@ -88,7 +88,7 @@ async def test_a_session_that_is_gone_is_told_so_and_nothing_else(edge: Edge):
 
 
 async def test_a_revocation_is_heard_while_the_session_is_checked(edge: Edge):
-    """It listens to the user's channel before it asks auth: one of the two knows."""
+    """The user's channel is subscribed before auth is asked, so no revocation is missed."""
     minji = edge.person("minji")
     edge.auth.gate.clear()
     minji.say("hello")
@@ -220,7 +220,7 @@ async def test_what_one_connection_learns_of_friends_the_users_others_are_told(e
 
 
 async def test_changes_since_the_snapshot_are_looked_for(edge: Edge):
-    """A room that one is added to while the connection starts is found without a hint."""
+    """A room added during the start is found without a notification."""
     edge.rooms.create("minji")
     minji = edge.person("minji")
     later = edge.rooms.create("junho")
@@ -235,7 +235,7 @@ async def test_changes_since_the_snapshot_are_looked_for(edge: Edge):
 
 
 async def test_a_connection_begins_at_the_revision_of_its_snapshot(edge: Edge):
-    """The check finds nothing that it missed."""
+    """The background check finds no change."""
     edge.rooms.create("minji")
     await edge.live("minji")
     edge.gateway.changed_users.clear()

@@ -87,7 +87,7 @@ class Client:
         task.add_done_callback(self._worked)
 
     def stop(self) -> None:
-        """Cancel the work that runs on behalf of this connection: nothing that it asked for is begun any more."""
+        """Cancel the tasks of this connection, so that nothing it asked for is sent any more."""
         for task in self.tasks:
             task.cancel()
 

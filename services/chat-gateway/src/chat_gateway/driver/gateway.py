@@ -179,7 +179,7 @@ class Gateway:
         self.users_changed.set()
 
     def end_sessions(self, user_id: str, gone: Callable[[str], bool], *, revoked: bool) -> None:
-        """Close the user's sockets whose session is gone; their queued commands are refused, their uploads given up.
+        """Close the user's sockets whose session is gone; refuse their queued commands, cancel their uploads.
 
         Where it is not known to be revoked it may be over merely: the client asks auth, and keeps what is unsent.
         """

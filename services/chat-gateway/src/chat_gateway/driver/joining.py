@@ -19,8 +19,8 @@ ROUNDS = 200
 async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], heads: dict[str, int]) -> None:
     """Bring the connection, which has each room up to its cursor, live in all of them.
 
-    `heads` are the versions of the snapshot that it was given. Its room channels are subscribed to already. A room that
-    the user leaves meanwhile is given up, even if they are back: then another call brings them in.
+    `heads` are the versions of the snapshot that it was given. Its room channels are subscribed to already. Skips a
+    room once the user has left it, even if they rejoined: a separate call handles the new membership.
     """
     since = {room_id: place.since for room_id, place in client.places.items() if room_id in cursors}
     behind = {room_id: version for room_id, version in cursors.items() if version < heads[room_id]}
@@ -40,7 +40,7 @@ async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], 
 
 
 def _is_member(client: Client, since: dict[str, int], room_id: str) -> bool:
-    """Return whether the membership is still the one with which joining began."""
+    """Return whether the user still has the membership that `join_rooms` started with."""
     place = client.places.get(room_id)
     return place is not None and place.since == since.get(room_id)
 
@@ -69,7 +69,7 @@ async def _read_on(
     complete = []
     for room_id in wanted:
         answer = found.get(room_id)
-        if answer is None or not _is_member(client, since, room_id):  # the room is gone altogether, or was left
+        if answer is None or not _is_member(client, since, room_id):  # the room no longer exists, or the user left it
             cursors.pop(room_id)
         elif answer.gone:
             meters.RESETS.inc()

@@ -69,9 +69,9 @@ def _spans(gateway: Gateway, user_ids: Iterable[str], here: Collection[str]) -> 
 
 
 async def check_users(gateway: Gateway) -> None:
-    """Check all sessions, and look for revisions that moved unseen.
+    """Check all sessions and look for missed revisions, once.
 
-    Then wait: `Timings.user_check`, or until a subscription was lost.
+    Returns after `Timings.user_check` seconds, or earlier when a subscription is lost.
     """
     gateway.check_now.clear()
     clients = gateway.clients()
