@@ -17,6 +17,7 @@ import msgspec
 
 from chat_gateway import meters
 from chat_gateway.clients.rooms import Rooms
+from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
 from shared.service.log_context import about_room
 from shared.service.problems import Problem, Unavailable
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 BATCH_COMMANDS = 256
 BATCH_BYTES = 512 * 1024
 QUEUE_COMMANDS = 10_000
-BUDGET_MS = 3000
-"""Rooms commits nothing of a batch after this; a request is waited for longer."""
-REQUEST_SECONDS = 4.0
-GIVE_UP_SECONDS = 10.0
 
 GAVE_UP = Refused(
     code="unavailable", detail="The outcome is unknown: send it again, in order, with the same client_id."
@@ -71,8 +68,15 @@ def _finish(spans: list[Span], outcome: Outcome) -> None:
 
 
 class Lane:
-    def __init__(self, rooms: Rooms, on_epoch: Callable[[str], None], *, room_for: int = QUEUE_COMMANDS) -> None:
-        self._rooms, self._on_epoch, self._room_for = rooms, on_epoch, room_for
+    def __init__(
+        self,
+        rooms: Rooms,
+        on_epoch: Callable[[str], None],
+        *,
+        room_for: int = QUEUE_COMMANDS,
+        timings: Timings = DEFAULT_TIMINGS,
+    ) -> None:
+        self._rooms, self._on_epoch, self._room_for, self._timings = rooms, on_epoch, room_for, timings
         self._queue: deque[Item] = deque()
         self._reads: dict[tuple[str, str], Item] = {}
         self._filled = asyncio.Event()
@@ -101,6 +105,8 @@ class Lane:
         if refused:
             gone = {id(item) for item in refused}
             self._queue = deque(item for item in self._queue if id(item) not in gone)
+            if not self._queue:
+                self._filled.clear()
         for item in refused:
             item.finish(SIGNED_OUT)
 
@@ -153,12 +159,13 @@ class Lane:
     async def _send(self, commands: list[AnyCommand]) -> BatchDone | None:
         """The answer; None where the outcome stayed unknown for too long."""
         loop = asyncio.get_running_loop()
-        give_up, pause = loop.time() + GIVE_UP_SECONDS, 0.05
+        budget_ms, timeout = round(self._timings.command_budget * 1000), self._timings.command_request
+        give_up, pause = loop.time() + self._timings.command_give_up, 0.05
         while True:
             try:
-                return await self._rooms.commands(commands, budget_ms=BUDGET_MS, timeout=REQUEST_SECONDS)
+                return await self._rooms.commands(commands, budget_ms=budget_ms, timeout=timeout)
             except Unavailable as problem:
-                if loop.time() + pause + REQUEST_SECONDS > give_up:
+                if loop.time() + pause + timeout > give_up:
                     log.warning("gave up on %d commands: %s", len(commands), problem.detail, extra=about_room(commands))
                     return None
                 await asyncio.sleep(pause)
@@ -191,10 +198,16 @@ class Lanes:
     """The lanes of this gateway; the same room takes the same lane on every gateway with as many."""
 
     def __init__(
-        self, rooms: Rooms, on_epoch: Callable[[str], None], *, count: int, room_for: int = QUEUE_COMMANDS
+        self,
+        rooms: Rooms,
+        on_epoch: Callable[[str], None],
+        *,
+        count: int,
+        room_for: int = QUEUE_COMMANDS,
+        timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
         self._room_for = room_for
-        self._lanes = [Lane(rooms, on_epoch, room_for=room_for) for _ in range(count)]
+        self._lanes = [Lane(rooms, on_epoch, room_for=room_for, timings=timings) for _ in range(count)]
 
     @property
     def depth(self) -> int:

@@ -9,16 +9,14 @@ from redis.crc import key_slot
 
 from shared.service.redis import Access, Address, listening_client
 
-PING_SECONDS = 5
-
 Message = dict[str, Any]
 
 
 class Listener:
-    """`channels` are those that were asked for here, confirmed or not."""
+    """`channels` are those that were asked for here, confirmed or not. Sends a ping after `ping_seconds` of silence."""
 
-    def __init__(self, address: Address, access: Access, *, by_slot: bool) -> None:
-        self.address, self._by_slot = address, by_slot
+    def __init__(self, address: Address, access: Access, *, by_slot: bool, ping_seconds: float) -> None:
+        self.address, self._by_slot, self._ping_seconds = address, by_slot, ping_seconds
         self.channels: set[str] = set()
         self._redis = listening_client(address, access)
         self._pubsub: Any = self._redis.pubsub()
@@ -50,7 +48,7 @@ class Listener:
         """Hand on what comes; raises when the connection is gone or silent, or the server answers with an error."""
         pinged = False
         while True:
-            message = await self._pubsub.get_message(timeout=PING_SECONDS)
+            message = await self._pubsub.get_message(timeout=self._ping_seconds)
             if message is not None:
                 pinged = False
                 handle(message)

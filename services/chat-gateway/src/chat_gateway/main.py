@@ -15,7 +15,7 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, follow_changes
 from chat_gateway.ops import routes
 from chat_gateway.ops.collector import Collector
-from chat_gateway.settings import GatewaySettings
+from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from chat_gateway.transport.handshake import Handshake
 from shared.service.app import create_app as create_service
 from shared.service.http import Peer, ServiceTokens, Verifier, http_client
@@ -23,7 +23,7 @@ from shared.service.redis import check_redis, close_redis, connect_redis
 from shared.service.tasks import background
 
 
-def create_app(settings: GatewaySettings) -> FastAPI:
+def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
@@ -42,6 +42,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 trace_sample=settings.trace_sample,
                 lane_commands=settings.lane_commands,
                 overload=app.state.overload,
+                timings=timings,
             )
             gateway.tell_meters()
             verifier = Verifier(client, settings)
@@ -60,7 +61,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 ("ephemeral", gateway.ephemeral.run, 0.0),
                 ("user changes", partial(follow_changes, gateway), 0.0),
                 ("user check", partial(check_users, gateway), 0.0),
-                ("read cursors", gateway.flush_cursors, 0.25),
+                ("read cursors", gateway.flush_cursors, timings.cursor_flush),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             collector = Collector(client, processes(settings))

@@ -16,6 +16,7 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.protocol.frames import PresenceChanged, Status
 from chat_gateway.publisher import EphemeralPublisher
+from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
 from shared.roomlog.frames import text_frame
 from shared.service.ids import now_ms
@@ -25,11 +26,6 @@ from shared.service.tasks import background
 from shared.streams.names import presence_channel, presence_key
 
 log = logging.getLogger(__name__)
-
-REFRESH_SECONDS = 20
-EXPIRY_MS = 55_000
-"""A crashed gateway's users are offline after this, at the latest at the next look."""
-LOOK_SECONDS = 10
 
 _encoder = msgspec.json.Encoder()
 
@@ -53,9 +49,11 @@ class Presence:
         subscriber: Subscriber,
         ephemeral: EphemeralPublisher,
         overload: Overload,
+        timings: Timings,
     ) -> None:
         self._redis, self._rooms, self._social = redis, rooms, social
         self._subscriber, self._ephemeral, self._overload = subscriber, ephemeral, overload
+        self._timings, self._expiry_ms = timings, round(timings.presence_expiry * 1000)
         self._here: dict[str, Watcher] = {}
         self._watchers: dict[str, set[Watcher]] = {}
         self._visible: dict[str, set[str]] = {}
@@ -69,8 +67,8 @@ class Presence:
         self._here[client.id] = client
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.zremrangebyscore(key, "-inf", now)
-        pipeline.zadd(key, {client.id: now + EXPIRY_MS})
-        pipeline.pexpire(key, EXPIRY_MS)
+        pipeline.zadd(key, {client.id: now + self._expiry_ms})
+        pipeline.pexpire(key, self._expiry_ms)
         pipeline.zrange(key, 0, -1)
         ids = sorted(raw.decode() for raw in (await pipeline.execute())[-1])
         self._tell(client.user_id)
@@ -112,8 +110,8 @@ class Presence:
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for name, work, pause in (
-                ("presence refresh", self._refresh, REFRESH_SECONDS),
-                ("presence look", self._look, LOOK_SECONDS),
+                ("presence refresh", self._refresh, self._timings.presence_refresh),
+                ("presence look", self._look, self._timings.presence_look),
                 ("presence hints", self._follow_hints, 0.05),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
@@ -150,11 +148,11 @@ class Presence:
                     client.push_droppable(text_frame(_encoder.encode(event)))
 
     async def _refresh(self) -> None:
-        expiry = now_ms() + EXPIRY_MS
+        expiry = now_ms() + self._expiry_ms
         pipeline = self._redis.pipeline(transaction=False)
         for client in self._here.values():
             pipeline.zadd(presence_key(client.user_id), {client.id: expiry})
-            pipeline.pexpire(presence_key(client.user_id), EXPIRY_MS)
+            pipeline.pexpire(presence_key(client.user_id), self._expiry_ms)
         if self._here:
             await pipeline.execute()
 

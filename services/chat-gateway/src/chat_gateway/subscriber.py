@@ -19,6 +19,7 @@ from chat_gateway import meters
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
+from chat_gateway.settings import Timings
 from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
 from shared.roomlog.keys import live_channel
 from shared.service.overload import TYPING_SHED, Overload
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 
 SUBSCRIBE_AT_ONCE = 500
 REPAIR_AT_ONCE = 50
-HEAD_CHECK_SECONDS = 30
-"""Within this every room is compared with its stream."""
 
 _cursors_decoder = msgspec.json.Decoder(dict[str, int])
 
@@ -49,12 +48,13 @@ class Subscriber:
         hub: Hub,
         room_log: RoomLog,
         overload: Overload,
+        timings: Timings,
         *,
         on_reset: Callable[[str, int], None],
         on_lost: Callable[[], None],
     ) -> None:
         self._redis, self._hub, self._log, self._overload = redis, hub, room_log, overload
-        self._on_reset, self._on_lost = on_reset, on_lost
+        self._timings, self._on_reset, self._on_lost = timings, on_reset, on_lost
         self.epoch = ""
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
@@ -129,9 +129,9 @@ class Subscriber:
             stack.push_async_callback(self._stop_listening)
             for name, work, pause in (
                 ("subscribe", self._tell_servers, 0.0),
-                ("unsubscribe", self._drop_unwanted, 1.0),
+                ("unsubscribe", self._drop_unwanted, self._timings.tidying),
                 ("repair", self._repair_torn, 0.0),
-                ("head check", self._check_heads, 1.0),
+                ("head check", self._check_heads, self._timings.tidying),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause, longest=1))
             yield
@@ -166,7 +166,8 @@ class Subscriber:
             raise
 
     async def _open(self, address: Address) -> Listener:
-        listener = Listener(address, access_of(self._redis), by_slot=isinstance(self._redis, Cluster))
+        access, by_slot = access_of(self._redis), isinstance(self._redis, Cluster)
+        listener = Listener(address, access, by_slot=by_slot, ping_seconds=self._timings.ping)
         await listener.connect()
         self._listeners[address] = listener
         self._listening[listener] = asyncio.create_task(self._listen(listener), context=Context())
@@ -304,10 +305,10 @@ class Subscriber:
             self.tear(room_id)
 
     async def _check_heads(self) -> None:
-        """A slice of the rooms, so that each has its turn within HEAD_CHECK_SECONDS."""
+        """Check the next slice of the rooms; every room is checked within `Timings.head_check`."""
         if not self._checked:
             self._checked = list(self._hub.rooms)
-        size = len(self._hub.rooms) // HEAD_CHECK_SECONDS + 1
+        size = int(len(self._hub.rooms) * self._timings.tidying / self._timings.head_check) + 1
         rooms, self._checked = self._checked[:size], self._checked[size:]
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         if versions:

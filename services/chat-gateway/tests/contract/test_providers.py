@@ -27,7 +27,7 @@ from chat_gateway.lanes import GAVE_UP, SIGNED_OUT, Lanes
 from chat_gateway.main import create_app as create_gateway
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.room_log import RoomLog
-from chat_gateway.settings import GatewaySettings
+from chat_gateway.settings import GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
@@ -42,6 +42,7 @@ from shared.contracts.rooms import (
     Result,
     SendMessage,
 )
+from shared.contracts.social import Pairs
 from shared.roomlog.frames import decode_frame
 from shared.service.http import Peer, ServiceTokens, http_client
 from shared.service.ids import new_id
@@ -91,6 +92,15 @@ class Providers:
         async with httpx.AsyncClient(cookies={"webchat_session": self.cookie}) as client:
             answer = await client.get(f"{self.urls['auth']}/check?audience={audience}")
         return {TOKEN_HEADER: answer.headers[TOKEN_HEADER]}
+
+    async def put(self, service: str, path: str) -> None:
+        """What the user whose cookie is the last does; its account may be on its way to the service yet."""
+        async with httpx.AsyncClient(base_url=self.urls[service], headers=await self.token(service)) as client:
+
+            async def done() -> bool:
+                return (await client.put(path)).status_code == 204
+
+            await eventually(done)
 
     async def group(self, user_id: str) -> str:
         """A room of the user whose cookie is the last."""
@@ -144,12 +154,20 @@ async def test_auth_tells_whose_sessions_stand(providers: Providers):
 
 
 async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
-    minji, junho = await providers.sign_up("minji"), await providers.sign_up("junho")
-    friends = await providers.social.friends([minji, junho])
-    assert all(not one.profiles for one in friends.values())
-    assert set(await providers.social.revisions([minji])) <= {minji}
-    pairs = await providers.social.pairs(minji, [junho])
-    assert (pairs.followed, pairs.blocked_by) == ([], [])
+    social, junho, minji, sora = (
+        providers.social,
+        *[await providers.sign_up(name) for name in ("junho", "minji", "sora")],
+    )
+    assert (await social.pairs(sora, [minji, junho])).followed == []
+    await providers.put("social", f"/api/social/following/{junho}")
+    await providers.put("social", f"/api/social/blocks/{minji}")
+    friends = await social.friends([sora, junho])
+    assert {user: [one.user_id for one in of.profiles] for user, of in friends.items()} == {sora: [junho], junho: []}
+    assert friends[sora].revision > 0
+    assert await social.revisions([sora, junho]) == {user: of.revision for user, of in friends.items()}
+    assert await social.pairs(sora, [minji, junho]) == Pairs([junho], [])
+    assert await social.pairs(junho, [sora]) == Pairs([sora], [])
+    assert await social.pairs(minji, [sora]) == Pairs([], [sora])
 
 
 async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
@@ -248,7 +266,8 @@ async def test_what_waits_for_a_revoked_session_is_refused(providers: Providers)
 async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    timings = Timings(command_request=1, command_give_up=1.2)
+    lanes, results = Lanes(providers.rooms, lambda _: None, count=1, timings=timings), list[Result]()
     async with http_client() as client:
         with pytest.raises(Unavailable):
             await Rooms(Peer(client, _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])
@@ -256,7 +275,7 @@ async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Pro
     async with lanes.running():
         for number in range(5):
             lanes.submit(send(room_id, user_id, f"{number}"), "c", results.append)
-        await eventually(lambda: len(results) == 5, seconds=20)
+        await eventually(lambda: len(results) == 5)
     assert results == [GAVE_UP] * 5
 
 

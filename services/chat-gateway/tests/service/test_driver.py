@@ -1,209 +1,149 @@
-"""What the driver does for connections when other services fail or change in between; those are cut at `Peer`."""
+"""Several gateways on a real Valkey: delivery between them, and lost subscriptions."""
 
-import asyncio
-import json
+from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from chat_gateway.clients.auth import Auth
-from chat_gateway.clients.media import Media
-from chat_gateway.clients.rooms import Rooms
-from chat_gateway.clients.social import Social
-from chat_gateway.driver.client import Client
-from chat_gateway.driver.gateway import Gateway, UserState
-from chat_gateway.driver.perform import perform
-from chat_gateway.driver.sync import _bring_in, check_users, sync_friends
-from chat_gateway.lanes import GAVE_UP, Lane, Lanes
-from chat_gateway.protocol.connection import Connection
-from chat_gateway.protocol.frames import MessageSend
-from chat_gateway.protocol.limits import Limits
-from shared.contracts.auth import SessionsStanding
-from shared.contracts.rooms import BatchDone, Done, Home, HomeRoom, LeaveRoom, Place, Result, Room
-from shared.contracts.social import Friends, Profile
-from shared.roomlog.frames import payload_of
+from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
+from chat_gateway.driver.gateway import Gateway
+from chat_gateway.settings import Timings
+from shared.roomlog.keys import live_channel
 from shared.service.ids import new_id
-from shared.service.overload import Overload
-from shared.service.problems import Unavailable
-from shared.service.tokens import Principal
-from shared.streams.hints import SessionsRevoked
+from shared.streams.hints import Changed, SessionsRevoked, publish_hints
+from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually
 
-
-class Peer:
-    """Another service that answers every call alike."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-
-    async def call(self, *_: object, **__: object) -> Any:
-        await asyncio.sleep(0)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-class KeepingWire:
-    def __init__(self) -> None:
-        self.frames: list[dict[str, Any]] = []
-        self.closed: int | None = None
-
-    def push(self, data: bytes) -> None:
-        self.frames.append(json.loads(payload_of(data)))
-
-    push_droppable = answer = push
-
-    async def send(self, data: bytes) -> None:
-        self.push(data)
-
-    def read_on(self) -> None: ...
-
-    def close(self, code: int, _: str) -> None:
-        self.closed = self.closed or code
+from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 
 
 @pytest.fixture
-def gateway(redis: Redis) -> Gateway:
-    away: Any = Peer(Unavailable("away"))
-    return Gateway(
-        redis=redis,
-        rooms=Rooms(away),
-        auth=Auth(away),
-        social=Social(away),
-        media=Media(away),
-        limits=Limits(),
-        lanes=1,
-        overload=Overload(hints_at=1, history_at=1),
-    )
+async def edge(redis: Redis) -> AsyncIterator[Edge]:
+    it = Edge(redis)
+    async with it.running():
+        yield it
 
 
-def connected(gateway: Gateway, session_id: str = "s") -> tuple[Client, KeepingWire]:
-    wire = KeepingWire()
-    principal = Principal(subject="minji", session_id=session_id, use="user")
-    client = gateway.new_client(principal, Connection(Limits(), 0), wire)
-    gateway.users.setdefault("minji", UserState(set(), {})).clients.add(client)
-    client.greeted = client.live = True
-    return client, wire
+@pytest.fixture
+async def other(edge: Edge) -> AsyncIterator[Gateway]:
+    """Run a second gateway."""
+    async with edge.working(edge.new_gateway()) as gateway:
+        yield gateway
 
 
-async def test_what_a_newcomer_learns_of_friends_the_others_are_told(gateway: Gateway):
-    _, first = connected(gateway)
-    starting, second = connected(gateway)
-    starting.greeted = False
-    junho = Profile(
-        user_id="junho", webchat_id="junho", display_name="Junho", status_message="", avatar_url=None, followed=True
-    )
-    sync_friends(gateway, "minji", Friends(6, [junho]))
-    assert [frame["op"] for frame in first.frames] == ["friend.added"]
-    assert second.frames == []
-    sync_friends(gateway, "minji", Friends(5, []))
-    assert list(gateway.users["minji"].friends) == ["junho"]
+async def cut(redis: Redis) -> None:
+    """Break all subscriptions."""
+    assert await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub") >= 1
 
 
-async def test_only_sessions_that_were_asked_about_are_ended(gateway: Gateway):
-    _, gone = connected(gateway, "gone")
-    auth: Any = Peer(SessionsStanding({}))
-    gateway.auth = Auth(auth)
-    check = asyncio.create_task(check_users(gateway))
-    await asyncio.sleep(0)
-    _, new = connected(gateway, "new")
-    await asyncio.wait([check], timeout=0.2)
-    assert (gone.closed, new.closed) == (4401, None)
-    assert gone.frames == []  # nobody said that it was revoked
+# the client library leaves the writer of a killed connection to the garbage collector
+breaks_connections = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-async def test_a_revoked_session_is_told_so(gateway: Gateway):
-    _, lost = connected(gateway, "lost")
-    _, here = connected(gateway, "here")
-    gateway._user_handler("minji")(msgspec.json.encode(SessionsRevoked(["lost"])))
-    assert ([frame["op"] for frame in lost.frames], lost.closed) == (["session.revoked"], 4401)
-    assert (here.frames, here.closed) == ([], None)
+async def test_what_is_published_reaches_the_members_on_every_gateway(edge: Edge, other: Gateway):
+    room_id = edge.rooms.create("minji", "junho")
+    minji, junho = await edge.live("minji"), await edge.live("junho", other)
+    sent = await minji.ask("message.send", room_id=room_id, client_id=new_id(), body="hello")
+    await edge.rooms.publish(edge.redis, room_id)
+    for person in (minji, junho):
+        await eventually(lambda person=person: person.versions(room_id) == [sent["version"]])
 
 
-async def test_what_waits_behind_a_message_of_unknown_outcome_does_not_overtake_it(gateway: Gateway):
-    client, wire = connected(gateway)
-    room_id = new_id()
-    first = MessageSend(id="1", room_id=room_id, client_id=new_id(), body="", attachment_ids=[new_id()])
-    for frame in (first, MessageSend(id="2", room_id=room_id, client_id=new_id(), body="two")):
-        client.connection.unanswered += 1
-        perform(gateway, client, frame)
-    await asyncio.wait(client.tasks)
-    assert [(frame["id"], frame["code"]) for frame in wire.frames] == [("1", "unavailable"), ("2", "unavailable")]
-    assert (gateway.lanes.depth, client.connection.unanswered, client.held) == (0, 0, {})
+async def test_who_types_is_seen_on_every_gateway(edge: Edge, other: Gateway):
+    room_id = edge.rooms.create("minji", "junho")
+    minji, junho, again = await edge.live("minji"), await edge.live("junho", other), await edge.live("minji", other)
+    minji.say("room.typing", room_id=room_id, typing=True)
+    await eventually(lambda: len(junho.of("room.typing")) == 1)
+    assert minji.of("room.typing") == again.of("room.typing") == []
 
 
-class Taking(Peer):
-    """Rooms, which keeps the traceparents of the commands that it is asked to carry out."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.traceparents: list[str] = []
-
-    async def call(self, path: str, body: Any, *_: object, **__: object) -> BatchDone:
-        assert path == "commands"
-        self.traceparents += [command.traceparent for command in body.commands]
-        return BatchDone("", [Done(version=1, seq=1) for _ in body.commands])
+async def test_sockets_beyond_the_allowed_ones_are_counted_over_all_gateways(edge: Edge, other: Gateway):
+    limit = edge.limits.sockets_per_user
+    oldest = await edge.live("minji")
+    people = [await edge.live("minji", (edge.gateway, other)[number % 2]) for number in range(limit)]
+    await eventually(lambda: oldest.wire.closed)
+    assert [oldest.wire.closed, *(person.wire.closed for person in people)] == [4409] + [None] * limit
 
 
-@pytest.mark.parametrize(("share", "written"), [(1.0, True), (0.0, False)])
-async def test_a_command_is_drawn_to_be_written_down(gateway: Gateway, spans: list[dict], share: float, written: bool):
-    taking = Taking()
-    rooms: Any = taking
-    gateway.trace_sample, gateway.lanes = share, Lanes(Rooms(rooms), gateway.adopt_epoch, count=1)
-    client, wire = connected(gateway)
-    async with gateway.lanes.running():
-        client.connection.unanswered += 1
-        perform(gateway, client, MessageSend(id="1", room_id=new_id(), client_id=new_id(), body="one"))
-        await eventually(lambda: wire.frames)
-    assert [bool(traceparent) for traceparent in taking.traceparents] == [written]
-    if written:
-        call, send = spans
-        assert (send["event.action"], send["user.id"], "parent.id" in send) == ("message.send", "minji", False)
-        assert (call["event.action"], call["parent.id"]) == ("rooms.commands", send["span.id"])
-        assert taking.traceparents == [f"00-{send['trace.id']}-{call['span.id']}-01"]
-    else:
-        assert spans == []
+async def test_a_session_is_ended_on_every_gateway(edge: Edge, other: Gateway):
+    session_id = f"session-{new_id()}"
+    first, second = edge.person("minji", session_id=session_id), edge.person("minji", other, session_id)
+    for person in (first, second):
+        person.say("hello")
+        await person.settle()
+    await publish_hints(edge.redis, [("minji", SessionsRevoked([session_id]))])
+    for person in (first, second):
+        await eventually(lambda person=person: person.wire.closed == 4401)
+        assert [frame["op"] for frame in person.frames] == ["ready", "session.revoked"]
 
 
-async def test_a_lane_answers_whatever_hits_it():
-    results: list[Result] = []
-    peer: Any = Peer(ValueError("an answer that nobody understands"))
-    lane = Lane(Rooms(peer), lambda _: None)
-    lane.submit(LeaveRoom(command_id="1", room_id="r", user_id="u"), "c", results.append)
-    with pytest.raises(ValueError, match="nobody"):
-        await lane.run()
-    assert results == [GAVE_UP]
+@breaks_connections
+async def test_what_is_published_while_a_subscription_is_lost_is_read(edge: Edge):
+    """No later event and no head check reveals the gap."""
+    room_id = edge.rooms.create("minji", "junho")
+    minji = await edge.live("minji")
+    await eventually(lambda: not edge.gateway.subscriber._torn)
+    await cut(edge.redis)
+    edge.rooms.say(room_id, "junho", "unheard")
+    await edge.rooms.publish(edge.redis, room_id)
+    await eventually(lambda: minji.versions(room_id) == [3])
+    edge.rooms.say(room_id, "junho", "heard again")
+    await edge.rooms.publish(edge.redis, room_id, 3)
+    await eventually(lambda: minji.versions(room_id) == [3, 4])
 
 
-def home() -> Home:
-    room = Room(
-        room_id=new_id(), kind="group", title="Room", member_count=1, version=3, last_seq=0, read_seq=0, unread=0,
-        muted=False, role="member",
-    )  # fmt: skip
-    return Home(1, [HomeRoom(room, Place(since=3, joined_version=3, joined_seq=0, muted=False))])
+@breaks_connections
+async def test_what_was_hinted_while_a_subscription_is_lost_is_found(redis: Redis):
+    """The background check restarts at once."""
+    edge = Edge(redis, timings=Timings(user_check=600))
+    async with edge.running():
+        room_id = edge.rooms.create("junho")
+        minji, gone = await edge.live("minji"), await edge.live("gone")
+        await eventually(lambda: not edge.gateway.users_changed.is_set() and not edge.gateway.check_now.is_set())
+        await cut(redis)
+        edge.rooms.add(room_id, "minji")
+        del edge.auth.sessions[gone.session_id]
+        await publish_hints(redis, [("minji", Changed("rooms", 1)), ("gone", SessionsRevoked([]))])
+        await eventually(lambda: minji.of("room.added") and gone.wire.closed == 4401)
 
 
-async def test_who_departs_before_its_new_room_is_known_is_not_brought_into_it(gateway: Gateway):
-    client, _ = connected(gateway)
-    gateway.subscriber._wanted["user:{minji}"] = 1
-    gateway.depart(client)
-    await _bring_in(gateway, client, home())
-    assert (client.places, gateway.hub.rooms, gateway.subscriber._wanted) == ({}, {}, {})
+async def test_a_room_that_nobody_here_is_in_any_more_is_not_listened_to(edge: Edge):
+    room_id = edge.rooms.create("minji", "junho")
+    minji, junho = await edge.live("minji"), await edge.live("junho")
+    channel = live_channel("epoch-1", room_id)
+
+    async def receivers(channel: str) -> int:
+        return int(await edge.redis.execute_command("SPUBLISH", channel, b"0 0 -\n"))
+
+    minji.leave()
+    assert await receivers(channel) == 1
+    junho.leave()
+
+    async def nobody() -> bool:
+        return [await receivers(one) for one in (channel, user_channel("minji"), user_channel("junho"))] == [0, 0, 0]
+
+    await eventually(nobody)
 
 
-async def test_who_cannot_be_brought_into_a_new_room_is_closed_to_come_back(gateway: Gateway):
-    client, wire = connected(gateway)
-    new = home()
-    room_id = new.rooms[0].room.room_id
-    for channel in gateway.subscriber.room_handlers([room_id]):
-        gateway.subscriber._confirmed[channel] = asyncio.get_running_loop().create_future()
-        gateway.subscriber._confirmed[channel].set_result(None)
-    other, _ = connected(gateway)
-    gateway.hub.join(other, room_id, 5, 3)
-    await _bring_in(gateway, client, new)
-    assert [frame["op"] for frame in wire.frames] == ["room.added"]
-    await asyncio.wait(client.tasks)
-    await asyncio.sleep(0)
-    assert wire.closed == 1013
+async def test_uploads_are_counted_for_a_minute_over_all_gateways(redis: Redis):
+    edge = Edge(redis, limits={"rates": True})
+    async with edge.running(), edge.working(edge.new_gateway()) as other:
+        room_id = edge.rooms.create("minji")
+        first, second = await edge.live("minji"), await edge.live("minji", other)
+
+        async def upload(person: Person) -> dict[str, Any]:
+            file = {"client_id": new_id(), "filename": "a.png", "data": "AAAA"}
+            return await person.ask("file.upload", room_id=room_id, **file)
+
+        for number in range(UPLOADS_A_MINUTE):
+            assert (await upload((first, second)[number % 2]))["op"] == "ok"
+        refused = await upload(first)
+        assert (refused["code"], 0 < refused["retry_after"] <= 60) == ("rate_limited", True)
+        assert await redis.pexpire("uploads:{minji}", 1)
+        await eventually(lambda: _is_gone(redis, "uploads:{minji}"))
+        assert (await upload(second))["op"] == "ok"
+
+
+async def _is_gone(redis: Redis, key: str) -> bool:
+    return not await redis.exists(key)

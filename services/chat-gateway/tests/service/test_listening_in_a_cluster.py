@@ -1,6 +1,7 @@
 """A channel is heard wherever its slot goes, though no connection breaks."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from shared.service.overload import Overload
 from shared.service.redis import AnyRedis
 from shared.testing.fixtures import eventually
 from shared.testing.servers import ValkeyCluster
+
+from ..edge import QUICK  # noqa: TID252 - the tests of one service
 
 pytestmark = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 CHANNELS = [f"c{number}" for number in range(30)]
@@ -21,7 +24,10 @@ class Listening:
     def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.lost = redis, 0
         self.heard: list[bytes] = []
-        self.subscriber = Subscriber(redis, Hub(lambda: None), None, CALM, on_reset=lambda *_: None, on_lost=self._lose)  # type: ignore[arg-type]
+        log: Any = None
+        self.subscriber = Subscriber(
+            redis, Hub(lambda: None), log, CALM, QUICK, on_reset=lambda *_: None, on_lost=self._lose
+        )
 
     def _lose(self) -> None:
         self.lost += 1

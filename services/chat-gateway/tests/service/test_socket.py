@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -11,36 +12,35 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
-from chat_gateway.clients.auth import Auth
-from chat_gateway.clients.media import Media
-from chat_gateway.clients.rooms import Rooms
-from chat_gateway.clients.social import Social
-from chat_gateway.driver.gateway import Gateway
-from chat_gateway.protocol.limits import SUBPROTOCOL, Limits
+from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
 from shared.roomlog.frames import text_frame
 from shared.service.instance import INSTANCE, INSTANCE_HEADER
 from shared.service.metrics import REGISTRY
-from shared.service.overload import Overload
 from shared.service.problems import Unauthenticated
 from shared.service.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
+
+from ..edge import Edge  # noqa: TID252 - the tests of one service
 
 TOKEN = {TOKEN_HEADER: "good"}
 
 
 async def _verify(token: str) -> Principal:
+    if token == "service":
+        return Principal(subject="rooms", use="service")
     if token != "good":
         raise Unauthenticated("Sign in first.")
     return Principal(subject="minji", session_id="s", use="user")
 
 
 class Served:
-    def __init__(self, port: int, state: ServerState) -> None:
+    def __init__(self, edge: Edge, port: int, state: ServerState) -> None:
+        self.edge = edge
         self.url, self.state = f"ws://127.0.0.1:{port}/api/chat/ws", state
 
     @property
@@ -56,26 +56,24 @@ class Served:
 
 @asynccontextmanager
 async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
-    """A gateway that talks to nobody: nothing here gets as far as a hello."""
-    peer: Any = None
-    gateway = Gateway(
-        redis=redis,
-        rooms=Rooms(peer),
-        auth=Auth(peer),
-        social=Social(peer),
-        media=Media(peer),
-        limits=Limits(**limits),
-        lanes=1,
-        overload=Overload(hints_at=1, history_at=1),
-    )
-    state, app_state = ServerState(), {"gateway": gateway, "handshake": Handshake(_verify)}
+    """Serve a gateway on a port, with one user."""
+    edge = Edge(redis, limits=limits)
+    edge.auth.sign_in("minji", "s")
+    state, app_state = ServerState(), {"gateway": edge.gateway, "handshake": Handshake(_verify)}
     config = Config("none", log_config=None)
     server = await asyncio.get_running_loop().create_server(lambda: Socket(config, state, app_state), "127.0.0.1", 0)
-    async with server:
-        yield Served(server.sockets[0].getsockname()[1], state)
+    async with edge.running(), server:
+        yield Served(edge, server.sockets[0].getsockname()[1], state)
         for socket in list(state.connections):
             socket._transport.abort()  # type: ignore[union-attr]
         await eventually(lambda: not state.connections)
+
+
+async def greet(client: ClientConnection) -> None:
+    """Say hello, and wait for `ready`."""
+    await client.send('{"op":"hello"}')
+    async with asyncio.timeout(10):
+        assert '"op":"ready"' in str(await client.recv())
 
 
 async def closed_with(client: ClientConnection) -> int:
@@ -89,9 +87,11 @@ async def closed_with(client: ClientConnection) -> int:
 
 async def test_only_who_is_signed_in_gets_in(redis: Redis):
     async with served(redis) as it:
-        with pytest.raises(InvalidStatus) as refused:
-            await it.connect(additional_headers={})
-        assert refused.value.response.status_code == 401
+        for token in ({}, {TOKEN_HEADER: "forged"}, {TOKEN_HEADER: "service"}):
+            with pytest.raises(InvalidStatus) as refused:
+                await it.connect(additional_headers=token)
+            assert refused.value.response.status_code == 401
+        await eventually(lambda: not it.state.connections)
 
 
 async def test_who_wants_another_gateway_is_sent_on(redis: Redis):
@@ -115,17 +115,33 @@ async def test_another_version_is_told_not_to_come_back(redis: Redis):
 
 
 async def test_without_a_hello_it_ends(redis: Redis):
-    async with served(redis, hello_seconds=0.1) as it, it.connect() as client:
+    async with served(redis, hello_seconds=0.02) as it, it.connect() as client:
         assert await closed_with(client) == 4408
 
 
 async def test_two_heartbeats_missed_end_it(redis: Redis):
-    async with served(redis, heartbeat_seconds=0.05) as it, it.connect() as client:
+    async with served(redis, hello_seconds=1, heartbeat_seconds=0.05) as it, it.connect() as client:
+        await greet(client)
         send = client.protocol.send_frame
         client.protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)  # type: ignore[method-assign]
-        await eventually(lambda: it.socket._client is not None)
-        it.socket._beat()
         assert await closed_with(client) == 4309
+
+
+async def test_who_answers_heartbeats_stays(redis: Redis):
+    async with served(redis, hello_seconds=1, heartbeat_seconds=0.02) as it, it.connect() as client:
+        await greet(client)
+        pings = 0
+        answer = client.protocol.recv_frame
+
+        def count(frame: Frame) -> None:
+            nonlocal pings
+            pings += frame.opcode is Opcode.PING
+            answer(frame)
+
+        client.protocol.recv_frame = count  # type: ignore[method-assign]
+        await eventually(lambda: pings >= 5)
+        await client.send('{"op":"ping","id":"1"}')
+        assert '"ok"' in str(await client.recv())
 
 
 async def test_a_frame_over_eight_mebibytes_ends_it(redis: Redis):
@@ -134,10 +150,55 @@ async def test_a_frame_over_eight_mebibytes_ends_it(redis: Redis):
         assert await closed_with(client) == 1009
 
 
-async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
+async def test_who_does_not_hang_up_is_cut_off(redis: Redis):
     async with served(redis) as it, it.connect() as client:
+        await greet(client)
+        client.transport.pause_reading()
+        it.socket.close(1013, "come back")
+        await eventually(lambda: not it.state.connections)
+        client.transport.abort()
+
+
+async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
+    async with served(redis, drain_seconds=0.02) as it, it.connect() as client:
+        await eventually(lambda: it.socket._client is not None)
         it.socket.shutdown()
         assert await closed_with(client) == 1001
+
+
+async def test_goodbyes_are_spread(redis: Redis):
+    """With a long drain, hardly any of twenty sockets closes at once."""
+    async with served(redis, drain_seconds=600) as it:
+        clients = [await it.connect() for _ in range(20)]
+        await eventually(lambda: [socket._client is None for socket in it.state.connections] == [False] * 20)  # type: ignore[union-attr]
+        for socket in it.state.connections:
+            socket.shutdown()
+        await asyncio.sleep(0.05)
+        assert [client.close_code for client in clients].count(1001) <= 1
+        assert len(it.state.connections) >= 19
+        for client in clients:
+            client.transport.abort()
+
+
+async def test_whatever_goes_is_forgotten(redis: Redis):
+    async with served(redis) as it:
+        sockets = REGISTRY.get_sample_value("webchat_sockets") or 0
+        async with it.connect() as client:
+            await greet(client)
+            assert len(it.edge.gateway.users["minji"].clients) == 1
+            assert REGISTRY.get_sample_value("webchat_sockets") == sockets + 1
+        await eventually(lambda: not it.state.connections)
+        assert it.edge.gateway.users == {}
+        assert REGISTRY.get_sample_value("webchat_sockets") == sockets
+
+
+async def test_frames_in_parts_are_put_together(redis: Redis):
+    async with served(redis) as it, it.connect() as client:
+        await greet(client)
+        await client.send(['{"op":"pi', 'ng","id', '":"1"}'])
+        assert '"id":"1"' in str(await client.recv())
+        await client.send([b'{"op":"ping",', b'"id":"2"}'])
+        assert '"bad_frame"' in str(await client.recv())
 
 
 async def test_who_reads_too_slowly_is_cut_and_counted(redis: Redis):
@@ -161,11 +222,14 @@ async def _flood(client: ClientConnection, frame: str) -> None:
 
 
 async def test_who_does_not_read_its_answers_is_not_read_either(redis: Redis):
-    async with served(redis, rates=False) as it, it.connect(max_queue=1) as client:
-        await eventually(lambda: it.socket._client is not None)
+    async with served(redis, outbound_bytes=64 * 1024) as it, it.connect(max_queue=1) as client:
+        await greet(client)
+        for transport in (it.socket._transport, client.transport):  # the kernel takes megabytes else
+            for option in (SO_SNDBUF, SO_RCVBUF):
+                transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 4096)
         client.transport.pause_reading()
         flood = asyncio.create_task(_flood(client, '{"op":"ping","id":"%s"}' % ("x" * 100)))
-        await eventually(lambda: it.socket._reading_paused and client.transport.get_write_buffer_size() > 0, seconds=30)
+        await eventually(lambda: it.socket._reading_paused and client.transport.get_write_buffer_size() > 0)
         assert len(it.socket._outgoing) <= 1
         assert not flood.done()
         flood.cancel()
@@ -173,11 +237,8 @@ async def test_who_does_not_read_its_answers_is_not_read_either(redis: Redis):
 
 
 async def test_any_number_of_frames_at_once_is_taken(redis: Redis):
-    async with served(redis, rates=False) as it, it.connect(max_queue=None) as client:
-        await eventually(lambda: it.socket._client is not None)
-        greeted = it.socket._client
-        assert greeted is not None
-        greeted.greeted = greeted.connection._greeted = True
+    async with served(redis) as it, it.connect(max_queue=None) as client:
+        await greet(client)
         ping = b'{"op":"ping","id":"1"}'
         client.transport.write((b"\x81" + bytes([0x80 | len(ping)]) + bytes(4) + ping) * 3000)
         async with asyncio.timeout(10):

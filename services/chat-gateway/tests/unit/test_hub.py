@@ -2,12 +2,12 @@
 
 import json
 
-import msgspec
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import Hub
-from chat_gateway.protocol.resume import start_of, until_left
+from chat_gateway.protocol.resume import Start, start_of, until_left
+from shared.contracts.rooms import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, RoomEvent
 from shared.roomlog.frames import Live, event_frame, live_header, parse_live, payload_of, runs_of, split_frames
 
@@ -157,12 +157,16 @@ def test_a_room_without_readers_is_forgotten():
     assert hub.rooms == {}
 
 
+EVENTS = [deleted(version) for version in range(1, 31)]
+FRAMES = [event_frame(event) for event in EVENTS]
+
+
+@settings(deadline=None)
 @given(st.data())
 def test_any_interleaving_of_published_and_read_events_is_gapless_and_without_repeat(data: st.DataObject):
     """Runs come late, twice, out of order or never; reads come at any time; readers join at their version."""
-    total = data.draw(st.integers(1, 30))
-    events = [deleted(version) for version in range(1, total + 1)]
-    frames = [event_frame(event) for event in events]
+    total = data.draw(st.integers(1, len(EVENTS)))
+    events, frames = EVENTS[:total], FRAMES[:total]
     hub = hub_with(readers := KeepingReader("a"))
     joined: list[tuple[KeepingReader, int]] = [(readers, 0)]
     for _ in range(data.draw(st.integers(0, 25))):
@@ -191,23 +195,26 @@ def test_any_interleaving_of_published_and_read_events_is_gapless_and_without_re
         assert reader.versions == list(range(cursor + 1, total + 1))
 
 
+@settings(deadline=None)
 @given(
     cursor=st.none() | st.integers(0, 20_000),
     head=st.integers(0, 12_000),
     joined=st.integers(0, 12_000),
     same=st.booleans(),
 )
-def test_a_start_is_never_past_the_head_nor_before_joining(cursor: int | None, head: int, joined: int, same: bool):
-    start = start_of(cursor, head=head, joined_version=min(joined, head), same_log=same)
-    assert start.version <= head
-    if start.version < head:
-        assert start.version == cursor
-        assert same
-        assert not start.reset
-        assert cursor >= min(joined, head)
-        assert head - cursor <= 5000
-    if cursor is None:
-        assert start == msgspec.structs.replace(start, version=head, reset=False)
+@example(cursor=5, head=5, joined=5, same=False)
+@example(cursor=5, head=5 + MAX_RESUME, joined=5, same=True)
+@example(cursor=5, head=6 + MAX_RESUME, joined=5, same=True)
+@example(cursor=5, head=9, joined=6, same=True)
+@example(cursor=6, head=5, joined=0, same=True)
+@example(cursor=None, head=5, joined=0, same=False)
+def test_a_start_goes_on_exactly_where_the_log_can(cursor: int | None, head: int, joined: int, same: bool):
+    joined = min(joined, head)
+    start = start_of(cursor, head=head, joined_version=joined, same_log=same)
+    if cursor is not None and same and joined <= cursor <= head <= cursor + MAX_RESUME:
+        assert start == Start(cursor, reset=False)
+    else:
+        assert start == Start(head, reset=cursor is not None)
 
 
 def test_frames_after_ones_own_leaving_are_not_sent():

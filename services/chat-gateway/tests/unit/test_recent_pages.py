@@ -8,6 +8,8 @@ from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.protocol.frames import Ok
 
 KEY = ("room", 0, 50)
+SIZE = len(json.dumps({"messages": [], "has_more": False, "version": 5}, separators=(",", ":")))
+"""Bytes of a page that are kept."""
 
 
 def page(version: int) -> Ok:
@@ -35,8 +37,7 @@ def test_a_page_of_another_version_or_reader_is_not_answered():
 
 
 def test_what_was_asked_for_longest_ago_gives_way():
-    size = len(json.dumps({"messages": [], "has_more": False, "version": 5}, separators=(",", ":")))
-    pages = RecentPages(max_bytes=2 * size)
+    pages = RecentPages(max_bytes=2 * SIZE)
     for room in "abc":
         pages.keep((room, 0, 50), 5, page(5))
         assert pages.find(("a", 0, 50), 5, "") is not None
@@ -44,11 +45,18 @@ def test_what_was_asked_for_longest_ago_gives_way():
 
 
 def test_a_new_epoch_forgets_all():
-    pages = RecentPages(max_bytes=1000)
-    for number in range(30):
-        pages.keep((f"{number}", 0, 50), 5, page(5))
-    pages.clear()
-    assert pages.find(("29", 0, 50), 5, "") is None
-    for number in range(3):
-        pages.keep((f"{number}", 0, 50), 5, page(5))
-    assert all(pages.find((f"{number}", 0, 50), 5, "") for number in range(3))
+    pages, keys = RecentPages(max_bytes=3 * SIZE), [(room, 0, 50) for room in "abc"]
+    for _ in range(2):  # there is room for as many as before
+        for key in keys:
+            pages.keep(key, 5, page(5))
+        assert [key for key in keys if pages.find(key, 5, "")] == keys
+        pages.clear()
+        assert [key for key in keys if pages.find(key, 5, "")] == []
+
+
+def test_a_page_that_is_kept_again_takes_its_room_once():
+    pages, keys = RecentPages(max_bytes=2 * SIZE), [("a", 0, 50), ("b", 0, 50)]
+    for version in (5, 6, 7):
+        for key in keys:
+            pages.keep(key, version, page(version))
+    assert [key for key in keys if pages.find(key, 7, "")] == keys

@@ -86,6 +86,11 @@ class Client:
         self.tasks.add(task)
         task.add_done_callback(self._worked)
 
+    def stop(self) -> None:
+        """Cancel the tasks of this connection, so that nothing it asked for is sent any more."""
+        for task in self.tasks:
+            task.cancel()
+
     def _worked(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         error = None if task.cancelled() else task.exception()

@@ -23,6 +23,7 @@ from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
+from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
@@ -67,8 +68,10 @@ class Gateway:
         overload: Overload,
         lane_commands: int = QUEUE_COMMANDS,
         trace_sample: float = 0,
+        timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
         self.redis, self.limits, self.overload, self.trace_sample = redis, limits, overload, trace_sample
+        self.timings = timings
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
         self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
@@ -76,13 +79,19 @@ class Gateway:
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
-        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes, room_for=lane_commands)
+        self.lanes = Lanes(rooms, self.adopt_epoch, count=lanes, room_for=lane_commands, timings=timings)
         overload.watch(lambda: self.lanes.filled)
         self.subscriber = Subscriber(
-            redis, self.hub, self.room_log, overload, on_reset=self._reset_room, on_lost=self._subscription_lost
+            redis,
+            self.hub,
+            self.room_log,
+            overload,
+            timings,
+            on_reset=self._reset_room,
+            on_lost=self._subscription_lost,
         )
         self.ephemeral = EphemeralPublisher(redis)
-        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload)
+        self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload, timings)
         self.users: dict[str, UserState] = {}
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()
@@ -129,8 +138,7 @@ class Gateway:
     def depart(self, client: Client) -> None:
         """Forget a connection; called once, when its socket is gone."""
         client.live = False
-        for task in client.tasks:
-            task.cancel()
+        client.stop()
         self.hub.depart(client, list(client.places))
         self.presence.depart(client)
         state = self.users.get(client.user_id)
@@ -171,13 +179,14 @@ class Gateway:
         self.users_changed.set()
 
     def end_sessions(self, user_id: str, gone: Callable[[str], bool], *, revoked: bool) -> None:
-        """Close the user's sockets whose session is gone; their queued commands are refused.
+        """Close the user's sockets whose session is gone; refuse their queued commands, cancel their uploads.
 
         Where it is not known to be revoked it may be over merely: the client asks auth, and keeps what is unsent.
         """
         state = self.users.get(user_id)
         ended = [client for client in state.clients if gone(client.session_id)] if state is not None else []
         for client in ended:
+            client.stop()
             self.lanes.refuse(client.id)
             if revoked:
                 client.push_frame(SessionRevoked())

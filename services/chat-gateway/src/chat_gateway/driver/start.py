@@ -22,13 +22,11 @@ from shared.streams.hints import SocketsEvicted, publish_hints
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 15
-
 
 async def start(gateway: Gateway, client: Client, hello: Hello) -> None:
     """Bring a connection live; where a part of WebChat is away it is told so and closed, to come back."""
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(gateway.timings.start):
             home = await _greet(gateway, client)
             if home is None:
                 return

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 USERS_AT_ONCE = 100
 CHECK_AT_ONCE = 500
-CHECK_SECONDS = 30
 
 
 async def follow_changes(gateway: Gateway) -> None:
@@ -70,7 +69,10 @@ def _spans(gateway: Gateway, user_ids: Iterable[str], here: Collection[str]) -> 
 
 
 async def check_users(gateway: Gateway) -> None:
-    """The background check, every 30 s and after a lost subscription: sessions, and revisions that moved unseen."""
+    """Check all sessions and look for missed revisions, once.
+
+    Returns after `Timings.user_check` seconds, or earlier when a subscription is lost.
+    """
     gateway.check_now.clear()
     clients = gateway.clients()
     for start in range(0, len(clients), CHECK_AT_ONCE):
@@ -84,7 +86,7 @@ async def check_users(gateway: Gateway) -> None:
     for start in range(0, len(user_ids), CHECK_AT_ONCE):
         await _check_revisions(gateway, user_ids[start : start + CHECK_AT_ONCE])
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(gateway.timings.user_check):
             await gateway.check_now.wait()
     except TimeoutError:
         return

@@ -39,7 +39,6 @@ _quiet = logging.getLogger("chat_gateway.websocket")
 _quiet.setLevel(logging.WARNING)
 
 HIGH_WATER_BYTES = 64 * 1024
-CLOSE_SECONDS = 5.0
 
 
 class Socket(asyncio.Protocol):
@@ -286,7 +285,7 @@ class Socket(asyncio.Protocol):
             self._closing = True
             self._incoming.clear()
             self._read_or_not()
-            self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            self._loop.call_later(self._gateway.timings.close, self._transport.abort)
 
     def _write_outgoing(self) -> None:
         while self._outgoing and not self._congested and not self._closing:

@@ -1,0 +1,40 @@
+"""Authentication of upgrade requests."""
+
+import pytest
+
+from chat_gateway.transport.handshake import Handshake
+from shared.service.problems import Unauthenticated, Unavailable
+from shared.service.tokens import TOKEN_HEADER, Principal
+
+MINJI = Principal("user", "minji", "session")
+
+
+async def verify(token: str) -> Principal:
+    match token:
+        case "minji":
+            return MINJI
+        case "rooms":
+            return Principal("service", "rooms")
+        case "away":
+            raise Unavailable("A part of WebChat does not answer.")
+    raise Unauthenticated("This request carries no valid token.")
+
+
+async def test_a_user_gets_in_as_who_it_is():
+    assert await Handshake(verify).check({TOKEN_HEADER: "minji"}) is MINJI
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({TOKEN_HEADER: "rooms"}, 401),
+        ({TOKEN_HEADER: "forged"}, 401),
+        ({TOKEN_HEADER: "away"}, 503),
+        ({"Authorization": "minji"}, 401),
+    ],
+    ids=["service", "forged", "auth is away", "no token"],
+)
+async def test_others_are_told_why_not(headers: dict[str, str], status: int):
+    problem = await Handshake(verify).check(headers)
+    assert not isinstance(problem, Principal)
+    assert problem.status == status
