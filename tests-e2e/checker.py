@@ -74,6 +74,8 @@ class Verdict:
     gaps: int
     unread_drift: int
     longest_stall: float
+    where: tuple[str, ...] = ()
+    """Who or what noticed what is broken."""
 
     @property
     def broken(self) -> dict[str, int]:
@@ -88,7 +90,10 @@ def judge(recording: Recording) -> Verdict:
     lost = {client_id: seq for client_id, seq in recording.acked.items() if client_id not in seqs}
     followers = [_judge_stream(stream, recording) for stream in recording.streams]
     pages = [_judge_page(page) for page in recording.pages]
-    counts = sum([*followers, *pages, _judge_history(history, lost.values())], Counter[str]())
+    sources = {f"follower {number}": counts for number, counts in enumerate(followers, 1)}
+    sources |= {f"page {number} of {len(pages)}": counts for number, counts in enumerate(pages, 1)}
+    sources["history"] = _judge_history(history, lost.values())
+    counts = sum(sources.values(), Counter[str]())
     counts["reordered"] += sum(seqs.get(client_id, seq) != seq for client_id, seq in recording.acked.items())
     waits = [after - before for times in recording.acked_at for before, after in pairwise(times)]
     return Verdict(
@@ -101,6 +106,12 @@ def judge(recording: Recording) -> Verdict:
         gaps=counts["gaps"],
         unread_drift=sum(abs(one.count - _above(history, one.read_seq)) for one in recording.unread),
         longest_stall=max(waits, default=0),
+        where=tuple(
+            f"{source}: {kind} {number}"
+            for source, found in sources.items()
+            for kind, number in found.items()
+            if kind != "received" and number
+        ),
     )
 
 

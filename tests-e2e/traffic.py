@@ -198,7 +198,10 @@ class Follower(Client):
 
 
 class PageReader(Client):
-    """Reads pages of history, by HTTP and over a socket in turn: the newest, then the one before it."""
+    """Reads pages of history, by HTTP and over a socket in turn: the newest, then the one before it.
+
+    By HTTP the newest page has all that was acknowledged. Over a socket it is as new as what that socket was sent.
+    """
 
     def __init__(self, person: Person, room_id: str, writers: Sequence[Writer]) -> None:
         super().__init__(person, room_id)
@@ -209,7 +212,7 @@ class PageReader(Client):
         for ask in itertools.cycle((self._ask_http, self._ask_socket)):
             acked = max((seq for writer in self._writers for seq in writer.acked.values()), default=0)
             if (newest := await ask()) is not None:
-                self.pages.append(Page(newest, acked))
+                self.pages.append(Page(newest, acked if ask == self._ask_http else 0))
                 if newest and newest[0] > 1 and (older := await ask(newest[0])) is not None:
                     self.pages.append(Page([*older, newest[0]]))
             await asyncio.sleep(4 * PAUSE_S)

@@ -26,7 +26,8 @@ def line(outcome: Outcome, width: int) -> str:
     if outcome.verdict is None:
         return f"{name}  left out: {outcome.left_out}" if outcome.left_out else f"{name}  FAILED: {outcome.failed}"
     counts = "  ".join(f"{column} {cell}" for column, cell in zip(COLUMNS, cells(outcome.verdict), strict=True))
-    return f"{name}  {counts}  {'BROKEN' if outcome.is_broken else 'kept'}"
+    where = "; ".join(outcome.verdict.where)
+    return f"{name}  {counts}  {f'BROKEN ({where})' if outcome.is_broken else 'kept'}"
 
 
 def markdown(outcomes: Sequence[Outcome], target: str, seconds: float) -> str:
