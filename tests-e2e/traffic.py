@@ -6,6 +6,7 @@ of history both ways, and a member who reads after the others and has a number o
 
 import asyncio
 import itertools
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,7 +23,9 @@ from shared.testing.fixtures import eventually
 
 PATIENCE_S = 120
 PAUSE_S = 0.05
-"""Between two messages of a writer, which bounds the load, and before another attempt."""
+"""Between two messages of a writer, which bounds the load."""
+RETRY_S = 0.5
+"""The longest pause before another attempt, with full jitter."""
 STAY_S = 1.0
 """How long a client stays that hangs up and resumes."""
 READ_BEHIND = 3
@@ -32,6 +35,10 @@ NO_CONNECTION = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, Asse
 AGAIN = {"unavailable", "rate_limited"}
 AGAIN_STATUS = {429, 503}
 """Also what nginx makes of 502 and 504."""
+
+
+async def before_retry() -> None:
+    await asyncio.sleep(random.uniform(0, RETRY_S))
 
 
 class Client:
@@ -92,7 +99,7 @@ class Writer(Client):
             self.unavailable += 1
         except NO_CONNECTION:
             self.hang_up()
-            await asyncio.sleep(PAUSE_S)
+            await before_retry()
         else:
             return int(reply["seq"])
         return None
@@ -106,7 +113,7 @@ class HttpWriter(Writer):
         try:
             reply = await self.http("POST", f"/rooms/{self.room_id}/messages", json=message)
         except httpx.TransportError:
-            await asyncio.sleep(PAUSE_S)
+            await before_retry()
             return None
         self.unavailable += reply is None
         return None if reply is None else int(reply["seq"])
@@ -139,7 +146,7 @@ class Follower(Client):
                 await self._stay(socket)
             except NO_CONNECTION:
                 self.reconnects += follows
-                await asyncio.sleep(PAUSE_S)
+                await before_retry()
             if self.stream is not None:
                 hello["cursors"] = {self.room_id: self.version}
 
@@ -264,10 +271,10 @@ class Reader(Client):
             except Refused as refused:
                 if refused.code not in AGAIN:
                     raise
-                await asyncio.sleep(PAUSE_S)
+                await before_retry()
             except NO_CONNECTION:
                 self.hang_up()
-                await asyncio.sleep(PAUSE_S)
+                await before_retry()
 
 
 def _in_list(rooms: Sequence[Frame], room_id: str) -> Frame:

@@ -1,28 +1,32 @@
 """What can go wrong while people write and read. A fault returns when it is over, and asserts that it was felt."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from traffic import PATIENCE_S, Scene
+from traffic import PATIENCE_S, Scene, Writer
 
 from chaos.clock import Clock, find_library
 from chaos.targets import AWAY_S, GATEWAYS, PROCESSES, Clustered, Own, Target
 from shared.roomlog.stream import PUBLISH_NEXT
 from shared.testing.fixtures import eventually
 
-JUMP_S = 3600
+JUMPS_S = (30, -3600, 0)
 UNAVAILABLE_S = 35
 """What cannot be stored is answered within this time."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One fault at a target under traffic. What lasts, lasts `hold_s` seconds, or until it was felt."""
+    """One fault at a target under traffic.
+
+    What lasts, lasts until it was felt, then `hold_s` seconds more, and until `meanwhile` returns.
+    """
 
     target: Target
     scene: Scene
     hold_s: float = 0
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     @property
     def own(self) -> Own:
@@ -31,6 +35,8 @@ class Trial:
 
     async def hold(self) -> None:
         await asyncio.sleep(self.hold_s)
+        if self.meanwhile is not None:
+            await self.meanwhile()
 
 
 @dataclass(frozen=True)
@@ -176,17 +182,17 @@ async def rooms_partitioned(trial: Trial) -> None:
 # Databases and their disk
 
 
-async def _all_unavailable(scene: Scene) -> None:
-    before = [writer.unavailable for writer in scene.writers]
+async def _all_unavailable(writers: Sequence[Writer]) -> None:
+    before = [writer.unavailable for writer in writers]
     await eventually(
-        lambda: all(writer.unavailable > n for writer, n in zip(scene.writers, before, strict=True)), UNAVAILABLE_S
+        lambda: all(writer.unavailable > n for writer, n in zip(writers, before, strict=True)), UNAVAILABLE_S
     )
 
 
-@fault("another process holds rooms' database until every writer was answered `unavailable`", "database")
+@fault("another process holds rooms' database until all who write over sockets got `unavailable`", "database")
 async def database_held(trial: Trial) -> None:
     with trial.target.holding_rooms():
-        await _all_unavailable(trial.scene)
+        await _all_unavailable(trial.scene.socket_writers)
 
 
 @fault("every write to the databases' disk waits for most of a second", "slow disk")
@@ -197,11 +203,11 @@ async def disk_slow(trial: Trial) -> None:
         await trial.hold()
 
 
-@fault("no byte is free on the databases' disk until every writer was answered `unavailable`", "disk")
+@fault("no byte is free on the databases' disk until all who write got `unavailable`", "disk")
 async def disk_full(trial: Trial) -> None:
     assert trial.own.disk is not None
     with trial.own.disk.full():
-        await _all_unavailable(trial.scene)
+        await _all_unavailable(trial.scene.writers)
 
 
 # Valkey's data
@@ -226,18 +232,21 @@ async def primary_lost(trial: Trial) -> None:
 # Time and updates
 
 
-@fault("rooms' clock jumps an hour ahead, then an hour behind", "clock")
+@fault("rooms' clock jumps half a minute ahead, then an hour behind the others", "clock")
 async def clock_jumped(trial: Trial) -> None:
+    """Further ahead all tokens of auth have expired for rooms, and nobody is served until the clock is right again."""
     library = find_library()
     assert library is not None
     clock = Clock(trial.target.stack.data, "rooms")
-    with clock.preloaded(library):
+    try:
+        with clock.preloaded(library):
+            await trial.target.restart("rooms")
+            for offset in JUMPS_S:
+                clock.set(offset)
+                await trial.scene.more_acked(seconds=PATIENCE_S)
+                await trial.hold()
+    finally:
         await trial.target.restart("rooms")
-        for offset in (JUMP_S, -JUMP_S, 0):
-            clock.set(offset)
-            await trial.scene.more_acked(seconds=PATIENCE_S)
-            await trial.hold()
-    await trial.target.restart("rooms")
 
 
 @fault("every process stops in order and is started again, one after the other")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from checker import Verdict
@@ -34,14 +35,23 @@ async def sign_up_members(url: str) -> list[Person]:
     return [await sign_up(url, name) for name in NAMES]
 
 
-async def attempt(target: Target, fault: Fault, members: list[Person], seconds: float = 0) -> Verdict:
-    """Have members write and read for so many seconds or as long as it takes, and break something meanwhile."""
+async def attempt(
+    target: Target,
+    fault: Fault,
+    members: list[Person],
+    seconds: float = 0,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> Verdict:
+    """Have members write and read for so many seconds or as long as it takes, and break something in that time.
+
+    `meanwhile` is done while the fault lasts.
+    """
     began = time.monotonic()
     scene = await Scene.of(*members)
     try:
         await scene.each_acked(seconds=PATIENCE_S)
         await asyncio.sleep(seconds * BEFORE_S)
-        await fault.run(Trial(target, scene, seconds * HOLD_S))
+        await fault.run(Trial(target, scene, seconds * HOLD_S, meanwhile))
         await target.settled()
         await scene.each_acked(seconds=PATIENCE_S)
         await asyncio.sleep(max(began + seconds - time.monotonic(), 0))
