@@ -41,6 +41,13 @@ async def before_retry() -> None:
     await asyncio.sleep(random.uniform(0, RETRY_S))
 
 
+async def drop(socket: Socket) -> None:
+    """End a connection without a goodbye. Safe to repeat, and whoever waits for it may be cancelled."""
+    socket.wire.transport.abort()
+    if socket._reader is not None:
+        await asyncio.wait([socket._reader])
+
+
 class Client:
     """Somebody with one socket, opened when it is needed."""
 
@@ -160,7 +167,7 @@ class Follower(Client):
             [outcome] = await asyncio.gather(following, return_exceptions=True)
         if not isinstance(outcome, asyncio.CancelledError):
             raise outcome
-        await socket.kill()
+        await drop(socket)
         self.resumed += 1
 
     async def _follow(self, socket: Socket) -> None:
@@ -414,7 +421,7 @@ class Scene:
         await asyncio.gather(*tasks, return_exceptions=True)
         for person in (self.ana, self.ben, *([self.cho] if self.cho else [])):
             for socket in person.sockets:
-                await socket.kill()
+                await drop(socket)
             person.sockets.clear()
 
     async def stop(self) -> None:

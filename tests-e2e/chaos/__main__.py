@@ -24,7 +24,7 @@ from chaos.trial import Outcome, outcome, sign_up_members
 WIDTH = max(map(len, FAULTS))
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--list", action="store_true", help="print the faults and end")
     parser.add_argument("--faults", type=_chosen, default=list(FAULTS.values()), metavar="A,B", help="these only")
@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     data = os.environ.get("WEBCHAT_DATA")
     where.add_argument("--data", default=data, metavar="FOLDER", help="break what `make run` runs in it (WEBCHAT_DATA)")
     where.add_argument("--compose", action="store_true", help="break the containers of compose.yaml")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _chosen(text: str) -> list[Fault]:
@@ -82,12 +82,11 @@ async def try_all(target: Target, faults: Sequence[Fault], seconds: float) -> li
     return outcomes
 
 
-def main() -> int:
-    options = arguments()
+def main(words: Sequence[str]) -> int:
+    options = arguments(words)
     if options.list:
         print("\n".join(f"{fault.name:<{WIDTH}}  {fault.what}" for fault in FAULTS.values()))
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is mounted and started here has to go
     outcomes: list[Outcome] = []
     try:
         for target, faults in targets(options):
@@ -99,6 +98,10 @@ def main() -> int:
     if options.markdown is not None:
         outcomes.sort(key=lambda one: list(FAULTS).index(one.fault.name))
         options.markdown.write_text(markdown(outcomes, _target_name(options), options.seconds))
+    return exit_status(outcomes)
+
+
+def exit_status(outcomes: Sequence[Outcome]) -> int:
     if all(one.left_out for one in outcomes):
         return 2
     return int(any(one.is_broken for one in outcomes))
@@ -111,4 +114,5 @@ def _target_name(options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is mounted and started here has to go
+    sys.exit(main(sys.argv[1:]))

@@ -277,6 +277,8 @@ def running(data: Path) -> Target:
     except FileNotFoundError as error:
         raise CannotUse(f"no WebChat runs in {data}: start it with `make run`, or name another folder") from error
     stack = FolderStack(f"http://127.0.0.1:{part['PUBLIC_PORT']}", data)
+    if not _answers(stack.url):
+        raise CannotUse(f"the WebChat of {data} does not answer on {stack.url}")
     lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY} | _without_disk(NO_DISK) | _without_clock()
     if not (data / "run" / "pids" / "valkey").exists():
         lacks["valkey"] = "its Redis is elsewhere (REDIS_ENDPOINT)"
