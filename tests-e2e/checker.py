@@ -161,7 +161,7 @@ class _Follower:
             self.counts["repeated"] += 1
             return True
         self.received[client_id] = seq
-        in_order = seq > self._last_seq and self._seqs.get(client_id, seq) == seq
+        in_order = bool(seq > self._last_seq and self._seqs.get(client_id, seq) == seq)
         self._last_seq = max(self._last_seq, seq)
         return in_order
 

@@ -165,7 +165,7 @@ class Follower(Client):
         finally:
             following.cancel()
             [outcome] = await asyncio.gather(following, return_exceptions=True)
-        if not isinstance(outcome, asyncio.CancelledError):
+        if isinstance(outcome, Exception):
             raise outcome
         await drop(socket)
         self.resumed += 1
@@ -357,13 +357,15 @@ class Scene:
 
     async def conclude(self) -> Verdict:
         """Let the writers end, wait until all followers have everything, and judge it all."""
-        for one in (*self.writers, *([self.reader] if self.reader else [])):
-            one.stopping = True
+        for writer in self.writers:
+            writer.stopping = True
+        if self.reader:
+            self.reader.stopping = True
         async with asyncio.timeout(60):
             await asyncio.gather(*self._writing, *self._reading)
         self._paging.cancel()
         [ended] = await asyncio.gather(self._paging, return_exceptions=True)
-        if not isinstance(ended, asyncio.CancelledError):
+        if isinstance(ended, Exception):
             raise ended
         history = await eventually(lambda: stored(self.ana, self.room_id), 30)
         head = (await self.ana.call("GET", f"/rooms/{self.room_id}"))["version"]

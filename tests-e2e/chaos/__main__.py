@@ -19,7 +19,7 @@ from containers import CHECKOUT
 from chaos.faults import FAULTS, Fault
 from chaos.report import line, markdown
 from chaos.targets import CannotUse, Target, composed, own, own_on_cluster, running
-from chaos.trial import Outcome, outcome, sign_up_members
+from chaos.trial import Outcome, close_accounts, outcome, sign_up_members
 
 WIDTH = max(map(len, FAULTS))
 
@@ -76,6 +76,7 @@ async def try_all(target: Target, faults: Sequence[Fault], seconds: float) -> li
         for fault in faults:
             outcomes.append(await outcome(target, fault, members, seconds))
             print(line(outcomes[-1], WIDTH), flush=True)
+        await close_accounts(members)
     finally:
         for member in members:
             await member.close()

@@ -174,7 +174,7 @@ class Own(Target):
         rooms_proxy: proxy.Proxy,
         disk: Disk | None,
     ) -> None:
-        super().__init__(stack, lacks | {"cluster": ONE_VALKEY})
+        super().__init__(stack, {**lacks, "cluster": ONE_VALKEY})
         self.valkey, self.redis_proxy, self.rooms_proxy, self.disk = valkey, redis_proxy, rooms_proxy, disk
 
     async def settled(self) -> None:
@@ -222,10 +222,16 @@ def own(folder: Path, *, with_disk: bool = False, **settings: str) -> Iterator[O
             "ROOMS_URL": f"http://{TESTS_HOST}:{rooms_proxy.port}",
             "TESTS_ROOMS_PORT": str(opened),
         } | settings
-        stack = undo.enter_context(start(data, **settings))
-        if not isinstance(stack, Containers):
-            stack = FolderStack(stack.url, stack.data, stack.environment)
+        stack = _started(undo, data, **settings)
         yield Own(stack, lacks | _without_clock(), valkey, redis_proxy, rooms_proxy, disk)
+
+
+def _started(undo: ExitStack, data: Path, **settings: str) -> Stack:
+    try:
+        stack = undo.enter_context(start(data, **settings))
+    except AssertionError as error:
+        raise CannotUse(f"a stack of its own did not start: {error}") from error
+    return stack if isinstance(stack, Containers) else FolderStack(stack.url, stack.data, stack.environment)
 
 
 def _disk(undo: ExitStack, folder: Path, data: Path) -> tuple[Disk | None, dict[str, str]]:
@@ -260,11 +266,9 @@ class Clustered(Target):
 @contextmanager
 def own_on_cluster(folder: Path) -> Iterator[Clustered]:
     folder.mkdir(parents=True)
-    with (
-        valkey_cluster(folder / "cluster", LISTEN) as cluster,
-        start(folder / "data", REDIS_ENDPOINT=",".join(cluster.endpoint)) as stack,
-    ):
-        yield Clustered(FolderStack(stack.url, stack.data, stack.environment), cluster)
+    with valkey_cluster(folder / "cluster", LISTEN) as cluster, ExitStack() as undo:
+        stack = _started(undo, folder / "data", REDIS_ENDPOINT=",".join(cluster.endpoint))
+        yield Clustered(stack, cluster)
 
 
 # What runs already

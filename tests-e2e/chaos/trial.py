@@ -35,6 +35,12 @@ async def sign_up_members(url: str) -> list[Person]:
     return [await sign_up(url, name) for name in NAMES]
 
 
+async def close_accounts(members: list[Person]) -> None:
+    """Leave nothing personal on a stack that runs on."""
+    for member in members:
+        await member.call("DELETE", "/auth/me", json={"password": member.password}, status=204)
+
+
 async def attempt(
     target: Target,
     fault: Fault,
