@@ -5,10 +5,12 @@ import json
 import os
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import proxy
@@ -28,6 +30,8 @@ SERVICES = ("auth", "social", "rooms", "media")
 GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
 PROCESSES = (*SERVICES, *GATEWAYS, "nginx")
 RESTART_S = 90
+CLOCK_S = 10
+"""Within which a clock counts as right."""
 AWAY_S = 1.0
 """How long a Valkey that was killed stays away, at least."""
 
@@ -75,6 +79,11 @@ class Target:
         path = "/" if name == "nginx" else "/readyz"
         port = self.stack.url.rpartition(":")[2] if name == "nginx" else self.stack.port(name)
         return await asyncio.to_thread(_answers, f"http://127.0.0.1:{port}{path}")
+
+    async def is_off_by(self, name: str, seconds: int) -> bool:
+        """Whether a service's clock is about so far from the true time."""
+        date = await asyncio.to_thread(_date, f"http://127.0.0.1:{self.stack.port(name)}/healthz")
+        return abs(date - time.time() - seconds) < CLOCK_S
 
     async def settled(self) -> None:
         """Wait until every process is ready."""
@@ -125,6 +134,11 @@ def _answers(url: str) -> bool:
         return error.code < 500
     except OSError:
         return False
+
+
+def _date(url: str) -> float:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
 
 
 class FolderStack(Stack):
