@@ -37,7 +37,7 @@ def markdown(outcomes: Sequence[Outcome], target: str, seconds: float) -> str:
         f"{now:%Y-%m-%d %H:%M} UTC, {target}, {seconds:g} s of traffic per fault, on {machine()}.",
         "",
         _row(["fault", *COLUMNS]),
-        _row(["---", *["---:"] * len(COLUMNS)]),
+        _row(["---", *["--:"] * len(COLUMNS)]),
         *(_row([f"`{one.fault.name}`", *_cells_or_reason(one)]) for one in outcomes),
     ]
     reasons = [f"- `{one.fault.name}` was left out: {one.left_out}." for one in outcomes if one.left_out]
