@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from chat import Chat
-from device import open_device
+from device import Browsers
 from furnish import upload
 from landscape import landscape
 from people import Person, sign_up
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Locator, expect
 from stack import Stack
 
 
@@ -52,17 +52,17 @@ class Keyboard:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def keyboard(browser: Browser, stack: Stack) -> AsyncIterator[Keyboard]:
+async def keyboard(browsers: Browsers, stack: Stack) -> AsyncIterator[Keyboard]:
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("자판만으로", ben)
     picture = await upload(ben, room_id, "바다.jpg", landscape(0), "image/jpeg")
     b = await ben.open()
     await b.send(room_id, "여기!", attachment_ids=[picture])
     await b.send(room_id, "어때?")
-    chat = await Chat(await open_device(browser, stack.url, ana)).enter(room_id)
+    chat = await Chat(await browsers.open(ana)).enter(room_id)
     await chat.sees("어때?")
     yield Keyboard(chat, (ana, ben))
-    await chat.device.context.close()
+    await browsers.give_back(chat.device)
     assert chat.device.unexpected() == []
     for person in (ana, ben):
         await person.close()
