@@ -22,9 +22,10 @@ collect_ignore = [] if IN_CONTAINERS else ["operations"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if IN_CONTAINERS:  # the first of them waits until all images are built
-        for item in items:
-            item.add_marker(pytest.mark.timeout(900))
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:  # the first starts the stack, in containers when all images are built
+            item.add_marker(pytest.mark.timeout(900 if IN_CONTAINERS else 300))
     # A swarm that was left takes the engine's name service with it: containers that run find nobody any more.
     items.sort(key=lambda item: item.path.name == "test_swarm.py")
 
