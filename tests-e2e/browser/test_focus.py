@@ -42,11 +42,14 @@ class Keyboard:
         await expect(self.over).to_have_count(0)
 
     async def to_message(self, text: str) -> Locator:
-        """From the field to a message, by Shift+Tab and arrows."""
+        """From the field to a message, by Shift+Tab and arrows; Tab leads to the one that had the focus last."""
         message = self.chat.said(text)
         await self.chat.composer.focus()
         for _ in range(2):
             await self.chat.page.keyboard.press("Shift+Tab")
+        await expect(self.chat.log.locator("article:focus")).to_have_count(1)
+        if not await message.evaluate("(message) => message === document.activeElement"):
+            await self.chat.page.keyboard.press("ArrowDown")
         await expect(message).to_be_focused()
         return message
 
