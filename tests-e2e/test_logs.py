@@ -104,13 +104,13 @@ async def meet_an_outage(stack: Stack, ana: Person, ben: Person, room_id: str, m
     """A database that is held, then a service that does not answer at all. Returns the user agent of one request."""
     agent = f"outage {uuid.uuid4()}"
     direct = {"kind": "direct", "user_id": ben.id}
-    messages = [{"client_id": str(uuid.uuid4()), "body": mark("held")} for _ in range(2)]
+    socket = await ana.open()
     with stack.holding_rooms():
-        await asyncio.gather(
-            *(ana.call("POST", f"/rooms/{room_id}/messages", json=message, status=503) for message in messages),
+        refused, _ = await asyncio.gather(
+            socket.refused(room_id, mark("held")),
             ana.call("POST", "/rooms", json=direct, headers={"User-Agent": agent}, status=503),
         )
-    socket = await ana.open()
+    assert refused == "unavailable"
     await asyncio.to_thread(stack.kill, "rooms")
     asked = [ana.http.get("/api/rooms/search", params={"q": mark("away")}) for _ in range(5)]
     answers = await asyncio.gather(*asked)
