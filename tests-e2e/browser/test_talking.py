@@ -42,6 +42,7 @@ async def pair(browsers: Browsers, stack: Stack) -> AsyncIterator[Pair]:
 async def test_a_message_and_its_edit_show_on_both_sides(pair: Pair):
     await pair.hers.send("점심 머 먹지")
     await pair.his.sees("점심 머 먹지")
+    await expect(pair.hers.said("점심 머 먹지")).to_have_attribute("data-status", "there")  # until then it has no seq
     await pair.hers.composer.press("ArrowUp")
     await expect(pair.hers.composer).to_have_value("점심 머 먹지")
     await pair.hers.composer.fill("점심 뭐 먹지?")
