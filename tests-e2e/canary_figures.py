@@ -1,8 +1,9 @@
 """What the canary of a stack counts, as an operator's Prometheus reads it."""
 
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from stack import Stack
 
@@ -17,6 +18,8 @@ class Figures:
         self._sums: dict[str, float] = {}
         self.up: dict[str, bool] = {}
         for family in text_string_to_metric_families(text):
+            if family.type == "counter":  # one with labels has no sample before its first event
+                self._sums.setdefault(f"{family.name}_total", 0)
             for sample in family.samples:
                 self._sums[sample.name] = self._sums.get(sample.name, 0) + sample.value
                 if sample.name == "webchat_canary_up":
@@ -40,5 +43,13 @@ class Figures:
 
 
 def reading(stack: Stack) -> Callable[[], Figures]:
-    url = f"http://127.0.0.1:{stack.port('canary')}/metrics"
-    return lambda: Figures(httpx.get(url, trust_env=False).raise_for_status().text)
+    port = stack.port("canary")
+
+    def read() -> Figures:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/metrics")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return Figures(answer.read().decode())
+
+    return read

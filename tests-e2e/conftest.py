@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from collector import collector
 from containers import Containers
 from people import Person, signing_up
 from stack import Stack
@@ -20,9 +22,10 @@ collect_ignore = [] if IN_CONTAINERS else ["operations"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if IN_CONTAINERS:  # the first of them waits until all images are built
-        for item in items:
-            item.add_marker(pytest.mark.timeout(900))
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:  # the first starts the stack, in containers when all images are built
+            item.add_marker(pytest.mark.timeout(900 if IN_CONTAINERS else 300))
     # A swarm that was left takes the engine's name service with it: containers that run find nobody any more.
     items.sort(key=lambda item: item.path.name == "test_swarm.py")
 
@@ -43,13 +46,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack under test; `WEBCHAT_TARGET` names one that runs already."""
+def exported() -> Iterator[tuple[str, list[tuple[str, Span]]]]:
+    """The address of a collector of spans, and (service, span) as the stack exports them. Not for containers."""
+    with collector() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack under test; `WEBCHAT_TARGET` names one that runs already.
+
+    Its settings suit all stories: it exports spans, and gives up after a few seconds on an S3 that hangs.
+    """
     target = os.environ.get("WEBCHAT_TARGET")
     if target is not None:
-        yield Stack(target, Path())
+        yield Stack(target, Path(os.environ.get("WEBCHAT_DATA", "")), dict(os.environ))
         return
-    with start(tmp_path_factory.mktemp("e2e")) as running:
+    settings = {}
+    if not IN_CONTAINERS:
+        settings["OTEL_EXPORTER_OTLP_ENDPOINT"], _ = request.getfixturevalue("exported")
+        settings["UPLOAD_DEADLINE_S"] = "8"
+    with start(tmp_path_factory.mktemp("e2e"), **settings) as running:
         yield running
 
 

@@ -15,6 +15,7 @@ from pytest_docker.plugin import get_docker_services
 from redis import Redis
 from stack import Stack
 
+from shared.testing.plugin import note_start
 from shared.testing.servers import free_port
 
 CHECKOUT = Path(__file__).parents[1]
@@ -137,6 +138,7 @@ def _build_images(stack: Containers) -> None:
 @contextmanager
 def containers(data: Path, **settings: str) -> Iterator[Containers]:
     """A project of its own, with images of this checkout; its volumes go with it."""
+    note_start("compose project")
     port = free_port()
     _settings(data, port, settings)
     stack = Containers(f"http://127.0.0.1:{port}", data, f"{owned_name('e2e')}-{port}")

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import socket as tcp
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -11,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
+from waiting import PATIENCE_S
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 Frame = dict[str, Any]
 _names = itertools.count(1)
+TRUST = ssl.create_default_context()
+"""One for all clients: reading the certificates takes longer than signing up."""
 _run = uuid.uuid4().hex[:6]
 
 EVENTS = {
@@ -78,7 +82,7 @@ class Socket:
         await asyncio.gather(self._reader, return_exceptions=True)
         self.wire.transport.pause_reading()
 
-    async def ask(self, op: str, *, seconds: float = 30, **fields: Any) -> Frame:
+    async def ask(self, op: str, *, seconds: float = PATIENCE_S, **fields: Any) -> Frame:
         """Send a frame and return its reply; raises Refused for an error."""
         frame_id = str(next(self._ids))
         reply = self.replies[frame_id] = asyncio.get_running_loop().create_future()
@@ -91,7 +95,7 @@ class Socket:
     async def tell(self, op: str, **fields: Any) -> None:
         await self.wire.send(json.dumps({"op": op, **fields}))
 
-    async def until(self, check: Callable[[Self], Any], seconds: float = 15) -> Any:
+    async def until(self, check: Callable[[Self], Any], seconds: float = PATIENCE_S) -> Any:
         """Wait until `check(self)` is true, looking again whenever something arrived."""
         async with asyncio.timeout(seconds):
             while not (value := check(self)):
@@ -101,7 +105,7 @@ class Socket:
                 await self._changed.wait()
         return value
 
-    async def closed(self, seconds: float = 15) -> int | None:
+    async def closed(self, seconds: float = PATIENCE_S) -> int | None:
         await asyncio.wait_for(self.wire.wait_closed(), seconds)
         return self.wire.close_code
 
@@ -111,7 +115,7 @@ class Socket:
     def of(self, op: str) -> list[Frame]:
         return [frame for frame in self.received if frame["op"] == op]
 
-    async def event(self, op: str, seconds: float = 15, **fields: Any) -> Frame:
+    async def event(self, op: str, seconds: float = PATIENCE_S, **fields: Any) -> Frame:
         """The first frame with this op and these fields, waited for."""
 
         def find(socket: Self) -> Frame | None:
@@ -125,6 +129,18 @@ class Socket:
         return await self.ask(
             "message.send", room_id=room_id, client_id=client_id or str(uuid.uuid4()), body=body, **fields
         )
+
+    async def send_until_taken(self, room_id: str, body: str) -> Frame:
+        """Send a message again with the same client_id for as long as the answer is `unavailable`."""
+        client_id = str(uuid.uuid4())
+        async with asyncio.timeout(2 * PATIENCE_S):
+            while True:
+                try:
+                    return await self.send(room_id, body, client_id=client_id)
+                except Refused as refused:
+                    if refused.code != "unavailable":
+                        raise
+                await asyncio.sleep(0.05)
 
     async def refused(self, room_id: str, body: str) -> str | None:
         """The code with which a message is refused; None if it is taken."""
@@ -211,7 +227,7 @@ class Person:
 
     async def log_in_again(self) -> "Person":
         """The same person on another device."""
-        device = Person(httpx.AsyncClient(base_url=self.url, timeout=30), self.url, self.user, self.password)
+        device = Person(http_client(self.url), self.url, self.user, self.password)
         login = {"login": self.user["webchat_id"], "password": self.password}
         self.devices.append(device)
         await device.call("POST", "/auth/login", json=login)
@@ -240,8 +256,12 @@ class Person:
         await self.http.aclose()
 
 
+def http_client(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, timeout=60, verify=TRUST)
+
+
 async def sign_up(url: str, name: str = "person") -> Person:
-    person = Person(httpx.AsyncClient(base_url=url, timeout=30), url)
+    person = Person(http_client(url), url)
     webchat_id = f"{name[:8]}_{_run}_{next(_names)}"[:20]
     person.user = await person.call(
         "POST",
@@ -255,6 +275,13 @@ async def sign_up(url: str, name: str = "person") -> Person:
         status=201,
     )
     return person
+
+
+async def say_all(socket: Socket, room_id: str, bodies: Iterable[str], at_once: int = 50) -> None:
+    """Send all, in this order; so many are under way at the same time."""
+    waiting = list(bodies)
+    for first in range(0, len(waiting), at_once):
+        await asyncio.gather(*(socket.send(room_id, body) for body in waiting[first : first + at_once]))
 
 
 @asynccontextmanager

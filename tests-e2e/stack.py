@@ -16,10 +16,15 @@ from pathlib import Path
 
 from redis import Redis
 
+from shared.testing.plugin import note_start
 from shared.testing.servers import free_port
 
 CLIENT = Path(os.environ.get("WEBCHAT_CLIENT", Path(__file__).parents[1] / "web" / "dist"))
 """The built web client, as the stack serves it."""
+
+RESTART_SECONDS = 30
+CHEAP_PASSWORDS = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "1024"}
+"""Hundreds of people sign up here; auth's own tests use the real costs."""
 
 
 @dataclass
@@ -30,16 +35,20 @@ class Stack:
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def processes(self) -> dict[str, dict[str, object]]:
-        command = [sys.executable, "-P", "-m", "embedded", "status"]
-        answer = subprocess.run(command, env=self.environment, check=True, capture_output=True)
-        return {row["name"]: row for row in json.loads(answer.stdout)}
-
     def pid(self, name: str) -> int:
-        return int(str(self.processes()[name]["pid"]))
+        """Return the process id of a part; one that is being started again is waited for."""
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            pid = (self.data / "run" / "pids" / name).read_text().strip()
+            if pid and _works_in(int(pid), self.data):
+                return int(pid)
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is not running")
+            time.sleep(0.02)
 
     def port(self, name: str) -> int:
-        return int(str(self.processes()[name]["port"]))
+        ports: dict[str, int] = json.loads((self.data / "run" / "ports.json").read_text())
+        return ports[name]
 
     def signal(self, name: str, number: signal.Signals) -> int:
         pid = self.pid(name)
@@ -47,10 +56,12 @@ class Stack:
         return pid
 
     def kill(self, name: str) -> None:
-        """SIGKILL; returns when the process is gone (its successor may still be coming)."""
+        """Send SIGKILL and return when the process is gone. Its successor may not be there yet."""
         pid = self.signal(name, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + RESTART_SECONDS
+        while Path(f"/proc/{pid}").exists():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} survived SIGKILL")
             time.sleep(0.01)
 
     @contextmanager
@@ -95,6 +106,15 @@ class Stack:
         return answer.stdout
 
 
+def _works_in(pid: int, data: Path) -> bool:
+    """Return whether the process is alive and its working folder is in `data`: process ids are given out again."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX" and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(data.resolve())
+    except OSError:
+        return False
+
+
 def _wait_for_ready(process: "subprocess.Popen[str]", url: str, seconds: float) -> None:
     lines: queue.Queue[str | None] = queue.Queue()
 
@@ -125,17 +145,18 @@ def embedded(data: Path, **settings: str) -> Iterator[Stack]:
     """A stack of its own in `data`, with rate limits off and without the canary unless a setting says otherwise."""
     port = int(settings.get("WEBCHAT_PORT") or free_port())
     own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
-    environment = os.environ | own | settings
+    environment = os.environ | CHEAP_PASSWORDS | own | settings
+    note_start("embedded stack")
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "embedded", "run"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_for_ready(process, url, 60)
+        _wait_for_ready(process, url, 120)
         yield Stack(url, data, environment)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()

@@ -4,28 +4,35 @@ import asyncio
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from people import Person, Refused
+from people import Person, Refused, http_client
 from stack import Stack
 from target import IN_CONTAINERS
 from test_files import picture
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "logs" / "line.schema.json").read_text())
 OURS = re.compile(r"auth|social|rooms|media|chat-gateway(-\d)?|nginx|runner")
 PARTS = {"auth", "social", "rooms", "media", "chat-gateway", "nginx"} | ({"runner"} if not IN_CONTAINERS else set())
 
 
-def lines_of(stack: Stack) -> list[dict[str, Any]]:
-    """Every line that WebChat's own parts have finished."""
+def lines_of(stack: Stack, containing: str = "") -> list[dict[str, Any]]:
+    """Every line that WebChat's own parts have finished, of those that contain a text."""
     texts = [text for name, text in stack.logs().items() if OURS.fullmatch(name)]
-    return [json.loads(line) for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    finished = (line for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n"))
+    return [json.loads(line) for line in finished if containing in line]
+
+
+def lines_since(stack: Stack, began: datetime, containing: str = "") -> list[dict[str, Any]]:
+    """Those of `lines_of` that were written at `began` or later."""
+    lines = lines_of(stack, containing)
+    return [line for line in lines if datetime.fromisoformat(line["@timestamp"]) >= began]
 
 
 class Marks:
@@ -40,7 +47,7 @@ class Marks:
 
 
 async def sign_up(url: str, mark: Marks, name: str) -> Person:
-    person = Person(httpx.AsyncClient(base_url=url, timeout=30), url, password=mark("password"))
+    person = Person(http_client(url), url, password=mark("password"))
     identity = {"email": f"{mark(name)}@example.com", "webchat_id": f"{name}_{uuid.uuid4().hex[:8]}"}
     account = identity | {"password": person.password, "display_name": mark("display")}
     person.user = await person.call("POST", "/auth/signup", json=account, status=201)
@@ -93,19 +100,24 @@ async def misbehave(ana: Person, room_id: str, mark: Marks) -> None:
     await socket.close()
 
 
-async def meet_an_outage(stack: Stack, ana: Person, room_id: str, mark: Marks) -> None:
-    """A database that is held, then a service that does not answer at all."""
-    with stack.holding_rooms():
-        for _ in range(2):
-            body = {"client_id": str(uuid.uuid4()), "body": mark("held")}
-            await ana.call("POST", f"/rooms/{room_id}/messages", json=body, status=503)
+async def meet_an_outage(stack: Stack, ana: Person, ben: Person, room_id: str, mark: Marks) -> str:
+    """A database that is held, then a service that does not answer at all. Returns the user agent of one request."""
+    agent = f"outage {uuid.uuid4()}"
+    direct = {"kind": "direct", "user_id": ben.id}
     socket = await ana.open()
+    with stack.holding_rooms():
+        refused, _ = await asyncio.gather(
+            socket.refused(room_id, mark("held")),
+            ana.call("POST", "/rooms", json=direct, headers={"User-Agent": agent}, status=503),
+        )
+    assert refused == "unavailable"
     await asyncio.to_thread(stack.kill, "rooms")
     asked = [ana.http.get("/api/rooms/search", params={"q": mark("away")}) for _ in range(5)]
     answers = await asyncio.gather(*asked)
     assert {answer.status_code for answer in answers} <= {200, 503}
-    await socket.send(room_id, mark("late"))
+    await socket.send_until_taken(room_id, mark("late"))
     await socket.close()
+    return agent
 
 
 AUDITED = {
@@ -115,9 +127,9 @@ AUDITED = {
 }  # fmt: skip
 
 
-def trail_of(stack: Stack) -> list[tuple[tuple[str, str], dict[str, Any]]]:
-    lines = [line for line in lines_of(stack) if line["event.dataset"] == "webchat.audit"]
-    return [((line["event.action"], line["event.outcome"]), line) for line in lines]
+def trail_since(stack: Stack, began: datetime) -> set[tuple[str, str]]:
+    lines = lines_since(stack, began, '"event.dataset":"webchat.audit"')
+    return {(line["event.action"], line["event.outcome"]) for line in lines}
 
 
 async def change_rights(ana: Person, ben: Person, room_id: str) -> None:
@@ -134,60 +146,61 @@ async def change_rights(ana: Person, ben: Person, room_id: str) -> None:
 
 def check_that_the_trail_is_apart(logs: Path) -> None:
     """In files of its own, which only their owner reads."""
-    for file in (logs / "audit").iterdir():
+    trail = {file.name: file for file in (logs / "audit").iterdir()}
+    assert trail.keys() >= {f"{name}.log" for name in ("auth", "rooms")}
+    for file in trail.values():
         assert file.stat().st_mode & 0o077 == 0
         assert all('"event.dataset":"webchat.audit"' in line for line in file.read_text().splitlines())
-    for file in logs.glob("*.log"):
-        assert '"event.dataset":"webchat.audit"' not in file.read_text()
+    assert all(trail[f"{name}.log"].stat().st_size for name in ("auth", "rooms"))
+    others = {file.name: file.read_text() for file in logs.glob("*.log")}
+    assert others.keys() >= {f"{name}.log" for name in ("auth", "social", "rooms", "media", "chat-gateway-1")}
+    assert [name for name, text in others.items() if '"event.dataset":"webchat.audit"' in text] == []
 
 
-async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(own_stack: Stack) -> None:
+async def check_that_a_trace_leads(stack: Stack, agent: str, *people: Person) -> None:
+    """From nginx to the service, and it names who asked."""
+
+    def asked_rooms() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        [seen] = lines_of(stack, agent)
+        lines = lines_of(stack, seen["trace.id"])
+        told = [line for line in lines if line["service.name"] == "rooms"]
+        assert told
+        return seen, told
+
+    seen, told = await eventually(asked_rooms, 30)
+    assert (seen["service.name"], seen["log.level"], seen["url.path"]) == ("nginx", "error", "/api/rooms")
+    assert seen["http.response.status_code"] == 503
+    for line in told:
+        assert (line["url.path"], line["user.id"]) == ("/api/rooms", seen["user.id"])
+    assert len(seen["user.id"]) == 16
+    assert seen["user.id"] not in {person.id for person in people}
+
+
+async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(stack: Stack) -> None:
+    began = datetime.now(UTC).replace(microsecond=0)
     mark = Marks()
-    ana, ben = [await sign_up(own_stack.url, mark, name) for name in ("anna", "benn")]
+    ana, ben = [await sign_up(stack.url, mark, name) for name in ("anna", "benn")]
     room_id = await talk(ana, ben, mark)
     await misbehave(ana, room_id, mark)
-    await meet_an_outage(own_stack, ana, room_id, mark)
+    agent = await meet_an_outage(stack, ana, ben, room_id, mark)
     await ben.call("GET", "/social/friends", status=range(200, 500))
     await change_rights(ana, ben, room_id)
     await ben.close()
     await ana.call("POST", "/auth/logout", status={200, 204})
     await ana.close()
-    await eventually(
-        lambda: any(line["url.path"] == "/api/auth/logout" for line in lines_of(own_stack) if "url.path" in line)
-    )
-    await eventually(lambda: {action for action, _ in trail_of(own_stack)} >= AUDITED)
+    await eventually(lambda: lines_since(stack, began, '"url.path":"/api/auth/logout"'), 30)
+    await eventually(lambda: trail_since(stack, began) >= AUDITED, 30)
+    await check_that_a_trace_leads(stack, agent, ana, ben)
     if not IN_CONTAINERS:
-        check_that_the_trail_is_apart(own_stack.data / "logs")
+        check_that_the_trail_is_apart(stack.data / "logs")
 
-    texts = own_stack.logs()
+    texts = stack.logs()
     assert [(part, secret) for part, text in texts.items() for secret in mark.made if secret in text] == []
-    lines = lines_of(own_stack)
+    ours = [text for part, text in texts.items() if OURS.fullmatch(part)]
+    assert [person.id for person in (ana, ben) for text in ours if person.id in text] == []
+    lines = lines_since(stack, began)
     contract = Draft202012Validator(SCHEMA)
     wrong = [(error.message, line) for line in lines for error in contract.iter_errors(line)]
     assert wrong == []
-    assert {line["service.name"] for line in lines} == PARTS
-    assert [line for line in lines if ana.id in json.dumps(line) or ben.id in json.dumps(line)] == []
     assert len(lines) > len(mark.made)
-
-
-async def test_a_trace_leads_from_nginx_to_the_service_and_names_who_asked(own_stack: Stack) -> None:
-    mark = Marks()
-    ana, ben = [await sign_up(own_stack.url, mark, name) for name in ("anna", "benn")]
-    with own_stack.holding_rooms():
-        await ana.call("POST", "/rooms", json={"kind": "direct", "user_id": ben.id}, status=503)
-
-    def asked_rooms() -> set[str]:
-        return {line["service.name"] for line in lines_of(own_stack) if line.get("url.path") == "/api/rooms"}
-
-    await eventually(lambda: asked_rooms() >= {"nginx", "rooms"})
-    lines = lines_of(own_stack)
-    [seen] = [line for line in lines if line["service.name"] == "nginx" and line["url.path"] == "/api/rooms"]
-    assert (seen["log.level"], seen["http.response.status_code"]) == ("error", 503)
-    told = [line for line in lines if line["service.name"] == "rooms" and line.get("trace.id") == seen["trace.id"]]
-    for line in told:
-        assert (line["url.path"], line["user.id"]) == ("/api/rooms", seen["user.id"])
-    assert told
-    assert len(seen["user.id"]) == 16
-    assert ana.id not in json.dumps(lines)
-    await ana.close()
-    await ben.close()
+    assert {line["service.name"] for line in lines_of(stack)} == PARTS

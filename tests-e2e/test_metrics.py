@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import yaml
 from containers import Containers
-from people import Person
+from people import TRUST, Person
 from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from stack import Stack
+from waiting import eventually
 
 from canary.meter import Meter
-from shared.testing.fixtures import eventually
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway-1")
@@ -42,7 +42,7 @@ def page_of(stack: Stack, name: str) -> list[Metric]:
         where = ("--index", replica, f"{service}-gateway") if replica else (name,)
         page = stack.compose("exec", "--no-TTY", *where, "python", "-ISc", READ)
     else:
-        page = httpx.get(f"http://127.0.0.1:{stack.port(name)}/metrics").text
+        page = httpx.get(f"http://127.0.0.1:{stack.port(name)}/metrics", verify=TRUST, trust_env=False).text
     return list(text_string_to_metric_families(page))
 
 
@@ -75,9 +75,11 @@ def test_every_name_in_rules_dashboard_and_docs_is_told_by_a_service(stack: Stac
         own = page_of(stack, service)
         assert {family.name for family in own} >= {"webchat_http_requests", "webchat_load_ratio", "process_open_fds"}
         told |= names_of(own)
-    documented = names_in_use()["docs"]
+    in_use = names_in_use()
+    assert all(in_use.values()), in_use
+    documented = in_use["docs"]
     shown = told | {name.rpartition("_")[0] for name in told if name.endswith("_bucket")}
-    unknown = {where: names - shown for where, names in names_in_use().items()}
+    unknown = {where: names - shown for where, names in in_use.items()}
     assert unknown == {where: set() for where in unknown}
     bases = {name for name in shown if name.startswith("webchat_") and not name.endswith(("_bucket", "_count", "_sum"))}
     assert {name for name in bases - documented if not name.startswith("webchat_canary_")} == set()

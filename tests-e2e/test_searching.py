@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from people import Person
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 SomeOne = Callable[[str], Awaitable[Person]]
 

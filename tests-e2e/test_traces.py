@@ -1,20 +1,16 @@
 """Traces: one message, and one changed profile, followed from nginx through the services to the socket's frame."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from people import Person, signing_up
+from people import Person
 from stack import Stack
-from target import IN_CONTAINERS, start
+from target import IN_CONTAINERS
 from test_logs import lines_of
-
-from shared.testing.fixtures import eventually
-from shared.testing.otlp import collecting
+from waiting import eventually
 
 Lines = list[dict[str, Any]]
 CHAIN = ("message.send", "rooms.commands", "commit", "publish", "deliver")
@@ -28,7 +24,7 @@ def new_trace() -> tuple[str, str]:
 
 
 def told(stack: Stack, trace_id: str) -> Lines:
-    return [line for line in lines_of(stack) if line.get("trace.id") == trace_id]
+    return [line for line in lines_of(stack, trace_id) if line.get("trace.id") == trace_id]
 
 
 def spans(lines: Lines) -> dict[str, dict[str, Any]]:
@@ -100,27 +96,24 @@ async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
     assert way["deliver"]["service.name"] == "chat-gateway"
 
 
-@pytest.mark.skipif(IN_CONTAINERS, reason="the same code, and a stack of its own costs a minute there")
-async def test_a_collector_gets_the_same_spans_and_they_nest(tmp_path: Path) -> None:
-    async with collecting() as (url, taken):
-        running = start(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=url)
-        stack = await asyncio.to_thread(running.__enter__)
-        try:
-            async with signing_up(stack.url) as sign_up:
-                ana, ben = await sign_up("anna"), await sign_up("benn")
-                room_id = await ana.group("Traces", ben)
-                here = await ana.open()
-                trace_id, traceparent = new_trace()
-                await here.send(room_id, "followed", traceparent=traceparent)
+@pytest.mark.skipif(IN_CONTAINERS, reason="the same code, and a stack with a collector costs a minute there")
+async def test_a_collector_gets_the_same_spans_and_they_nest(
+    stack: Stack, someone: Callable[[str], Awaitable[Person]], exported: tuple[str, list[tuple[str, Span]]]
+) -> None:
+    _, taken = exported
+    ana, ben = await someone("anna"), await someone("benn")
+    room_id = await ana.group("Traces", ben)
+    here = await ana.open()
+    trace_id, traceparent = new_trace()
+    await here.send(room_id, "followed", traceparent=traceparent)
 
-                def of_trace() -> dict[str, tuple[str, Span]]:
-                    wanted = bytes.fromhex(trace_id)
-                    return {span.name: (service, span) for service, span in taken if span.trace_id == wanted}
+    def of_trace() -> dict[str, tuple[str, Span]]:
+        wanted = bytes.fromhex(trace_id)
+        return {span.name: (service, span) for service, span in list(taken) if span.trace_id == wanted}
 
-                await eventually(lambda: of_trace().keys() >= set(CHAIN))
-                way, lines = of_trace(), spans(told(stack, trace_id))
-        finally:
-            await asyncio.to_thread(running.__exit__, None, None, None)
+    await eventually(lambda: of_trace().keys() >= set(CHAIN), 30)
+    await eventually(lambda: spans(told(stack, trace_id)).keys() >= set(CHAIN))
+    way, lines = of_trace(), spans(told(stack, trace_id))
     above = bytes.fromhex(traceparent.split("-")[2])
     for action in CHAIN:
         service, span = way[action]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from device import Device
 from playwright.async_api import Locator, Page, expect
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 MIDDLE = """(log) => {
   const frame = log.getBoundingClientRect();
@@ -87,6 +86,17 @@ class Chat:
         await self.page.goto(path)
         return self
 
+    async def go(self, path: str) -> None:
+        """Follow an address within the client: the page is not loaded again."""
+        await self.page.evaluate("(path) => history.pushState(null, '', path)", path)
+
+    async def go_to_settings(self, name: str) -> None:
+        """Follow the address of a page of settings, from another whose title is not the same."""
+        title = self.page.get_by_role("heading", level=1).last
+        before = await title.inner_text()
+        await self.go(f"/settings/{name}")
+        await expect(title).not_to_have_text(before)
+
     async def enter(self, room_id: str) -> "Chat":
         """Open the room by its address."""
         await self.page.goto(f"/rooms/{room_id}")
@@ -126,7 +136,7 @@ class Chat:
 
     async def settled(self) -> None:
         """Until everything written here has arrived."""
-        await expect(self.log.get_by_text("보내는 중")).to_have_count(0, timeout=40_000)
+        await expect(self.log.get_by_text("보내는 중")).to_have_count(0, timeout=60_000)
 
     async def resend(self, text: str) -> None:
         """Send a message again that was refused, until it is taken: a block takes up to a second to end."""

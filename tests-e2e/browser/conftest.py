@@ -1,22 +1,27 @@
-"""One Chromium and the one stack for all stories; every person gets a browser context of their own."""
+"""One Chromium and one stack for all stories; every person gets a browser context of their own."""
 
+import os
+import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from people import Person, signing_up
 from playwright.async_api import Browser, expect
-from stack import CLIENT, Stack
+from stack import CLIENT, Stack, embedded
+from waiting import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from chromium import chromium, find_chromium
-from device import Device, open_device
+from device import Browsers, Device
 
 OpenDevice = Callable[..., Awaitable[Device]]
 SomeOne = Callable[..., Awaitable[Person]]
+OPERATOR = "operator.one"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +32,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack under test, with an operator and a canary for /ops; `WEBCHAT_TARGET` names one that runs already."""
+    target = os.environ.get("WEBCHAT_TARGET")
+    if target is not None:
+        yield Stack(target, Path(os.environ.get("WEBCHAT_DATA", "")), dict(os.environ))
+        return
+    client = tmp_path_factory.mktemp("client") / "dist"
+    if CLIENT.exists():
+        shutil.copytree(CLIENT, client)  # a story changes it
+    settings = {
+        "WEBCHAT_CLIENT": str(client),
+        "CANARY": "on",
+        "CANARY_SECONDS": "0.5",
+        "OPERATORS": f"someone, {OPERATOR.upper()}",
+    }
+    with embedded(tmp_path_factory.mktemp("browser"), **settings) as running:
+        yield running
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = find_chromium()
@@ -34,23 +59,28 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip("no Chromium here: apt-get install chromium")
     if not (CLIENT / "index.html").exists():
         pytest.skip("the client is not built: make web")
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=PATIENCE_S * 1000)
     async with chromium(path) as running:
         yield running
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers(browser: Browser, stack: Stack) -> Browsers:
+    return Browsers(browser, stack.url)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def device(browser: Browser, stack: Stack) -> AsyncIterator[OpenDevice]:
+async def device(browsers: Browsers) -> AsyncIterator[OpenDevice]:
     """Opens browsers for people; in the end none may have had an error that its test did not expect."""
     devices: list[Device] = []
 
-    async def open_(person: Person | None = None, **options: object) -> Device:
-        devices.append(await open_device(browser, stack.url, person, **options))
+    async def open_(person: Person | None = None, **options: Any) -> Device:
+        devices.append(await browsers.open(person, **options))
         return devices[-1]
 
     yield open_
     for one in devices:
-        await one.context.close()
+        await browsers.give_back(one)
     assert [trouble for one in devices for trouble in one.unexpected()] == []
 
 

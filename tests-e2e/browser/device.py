@@ -4,13 +4,15 @@ Whatever the page complains of fails the test: errors in the console, exceptions
 any request to another place. A test that breaks the network on purpose says what it `expects`.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from people import Person
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
+from waiting import PATIENCE_S
 
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -35,6 +37,7 @@ class Device:
     person: Person | None = None
     troubles: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=lambda: list(ALWAYS))
+    watched: list[tuple[str, Callable[..., None]]] = field(default_factory=list)
 
     def watch(self, page: Page, origin: str) -> None:
         page.on("console", self._console)
@@ -72,19 +75,77 @@ class Device:
         await self.context.set_offline(False)
 
 
+class Browsers:
+    """Contexts of one Chromium for a stack's pages: a new one for each look, or one that has been wiped.
+
+    A context that is used again still has the client's files and their compiled code, which are most of what opening a
+    page costs. Nothing else stays: no page, cookie, storage, cache of a worker, permission or setting.
+    """
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser, self._url = browser, url
+        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        self._idle: dict[str, list[tuple[BrowserContext, Page]]] = {}
+        self._looks: dict[BrowserContext, str] = {}
+
+    async def open(
+        self, person: Person | None = None, *, fresh: bool = False, scripts: Iterable[str] = (), **options: object
+    ) -> Device:
+        """A browser window, signed in as `person` if there is one.
+
+        `scripts` run in each page before the page's own. `fresh`: never used before, and never again.
+        """
+        look = json.dumps([list(scripts), options], sort_keys=True)
+        idle = [] if fresh else self._idle.get(look, [])
+        context, page = idle.pop() if idle else await self._new(scripts, options)
+        if not fresh:
+            self._looks[context] = look
+        device = Device(context, page, person)
+        device.watch(page, self._origin)
+
+        def watch(another: Page) -> None:
+            device.watch(another, self._origin)
+
+        context.on("page", watch)
+        device.watched.append(("page", watch))
+        if person is not None:
+            await context.add_cookies(_cookies(person, self._url))
+        return device
+
+    async def _new(self, scripts: Iterable[str], options: dict[str, object]) -> tuple[BrowserContext, Page]:
+        usual = {"locale": KOREAN, "timezone_id": "Asia/Seoul", "viewport": DESKTOP, "reduced_motion": "reduce"}
+        # The worker fetches the whole client once more: stories about it ask for it.
+        chosen = usual | {"service_workers": "block"} | options
+        context = await self._browser.new_context(base_url=self._url, **chosen)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_S * 1000)
+        for script in (REPORT_VIOLATIONS, *scripts):
+            await context.add_init_script(script)
+        return context, await context.new_page()
+
+    async def give_back(self, device: Device) -> None:
+        """Close all pages; the context is wiped for the next one, or closed as well."""
+        context = device.context
+        for event, listener in device.watched:
+            context.remove_listener(event, listener)  # type: ignore[arg-type]
+        look = self._looks.pop(context, None)
+        if look is None:
+            await context.close()
+            return
+        await context.set_offline(False)
+        for page in context.pages:
+            await page.close()
+        await context.clear_cookies()
+        await context.clear_permissions()
+        page = await context.new_page()
+        session = await context.new_cdp_session(page)
+        await session.send("Storage.clearDataForOrigin", {"origin": self._origin, "storageTypes": "all"})
+        await session.detach()
+        self._idle.setdefault(look, []).append((context, page))
+
+
 async def open_device(browser: Browser, url: str, person: Person | None = None, **options: object) -> Device:
-    """A browser window at `url`, signed in as `person` if there is one."""
-    chosen = {"locale": KOREAN, "timezone_id": "Asia/Seoul", "viewport": DESKTOP, "reduced_motion": "reduce"} | options
-    context = await browser.new_context(base_url=url, **chosen)  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
-    await context.add_init_script(REPORT_VIOLATIONS)
-    device = Device(context, await context.new_page(), person)
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-    device.watch(device.page, origin)
-    context.on("page", lambda page: device.watch(page, origin))
-    if person is not None:
-        await context.add_cookies(_cookies(person, url))
-    return device
+    """A browser window of its own at `url`, signed in as `person` if there is one."""
+    return await Browsers(browser, url).open(person, fresh=True, **({"service_workers": "allow"} | options))
 
 
 def _cookies(person: Person, url: str) -> Iterable[dict[str, object]]:

@@ -4,10 +4,9 @@ from typing import Any
 
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import Device
+from people import Person
 from playwright.async_api import expect
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 # The browser's own alerts, each remembered; `allowed` is how the person answers the browser's question.
 ALERTS_NOTED = """
@@ -33,8 +32,16 @@ window.Notification = class extends Own {
 """
 
 
+A_TAB_LEADS = """() => navigator.locks.query()
+  .then(({ held }) => held.some(({ name }) => name === "webchat/leader"))"""
+
+
 class Alerted(Chat):
     """A chat whose browser may show alerts."""
+
+    async def may_alert(self) -> None:
+        """Until one of this browser's tabs leads: that one alerts."""
+        await self.page.wait_for_function(A_TAB_LEADS)
 
     async def alerts(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self.page.evaluate("window.alerts")
@@ -44,16 +51,17 @@ class Alerted(Chat):
         return [alert["body"] for alert in await self.alerts() if alert["there"]]
 
 
-async def alerted(device: Device, *, granted: bool = True) -> Alerted:
-    await device.context.add_init_script(ALERTS_NOTED)
+async def alerted(device: OpenDevice, person: Person, *, granted: bool = True) -> Alerted:
+    """One that is not granted may be refused, which its browser remembers."""
+    mine = await device(person, scripts=[ALERTS_NOTED], fresh=not granted)
     if granted:
-        await device.context.grant_permissions(["notifications"])
-    return Alerted(device)
+        await mine.context.grant_permissions(["notifications"])
+    return Alerted(mine)
 
 
 async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
-    chat = await alerted(await device(ana), granted=False)
+    chat = await alerted(device, ana, granted=False)
     page = chat.page
     await chat.open("/")
     question = page.get_by_text("새 메시지가 오면 알려 드릴까요?")
@@ -77,6 +85,7 @@ async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDev
     await page.get_by_role("button", name="알림 켜기").click()
     await expect(page.get_by_text("이 기기의 알림이 켜져 있습니다")).to_be_visible()
     assert await page.evaluate("window.asked") == 1
+    await chat.may_alert()
     b = await ben.open()
     await b.send(room_id, "들려?")
     await eventually(chat.showing)
@@ -89,7 +98,7 @@ async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDev
 async def test_a_browser_that_refuses_is_explained(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     await ana.group("첫 대화", ben)
-    chat = await alerted(await device(ana), granted=False)
+    chat = await alerted(device, ana, granted=False)
     await chat.open("/")
     # Nobody is there to allow it: Chromium answers no.
     await chat.page.get_by_role("button", name="알림 켜기").click()
@@ -103,12 +112,13 @@ async def test_a_message_is_told_once_for_all_tabs_and_withdrawn_when_read_elsew
 ):
     ana, ben = await someone("ana"), await someone("ben")
     room_id, other_id = await ana.group("알림 방", ben), await ana.group("다른 방", ben)
-    first = await alerted(await device(ana))
+    first = await alerted(device, ana)
     second = Alerted(await first.device.tab())
     for chat in (first, second):
         await chat.open("/friends")
         await expect(chat.page.get_by_text("아직 친구가 없습니다")).to_be_visible()
         await expect(chat.page.get_by_role("navigation", name="주 메뉴").first).to_be_visible()
+    await first.may_alert()
     b = await ben.open()
 
     async def all_of_them() -> list[str]:
@@ -121,7 +131,15 @@ async def test_a_message_is_told_once_for_all_tabs_and_withdrawn_when_read_elsew
         await b.send(room, text)
         for chat in (first, second):
             await expect(chat.page).to_have_title(f"({count}) 친구 – WebChat")
-    await eventually(lambda: _is(all_of_them, ["Ben: 하나", "Ben: 둘", "Ben: 셋"]))
+
+    async def in_room() -> list[str]:
+        return [body for body in await all_of_them() if body != "Ben: 둘"]
+
+    async def in_other() -> list[str]:
+        return [body for body in await all_of_them() if body == "Ben: 둘"]
+
+    await eventually(lambda: _is(in_room, ["Ben: 하나", "Ben: 셋"]))
+    await eventually(lambda: _is(in_other, ["Ben: 둘"]))
 
     elsewhere = await Chat(await device(await ana.log_in_again())).enter(room_id)
     await elsewhere.sees("셋")
@@ -129,17 +147,20 @@ async def test_a_message_is_told_once_for_all_tabs_and_withdrawn_when_read_elsew
 
 
 async def _is(ask: Any, wanted: list[str]) -> bool:
-    return bool(await ask() == wanted)
+    found = await ask()
+    assert found == wanted
+    return True
 
 
 async def test_the_room_that_is_looked_at_and_a_muted_one_stay_quiet(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     seen, muted, other = await ana.group("보는 방", ben), await ana.group("조용한 방", ben), await ana.direct(ben)
     await ana.call("PATCH", f"/rooms/{muted}", json={"muted": True})
-    chat = await alerted(await device(ana))
+    chat = await alerted(device, ana)
     tab = Alerted(await chat.device.tab())
     await tab.open("/friends")
     await chat.enter(seen)
+    await chat.may_alert()
     b = await ben.open()
     for room_id, text in ((seen, "눈앞에"), (muted, "쉿"), (other, "여기 봐")):
         await b.send(room_id, text)

@@ -1,15 +1,15 @@
 """For eyes and hands that need it: text twice as large, no motion, a keyboard on the screen; nothing is cut off."""
 
+import re
 from typing import Any
 
 import pytest
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from device import DESKTOP, PHONE
-from people import Person
+from people import Person, say_all
 from playwright.async_api import Locator, Page, expect
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 # Every piece of text that something hides, unless it can be scrolled to or is shortened with an ellipsis on purpose.
 CUT_OFF = """() => {
@@ -43,6 +43,10 @@ CUT_OFF = """() => {
 MOVING = """() => document.getAnimations()
   .map((one) => one.effect.getComputedTiming())
   .filter(({ duration, iterations }) => duration > 1 || iterations > 1).length"""
+# Nothing is on its way any more: no placeholder, no picture, no font.
+DRAWN = """() => document.readyState === "complete" && document.fonts.status === "loaded"
+  && !document.querySelector('.skeleton, [aria-busy="true"]')
+  && [...document.images].every((one) => one.complete)"""
 TWICE = {"standard": 32, "fixed": 26}
 
 
@@ -65,34 +69,50 @@ async def talked(someone: SomeOne, title: str, *bodies: str) -> tuple[Person, Pe
     ana, ben = await someone("ana"), await someone("ben")
     await ana.follow(ben)
     room_id = await ana.group(title, ben)
-    b = await ben.open()
-    for body in bodies:
-        await b.send(room_id, body)
+    await say_all(await ben.open(), room_id, bodies)
     return ana, ben, room_id
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 async def test_text_twice_as_large_is_nowhere_cut_off(device: OpenDevice, someone: SomeOne, viewport: dict[str, int]):
-    ana, ben, room_id = await talked(someone, "큰 글씨로 읽는 방", "안경을 두고 왔어요", "천천히 읽어요 " * 30)
+    words = "안경을 두고 왔어요"
+    ana, ben, room_id = await talked(someone, "큰 글씨로 읽는 방", words, "천천히 읽어요 " * 30)
     phone = {"viewport": viewport, "has_touch": viewport == PHONE}
     inside, outside = Chat(await device(ana, **phone)), Chat(await device(**phone))
-    screens: list[tuple[Chat, str]] = [
-        *((outside, path) for path in ("/signin", "/signup")),
-        *((inside, path) for path in ("/", "/friends", f"/friends/{ben.id}", "/search?q=안경", "/settings")),
-        *((inside, f"/settings/{name}") for name in ("profile", "account", "devices", "alerts", "display")),
-        *((inside, path) for path in (f"/rooms/{room_id}/details", f"/rooms/{room_id}")),
-    ]
+    found: dict[str, Any] = {}
+
+    async def look(chat: Chat, where: str) -> None:
+        await chat.page.wait_for_function(DRAWN)
+        assert await chat.page.evaluate("getComputedStyle(document.documentElement).fontSize") == "32px"
+        found[where] = await chat.page.evaluate(CUT_OFF)
+        assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
+
     for chat in (inside, outside):
         await enlarge(chat.page)
-    found: dict[str, Any] = {}
-    for chat, path in screens:
-        await chat.open(path)
-        await expect(chat.page.get_by_role("heading").first).to_be_visible()
-        await chat.page.wait_for_load_state("networkidle")
-        assert await chat.page.evaluate("getComputedStyle(document.documentElement).fontSize") == "32px"
-        found[path] = await chat.page.evaluate(CUT_OFF)
-        assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    for path in ("/signin", "/signup"):
+        await outside.open(path)
+        await expect(outside.page.get_by_role("heading").first).to_be_visible()
+        await look(outside, path)
+    await inside.open("/settings")
+    await expect(inside.page.get_by_role("heading").first).to_be_visible()
+    await look(inside, "settings")
+    for name in ("profile", "account", "devices", "alerts", "display"):
+        await inside.go_to_settings(name)
+        await look(inside, name)
+    screens = {
+        "/": inside.room("큰 글씨로 읽는 방"),
+        "/friends": inside.page.get_by_role("link", name=re.compile("^Ben")),
+        f"/friends/{ben.id}": inside.page.get_by_role("heading", name="Ben"),
+        "/search?q=안경": inside.page.get_by_role("link").filter(has_text=words),
+        f"/rooms/{room_id}": inside.said(words),
+        f"/rooms/{room_id}/details": inside.page.get_by_role("heading", name="멤버 2"),
+    }
+    for path, sign in screens.items():
+        await inside.go(path)
+        await expect(sign.first).to_be_visible()
+        await look(inside, path)
     assert {path: cut for path, cut in found.items() if cut} == {}
+    await inside.go(f"/rooms/{room_id}")
     for place in (inside.composer, inside.page.get_by_role("button", name="이모지")):
         await within(place, inside.page)
     await inside.send("잘 보입니다")

@@ -6,12 +6,11 @@ import re
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from device import NETWORK
-from people import Person
+from people import Person, say_all
 from playwright.async_api import WebSocketRoute, expect
 from stack import Stack
+from waiting import eventually
 from websockets.exceptions import InvalidStatus
-
-from shared.testing.fixtures import eventually
 
 
 async def stored(person: Person, room_id: str) -> list[str]:
@@ -43,7 +42,7 @@ async def test_messages_written_offline_wait_and_go_out_in_order(device: OpenDev
 async def test_a_pending_message_survives_a_reload_without_network(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("산속", ben)
-    chat = await Chat(await device(ana)).enter(room_id)
+    chat = await Chat(await device(ana, service_workers="allow")).enter(room_id)
     await chat.send("출발")
     await chat.can_do_without_network("출발")
     await chat.device.go_offline()
@@ -97,7 +96,7 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
     for chat in (hers, his):
         await expect(chat.articles).to_have_count(len(bodies))
         assert await chat.bodies() == bodies
-    await eventually(lambda: both_gateways_take(ben), 30)
+    await eventually(lambda: both_gateways_take(ben))
 
 
 class Wire:
@@ -170,8 +169,7 @@ async def test_after_a_sleep_what_was_missed_is_there_and_nothing_else_has_chang
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("노트북", ben)
     b = await ben.open()
-    for number in range(1, 61):
-        await b.send(room_id, f"{number}번 글")
+    await say_all(b, room_id, (f"{number}번 글" for number in range(1, 61)))
     a = await ana.open()
     await a.ask("room.read", room_id=room_id, seq=60)
     chat = await Chat(await device(ana)).enter(room_id)
@@ -267,11 +265,7 @@ async def test_a_session_revoked_elsewhere_drops_every_tab_to_sign_in(device: Op
     await tab.enter(room_id)
     mine = await device(ana)
     await mine.page.goto("/settings/devices")
-    others = mine.page.get_by_role("button", name="다른 기기 모두 로그아웃")
-    await others.click()
-    confirm = mine.page.get_by_role("alertdialog").or_(mine.page.get_by_role("dialog"))
-    if await confirm.count():
-        await confirm.get_by_role("button", name="로그아웃").click()
+    await mine.page.get_by_role("button", name="다른 기기 모두 로그아웃").click()
     for chat in (lost, tab):
         await expect(chat.page.get_by_text("이 기기의 로그인이 끝났습니다")).to_be_visible()
     assert "잃어버린" not in await lost.everything_stored()

@@ -3,13 +3,13 @@
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from playwright.async_api import Response, expect
-from stack import CLIENT
-
-from shared.testing.fixtures import eventually
+from stack import CLIENT, Stack
+from waiting import eventually
 
 MOST_BYTES = 150_000
 KEPT_BY_THE_WORKER = """async () => {
@@ -25,7 +25,7 @@ async def test_the_first_load_is_at_most_150_kb_of_script(device: OpenDevice, so
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("첫 화면", ben)
     for person, path in ((None, "/"), (ana, "/"), (await ana.log_in_again(), f"/rooms/{room_id}")):
-        mine = await device(person, service_workers="block")
+        mine = await device(person, fresh=True)
         scripts: list[Response] = []
         mine.page.on("response", lambda answer, scripts=scripts: scripts.append(answer))
         await mine.page.goto(path)
@@ -41,7 +41,7 @@ async def test_without_a_network_the_last_pages_are_there_to_read(device: OpenDe
     room_id = await ana.group("기차", ben)
     b = await ben.open()
     await b.send(room_id, "창밖을 봐")
-    chat = Chat(await device(ana))
+    chat = Chat(await device(ana, service_workers="allow"))
     await chat.enter(room_id)
     await chat.sees("창밖을 봐")
     await chat.can_do_without_network("창밖을 봐")
@@ -54,7 +54,7 @@ async def test_without_a_network_the_last_pages_are_there_to_read(device: OpenDe
 
 async def test_the_worker_keeps_the_shell_and_nothing_that_people_wrote(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
-    chat = Chat(await device(ana))
+    chat = Chat(await device(ana, service_workers="allow"))
     await chat.enter(await ana.group("비밀", ben))
     await chat.worker_is_here()
     await chat.page.reload()
@@ -64,14 +64,14 @@ async def test_the_worker_keeps_the_shell_and_nothing_that_people_wrote(device: 
     assert not [path for path in kept if path.startswith("/api")]
 
 
-async def test_a_newer_version_is_offered_and_comes_in_when_asked(device: OpenDevice, someone: SomeOne):
-    chat = Chat(await device(await someone("ana")))
+async def test_a_newer_version_is_offered_and_comes_in_when_asked(device: OpenDevice, someone: SomeOne, stack: Stack):
+    chat = Chat(await device(await someone("ana"), fresh=True, service_workers="allow"))
     page = chat.page
     await page.goto("/")
     await chat.worker_is_here()
     hint = page.get_by_role("button", name="새로 고침")
     await expect(hint).to_have_count(0)
-    with a_newer_worker():
+    with a_newer_worker(Path(stack.environment["WEBCHAT_CLIENT"])):
         await page.evaluate("navigator.serviceWorker.getRegistration().then((known) => known.update())")
         await expect(hint).to_be_visible()
         async with page.expect_navigation():
@@ -83,10 +83,10 @@ async def test_a_newer_version_is_offered_and_comes_in_when_asked(device: OpenDe
 
 
 @contextmanager
-def a_newer_worker() -> Iterator[None]:
+def a_newer_worker(client: Path) -> Iterator[None]:
     """As after a new build: the worker's file and its packed copies have other bytes."""
-    file, packed = CLIENT / "sw.js", CLIENT / "packed"
-    before, away = file.read_bytes(), CLIENT / "packed-before"
+    file, packed = client / "sw.js", client / "packed"
+    before, away = file.read_bytes(), client / "packed-before"
     packed.rename(away)
     file.write_bytes(before + b"\n// newer\n")
     try:

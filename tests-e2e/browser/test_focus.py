@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from chat import Chat
-from device import open_device
+from device import Browsers
 from furnish import upload
 from landscape import landscape
 from people import Person, sign_up
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Locator, expect
 from stack import Stack
 
 
@@ -42,27 +42,30 @@ class Keyboard:
         await expect(self.over).to_have_count(0)
 
     async def to_message(self, text: str) -> Locator:
-        """From the field to a message, by Shift+Tab and arrows."""
+        """From the field to a message, by Shift+Tab and arrows; Tab leads to the one that had the focus last."""
         message = self.chat.said(text)
         await self.chat.composer.focus()
         for _ in range(2):
             await self.chat.page.keyboard.press("Shift+Tab")
+        await expect(self.chat.log.locator("article:focus")).to_have_count(1)
+        if not await message.evaluate("(message) => message === document.activeElement"):
+            await self.chat.page.keyboard.press("ArrowDown")
         await expect(message).to_be_focused()
         return message
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def keyboard(browser: Browser, stack: Stack) -> AsyncIterator[Keyboard]:
+async def keyboard(browsers: Browsers, stack: Stack) -> AsyncIterator[Keyboard]:
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("자판만으로", ben)
     picture = await upload(ben, room_id, "바다.jpg", landscape(0), "image/jpeg")
     b = await ben.open()
     await b.send(room_id, "여기!", attachment_ids=[picture])
     await b.send(room_id, "어때?")
-    chat = await Chat(await open_device(browser, stack.url, ana)).enter(room_id)
+    chat = await Chat(await browsers.open(ana)).enter(room_id)
     await chat.sees("어때?")
     yield Keyboard(chat, (ana, ben))
-    await chat.device.context.close()
+    await browsers.give_back(chat.device)
     assert chat.device.unexpected() == []
     for person in (ana, ben):
         await person.close()

@@ -1,24 +1,20 @@
 """Where an address or a date leads: to one message, to a day and back, and to a clear word where there is nothing."""
 
+import asyncio
 import re
-import shutil
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 import pytest_asyncio
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import open_device
-from people import Person, sign_up
-from playwright.async_api import Browser, Locator, expect
-from stack import embedded
+from people import Person, say_all
+from playwright.async_api import Locator, expect
+from stack import Stack
+from waiting import PATIENCE_S
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAYS_AGO = (6, 5, 3, 1)
@@ -30,9 +26,7 @@ async def filled_room(someone: SomeOne, title: str, count: int) -> tuple[Person,
     """A person in a room where somebody else wrote so many messages."""
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group(title, ben)
-    b = await ben.open()
-    for number in range(1, count + 1):
-        await b.send(room_id, f"{number}번 글")
+    await say_all(await ben.open(), room_id, (f"{number}번 글" for number in range(1, count + 1)))
     return ana, room_id
 
 
@@ -58,37 +52,42 @@ async def test_a_link_waits_until_one_has_signed_in(device: OpenDevice, someone:
 
 async def test_a_link_to_no_message_opens_the_room_all_the_same(device: OpenDevice, someone: SomeOne):
     ana, room_id = await filled_room(someone, "짧은 방", 3)
+    chat = Chat(await device(ana))
     for at in ("999", "0", "third"):
-        chat = await Chat(await device(ana)).open(f"/rooms/{room_id}?at={at}")
+        await chat.open(f"/rooms/{room_id}?at={at}")
         await expect(chat.said("3번 글")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("kind", ["of others", "unknown", "malformed"])
-async def test_a_room_one_cannot_enter_says_so_and_leads_back(device: OpenDevice, someone: SomeOne, kind: str):
+async def test_a_room_one_cannot_enter_says_so_and_leads_back(device: OpenDevice, someone: SomeOne):
     ana = await someone("ana")
     _, of_others = await filled_room(someone, "남의 방", 1)
-    room_id = {"of others": of_others, "unknown": str(uuid.uuid4()), "malformed": "nowhere"}[kind]
     chat = Chat(await device(ana))
-    await chat.open(f"/rooms/{room_id}?at=1")
-    await expect(chat.page.get_by_role("heading", name="들어갈 수 없는 대화방입니다")).to_be_visible()
-    await expect(chat.page.get_by_text("대화방에서 나왔거나, 없는 대화방입니다.")).to_be_visible()
-    await expect(chat.page.get_by_text("남의 방")).to_have_count(0)
-    await chat.page.get_by_role("button", name="대화 목록으로").click()
-    await expect(chat.page).to_have_url(re.compile("/$"))
-    await expect(chat.page.get_by_text("아직 대화가 없습니다")).to_be_visible()
+    for room_id in (of_others, str(uuid.uuid4()), "nowhere"):
+        await chat.open(f"/rooms/{room_id}?at=1")
+        await expect(chat.page.get_by_role("heading", name="들어갈 수 없는 대화방입니다")).to_be_visible()
+        await expect(chat.page.get_by_text("대화방에서 나왔거나, 없는 대화방입니다.")).to_be_visible()
+        await expect(chat.page.get_by_text("남의 방")).to_have_count(0)
+        await chat.page.get_by_role("button", name="대화 목록으로").click()
+        await expect(chat.page).to_have_url(re.compile("/$"))
+        await expect(chat.page.get_by_text("아직 대화가 없습니다")).to_be_visible()
 
 
 def day(ago: int) -> date:
     return datetime.now(SEOUL).date() - timedelta(days=ago)
 
 
-def date_back(database: Path) -> None:
-    """The messages of a stopped stack, as if they had been written from noon on on those days."""
-    with closing(sqlite3.connect(database)) as db, db:
+def date_back(stack: Stack, room_id: str) -> None:
+    """The room's messages, as if they had been written from noon on on those days; Redis keeps nothing of before."""
+    with closing(sqlite3.connect(stack.data / "db" / "rooms.sqlite3", timeout=PATIENCE_S)) as db, db:
         for index in range(len(DAYS_AGO) * A_DAY):
             noon = datetime.combine(day(DAYS_AGO[index // A_DAY]), time(12), SEOUL)
             at = int(noon.timestamp() * 1000) + index % A_DAY * 60_000
-            db.execute("UPDATE message SET at = ? WHERE seq = ?", (at, index + 1))
+            row = uuid.UUID(room_id).bytes, index + 1
+            changed = db.execute("UPDATE message SET at = ? WHERE room_id = ? AND seq = ?", (at, *row))
+            assert changed.rowcount == 1
+    with closing(stack.redis()) as redis:
+        for key in redis.scan_iter(f"room:{{{room_id}}}:*"):
+            redis.delete(key)
 
 
 class Week(Chat):
@@ -106,29 +105,17 @@ class Week(Chat):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def week(browser: Browser, tmp_path: Path) -> AsyncIterator[Week]:
+async def week(device: OpenDevice, someone: SomeOne, stack: Stack) -> Week:
     """Ana before a room where Ben wrote on four of the last days; she has read it all."""
-    data = tmp_path / "data"
-    with embedded(data) as stack:
-        ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
-        room_id = await ana.group("지난주", ben)
-        a, b = await ana.open(), await ben.open()
-        for ago in DAYS_AGO:
-            for number in range(1, A_DAY + 1):
-                await b.send(room_id, f"{ago}일 전 {number}")
-        await a.ask("room.read", room_id=room_id, seq=len(DAYS_AGO) * A_DAY)
-        await ana.close()
-        await ben.close()
-    date_back(data / "db" / "rooms.sqlite3")
-    shutil.rmtree(data / "valkey")  # what Redis kept of the room has the times as they were
-    with embedded(data) as stack:
-        ana = await replace(ana, url=stack.url).log_in_again()
-        chat = Week(await open_device(browser, stack.url, ana))
-        await chat.enter(room_id)
-        yield chat
-        await chat.device.context.close()
-        await ana.close()
-    assert chat.device.unexpected() == []
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("지난주", ben)
+    a, b = await ana.open(), await ben.open()
+    await say_all(b, room_id, (f"{ago}일 전 {number}" for ago in DAYS_AGO for number in range(1, A_DAY + 1)))
+    await a.ask("room.read", room_id=room_id, seq=len(DAYS_AGO) * A_DAY)
+    await asyncio.to_thread(date_back, stack, room_id)
+    chat = Week(await device(ana))
+    await chat.enter(room_id)
+    return chat
 
 
 async def test_a_day_is_found_and_the_present_again(week: Week):

@@ -5,8 +5,7 @@ import re
 from chat import Chat
 from conftest import OpenDevice, SomeOne
 from playwright.async_api import Locator, expect
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 GONE = "들어갈 수 없는 대화방입니다"
 
@@ -134,13 +133,14 @@ async def test_what_happened_stays_between_the_messages(device: OpenDevice, some
     await a.send(room_id, "아쉽네요")
     order = ["토요일에 가요", told[0], "Cem 님도 와요", told[1], "저는 못 가요", told[2], "아쉽네요"]
 
-    hers, theirs = Host(await device(ana)), Host(await device(cem))
+    hers, theirs = Host(await device(ana, service_workers="allow")), Host(await device(cem))
     for chat in (hers, theirs):
         await chat.enter(room_id)
     await hers.reads(*order)
     await theirs.reads(*order[1:])
     await hers.page.reload()
     await hers.reads(*order)
+    await hers.can_do_without_network("아쉽네요")
     await hers.device.go_offline()
     await hers.page.reload()
     await hers.reads(*order)

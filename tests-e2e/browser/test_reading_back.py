@@ -1,22 +1,19 @@
 """Reading back faster than history comes: no message is jumped over, also where the window lets go of its end."""
 
-import asyncio
-
 import pytest
 import pytest_asyncio
 from chat import Chat
 from conftest import OpenDevice
-from people import Person, sign_up
+from people import Person, say_all, sign_up
 from playwright.async_api import expect
 from stack import Stack
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 MOTIONS = ("reduce", "no-preference")
-MESSAGES = 1_300
+MESSAGES = 1_150
 """More than the window of 1,000 holds."""
 FIRST_PAGE = 50
-STEP = 400
+STEP = 550
 """Less than the height of the log."""
 
 RECORD_SEEN = """(log) => {
@@ -41,8 +38,7 @@ async def talk(stack: Stack):
     room_id = await person.group("오래된 이야기")
     socket = await person.open()
     bodies = [f"{number}번째 " + "긴 이야기는 길다. " * (number * 7 % 23) for number in range(1, MESSAGES + 1)]
-    for first in range(0, MESSAGES, 50):
-        await asyncio.gather(*(socket.send(room_id, body.strip()) for body in bodies[first : first + 50]))
+    await say_all(socket, room_id, (body.strip() for body in bodies))
     await socket.close()
     yield person, room_id
     await person.close()
@@ -53,7 +49,7 @@ async def open_at_end(device: OpenDevice, talk: tuple[Person, str], motion: str)
     chat = Chat(await device(await person.log_in_again(), reduced_motion=motion))
     await chat.enter(room_id)
     await expect(chat.message(f"{MESSAGES}번째")).to_be_in_viewport()
-    await eventually(lambda: chat.at_rest(frames=15), 10)
+    await eventually(lambda: chat.at_rest(frames=15))
     await chat.log.hover()
     return chat
 
@@ -77,7 +73,7 @@ async def test_history_that_comes_at_the_edge_leaves_one_there(
     await chat.page.mouse.wheel(0, -100_000)
     edge = MESSAGES - FIRST_PAGE + 1
     await expect(chat.message(f"{edge - 1}번째")).to_be_attached()
-    await eventually(lambda: chat.at_rest(frames=15), 10)
+    await eventually(lambda: chat.at_rest(frames=15))
     await expect(chat.message(f"{edge}번째")).to_be_in_viewport()
 
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest_asyncio
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import PHONE, open_device
+from device import PHONE, Browsers
 from people import Person, sign_up
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 from stack import Stack
 
 
@@ -25,15 +25,15 @@ class Pair:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def pair(browser: Browser, stack: Stack) -> AsyncIterator[Pair]:
+async def pair(browsers: Browsers, stack: Stack) -> AsyncIterator[Pair]:
     """Ana and Ben look at their room all the time; each story has words of its own."""
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("점심", ben)
-    hers = await Chat(await open_device(browser, stack.url, ana)).enter(room_id)
-    his = await Chat(await open_device(browser, stack.url, ben)).enter(room_id)
+    hers = await Chat(await browsers.open(ana)).enter(room_id)
+    his = await Chat(await browsers.open(ben)).enter(room_id)
     yield Pair(ana, ben, room_id, hers, his)
     for chat in (hers, his):
-        await chat.device.context.close()
+        await browsers.give_back(chat.device)
         assert chat.device.unexpected() == []
     await ana.close()
     await ben.close()
@@ -42,6 +42,7 @@ async def pair(browser: Browser, stack: Stack) -> AsyncIterator[Pair]:
 async def test_a_message_and_its_edit_show_on_both_sides(pair: Pair):
     await pair.hers.send("점심 머 먹지")
     await pair.his.sees("점심 머 먹지")
+    await expect(pair.hers.said("점심 머 먹지")).to_have_attribute("data-status", "there")  # until then it has no seq
     await pair.hers.composer.press("ArrowUp")
     await expect(pair.hers.composer).to_have_value("점심 머 먹지")
     await pair.hers.composer.fill("점심 뭐 먹지?")
@@ -55,15 +56,20 @@ async def test_a_message_and_its_edit_show_on_both_sides(pair: Pair):
     await expect(pair.hers.composer).to_have_value("")
 
 
-async def test_a_deletion_can_be_undone_for_a_while(pair: Pair):
-    await pair.hers.send("첫 번째")
-    await pair.hers.send("두 번째")
+async def test_a_deletion_can_be_undone_for_a_while(pair: Pair, device: OpenDevice):
+    hers = Chat(await device(await pair.ana.log_in_again(), fresh=True))
+    await hers.page.clock.install()
+    await hers.enter(pair.room_id)
+    await hers.send("첫 번째")
+    await hers.send("두 번째")
     await pair.his.sees("첫 번째", "두 번째")
-    await pair.hers.choose("첫 번째", "삭제")
-    await pair.hers.page.get_by_role("button", name="되돌리기").click()
-    await pair.hers.choose("두 번째", "삭제")
-    for chat in (pair.hers, pair.his):
-        await expect(chat.log.get_by_text("삭제된 메시지입니다").last).to_be_visible(timeout=20_000)
+    await hers.choose("첫 번째", "삭제")
+    await hers.page.get_by_role("button", name="되돌리기").click()
+    await hers.choose("두 번째", "삭제")
+    await expect(hers.page.get_by_role("button", name="되돌리기")).to_be_visible()
+    await hers.page.clock.fast_forward(6_000)
+    for chat in (hers, pair.his):
+        await expect(chat.log.get_by_text("삭제된 메시지입니다").last).to_be_visible()
         await expect(chat.message("두 번째")).to_have_count(0)
         await chat.sees("첫 번째")
 
@@ -152,7 +158,9 @@ async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: Som
     ana = await someone("ana")
     others = [await someone(name) for name in ("ben", "cem", "dan", "eun")]
     room_id = await ana.group("다 같이", *others)
-    chat = await Chat(await device(ana)).enter(room_id)
+    chat = Chat(await device(ana, fresh=True))
+    await chat.page.clock.install()
+    await chat.enter(room_id)
     line = chat.page.get_by_text(re.compile("입력 중$"))
     sockets = [await other.open() for other in others]
     named: list[str] = []
@@ -166,7 +174,8 @@ async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: Som
     await expect(line).to_have_text("Cem, Dan, Eun 님이 입력 중")
     await sockets[1].tell("room.typing", room_id=room_id, typing=False)
     await expect(line).to_have_text("Dan, Eun 님이 입력 중")
-    await expect(line).to_have_count(0, timeout=20_000)  # nobody said that they stopped
+    await chat.page.clock.fast_forward(16_000)  # nobody said that they stopped
+    await expect(line).to_have_count(0)
 
 
 async def test_two_hundred_reactions_stay_small_and_can_be_used(device: OpenDevice, someone: SomeOne):

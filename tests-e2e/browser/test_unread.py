@@ -1,14 +1,11 @@
 """What waits to be read: the list, the title and the icon agree on every tab and device, and only a look reads."""
 
 import re
-import time
 
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import Device
 from playwright.async_api import Locator, Page, expect
-
-from shared.testing.fixtures import eventually
+from waiting import eventually
 
 # What is set goes on to the browser; the last is what the icon of the installed app shows.
 ICON_NOTED = """
@@ -44,12 +41,8 @@ async def shows(page: Page, unread: int) -> None:
 async def test_the_list_the_title_and_the_icon_agree_on_tabs_and_devices(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     trip, work = await ana.group("여행", ben), await ana.group("회사", ben)
-    home, phone = await device(ana), await device(await ana.log_in_again())
-    tabs: list[Device] = []
-    for one in (home, phone):
-        await one.context.add_init_script(ICON_NOTED)
-        tabs.append(one)
-    tabs.append(await home.tab())
+    home, phone = [await device(one, scripts=[ICON_NOTED]) for one in (ana, await ana.log_in_again())]
+    tabs = [home, phone, await home.tab()]
     chats = [await Chat(tab).open("/") for tab in tabs]
     for chat in chats:
         await expect(chat.room("여행")).to_be_visible()
@@ -58,12 +51,10 @@ async def test_the_list_the_title_and_the_icon_agree_on_tabs_and_devices(device:
     b = await ben.open()
     for room_id, text in ((trip, "표 샀어"), (work, "회의 시작"), (trip, "두 장")):
         await b.send(room_id, text)
-    said = time.monotonic()
     for chat in chats:
         await shows(chat.page, 3)
         await expect(badge(chat.room("여행"), 2)).to_be_visible()
         await expect(badge(chat.room("회사"), 1)).to_be_visible()
-    print(f"three badges on three tabs after {time.monotonic() - said:.2f} s")
 
     await chats[1].room("여행").click()
     for chat in chats:
@@ -79,7 +70,7 @@ async def test_a_window_that_is_not_looked_at_reads_nothing(device: OpenDevice, 
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("옆 창", ben)
     hers, his = Chat(await device(ana)), Chat(await device(ben))
-    await hers.device.context.add_init_script(GLANCES_ELSEWHERE)
+    await hers.page.add_init_script(GLANCES_ELSEWHERE)
     await hers.enter(room_id)
     await his.enter(room_id)
     await his.send("보고 있어?")

@@ -1,0 +1,35 @@
+"""The browsers of these tests: one that is used again remembers nothing of whoever had it before."""
+
+from chat import Chat
+from conftest import SomeOne
+from device import Browsers
+
+LEFT_BEHIND = """async () => ({
+  stored: [...Object.keys(localStorage), ...Object.keys(sessionStorage)],
+  databases: (await indexedDB.databases()).map(({ name }) => name),
+  caches: await caches.keys(),
+  workers: (await navigator.serviceWorker.getRegistrations()).length,
+  alerts: Notification.permission,
+})"""
+
+
+async def test_a_browser_that_is_used_again_is_as_a_new_one(browsers: Browsers, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    before = await browsers.open(ana, service_workers="allow")
+    await before.context.grant_permissions(["notifications"])
+    chat = await Chat(before).enter(await ana.group("비밀", ben))
+    await chat.send("남으면 안 되는 말")
+    await chat.can_do_without_network("남으면 안 되는 말")
+    await chat.composer.fill("쓰다 만 글")
+    await before.go_offline()
+    kept = await before.page.evaluate(LEFT_BEHIND)
+    assert all(kept.values()), kept
+    await browsers.give_back(before)
+
+    after = await browsers.open(service_workers="allow")
+    assert after.context is before.context
+    await after.page.goto("/icons/icon.svg")  # a page of this origin that runs nothing
+    assert await after.context.cookies() == []
+    left = await after.page.evaluate(LEFT_BEHIND)
+    assert {what: found for what, found in left.items() if found} == {"alerts": "default"}
+    await browsers.give_back(after)
