@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from embedded import credentials, ports, supervision
-from embedded.folder import DataFolder
+from embedded.folder import LONGEST_SOCKET_PATH, DataFolder
 from embedded.parts import Part
 from embedded.runner import supervised
 from embedded.seed.cast import PEOPLE, ROOMS
@@ -139,3 +139,15 @@ def test_a_room_has_the_same_conversation_every_time() -> None:
         assert {line.speaker for line in lines} <= set(room.people) <= ids
         assert all(0 < len(line.body) <= 4000 and "{" not in line.body for line in lines)
     assert sum(room.messages for room in ROOMS) > 3000
+
+
+@pytest.mark.parametrize("length", [40, *range(70, 90), 150])
+def test_sockets_have_a_folder_however_long_the_path_is(tmp_path: Path, length: int) -> None:
+    """Between two lengths a socket with a short name has room in `run/` where one with a long name has none."""
+    parts = max(length - len(str(tmp_path)) - 1, 1)
+    folder = DataFolder(tmp_path / ("d" * parts))
+    folder.create()
+    for name in ("supervisor", "s3", "filer"):
+        path = folder.socket(name)
+        assert path.parent.is_dir(), name
+        assert len(str(path)) <= LONGEST_SOCKET_PATH

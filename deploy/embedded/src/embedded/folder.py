@@ -16,6 +16,8 @@ from embedded.failures import CannotRun
 
 LONGEST_SOCKET_PATH = 90
 """A socket's path has at most 104 bytes on macOS, 108 on Linux; supervisor adds its pid while it makes the socket."""
+LONGEST_SOCKET_NAME = 10
+"""Of `supervisor`, the longest of the names."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ class DataFolder:
         return self.logs / "parts"
 
     def socket(self, name: str) -> Path:
-        """Where the unix socket `name` lies: in `run/`, or in a short place of this folder's own."""
-        path = self.run / f"{name}.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-            return path
+        """Return the path of a unix socket: in `run/`, or in a short folder if one of the sockets' paths is too long.
+
+        All sockets of a data folder lie in one folder.
+        """
+        longest = self.run / f"{'x' * LONGEST_SOCKET_NAME}.sock"
+        if len(os.fsencode(longest)) <= LONGEST_SOCKET_PATH:
+            return self.run / f"{name}.sock"
         key = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"webchat-{os.geteuid()}-{key}" / f"{name}.sock"
 
