@@ -17,7 +17,7 @@ from processes import free_port
 LOGGING = Path(__file__).parents[1]
 TOPIC, GROUP = "webchat-logs", "webchat-indexer"
 STOPS_WITHIN_S = 30
-QUICKLY = {"KAFKA_SESSION_MS": "1000", "KAFKA_BACKOFF_MS": "200", "RESUME_S": "1"}
+QUICKLY = {"KAFKA_BACKOFF_MS": "200", "RESUME_S": "1"}
 """What is away is asked again soon."""
 
 needs_rsyslog = pytest.mark.skipif(
