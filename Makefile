@@ -88,6 +88,10 @@ e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml,
 	@echo "e2e: the stories on containers"
 	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
 
+.PHONY: chaos
+chaos: $(STAMP) $(BUILT)  ## break WebChat in twenty ways while clients write and read, and count (CHAOS="--list", --data, --compose)
+	@cd tests-e2e && PYTHONPATH=. ../$(IN)/python -P -m chaos $(CHAOS)
+
 .PHONY: mutants
 mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list those that no test notices; hours (TARGETS="hub connection")
 	@$(IN)/python -m bench.mutants $(TARGETS)

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from proxy import Proxy, running
 from redis import Redis
 from stack import Stack
-from target import IN_CONTAINERS, start
+from target import start
 from test_logs import SCHEMA
 from waiting import eventually
 
@@ -28,7 +28,7 @@ from shared.roomlog.stream import PUBLISH_NEXT
 from shared.service.tasks import background
 from shared.testing.servers import free_port, valkey
 
-pytestmark = pytest.mark.skipif(IN_CONTAINERS, reason="there it runs along with test_faults")
+pytestmark = pytest.mark.embedded_only("on containers it runs along with test_faults")
 
 
 PATIENCE_S = 1

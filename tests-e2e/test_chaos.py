@@ -13,13 +13,12 @@ from chaos.targets import ONE_VALKEY
 from chaos.trial import Outcome
 from checker import Verdict
 from stack import Stack
-from target import IN_CONTAINERS
 
 KEPT = Verdict(120, 121, (121, 121), 0, 0, 0, 0, 0, 1.25)
 HERE = Path(__file__).parent
 
 
-@pytest.mark.skipif(IN_CONTAINERS, reason="the data folder of `make run`")
+@pytest.mark.embedded_only("it breaks the data folder of `make run`")
 def test_on_the_stack_of_make_run(stack: Stack, tmp_path: Path):
     table = tmp_path / "table.md"
     options = ("--faults", "valkey-emptied,primary-lost", "--seconds", "1", "--markdown", str(table))

@@ -8,7 +8,6 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from people import Person
 from stack import Stack
-from target import IN_CONTAINERS
 from test_logs import lines_of
 from waiting import eventually
 
@@ -96,7 +95,7 @@ async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
     assert way["deliver"]["service.name"] == "chat-gateway"
 
 
-@pytest.mark.skipif(IN_CONTAINERS, reason="the same code, and a stack with a collector costs a minute there")
+@pytest.mark.embedded_only("the same code, and a stack with a collector costs a minute")
 async def test_a_collector_gets_the_same_spans_and_they_nest(
     stack: Stack, someone: Callable[[str], Awaitable[Person]], exported: tuple[str, list[tuple[str, Span]]]
 ) -> None:

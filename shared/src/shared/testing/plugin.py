@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("webchat")
     config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
     config.addinivalue_line("markers", "fresh: needs processes of its own, started for this test")
+    config.addinivalue_line("markers", "embedded_only(reason): left out where the stories run on containers")
     if not _is_worker(config):
         descriptor, name = tempfile.mkstemp(prefix="webchat-starts-")
         os.close(descriptor)
@@ -62,9 +63,9 @@ def _is_worker(config: pytest.Config) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Group the tests, leave out what needs a MySQL that is not named, and put long groups first."""
     if "TEST_MYSQL_URL" not in os.environ:
-        without = [item for item in items if item.get_closest_marker("mysql")]
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if not item.get_closest_marker("mysql")]
+        _deselect(config, items, "mysql")
+    if os.environ.get("WEBCHAT_STACK") == "containers":
+        _deselect(config, items, "embedded_only")
     quarantined = load_quarantine(config.rootpath / "quarantine.toml")
     if overdue := [entry.test for entry in quarantined if entry.is_overdue(datetime.now(UTC).date())]:
         raise pytest.UsageError(f"in quarantine for more than {DAYS} days: {', '.join(overdue)}")
@@ -77,6 +78,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: _rank(item.nodeid))  # stable: within a rank the order stays random
     if _is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
         raise pytest.UsageError("pytest-xdist does not group the tests: is pytest older than 9.2?")
+
+
+def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(marker)])
+    items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 def _group(item: pytest.Item) -> str:
