@@ -97,7 +97,7 @@ def _rank(node_id: str) -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if _is_complete and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
