@@ -79,7 +79,7 @@ def test_what_does_not_stop_in_time_is_killed(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with one_part(tmp_path, TICKS, grace=60) as (_, supervisor):
+    with one_part(tmp_path, TICKS, grace=60) as (folder, supervisor):
         [clock] = supervisor.processes()
         supervisor.stop(clock)
         [stopped] = supervisor.processes()
@@ -87,6 +87,10 @@ def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[
         supervisor.start(clock)
         wait_until(lambda: supervisor.processes()[0].pid)
         assert supervisor.processes()[0].pid != clock.pid
+        log = folder.logs / "clock.log"
+        wait_until(
+            lambda: log.read_text().count("ticks") == 2
+        )  # a signal before it runs is lost with supervisor's fork
     assert processes_in(tmp_path) == []
     assert capsys.readouterr().out == ""
 
