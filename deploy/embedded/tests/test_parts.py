@@ -88,9 +88,7 @@ def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[
         wait_until(lambda: supervisor.processes()[0].pid)
         assert supervisor.processes()[0].pid != clock.pid
         log = folder.logs / "clock.log"
-        wait_until(
-            lambda: log.read_text().count("ticks") == 2
-        )  # a signal before it runs is lost with supervisor's fork
+        wait_until(lambda: log.read_text().count("ticks") == 2)  # a signal to the fork is lost
     assert processes_in(tmp_path) == []
     assert capsys.readouterr().out == ""
 
