@@ -82,9 +82,9 @@ e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml,
 	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { \
 		echo "make e2e needs a running Docker engine with compose: on Debian, apt-get install docker.io docker-cli" \
 		"docker-compose docker-buildx, and start dockerd" >&2; exit 1; }
-	@$(IN)/python -P tests-e2e/leftovers.py
+	@$(IN)/python tests-e2e/leftovers.py
 	@echo "e2e: the data services' tests on MySQL"
-	@$(IN)/python -P tests-e2e/on_mysql.py $(PYTEST) services -m mysql
+	@$(IN)/python tests-e2e/on_mysql.py $(PYTEST) services -m mysql
 	@echo "e2e: the stories on containers"
 	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
 
