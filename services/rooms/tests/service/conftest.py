@@ -265,7 +265,9 @@ class House:
         url = self.parts.settings.database_url
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
-            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [url.database])
+            # MySQL's information_schema cannot show statements that have binary ids in their text.
+            schema = "information_schema" if "MariaDB" in server.get_server_info() else "performance_schema"
+            cursor.execute(f"SELECT id FROM {schema}.processlist WHERE db = %s", [url.database])
             for [number] in cursor.fetchall():
                 cursor.execute(f"KILL CONNECTION {number}")
 
