@@ -109,6 +109,7 @@ def _options(data: Path) -> list[str]:
 
 
 def _settings(data: Path, port: int, settings: dict[str, str]) -> None:
+    data.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [sys.executable, CHECKOUT / "deploy" / "make_env.py", data / ".env"], check=True, stdout=subprocess.DEVNULL
     )

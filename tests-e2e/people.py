@@ -87,7 +87,8 @@ class Socket:
         frame_id = str(next(self._ids))
         reply = self.replies[frame_id] = asyncio.get_running_loop().create_future()
         await self.wire.send(json.dumps({"op": op, "id": frame_id, **fields}))
-        answer = await asyncio.wait_for(reply, seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may lose a cancellation to the reply
+            answer = await reply
         if answer["op"] == "error":
             raise Refused(answer)
         return answer
@@ -106,7 +107,8 @@ class Socket:
         return value
 
     async def closed(self, seconds: float = PATIENCE_S) -> int | None:
-        await asyncio.wait_for(self.wire.wait_closed(), seconds)
+        async with asyncio.timeout(seconds):
+            await self.wire.wait_closed()
         return self.wire.close_code
 
     def events(self, room_id: str) -> list[Frame]:

@@ -220,10 +220,13 @@ class PageReader(Client):
     def __init__(self, person: Person, room_id: str, writers: Sequence[Writer]) -> None:
         super().__init__(person, room_id)
         self.pages: list[Page] = []
+        self.stopping = False
         self._writers = writers
 
     async def run(self) -> None:
         for ask in itertools.cycle((self._ask_http, self._ask_socket)):
+            if self.stopping:
+                return
             acked = max((seq for writer in self._writers for seq in writer.acked.values()), default=0)
             if (newest := await ask()) is not None:
                 self.pages.append(Page(newest, acked if ask == self._ask_http else 0))
@@ -363,6 +366,7 @@ class Scene:
             self.reader.stopping = True
         async with asyncio.timeout(60):
             await asyncio.gather(*self._writing, *self._reading)
+        self.pages.stopping = True
         self._paging.cancel()
         [ended] = await asyncio.gather(self._paging, return_exceptions=True)
         if isinstance(ended, Exception):
@@ -417,6 +421,7 @@ class Scene:
         """End all that runs; the members stay signed in."""
         for writer in self.writers:
             writer.stopping = True  # one whose answer comes as it is cancelled goes on to here
+        self.pages.stopping = True
         tasks = [*self._following, self._paging, *self._reading, *self._writing]
         for task in tasks:
             task.cancel()

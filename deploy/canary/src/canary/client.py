@@ -202,7 +202,8 @@ class Client:
         reply = self._replies[frame_id] = asyncio.get_running_loop().create_future()
         try:
             await wire.send(json.dumps(frame))
-            answer = await asyncio.wait_for(reply, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):  # wait_for of Python 3.11 may lose a cancellation to the reply
+                answer = await reply
         except (ConnectionClosed, ConnectionResetError, TimeoutError):
             self._replies.pop(frame_id, None)
             return False
