@@ -11,7 +11,7 @@ class Size:
     settle: float
     """Seconds of quiet before and after a scene, so that none has work of another."""
     at_once: bool
-    """Whether what a later scene needs starts during the earlier ones, which it slows down."""
+    """Start what a later scene needs during the earlier ones, which it slows down."""
     users: int
     receivers: tuple[int, ...]
     """The first, of few, shows what a message costs by itself."""

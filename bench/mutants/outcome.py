@@ -1,4 +1,4 @@
-"""What became of planted bugs, and those that change nothing."""
+"""Outcomes of planted bugs, and the list of those that change nothing."""
 
 import tomllib
 from collections.abc import Iterable

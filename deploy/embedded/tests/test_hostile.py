@@ -26,7 +26,7 @@ def is_rate_limited(answer: httpx.Response) -> bool:
 
 
 def let_in(client: httpx.Client, path: str) -> int:
-    """How many requests one after the other are let in before one is refused."""
+    """Count the requests, one after the other, that are let in before one is refused."""
     for number in range(100):
         if is_rate_limited(client.get(path)):
             return number

@@ -18,7 +18,7 @@ LOGGING = Path(__file__).parents[1]
 TOPIC, GROUP = "webchat-logs", "webchat-indexer"
 STOPS_WITHIN_S = 30
 QUICKLY = {"KAFKA_BACKOFF_MS": "200", "RESUME_S": "1"}
-"""What is away is asked again soon."""
+"""Settings with which unavailable servers are asked again soon."""
 
 needs_rsyslog = pytest.mark.skipif(
     shutil.which("rsyslogd") is None or not list(Path("/usr/lib").glob("*/rsyslog/imkafka.so")),

@@ -21,14 +21,15 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True)
 class Restarts:
-    """How parts that end are started again."""
+    """Limits for starting ended processes again."""
 
     lasts_seconds: int = 3
     """A part that ends sooner after its start did not start; at least 1."""
     retries: int = 3
     """Starts that may fail in a row before the runner reports the part, with 1, 2, 3 s between them."""
     look_seconds: float = 1.0
-    """How often the runner looks at the parts. supervisor restarts a part when it is looked at, or within a second."""
+    """Seconds between two looks of the runner at the processes. supervisor restarts one when it is looked at, or
+    within a second."""
 
 
 @dataclass(frozen=True)

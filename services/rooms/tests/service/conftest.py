@@ -261,13 +261,17 @@ class House:
         finally:
             event.remove(engine, "commit", prevent)
 
+    @property
+    def process_list(self) -> str:
+        """The table of a server's connections. MySQL's information_schema fails on statements with binary ids."""
+        is_mariadb = self.parts.database.engine.sync_engine.dialect.is_mariadb
+        return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
+
     def _cut_connections(self) -> None:
         url = self.parts.settings.database_url
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
-            # MySQL's information_schema cannot show statements that have binary ids in their text.
-            schema = "information_schema" if "MariaDB" in server.get_server_info() else "performance_schema"
-            cursor.execute(f"SELECT id FROM {schema}.processlist WHERE db = %s", [url.database])
+            cursor.execute(f"SELECT id FROM {self.process_list} WHERE db = %s", [url.database])
             for [number] in cursor.fetchall():
                 cursor.execute(f"KILL CONNECTION {number}")
 

@@ -191,19 +191,15 @@ async def test_at_its_end_no_connection_is_left(start: Any, settings: RoomsSetti
 
 
 @on_servers
-async def test_as_many_transactions_as_the_settings_say(
-    start: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+async def test_as_many_transactions_as_the_settings_say(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All wait for the room, which another transaction holds."""
     monkeypatch.setattr("rooms.service.committing.GROUP_WEIGHT", 1)
-    # MySQL's information_schema cannot show statements that have binary ids in their text.
-    schema = "performance_schema" if request.node.get_closest_marker("mysql") else "information_schema"
-    waiting = (
-        f"SELECT COUNT(*) FROM {schema}.processlist"
-        " WHERE db = DATABASE() AND command = 'Query' AND id <> CONNECTION_ID()"
-    )
     async with start(writers=10, db_pool_size=12) as client:
         room = await client.group(A)
+        waiting = (
+            f"SELECT COUNT(*) FROM {client.house.process_list}"
+            " WHERE db = DATABASE() AND command = 'Query' AND id <> CONNECTION_ID()"
+        )
         async with client.parts.database.write() as db:
             await db.execute(text("SELECT id FROM room FOR UPDATE"))
             sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(20)]

@@ -50,6 +50,11 @@ on_both_engines = pytest.mark.parametrize("redis_endpoint", ["single", "cluster"
 @pytest.fixture
 def redis_endpoint(request: pytest.FixtureRequest) -> list[str]:
     """The setting of that name: one Valkey, or a cluster of six."""
+    return endpoint_of(request)
+
+
+def endpoint_of(request: pytest.FixtureRequest) -> list[str]:
+    """Return the addresses that a fixture's parameter chooses: `single`, the default, or `cluster`."""
     if getattr(request, "param", "single") == "cluster":
         cluster: servers.ValkeyCluster = request.getfixturevalue("valkey_cluster")
         return cluster.endpoint

@@ -23,7 +23,7 @@ from shared.service.database import Database
 from shared.service.redis import AnyRedis, close_redis, redis_at
 from shared.service.sqlite import SqliteEngine
 from shared.testing.databases import services_of
-from shared.testing.fixtures import eventually, prepare_database
+from shared.testing.fixtures import endpoint_of, eventually, prepare_database
 
 module_fixture = partial(pytest_asyncio.fixture, scope="module", loop_scope="module")
 """An asynchronous fixture of a module."""
@@ -48,10 +48,7 @@ def tag() -> str:
 @pytest.fixture(scope="module")
 def redis_endpoint(request: pytest.FixtureRequest) -> list[str]:
     """The setting of that name: one Valkey, or a cluster of six."""
-    if getattr(request, "param", "single") == "cluster":
-        endpoint: list[str] = request.getfixturevalue("valkey_cluster").endpoint
-        return endpoint
-    return [f"127.0.0.1:{request.getfixturevalue('valkey_port')}"]
+    return endpoint_of(request)
 
 
 @module_fixture()
