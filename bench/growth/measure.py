@@ -20,13 +20,13 @@ from rooms.service.parts import Parts
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Done, PageChoice, SendMessage
-from shared.service.cursors import cursor_of
-from shared.service.database import Database
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
+from shared.database.engine import Database
+from shared.database.migrations import migrate
+from shared.ids import new_id
+from shared.redis.client import connect_redis
+from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.testing.servers import valkey
+from shared.web.cursors import cursor_of
 
 Figures = dict[str, float]
 BATCH = 64

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from shared.service.http import http_client, post
-from shared.service.problems import NotFound, Unavailable, problem_response
-from shared.service.trace_context import enter_place, parse_place
+from shared.rpc.client import http_client, post
+from shared.tracing.context import enter_place, parse_place
+from shared.web.problems import NotFound, Unavailable, problem_response
 
 
 class Counted(msgspec.Struct):

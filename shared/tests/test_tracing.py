@@ -16,18 +16,18 @@ from fastapi import APIRouter, FastAPI
 
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberLeft, MessageReacted
+from shared.logging.context import LogContext, note
 from shared.outbox.table import _payload
 from shared.roomlog.frames import Live, parse_live, runs_of
-from shared.service.app import create_app
-from shared.service.log_context import LogContext, note
-from shared.service.otlp import QUEUE_SPANS, Collector
-from shared.service.settings import Settings
-from shared.service.telemetry import close_tracing, configure_tracing
-from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
-from shared.service.tracing import export_to, first_span, span, span_after
+from shared.settings import Settings
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
 from shared.testing.otlp import collecting
+from shared.tracing.context import current_place, draw_share, enter_place, parse_place
+from shared.tracing.otlp import QUEUE_SPANS, Collector
+from shared.tracing.setup import close_tracing, configure_tracing
+from shared.tracing.spans import export_to, first_span, span, span_after
+from shared.web.app import create_app
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 WRITTEN, UNWRITTEN = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
@@ -185,13 +185,13 @@ async def test_a_collector_gets_what_waits_when_the_application_ends(told: list[
 def test_without_a_collector_no_exporter_is_loaded():
     program = """
 import sys
-from shared.service.app import create_app
-from shared.service.telemetry import configure_tracing
-from shared.service.settings import Settings
+from shared.web.app import create_app
+from shared.tracing.setup import configure_tracing
+from shared.settings import Settings
 class Own(Settings):
     service = "rooms"
 configure_tracing(Own(service_secret="s" * 32))
-assert "shared.service.otlp" not in sys.modules
+assert "shared.tracing.otlp" not in sys.modules
 assert not [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "opentelemetry.sdk.trace"))]
 """
     ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)

@@ -81,15 +81,15 @@ from shared.events.rooms import (
     MessageReacted,
     RoomEvent,
 )
+from shared.ids import new_id, now_ms, rfc3339
+from shared.redis.client import AnyRedis
 from shared.roomlog.frames import payload_of, runs_of, split_frames
 from shared.roomlog.stream import publish_next
-from shared.service.ids import new_id, now_ms, rfc3339
-from shared.service.overload import Overload
-from shared.service.problems import NotFound, Problem, Unauthenticated, Unavailable, problem_response
-from shared.service.redis import AnyRedis
-from shared.service.tasks import background
-from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.tasks import background
 from shared.testing.fixtures import eventually
+from shared.web.overload import Overload
+from shared.web.problems import NotFound, Problem, Unauthenticated, Unavailable, problem_response
 
 T = TypeVar("T")
 

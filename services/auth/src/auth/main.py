@@ -20,14 +20,14 @@ from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
 from auth.storage.session_cache import SessionCache
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.social import ProfileRenamed
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 

@@ -14,7 +14,7 @@ import auth.storage
 from auth.main import create_app
 from auth.service.parts import Parts
 from auth.settings import AuthSettings
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 from shared.testing.once import database_env, function_fixture, module_fixture, redis, redis_endpoint, share_loop, tag
 from shared.testing.statements import led_by_keys
 

@@ -8,11 +8,11 @@ from sqlalchemy import select, update
 
 from auth.service.key_ring import KeyRing
 from auth.storage.tables import signing_key
-from shared.service.database import Database
-from shared.service.problems import Unauthenticated
-from shared.service.tokens import token_key_id
+from shared.database.engine import Database
+from shared.rpc.tokens import token_key_id
 from shared.testing.fixtures import on_each_database
 from shared.testing.once import function_fixture
+from shared.web.problems import Unauthenticated
 
 pytestmark = on_each_database
 DAY = 24 * 3600 * 1000

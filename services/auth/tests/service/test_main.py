@@ -4,7 +4,7 @@ import httpx
 from sqlalchemy import select, text, update
 
 from auth.storage.tables import session, signing_key
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 from shared.testing.fixtures import eventually
 from shared.testing.once import check_readiness, wait_for_readiness
 

@@ -12,7 +12,7 @@ from auth.service.parts import Parts
 from auth.service.sessions import purge
 from auth.storage import sessions as stored
 from auth.storage.tables import session
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 

@@ -19,10 +19,10 @@ from chat_gateway import meters
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
-from shared.service.log_context import about_room
-from shared.service.problems import Problem, Unavailable
-from shared.service.tasks import background
-from shared.service.tracing import Outcome, Span, span_after
+from shared.logging.context import about_room
+from shared.tasks import background
+from shared.tracing.spans import Outcome, Span, span_after
+from shared.web.problems import Problem, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -43,14 +43,14 @@ from shared.contracts.rooms import (
     SendMessage,
 )
 from shared.contracts.social import Pairs
+from shared.ids import new_id
+from shared.metrics import REGISTRY
 from shared.roomlog.frames import decode_frame
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.metrics import REGISTRY
-from shared.service.problems import NotFound, Unavailable
-from shared.service.tokens import TOKEN_HEADER
+from shared.rpc.client import Peer, ServiceTokens, http_client
+from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import free_port
+from shared.web.problems import NotFound, Unavailable
 from social.main import create_app as create_social
 from social.settings import SocialSettings
 

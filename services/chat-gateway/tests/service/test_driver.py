@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.settings import Timings
+from shared.ids import new_id
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id
 from shared.streams.hints import Changed, SessionsRevoked, publish_hints
 from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually

@@ -14,12 +14,12 @@ from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, live_header, split_frames
 from shared.roomlog.keys import live_channel
-from shared.service.overload import Overload
-from shared.service.redis import OPEN, AnyRedis, shard_of
-from shared.service.trace_context import new_place
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.tracing.context import new_place
+from shared.web.overload import Overload
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 

@@ -8,9 +8,9 @@ import pytest
 from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
 from shared.contracts.media import AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import Refused, SendMessage
-from shared.service.ids import new_id
-from shared.service.problems import Forbidden, NotFound, RateLimited, Unavailable
+from shared.ids import new_id
 from shared.testing.fixtures import eventually
+from shared.web.problems import Forbidden, NotFound, RateLimited, Unavailable
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 

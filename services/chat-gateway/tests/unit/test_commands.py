@@ -36,9 +36,9 @@ from shared.contracts.rooms import (
     Refused,
     SendMessage,
 )
-from shared.service.ids import is_id, new_id
-from shared.service.trace_context import new_place
+from shared.ids import is_id, new_id
 from shared.testing.fixtures import eventually
+from shared.tracing.context import new_place
 
 from ..edge import Edge  # noqa: TID252 - the tests of one service
 

@@ -3,8 +3,8 @@
 import pytest
 
 from chat_gateway.transport.handshake import Handshake
-from shared.service.problems import Unauthenticated, Unavailable
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.rpc.tokens import TOKEN_HEADER, Principal
+from shared.web.problems import Unauthenticated, Unavailable
 
 MINJI = Principal("user", "minji", "session")
 

@@ -6,9 +6,9 @@ import pytest
 
 from chat_gateway.driver.joining import ROOMS_AT_ONCE, ROUNDS, join_rooms
 from shared.contracts.rooms import EventsRequest
+from shared.metrics import REGISTRY
 from shared.roomlog.frames import event_frame
 from shared.roomlog.keys import live_channel
-from shared.service.metrics import REGISTRY
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service

@@ -13,11 +13,11 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.lanes import BATCH_BYTES, BATCH_COMMANDS, BUSY, GAVE_UP, SIGNED_OUT, Lane, Lanes
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import AnyCommand, Done, LeaveRoom, ReadRoom, Refused, Result, SendMessage
-from shared.service.ids import new_id
-from shared.service.metrics import REGISTRY
-from shared.service.problems import Invalid, Unavailable
-from shared.service.trace_context import new_place
+from shared.ids import new_id
+from shared.metrics import REGISTRY
 from shared.testing.fixtures import eventually
+from shared.tracing.context import new_place
+from shared.web.problems import Invalid, Unavailable
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 

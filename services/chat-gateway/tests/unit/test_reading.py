@@ -22,8 +22,8 @@ from shared.contracts.rooms import (
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.keys import live_channel
 from shared.roomlog.page import RECENT_MESSAGES
-from shared.service.problems import Invalid, Unavailable
 from shared.testing.fixtures import eventually
+from shared.web.problems import Invalid, Unavailable
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 

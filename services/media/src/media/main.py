@@ -21,15 +21,15 @@ from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
 from shared.contracts.rooms import PlacesRequest, Revisions
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
 from shared.events.rooms import AttachmentsReleased
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import AnyRedis, check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 BACKUP = Path("/backup")

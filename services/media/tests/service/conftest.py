@@ -30,8 +30,8 @@ from media.settings import MediaSettings
 from media.storage.tables import TABLES
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
-from shared.service.ids import new_id
-from shared.service.redis import AnyRedis
+from shared.ids import new_id
+from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
 from shared.testing.once import (
     database_env,

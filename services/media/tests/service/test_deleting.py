@@ -8,7 +8,7 @@ import pytest
 from media.consumers import on_rooms
 from media.service.sweep import Sweep
 from shared.events.rooms import AttachmentsReleased
-from shared.service.ids import new_id, now_ms
+from shared.ids import new_id, now_ms
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from media.service.sweep import Sweep
 from media.storage.bucket import open_bucket
 from media.storage.tables import attachment
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, module_fixture, plain_client, wait_for_readiness
 from shared.testing.servers import free_port, wait_for_port

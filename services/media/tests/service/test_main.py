@@ -6,7 +6,7 @@ Its consumers are seen by test_deleting, the sweep by test_backup, the bucket by
 from sqlalchemy import text
 
 from media.main import create_app
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.once import check_readiness, function_fixture, wait_for_readiness
 
 from .conftest import client_of, started

@@ -20,16 +20,16 @@ from rooms.service.sweep import sweep, trim
 from rooms.settings import RoomsSettings
 from rooms.storage.epochs import renew_epoch
 from shared.contracts.auth import Accounts, UsersRequest
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
 from shared.events.social import SocialEvent
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis, empty_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis, empty_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 

@@ -45,15 +45,15 @@ from shared.contracts.rooms import (
     SetRole,
     UpdateRoom,
 )
+from shared.database.engine import Database, MysqlEngine
 from shared.events.rooms import RoomEvent
+from shared.ids import new_id
+from shared.redis.client import close_redis, connect_redis
 from shared.roomlog.fold import MemberState, Snapshot
-from shared.service.database import Database, MysqlEngine
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.problems import NotFound, problem_response
-from shared.service.redis import close_redis, connect_redis
-from shared.service.tasks import background
-from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.rpc.client import Peer, ServiceTokens, http_client
+from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.tasks import background
+from shared.web.problems import NotFound, problem_response
 
 SECRET = "s" * 32
 

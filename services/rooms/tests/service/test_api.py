@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from shared.contracts.rooms import Batch, BatchDone, SendMessage
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
-from shared.service.ids import new_id
-from shared.service.tokens import TOKEN_HEADER
+from shared.ids import new_id
+from shared.rpc.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines
 

@@ -9,7 +9,7 @@ from rooms.service.homes import get_membership
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Membership
 from shared.events.rooms import AttachmentsReleased
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B = new_id(), new_id()

@@ -12,10 +12,10 @@ from rooms.service import commands
 from shared.contracts.rooms import Done, Refused
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
+from shared.ids import new_id
 from shared.roomlog.stream import read_since
-from shared.service.ids import new_id
-from shared.service.problems import Unavailable
 from shared.testing.fixtures import on_each_database
+from shared.web.problems import Unavailable
 
 pytestmark = on_each_database
 A, B, C = (new_id() for _ in range(3))

@@ -21,8 +21,8 @@ from rooms.storage.tables import (
 )
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import PageChoice
-from shared.service.database import Db
-from shared.service.ids import new_id
+from shared.database.engine import Db
+from shared.ids import new_id
 from shared.testing.fixtures import on_mysql
 from shared.testing.plans import check_document, check_plans, explain
 from shared.testing.statements import Asked, entered_by, record, storage_functions

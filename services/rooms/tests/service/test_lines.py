@@ -8,9 +8,9 @@ from sqlalchemy import text
 from rooms.domain.refusals import Refusal
 from rooms.service import lines
 from rooms.service.sweep import trim
-from shared.service.ids import new_id
-from shared.service.problems import Invalid
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
+from shared.web.problems import Invalid
 
 A, B, C, D = (new_id() for _ in range(4))
 

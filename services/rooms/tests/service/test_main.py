@@ -20,10 +20,10 @@ from shared.contracts.media import Attachment
 from shared.contracts.rooms import Done
 from shared.events.rooms import AttachmentsReleased
 from shared.events.social import UserBlocked
+from shared.ids import new_id
 from shared.roomlog.frames import parse_live
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import read_since
-from shared.service.ids import new_id
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_servers, subscription
 from shared.testing.forwarding import Forwarder, forwarding
@@ -265,7 +265,7 @@ async def test_what_still_waits_at_the_end_is_published(
         room = await client.group(A)
         await eventually(lambda: reaches(client, redis, room, 1))
         before_redis.close()
-        caplog.set_level(logging.WARNING, "shared.service.tasks")
+        caplog.set_level(logging.WARNING, "shared.tasks")
         await client.batch(client.house.say(room, A))
         await eventually(lambda: failures(caplog, "publisher") == 2)
         await before_redis.open()

@@ -13,7 +13,7 @@ from shared.contracts.rooms import Done, Refused
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 from shared.events.social import UserBlocked, UserUnblocked
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))

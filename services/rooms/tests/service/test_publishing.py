@@ -17,14 +17,14 @@ from rooms.service.publisher import Publisher
 from rooms.service.sweep import REACH_MS, sweep, trim
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
+from shared.ids import new_id
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_live, split_frames
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, read_since
-from shared.service.ids import new_id
-from shared.service.redis import REDIS_DOWN
-from shared.service.tasks import background
 from shared.streams.hints import Changed
 from shared.streams.names import user_channel
+from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
 A, B, C = (new_id() for _ in range(3))

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import make_url
 
 from shared.contracts.rooms import Done
-from shared.service.database import MysqlEngine
-from shared.service.ids import new_id
+from shared.database.engine import MysqlEngine
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C = (new_id() for _ in range(3))

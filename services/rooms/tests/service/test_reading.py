@@ -10,7 +10,7 @@ from rooms.domain.refusals import Refusal
 from rooms.service import events, homes, reading
 from rooms.service.sweep import trim
 from shared.contracts.rooms import PAGE_BYTES, PageChoice
-from shared.service.ids import new_id, parse_rfc3339
+from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))

@@ -8,11 +8,11 @@ import pytest
 from rooms.domain.refusals import Refusal
 from rooms.service import searching
 from rooms.storage.tables import member, message, room
-from shared.service.cursors import cursor_of
-from shared.service.database import Db
-from shared.service.ids import new_id
-from shared.service.problems import Invalid
+from shared.database.engine import Db
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
+from shared.web.cursors import cursor_of
+from shared.web.problems import Invalid
 
 A, B, C = (new_id() for _ in range(3))
 

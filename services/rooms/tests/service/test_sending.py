@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Done, Refused
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))

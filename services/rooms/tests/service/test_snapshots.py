@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from shared.contracts.rooms import AnyCommand, Message
 from shared.events.rooms import RoomEvent
+from shared.ids import new_id
 from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame, runs_of
-from shared.service.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))

@@ -5,7 +5,7 @@ from typing import Any
 from rooms.consumers import on_social
 from shared.contracts.rooms import AnyCommand
 from shared.events.social import UserBlocked
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C, D = (new_id() for _ in range(4))

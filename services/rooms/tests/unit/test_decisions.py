@@ -31,8 +31,8 @@ from shared.contracts.rooms import (
     UpdateRoom,
 )
 from shared.events.rooms import MessageCreated
+from shared.ids import new_id
 from shared.roomlog.fold import Snapshot, fold
-from shared.service.ids import new_id
 
 A, B, C, D, STRANGER = (new_id() for _ in range(5))
 GROUP, DIRECT = new_id(), new_id()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rooms.domain.refusals import Refusal
 from rooms.domain.search import MAX_SEARCHED, Place, Reach, query_of, search_text, slices_of, steps_of
-from shared.service.ids import new_id
-from shared.service.text import normalised
+from shared.ids import new_id
+from shared.text import normalised
 
 ROOMS = sorted(new_id() for _ in range(6))
 times = st.lists(st.integers(1, 30), max_size=25).map(sorted)

@@ -16,7 +16,7 @@ from shared.contracts.rooms import (
     SendMessage,
     UpdateRoom,
 )
-from shared.service.ids import new_id
+from shared.ids import new_id
 
 A, B, ROOM, COMMAND = (new_id() for _ in range(4))
 FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain", size=1, url="/x")

@@ -9,15 +9,15 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from shared.contracts.auth import Accounts, UsersRequest
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 from social.api import internal, profiles, ties
 from social.consumers import on_auth
 from social.service.parts import Parts

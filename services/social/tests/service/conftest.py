@@ -25,9 +25,8 @@ from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from shared.contracts.auth import Account
 from shared.contracts.media import Avatar, AvatarRequest
-from shared.service.ids import new_id
-from shared.service.problems import NotFound, problem_response
-from shared.service.redis import AnyRedis
+from shared.ids import new_id
+from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
 from shared.testing.once import (
     database_env,
@@ -41,6 +40,7 @@ from shared.testing.once import (
 )
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
+from shared.web.problems import NotFound, problem_response
 from social.main import create_app
 from social.service.known import register
 from social.service.parts import Parts

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 from social.storage.tables import follow
 

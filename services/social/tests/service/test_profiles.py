@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.events.auth import UserClosed, UserRegistered
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.streams.names import service_stream, user_channel
 from shared.testing.fixtures import eventually, on_each_database
 from social.consumers import on_auth

@@ -7,9 +7,9 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, insert
 from sqlmodel import Field, SQLModel
 
-from shared.service.database import Db, table_of
-from shared.service.ids import now_ms
-from shared.service.trace_context import sampled_place
+from shared.database.engine import Db, table_of
+from shared.ids import now_ms
+from shared.tracing.context import sampled_place
 
 
 class Outbox(SQLModel, table=True):

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 from shared.streams.names import user_channel
 
 

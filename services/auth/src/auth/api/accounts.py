@@ -10,7 +10,7 @@ from auth.api.bodies import MAX_BODY, Closing, PasswordChange, SignUp, WebChatId
 from auth.api.callers import COOKIE, Signed, client_address, device_of, give_cookie, parts_of, take_cookie
 from auth.service import accounts
 from shared.contracts.auth import User
-from shared.service.openapi import answers, reply
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/auth", tags=["account"], max_body_size=MAX_BODY)
 

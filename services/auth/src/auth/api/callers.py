@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.service.sessions import Device, find_session
-from shared.service.log_context import note
-from shared.service.problems import SessionEnded, Unauthenticated
+from shared.logging.context import note
+from shared.web.problems import SessionEnded, Unauthenticated
 
 COOKIE = "webchat_session"
 SOONER_S = 120

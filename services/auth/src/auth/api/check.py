@@ -8,10 +8,10 @@ from fastapi.responses import Response
 from auth.api.callers import current_session, parts_of
 from auth.api.origin import is_let_in
 from shared import VERSION
-from shared.service.logs import USER_HEADER, hash_user
-from shared.service.openapi import reply
-from shared.service.problems import Forbidden
-from shared.service.tokens import TOKEN_HEADER
+from shared.logging.setup import USER_HEADER, hash_user
+from shared.rpc.tokens import TOKEN_HEADER
+from shared.web.openapi import reply
+from shared.web.problems import Forbidden
 
 router = APIRouter()
 

@@ -6,8 +6,8 @@ from fastapi.responses import Response
 from auth.api.callers import parts_of
 from auth.service import peers
 from shared.contracts.auth import ServiceTokenRequest, SessionCheck, SigningKeys, UsersRequest
-from shared.service.callers import ServiceCaller
-from shared.service.openapi import read_body, reply
+from shared.web.callers import ServiceCaller
+from shared.web.openapi import read_body, reply
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

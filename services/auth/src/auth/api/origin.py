@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from auth.domain.origin import can_come_from
-from shared.service.problems import Forbidden, problem_response
+from shared.web.problems import Forbidden, problem_response
 
 
 def is_let_in(headers: Headers, scheme: str, listed: Collection[str]) -> bool:

@@ -10,9 +10,9 @@ from auth.api.callers import Signed, device_of, give_cookie, parts_of, take_cook
 from auth.service import accounts, sessions
 from auth.service.sessions import SessionView
 from shared.contracts.auth import User
-from shared.service.callers import PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
+from shared.web.callers import PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY)
 

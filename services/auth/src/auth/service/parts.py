@@ -7,9 +7,9 @@ from auth.service.key_ring import KeyRing
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
 from auth.storage.session_cache import SessionCache
+from shared.database.engine import Database
 from shared.outbox.relay import Relay
-from shared.service.database import Database
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 
 
 @dataclass(frozen=True)

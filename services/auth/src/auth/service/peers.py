@@ -8,10 +8,10 @@ from auth.service.parts import Parts
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
 from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
-from shared.service.audit import audit
-from shared.service.ids import is_id, now_ms
-from shared.service.problems import Invalid, Unauthenticated
-from shared.service.settings import SERVICES
+from shared.ids import is_id, now_ms
+from shared.logging.audit import audit
+from shared.settings import SERVICES
+from shared.web.problems import Invalid, Unauthenticated
 
 MAX_IDS = 1000
 

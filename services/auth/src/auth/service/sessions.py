@@ -14,14 +14,14 @@ from auth.domain.accounts import StandingSession
 from auth.service.parts import Parts
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
-from shared.service.audit import audit
-from shared.service.cursors import IdKey, cursor_of, read_cursor
-from shared.service.database import UNREACHABLE, Db
-from shared.service.ids import new_id, now_ms, rfc3339
-from shared.service.openapi import Page
-from shared.service.problems import NotFound
-from shared.service.redis import REDIS_DOWN
+from shared.database.engine import UNREACHABLE, Db
+from shared.ids import new_id, now_ms, rfc3339
+from shared.logging.audit import audit
+from shared.redis.client import REDIS_DOWN
 from shared.streams.hints import SessionsRevoked, publish_hints
+from shared.web.cursors import IdKey, cursor_of, read_cursor
+from shared.web.openapi import Page
+from shared.web.problems import NotFound
 
 log = logging.getLogger(__name__)
 

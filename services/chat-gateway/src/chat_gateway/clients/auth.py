@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.contracts.auth import SessionCheck, SessionsStanding, User
-from shared.service.http import Peer
+from shared.rpc.client import Peer
 
 
 class Auth:

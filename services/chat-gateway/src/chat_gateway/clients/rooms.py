@@ -23,7 +23,7 @@ from shared.contracts.rooms import (
     SharedRequest,
     SharedWith,
 )
-from shared.service.http import Peer
+from shared.rpc.client import Peer
 
 
 class Rooms:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.contracts.social import Friends, FriendsOf, FriendsRequest, Pairs, PairsRequest, RevisionsOf
-from shared.service.http import Peer
+from shared.rpc.client import Peer
 
 
 class Social:

@@ -14,9 +14,9 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
 from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Refused, Result
-from shared.service.ids import is_id
-from shared.service.problems import Problem, RateLimited, Unavailable
-from shared.service.redis import REDIS_DOWN
+from shared.ids import is_id
+from shared.redis.client import REDIS_DOWN
+from shared.web.problems import Problem, RateLimited, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from shared.contracts.rooms import (
     ReadRoom,
     SendMessage,
 )
-from shared.service.ids import new_id
+from shared.ids import new_id
 
 
 def send_command(frame: MessageSend | FileUpload, user_id: str, attachments: list[Attachment]) -> SendMessage:

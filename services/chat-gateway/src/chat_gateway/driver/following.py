@@ -8,7 +8,7 @@ from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import CommandFrame
 from shared.contracts.rooms import AnyCommand, Refused, Result
-from shared.service.tracing import Span, first_span, span_after
+from shared.tracing.spans import Span, first_span, span_after
 
 
 def follow(

@@ -28,14 +28,14 @@ from chat_gateway.subscriber import Subscriber
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
 from shared.contracts.social import Friends, Profile
+from shared.ids import new_id, now_ms
+from shared.redis.client import AnyRedis
 from shared.roomlog.frames import time_of
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id, now_ms
-from shared.service.overload import Overload
-from shared.service.redis import AnyRedis
-from shared.service.tokens import Principal
+from shared.rpc.tokens import Principal
 from shared.streams.hints import Changed, Hint, SessionsRevoked, SocketsEvicted
 from shared.streams.names import user_channel
+from shared.web.overload import Overload
 
 log = logging.getLogger(__name__)
 

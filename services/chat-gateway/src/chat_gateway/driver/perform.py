@@ -28,12 +28,12 @@ from chat_gateway.protocol.frames import (
 )
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import AnyCommand, Refused, Result
+from shared.ids import is_id, now_ms, rfc3339
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import TYPING, live_header
 from shared.roomlog.keys import live_channel
-from shared.service.ids import is_id, now_ms, rfc3339
-from shared.service.overload import TYPING_SHED
-from shared.service.problems import NotFound, Problem
-from shared.service.redis import REDIS_DOWN
+from shared.web.overload import TYPING_SHED
+from shared.web.problems import NotFound, Problem
 
 log = logging.getLogger(__name__)
 

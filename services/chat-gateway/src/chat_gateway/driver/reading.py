@@ -7,11 +7,11 @@ from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import HomeList, MessageList, Ok, RoomEnter
 from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Refused, Result
+from shared.ids import new_id, parse_rfc3339
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.page import RECENT_MESSAGES, find_recent, keep_recent
-from shared.service.ids import new_id, parse_rfc3339
-from shared.service.problems import PROBLEMS, Invalid, Unavailable
-from shared.service.redis import REDIS_DOWN
+from shared.web.problems import PROBLEMS, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from chat_gateway.protocol.resume import start_of
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
 from shared.contracts.social import Friends
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import text_frame
-from shared.service.problems import Unavailable
-from shared.service.redis import REDIS_DOWN
 from shared.streams.hints import SocketsEvicted, publish_hints
+from shared.web.problems import Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from chat_gateway.protocol.frames import (
 )
 from shared.contracts.rooms import Home, HomeRoom, UserPlaces
 from shared.contracts.social import Friends
-from shared.service.tracing import Span, span_after
+from shared.tracing.spans import Span, span_after
 
 log = logging.getLogger(__name__)
 

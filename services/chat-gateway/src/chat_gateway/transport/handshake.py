@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from shared.service.problems import Problem, Unauthenticated
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.rpc.tokens import TOKEN_HEADER, Principal
+from shared.web.problems import Problem, Unauthenticated
 
 log = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
-from shared.service.instance import INSTANCE, INSTANCE_HEADER
-from shared.service.log_context import note
-from shared.service.problems import Problem
-from shared.service.tokens import Principal
-from shared.service.trace_context import TRACE_HEADER, Place, enter_place, parse_place
-from shared.service.tracing import span
+from shared.instance import INSTANCE, INSTANCE_HEADER
+from shared.logging.context import note
+from shared.rpc.tokens import Principal
+from shared.tracing.context import TRACE_HEADER, Place, enter_place, parse_place
+from shared.tracing.spans import span
+from shared.web.problems import Problem
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger("chat_gateway.websocket")

@@ -16,9 +16,9 @@ from media.service.parts import Parts
 from media.service.reading import Readable
 from media.service.spool import Spool, new_spool
 from shared.contracts.media import Attachment
-from shared.service.callers import Caller, PathId
-from shared.service.openapi import answers, read_body, reply
-from shared.service.problems import Problem, TooLarge, problem_response
+from shared.web.callers import Caller, PathId
+from shared.web.openapi import answers, read_body, reply
+from shared.web.problems import Problem, TooLarge, problem_response
 
 router = APIRouter(prefix="/api/media/attachments", tags=["attachments"])
 

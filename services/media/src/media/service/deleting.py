@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from media.domain.attachments import StoredAttachment, keys_of
 from media.service.parts import Parts
 from media.storage import attachments, receipts
-from shared.service.database import Db
-from shared.service.ids import now_ms
+from shared.database.engine import Db
+from shared.ids import now_ms
 
 Find = Callable[[Db], Awaitable[list[StoredAttachment]]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.service.problems import Unavailable
+from shared.web.problems import Unavailable
 
 
 class Gate:

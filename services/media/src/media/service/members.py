@@ -2,8 +2,8 @@
 
 from media.service.parts import Parts
 from shared.contracts.rooms import Membership, MembershipRequest
-from shared.service.ids import is_id
-from shared.service.problems import NotFound
+from shared.ids import is_id
+from shared.web.problems import NotFound
 
 
 async def check_member(parts: Parts, room_id: str, user_id: str, attachment_ids: list[str]) -> list[str]:

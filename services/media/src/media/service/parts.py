@@ -7,8 +7,8 @@ from media.service.pictures import Studio
 from media.service.signing import Cdn
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket
-from shared.service.database import Database
-from shared.service.http import Peer
+from shared.database.engine import Database
+from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)

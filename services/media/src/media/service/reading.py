@@ -12,7 +12,7 @@ from media.service.parts import Parts
 from media.service.uploads import served, thumbnail_served
 from media.storage import attachments
 from media.storage.bucket import BUCKET_DOWN, Served
-from shared.service.problems import NotFound, Unavailable
+from shared.web.problems import NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from media.domain.attachments import object_key_of
 from media.service.deleting import finish_deleting, remove_objects
 from media.service.parts import Parts
 from media.storage import attachments
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 
 log = logging.getLogger(__name__)
 

@@ -33,9 +33,9 @@ from media.service.spool import Spool
 from media.storage import attachments, receipts
 from media.storage.bucket import BUCKET_DOWN, Served
 from shared.contracts.media import Attachment
-from shared.service.database import UNREACHABLE, Db
-from shared.service.ids import is_id, new_id, now_ms
-from shared.service.problems import Conflict, Forbidden, Invalid, Unavailable
+from shared.database.engine import UNREACHABLE, Db
+from shared.ids import is_id, new_id, now_ms
+from shared.web.problems import Conflict, Forbidden, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from rooms.api.parts import parts_of
 from rooms.service import lines
 from shared.contracts.rooms import MAX_INTEGER
 from shared.events.rooms import RoomLine
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY)
 

@@ -23,11 +23,11 @@ from shared.contracts.rooms import (
     PlacesRequest,
     SharedRequest,
 )
-from shared.service.callers import ServiceCaller
-from shared.service.ids import is_id
-from shared.service.openapi import read_body, reply
-from shared.service.overload import WHEN_CALM
-from shared.service.problems import Invalid
+from shared.ids import is_id
+from shared.web.callers import ServiceCaller
+from shared.web.openapi import read_body, reply
+from shared.web.overload import WHEN_CALM
+from shared.web.problems import Invalid
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

@@ -8,9 +8,9 @@ from rooms.api.bodies import MAX_BODY, Invitation, RoleChange
 from rooms.api.parts import parts_of
 from rooms.service.commands import execute_one
 from shared.contracts.rooms import InviteMembers, LeaveRoom, RemoveMember, SetRole
-from shared.service.callers import Caller, PathId
-from shared.service.ids import new_id
-from shared.service.openapi import answers, reply
+from shared.ids import new_id
+from shared.web.callers import Caller, PathId
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/rooms/{room_id}/members", tags=["members"], max_body_size=MAX_BODY)
 

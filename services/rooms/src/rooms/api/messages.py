@@ -10,9 +10,9 @@ from rooms.api.bodies import MAX_BODY, Choice, NewMessage
 from rooms.api.parts import parts_of
 from rooms.service import reading, sending
 from shared.contracts.rooms import Message
-from shared.service.callers import Caller, PathId
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.web.callers import Caller, PathId
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
 

@@ -4,7 +4,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from rooms.domain.refusals import Refusal
-from shared.service.problems import PROBLEMS, Unavailable, problem_response
+from shared.web.problems import PROBLEMS, Unavailable, problem_response
 
 
 async def on_refusal(_: Request, refusal: Exception) -> Response:

@@ -8,11 +8,11 @@ from rooms.api.parts import parts_of
 from rooms.service import creation, homes, reading, searching
 from rooms.service.commands import execute_one
 from shared.contracts.rooms import MAX_PAGE, Message, MuteRoom, Room, RoomDetail, UpdateRoom
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.ids import new_id
-from shared.service.openapi import Page, answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.ids import new_id
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import Page, answers, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY)
 

@@ -15,7 +15,7 @@ from rooms.domain.refusals import invalid
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.well_formed import is_writable
 from shared.contracts.rooms import MAX_INTEGER
-from shared.service.text import normalised
+from shared.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100
 MAX_SEARCHED = 8_000

@@ -6,7 +6,7 @@ from typing import Any
 
 from rooms.domain.state import Membership, RoomState, StoredMessage, attachments_of, mentions_of
 from shared.contracts.rooms import HomeRoom, Member, Message, Place, Room, RoomDetail
-from shared.service.ids import rfc3339
+from shared.ids import rfc3339
 
 Reactions = Mapping[str, list[str]]
 NO_REACTIONS: Reactions = {}

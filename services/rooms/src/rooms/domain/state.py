@@ -6,7 +6,7 @@ import msgspec
 
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import MessageKind, Role, RoomKind
-from shared.service.ids import id_bytes, id_text
+from shared.ids import id_bytes, id_text
 
 MemberKey: TypeAlias = tuple[str, str]
 """(room id, user id)"""

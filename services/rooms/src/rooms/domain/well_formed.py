@@ -21,8 +21,8 @@ from shared.contracts.rooms import (
     SetRole,
     UpdateRoom,
 )
-from shared.service.ids import is_id
-from shared.service.text import one_line
+from shared.ids import is_id
+from shared.text import one_line
 
 MAX_BODY = 4000
 MAX_TITLE = 100

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Collection
 
 from shared.contracts.auth import Accounts, UsersRequest
-from shared.service.http import Peer
-from shared.service.problems import Problem
+from shared.rpc.client import Peer
+from shared.web.problems import Problem
 
 log = logging.getLogger(__name__)
 

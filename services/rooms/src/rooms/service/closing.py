@@ -6,8 +6,8 @@ from rooms.service.commands import BUDGET_S, execute
 from rooms.service.parts import Parts
 from rooms.storage import members, people
 from shared.contracts.rooms import AnyCommand, LeaveRoom, Refused
-from shared.service.ids import new_id
-from shared.service.problems import Unavailable
+from shared.ids import new_id
+from shared.web.problems import Unavailable
 
 A_BATCH = 50
 

@@ -13,7 +13,7 @@ from rooms.service.accounts import find_open
 from rooms.service.parts import Parts
 from rooms.service.publisher import Committed
 from shared.contracts.rooms import AnyCommand, BatchDone, Done, InviteMembers, Refused
-from shared.service.trace_context import sampled_place
+from shared.tracing.context import sampled_place
 
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""

@@ -23,8 +23,8 @@ from rooms.service.loading import load
 from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
 from shared.contracts.rooms import AnyCommand, InviteMembers, Refused, Result, SendMessage
-from shared.service.database import UNREACHABLE, Database, Db, is_contention
-from shared.service.log_context import about_room
+from shared.database.engine import UNREACHABLE, Database, Db, is_contention
+from shared.logging.context import about_room
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from rooms.service.parts import Parts
 from rooms.service.publisher import Committed
 from rooms.service.writing import write
 from rooms.storage import epochs, members, people, rooms
-from shared.service.database import Db
-from shared.service.ids import new_id, now_ms
+from shared.database.engine import Db
+from shared.ids import new_id, now_ms
 
 
 async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[str]) -> str:

@@ -8,7 +8,7 @@ from rooms.service.parts import Parts
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs
 from shared.contracts.rooms import Events, RoomEvents
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
 async def list_events(parts: Parts, cursors: Mapping[str, int]) -> Events:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from shared.contracts.rooms import AnyCommand, Done, Result
-from shared.service.tracing import Span, span_after
+from shared.tracing.spans import Span, span_after
 
 Traces = dict[tuple[str, int], str]
 """(room id, version) → traceparent."""

@@ -19,8 +19,8 @@ from shared.contracts.rooms import (
     SharedWith,
     UserPlaces,
 )
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
+from shared.database.engine import Db
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 
 _NEWEST = (MAX_INTEGER, "ffffffff-ffff-ffff-ffff-ffffffffffff")
 

@@ -6,9 +6,9 @@ from rooms.domain.shapes import NO_REACTIONS
 from rooms.service.parts import Parts
 from rooms.storage import homes, room_events
 from shared.contracts.rooms import MAX_INTEGER
-from shared.service.cursors import TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.openapi import Page
+from shared.database.engine import Db
+from shared.web.cursors import TimeKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 
 MAX_SCANNED = 5_000
 MAX_LINES = 500

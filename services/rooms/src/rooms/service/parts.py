@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from rooms.service.committing import Committer
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
-from shared.service.database import Database
-from shared.service.http import Peer
-from shared.service.redis import AnyRedis
+from shared.database.engine import Database
+from shared.redis.client import AnyRedis
+from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)

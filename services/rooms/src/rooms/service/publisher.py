@@ -17,12 +17,12 @@ from rooms.service.following import NO_SPANS, Spans, Traces, begin_publishing, e
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs, room_events, rooms
 from shared.contracts.rooms import Result
+from shared.database.engine import UNREACHABLE, Database
 from shared.events.rooms import RoomEvent
+from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import CURSORS, NO_TRACES, Run, live_header, runs_of
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
-from shared.service.database import UNREACHABLE, Database
-from shared.service.redis import REDIS_DOWN, AnyRedis
 from shared.streams.hints import Changed, publish_hints
 
 RUNS_A_PIPELINE = 256

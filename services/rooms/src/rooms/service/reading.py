@@ -19,7 +19,7 @@ from shared.contracts.rooms import (
     Room,
     RoomDetail,
 )
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
 async def get_page(parts: Parts, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:

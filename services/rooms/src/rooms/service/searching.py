@@ -11,9 +11,9 @@ from rooms.service.reading import show_messages
 from rooms.storage.homes import find_seat
 from rooms.storage.search import find_in, list_reaches
 from shared.contracts.rooms import DEFAULT_PAGE, PAGE_BYTES, Message
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.openapi import Page
+from shared.database.engine import Db
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 
 MAX_SCANNED = 20_000
 

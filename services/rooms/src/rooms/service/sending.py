@@ -10,7 +10,7 @@ from rooms.service.reading import get_message
 from rooms.storage.messages import find_sent
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import Message, SendMessage
-from shared.service.ids import new_id
+from shared.ids import new_id
 
 
 async def send(

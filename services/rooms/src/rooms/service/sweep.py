@@ -5,8 +5,8 @@ It reaches back to the beginning of the last complete sweep, and at least ten mi
 
 from rooms.service.parts import Parts
 from rooms.storage import epochs, room_events, rooms
+from shared.ids import now_ms
 from shared.roomlog.stream import read_since
-from shared.service.ids import now_ms
 
 REACH_MS = 10 * 60 * 1000
 RECORD_MS = 60 * 1000

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, select, tuple_
 from rooms.domain.state import MemberKey, Membership, RoomState, StoredMessage
 from rooms.storage import members, messages, rooms
 from rooms.storage.tables import log_epoch, member, message, room
-from shared.service.database import Db
+from shared.database.engine import Db
 
 Seat: TypeAlias = tuple[RoomState, Membership, StoredMessage | None]
 """A room, one's membership in it, and its last message, if one sees it."""

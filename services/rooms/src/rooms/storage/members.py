@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select, tuple_
 from rooms.domain.state import MemberKey, Membership
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import log_epoch, member
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 COLUMNS = [member.c[name] for name in Membership.__struct_fields__]
 _CHANGING = tuple(name for name in Membership.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})

@@ -28,7 +28,7 @@ from rooms.domain.search import Place, Reach, Slice, steps_of
 from rooms.domain.state import StoredMessage
 from rooms.storage.messages import COLUMNS
 from rooms.storage.tables import member, message, room
-from shared.service.database import Db
+from shared.database.engine import Db
 
 TERMS = 400
 """Slices a SELECT: SQLite takes 1,000 alternatives in one expression, and 500 SELECTs in one statement."""

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from shared.contracts.social import FriendsRequest, PairsRequest
-from shared.service.callers import ServiceCaller
-from shared.service.openapi import read_body, reply
+from shared.web.callers import ServiceCaller
+from shared.web.openapi import read_body, reply
 from social.api.parts import parts_of
 from social.service import peers
 

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from shared.contracts.social import Profile
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.api.parts import parts_of
 from social.service import profiles

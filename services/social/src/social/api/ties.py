@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from shared.contracts.social import Profile
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
 from social.api.bodies import MAX_BODY, Limit
 from social.api.parts import parts_of
 from social.service import blocks, follows

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping
 
-from shared.service.redis import REDIS_DOWN
-from shared.service.trace_context import sampled_place
+from shared.redis.client import REDIS_DOWN
 from shared.streams.hints import Changed, publish_hints
+from shared.tracing.context import sampled_place
 from social.service.parts import Parts
 from social.storage.revisions import follower_revisions
 

@@ -3,10 +3,10 @@
 Ending a block brings nothing back.
 """
 
+from shared.database.engine import Db
 from shared.events.social import UserBlocked, UserUnblocked
+from shared.ids import now_ms
 from shared.outbox.table import record_events
-from shared.service.database import Db
-from shared.service.ids import now_ms
 from social.domain.ties import check_open, check_other
 from social.service.announce import announce
 from social.service.known import ensure_known

@@ -1,7 +1,7 @@
 """A closed account: nothing of the person is left here but the id."""
 
+from shared.database.engine import Db
 from shared.events.auth import UserClosed
-from shared.service.database import Db
 from social.service.announce import CHUNK, MAX_FOLLOWERS_TOLD, announce
 from social.service.parts import Parts
 from social.storage import people

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from shared.contracts.social import Profile
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.ids import now_ms
-from shared.service.openapi import Page
+from shared.database.engine import Db
+from shared.ids import now_ms
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 from social.domain.ties import check_can_follow, check_open, check_other
 from social.service.announce import announce
 from social.service.known import ensure_known

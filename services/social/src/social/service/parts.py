@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from shared.database.engine import Database
 from shared.outbox.relay import Relay
-from shared.service.database import Database
-from shared.service.http import Peer
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
+from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)

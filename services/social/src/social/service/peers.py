@@ -1,9 +1,9 @@
 """What the gateways ask of social: friends, revisions, and what stands between people."""
 
 from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
-from shared.service.database import Db
-from shared.service.ids import is_id
-from shared.service.problems import Invalid
+from shared.database.engine import Db
+from shared.ids import is_id
+from shared.web.problems import Invalid
 from social.service.parts import Parts
 from social.storage.blocks import blocked_by
 from social.storage.follows import friends_of, tied_to

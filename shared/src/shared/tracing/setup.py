@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from shared.service.settings import Settings
-from shared.service.trace_context import draw_share
-from shared.service.tracing import export_to
+from shared.settings import Settings
+from shared.tracing.context import draw_share
+from shared.tracing.spans import export_to
 
 _close: Callable[[], None] | None = None
 
@@ -14,7 +14,7 @@ def configure_tracing(settings: Settings) -> None:
     global _close  # noqa: PLW0603 - one process, one collector
     draw_share(settings.trace_sample)
     if settings.otel_exporter_otlp_endpoint:
-        from shared.service.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
+        from shared.tracing.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
 
         headers = settings.otel_exporter_otlp_headers.get_secret_value()
         collector = Collector(settings.otel_exporter_otlp_endpoint, headers, settings.service)

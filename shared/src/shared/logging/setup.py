@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from shared.service.audit import audit, open_trail
-from shared.service.log_context import log_fields
-from shared.service.log_lines import LONGEST_MESSAGE, JsonLines, PlainLines
-from shared.service.log_volume import SummingHandler
-from shared.service.settings import ProcessSettings
+from shared.logging.audit import audit, open_trail
+from shared.logging.context import log_fields
+from shared.logging.formatters import LONGEST_MESSAGE, JsonLines, PlainLines
+from shared.logging.repeats import SummingHandler
+from shared.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Describer(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI"):
-            return False  # shared.service.problems has written it already, and of which request it is
+            return False  # shared.web.problems has written it already, and of which request it is
         fields: dict[str, Any] = {**log_fields(), **getattr(record, "ecs", {})}
         for name in PEOPLE & fields.keys():
             fields[name] = hash_user(self._key, fields[name])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from shared.service.trace_context import (
+from shared.tracing.context import (
     Place,
     current_place,
     enter_place,

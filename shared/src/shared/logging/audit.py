@@ -15,8 +15,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
-from shared.service.log_lines import JsonLines, PlainLines
-from shared.service.log_volume import Kind, SummingHandler
+from shared.logging.formatters import JsonLines, PlainLines
+from shared.logging.repeats import Kind, SummingHandler
 
 log = logging.getLogger(__name__)
 _trail = logging.getLogger("audit")

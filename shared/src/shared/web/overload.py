@@ -13,9 +13,9 @@ from statistics import median
 
 from fastapi import Depends, Request
 
-from shared.service import metrics
-from shared.service.problems import Unavailable
-from shared.service.tasks import background
+from shared import metrics
+from shared.tasks import background
+from shared.web.problems import Unavailable
 
 TICK_S = 0.1
 TICKS = 5

@@ -18,8 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
-from shared.service import metrics
-from shared.service.settings import Settings
+from shared import metrics
+from shared.settings import Settings
 
 AnyRedis: TypeAlias = "Redis | RedisCluster"
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
 
-from shared.service.pool_meters import POOL_WAIT, WRITER_WAIT
+from shared.database.pool_metrics import POOL_WAIT, WRITER_WAIT
 
 T = TypeVar("T")
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from shared.service.database import Database
-from shared.service.settings import Settings
+from shared.database.engine import Database
+from shared.settings import Settings
 
 
 def head_revision(folder: Path) -> str:

@@ -12,11 +12,11 @@ import aiohttp
 import msgspec
 
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
-from shared.service.problems import PROBLEMS, Problem, ProblemDetails, Unauthenticated, Unavailable
-from shared.service.settings import Settings
-from shared.service.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
-from shared.service.trace_context import sampled_place, trace_headers
-from shared.service.tracing import span
+from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
+from shared.settings import Settings
+from shared.tracing.context import sampled_place, trace_headers
+from shared.tracing.spans import span
+from shared.web.problems import PROBLEMS, Problem, ProblemDetails, Unauthenticated, Unavailable
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 
 from shared import VERSION
-from shared.service.instance import INSTANCE
-from shared.service.openapi import reply
+from shared.instance import INSTANCE
+from shared.web.openapi import reply
 
 log = logging.getLogger(__name__)
 

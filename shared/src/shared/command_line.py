@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from fastapi import FastAPI
 
-from shared.service.app import run_app
-from shared.service.logs import audit_operation
-from shared.service.migrations import run_migrations
-from shared.service.settings import Settings
+from shared.database.migrations import run_migrations
+from shared.logging.setup import audit_operation
+from shared.settings import Settings
+from shared.web.app import run_app
 
 S = TypeVar("S", bound=Settings)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from shared.service import metrics
+from shared import metrics
 
 T = TypeVar("T")
 

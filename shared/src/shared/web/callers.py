@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from shared.service.ids import ID_PATTERN
-from shared.service.log_context import note
-from shared.service.problems import Forbidden
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.ids import ID_PATTERN
+from shared.logging.context import note
+from shared.rpc.tokens import TOKEN_HEADER, Principal
+from shared.web.problems import Forbidden
 
 
 async def _principal(request: Request) -> Principal:

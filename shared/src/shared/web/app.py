@@ -12,16 +12,15 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
-from shared import VERSION
-from shared.service import metrics
-from shared.service.health import health_router
-from shared.service.log_context import LogContext
-from shared.service.logs import configure_logging, finish_logs
-from shared.service.openapi import install_openapi
-from shared.service.overload import Overload
-from shared.service.problems import Unavailable, install_problem_handlers, problem_response
-from shared.service.settings import Settings
-from shared.service.telemetry import close_tracing, configure_tracing
+from shared import VERSION, metrics
+from shared.logging.context import LogContext
+from shared.logging.setup import configure_logging, finish_logs
+from shared.settings import Settings
+from shared.tracing.setup import close_tracing, configure_tracing
+from shared.web.health import health_router
+from shared.web.openapi import install_openapi
+from shared.web.overload import Overload
+from shared.web.problems import Unavailable, install_problem_handlers, problem_response
 
 log = logging.getLogger(__name__)
 

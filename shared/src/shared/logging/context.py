@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.service.trace_context import TRACE_HEADER, Place, current_place, enter_place, parse_place
-from shared.service.tracing import Span
+from shared.tracing.context import TRACE_HEADER, Place, current_place, enter_place, parse_place
+from shared.tracing.spans import Span
 
 LONGEST_PATH = 512
 _OF_A_PERSON = re.compile(

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
-from shared.service.ids import id_bytes, id_text
-from shared.service.pool_meters import waited, watch_pool
-from shared.service.sqlite import SqliteEngine
+from shared.database.pool_metrics import waited, watch_pool
+from shared.database.sqlite import SqliteEngine
+from shared.ids import id_bytes, id_text
 
 T = TypeVar("T")
 
@@ -152,7 +152,7 @@ def _tls(url: URL) -> dict[str, Any]:
     authorities = url.query.get("ssl_ca")
     if authorities is None:
         return {}
-    from shared.service.mysql_tls import connect_encrypted  # noqa: PLC0415 - with the driver, which SQLite does without
+    from shared.database.mysql_tls import connect_encrypted  # noqa: PLC0415 - with the driver, which SQLite does without
 
     return {"ssl": ssl.create_default_context(cadata=str(authorities)), "async_creator_fn": connect_encrypted}
 

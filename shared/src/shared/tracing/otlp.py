@@ -15,8 +15,8 @@ from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.re import parse_env_headers
 
 from shared import VERSION
-from shared.service.trace_context import Place
-from shared.service.tracing import Span
+from shared.tracing.context import Place
+from shared.tracing.spans import Span
 
 QUEUE_SPANS = 2048
 BATCH_SPANS = 512
