@@ -20,16 +20,16 @@ A, B, C, D = (new_id() for _ in range(4))
 
 
 async def block(house: Any, user: str, other: str, version: int = 1) -> None:
-    await on_social(house.parts, UserBlocked(user_id=user, blocked_id=other, version=version))
+    await on_social(house.deps, UserBlocked(user_id=user, blocked_id=other, version=version))
 
 
 async def rooms_of(house: Any, user: str) -> dict[str, Any]:
-    home = (await homes.list_homes(house.parts, {user: None})).users[user]
+    home = (await homes.list_homes(house.deps, {user: None})).users[user]
     return {one.room.room_id: one for one in home.rooms}
 
 
 async def revision(house: Any, user: str) -> int:
-    return (await homes.list_revisions(house.parts, [user])).revisions[user]
+    return (await homes.list_revisions(house.deps, [user])).revisions[user]
 
 
 @on_each_database
@@ -55,7 +55,7 @@ async def test_inviting(house: Any) -> None:
     await house.do(house.say(room, A))
     first, second = await house.do(house.invite(room, A, B, B, A), house.invite(room, B, C, B))
     assert (first.version, second.version) == (3, 4)
-    places = (await homes.list_places(house.parts, [B])).users[B]
+    places = (await homes.list_places(house.deps, [B])).users[B]
     assert places.revision == 1
     assert (places.rooms[room].since, places.rooms[room].joined_version, places.rooms[room].joined_seq) == (3, 3, 1)
     assert (await rooms_of(house, B))[room].room.last_message is None
@@ -74,7 +74,7 @@ async def test_whom_one_cannot_invite(house: Any) -> None:
     with pytest.raises(Refusal) as refusal:
         await house.group(A, B)
     assert refusal.value.code == "forbidden"
-    await on_social(house.parts, UserUnblocked(user_id=B, blocked_id=A, version=2))
+    await on_social(house.deps, UserUnblocked(user_id=B, blocked_id=A, version=2))
     await block(house, B, A, version=1)
     await house.do(house.invite(room, A, B))
 
@@ -92,7 +92,7 @@ async def test_without_auth_only_invitations_are_unavailable(house: Any) -> None
 
 async def test_limits_of_rooms_and_people(house: Any) -> None:
     room = await house.group(A)
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
     results = await house.batch(house.invite(room, A, B), house.invite(room, A, C))
     assert [type(result) for result in results] == [Done, Refused]
@@ -115,7 +115,7 @@ async def test_leaving_and_coming_back(house: Any) -> None:
     (left,) = await house.do(house.leave(room, B))
     assert left.version == 6
     (back,) = await house.do(house.invite(room, A, B))
-    place = (await homes.list_places(house.parts, [B])).users[B].rooms[room]
+    place = (await homes.list_places(house.deps, [B])).users[B].rooms[room]
     assert (place.joined_version, place.joined_seq) == (back.version, 3)
     await house.do(house.say(room, B))
     assert [event.user_id for event in await house.events(room) if isinstance(event, MemberJoined)] == [A, B, B]
@@ -197,7 +197,7 @@ async def test_muting_is_personal_and_raises_the_revision(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.mute(room, B), house.mute(room, B))
     assert (await rooms_of(house, B))[room].room.muted
-    assert (await homes.list_places(house.parts, [B])).users[B].rooms[room].muted
+    assert (await homes.list_places(house.deps, [B])).users[B].rooms[room].muted
     assert not (await rooms_of(house, A))[room].room.muted
     assert (await revision(house, A), await revision(house, B)) == (1, 2)
     assert len(await house.events(room)) == 2
@@ -218,9 +218,9 @@ async def test_outsiders_learn_nothing(house: Any) -> None:
 @on_each_database
 async def test_a_pair_has_one_direct_room_whatever_races(house: Any, second_house: Any) -> None:
     async with second_house() as other:
-        parts = [house.parts] if house.parts.database.is_sqlite else [house.parts, other.parts]
+        deps = [house.deps] if house.deps.database.is_sqlite else [house.deps, other.deps]
         opened = await asyncio.gather(
-            *(creation.open_direct(parts[n % len(parts)], *((A, B) if n % 3 else (B, A))) for n in range(10))
+            *(creation.open_direct(deps[n % len(deps)], *((A, B) if n % 3 else (B, A))) for n in range(10))
         )
     assert len({room for room, _ in opened}) == 1
     assert sum(is_new for _, is_new in opened) == 1
@@ -248,7 +248,7 @@ async def test_a_direct_room_is_hidden_until_the_next_message(house: Any) -> Non
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, A), house.leave(room, B))
     assert await rooms_of(house, A) == await rooms_of(house, B) == {}
-    assert (await homes.list_places(house.parts, [A])).users[A].rooms == {}
+    assert (await homes.list_places(house.deps, [A])).users[A].rooms == {}
     assert await revision(house, A) == 2
     (sent,) = await house.do(house.say(room, B))
     for user in (A, B):
@@ -259,7 +259,7 @@ async def test_a_direct_room_is_hidden_until_the_next_message(house: Any) -> Non
 async def test_opening_a_hidden_direct_room_shows_it_to_oneself(house: Any) -> None:
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, B))
-    assert await creation.open_direct(house.parts, B, A) == (room, False)
+    assert await creation.open_direct(house.deps, B, A) == (room, False)
     assert (await rooms_of(house, B))[room].place.since == 3
     assert await rooms_of(house, A) == {}
 
@@ -285,7 +285,7 @@ async def test_a_closed_account_leaves_everything_and_comes_nowhere(house: Any) 
     rooms = [await house.group(A, B) for _ in range(3)]
     direct = await house.direct(B, C)
     for _ in range(2):
-        await on_auth(house.parts, UserClosed(user_id=B, version=2, at=1))
+        await on_auth(house.deps, UserClosed(user_id=B, version=2, at=1))
     assert await rooms_of(house, B) == {}
     for room in rooms:
         assert set((await house.snapshot(room, A)).members) == {A}
@@ -302,7 +302,7 @@ async def test_closing_and_inviting_at_the_same_time(house: Any) -> None:
     room = await house.group(A)
     await asyncio.gather(
         *(house.batch(house.invite(room, A, user)) for user in people),
-        *(on_auth(house.parts, UserClosed(user_id=user, version=2, at=1)) for user in people),
+        *(on_auth(house.deps, UserClosed(user_id=user, version=2, at=1)) for user in people),
     )
     assert set((await house.snapshot(room, A)).members) == {A}
 

@@ -80,9 +80,9 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
 @on_servers
 async def test_a_database_that_is_away_refuses_the_batch_at_once(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await house.group(A)
-    engine = house.parts.database.engine
-    house.parts.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)
+    engine = house.deps.database.engine
+    house.deps.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)
     results = await house.batch(house.say(room, A), house.say(room, A))
-    house.parts.database.engine = engine
+    house.deps.database.engine = engine
     assert [one.code for one in results] == ["unavailable"] * 2
     assert [record.message[:32] for record in caplog.records] == ["a batch of 2 was not committed: "]

@@ -170,7 +170,7 @@ async def test_a_message_takes_100_different_emoji(house: Any) -> None:
 async def test_a_message_takes_4000_reactions(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A))
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE message SET reaction_count = 3999"))
     assert isinstance((await house.batch(house.react(room, A, 1), house.react(room, B, 1)))[1], Refused)
 

@@ -80,7 +80,7 @@ async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[
 
 def published(house: Any, room: str) -> list[RoomEvent]:
     """What this process has to publish of the room, through bytes and back."""
-    waiting = house.parts.publisher._waiting
+    waiting = house.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]
     waiting.clear()
     return [decode_frame(frame) for run in runs_of(events) for frame in run.frames]

@@ -56,7 +56,7 @@ async def everything(house: Any, rounds: int) -> list[AnyCommand]:
 
 @on_each_database
 async def test_every_op_in_one_batch(house: Any) -> None:
-    await on_social(house.parts, UserBlocked(user_id=D, blocked_id=C, version=1))
+    await on_social(house.deps, UserBlocked(user_id=D, blocked_id=C, version=1))
     counts = [await count(house, *await everything(house, rounds)) for rounds in (1, 4)]
     assert counts[0] == counts[1] == EVERYTHING
 

@@ -1,12 +1,12 @@
 """Who is in a room: rooms knows, and is asked each time."""
 
-from media.service.parts import Parts
+from media.service.dependencies import Dependencies
 from shared.contracts.rooms import Membership, MembershipRequest
 from shared.ids import is_id
 from shared.web.problems import NotFound
 
 
-async def check_member(parts: Parts, room_id: str, user_id: str, attachment_ids: list[str]) -> list[str]:
+async def check_member(deps: Dependencies, room_id: str, user_id: str, attachment_ids: list[str]) -> list[str]:
     """Those of the attachments that the room has let go.
 
     Raises NotFound, alike where there is no room and for outsiders; Unavailable where rooms does not answer.
@@ -14,12 +14,12 @@ async def check_member(parts: Parts, room_id: str, user_id: str, attachment_ids:
     if not is_id(room_id):
         raise NotFound("There is no such room.")
     asked = MembershipRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
-    membership = await parts.rooms.call("membership", asked, Membership)
+    membership = await deps.rooms.call("membership", asked, Membership)
     if not membership.is_in:
         raise NotFound("There is no such room.")
     return membership.released
 
 
-async def is_member(parts: Parts, room_id: str, user_id: str) -> bool:
+async def is_member(deps: Dependencies, room_id: str, user_id: str) -> bool:
     asked = MembershipRequest(user_id=user_id, room_id=room_id)
-    return (await parts.rooms.call("membership", asked, Membership)).is_in
+    return (await deps.rooms.call("membership", asked, Membership)).is_in

@@ -10,7 +10,7 @@ from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
 from rooms.service.accounts import find_open
 from rooms.service.auditing import audit_events
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Committed
 from rooms.service.writing import write
 from rooms.storage import epochs, members, people, rooms
@@ -18,29 +18,29 @@ from shared.database.engine import Db
 from shared.ids import new_id, now_ms
 
 
-async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[str]) -> str:
+async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: list[str]) -> str:
     """The new room's id; raises Refusal."""
     title = title_of(title)
     check_user_ids(user_ids)
-    known = await find_open(parts.auth, {creator_id, *user_ids})
+    known = await find_open(deps.auth, {creator_id, *user_ids})
 
     async def create(db: Db) -> tuple[str, Committed]:
         work = await _load(db, creator_id, set(user_ids), known)
         room = create_group(work, new_id(), creator_id, title, user_ids)
         return room.id, await _write(db, work)
 
-    room_id, committed = await parts.database.transact(create)
-    parts.publisher.add(committed)
+    room_id, committed = await deps.database.transact(create)
+    deps.publisher.add(committed)
     audit_events(committed.events)
     return room_id
 
 
-async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, bool]:
+async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[str, bool]:
     """The id of the pair's room, and whether it is new; raises Refusal."""
     if not other_id:
         raise invalid("user_id: is missing.")
     check_user_ids([other_id])
-    known = await find_open(parts.auth, {user_id, other_id})
+    known = await find_open(deps.auth, {user_id, other_id})
 
     async def find_or_create(db: Db) -> tuple[str, bool, Committed]:
         work = await _load(db, user_id, {other_id}, known)
@@ -52,8 +52,8 @@ async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, b
             room = await _show(db, work, found, user_id)
         return room.id, found is None, await _write(db, work)
 
-    room_id, is_new, committed = await parts.database.transact(find_or_create)
-    parts.publisher.add(committed)
+    room_id, is_new, committed = await deps.database.transact(find_or_create)
+    deps.publisher.add(committed)
     return room_id, is_new
 
 

@@ -3,7 +3,7 @@
 from rooms.domain.event_rows import event_of
 from rooms.domain.refusals import no_room
 from rooms.domain.shapes import NO_REACTIONS
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.storage import homes, room_events
 from shared.contracts.rooms import MAX_INTEGER
 from shared.database.engine import Db
@@ -15,7 +15,7 @@ MAX_LINES = 500
 
 
 async def list_lines(
-    parts: Parts,
+    deps: Dependencies,
     room_id: str,
     user_id: str,
     *,
@@ -46,4 +46,4 @@ async def list_lines(
         lines = [event_of(row, None, NO_REACTIONS) for row in shown]
         return Page(lines, cursor_of(last) if last < end else None)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)

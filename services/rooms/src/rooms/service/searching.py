@@ -6,7 +6,7 @@ may be empty and still have a next one.
 
 from rooms.domain.refusals import no_room
 from rooms.domain.search import NEWEST, Place, page_of, query_of, slices_of
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.reading import show_messages
 from rooms.storage.homes import find_seat
 from rooms.storage.search import find_in, list_reaches
@@ -19,7 +19,7 @@ MAX_SCANNED = 20_000
 
 
 async def search(
-    parts: Parts,
+    deps: Dependencies,
     user_id: str,
     typed: str,
     room_id: str | None = None,
@@ -43,5 +43,5 @@ async def search(
         page, following = page_of(await find_in(db, slices, query, limit + 1), end, limit, PAGE_BYTES)
         return await show_messages(db, page), following
 
-    shown, following = await parts.database.snapshot(find)
+    shown, following = await deps.database.snapshot(find)
     return Page(shown, None if following is None else cursor_of(following))

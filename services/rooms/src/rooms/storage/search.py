@@ -104,8 +104,8 @@ async def find_in(db: Db, slices: Sequence[Slice], query: str, limit: int) -> li
     """The messages of the slices in whose text `query` is, in the order of the search."""
     if not slices:
         return []
-    parts = [_found(slices[start : start + TERMS], query) for start in range(0, len(slices), TERMS)]
-    found = union_all(*parts).subquery() if len(parts) > 1 else parts[0].subquery()
+    branches = [_found(slices[start : start + TERMS], query) for start in range(0, len(slices), TERMS)]
+    found = union_all(*branches).subquery() if len(branches) > 1 else branches[0].subquery()
     ordered = select(found).order_by(found.c.at.desc(), found.c.room_id, found.c.seq.desc()).limit(limit)
     return [StoredMessage(*row) for row in await db.execute(ordered)]
 

@@ -13,7 +13,7 @@ from shared.redis.client import AnyRedis
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     settings: AuthSettings
     database: Database
     redis: AnyRedis

@@ -9,7 +9,7 @@ from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     database: Database
     redis: AnyRedis
     relay: Relay

@@ -12,7 +12,7 @@ from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     settings: MediaSettings
     database: Database
     bucket: Bucket

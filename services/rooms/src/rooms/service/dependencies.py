@@ -11,7 +11,7 @@ from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     settings: RoomsSettings
     database: Database
     redis: AnyRedis
