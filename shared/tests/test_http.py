@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from shared.errors import NotFound, Unavailable
 from shared.rpc.client import http_client, post
 from shared.tracing.context import enter_place, parse_place
-from shared.web.problems import NotFound, Unavailable, problem_response
+from shared.web.errors import error_response
 
 
 class Counted(msgspec.Struct):
@@ -28,7 +29,7 @@ class Counter:
         if self.calls in self.silent:
             request.transport.close()
         if self.calls > 8:
-            return web.Response(status=404, body=bytes(problem_response(NotFound("Not here.")).body))
+            return web.Response(status=404, body=bytes(error_response(NotFound("Not here.")).body))
         return web.Response(body=msgspec.json.encode(Counted(self.calls)))
 
     @asynccontextmanager

@@ -19,6 +19,7 @@ from sqlalchemy import URL, text
 from shared import VERSION, metrics
 from shared.contracts.media import Attachment
 from shared.database.engine import Database
+from shared.errors import Conflict
 from shared.events.rooms import MessageCreated, MessageEdited, RoomEvent
 from shared.ids import rfc3339
 from shared.redis.client import REDIS_DOWN, AnyRedis, close_redis, redis_at
@@ -27,7 +28,6 @@ from shared.settings import Settings
 from shared.testing.fixtures import on_both_engines
 from shared.testing.servers import free_port
 from shared.web.app import create_app
-from shared.web.problems import Conflict
 
 Labels = dict[str, str]
 

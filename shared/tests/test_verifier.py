@@ -2,11 +2,11 @@
 
 import pytest
 
+from shared.errors import Unauthenticated
 from shared.rpc import client as http
 from shared.rpc.client import Verifier, http_client
 from shared.rpc.tokens import Principal
 from shared.settings import Settings
-from shared.web.problems import Unauthenticated
 
 
 class OfRooms(Settings):

@@ -60,7 +60,7 @@ from shared.contracts.rooms import (
     PlacesRequest,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     Result,
     Revisions,
     Room,
@@ -72,6 +72,7 @@ from shared.contracts.rooms import (
     UserPlaces,
 )
 from shared.contracts.social import Friends, FriendsOf, FriendsRequest, Pairs, PairsRequest, Profile, RevisionsOf
+from shared.errors import DomainError, NotFound, Unauthenticated, Unavailable
 from shared.events.rooms import (
     MemberJoined,
     MemberLeft,
@@ -88,8 +89,8 @@ from shared.roomlog.stream import publish_next
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.testing.fixtures import eventually
+from shared.web.errors import error_response
 from shared.web.overload import Overload
-from shared.web.problems import NotFound, Problem, Unauthenticated, Unavailable, problem_response
 
 T = TypeVar("T")
 
@@ -161,8 +162,8 @@ class Service:
                 if path not in {"token", "keys"} and request.headers[TOKEN_HEADER] != f"for {self.name}":
                     raise Unauthenticated("This request carries no valid token.")
                 return web.Response(body=await self.answer(path, await request.read()))
-            except Problem as problem:
-                told = problem_response(problem)
+            except DomainError as problem:
+                told = error_response(problem)
                 return web.Response(status=told.status_code, body=told.body)
 
         app = web.Application()
@@ -200,7 +201,7 @@ class RoomsService(Service):
         self.epoch, self.events_at_once = "epoch-1", 10_000
         self.rooms: dict[str, RoomState] = {}
         self.revision: dict[str, int] = defaultdict(int)
-        self.refusals: dict[type, Refused] = {}
+        self.refusals: dict[type, Rejected] = {}
         self.done: list[AnyCommand] = []
         self.on_events: Callable[[EventsRequest], None] = lambda _: None
         self.on_homes: Callable[[HomesRequest], None] = lambda _: None
@@ -292,7 +293,7 @@ class RoomsService(Service):
             return refusal
         room = self.rooms.get(command.room_id)
         if room is None or command.user_id not in room.places:
-            return Refused(code="not_found", detail="There is no such room.")
+            return Rejected(code="not_found", detail="There is no such room.")
         room_id, user_id, version = command.room_id, command.user_id, room.version + 1
         head: dict[str, Any] = {"room_id": room_id, "version": version, "at": _now()}
         match command:

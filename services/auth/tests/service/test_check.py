@@ -3,8 +3,8 @@
 import pytest
 
 from shared import VERSION
+from shared.errors import Unauthenticated
 from shared.rpc.tokens import token_key_id, verify_token
-from shared.web.problems import Unauthenticated
 
 from .conftest import with_settings
 

@@ -9,10 +9,10 @@ from sqlalchemy import select, update
 from auth.service.key_ring import KeyRing
 from auth.storage.tables import signing_key
 from shared.database.engine import Database
+from shared.errors import Unauthenticated
 from shared.rpc.tokens import token_key_id
 from shared.testing.fixtures import on_each_database
 from shared.testing.once import function_fixture
-from shared.web.problems import Unauthenticated
 
 pytestmark = on_each_database
 DAY = 24 * 3600 * 1000

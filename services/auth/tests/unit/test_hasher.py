@@ -8,8 +8,8 @@ import pytest
 
 from auth.service.hasher import Hasher
 from auth.settings import AuthSettings
+from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
-from shared.web.problems import Unavailable
 
 SECRETS = dict.fromkeys(
     ("session_secret_key", "service_secret", "social_service_secret", "rooms_service_secret", "media_service_secret",

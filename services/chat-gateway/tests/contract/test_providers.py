@@ -38,11 +38,12 @@ from shared.contracts.rooms import (
     EditMessage,
     PageChoice,
     ReadRoom,
-    Refused,
+    Rejected,
     Result,
     SendMessage,
 )
 from shared.contracts.social import Pairs
+from shared.errors import NotFound, Unavailable
 from shared.ids import new_id
 from shared.metrics import REGISTRY
 from shared.roomlog.frames import decode_frame
@@ -50,7 +51,6 @@ from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import free_port
-from shared.web.problems import NotFound, Unavailable
 from social.main import create_app as create_social
 from social.settings import SocialSettings
 
@@ -245,7 +245,7 @@ async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
         ):
             lanes.submit(command, "c", results.append)
         await eventually(lambda: len(results) == 4)
-    kinds = [result.code if isinstance(result, Refused) else "done" for result in results]
+    kinds = [result.code if isinstance(result, Rejected) else "done" for result in results]
     assert kinds == ["done", "not_found", "not_found", "done"]
 
 

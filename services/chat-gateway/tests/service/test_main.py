@@ -25,6 +25,7 @@ from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
 from shared.contracts.auth import ServiceTokenRequest
 from shared.contracts.rooms import LeaveRoom, Result
+from shared.errors import Unavailable
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel
 from shared.rpc.tokens import TOKEN_HEADER, Principal
@@ -32,7 +33,6 @@ from shared.streams.hints import Changed, publish_hints
 from shared.streams.names import presence_key
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
-from shared.web.problems import Unavailable
 
 from ..edge import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
 

@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.room_log import FRAMES_A_READ, RoomLog
 from shared.contracts.rooms import EventsRequest
+from shared.errors import Unavailable
 from shared.redis.client import AnyRedis, redis_at
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key
 from shared.testing.fixtures import on_both_engines
 from shared.testing.servers import free_port
-from shared.web.problems import Unavailable
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 

@@ -10,13 +10,13 @@ from chat_gateway.driver.sync import USERS_AT_ONCE, check_users, follow_changes,
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import PlacesRequest
 from shared.contracts.social import Friends
+from shared.errors import Unavailable
 from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel
 from shared.streams.hints import Changed, SessionsRevoked, SocketsEvicted
 from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually
 from shared.tracing.context import new_place
-from shared.web.problems import Unavailable
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 

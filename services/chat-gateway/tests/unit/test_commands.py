@@ -33,7 +33,7 @@ from shared.contracts.rooms import (
     LeaveRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     SendMessage,
 )
 from shared.ids import is_id, new_id
@@ -151,10 +151,10 @@ async def test_a_read_is_answered_with_where_it_led(edge: Edge):
 async def test_what_rooms_refuses_is_refused_with_its_code_and_words(edge: Edge):
     room_id = edge.rooms.create("minji")
     minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Refused(code="forbidden", detail="Not yours.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     reply = await minji.ask("message.edit", room_id=room_id, seq=1, body="x")
     assert reply == {"op": "error", "id": reply["id"], "code": "forbidden", "detail": "Not yours."}
-    edge.rooms.refusals[EditMessage] = Refused(code="unavailable", detail="Later.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="unavailable", detail="Later.")
     assert (await minji.ask("message.edit", room_id=room_id, seq=1, body="x"))["retry_after"] == 1
 
 
@@ -211,7 +211,7 @@ async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict
 async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spans: list[dict[str, Any]]):
     room_id, place = edge.rooms.create("minji"), new_place()
     minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Refused(code="forbidden", detail="Not yours.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     text = {"room_id": room_id, "seq": 1, "body": "x"}
     await minji.ask("message.edit", **text, traceparent=place.traceparent)
     call, edit = spans

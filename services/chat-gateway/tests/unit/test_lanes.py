@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.lanes import BATCH_BYTES, BATCH_COMMANDS, BUSY, GAVE_UP, SIGNED_OUT, Lane, Lanes
 from chat_gateway.settings import Timings
-from shared.contracts.rooms import AnyCommand, Done, LeaveRoom, ReadRoom, Refused, Result, SendMessage
+from shared.contracts.rooms import AnyCommand, Done, LeaveRoom, ReadRoom, Rejected, Result, SendMessage
+from shared.errors import Invalid, Unavailable
 from shared.ids import new_id
 from shared.metrics import REGISTRY
 from shared.testing.fixtures import eventually
 from shared.tracing.context import new_place
-from shared.web.problems import Invalid, Unavailable
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 
@@ -198,7 +198,7 @@ async def test_a_batch_that_rooms_refuses_is_refused_for_each():
         sender.rooms.gate.set()
         await eventually(lambda: len(sender.results) == 3)
         sender.send("fourth")
-    refused = Refused(code=problem.code, detail=problem.detail)
+    refused = Rejected(code=problem.code, detail=problem.detail)
     assert sender.results[:3] == [("first", GAVE_UP), ("second", refused), ("third", refused)]
     assert isinstance(sender.results[3][1], Done)
 

@@ -7,10 +7,10 @@ import pytest
 
 from chat_gateway.driver.sync import follow_changes
 from chat_gateway.publisher import WAITING_AT_MOST
+from shared.errors import Unavailable
 from shared.ids import new_id, now_ms
 from shared.streams.names import presence_channel, presence_key
 from shared.testing.fixtures import eventually
-from shared.web.problems import Unavailable
 
 from ..edge import QUICK, Edge, Person  # noqa: TID252 - the tests of one service
 

@@ -10,12 +10,12 @@ from chat_gateway.driver.run import run_effects
 from chat_gateway.driver.sync import check_users
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import MAX_RESUME
+from shared.errors import Unavailable
 from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel
 from shared.streams.hints import SessionsRevoked, SocketsEvicted
 from shared.streams.names import presence_key, user_channel
 from shared.testing.fixtures import eventually
-from shared.web.problems import Unavailable
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from rooms.api import events, internal, members, messages, rooms
-from rooms.api.refusals import on_refusal
 from rooms.consumers import on_auth, on_social
-from rooms.domain.refusals import Refusal
 from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Publisher
@@ -86,9 +84,7 @@ def create_app(settings: RoomsSettings) -> FastAPI:
             yield
 
     routers = [rooms.router, members.router, messages.router, events.router, internal.router]
-    app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
-    app.add_exception_handler(Refusal, on_refusal)
-    return app
+    return create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
 
 
 def new_epoch(settings: RoomsSettings) -> str:

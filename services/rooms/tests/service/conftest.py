@@ -38,7 +38,7 @@ from shared.contracts.rooms import (
     PageChoice,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     Result,
     SendMessage,
@@ -46,6 +46,7 @@ from shared.contracts.rooms import (
     UpdateRoom,
 )
 from shared.database.engine import Database, MysqlEngine
+from shared.errors import NotFound
 from shared.events.rooms import RoomEvent
 from shared.ids import new_id
 from shared.redis.client import close_redis, connect_redis
@@ -53,7 +54,7 @@ from shared.roomlog.fold import MemberState, Snapshot
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
-from shared.web.problems import NotFound, problem_response
+from shared.web.errors import error_response
 
 SECRET = "s" * 32
 
@@ -82,7 +83,7 @@ class StandInMedia:
         asked = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
         found = [self.files[one] for one in asked.attachment_ids if one in self.files]
         if len(found) < len(asked.attachment_ids):
-            return web.Response(status=404, body=bytes(problem_response(NotFound("There is no such file.")).body))
+            return web.Response(status=404, body=bytes(error_response(NotFound("There is no such file.")).body))
         return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
@@ -180,14 +181,14 @@ class House:
     async def do(self, *batch: AnyCommand) -> list[Done]:
         """A batch in which nothing is refused."""
         results = await self.batch(*batch)
-        assert not [result for result in results if isinstance(result, Refused)]
+        assert not [result for result in results if isinstance(result, Rejected)]
         return results  # type: ignore[return-value]
 
     async def refused(self, command: AnyCommand) -> str:
         """The code with which this is refused, after looking that nothing changed."""
         before = await self.heads()
         (result,) = await self.batch(command)
-        assert isinstance(result, Refused), result
+        assert isinstance(result, Rejected), result
         assert await self.heads() == before
         return result.code
 

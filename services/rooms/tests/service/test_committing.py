@@ -9,13 +9,13 @@ from sqlalchemy.exc import DBAPIError
 
 from rooms.consumers import on_auth, on_social
 from rooms.service import commands
-from shared.contracts.rooms import Done, Refused
+from shared.contracts.rooms import Done, Rejected
+from shared.errors import Unavailable
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
 from shared.ids import new_id
 from shared.roomlog.stream import read_since
 from shared.testing.fixtures import on_each_database
-from shared.web.problems import Unavailable
 
 pytestmark = on_each_database
 A, B, C = (new_id() for _ in range(3))
@@ -55,7 +55,7 @@ async def test_one_batch_out_of_time_takes_no_other_along(house: Any) -> None:
     now = time.monotonic()
     batches = [(house.say(room, A), now - 1 if n % 3 == 0 else now + 20) for n in range(12)]
     done = await asyncio.gather(*(commands.execute(house.deps, [one], deadline) for one, deadline in batches))
-    assert [isinstance(one.results[0], Refused) for one in done] == [n % 3 == 0 for n in range(12)]
+    assert [isinstance(one.results[0], Rejected) for one in done] == [n % 3 == 0 for n in range(12)]
 
 
 async def test_a_repeat_in_the_same_transaction(house: Any) -> None:
@@ -80,7 +80,7 @@ async def test_more_waits_than_may(house: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("rooms.service.committing.MAX_WAITING", 5)
     room = await house.group(A)
     results = await asyncio.gather(*(house.batch(house.say(room, A)) for _ in range(30)))
-    refused = [one for (one,) in results if isinstance(one, Refused)]
+    refused = [one for (one,) in results if isinstance(one, Rejected)]
     assert {one.code for one in refused} == {"unavailable"}
     assert 0 < len(refused) < 30
 
@@ -96,7 +96,9 @@ async def test_what_was_not_committed_is_not_done(quiet: Any, trail: list[dict[s
     asked = [[house.say(room, A), house.say(room, A), house.invite(room, A, B)] for _ in range(batches)]
     async with house.failing_commits():
         results = await asyncio.gather(*(house.batch(*batch) for batch in asked))
-    assert [one.code for batch in results for one in batch if isinstance(one, Refused)] == ["unavailable"] * 3 * batches
+    assert [one.code for batch in results for one in batch if isinstance(one, Rejected)] == [
+        "unavailable"
+    ] * 3 * batches
     assert (await house.heads(), house.deps.publisher._size, trail) == (before, 0, [])
     assert await published(house, room) == streams
     again = [await house.do(*batch) for batch in asked]

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from rooms.domain.refusals import Refusal
 from rooms.service import lines
 from rooms.service.sweep import trim
+from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
-from shared.web.problems import Invalid
 
 A, B, C, D = (new_id() for _ in range(4))
 
@@ -61,7 +60,7 @@ async def test_they_begin_with_ones_own_joining(house: Any, room: str) -> None:
 
 async def test_outsiders_read_none(house: Any, room: str) -> None:
     for user, place in ((C, room), (D, room), (A, new_id())):
-        with pytest.raises(Refusal, match="no such room"):
+        with pytest.raises(DomainError, match="no such room"):
             await lines.list_lines(house.deps, place, user)
 
 

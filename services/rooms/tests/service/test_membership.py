@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from rooms.consumers import on_auth, on_social
-from rooms.domain.refusals import Refusal
 from rooms.service import creation, homes
-from shared.contracts.rooms import Done, Refused
+from shared.contracts.rooms import Done, Rejected
+from shared.errors import DomainError
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 from shared.events.social import UserBlocked, UserUnblocked
@@ -44,7 +44,7 @@ async def test_a_group_begins_with_its_members(house: Any) -> None:
 async def test_titles(house: Any) -> None:
     room = await house.group(A, title="  Zoë's 🦊  ")
     assert (await house.snapshot(room, A)).title == "Zoë's 🦊"
-    with pytest.raises(Refusal, match="title"):
+    with pytest.raises(DomainError, match="title"):
         await house.group(A, title="a\nb")
     assert await house.refused(house.update(room, A, title="a\nb")) == "invalid"
 
@@ -71,7 +71,7 @@ async def test_whom_one_cannot_invite(house: Any) -> None:
     assert await house.refused(house.invite(room, A, *[new_id() for _ in range(101)])) == "invalid"
     await block(house, B, A)
     assert await house.refused(house.invite(room, A, C, B)) == "forbidden"
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         await house.group(A, B)
     assert refusal.value.code == "forbidden"
     await on_social(house.deps, UserUnblocked(user_id=B, blocked_id=A, version=2))
@@ -84,9 +84,9 @@ async def test_without_auth_only_invitations_are_unavailable(house: Any) -> None
     house.auth.away = True
     results = await house.batch(house.say(room, A), house.invite(room, A, B), house.say(room, A))
     assert [isinstance(result, Done) for result in results] == [True, False, True]
-    assert isinstance(results[1], Refused)
+    assert isinstance(results[1], Rejected)
     assert results[1].code == "unavailable"
-    with pytest.raises(Refusal, match="did not go through"):
+    with pytest.raises(DomainError, match="did not go through"):
         await house.direct(A, B)
 
 
@@ -95,13 +95,13 @@ async def test_limits_of_rooms_and_people(house: Any) -> None:
     async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
     results = await house.batch(house.invite(room, A, B), house.invite(room, A, C))
-    assert [type(result) for result in results] == [Done, Refused]
+    assert [type(result) for result in results] == [Done, Rejected]
     creation_limit = "rooms.domain.membership.MAX_ROOMS"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(creation_limit, 2)
         await house.group(C)
         await house.group(C)
-        with pytest.raises(Refusal, match="rooms already"):
+        with pytest.raises(DomainError, match="rooms already"):
             await house.group(C)
         assert await house.refused(house.invite(await house.group(D), D, C)) == "conflict"
 
@@ -128,7 +128,7 @@ async def test_join_and_leave_in_one_batch(house: Any) -> None:
     results = await house.batch(
         house.invite(room, A, B), house.say(room, B), house.leave(room, B), house.say(room, B), house.invite(room, A, B)
     )
-    assert [type(result) for result in results] == [Done, Done, Done, Refused, Done]
+    assert [type(result) for result in results] == [Done, Done, Done, Rejected, Done]
     assert (await rooms_of(house, B))[room].room.member_count == 2
 
 
@@ -212,7 +212,7 @@ async def test_outsiders_learn_nothing(house: Any) -> None:
             house.read(place, D, 1), house.invite(place, D, C), house.leave(place, D), house.remove(place, D, A),
             house.role(place, D, A, "admin"), house.update(place, D, title="x"), house.mute(place, D),
         ):  # fmt: skip
-            assert await house.batch(command) == [Refused(code="not_found", detail="There is no such room.")]
+            assert await house.batch(command) == [Rejected(code="not_found", detail="There is no such room.")]
 
 
 @on_each_database
@@ -238,7 +238,7 @@ async def test_a_direct_room_keeps_its_two(house: Any) -> None:
     seen = (await rooms_of(house, A))[room].room
     assert (seen.title, seen.peer_id, seen.unread, seen.pinned_seq) == ("", B, 1, 1)
     for other, code in ((A, "invalid"), ("x", "not_found")):
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DomainError) as refusal:
             await house.direct(A, other)
         assert refusal.value.code == code
 
@@ -274,7 +274,7 @@ async def test_blocks_in_direct_rooms(house: Any) -> None:
     await house.do(house.say(room, B), house.delete(room, A, 1))
     for first, other in ((A, B), (A, C)):
         await block(house, other, first)
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DomainError) as refusal:
             await house.direct(first, other)
         assert refusal.value.code == "forbidden"
     assert await house.direct(B, A) == room
@@ -292,7 +292,7 @@ async def test_a_closed_account_leaves_everything_and_comes_nowhere(house: Any) 
         assert await house.refused(house.invite(room, A, B)) == "not_found"
     assert (await rooms_of(house, C))[direct].room.peer_id == B
     for attempt in (house.direct(B, D), house.direct(D, B), house.group(B), house.group(D, B)):
-        with pytest.raises(Refusal, match="no such user"):
+        with pytest.raises(DomainError, match="no such user"):
             await attempt
 
 

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from rooms.domain.refusals import Refusal
 from rooms.service import events, homes, reading
 from rooms.service.sweep import trim
 from shared.contracts.rooms import PAGE_BYTES, PageChoice
+from shared.errors import DomainError
 from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
 
@@ -80,7 +80,7 @@ async def test_pages_by_time(house: Any, ten: str) -> None:
 
 
 async def test_bad_choices(house: Any, ten: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         await page(house, ten, before=1, after=1)
     assert refusal.value.code == "invalid"
 
@@ -89,7 +89,7 @@ async def test_outsiders_read_nothing(house: Any, ten: str) -> None:
     await house.do(house.leave(ten, B))
     for user, room in ((B, ten), (C, ten), (A, new_id())):
         for attempt in (page(house, room, user), reading.enter(house.deps, room, user)):
-            with pytest.raises(Refusal, match="no such room"):
+            with pytest.raises(DomainError, match="no such room"):
                 await attempt
 
 

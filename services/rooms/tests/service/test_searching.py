@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from rooms.domain.refusals import Refusal
 from rooms.service import searching
 from rooms.storage.tables import member, message, room
 from shared.database.engine import Db
+from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.web.cursors import cursor_of
-from shared.web.problems import Invalid
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -55,7 +54,7 @@ async def test_what_is_found(house: Any) -> None:
     await house.do(*(house.say(room_id, (A, B)[n % 2], text) for n, text in enumerate(TEXTS)))
     found = {typed: await find(house, typed) for typed in FOUND}
     assert found == {typed: [TEXTS[n] for n in reversed(numbers)] for typed, numbers in FOUND.items()}
-    with pytest.raises(Refusal, match="q: 2 to"):
+    with pytest.raises(DomainError, match="q: 2 to"):
         await find(house, " 🚌")
 
 
@@ -87,7 +86,7 @@ async def test_a_room_one_is_not_in_is_none(house: Any) -> None:
     room_id = await house.group(A, B)
     await house.do(house.leave(room_id, B))
     for user, named in ((B, room_id), (C, room_id), (A, new_id())):
-        with pytest.raises(Refusal, match="no such room"):
+        with pytest.raises(DomainError, match="no such room"):
             await find(house, "hello", user, named)
     assert await find(house, "hello", A, room_id) == []
 

@@ -24,7 +24,7 @@ from shared.contracts.rooms import (
     MuteRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     SendMessage,
     SetRole,
@@ -85,7 +85,7 @@ def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
         events = len(work.events)
         result = decide(work, command)
         after = pickle.dumps(work)
-        if isinstance(result, Refused):
+        if isinstance(result, Rejected):
             assert pickle.loads(after) == pickle.loads(before)
             continue
         room = work.rooms[command.room_id]

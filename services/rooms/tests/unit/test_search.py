@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.refusals import Refusal
 from rooms.domain.search import MAX_SEARCHED, Place, Reach, query_of, search_text, slices_of, steps_of
+from shared.errors import DomainError
 from shared.ids import new_id
 from shared.text import normalised
 
@@ -74,7 +74,7 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("typed", ["", "a", " a ", "\u3000a", "a" * 101, "ab\x00", "ab\ud800", "\ufdfa" * 6])
 def test_queries_that_are_none(typed: str) -> None:
-    with pytest.raises(Refusal, match="q: 2 to 100"):
+    with pytest.raises(DomainError, match="q: 2 to 100"):
         query_of(typed)
 
 

@@ -25,6 +25,7 @@ from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from shared.contracts.auth import Account
 from shared.contracts.media import Avatar, AvatarRequest
+from shared.errors import NotFound
 from shared.ids import new_id
 from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
@@ -40,7 +41,7 @@ from shared.testing.once import (
 )
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
-from shared.web.problems import NotFound, problem_response
+from shared.web.errors import error_response
 from social.main import create_app
 from social.service.dependencies import Dependencies
 from social.service.known import register
@@ -100,7 +101,7 @@ async def media() -> AsyncIterator[tuple[str, set[str]]]:
     async def check(request: Request) -> Response:
         asked = msgspec.json.decode(await request.body(), type=AvatarRequest)
         if asked.attachment_id not in avatars:
-            return problem_response(NotFound("There is no such attachment."))
+            return error_response(NotFound("There is no such attachment."))
         return Response(msgspec.json.encode(Avatar(asked.attachment_id)))
 
     port = free_port()

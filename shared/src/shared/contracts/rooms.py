@@ -332,14 +332,14 @@ class Done(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
     read_seq: int | None = None
 
 
-class Refused(msgspec.Struct, tag="refused", kw_only=True):
+class Rejected(msgspec.Struct, tag="refused", kw_only=True):
     """Nothing was changed. `code` is one of the protocol's error codes."""
 
     code: str
     detail: str
 
 
-Result: TypeAlias = Done | Refused
+Result: TypeAlias = Done | Rejected
 
 
 class BatchDone(msgspec.Struct):

@@ -61,7 +61,7 @@ class Describer(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI"):
-            return False  # shared.web.problems has written it already, and of which request it is
+            return False  # shared.web.errors has logged it with its request
         fields: dict[str, Any] = {**log_fields(), **getattr(record, "ecs", {})}
         for name in PEOPLE & fields.keys():
             fields[name] = hash_user(self._key, fields[name])

@@ -12,11 +12,11 @@ import aiohttp
 import msgspec
 
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
+from shared.errors import DomainError, ProblemDetails, Unauthenticated, Unavailable, error_for_code
 from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
 from shared.settings import Settings
 from shared.tracing.context import sampled_place, trace_headers
 from shared.tracing.spans import span
-from shared.web.problems import PROBLEMS, Problem, ProblemDetails, Unauthenticated, Unavailable
 
 T = TypeVar("T")
 
@@ -41,13 +41,13 @@ def http_client() -> Client:
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _problem_of(status: int, content: bytes) -> Problem:
+def _error_of(status: int, content: bytes) -> DomainError:
     try:
         details = msgspec.json.decode(content, type=ProblemDetails)
     except msgspec.DecodeError:
         return Unavailable(f"A part of WebChat answered {status}.")
-    cls = PROBLEMS.get(details.type.rpartition(":")[2], Unavailable)
-    return cls(details.detail, errors={e.field: e.message for e in details.errors})
+    errors = {error.field: error.message for error in details.errors}
+    return error_for_code(details.type.rpartition(":")[2], details.detail, errors)
 
 
 async def post(
@@ -89,7 +89,7 @@ async def _post(
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
     if status >= 400:
-        raise _problem_of(status, content)
+        raise _error_of(status, content)
     return msgspec.json.decode(content, type=answer)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from jose import JWTError, jwt
 from jose.constants import ALGORITHMS
 
-from shared.web.problems import Unauthenticated
+from shared.errors import Unauthenticated
 
 TOKEN_HEADER = "X-WebChat-Token"  # noqa: S105 - a header's name
 Use: TypeAlias = Literal["user", "service"]

@@ -13,14 +13,15 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
 from shared import VERSION, metrics
+from shared.errors import Unavailable
 from shared.logging.context import LogContext
 from shared.logging.setup import configure_logging, finish_logs
 from shared.settings import Settings
 from shared.tracing.setup import close_tracing, configure_tracing
+from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
-from shared.web.problems import Unavailable, install_problem_handlers, problem_response
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def create_app(
     app.state.overload = overload
     app.state.checks = {}
     app.state.wishes = {}
-    install_problem_handlers(app)
+    install_error_handlers(app)
     for error in outages:
         app.add_exception_handler(error, _on_outage)
     install_openapi(app)
@@ -75,7 +76,7 @@ def create_app(
 async def _on_outage(request: Request, error: Exception) -> Response:
     """The database is down, full of waiters or locked."""
     log.warning("no answer to %s: %r", request.method, error)
-    return problem_response(Unavailable("A part of WebChat does not answer. Try again."))
+    return error_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 
 def _extended(lifespan: Lifespan, overload: Overload) -> Lifespan:

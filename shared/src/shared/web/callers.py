@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from shared.errors import Forbidden
 from shared.ids import ID_PATTERN
 from shared.logging.context import note
 from shared.rpc.tokens import TOKEN_HEADER, Principal
-from shared.web.problems import Forbidden
 
 
 async def _principal(request: Request) -> Principal:

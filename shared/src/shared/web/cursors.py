@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Query
 
+from shared.errors import Invalid
 from shared.ids import ID_PATTERN
-from shared.web.problems import Invalid
 
 MAX_LENGTH = 512
 Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the page before")]

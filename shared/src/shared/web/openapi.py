@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
-from shared.web.problems import Invalid, ProblemDetails, TooLarge
+from shared.errors import Invalid, ProblemDetails, TooLarge
 
 T = TypeVar("T")
 REF = "#/components/schemas/{name}"

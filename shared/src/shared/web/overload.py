@@ -14,8 +14,8 @@ from statistics import median
 from fastapi import Depends, Request
 
 from shared import metrics
+from shared.errors import Unavailable
 from shared.tasks import background
-from shared.web.problems import Unavailable
 
 TICK_S = 0.1
 TICKS = 5

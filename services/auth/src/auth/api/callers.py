@@ -10,8 +10,8 @@ from auth.api.dependencies import Deps
 from auth.domain.accounts import StandingSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
+from shared.errors import SessionEnded, Unauthenticated
 from shared.logging.context import note
-from shared.web.problems import SessionEnded, Unauthenticated
 
 COOKIE = "webchat_session"
 SOONER_S = 120

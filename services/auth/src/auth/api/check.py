@@ -9,10 +9,10 @@ from auth.api.callers import current_session
 from auth.api.dependencies import Deps
 from auth.api.origin import is_let_in
 from shared import VERSION
+from shared.errors import Forbidden
 from shared.logging.setup import USER_HEADER, hash_user
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.web.openapi import reply
-from shared.web.problems import Forbidden
 
 router = APIRouter()
 

@@ -11,11 +11,11 @@ from auth.storage import users
 from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
 from shared.contracts.auth import User
 from shared.database.engine import Db
+from shared.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
 from shared.events.auth import UserClosed, UserRegistered
 from shared.ids import new_id, now_ms
 from shared.logging.audit import Action, audit
 from shared.outbox.table import record_events
-from shared.web.problems import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
 
 _TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
 _WRONG_LOGIN = "The login or the password is wrong."

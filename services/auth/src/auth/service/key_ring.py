@@ -12,9 +12,9 @@ from auth.service.key_seal import Seal, new_private_jwk, public_part
 from auth.settings import AuthSettings
 from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
 from shared.database.engine import Database
+from shared.errors import Unauthenticated
 from shared.ids import new_id, now_ms
 from shared.rpc.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
-from shared.web.problems import Unauthenticated
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from auth.service.key_ring import SERVICE_TOKEN_S
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
 from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
+from shared.errors import Invalid, Unauthenticated
 from shared.ids import is_id, now_ms
 from shared.logging.audit import audit
 from shared.settings import SERVICES
-from shared.web.problems import Invalid, Unauthenticated
 
 MAX_IDS = 1000
 

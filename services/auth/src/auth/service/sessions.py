@@ -15,13 +15,13 @@ from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
 from shared.database.engine import UNREACHABLE, Db
+from shared.errors import NotFound
 from shared.ids import new_id, now_ms, rfc3339
 from shared.logging.audit import audit
 from shared.redis.client import REDIS_DOWN
 from shared.streams.hints import SessionsRevoked, publish_hints
 from shared.web.cursors import IdKey, cursor_of, read_cursor
 from shared.web.openapi import Page
-from shared.web.problems import NotFound
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from functools import partial
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import CommandFrame
-from shared.contracts.rooms import AnyCommand, Refused, Result
+from shared.contracts.rooms import AnyCommand, Rejected, Result
 from shared.tracing.spans import Span, first_span, span_after
 
 
@@ -33,4 +33,4 @@ def _span(gateway: Gateway, client: Client, frame: CommandFrame) -> Span | None:
 
 def _finish(span: Span, done: Callable[[Result], None], result: Result) -> None:
     done(result)
-    span.end("failure" if isinstance(result, Refused) else "success")
+    span.end("failure" if isinstance(result, Rejected) else "success")

@@ -6,12 +6,12 @@ import logging
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import HomeList, MessageList, Ok, RoomEnter
-from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Refused, Result
+from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
+from shared.errors import Invalid, error_for_code
 from shared.ids import new_id, parse_rfc3339
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.page import RECENT_MESSAGES, find_recent, keep_recent
-from shared.web.problems import PROBLEMS, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,8 @@ async def _read_all(gateway: Gateway, client: Client, room_id: str) -> None:
     command = ReadRoom(command_id=new_id(), room_id=room_id, user_id=client.user_id, seq=MAX_INTEGER)
     gateway.lanes.submit(command, client.id, done)
     result = await answer
-    if isinstance(result, Refused):
-        raise PROBLEMS.get(result.code, Unavailable)(result.detail)
+    if isinstance(result, Rejected):
+        raise error_for_code(result.code, result.detail)
 
 
 async def _newest(gateway: Gateway, client: Client, room_id: str, limit: int) -> MessagesPage | None:

@@ -15,10 +15,10 @@ from chat_gateway.protocol.resume import start_of
 from shared.contracts.auth import User
 from shared.contracts.rooms import Home
 from shared.contracts.social import Friends
+from shared.errors import Unavailable
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import text_frame
 from shared.streams.hints import SocketsEvicted, publish_hints
-from shared.web.problems import Unavailable
 
 log = logging.getLogger(__name__)
 

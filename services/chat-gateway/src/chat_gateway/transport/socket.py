@@ -27,12 +27,12 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
+from shared.errors import DomainError
 from shared.instance import INSTANCE, INSTANCE_HEADER
 from shared.logging.context import note
 from shared.rpc.tokens import Principal
 from shared.tracing.context import TRACE_HEADER, Place, enter_place, parse_place
 from shared.tracing.spans import span
-from shared.web.problems import Problem
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger("chat_gateway.websocket")
@@ -154,8 +154,8 @@ class Socket(asyncio.Protocol):
             self._respond(self._ws.reject(404, "Another gateway is wanted.\n"))
             return None
         principal = await self._handshake.check(request.headers)
-        if isinstance(principal, Problem):
-            self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
+        if isinstance(principal, DomainError):
+            self._respond(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
             return None
         note(user_id=principal.subject)
         self._respond(response)

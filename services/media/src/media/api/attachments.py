@@ -1,6 +1,6 @@
 """/api/media/attachments: storing files, and reading them."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, Request
@@ -16,25 +16,22 @@ from media.service.dependencies import Dependencies
 from media.service.reading import Readable
 from media.service.spool import Spool, new_spool
 from shared.contracts.media import Attachment
+from shared.errors import DomainError, ErrorCode, TooLarge
 from shared.web.callers import Caller, PathId
+from shared.web.errors import error_response
 from shared.web.openapi import answers, read_body, reply
-from shared.web.problems import Problem, TooLarge, problem_response
 
 router = APIRouter(prefix="/api/media/attachments", tags=["attachments"])
 
 Text = Annotated[str | None, Header()]
 
 
-class UnsupportedMedia(Problem):
-    status: ClassVar[int] = 415
-    code: ClassVar[str] = "unsupported_media_type"
-    title: ClassVar[str] = "Unsupported media type"
+class UnsupportedMedia(DomainError):
+    code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
 
-class NoSuchRange(Problem):
-    status: ClassVar[int] = 416
-    code: ClassVar[str] = "no_such_range"
-    title: ClassVar[str] = "No such range"
+class NoSuchRange(DomainError):
+    code = ErrorCode.NO_SUCH_RANGE
 
 
 class UploadBody(msgspec.Struct, kw_only=True):
@@ -160,7 +157,7 @@ async def _answer_range(
     try:
         span = span_of(wanted, if_range, readable.etag, size)
     except NoSuchRangeError:
-        answer = problem_response(NoSuchRange(f"The file has {size} bytes."))
+        answer = error_response(NoSuchRange(f"The file has {size} bytes."))
         answer.headers.update({"Content-Range": f"bytes */{size}", "Cache-Control": "no-store"})
         return answer
     first, last = span or (0, size - 1)

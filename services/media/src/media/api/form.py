@@ -6,7 +6,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from media.service.spool import Spool
-from shared.web.problems import Invalid, TooLarge
+from shared.errors import Invalid, TooLarge
 
 FILE = "file"
 FIELDS = ("room_id", "client_id")

@@ -9,10 +9,10 @@ from media.domain.attachments import Upload
 from media.service import resolving, uploads
 from media.service.spool import new_spool
 from shared.contracts.media import AttachmentsRequest, AvatarRequest, UploadRequest
+from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller
 from shared.web.openapi import read_body, reply
-from shared.web.problems import Invalid
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

@@ -2,8 +2,8 @@
 
 from media.service.dependencies import Dependencies
 from shared.contracts.rooms import Membership, MembershipRequest
+from shared.errors import NotFound
 from shared.ids import is_id
-from shared.web.problems import NotFound
 
 
 async def check_member(deps: Dependencies, room_id: str, user_id: str, attachment_ids: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from media.service.members import is_member
 from media.service.uploads import served, thumbnail_served
 from media.storage import attachments
 from media.storage.bucket import BUCKET_DOWN, Served
-from shared.web.problems import NotFound, Unavailable
+from shared.errors import NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from media.domain.attachments import attachment_of
 from media.service.dependencies import Dependencies
 from media.storage.attachments import find_avatar, list_own
 from shared.contracts.media import Attachments, Avatar
+from shared.errors import Invalid, NotFound
 from shared.ids import is_id
-from shared.web.problems import Invalid, NotFound
 
 MAX_ATTACHMENTS = 10
 

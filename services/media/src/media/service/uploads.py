@@ -34,8 +34,8 @@ from media.storage import attachments, receipts
 from media.storage.bucket import BUCKET_DOWN, Served
 from shared.contracts.media import Attachment
 from shared.database.engine import UNREACHABLE, Db
+from shared.errors import Conflict, Forbidden, Invalid, Unavailable
 from shared.ids import is_id, new_id, now_ms
-from shared.web.problems import Conflict, Forbidden, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 

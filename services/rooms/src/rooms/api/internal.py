@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
-from rooms.domain.refusals import no_room
+from rooms.domain.errors import no_room
 from rooms.domain.well_formed import MAX_ATTACHMENTS
 from rooms.service import commands, events, homes, reading
 from shared.contracts.rooms import (
@@ -23,11 +23,11 @@ from shared.contracts.rooms import (
     PlacesRequest,
     SharedRequest,
 )
+from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller
 from shared.web.openapi import read_body, reply
 from shared.web.overload import WHEN_CALM
-from shared.web.problems import Invalid
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rooms.domain import membership, room, sending
-from rooms.domain.refusals import Refusal
 from rooms.domain.work import Work
 from shared.contracts.rooms import (
     AnyCommand,
@@ -16,13 +15,14 @@ from shared.contracts.rooms import (
     MuteRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     Result,
     SendMessage,
     SetRole,
     UpdateRoom,
 )
+from shared.errors import DomainError
 
 _RULES: dict[type, Callable[[Work, Any], Done]] = {
     SendMessage: sending.send,
@@ -40,13 +40,13 @@ _RULES: dict[type, Callable[[Work, Any], Done]] = {
 
 
 def decide(work: Work, command: AnyCommand) -> Result:
-    """Carry a well-formed command out on `work`; a refusal leaves it as it was."""
+    """Apply a valid command to `work`. A rejected command leaves it unchanged."""
     try:
         if isinstance(command, SendMessage):
             return sending.send(work, command)
         return _decide_once(work, command)
-    except Refusal as refusal:
-        return refused(refusal)
+    except DomainError as error:
+        return rejected(error)
 
 
 def _decide_once(work: Work, command: AnyCommand) -> Done:
@@ -61,5 +61,5 @@ def _decide_once(work: Work, command: AnyCommand) -> Done:
     return done
 
 
-def refused(refusal: Refusal) -> Refused:
-    return Refused(code=refusal.code, detail=refusal.detail)
+def rejected(error: DomainError) -> Rejected:
+    return Rejected(code=error.code, detail=error.detail)

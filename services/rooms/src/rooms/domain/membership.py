@@ -1,9 +1,10 @@
 """Who is in a room, and as what: invited, left, removed, given a role."""
 
-from rooms.domain.refusals import Refusal, conflict, forbidden, no_room, no_user, unavailable
+from rooms.domain.errors import no_room, no_user, unavailable
 from rooms.domain.state import Membership, RoomState
 from rooms.domain.work import Work, change_member, next_event, record, where
 from shared.contracts.rooms import Done, InviteMembers, LeaveRoom, RemoveMember, Role, SetRole
+from shared.errors import Conflict, DomainError, Forbidden, NotFound
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 
 MAX_MEMBERS = 2_000
@@ -25,11 +26,11 @@ def invite(work: Work, command: InviteMembers) -> Done:
 
 def check_group(room: RoomState) -> None:
     if room.kind == "direct":
-        raise conflict("A direct room keeps its two members.")
+        raise Conflict("A direct room keeps its two members.")
 
 
 def check_known(work: Work, user_ids: list[str]) -> None:
-    """Raises Refusal unless auth said that all have an open account."""
+    """Raises DomainError unless auth said that all have an open account."""
     if work.known is None and user_ids:
         raise unavailable()
     if any(user not in (work.known or ()) for user in user_ids):
@@ -37,18 +38,18 @@ def check_known(work: Work, user_ids: list[str]) -> None:
 
 
 def check_invited(work: Work, user_ids: list[str], inviter_id: str) -> None:
-    """Raises Refusal where an account was closed meanwhile, or someone has blocked the inviter."""
+    """Raises DomainError where an account was closed meanwhile, or someone has blocked the inviter."""
     if any(user in work.closed for user in user_ids):
         raise no_user()
     if any((user, inviter_id) in work.blocked for user in user_ids):
-        raise forbidden("Someone among them does not want to be invited by you.")
+        raise Forbidden("Someone among them does not want to be invited by you.")
 
 
 def check_room_for(work: Work, room: RoomState, user_ids: list[str]) -> None:
     if room.member_count + len(user_ids) > MAX_MEMBERS:
-        raise conflict(f"A room has at most {MAX_MEMBERS} members.")
+        raise Conflict(f"A room has at most {MAX_MEMBERS} members.")
     if any(work.room_counts.get(user, 0) >= MAX_ROOMS for user in user_ids):
-        raise conflict(f"Someone among them is in {MAX_ROOMS} rooms already.")
+        raise Conflict(f"Someone among them is in {MAX_ROOMS} rooms already.")
 
 
 def _is_in(member: Membership | None) -> bool:
@@ -116,11 +117,11 @@ def remove(work: Work, command: RemoveMember) -> Done:
     room, member = where(work, command)
     check_group(room)
     if member.role == "member":
-        raise forbidden("Only the owner and admins remove members.")
+        raise Forbidden("Only the owner and admins remove members.")
     target = _get_target(work, room, command.target_id)
     if target.is_in:
         if member.role == "admin" and target.role != "member":
-            raise forbidden("Only the owner removes admins.")
+            raise Forbidden("Only the owner removes admins.")
         _part(work, room, target, by=command.user_id)
     return Done(version=room.head_version)
 
@@ -132,21 +133,21 @@ def _get_target(work: Work, room: RoomState, user_id: str) -> Membership:
     return target
 
 
-def _no_member() -> Refusal:
-    return Refusal("not_found", "There is no such member.")
+def _no_member() -> DomainError:
+    return NotFound("There is no such member.")
 
 
 def set_role(work: Work, command: SetRole) -> Done:
     room, member = where(work, command)
     check_group(room)
     if member.role != "owner":
-        raise forbidden("Only the owner gives roles.")
+        raise Forbidden("Only the owner gives roles.")
     target = _get_target(work, room, command.target_id)
     if not target.is_in:
         raise _no_member()
     if target.role != command.role:
         if target is member:
-            raise conflict("Make someone else the owner first.")
+            raise Conflict("Make someone else the owner first.")
         _set_role(work, room, target, command.role, by=command.user_id)
         if command.role == "owner":
             _set_role(work, room, member, "admin", by=command.user_id)

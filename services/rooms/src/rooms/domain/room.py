@@ -4,20 +4,21 @@ from typing import Any
 
 import msgspec
 
-from rooms.domain.refusals import conflict, forbidden, no_message
+from rooms.domain.errors import no_message
 from rooms.domain.sending import move_cursor
 from rooms.domain.state import Membership, RoomState
 from rooms.domain.work import Work, change_member, next_event, record, where
 from shared.contracts.rooms import Done, MuteRoom, ReadRoom, UpdateRoom
+from shared.errors import Conflict, Forbidden
 from shared.events.rooms import RoomUpdated
 
 
 def update(work: Work, command: UpdateRoom) -> Done:
     room, member = where(work, command)
     if room.kind == "direct" and command.title is not msgspec.UNSET:
-        raise conflict("A direct room has no title.")
+        raise Conflict("A direct room has no title.")
     if room.kind == "group" and member.role == "member":
-        raise forbidden("Only the owner and admins change a room.")
+        raise Forbidden("Only the owner and admins change a room.")
     if isinstance(command.pinned_seq, int):
         _check_visible(room, member, command.pinned_seq)
     if changes := _changes(room, command):

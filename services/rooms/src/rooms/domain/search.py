@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.well_formed import is_writable
 from shared.contracts.rooms import MAX_INTEGER
@@ -60,7 +60,7 @@ def search_text(body: str) -> str | None:
 
 
 def query_of(typed: str) -> str:
-    """Raises Refusal for what is too short or too long once it is normalised."""
+    """Raises DomainError for what is too short or too long once it is normalised."""
     query = normalised(typed).strip()
     if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_writable(query):
         raise invalid(f"q: {MIN_QUERY} to {MAX_QUERY} characters.")

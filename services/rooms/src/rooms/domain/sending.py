@@ -5,11 +5,12 @@ from hashlib import sha256
 import msgspec
 
 from rooms.domain.attachments import let_attachments_go, use_attachments
-from rooms.domain.refusals import conflict, forbidden, invalid, no_attachment
+from rooms.domain.errors import invalid, no_attachment
 from rooms.domain.shapes import message_fields, time_text
 from rooms.domain.state import Membership, ReactionKey, RoomState, StoredMessage, attachments_of
 from rooms.domain.work import Sent, Work, change_member, change_message, get_message, next_event, record, where
 from shared.contracts.rooms import DeleteMessage, Done, EditMessage, ReactToMessage, SendMessage
+from shared.errors import Conflict, Forbidden
 from shared.events.rooms import MessageCreated, MessageDeleted, MessageEdited, MessageReacted
 
 MAX_REACTIONS = 4_000
@@ -42,14 +43,14 @@ def send(work: Work, command: SendMessage) -> Done:
 
 def _repeated(first: Sent, digest: bytes) -> Done:
     if first.digest != digest:
-        raise conflict("client_id: was used for another message.")
+        raise Conflict("client_id: was used for another message.")
     return Done(version=first.version, seq=first.seq, at=time_text(first.at), duplicate=True)
 
 
 def _check_not_blocked(work: Work, room: RoomState, sender_id: str) -> None:
     peer_id = room.peer_of(sender_id)
     if peer_id is not None and (peer_id, sender_id) in work.blocked:
-        raise forbidden("You cannot write to this person.")
+        raise Forbidden("You cannot write to this person.")
 
 
 def _check_attachments(work: Work, command: SendMessage) -> None:
@@ -115,9 +116,9 @@ def edit(work: Work, command: EditMessage) -> Done:
     room, member = where(work, command)
     message = get_message(work, room, member, command.seq)
     if message.sender_id != command.user_id:
-        raise forbidden("Only its sender edits a message.")
+        raise Forbidden("Only its sender edits a message.")
     if message.deleted:
-        raise conflict("This message is deleted.")
+        raise Conflict("This message is deleted.")
     if not command.body and not attachments_of(message):
         raise invalid("body: must not be empty.")
     if message.body != command.body:
@@ -140,7 +141,7 @@ def delete(work: Work, command: DeleteMessage) -> Done:
     room, member = where(work, command)
     message = get_message(work, room, member, command.seq)
     if message.sender_id != command.user_id and member.role == "member":
-        raise forbidden("Only its sender and admins delete a message.")
+        raise Forbidden("Only its sender and admins delete a message.")
     if not message.deleted:
         _empty(work, message)
         version, at = next_event(work, room)
@@ -188,12 +189,12 @@ def _has(work: Work, message: StoredMessage, key: ReactionKey) -> bool:
 
 def _check_takes_reaction(work: Work, message: StoredMessage, emoji: str) -> None:
     if message.deleted:
-        raise conflict("This message is deleted.")
+        raise Conflict("This message is deleted.")
     if message.reaction_count >= MAX_REACTIONS:
-        raise conflict(f"This message has {MAX_REACTIONS} reactions.")
+        raise Conflict(f"This message has {MAX_REACTIONS} reactions.")
     kinds = work.emoji.get(message.key, {})
     if emoji not in kinds and len(kinds) >= MAX_EMOJI:
-        raise conflict(f"This message has {MAX_EMOJI} different reactions.")
+        raise Conflict(f"This message has {MAX_EMOJI} different reactions.")
 
 
 def _count(work: Work, message: StoredMessage, emoji: str, change: int) -> None:

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from rooms.domain.refusals import invalid, no_room, no_user
+from rooms.domain.errors import invalid, no_room, no_user
 from shared.contracts.rooms import (
     MAX_INTEGER,
     AnyCommand,
@@ -35,7 +35,7 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def well_formed(command: AnyCommand) -> AnyCommand:
-    """The command with its ids and title in canonical form; raises Refusal."""
+    """The command with its ids and title in canonical form; raises DomainError."""
     if not is_id(command.room_id):
         raise no_room()
     if not is_id(command.user_id):

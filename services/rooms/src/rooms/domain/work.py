@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from rooms.domain.refusals import no_message, no_room
+from rooms.domain.errors import no_message, no_room
 from rooms.domain.shapes import time_text
 from rooms.domain.state import (
     AttachmentKey,
@@ -86,7 +86,7 @@ class Work(msgspec.Struct):
 
 
 def where(work: Work, command: Command) -> tuple[RoomState, Membership]:
-    """The command's room and its user as a member; raises Refusal, alike where there is no room and for outsiders."""
+    """Return the command's room and its user's membership; raises `no_room` for non-members as well."""
     room = work.rooms.get(command.room_id)
     member = work.members.get((command.room_id, command.user_id))
     if room is None or member is None or not member.is_in:
@@ -95,7 +95,7 @@ def where(work: Work, command: Command) -> tuple[RoomState, Membership]:
 
 
 def get_message(work: Work, room: RoomState, member: Membership, seq: int) -> StoredMessage:
-    """A message that the member may see; raises Refusal."""
+    """A message that the member may see; raises DomainError."""
     message = work.messages.get((room.id, seq))
     if message is None or seq <= member.joined_seq:
         raise no_message()

@@ -5,9 +5,9 @@ import time
 from rooms.service.commands import BUDGET_S, execute
 from rooms.service.dependencies import Dependencies
 from rooms.storage import members, people
-from shared.contracts.rooms import AnyCommand, LeaveRoom, Refused
+from shared.contracts.rooms import AnyCommand, LeaveRoom, Rejected
+from shared.errors import Unavailable
 from shared.ids import new_id
-from shared.web.problems import Unavailable
 
 A_BATCH = 50
 
@@ -33,5 +33,5 @@ async def _leave(deps: Dependencies, user_id: str, room_ids: list[str]) -> None:
         LeaveRoom(command_id=new_id(), room_id=room_id, user_id=user_id) for room_id in room_ids
     ]
     done = await execute(deps, commands, time.monotonic() + BUDGET_S)
-    if any(isinstance(result, Refused) and result.code == "unavailable" for result in done.results):
+    if any(isinstance(result, Rejected) and result.code == "unavailable" for result in done.results):
         raise Unavailable("Not all rooms of a closed account are left yet.")

@@ -4,7 +4,7 @@ So a pair has one direct room, whatever races, and nobody is let in while the ac
 """
 
 from rooms.domain.creation import check_direct, create_direct, create_group, show_again
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
@@ -19,7 +19,7 @@ from shared.ids import new_id, now_ms
 
 
 async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: list[str]) -> str:
-    """The new room's id; raises Refusal."""
+    """The new room's id; raises DomainError."""
     title = title_of(title)
     check_user_ids(user_ids)
     known = await find_open(deps.auth, {creator_id, *user_ids})
@@ -36,7 +36,7 @@ async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: 
 
 
 async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[str, bool]:
-    """The id of the pair's room, and whether it is new; raises Refusal."""
+    """The id of the pair's room, and whether it is new; raises DomainError."""
     if not other_id:
         raise invalid("user_id: is missing.")
     check_user_ids([other_id])

@@ -1,7 +1,7 @@
 """What stands between a room's messages: who came and went, new titles and pins, as long as events are kept."""
 
+from rooms.domain.errors import no_room
 from rooms.domain.event_rows import event_of
-from rooms.domain.refusals import no_room
 from rooms.domain.shapes import NO_REACTIONS
 from rooms.service.dependencies import Dependencies
 from rooms.storage import homes, room_events
@@ -27,7 +27,7 @@ async def list_lines(
 ) -> Page:
     """Those between two versions, ascending, from one's own joining on; a page may be empty and still have a next one.
 
-    The joinings with which the room began are left out. Raises Refusal for outsiders, Invalid for a bad cursor.
+    The joinings with which the room began are left out. Raises DomainError for outsiders, Invalid for a bad cursor.
     """
     looked = 0 if cursor is None else read_cursor(cursor, TimeKey)
 

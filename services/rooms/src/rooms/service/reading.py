@@ -2,8 +2,8 @@
 
 import msgspec
 
+from rooms.domain.errors import no_room
 from rooms.domain.paging import Window, check_choice, nearest, window_of
-from rooms.domain.refusals import no_room
 from rooms.domain.shapes import NO_REACTIONS, member_of, message_of, room_detail, room_of
 from rooms.domain.state import Membership, RoomState, StoredMessage, weight
 from rooms.service.dependencies import Dependencies
@@ -23,7 +23,7 @@ from shared.database.engine import Db
 
 
 async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:
-    """Raises Refusal for a bad choice, and for outsiders."""
+    """Raises DomainError for a bad choice, and for outsiders."""
     check_choice(choice)
 
     async def read(db: Db) -> MessagesPage:
@@ -35,7 +35,7 @@ async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageC
 
 
 async def enter(deps: Dependencies, room_id: str, user_id: str) -> Entered:
-    """The room and its newest page, in one snapshot; raises Refusal for outsiders."""
+    """The room and its newest page, in one snapshot; raises DomainError for outsiders."""
 
     async def read(db: Db) -> Entered:
         (room, member, _), epoch = await _seat(db, room_id, user_id)
@@ -48,7 +48,7 @@ async def enter(deps: Dependencies, room_id: str, user_id: str) -> Entered:
 
 
 async def get_room(deps: Dependencies, room_id: str, user_id: str) -> Room:
-    """A room as in lists; raises Refusal for outsiders."""
+    """A room as in lists; raises DomainError for outsiders."""
 
     async def read(db: Db) -> Room:
         (room, member, last), _ = await _seat(db, room_id, user_id)
@@ -59,7 +59,7 @@ async def get_room(deps: Dependencies, room_id: str, user_id: str) -> Room:
 
 
 async def get_detail(deps: Dependencies, room_id: str, user_id: str) -> RoomDetail:
-    """Raises Refusal for outsiders."""
+    """Raises DomainError for outsiders."""
 
     async def read(db: Db) -> RoomDetail:
         (room, member, last), _ = await _seat(db, room_id, user_id)

@@ -4,7 +4,7 @@ A call costs three statements at most, however many rooms there are, and looks a
 may be empty and still have a next one.
 """
 
-from rooms.domain.refusals import no_room
+from rooms.domain.errors import no_room
 from rooms.domain.search import NEWEST, Place, page_of, query_of, slices_of
 from rooms.service.dependencies import Dependencies
 from rooms.service.reading import show_messages
@@ -30,7 +30,7 @@ async def search(
 ) -> Page:
     """Newest first, in all rooms or in one.
 
-    Raises Refusal for a query that is too short or too long, and for outsiders of the room; Invalid for a bad cursor.
+    Raises Invalid for a bad cursor or a query that is too short or too long, NotFound for non-members of the room.
     """
     query = query_of(typed)
     after = NEWEST if cursor is None else Place(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))

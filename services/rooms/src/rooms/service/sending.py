@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.well_formed import MAX_ATTACHMENTS, canonical_id
 from rooms.service.commands import execute_one
 from rooms.service.dependencies import Dependencies
@@ -16,7 +16,7 @@ from shared.ids import new_id
 async def send(
     deps: Dependencies, room_id: str, user_id: str, *, client_id: str, attachment_ids: list[str], **content: Any
 ) -> tuple[Message, bool]:
-    """The message as it is now, and whether it is new; raises Refusal. `content`: body, reply_to, mentions."""
+    """The message as it is now, and whether it is new; raises DomainError. `content`: body, reply_to, mentions."""
     command = SendMessage(
         command_id=new_id(),
         room_id=room_id,

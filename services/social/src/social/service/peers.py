@@ -2,8 +2,8 @@
 
 from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
 from shared.database.engine import Db
+from shared.errors import Invalid
 from shared.ids import is_id
-from shared.web.problems import Invalid
 from social.service.dependencies import Dependencies
 from social.storage.blocks import blocked_by
 from social.storage.follows import friends_of, tied_to

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from shared.contracts.media import Avatar, AvatarRequest
 from shared.contracts.social import Profile
 from shared.database.engine import Db
+from shared.errors import Invalid, NotFound
 from shared.events.social import ProfileRenamed
 from shared.outbox.table import record_events
 from shared.web.cursors import cursor_of, read_cursor
 from shared.web.openapi import Page
-from shared.web.problems import Invalid, NotFound
 from social.domain.names import finder
 from social.domain.search import prefix_range
 from social.service.announce import announce_to_followers
