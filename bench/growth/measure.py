@@ -19,7 +19,7 @@ from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
-from shared.contracts.rooms import Done, PageChoice, SendMessage
+from shared.contracts.rooms import Accepted, PageChoice, SendMessage
 from shared.database.engine import Database
 from shared.database.migrations import migrate
 from shared.ids import new_id
@@ -118,7 +118,7 @@ class Meter:
     async def _send(self, rooms: list[int]) -> None:
         batch = [self._message(k) for k in rooms]
         done = await commands.execute(self._deps, list(batch), time.monotonic() + 60)
-        assert all(isinstance(one, Done) for one in done.results), done.results
+        assert all(isinstance(one, Accepted) for one in done.results), done.results
 
     def _message(self, k: int) -> SendMessage:
         user = user_id(max(k, 1), random.randrange(PEOPLE))

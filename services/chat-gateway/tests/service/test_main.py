@@ -29,8 +29,8 @@ from shared.errors import Unavailable
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel
 from shared.rpc.tokens import TOKEN_HEADER, Principal
-from shared.streams.hints import Changed, publish_hints
 from shared.streams.names import presence_key
+from shared.streams.notifications import UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 
@@ -314,7 +314,7 @@ async def test_changes_are_followed(stack: Stack):
     async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.talk(MINJI) as minji:
         await eventually(lambda: not gateway.inside.users_changed.is_set())
         stack.rooms.add(room_id, MINJI)
-        await publish_hints(stack.redis, [(MINJI, Changed("rooms", 1))])
+        await publish_notifications(stack.redis, [(MINJI, UserChanged("rooms", 1))])
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 
 

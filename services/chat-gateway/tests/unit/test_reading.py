@@ -12,12 +12,12 @@ from chat_gateway.driver.reading import _page_of
 from shared.contracts.rooms import (
     DEFAULT_PAGE,
     MAX_INTEGER,
-    HomePageRequest,
     Message,
     MessagesRequest,
     PageChoice,
     ReadRoom,
     Rejected,
+    RoomListPageRequest,
 )
 from shared.errors import Invalid, Unavailable
 from shared.roomlog.fold import Snapshot
@@ -53,8 +53,8 @@ async def test_the_list_has_rooms_and_friends_and_how_to_go_on(edge: Edge):
     assert ([friend["user_id"] for friend in reply["friends"]], reply["next"]) == (["junho"], "more")
     assert (await minji.ask("home.list", before="more"))["next"] is None
     assert edge.rooms.of("home-page") == [
-        HomePageRequest(user_id="minji", before=None, limit=2),
-        HomePageRequest(user_id="minji", before="more", limit=200),
+        RoomListPageRequest(user_id="minji", before=None, limit=2),
+        RoomListPageRequest(user_id="minji", before="more", limit=200),
     ]
 
 

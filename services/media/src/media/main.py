@@ -20,7 +20,7 @@ from media.service.signing import open_cdn
 from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
-from shared.contracts.rooms import PlacesRequest, Revisions
+from shared.contracts.rooms import Revisions, UserIdsRequest
 from shared.database.engine import DATABASE_OUTAGES, Database
 from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
@@ -82,7 +82,7 @@ def create_app(settings: MediaSettings) -> FastAPI:
             stack.push_async_callback(close_redis, redis)
             app.state.wishes = {
                 "redis": partial(check_redis, redis),  # files are stored and read without it, only deletions wait
-                "rooms": partial(deps.rooms.call, "revisions", PlacesRequest([]), Revisions),  # avatars do without
+                "rooms": partial(deps.rooms.call, "revisions", UserIdsRequest([]), Revisions),  # avatars do without
             }
             await migrate(deps.database, MIGRATIONS)
             await _start_work(deps, redis, stack)

@@ -26,11 +26,11 @@ from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
-    Batch,
-    BatchDone,
+    BatchResult,
+    CommandBatch,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
@@ -178,7 +178,7 @@ class House:
     async def batch(self, *batch: AnyCommand, seconds: float = 10) -> list[Result]:
         return (await commands.execute(self.deps, list(batch), time.monotonic() + seconds)).results
 
-    async def do(self, *batch: AnyCommand) -> list[Done]:
+    async def do(self, *batch: AnyCommand) -> list[Accepted]:
         """A batch in which nothing is refused."""
         results = await self.batch(*batch)
         assert not [result for result in results if isinstance(result, Rejected)]
@@ -326,9 +326,9 @@ class Client:
         return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
 
     async def batch(self, *commands: AnyCommand, budget_ms: int = 5_000) -> list[Result]:
-        answer = await self.internal("commands", Batch(budget_ms, list(commands)))
+        answer = await self.internal("commands", CommandBatch(budget_ms, list(commands)))
         assert answer.status_code == 200
-        return msgspec.json.decode(answer.content, type=BatchDone).results
+        return msgspec.json.decode(answer.content, type=BatchResult).results
 
     async def group(self, owner: str, *others: str) -> str:
         answer = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rooms.consumers import on_auth, on_social
 from rooms.service import commands
-from shared.contracts.rooms import Done, Rejected
+from shared.contracts.rooms import Accepted, Rejected
 from shared.errors import Unavailable
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
@@ -47,7 +47,7 @@ async def test_one_batch_that_cannot_be_stored_spoils_no_other(house: Any) -> No
     batches = [[house.say(other, A)] if n % 3 else [house.say(room, A, "seven")] for n in range(12)]
     async with house.refusing("seven"):
         results = await asyncio.gather(*(house.batch(*batch) for batch in batches))
-    assert [isinstance(one, Done) for (one,) in results] == [bool(n % 3) for n in range(12)]
+    assert [isinstance(one, Accepted) for (one,) in results] == [bool(n % 3) for n in range(12)]
 
 
 async def test_one_batch_out_of_time_takes_no_other_along(house: Any) -> None:
@@ -73,7 +73,7 @@ async def test_auth_away_for_one_is_not_away_for_the_others(house: Any) -> None:
         *(house.batch(house.invite(room, A, B)) for _ in range(3)),
         *(house.batch(house.say(other, A)) for _ in range(9)),
     )
-    assert [isinstance(one, Done) for (one,) in results] == [False] * 3 + [True] * 9
+    assert [isinstance(one, Accepted) for (one,) in results] == [False] * 3 + [True] * 9
 
 
 async def test_more_waits_than_may(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ async def read(house: Any, here: str, attachment_id: str) -> None:
     await reading.get_detail(deps, here, A)
     await homes.list_homes(deps, {A: None, B: [here]})
     await homes.get_home_page(deps, A, None, 20)
-    await homes.list_places(deps, [A, B])
+    await homes.list_memberships(deps, [A, B])
     await homes.list_revisions(deps, [A, B])
     await homes.list_shared(deps, A, [B, C])
     await homes.get_membership(deps, A, here, [attachment_id])
@@ -138,7 +138,7 @@ async def fill(house: Any, here: str) -> None:
     async with house.deps.database.write() as db:
         await _write(db, room, [_room(room_id) for room_id in ids])
         for number, room_id in enumerate(ids):
-            some = [people[(number + 21 * place) % len(people)] for place in range(5)]
+            some = [people[(number + 21 * membership) % len(people)] for membership in range(5)]
             await _write(db, member, [_member(room_id, user) for user in some])
             await _talk(db, room_id, some, range(1, MESSAGES + 1))
         await _talk(db, here, [A, B, C], range(5, DEEP + 1))

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from rooms.main import forget_redis
 from rooms.settings import RoomsSettings
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import Done
+from shared.contracts.rooms import Accepted
 from shared.events.rooms import AttachmentsReleased
 from shared.events.social import UserBlocked
 from shared.ids import new_id
@@ -105,7 +105,7 @@ async def test_files_that_are_let_go_are_told_to_media(start: Any, redis: Redis,
         sent = await client(A, "POST", f"/{room}/messages", message)
         assert (sent.status_code, sent.json()["attachments"][0]["filename"]) == (201, "f.txt")
         [done] = await client.batch(client.house.delete(room, A, 1))
-        assert isinstance(done, Done)
+        assert isinstance(done, Accepted)
         [(_, fields)] = await eventually(lambda: redis.xrange(service_stream("rooms")))
     released = msgspec.json.decode(fields[b"payload"], type=AttachmentsReleased)
     assert (released.room_id, released.attachment_ids) == (room, [file.attachment_id])
@@ -248,7 +248,7 @@ async def test_history_waits_while_commands_do(start: Any, monkeypatch: pytest.M
         async with client.deps.database.write():
             sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(5)]
             await eventually(lambda: status(client, room, 503))
-        assert [type(one) for done in await asyncio.gather(*sending) for one in done] == [Done] * 5
+        assert [type(one) for done in await asyncio.gather(*sending) for one in done] == [Accepted] * 5
         await eventually(lambda: status(client, room, 200))
 
 
@@ -284,8 +284,8 @@ async def test_what_is_answered_at_the_end_is_what_is_stored(start: Any, monkeyp
         sending = [asyncio.create_task(client.house.batch(client.house.say(room, A))) for _ in range(40)]
         await eventually(lambda: client.deps.committer.filled > 0)
     answers = [one for [one] in await asyncio.gather(*sending)]
-    done = [one.seq for one in answers if isinstance(one, Done)]
-    assert {one.code for one in answers if not isinstance(one, Done)} <= {"unavailable"}
+    done = [one.seq for one in answers if isinstance(one, Accepted)]
+    assert {one.code for one in answers if not isinstance(one, Accepted)} <= {"unavailable"}
     async with start() as client:
         events = await client.house.events(room)
         assert [event.seq for event in events[1:]] == sorted(done) == list(range(1, len(done) + 1))

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from rooms.consumers import on_auth, on_social
 from rooms.service import creation, homes
-from shared.contracts.rooms import Done, Rejected
+from shared.contracts.rooms import Accepted, Rejected
 from shared.errors import DomainError
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
@@ -55,9 +55,10 @@ async def test_inviting(house: Any) -> None:
     await house.do(house.say(room, A))
     first, second = await house.do(house.invite(room, A, B, B, A), house.invite(room, B, C, B))
     assert (first.version, second.version) == (3, 4)
-    places = (await homes.list_places(house.deps, [B])).users[B]
-    assert places.revision == 1
-    assert (places.rooms[room].since, places.rooms[room].joined_version, places.rooms[room].joined_seq) == (3, 3, 1)
+    memberships = (await homes.list_memberships(house.deps, [B])).users[B]
+    membership = memberships.rooms[room]
+    assert memberships.revision == 1
+    assert (membership.since, membership.joined_version, membership.joined_seq) == (3, 3, 1)
     assert (await rooms_of(house, B))[room].room.last_message is None
     assert (await rooms_of(house, B))[room].room.unread == 0
 
@@ -83,7 +84,7 @@ async def test_without_auth_only_invitations_are_unavailable(house: Any) -> None
     room = await house.group(A)
     house.auth.away = True
     results = await house.batch(house.say(room, A), house.invite(room, A, B), house.say(room, A))
-    assert [isinstance(result, Done) for result in results] == [True, False, True]
+    assert [isinstance(result, Accepted) for result in results] == [True, False, True]
     assert isinstance(results[1], Rejected)
     assert results[1].code == "unavailable"
     with pytest.raises(DomainError, match="did not go through"):
@@ -95,7 +96,7 @@ async def test_limits_of_rooms_and_people(house: Any) -> None:
     async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
     results = await house.batch(house.invite(room, A, B), house.invite(room, A, C))
-    assert [type(result) for result in results] == [Done, Rejected]
+    assert [type(result) for result in results] == [Accepted, Rejected]
     creation_limit = "rooms.domain.membership.MAX_ROOMS"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(creation_limit, 2)
@@ -115,8 +116,8 @@ async def test_leaving_and_coming_back(house: Any) -> None:
     (left,) = await house.do(house.leave(room, B))
     assert left.version == 6
     (back,) = await house.do(house.invite(room, A, B))
-    place = (await homes.list_places(house.deps, [B])).users[B].rooms[room]
-    assert (place.joined_version, place.joined_seq) == (back.version, 3)
+    membership = (await homes.list_memberships(house.deps, [B])).users[B].rooms[room]
+    assert (membership.joined_version, membership.joined_seq) == (back.version, 3)
     await house.do(house.say(room, B))
     assert [event.user_id for event in await house.events(room) if isinstance(event, MemberJoined)] == [A, B, B]
     assert await revision(house, B) == 3
@@ -128,7 +129,7 @@ async def test_join_and_leave_in_one_batch(house: Any) -> None:
     results = await house.batch(
         house.invite(room, A, B), house.say(room, B), house.leave(room, B), house.say(room, B), house.invite(room, A, B)
     )
-    assert [type(result) for result in results] == [Done, Done, Done, Rejected, Done]
+    assert [type(result) for result in results] == [Accepted, Accepted, Accepted, Rejected, Accepted]
     assert (await rooms_of(house, B))[room].room.member_count == 2
 
 
@@ -197,7 +198,7 @@ async def test_muting_is_personal_and_raises_the_revision(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.mute(room, B), house.mute(room, B))
     assert (await rooms_of(house, B))[room].room.muted
-    assert (await homes.list_places(house.deps, [B])).users[B].rooms[room].muted
+    assert (await homes.list_memberships(house.deps, [B])).users[B].rooms[room].muted
     assert not (await rooms_of(house, A))[room].room.muted
     assert (await revision(house, A), await revision(house, B)) == (1, 2)
     assert len(await house.events(room)) == 2
@@ -206,11 +207,11 @@ async def test_muting_is_personal_and_raises_the_revision(house: Any) -> None:
 async def test_outsiders_learn_nothing(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A))
-    for place in (room, new_id(), "not-an-id", ""):
+    for target in (room, new_id(), "not-an-id", ""):
         for command in (
-            house.say(place, D), house.edit(place, D, 1, "x"), house.delete(place, D, 1), house.react(place, D, 1),
-            house.read(place, D, 1), house.invite(place, D, C), house.leave(place, D), house.remove(place, D, A),
-            house.role(place, D, A, "admin"), house.update(place, D, title="x"), house.mute(place, D),
+            house.say(target, D), house.edit(target, D, 1, "x"), house.delete(target, D, 1), house.react(target, D, 1),
+            house.read(target, D, 1), house.invite(target, D, C), house.leave(target, D), house.remove(target, D, A),
+            house.role(target, D, A, "admin"), house.update(target, D, title="x"), house.mute(target, D),
         ):  # fmt: skip
             assert await house.batch(command) == [Rejected(code="not_found", detail="There is no such room.")]
 
@@ -248,11 +249,11 @@ async def test_a_direct_room_is_hidden_until_the_next_message(house: Any) -> Non
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, A), house.leave(room, B))
     assert await rooms_of(house, A) == await rooms_of(house, B) == {}
-    assert (await homes.list_places(house.deps, [A])).users[A].rooms == {}
+    assert (await homes.list_memberships(house.deps, [A])).users[A].rooms == {}
     assert await revision(house, A) == 2
     (sent,) = await house.do(house.say(room, B))
     for user in (A, B):
-        assert (await rooms_of(house, user))[room].place.since == sent.version == 4
+        assert (await rooms_of(house, user))[room].membership.since == sent.version == 4
         assert await revision(house, user) == 3
 
 
@@ -260,7 +261,7 @@ async def test_opening_a_hidden_direct_room_shows_it_to_oneself(house: Any) -> N
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, B))
     assert await creation.open_direct(house.deps, B, A) == (room, False)
-    assert (await rooms_of(house, B))[room].place.since == 3
+    assert (await rooms_of(house, B))[room].membership.since == 3
     assert await rooms_of(house, A) == {}
 
 

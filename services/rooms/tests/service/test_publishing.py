@@ -22,8 +22,8 @@ from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_live, split_frames
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, read_since
-from shared.streams.hints import Changed
 from shared.streams.names import user_channel
+from shared.streams.notifications import UserChanged
 from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
@@ -84,7 +84,7 @@ async def test_cursors_and_hints(house: Any, redis: Redis) -> None:
         await eventually(lambda: heard and hints)
     live = parse_live(heard[-1])
     assert (live.first, live.last, live.flags, msgspec.json.decode(live.data)) == (0, 0, b"r", {B: 2})
-    assert msgspec.json.decode(hints[-1], type=Changed) == Changed("rooms", 2)
+    assert msgspec.json.decode(hints[-1], type=UserChanged) == UserChanged("rooms", 2)
 
 
 async def test_deleted_text_leaves_redis(house: Any, redis: Redis) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from shared.contracts.rooms import Done
+from shared.contracts.rooms import Accepted
 from shared.database.engine import MysqlEngine
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
@@ -42,7 +42,7 @@ async def test_everything_at_once_in_several_rooms(house: Any, second_house: Any
     async with second_house() as other:
         batches = [[command() for _ in range(6)] for _ in range(40)]
         results = await asyncio.gather(*((house, other)[n % 2].batch(*batch) for n, batch in enumerate(batches)))
-    refused = [one for batch in results for one in batch if not isinstance(one, Done)]
+    refused = [one for batch in results for one in batch if not isinstance(one, Accepted)]
     assert {one.code for one in refused} <= {"not_found"}
     assert len(refused) < 120, "most of the 240 commands are to meet each other"
     for room in rooms:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import Done, Rejected
+from shared.contracts.rooms import Accepted, Rejected
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
@@ -45,8 +45,8 @@ async def test_a_refused_command_leaves_its_neighbours_alone(house: Any) -> None
         house.say(room, B),
         house.say(new_id(), A),
     )
-    assert [type(result) for result in results] == [Done, Rejected, Rejected, Done, Rejected]
-    assert [result.seq for result in results if isinstance(result, Done)] == [1, 2]
+    assert [type(result) for result in results] == [Accepted, Rejected, Rejected, Accepted, Rejected]
+    assert [result.seq for result in results if isinstance(result, Accepted)] == [1, 2]
     assert results[1] == results[4] == Rejected(code="not_found", detail="There is no such room.")
 
 

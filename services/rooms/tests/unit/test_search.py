@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.search import MAX_SEARCHED, Place, Reach, query_of, search_text, slices_of, steps_of
+from rooms.domain.search import MAX_SEARCHED, Reach, SearchCursor, query_of, search_text, slices_of, steps_of
 from shared.errors import DomainError
 from shared.ids import new_id
 from shared.text import normalised
@@ -23,7 +23,7 @@ def test_slices_are_the_newest_that_may_be_looked_at(rooms: list[tuple[list[int]
         top = len(of_room)
         samples = [(step, of_room[top - step - 1]) for step in steps_of(budget) if top - step > above]
         reaches.append(Reach(room_id, above, top, samples))
-        everything |= {Place(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
+        everything |= {SearchCursor(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
     slices, end = slices_of(reaches, budget)
     looked_at = {
         place

@@ -10,7 +10,13 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.tracing.context import TRACE_HEADER, Place, current_place, enter_place, parse_place
+from shared.tracing.context import (
+    TRACE_HEADER,
+    SpanContext,
+    attach_span_context,
+    current_span_context,
+    parse_traceparent,
+)
 from shared.tracing.spans import Span
 
 LONGEST_PATH = 512
@@ -25,10 +31,10 @@ _fields: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NOTHI
 
 def log_fields() -> Mapping[str, str]:
     """What lines written here tell; `user.id` is still the plain id."""
-    fields, place = _fields.get(), current_place()
-    if place is None:
+    fields, context = _fields.get(), current_span_context()
+    if context is None:
         return fields
-    return {**fields, "trace.id": place.trace_id, **({"span.id": place.span_id} if place.is_sampled else {})}
+    return {**fields, "trace.id": context.trace_id, **({"span.id": context.span_id} if context.is_sampled else {})}
 
 
 def note(**fields: str) -> None:
@@ -68,16 +74,18 @@ class LogContext:
             return
         _fields.set({"http.request.method": scope["method"], "url.path": shown_path(scope["path"])})
         name = TRACE_HEADER.encode()
-        place = parse_place(next((value.decode("latin-1") for key, value in scope["headers"] if key == name), ""))
-        enter_place(place)
-        if place is not None and place.is_sampled:
-            await self._traced(place, scope, receive, send)
+        context = parse_traceparent(
+            next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+        )
+        attach_span_context(context)
+        if context is not None and context.is_sampled:
+            await self._traced(context, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _traced(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
-        span = Span("http.request", place, "server", dict(_fields.get()))
-        enter_place(span.place)
+    async def _traced(self, context: SpanContext, scope: Scope, receive: Receive, send: Send) -> None:
+        span = Span("http.request", context, "server", dict(_fields.get()))
+        attach_span_context(span.context)
         answered: dict[str, Any] = {"status": 500}
 
         async def note_status(message: Message) -> None:

@@ -15,7 +15,7 @@ from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
 from shared.errors import DomainError, ProblemDetails, Unauthenticated, Unavailable, error_for_code
 from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
 from shared.settings import Settings
-from shared.tracing.context import sampled_place, trace_headers
+from shared.tracing.context import sampled_span_context, trace_headers
 from shared.tracing.spans import span
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ async def post(
 
     `last`: the connection is closed afterwards.
     """
-    if sampled_place() is None:
+    if sampled_span_context() is None:
         return await _post(client, url, body, answer, token, timeout, last=last)
     with span("http.call", "client", {"url.path": urlsplit(url).path}):
         return await _post(client, url, body, answer, token, timeout, last=last)

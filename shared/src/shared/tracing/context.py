@@ -15,7 +15,7 @@ LONGEST_TRACEPARENT = 55
 _WELL_FORMED = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-class Place(msgspec.Struct, frozen=True):
+class SpanContext(msgspec.Struct, frozen=True):
     """Where something stands in its trace: under the span `span_id`."""
 
     trace_id: str
@@ -26,59 +26,59 @@ class Place(msgspec.Struct, frozen=True):
     def traceparent(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.is_sampled else '00'}"
 
-    def child(self) -> "Place":
-        return Place(self.trace_id, new_span_id(), self.is_sampled)
+    def child(self) -> "SpanContext":
+        return SpanContext(self.trace_id, new_span_id(), self.is_sampled)
 
 
-_place: ContextVar[Place | None] = ContextVar("trace_place", default=None)
-_drawn_below = 0
+_current: ContextVar[SpanContext | None] = ContextVar("trace_place", default=None)
+_sampled_below = 0
 
 
-def draw_share(share: float) -> None:
+def set_sample_ratio(share: float) -> None:
     """Of the traces that come without a mark, this share (0 … 1) is written down in this process."""
-    global _drawn_below  # noqa: PLW0603 - one process has one setting
-    _drawn_below = int(share * 2**32)
+    global _sampled_below  # noqa: PLW0603 - one process has one setting
+    _sampled_below = int(share * 2**32)
 
 
 def new_span_id() -> str:
     return secrets.token_hex(8)
 
 
-def new_place() -> Place:
+def new_span_context() -> SpanContext:
     """The beginning of a trace that is written down."""
-    return Place(secrets.token_hex(16), new_span_id(), is_sampled=True)
+    return SpanContext(secrets.token_hex(16), new_span_id(), is_sampled=True)
 
 
-def parse_place(traceparent: str) -> Place | None:
+def parse_traceparent(traceparent: str) -> SpanContext | None:
     """None for what is not well-formed: it is ignored, as the specification has it."""
     found = _WELL_FORMED.fullmatch(traceparent)
     if found is None:
         return None
     trace_id, span_id, flags = found.groups()
-    is_sampled = int(flags, 16) & 1 == 1 or int(trace_id[-8:], 16) < _drawn_below
-    return Place(trace_id, span_id, is_sampled)
+    is_sampled = int(flags, 16) & 1 == 1 or int(trace_id[-8:], 16) < _sampled_below
+    return SpanContext(trace_id, span_id, is_sampled)
 
 
-def current_place() -> Place | None:
-    return _place.get()
+def current_span_context() -> SpanContext | None:
+    return _current.get()
 
 
-def sampled_place() -> Place | None:
+def sampled_span_context() -> SpanContext | None:
     """Where we are, if that is written down."""
-    place = _place.get()
-    return place if place is not None and place.is_sampled else None
+    context = _current.get()
+    return context if context is not None and context.is_sampled else None
 
 
-def enter_place(place: Place | None) -> Token[Place | None]:
+def attach_span_context(context: SpanContext | None) -> Token[SpanContext | None]:
     """What this task does, and what it starts from now on, stands there."""
-    return _place.set(place)
+    return _current.set(context)
 
 
-def leave_place(token: Token[Place | None]) -> None:
-    _place.reset(token)
+def detach_span_context(token: Token[SpanContext | None]) -> None:
+    _current.reset(token)
 
 
 def trace_headers() -> dict[str, str]:
     """For a call that is made on behalf of what runs here."""
-    place = _place.get()
-    return {TRACE_HEADER: place.traceparent} if place is not None else {}
+    context = _current.get()
+    return {TRACE_HEADER: context.traceparent} if context is not None else {}

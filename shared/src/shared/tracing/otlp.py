@@ -10,12 +10,13 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import SpanContext as OtelSpanContext
+from opentelemetry.trace import SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.re import parse_env_headers
 
 from shared import VERSION
-from shared.tracing.context import Place
+from shared.tracing.context import SpanContext
 from shared.tracing.spans import Span
 
 QUEUE_SPANS = 2048
@@ -27,9 +28,9 @@ PRIVATE = {"user.id", "event.duration", "event.outcome"}
 """Ids of people go nowhere in plain; the others are a span's own times and status."""
 
 
-def _context(place: Place, *, is_remote: bool) -> SpanContext:
+def _context(context: SpanContext, *, is_remote: bool) -> OtelSpanContext:
     flags = TraceFlags(TraceFlags.SAMPLED)
-    return SpanContext(int(place.trace_id, 16), int(place.span_id, 16), is_remote=is_remote, trace_flags=flags)
+    return OtelSpanContext(int(context.trace_id, 16), int(context.span_id, 16), is_remote=is_remote, trace_flags=flags)
 
 
 class Collector:
@@ -50,7 +51,7 @@ class Collector:
         failed = span.fields["event.outcome"] == "failure"
         made = ReadableSpan(
             span.action,
-            _context(span.place, is_remote=False),
+            _context(span.context, is_remote=False),
             None if span.parent is None else _context(span.parent, is_remote=True),
             self._resource,
             {name: value for name, value in span.fields.items() if name not in PRIVATE},

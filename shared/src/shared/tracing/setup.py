@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from shared.settings import Settings
-from shared.tracing.context import draw_share
+from shared.tracing.context import set_sample_ratio
 from shared.tracing.spans import export_to
 
 _close: Callable[[], None] | None = None
@@ -12,7 +12,7 @@ _close: Callable[[], None] | None = None
 def configure_tracing(settings: Settings) -> None:
     """The exporter and its libraries are there only where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
     global _close  # noqa: PLW0603 - one process, one collector
-    draw_share(settings.trace_sample)
+    set_sample_ratio(settings.trace_sample)
     if settings.otel_exporter_otlp_endpoint:
         from shared.tracing.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
 

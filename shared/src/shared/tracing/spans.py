@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from shared.tracing.context import (
-    Place,
-    current_place,
-    enter_place,
-    leave_place,
-    new_place,
-    parse_place,
+    SpanContext,
+    attach_span_context,
+    current_span_context,
+    detach_span_context,
+    new_span_context,
+    parse_traceparent,
 )
 
 log = logging.getLogger(__name__)
@@ -29,19 +29,19 @@ Fields = dict[str, Any]
 
 
 class Span:
-    """One piece of work under `parent`; `place` is where that stands which it leads to. `end` it once."""
+    """One piece of work under `parent`; `context` is where that stands which it leads to. `end` it once."""
 
-    __slots__ = ("_clock_ns", "action", "fields", "kind", "parent", "place", "started_ns")
+    __slots__ = ("_clock_ns", "action", "context", "fields", "kind", "parent", "started_ns")
 
-    def __init__(self, action: str, parent: Place, kind: Kind, fields: Fields, *, is_first: bool = False) -> None:
+    def __init__(self, action: str, parent: SpanContext, kind: Kind, fields: Fields, *, is_first: bool = False) -> None:
         self.action, self.kind, self.fields = action, kind, fields
         self.parent = None if is_first else parent
-        self.place = parent if is_first else parent.child()
+        self.context = parent if is_first else parent.child()
         self.started_ns, self._clock_ns = time.time_ns(), time.perf_counter_ns()
 
     @property
     def traceparent(self) -> str:
-        return self.place.traceparent
+        return self.context.traceparent
 
     def end(self, outcome: Outcome = "success", more: Fields | None = None) -> None:
         """Write it; `more` is told too."""
@@ -53,24 +53,24 @@ class Span:
 
     def _names(self) -> Fields:
         started = datetime.fromtimestamp(self.started_ns / 1e9, UTC).isoformat(timespec="microseconds")
-        names = {"event.action": self.action, "event.start": started, "trace.id": self.place.trace_id}
+        names = {"event.action": self.action, "event.start": started, "trace.id": self.context.trace_id}
         parent = {"parent.id": self.parent.span_id} if self.parent is not None else {}
-        return names | {"span.id": self.place.span_id} | parent
+        return names | {"span.id": self.context.span_id} | parent
 
 
 Export = Callable[[Span], None]
 _export: Export | None = None
 
 
-def first_span(action: str, fields: Fields) -> Span:
+def start_trace(action: str, fields: Fields) -> Span:
     """The span with which a trace begins."""
-    return Span(action, new_place(), "server", fields, is_first=True)
+    return Span(action, new_span_context(), "server", fields, is_first=True)
 
 
-def span_after(traceparent: str, action: str, kind: Kind, fields: Fields) -> Span | None:
+def child_span(traceparent: str, action: str, kind: Kind, fields: Fields) -> Span | None:
     """The span of what came with a `traceparent`; None where that is not to be written down."""
-    place = parse_place(traceparent) if traceparent else None
-    return Span(action, place, kind, fields) if place is not None and place.is_sampled else None
+    context = parse_traceparent(traceparent) if traceparent else None
+    return Span(action, context, kind, fields) if context is not None and context.is_sampled else None
 
 
 @contextmanager
@@ -78,12 +78,12 @@ def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = 
     """Write down what the block does, and let what it starts stand under it: under `after`, a traceparent, or where we
     are. Nothing where that is not written down.
     """
-    parent = parse_place(after) if after else current_place()
+    parent = parse_traceparent(after) if after else current_span_context()
     if parent is None or not parent.is_sampled:
         yield
         return
     made = Span(action, parent, kind, fields or {})
-    token = enter_place(made.place)
+    token = attach_span_context(made.context)
     try:
         yield
     except BaseException as error:
@@ -92,7 +92,7 @@ def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = 
     else:
         made.end()
     finally:
-        leave_place(token)
+        detach_span_context(token)
 
 
 def export_to(export: Export | None) -> None:

@@ -7,7 +7,7 @@ from auth.service.dependencies import Dependencies
 from auth.service.key_ring import SERVICE_TOKEN_S
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
-from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
+from shared.contracts.auth import Accounts, ActiveSessions, ServiceToken, ServiceTokenRequest
 from shared.errors import Invalid, Unauthenticated
 from shared.ids import is_id, now_ms
 from shared.logging.audit import audit
@@ -36,10 +36,10 @@ def _ids(ids: list[str], field: str) -> list[str]:
     return [one for one in dict.fromkeys(ids) if is_id(one)]
 
 
-async def check_sessions(deps: Dependencies, session_ids: list[str]) -> SessionsStanding:
+async def check_sessions(deps: Dependencies, session_ids: list[str]) -> ActiveSessions:
     """Straight from the table: what stands here stands."""
     async with deps.database.read() as db:
-        return SessionsStanding(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
+        return ActiveSessions(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
 
 
 async def list_accounts(deps: Dependencies, user_ids: list[str]) -> Accounts:

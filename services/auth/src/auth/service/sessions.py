@@ -19,7 +19,7 @@ from shared.errors import NotFound
 from shared.ids import new_id, now_ms, rfc3339
 from shared.logging.audit import audit
 from shared.redis.client import REDIS_DOWN
-from shared.streams.hints import SessionsRevoked, publish_hints
+from shared.streams.notifications import SessionsRevoked, publish_notifications
 from shared.web.cursors import IdKey, cursor_of, read_cursor
 from shared.web.openapi import Page
 
@@ -147,7 +147,7 @@ async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) ->
     await deps.cache.bury(one.secret_hash for one in revoked)
     hint = SessionsRevoked([one.session_id for one in revoked])
     try:
-        await publish_hints(deps.redis, [(user_id, hint)])
+        await publish_notifications(deps.redis, [(user_id, hint)])
     except REDIS_DOWN as error:
         log.warning("gateways learn of revoked sessions at their next check: %r", error)
 

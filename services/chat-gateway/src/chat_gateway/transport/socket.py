@@ -31,7 +31,7 @@ from shared.errors import DomainError
 from shared.instance import INSTANCE, INSTANCE_HEADER
 from shared.logging.context import note
 from shared.rpc.tokens import Principal
-from shared.tracing.context import TRACE_HEADER, Place, enter_place, parse_place
+from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
 from shared.tracing.spans import span
 
 log = logging.getLogger(__name__)
@@ -135,12 +135,12 @@ class Socket(asyncio.Protocol):
     # Handshake
 
     async def _accept(self, request: Request) -> None:
-        place = parse_place(request.headers.get(TRACE_HEADER, ""))
-        enter_place(place)
+        context = parse_traceparent(request.headers.get(TRACE_HEADER, ""))
+        attach_span_context(context)
         with span("socket.open", "server"):
             principal = await self._open(request)
-        if place is not None:  # later lines tell where the socket came from; what it does then is not written down
-            enter_place(Place(place.trace_id, place.span_id, is_sampled=False))
+        if context is not None:  # later lines tell where the socket came from; what it does then is not written down
+            attach_span_context(SpanContext(context.trace_id, context.span_id, is_sampled=False))
         if principal is not None:
             self._begin(principal, request)
 

@@ -1,7 +1,7 @@
 """Who is in a room: rooms knows, and is asked each time."""
 
 from media.service.dependencies import Dependencies
-from shared.contracts.rooms import Membership, MembershipRequest
+from shared.contracts.rooms import MembershipCheck, MembershipCheckRequest
 from shared.errors import NotFound
 from shared.ids import is_id
 
@@ -13,13 +13,13 @@ async def check_member(deps: Dependencies, room_id: str, user_id: str, attachmen
     """
     if not is_id(room_id):
         raise NotFound("There is no such room.")
-    asked = MembershipRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
-    membership = await deps.rooms.call("membership", asked, Membership)
+    asked = MembershipCheckRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
+    membership = await deps.rooms.call("membership", asked, MembershipCheck)
     if not membership.is_in:
         raise NotFound("There is no such room.")
     return membership.released
 
 
 async def is_member(deps: Dependencies, room_id: str, user_id: str) -> bool:
-    asked = MembershipRequest(user_id=user_id, room_id=room_id)
-    return (await deps.rooms.call("membership", asked, Membership)).is_in
+    asked = MembershipCheckRequest(user_id=user_id, room_id=room_id)
+    return (await deps.rooms.call("membership", asked, MembershipCheck)).is_in

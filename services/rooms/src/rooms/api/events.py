@@ -9,7 +9,7 @@ from rooms.api.bodies import MAX_BODY
 from rooms.api.dependencies import Deps
 from rooms.service import lines
 from shared.contracts.rooms import MAX_INTEGER
-from shared.events.rooms import RoomLine
+from shared.events.rooms import SystemEvent
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
@@ -21,7 +21,7 @@ After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this 
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
 
 
-@router.get("", responses=answers(RoomLine, page=True), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(SystemEvent, page=True), dependencies=[WHEN_CALM])
 async def list_events(
     deps: Deps,
     caller: Caller,

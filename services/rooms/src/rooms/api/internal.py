@@ -13,15 +13,15 @@ from rooms.service import commands, events, homes, reading
 from shared.contracts.rooms import (
     MAX_INTEGER,
     MAX_PAGE,
-    Batch,
-    EnterRequest,
+    CommandBatch,
     EventsRequest,
-    HomePageRequest,
-    HomesRequest,
-    MembershipRequest,
+    MembershipCheckRequest,
     MessagesRequest,
-    PlacesRequest,
-    SharedRequest,
+    RoomListPageRequest,
+    RoomListsRequest,
+    RoomSnapshotRequest,
+    SharedRoomsRequest,
+    UserIdsRequest,
 )
 from shared.errors import Invalid
 from shared.ids import is_id
@@ -41,7 +41,7 @@ MAX_ROOMS = 2_000
 @router.post("/commands")
 async def execute(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     arrived = time.monotonic()
-    batch = await read_body(request, Batch, limit=MAX_BATCH_BYTES)
+    batch = await read_body(request, CommandBatch, limit=MAX_BATCH_BYTES)
     if len(batch.commands) > MAX_COMMANDS:
         raise Invalid(f"At most {MAX_COMMANDS} commands.")
     return reply(await commands.execute(deps, batch.commands, arrived + batch.budget_ms / 1000))
@@ -49,7 +49,7 @@ async def execute(request: Request, deps: Deps, _: ServiceCaller) -> Response:
 
 @router.post("/homes")
 async def list_homes(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, HomesRequest)
+    asked = await read_body(request, RoomListsRequest)
     _check_ids(asked.users, MAX_USERS)
     _check_ids([room_id for named in asked.users.values() for room_id in named or ()], MAX_ROOMS)
     return reply(await homes.list_homes(deps, asked.users))
@@ -57,7 +57,7 @@ async def list_homes(request: Request, deps: Deps, _: ServiceCaller) -> Response
 
 @router.post("/home-page", dependencies=[WHEN_CALM])
 async def get_home_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, HomePageRequest)
+    asked = await read_body(request, RoomListPageRequest)
     _check_ids([asked.user_id], 1)
     if not 1 <= asked.limit <= MAX_PAGE:
         raise Invalid(f"limit: 1 to {MAX_PAGE}.")
@@ -73,21 +73,21 @@ async def get_messages(request: Request, deps: Deps, _: ServiceCaller) -> Respon
 
 @router.post("/enter", dependencies=[WHEN_CALM])
 async def enter(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, EnterRequest)
+    asked = await read_body(request, RoomSnapshotRequest)
     _check_room(asked.room_id, asked.user_id)
     return reply(await reading.enter(deps, asked.room_id, asked.user_id))
 
 
 @router.post("/places")
-async def list_places(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PlacesRequest)
+async def list_memberships(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, UserIdsRequest)
     _check_ids(asked.user_ids, MAX_USERS)
-    return reply(await homes.list_places(deps, asked.user_ids))
+    return reply(await homes.list_memberships(deps, asked.user_ids))
 
 
 @router.post("/revisions")
 async def list_revisions(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PlacesRequest)
+    asked = await read_body(request, UserIdsRequest)
     _check_ids(asked.user_ids, MAX_USERS)
     return reply(await homes.list_revisions(deps, asked.user_ids))
 
@@ -103,14 +103,14 @@ async def list_events(request: Request, deps: Deps, _: ServiceCaller) -> Respons
 
 @router.post("/shared")
 async def list_shared(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, SharedRequest)
+    asked = await read_body(request, SharedRoomsRequest)
     _check_ids([asked.user_id, *asked.other_ids], MAX_USERS + 1)
     return reply(await homes.list_shared(deps, asked.user_id, asked.other_ids))
 
 
 @router.post("/membership")
 async def get_membership(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, MembershipRequest)
+    asked = await read_body(request, MembershipCheckRequest)
     _check_room(asked.room_id, asked.user_id)
     _check_ids(asked.attachment_ids, MAX_ATTACHMENTS)
     return reply(await homes.get_membership(deps, asked.user_id, asked.room_id, asked.attachment_ids))

@@ -6,9 +6,9 @@ from typing import Any
 from rooms.domain import membership, room, sending
 from rooms.domain.work import Work
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
@@ -24,7 +24,7 @@ from shared.contracts.rooms import (
 )
 from shared.errors import DomainError
 
-_RULES: dict[type, Callable[[Work, Any], Done]] = {
+_RULES: dict[type, Callable[[Work, Any], Accepted]] = {
     SendMessage: sending.send,
     EditMessage: sending.edit,
     DeleteMessage: sending.delete,
@@ -49,10 +49,10 @@ def decide(work: Work, command: AnyCommand) -> Result:
         return rejected(error)
 
 
-def _decide_once(work: Work, command: AnyCommand) -> Done:
+def _decide_once(work: Work, command: AnyCommand) -> Accepted:
     key = (command.room_id, command.user_id, command.command_id)
     if (version := work.answered.get(key)) is not None:
-        return Done(version=version)
+        return Accepted(version=version)
     before = len(work.events)
     done = _RULES[type(command)](work, command)
     if len(work.events) > before:

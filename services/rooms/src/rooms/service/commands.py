@@ -12,17 +12,17 @@ from rooms.domain.well_formed import well_formed
 from rooms.service.accounts import find_open
 from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Committed
-from shared.contracts.rooms import AnyCommand, BatchDone, Done, InviteMembers, Rejected
+from shared.contracts.rooms import Accepted, AnyCommand, BatchResult, InviteMembers, Rejected
 from shared.errors import DomainError
-from shared.tracing.context import sampled_place
+from shared.tracing.context import sampled_span_context
 
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""
 
 
-async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: float) -> BatchDone:
+async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: float) -> BatchResult:
     """Carry out commands in order; past `deadline` (monotonic seconds) nothing is committed. One result for each."""
-    if (place := sampled_place()) is not None:  # by HTTP, or for an event; commands of gateways bring their own
+    if (place := sampled_span_context()) is not None:  # by HTTP, or for an event; commands of gateways bring their own
         for command in commands:
             command.traceparent = command.traceparent or place.traceparent
     checked = [_checked(command) for command in commands]
@@ -30,13 +30,13 @@ async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: floa
     known = await _known(deps, todo)
     done = await deps.committer.carry_out(todo, known, deadline) if todo else Committed()
     results = iter(done.results)
-    return BatchDone(
+    return BatchResult(
         done.epoch or deps.publisher.epoch,
         [item if isinstance(item, Rejected) else next(results) for item in checked],
     )
 
 
-async def execute_one(deps: Dependencies, command: AnyCommand) -> Done:
+async def execute_one(deps: Dependencies, command: AnyCommand) -> Accepted:
     """Carry out one command; raises DomainError."""
     result = (await execute(deps, [command], time.monotonic() + BUDGET_S)).results[0]
     if isinstance(result, Rejected):

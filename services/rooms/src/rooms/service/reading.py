@@ -5,19 +5,19 @@ import msgspec
 from rooms.domain.errors import no_room
 from rooms.domain.paging import Window, check_choice, nearest, window_of
 from rooms.domain.shapes import NO_REACTIONS, member_of, message_of, room_detail, room_of
-from rooms.domain.state import Membership, RoomState, StoredMessage, weight
+from rooms.domain.state import MemberState, RoomState, StoredMessage, weight
 from rooms.service.dependencies import Dependencies
 from rooms.storage import homes, members, messages, reactions
 from shared.contracts.rooms import (
     DEFAULT_PAGE,
     PAGE_BYTES,
-    Entered,
     Member,
     Message,
     MessagesPage,
     PageChoice,
     Room,
     RoomDetail,
+    RoomSnapshot,
 )
 from shared.database.engine import Db
 
@@ -34,15 +34,15 @@ async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageC
     return await deps.database.snapshot(read)
 
 
-async def enter(deps: Dependencies, room_id: str, user_id: str) -> Entered:
+async def enter(deps: Dependencies, room_id: str, user_id: str) -> RoomSnapshot:
     """The room and its newest page, in one snapshot; raises DomainError for outsiders."""
 
-    async def read(db: Db) -> Entered:
+    async def read(db: Db) -> RoomSnapshot:
         (room, member, _), epoch = await _seat(db, room_id, user_id)
         page, _ = await _page(db, room, member, PageChoice(limit=DEFAULT_PAGE))
         people = await _members(db, room_id)
         detail = room_detail(room, member, page[-1] if page else None, people)
-        return Entered(epoch=epoch, room=detail, messages=page, version=room.head_version)
+        return RoomSnapshot(epoch=epoch, room=detail, messages=page, version=room.head_version)
 
     return await deps.database.snapshot(read)
 
@@ -96,7 +96,7 @@ async def _seat(db: Db, room_id: str, user_id: str) -> tuple[homes.Seat, str]:
     return found
 
 
-async def _page(db: Db, room: RoomState, member: Membership, choice: PageChoice) -> tuple[list[Message], bool]:
+async def _page(db: Db, room: RoomState, member: MemberState, choice: PageChoice) -> tuple[list[Message], bool]:
     first_at = None if choice.at is None else await messages.find_first_at(db, room.id, choice.at)
     window = window_of(choice, member.joined_seq, room.head_seq, first_at)
     stored = await messages.list_range(db, room.id, window.first, window.last)

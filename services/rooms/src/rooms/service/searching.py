@@ -5,7 +5,7 @@ may be empty and still have a next one.
 """
 
 from rooms.domain.errors import no_room
-from rooms.domain.search import NEWEST, Place, page_of, query_of, slices_of
+from rooms.domain.search import NEWEST, SearchCursor, page_of, query_of, slices_of
 from rooms.service.dependencies import Dependencies
 from rooms.service.reading import show_messages
 from rooms.storage.homes import find_seat
@@ -33,9 +33,9 @@ async def search(
     Raises Invalid for a bad cursor or a query that is too short or too long, NotFound for non-members of the room.
     """
     query = query_of(typed)
-    after = NEWEST if cursor is None else Place(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))
+    after = NEWEST if cursor is None else SearchCursor(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))
 
-    async def find(db: Db) -> tuple[list[Message], Place | None]:
+    async def find(db: Db) -> tuple[list[Message], SearchCursor | None]:
         reaches = await list_reaches(db, user_id, room_id, after, scanned)
         if room_id is not None and not reaches and await find_seat(db, room_id, user_id) is None:
             raise no_room()

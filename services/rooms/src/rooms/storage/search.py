@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from rooms.domain.search import Place, Reach, Slice, steps_of
+from rooms.domain.search import Reach, SearchCursor, Slice, steps_of
 from rooms.domain.state import StoredMessage
 from rooms.storage.messages import COLUMNS
 from rooms.storage.tables import member, message, room
@@ -90,7 +90,7 @@ def _reaches(budget: int, *, in_one: bool) -> Select[Any]:
     )
 
 
-async def list_reaches(db: Db, user_id: str, room_id: str | None, after: Place, budget: int) -> list[Reach]:
+async def list_reaches(db: Db, user_id: str, room_id: str | None, after: SearchCursor, budget: int) -> list[Reach]:
     """What lies behind a place in the rooms that the user is in, hidden ones included, or in one of them."""
     values = {"user_id": user_id, **after._asdict()} | ({"in_room": room_id} if room_id else {})
     rows = await db.execute(_reaches(budget, in_one=room_id is not None), values)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from shared.contracts.social import FriendsRequest, PairsRequest
+from shared.contracts.social import FriendsRequest, RelationshipsRequest
 from shared.web.callers import ServiceCaller
 from shared.web.openapi import read_body, reply
 from social.api.dependencies import Deps
@@ -26,5 +26,5 @@ async def list_revisions(request: Request, deps: Deps, _: ServiceCaller) -> Resp
 
 @router.post("/pairs")
 async def compare(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PairsRequest)
+    asked = await read_body(request, RelationshipsRequest)
     return reply(await peers.compare(deps, asked.user_id, asked.other_ids))

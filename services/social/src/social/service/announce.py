@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 
 from shared.redis.client import REDIS_DOWN
-from shared.streams.hints import Changed, publish_hints
-from shared.tracing.context import sampled_place
+from shared.streams.notifications import UserChanged, publish_notifications
+from shared.tracing.context import sampled_span_context
 from social.service.dependencies import Dependencies
 from social.storage.revisions import follower_revisions
 
@@ -17,11 +17,11 @@ MAX_FOLLOWERS_TOLD = 20_000
 
 
 async def announce(deps: Dependencies, revisions: Mapping[str, int]) -> None:
-    place = sampled_place()
+    place = sampled_span_context()
     traceparent = place.traceparent if place is not None else ""
-    hints = [(user_id, Changed("social", revision, traceparent)) for user_id, revision in revisions.items()]
+    hints = [(user_id, UserChanged("social", revision, traceparent)) for user_id, revision in revisions.items()]
     try:
-        await publish_hints(deps.redis, hints)
+        await publish_notifications(deps.redis, hints)
     except REDIS_DOWN as error:
         log.warning("gateways learn of changed friends at their next check: %r", error)
 

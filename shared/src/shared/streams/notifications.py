@@ -9,7 +9,7 @@ from shared.redis.client import AnyRedis
 from shared.streams.names import user_channel
 
 
-class Changed(msgspec.Struct, tag="changed", tag_field="hint", omit_defaults=True):
+class UserChanged(msgspec.Struct, tag="changed", tag_field="hint", omit_defaults=True):
     """What `source` keeps of this user changed: its revision is now `revision`."""
 
     source: Literal["rooms", "social"]
@@ -23,16 +23,16 @@ class SessionsRevoked(msgspec.Struct, tag="revoked", tag_field="hint"):
     session_ids: list[str]
 
 
-class SocketsEvicted(msgspec.Struct, tag="evicted", tag_field="hint"):
+class ConnectionsEvicted(msgspec.Struct, tag="evicted", tag_field="hint"):
     """The user has more sockets than allowed: these, the oldest, are closed."""
 
     client_ids: list[str]
 
 
-Hint = Changed | SessionsRevoked | SocketsEvicted
+UserNotification = UserChanged | SessionsRevoked | ConnectionsEvicted
 
 
-async def publish_hints(redis: AnyRedis, hints: Iterable[tuple[str, Hint]]) -> None:
+async def publish_notifications(redis: AnyRedis, hints: Iterable[tuple[str, UserNotification]]) -> None:
     """Publish (user id, hint) pairs in one round trip."""
     pipeline = redis.pipeline(transaction=False)
     for user_id, hint in hints:
