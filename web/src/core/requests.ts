@@ -1,6 +1,6 @@
 // Frames that want a reply, told apart by id. What is not answered in time, or before the line broke, is `unavailable`:
 // it may have happened.
-import type { ClientFrame, ErrorReply, Ok } from "./generated/protocol.ts";
+import type { ClientFrame, ErrorFrame, Ok } from "./generated/protocol.ts";
 import type { Problem, ProblemCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -49,7 +49,7 @@ export class Requests {
     return this.#write(JSON.stringify(frame));
   }
 
-  answered(frame: Ok | ErrorReply): void {
+  answered(frame: Ok | ErrorFrame): void {
     if (typeof frame.id !== "string") return;
     this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : refused(frame));
   }
@@ -65,7 +65,7 @@ export class Requests {
   }
 }
 
-function refused(frame: ErrorReply): Reply {
+function refused(frame: ErrorFrame): Reply {
   const code = CODES.has(frame.code) ? (frame.code as ProblemCode) : "failed";
   return failure(code, frame.detail, frame.retry_after ?? undefined);
 }

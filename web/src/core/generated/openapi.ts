@@ -661,7 +661,7 @@ export interface components {
         };
         /**
          * ProblemDetails
-         * @description The body of every error answer.
+         * @description The body of every HTTP error (RFC 9457).
          */
         ProblemDetails: {
             type: string;

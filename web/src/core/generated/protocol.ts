@@ -19,7 +19,7 @@ export type ClientFrame =
   | PresenceWatch;
 export type ServerFrame =
   | Ok
-  | ErrorReply
+  | ErrorFrame
   | Ready
   | RoomAdded
   | RoomRemoved
@@ -332,7 +332,7 @@ export interface Profile {
 /**
  * `retry_after` in seconds.
  */
-export interface ErrorReply {
+export interface ErrorFrame {
   op: "error";
   id?: string | null;
   code: string;
