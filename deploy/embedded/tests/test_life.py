@@ -1,4 +1,4 @@
-"""An instance from start to end, and what is left after it."""
+"""The life of an instance: start, restarts of programs, stop, and that nothing is left."""
 
 import json
 import os
@@ -16,25 +16,25 @@ from embedded.folder import DataFolder
 
 from .conftest import Instance, Start, processes_in, sign_up, wait_until
 
-PARTS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2", "canary"}
+PROGRAMS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2", "canary"}
 
 
-def test_tells_what_it_creates_and_when_it_is_ready(webchat: Instance) -> None:
+def test_prints_what_it_creates_and_when_it_is_ready(webchat: Instance) -> None:
     assert webchat.lines[0] == f"creating {webchat.data}"
     before = webchat.lines[: webchat.lines.index(f"ready {webchat.url}")]
-    assert {line.split()[0] for line in before if "ready after" in line} == PARTS
+    assert {line.split()[0] for line in before if "ready after" in line} == PROGRAMS
     assert "\033" not in "".join(webchat.lines)
     assert webchat.answers()
 
 
 def test_status_and_pid_files_agree(webchat: Instance) -> None:
     status = webchat.status()
-    assert status.keys() == PARTS
+    assert status.keys() == PROGRAMS
     assert all(row["pid"] == webchat.pid(name) for name, row in status.items())
     assert {name: row["port"] for name, row in status.items()} == webchat.ports | {"nginx": webchat.port}
 
 
-def test_secrets_are_the_owners_and_each_service_gets_its_own(webchat: Instance) -> None:
+def test_only_the_owner_reads_secrets_and_each_service_gets_its_own(webchat: Instance) -> None:
     assert stat.S_IMODE((webchat.data / "secrets.json").stat().st_mode) == 0o600
     names = {name: _environment(webchat.pid(name)) for name in ("auth", "rooms", "media", "nginx", "valkey", "canary")}
     assert {name for name in names["auth"] if name.endswith("_SERVICE_SECRET")} == {
@@ -53,7 +53,7 @@ def _environment(pid: int) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["auth", "chat-gateway-2", "valkey", "s3"])
-def test_a_killed_part_comes_back(webchat: Instance, name: str) -> None:
+def test_a_killed_program_is_restarted(webchat: Instance, name: str) -> None:
     before = webchat.pid(name)
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: webchat.pid(name) != before)
@@ -61,7 +61,7 @@ def test_a_killed_part_comes_back(webchat: Instance, name: str) -> None:
     wait_until(lambda: all(webchat.answers("/readyz", webchat.ports[service]) for service in services))
 
 
-def test_a_killed_nginx_comes_back_although_its_workers_held_the_port(webchat: Instance) -> None:
+def test_a_killed_nginx_is_restarted_although_its_workers_held_the_port(webchat: Instance) -> None:
     before = webchat.pid("nginx")
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: webchat.pid("nginx") != before)
@@ -69,12 +69,12 @@ def test_a_killed_nginx_comes_back_although_its_workers_held_the_port(webchat: I
     assert sum("nginx: worker" in command for command in processes_in(webchat.data)) == 1
 
 
-def test_a_part_that_cannot_start_is_tried_for_ever(webchat: Instance) -> None:
+def test_a_program_that_cannot_start_is_tried_again_without_limit(webchat: Instance) -> None:
     recipe = webchat.data / "run" / "parts" / "media.json"
     good = recipe.read_text()
     recipe.write_text(json.dumps(json.loads(good) | {"command": ["/bin/sh", "-c", "echo no way; exit 1"]}))
     os.kill(webchat.pid("media"), signal.SIGKILL)
-    wait_until(lambda: any("media ended again and again" in line for line in webchat.lines))
+    wait_until(lambda: any("media keeps ending" in line for line in webchat.lines))
     assert "  no way" in webchat.lines
     recipe.write_text(good)
     wait_until(lambda: webchat.answers("/readyz", webchat.ports["media"]))
@@ -92,8 +92,8 @@ def test_a_signal_stops_everything_while_it_starts(start: Start, number: signal.
 
 @pytest.mark.fresh
 @pytest.mark.timeout(300)
-def test_a_life_after_killed_runners(webchat: Instance, start: Start) -> None:
-    """In a folder with a long name, beside another instance."""
+def test_a_start_after_killed_runners(webchat: Instance, start: Start) -> None:
+    """Use a folder with a long name, next to another instance."""
     instance = start("long-" * 30 + "name").launch()
     instance.wait_until((instance.data / "run" / "pids" / "s3").exists)
     before = instance.pid("s3")
@@ -103,9 +103,9 @@ def test_a_life_after_killed_runners(webchat: Instance, start: Start) -> None:
         instance.launch()
         wait_until(lambda: not any("weed" in command for command in processes_in(instance.data)))
     instance.ready()
-    assert any(line.startswith("ended what an earlier run had left: ") for line in instance.lines)
+    assert any(line.startswith("ended processes of an earlier run: ") for line in instance.lines)
     assert instance.pid("s3") != before
-    assert instance.status().keys() == PARTS, "by a socket with a short name"
+    assert instance.status().keys() == PROGRAMS, "over a socket with a short name"
     assert webchat.answers()
     assert set(webchat.ports.values()).isdisjoint(instance.ports.values())
 
@@ -114,7 +114,7 @@ def test_a_life_after_killed_runners(webchat: Instance, start: Start) -> None:
         sign_up(browser)
         me = browser.get("/api/auth/me").json()["webchat_id"]
         instance.end(signal.SIGKILL)
-        wait_until(lambda: processes_in(instance.data) == [], 30)  # parts do not outlive their runner
+        wait_until(lambda: processes_in(instance.data) == [], 30)  # programs do not outlive their runner
         instance.lines.clear()
         instance.launch(deaf=True).ready()
         assert not any("earlier run" in line for line in instance.lines)
@@ -127,7 +127,7 @@ def test_a_life_after_killed_runners(webchat: Instance, start: Start) -> None:
 
 @contextmanager
 def left_behind(instance: Instance) -> Iterator[None]:
-    """Kill the runner; while the block runs, supervisor does not see that, and leaves the parts alone."""
+    """Kill the runner. supervisord is stopped while the block runs, so its programs keep running."""
     supervisord = instance.pid("supervisord")
     os.kill(supervisord, signal.SIGSTOP)
     try:
@@ -138,11 +138,11 @@ def left_behind(instance: Instance) -> Iterator[None]:
 
 
 def assert_gone(instance: Instance) -> None:
-    """It has stopped in order, and nothing of it is left."""
+    """Assert that it has stopped in order and left no process, socket, secret or port in use."""
     assert instance.process.returncode == 0
     assert processes_in(instance.data) == []
     assert not list(instance.data.rglob("*.sock"))
     assert not DataFolder(instance.data).socket("supervisor").exists()
     assert not list((instance.data / "run" / "parts").iterdir())
-    assert instance.ports.keys() == PARTS - {"nginx"}
+    assert instance.ports.keys() == PROGRAMS - {"nginx"}
     assert not [port for port in (instance.port, *instance.ports.values()) if instance.answers_at_all(port)]

@@ -1,4 +1,4 @@
-"""The edge, with everything behind it running."""
+"""The edge, with all services running behind it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from embedded import edge
 from embedded.folder import DataFolder
-from embedded.parts import GATEWAYS
+from embedded.programs import GATEWAYS
 from embedded.supervision import Supervisor
 
 from .conftest import Instance, nginx_before, wait_until
@@ -31,7 +31,7 @@ def is_problem(answer: httpx.Response, status: int) -> bool:
 
 
 def raw(webchat: Instance, request: bytes) -> httpx.Response:
-    """The answer to bytes that no client library would send."""
+    """Return the answer to bytes that no client library would send."""
     with socket.create_connection(("127.0.0.1", webchat.port), 5) as connection:
         connection.sendall(request)
         head, _, body = connection.recv(4096).partition(b"\r\n\r\n")
@@ -42,7 +42,7 @@ def raw(webchat: Instance, request: bytes) -> httpx.Response:
 
 @contextmanager
 def stopped(webchat: Instance, name: str) -> Iterator[None]:
-    """The part is down while the block runs."""
+    """Keep the program stopped while the block runs."""
     with closing(Supervisor(DataFolder(webchat.data))) as supervisor:
         process = next(process for process in supervisor.processes() if process.name == name)
         supervisor.stop(process)
@@ -53,7 +53,7 @@ def stopped(webchat: Instance, name: str) -> Iterator[None]:
             wait_until(lambda: webchat.answers("/readyz", webchat.ports[name]))
 
 
-def test_a_session_opens_the_services(signed_in: httpx.Client) -> None:
+def test_a_session_gives_access_to_the_services(signed_in: httpx.Client) -> None:
     assert signed_in.get("/api/social/profiles/me").status_code == 200
     assert signed_in.get("/api/rooms").status_code == 200
 
@@ -75,7 +75,7 @@ def test_a_token_from_outside_never_passes(webchat: Instance, signed_in: httpx.C
         assert httpx.get(f"{webchat.url}/api/auth/me", headers={name: token}, trust_env=False).status_code == 401
 
 
-def test_a_clients_trace_is_taken_over_only_where_it_is_well_formed(webchat: Instance, browser: httpx.Client) -> None:
+def test_a_clients_trace_is_adopted_only_if_it_is_well_formed(webchat: Instance, browser: httpx.Client) -> None:
     trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     good = f"00-{trace}-{span}-01"
     bad = [f"00-{'0' * 32}-{span}-01", f"00-{trace}-{'0' * 16}-01", f"{good}-x", good.upper(), f'{good}" "', "x" * 4000]
@@ -115,13 +115,13 @@ def test_a_path_in_the_log_names_no_person(webchat: Instance, browser: httpx.Cli
     assert '"url.path":"/api/social/profiles/{id}"' in text
 
 
-def test_another_origin_is_refused(signed_in: httpx.Client) -> None:
+def test_another_origin_is_rejected(signed_in: httpx.Client) -> None:
     assert is_problem(signed_in.get("/api/rooms", headers={"Origin": "https://elsewhere.example"}), 403)
     own = str(signed_in.base_url).rstrip("/")
     assert signed_in.get("/api/rooms", headers={"Origin": own}).status_code == 200
 
 
-def test_inner_addresses_are_not_there(browser: httpx.Client) -> None:
+def test_internal_paths_are_not_found(browser: httpx.Client) -> None:
     paths = ("/internal/keys", "/check", "/healthz", "/readyz", "/metrics", "/_session", "/_problem", "/api/nothing/x")
     for path in paths:
         assert is_problem(browser.get(path), 404), path
@@ -132,11 +132,11 @@ def test_inner_addresses_are_not_there(browser: httpx.Client) -> None:
     ["/internal/../api/social/x", "/internal/..%2fapi/social/x", "/internal/%2e%2e/api/social/x", "/api//social/x",
      "/api/social/a\\..\\x", "/a%20b%3fc/../api/social/x"],
 )  # fmt: skip
-def test_paths_that_read_two_ways_are_not_there(webchat: Instance, path: str) -> None:
+def test_ambiguous_paths_are_not_found(webchat: Instance, path: str) -> None:
     assert is_problem(raw(webchat, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()), 404)
 
 
-def test_odd_signs_in_a_query_are_fine(browser: httpx.Client) -> None:
+def test_unusual_characters_in_a_query_are_allowed(browser: httpx.Client) -> None:
     assert browser.get("/api/auth/available?webchat_id=..%2f//x").status_code == 422
 
 
@@ -156,7 +156,7 @@ def test_broken_requests_are_problems_too(webchat: Instance, request_: bytes, st
     assert is_problem(raw(webchat, request_), status)
 
 
-def test_bodies_have_a_size(browser: httpx.Client, signed_in: httpx.Client) -> None:
+def test_the_size_of_bodies_is_limited(browser: httpx.Client, signed_in: httpx.Client) -> None:
     assert is_problem(browser.post("/api/auth/login", content=b"x" * (1024 * 1024 + 1)), 413)
     two_mib = signed_in.post("/api/media/attachments", content=b"x" * 2 * 1024 * 1024)
     assert two_mib.status_code != 413
@@ -173,7 +173,7 @@ def test_a_service_that_is_down_is_503_with_retry_after(
         assert client.get("/api/rooms").status_code == 200
 
 
-def test_a_person_sees_a_part_that_is_down_as_a_page(
+def test_a_browser_gets_an_error_page_for_a_service_that_is_down(
     webchat: Instance, signed_in: httpx.Client, tmp_path: Path
 ) -> None:
     with nginx_before(webchat, tmp_path, down=("media",)) as client:
@@ -202,7 +202,7 @@ def test_one_gateway_is_enough(webchat: Instance, signed_in: httpx.Client, tmp_p
                 assert connection.subprotocol == "webchat.v1"
 
 
-def test_gateways_that_come_back_are_found_however_often_people_try(webchat: Instance, signed_in: httpx.Client) -> None:
+def test_restarted_gateways_are_found_after_many_failed_attempts(webchat: Instance, signed_in: httpx.Client) -> None:
     def connects() -> bool:
         try:
             with _socket(signed_in):
@@ -218,12 +218,12 @@ def test_gateways_that_come_back_are_found_however_often_people_try(webchat: Ins
 def test_the_websocket_needs_a_session_and_an_allowed_origin(webchat: Instance, signed_in: httpx.Client) -> None:
     with _socket(signed_in, origin=webchat.url) as connection:
         assert connection.subprotocol == "webchat.v1"
-    with pytest.raises(InvalidStatus) as refused:
+    with pytest.raises(InvalidStatus) as rejected:
         _socket(signed_in, origin="https://elsewhere.example")
-    assert refused.value.response.status_code == 403
-    with pytest.raises(InvalidStatus) as refused:
+    assert rejected.value.response.status_code == 403
+    with pytest.raises(InvalidStatus) as rejected:
         connect(f"ws://127.0.0.1:{webchat.port}/api/chat/ws", subprotocols=["webchat.v1"], proxy=None)
-    assert refused.value.response.status_code == 401
+    assert rejected.value.response.status_code == 401
 
 
 def _socket(browser: httpx.Client, origin: str | None = None):
@@ -233,13 +233,13 @@ def _socket(browser: httpx.Client, origin: str | None = None):
     return connect(address, subprotocols=["webchat.v1"], origin=origin, additional_headers=headers, proxy=None)
 
 
-def test_the_services_own_problems_pass_unchanged(browser: httpx.Client) -> None:
+def test_problem_documents_of_services_pass_unchanged(browser: httpx.Client) -> None:
     answer = browser.post("/api/auth/signup", json={"email": "no"})
     assert is_problem(answer, 422)
     assert answer.json()["errors"]
 
 
-def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Client) -> None:
+def test_the_documentation_is_served_with_all_its_files(browser: httpx.Client) -> None:
     page = browser.get("/docs")
     policy = page.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -252,7 +252,9 @@ def test_the_documentation_is_there_and_brings_its_own_files(browser: httpx.Clie
         assert browser.get(link).status_code == 200, link
 
 
-def test_without_a_built_client_the_front_page_leads_to_the_documents(webchat: Instance, tmp_path: Path) -> None:
+def test_without_a_built_client_the_front_page_redirects_to_the_documentation(
+    webchat: Instance, tmp_path: Path
+) -> None:
     with nginx_before(webchat, tmp_path / "data", client=tmp_path / "nothing") as browser:
         home = browser.get("/")
         assert (home.status_code, home.headers["Location"]) == (302, "/docs")
@@ -260,7 +262,7 @@ def test_without_a_built_client_the_front_page_leads_to_the_documents(webchat: I
         assert is_problem(browser.get("/rooms/x"), 404)
 
 
-def test_the_policy_names_where_browsers_fetch_files() -> None:
+def test_the_policy_names_the_origins_of_files() -> None:
     settings = {"S3_PUBLIC_URL": "https://files.example.org:9000/bucket", "AWS_CDN_URL": "https://cdn.example.org"}
     assert edge.media_origins(settings) == "https://files.example.org:9000 https://cdn.example.org"
     assert edge.media_origins({}) == ""

@@ -1,4 +1,4 @@
-"""Planting into a running instance, with fewer and shorter rooms than there are."""
+"""Seeding a running instance, with fewer and shorter rooms."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from embedded.failures import CannotRun
-from embedded.seed import plant
-from embedded.seed.cast import PASSWORD, ROOMS
+from embedded.seed import command
+from embedded.seed.dataset import PASSWORD, ROOMS
 from embedded.seed.scenes import conversation
 from embedded.settings import Settings
 
@@ -21,12 +21,12 @@ def settings_of(instance: Instance) -> Settings:
     return Settings(environment={}, data=instance.data, port=instance.port, nginx=Path(), client=Path())
 
 
-def test_planting_twice_is_planting_once(
+def test_seeding_twice_adds_nothing(
     webchat: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plant, "ROOMS", FEW)
+    monkeypatch.setattr(command, "ROOMS", FEW)
     for _ in range(2):
-        assert plant.seed(settings_of(webchat)) == 0
+        assert command.seed(settings_of(webchat)) == 0
         assert PASSWORD in capsys.readouterr().out.splitlines()[-1]
     with httpx.Client(base_url=webchat.url, trust_env=False) as browser:
         assert browser.post("/api/auth/login", json={"login": "minji", "password": PASSWORD}).status_code == 200
@@ -39,6 +39,6 @@ def test_planting_twice_is_planting_once(
     assert all(room["last_seq"] == 12 for room in rooms.values())
 
 
-def test_without_an_instance_it_says_so(start: Start) -> None:
+def test_without_an_instance_it_fails(start: Start) -> None:
     with pytest.raises(CannotRun, match="make run"):
-        plant.seed(settings_of(start()))
+        command.seed(settings_of(start()))

@@ -1,1 +1,1 @@
-"""Two people who write to each other through the public address all day, and count what does not arrive."""
+"""The canary: two accounts that write to each other through the public address and count what does not arrive."""

@@ -1,4 +1,4 @@
-"""Run the canary until it is told to stop: its watch, and /metrics, /healthz and /readyz beside it."""
+"""Run the canary until a signal stops it: its watch, and an HTTP server with /metrics, /healthz and /readyz."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from canary.account import Account, http_client
 from canary.gateways import Gateways
-from canary.meter import Meter
+from canary.metrics import CanaryMetrics
 from canary.settings import CanarySettings
 from canary.watch import Watch
 from shared import VERSION
@@ -22,22 +22,22 @@ from shared.tasks import background
 log = logging.getLogger(__name__)
 
 
-def pages(meter: Meter, gateways: Gateways) -> web.Application:
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(meter.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+def pages(metrics: CanaryMetrics, gateways: Gateways) -> web.Application:
+    async def metrics_page(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive", "version": VERSION, "instance": INSTANCE})
 
     async def readyz(_: web.Request) -> web.Response:
-        missing = [address for address in gateways.addresses if not meter.is_up(address)] or (
+        missing = [address for address in gateways.addresses if not metrics.is_up(address)] or (
             [] if gateways.addresses else ["chat-gateway"]
         )
         body = {"status": "waiting" if missing else "ready", "missing": missing}
         return web.json_response(body, status=503 if missing else 200)
 
     app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/metrics", metrics_page), web.get("/healthz", healthz), web.get("/readyz", readyz)])
     return app
 
 
@@ -52,13 +52,13 @@ async def serve(settings: CanarySettings) -> None:
             for letter in "ab"
         ]  # fmt: skip
         http = await stack.enter_async_context(http_client())
-        meter, gateways = Meter(), Gateways(http, settings.chat_gateway_url, settings.canary_gateways)
-        runner = web.AppRunner(pages(meter, gateways), access_log=None)
+        metrics, gateways = CanaryMetrics(), Gateways(http, settings.chat_gateway_url, settings.canary_gateways)
+        runner = web.AppRunner(pages(metrics, gateways), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, settings.listen_host, settings.listen_port).start()
-        watch = Watch(settings, meter, gateways, accounts)
-        await stack.enter_async_context(background("the watch", watch.run, pause=1))
+        watch = Watch(settings, metrics, gateways, accounts)
+        await stack.enter_async_context(background("canary watch", watch.run, pause=1))
         await stop.wait()
 
 

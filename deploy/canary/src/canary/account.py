@@ -1,4 +1,4 @@
-"""One of the two accounts: its session at the public address, and what is asked there over HTTP."""
+"""One of the two accounts: its session at the public address, and its HTTP requests there."""
 
 import asyncio
 import logging
@@ -14,18 +14,20 @@ UNAUTHENTICATED = 401
 EXISTS = 200, 201, 204
 
 
-class RefusedError(Exception):
-    """The public address answered, and not what was asked for."""
+class RequestError(Exception):
+    """An answer with an unexpected status."""
 
     def __init__(self, what: str, status: int) -> None:
-        super().__init__(f"{what} was answered {status}")
+        super().__init__(f"{what} got the answer {status}")
         self.status = status
 
 
 def http_client() -> aiohttp.ClientSession:
-    """For one account. Made where a loop runs; an async context manager."""
+    """Return a client with the cookies of one account, an async context manager. Needs a running event loop."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    return aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.CookieJar(unsafe=True))  # addresses have them too
+    return aiohttp.ClientSession(
+        timeout=timeout, cookie_jar=aiohttp.CookieJar(unsafe=True)
+    )  # so that IP addresses get cookies too
 
 
 class Account:
@@ -40,9 +42,9 @@ class Account:
         return "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
 
     async def sign_in(self, instead_of: str = "") -> None:
-        """Get a session, and an account first where there is none; nothing to do where another did it meanwhile.
+        """Log in, or sign up if the account does not exist. Does nothing if the cookie is no longer `instead_of`.
 
-        Raises RefusedError, aiohttp.ClientError, TimeoutError.
+        Raises RequestError, aiohttp.ClientError, TimeoutError.
         """
         async with self._signing_in:
             if self.cookie != instead_of:
@@ -58,16 +60,16 @@ class Account:
             self.user_id = user["user_id"]
 
     async def sign_out_elsewhere(self) -> None:
-        """End the sessions that earlier lives of this process left."""
+        """End the sessions of earlier runs."""
         await self.call("DELETE", "/auth/sessions")
 
     async def call(self, method: str, path: str, body: object = None, **query: str | int) -> Any:
-        """A request under /api, with a new session where the old one is gone. Raises as `sign_in` does."""
+        """Send a request below /api, and repeat it in a new session if it gets 401. Raises what `sign_in` raises."""
         cookie = self.cookie
         try:
             return await self._once(method, path, body, **query)
-        except RefusedError as refused:
-            if refused.status != UNAUTHENTICATED:
+        except RequestError as error:
+            if error.status != UNAUTHENTICATED:
                 raise
         await self.sign_in(instead_of=cookie)
         return await self._once(method, path, body, **query)
@@ -76,5 +78,5 @@ class Account:
         url = f"{self._target}/api{path}"
         async with self._http.request(method, url, json=body, params=query) as response:
             if response.status not in EXISTS:
-                raise RefusedError(f"{method} {path}", response.status)
+                raise RequestError(f"{method} {path}", response.status)
             return await response.json() if response.status != 204 else None

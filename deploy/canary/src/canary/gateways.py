@@ -1,6 +1,6 @@
-"""Which gateways there are, asked of themselves: an address each, and the process that lives there now.
+"""The gateways, discovered by name: the address of each, and the instance ID of the process running there.
 
-A handshake at the public address asks for one of them by the process's id.
+A handshake at the public address selects a gateway by its instance ID.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import logging
 import aiohttp
 import msgspec
 
-from canary.meter import UNKNOWN
+from canary.metrics import UNKNOWN
 from shared.rpc.replicas import list_replicas
 
 log = logging.getLogger(__name__)
@@ -28,15 +28,15 @@ class Gateways:
 
     @property
     def addresses(self) -> list[str]:
-        """Those of all that the name leads to, living or not."""
+        """All addresses to which the name resolves, with or without a live process."""
         return list(self._instances)
 
     @property
-    def living(self) -> set[str]:
+    def alive(self) -> set[str]:
         return {address for address, instance in self._instances.items() if instance}
 
-    async def look(self) -> list[str]:
-        """Ask anew; returns the addresses that are gone. A name that leads nowhere changes nothing."""
+    async def refresh(self) -> list[str]:
+        """Resolve and poll again. Returns the addresses that are gone. A name that does not resolve changes nothing."""
         addresses = await list_replicas(self._urls, self._most)
         if not addresses:
             return []
@@ -45,9 +45,9 @@ class Gateways:
         self._instances = dict(zip(addresses, instances, strict=True))
         return gone
 
-    def choose(self, home: str) -> tuple[str, str]:
-        """Address and process of the gateway to connect to: that at `home`, else one that lives, else any."""
-        address = home if home in self.living else min(self.living, default=UNKNOWN)
+    def choose(self, assigned: str) -> tuple[str, str]:
+        """Return address and instance ID of the gateway to connect to: `assigned`, else a live one, else any."""
+        address = assigned if assigned in self.alive else min(self.alive, default=UNKNOWN)
         return address, self._instances.get(address, "")
 
     async def _ask(self, address: str) -> str:
@@ -55,5 +55,5 @@ class Gateways:
             async with self._http.get(f"http://{address}/healthz", timeout=ASK_S) as response:
                 return msgspec.json.decode(await response.read(), type=_Health).instance
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-            log.info("the gateway at %s does not answer: %r", address, error)
+            log.info("no answer from the gateway at %s: %r", address, error)
             return ""

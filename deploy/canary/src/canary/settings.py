@@ -1,4 +1,4 @@
-"""What the canary reads from its environment."""
+"""The canary's settings, from the environment."""
 
 from typing import ClassVar
 
@@ -11,19 +11,19 @@ class CanarySettings(ProcessSettings):
     service: ClassVar[str] = "canary"
 
     canary_password: SecretStr
-    """Of both accounts, which are made where they are missing."""
+    """The password of both accounts. The canary creates them if they do not exist."""
     canary_name: str = Field(default="canary", pattern=r"^[a-z][a-z0-9_]{2,17}$")
     """The accounts are `<name>_a` and `<name>_b`."""
     canary_target: str = "http://127.0.0.1:8080"
     """The public address."""
     chat_gateway_url: CommaList = Field(default=["http://127.0.0.1:8005"])
-    """Where the gateways themselves are, to know how many there are; no message goes that way."""
+    """The internal addresses of the gateways, only to discover them; messages use the public address."""
     canary_seconds: float = Field(default=5, ge=0.1, le=300)
-    """Between two messages through one gateway."""
+    """Seconds between two messages through one gateway."""
     canary_patience_s: float = Field(default=10, ge=0.5, le=120)
-    """What takes longer is unacknowledged, or late."""
+    """The time after which a message counts as unacknowledged or late."""
     canary_gateways: int = Field(default=8, ge=1, le=9)
-    """At most so many are watched: each takes two sockets, one of either account, which may have 20."""
+    """How many gateways are watched at most. Each takes a socket of both accounts, and an account may have 20."""
 
     @field_validator("canary_target", mode="after")
     @classmethod

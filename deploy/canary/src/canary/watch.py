@@ -1,6 +1,7 @@
-"""The canary's day: a room, in it one client of either account at every gateway; each round a message through each.
+"""The canary's loop: in a room, one client of each account per gateway; every round sends one message through each.
 
-A room per day (UTC) keeps rooms small; both leave yesterday's. A day ends with everything settled or judged.
+It uses a room per day (UTC), so that rooms stay small, and leaves yesterday's. A day ends when every message is settled
+or counted as lost or late.
 """
 
 import asyncio
@@ -12,18 +13,18 @@ from itertools import product
 
 import aiohttp
 
-from canary.account import Account, RefusedError
+from canary.account import Account, RequestError
 from canary.client import PAGE, Client, RoomGoneError
 from canary.gateways import Gateways
 from canary.ledger import Ledger
-from canary.meter import UNKNOWN, Meter
+from canary.metrics import UNKNOWN, CanaryMetrics
 from canary.settings import CanarySettings
 
 log = logging.getLogger(__name__)
 
-NO_ANSWER = (aiohttp.ClientError, TimeoutError, RefusedError)
+NO_ANSWER = (aiohttp.ClientError, TimeoutError, RequestError)
 FIND_ROUNDS = 6
-"""What nobody misses is looked for in history once in so many rounds."""
+"""Messages that are not late are verified in history once in this many rounds."""
 
 
 def title_today() -> str:
@@ -34,47 +35,47 @@ class Watch:
     def __init__(
         self,
         settings: CanarySettings,
-        meter: Meter,
+        metrics: CanaryMetrics,
         gateways: Gateways,
         accounts: list[Account],
         today: Callable[[], str] = title_today,
     ) -> None:
-        self._settings, self._meter, self._gateways = settings, meter, gateways
+        self._settings, self._metrics, self._gateways = settings, metrics, gateways
         self._accounts, self._today = accounts, today
         self._writer, self._other = accounts
         self._clients: dict[Client, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Sign in once, then one day after the other; raises where the room cannot be made ready."""
+        """Sign in, then run one day after the other. Raises if the room cannot be opened."""
         for account in self._accounts:
             await account.sign_in()
             await account.sign_out_elsewhere()
         while True:
-            await self._spend_a_day()
+            await self._run_day()
 
-    async def _spend_a_day(self) -> None:
+    async def _run_day(self) -> None:
         title = self._today()
         room_id = await self._open_room(title)
-        ledger = Ledger(self._meter, self._settings.canary_patience_s)
+        ledger = Ledger(self._metrics, self._settings.canary_patience_s)
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
-                    await self._go_on(tasks, title, room_id, ledger)
+                    await self._run_rounds(tasks, title, room_id, ledger)
                 finally:
                     for client in list(self._clients):
                         self._end(client)
         except* RoomGoneError as gone:
-            log.error("the room is gone: %r", gone.exceptions[0])  # noqa: TRY400 - what it was is told
-            ledger.forsake()
+            log.error("the room is gone: %r", gone.exceptions[0])  # noqa: TRY400 - the exception is in the text
+            ledger.room_gone()
             await asyncio.sleep(self._settings.canary_seconds)
 
-    async def _go_on(self, tasks: asyncio.TaskGroup, title: str, room_id: str, ledger: Ledger) -> None:
-        """One round after the other, until the day has ended and all is settled or judged."""
+    async def _run_rounds(self, tasks: asyncio.TaskGroup, title: str, room_id: str, ledger: Ledger) -> None:
+        """Run rounds until the day has ended, then settle the remaining messages."""
         rounds = 0
         while title == self._today():
-            await self._look_around(tasks, room_id, ledger)
+            await self._update_clients(tasks, room_id, ledger)
             self._write(tasks, ledger)
-            await self._look_back(room_id, ledger, find=rounds % FIND_ROUNDS == 0)
+            await self._check_history(room_id, ledger, find=rounds % FIND_ROUNDS == 0)
             await asyncio.sleep(self._settings.canary_seconds)
             rounds += 1
         await self._settle(room_id, ledger)
@@ -82,7 +83,7 @@ class Watch:
     # The room
 
     async def _open_room(self, title: str) -> str:
-        """Today's room, made where it is missing; both leave all other groups, whoever invited them."""
+        """Return the ID of today's room, creating it if needed. Both accounts leave all other groups."""
         room_id = ""
         for account in self._accounts:
             for room in (await account.call("GET", "/rooms"))["items"]:
@@ -96,32 +97,32 @@ class Watch:
         return room_id
 
     async def _is_ours(self, room_id: str) -> bool:
-        """Both accounts are in it, and nobody else."""
+        """Return whether both accounts are members, and nobody else."""
         try:
             room = await self._writer.call("GET", f"/rooms/{room_id}")
-        except RefusedError:
+        except RequestError:
             return False
         return {member["user_id"] for member in room["members"]} == {account.user_id for account in self._accounts}
 
     # Clients
 
-    async def _look_around(self, tasks: asyncio.TaskGroup, room_id: str, ledger: Ledger) -> None:
-        """Learn which gateways there are, and have one client of either account at each."""
-        for gone in await self._gateways.look():
-            self._meter.forget(gone)
-        homes = self._gateways.addresses or [UNKNOWN]
-        for client in [client for client in self._clients if client.home not in homes]:
+    async def _update_clients(self, tasks: asyncio.TaskGroup, room_id: str, ledger: Ledger) -> None:
+        """Discover the gateways, and keep one client of each account per gateway."""
+        for gone in await self._gateways.refresh():
+            self._metrics.forget(gone)
+        assignments = self._gateways.addresses or [UNKNOWN]
+        for client in [client for client in self._clients if client.assigned not in assignments]:
             self._end(client)
-        for account, home in product(self._accounts, homes):
-            if not any(client.account is account and client.home == home for client in self._clients):
-                client = Client(account, self._settings.canary_target, room_id, ledger, self._meter,
-                                self._gateways, home)  # fmt: skip
+        for account, assigned in product(self._accounts, assignments):
+            if not any(client.account is account and client.assigned == assigned for client in self._clients):
+                client = Client(account, self._settings.canary_target, room_id, ledger, self._metrics,
+                                self._gateways, assigned)  # fmt: skip
                 self._clients[client] = tasks.create_task(client.run())
         for client in self._clients:
-            await client.go_home()
+            await client.return_to_assigned()
         for address in self._gateways.addresses:
-            at_home = (client.gateway == address for client in self._clients if client.home == address)
-            self._meter.up.labels(address).set(all(at_home))
+            connected = (client.gateway == address for client in self._clients if client.assigned == address)
+            self._metrics.up.labels(address).set(all(connected))
 
     def _end(self, client: Client) -> None:
         client.stop_writing()
@@ -134,24 +135,24 @@ class Watch:
             if client.account is self._writer and client.may_write and not ledger.is_full:
                 client.write(tasks)
 
-    async def _look_back(self, room_id: str, ledger: Ledger, *, find: bool) -> None:
-        late = ledger.look(time.monotonic())
+    async def _check_history(self, room_id: str, ledger: Ledger, *, find: bool) -> None:
+        late = ledger.check_deadlines(time.monotonic())
         if not (late or find):
             return
-        first, now = ledger.to_find(), time.monotonic()
+        first, now = ledger.lowest_unverified(), time.monotonic()
         if first is None:
             return
         below = first + PAGE
         try:
             page = await self._other.call("GET", f"/rooms/{room_id}/messages", before=below, limit=PAGE)
         except NO_ANSWER as error:
-            log.warning("history cannot be read: %r", error)
+            log.warning("could not load the history: %r", error)
             return
-        ledger.found(page["items"], below, now)
+        ledger.verify(page["items"], below, now)
 
     async def _settle(self, room_id: str, ledger: Ledger) -> None:
-        """Write no more, and give what is under way twice its patience."""
+        """Stop writing, and wait up to twice the patience for open messages."""
         until = time.monotonic() + 2 * self._settings.canary_patience_s
         while not ledger.is_settled and time.monotonic() < until:
             await asyncio.sleep(self._settings.canary_seconds)
-            await self._look_back(room_id, ledger, find=True)
+            await self._check_history(room_id, ledger, find=True)

@@ -1,1 +1,1 @@
-"""The whole of WebChat on one machine, from Python packages alone: `python -m embedded run`."""
+"""All of WebChat on one machine, from Python packages alone: `python -m embedded run`."""

@@ -2,7 +2,7 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - an older Python shall say so, not fail somewhere in an import
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python gets a clear message instead of a failing import
     sys.exit("WebChat needs Python 3.11 or later; this is %s" % sys.version.split()[0])  # noqa: UP031
 
 import argparse
@@ -11,7 +11,7 @@ from embedded.console import log
 from embedded.failures import CannotRun
 from embedded.operate import operate
 from embedded.runner import run
-from embedded.seed.plant import seed
+from embedded.seed.command import seed
 from embedded.settings import Settings
 from embedded.status import status
 from embedded.trace.command import trace
@@ -23,10 +23,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m embedded", description="WebChat on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything and serve until SIGINT or SIGTERM")
-    commands.add_parser("status", help="what runs in the data folder, as JSON")
-    commands.add_parser("seed", help="fill the running instance with people, rooms and talk")
-    commands.add_parser("trace", help="send a message through the running instance and show its walk")
-    operated = commands.add_parser("operate", help="run a service's own command, as in: operate rooms new-epoch")
+    commands.add_parser("status", help="list the running processes of the data folder as JSON")
+    commands.add_parser("seed", help="fill the running instance with users, rooms and messages")
+    commands.add_parser("trace", help="send a message through the running instance and print its trace")
+    operated = commands.add_parser("operate", help="run a command of one service, for example: operate rooms new-epoch")
     operated.add_argument("service")
     operated.add_argument("words", nargs="+")
     arguments = parser.parse_args()

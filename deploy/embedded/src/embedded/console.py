@@ -1,4 +1,4 @@
-"""What the person sees: plain lines, on a terminal with a little colour. The runner's log has them as JSON lines."""
+"""Console output: plain lines, coloured on a terminal. The runner's log gets the same lines as JSON."""
 
 import logging
 import os
@@ -17,17 +17,17 @@ GREEN, BOLD, PLAIN = "\033[32m", "\033[1m", "\033[0m"
 
 
 def say(text: str, style: str = "") -> None:
-    """Print one line at once. Where nobody reads any more, the run goes on without it."""
+    """Print one line and flush. If standard output is closed, discard this line and all later ones."""
     log.info("%s", text.strip())
     styled = f"{style}{text}{PLAIN}" if style and sys.stdout.isatty() else text
     try:
         print(styled, flush=True)
     except OSError:
-        _let_go(sys.stdout.fileno())
+        _discard_output(sys.stdout.fileno())
 
 
-def keep_log(file: Path) -> None:
-    """From now on, what is said is also written there."""
+def log_to(file: Path) -> None:
+    """Also write every later line of `say` to the file."""
     handler = RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES)
     handler.setFormatter(JsonLines("runner"))
     log.addHandler(handler)
@@ -35,6 +35,6 @@ def keep_log(file: Path) -> None:
     log.propagate = False
 
 
-def _let_go(descriptor: int) -> None:
-    """The reader or the terminal is gone: later lines go nowhere instead of failing one by one."""
+def _discard_output(descriptor: int) -> None:
+    """Redirect the descriptor to /dev/null, so that later lines do not fail one by one."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

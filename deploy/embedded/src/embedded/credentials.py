@@ -1,4 +1,4 @@
-"""Secrets that nobody set: made once, kept in the data folder, readable by its owner only."""
+"""Generated secrets: created once and kept in the data folder, readable by its owner only."""
 
 import json
 import os
@@ -21,7 +21,7 @@ GENERATED = (
 
 
 def complete(environment: Mapping[str, str], file: Path) -> dict[str, str]:
-    """Every secret of this instance: the environment's where set, else the file's, else a new one put there."""
+    """Return every secret of this instance: from the environment, else from the file, else a new one added to it."""
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     missing = [name for name in GENERATED if name not in kept and name not in environment]
     if missing:
@@ -31,7 +31,7 @@ def complete(environment: Mapping[str, str], file: Path) -> dict[str, str]:
 
 
 def _write(file: Path, content: Mapping[str, str]) -> None:
-    """Whole or not at all: half a file would cost every session."""
+    """Write the file atomically: half a file would invalidate every session."""
     draft = file.with_suffix(".new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
         json.dump(content, output, indent=2)

@@ -1,4 +1,4 @@
-"""nginx: its configuration written from the templates that containers use too, and the part that runs it."""
+"""nginx: its configuration, rendered from the templates that the containers use too, and its program."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from embedded import probes
-from embedded.parts import GATEWAYS, SERVICES, Part, Stack
+from embedded.programs import GATEWAYS, SERVICES, Program, Stack
 from embedded.settings import CHECKOUT
 from shared import VERSION
 
@@ -19,13 +19,13 @@ NGINX = CHECKOUT / "deploy" / "nginx"
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
-def nginx_part(stack: Stack) -> Part:
-    """Write the configuration and describe the process."""
+def nginx_program(stack: Stack) -> Program:
+    """Write the configuration and return the program that uses it."""
     state = stack.folder.run / "nginx"
     _write_configuration(state, _values(stack, state))
-    # Root's workers would become nobody, who cannot read the person's checkout.
+    # Started by root, the workers would run as `nobody`, who cannot read the checkout.
     user = "user root; " if os.geteuid() == 0 else ""
-    return Part(
+    return Program(
         name="nginx",
         group="edge",
         port=stack.settings.port,
@@ -34,7 +34,7 @@ def nginx_part(stack: Stack) -> Part:
         environment=stack.basics,
         is_ready=probes.serves_api,
         stop_seconds=1,
-        log=stack.folder.foreign_logs / "nginx.log",
+        log=stack.folder.third_party_logs / "nginx.log",
     )  # fmt: skip
 
 
@@ -65,13 +65,13 @@ def _limits(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def media_origins(environment: Mapping[str, str]) -> str:
-    """Where browsers fetch files other than from here; the pages' policy names it."""
+    """Return the other origins from which browsers load files, for the pages' Content-Security-Policy."""
     addresses = [urlsplit(environment[name]) for name in ("S3_PUBLIC_URL", "AWS_CDN_URL") if name in environment]
     return " ".join(f"{address.scheme}://{address.netloc}" for address in addresses)
 
 
 def _swagger_ui() -> Path:
-    """The static files of a package that exists to carry them; its code is not imported."""
+    """Return the folder with Swagger UI. It comes with a package whose code is not imported."""
     package = find_spec("fastapi_offline")
     assert package is not None
     assert package.origin is not None
@@ -79,7 +79,7 @@ def _swagger_ui() -> Path:
 
 
 def _write_configuration(state: Path, values: Mapping[str, str]) -> None:
-    """All files anew: what an earlier version left is not read."""
+    """Write all files into an empty folder, so that nginx reads none of an earlier version."""
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(mode=0o700)
     for folder in ("templates", "embedded"):
@@ -88,5 +88,5 @@ def _write_configuration(state: Path, values: Mapping[str, str]) -> None:
 
 
 def _fill(template: Path, values: Mapping[str, str]) -> str:
-    """Replace `${NAME}` like envsubst; nginx's own variables are in small letters and stay."""
+    """Replace `${NAME}` like envsubst. nginx's own variables are lower case and stay."""
     return PLACEHOLDER.sub(lambda match: values[match[1]], template.read_text())

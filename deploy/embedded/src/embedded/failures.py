@@ -1,5 +1,5 @@
-"""The one failure that a person is told about in one line."""
+"""The failure that the command line prints as one line."""
 
 
 class CannotRun(Exception):
-    """WebChat cannot run here for a reason that the person can change; the text says which."""
+    """WebChat cannot run, for a reason that the user can fix. The text names the reason and what to change."""

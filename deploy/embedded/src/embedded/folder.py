@@ -1,6 +1,6 @@
-"""The data folder: what lies where in it, and that one runner at a time uses it.
+"""The data folder: its layout, and the lock that lets one runner at a time use it.
 
-`run/` holds what belongs to the running instance; everything beside it is kept.
+`run/` holds the files of the running instance; everything else is kept from run to run.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from embedded.failures import CannotRun
 LONGEST_SOCKET_PATH = 90
 """A socket's path has at most 104 bytes on macOS, 108 on Linux; supervisor adds its pid while it makes the socket."""
 LONGEST_SOCKET_NAME = 10
-"""Of `supervisor`, the longest of the names."""
+"""The length of `supervisor`, the longest of the names."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class DataFolder:
         return self.path / "logs"
 
     @property
-    def foreign_logs(self) -> Path:
+    def third_party_logs(self) -> Path:
         return self.logs / "parts"
 
     def socket(self, name: str) -> Path:
@@ -52,16 +52,16 @@ class DataFolder:
         return Path(tempfile.gettempdir()) / f"webchat-{os.geteuid()}-{key}" / f"{name}.sock"
 
     def create(self) -> bool:
-        """Make the folders; true where the data folder is new. Raises CannotRun where it cannot be written."""
+        """Create the folders. Returns whether the data folder is new. Raises CannotRun if it is not writable."""
         new = not self.path.exists()
         try:
-            for folder in (self.path, self.run, self.pids, self.foreign_logs):
+            for folder in (self.path, self.run, self.pids, self.third_party_logs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
                 probe.write(b"writable")
         except OSError as error:
             reason = f"{error.strerror}: {error.filename or self.path}"
-            raise CannotRun(f"cannot write to the data folder ({reason}): WEBCHAT_DATA names another") from error
+            raise CannotRun(f"cannot write to the data folder ({reason}): set WEBCHAT_DATA to another one") from error
         self._create_socket_folder()
         return new
 
@@ -70,11 +70,11 @@ class DataFolder:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
         if status.st_uid != os.geteuid():
-            raise CannotRun(f"{folder} belongs to someone else: TMPDIR names another place, or shorten WEBCHAT_DATA")
+            raise CannotRun(f"{folder} belongs to another user: set TMPDIR to another folder, or shorten WEBCHAT_DATA")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder; raises CannotRun while another runner does. The kernel lets go when the holder dies."""
+        """Lock the folder. Raises CannotRun while another runner holds the lock; it ends with the holder's process."""
         with (self.run / "lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,7 @@
-"""Becomes a part: `python -m embedded.launch RUN_FOLDER NAME` is started by supervisor and becomes the part's program.
+"""The launcher: supervisor starts `python -m embedded.launch RUN_FOLDER NAME`, which executes the named program.
 
-It leaves the part's pid where tests and the next start find it, ends what an earlier life of the part left in its
-process group (an nginx whose master was killed leaves workers that keep the port), and ties the part's life to
-supervisor's.
+Before that it records the pid for tests and for the next start, kills the remaining processes of the program's previous
+process group (workers of a killed nginx master keep the port), and makes the program end together with supervisor.
 """
 
 import ctypes
@@ -21,38 +20,38 @@ OPEN_FILES = 65_536
 
 def main() -> None:
     run, name = Path(sys.argv[1]), sys.argv[2]
-    part = json.loads((run / "parts" / f"{name}.json").read_text())
+    program = json.loads((run / "parts" / f"{name}.json").read_text())
     pid_file = run / "pids" / name
     end_group(pid_file, run.parent, signal.SIGKILL)
     draft = run / f"{name}.pid"
     draft.write_text(f"{os.getpid()}\n")
-    draft.replace(pid_file)  # at once: who reads it while it is empty would miss the part
+    draft.replace(pid_file)  # atomically: a reader of an empty file would miss the program
     _die_with_parent()
     _raise_open_files()
     _reset_signals()
     os.chdir(run)
-    os.execve(part["command"][0], part["command"], part["environment"])  # noqa: S606 - the command is the runner's own
+    os.execve(program["command"][0], program["command"], program["environment"])  # noqa: S606 - the runner's command
 
 
 def _die_with_parent() -> None:
-    """Have Linux send SIGTERM when the parent is gone, however it ended; it survives exec."""
+    """Have Linux send SIGTERM when the parent ends for any reason. The setting survives exec."""
     if sys.platform != "linux":
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if parent == 1 or os.getppid() != parent:
-        sys.exit("the runner is gone")
+        sys.exit("the runner has ended")
 
 
 def _raise_open_files() -> None:
-    """Two files for each connection: the usual soft limit of 1,024 is for programs that use select()."""
+    """Raise the soft limit of open files: a connection needs two, and the usual limit of 1,024 is for select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _reset_signals() -> None:
-    """A shell may have ignored SIGINT, and Python ignores SIGPIPE; programs inherit that."""
+    """Restore the default handlers. Programs inherit a SIGINT ignored by a shell and the SIGPIPE ignored by Python."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
 

@@ -1,4 +1,4 @@
-"""Internal ports: free ones below the range that the kernel hands out to clients, kept from start to start."""
+"""Internal ports: free ones below the kernel's ephemeral range, reused at the next start."""
 
 import json
 import random
@@ -18,7 +18,7 @@ def is_free(port: int) -> bool:
 
 
 def why_taken(port: int) -> OSError | None:
-    """What keeps this machine from listening on the port of 127.0.0.1, if anything."""
+    """Return the error of listening on the port of 127.0.0.1, or None."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -30,11 +30,11 @@ def why_taken(port: int) -> OSError | None:
 
 def check_public_port(port: int) -> None:
     if (error := why_taken(port)) is not None:
-        raise CannotRun(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): WEBCHAT_PORT names another")
+        raise CannotRun(f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): set WEBCHAT_PORT to another one")
 
 
 def choose(file: Path, sizes: Mapping[str, int]) -> dict[str, int]:
-    """A port for each process, the first of `sizes[process]` free ones in a row; last time's where still free."""
+    """Return a port for each process, the first of `sizes[process]` free ones in a row. Prefers those in the file."""
     kept = _read(file)
     taken: set[int] = set()
     chosen: dict[str, int] = {}
@@ -62,7 +62,7 @@ def _read(file: Path) -> dict[str, int]:
 
 
 def _random_ports() -> Iterator[int]:
-    """Random, so that two instances that start at once do not try the same ones."""
+    """Return candidates in random order, so that two instances that start at once do not try the same ones."""
     highest = int(RANGE_FILE.read_text().split()[0]) if RANGE_FILE.exists() else LINUX_EPHEMERAL
     for _ in range(1_000):
         yield random.randrange(LOWEST, max(highest, LOWEST + 1_000) - 100)  # noqa: S311 - a port is no secret

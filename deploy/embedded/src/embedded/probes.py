@@ -1,4 +1,4 @@
-"""Whether a part answers on its port of 127.0.0.1: one question, one second, no retries."""
+"""Probes of a program's port on 127.0.0.1: one request, one second, no retries."""
 
 import http.client
 import socket
@@ -7,7 +7,7 @@ SECONDS = 1.0
 
 
 def answers_ping(port: int) -> bool:
-    """A Redis that has loaded its data; while it loads it answers with an error."""
+    """Return whether a Redis has loaded its data. While it loads, it answers with an error."""
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
             connection.sendall(b"PING\r\n")

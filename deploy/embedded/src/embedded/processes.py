@@ -1,7 +1,7 @@
-"""Processes that a part left behind: the members of its process group that live in the data folder.
+"""Leftover processes of a program: the members of its process group whose working folder is the data folder.
 
-A recorded pid alone proves nothing, for the kernel gives numbers out again; group and working folder together do.
-Only Linux tells them (`/proc`); elsewhere nothing is found and nothing is ended.
+The kernel reuses pids, so a recorded pid is only trusted together with the group and the working folder. These are
+read from `/proc`; on systems other than Linux nothing is found and nothing is ended.
 """
 
 import os
@@ -14,7 +14,7 @@ PROC = Path("/proc")
 
 
 def end_group(pid_file: Path, data: Path, number: signal.Signals) -> list[int]:
-    """Send the signal to what is left of the group recorded in the file; returns whom it was sent to."""
+    """Send the signal to the remaining processes of the group recorded in the file, and return their pids."""
     group = _recorded(pid_file)
     reached = []
     for pid in _members(group, data.resolve()) if group else ():
@@ -22,12 +22,12 @@ def end_group(pid_file: Path, data: Path, number: signal.Signals) -> list[int]:
             os.kill(pid, number)
             reached.append(pid)
         except ProcessLookupError:
-            continue  # ended by itself meanwhile
+            continue  # it has ended in the meantime
     return reached
 
 
 def end_all(pids: Path, data: Path, *, grace: float) -> list[str]:
-    """End every recorded group: asked, and after `grace` seconds forced. Returns the names of those still there."""
+    """End every recorded group: SIGTERM, and SIGKILL after `grace` seconds. Returns the names of the groups found."""
     names = sorted(file.name for file in pids.iterdir())
     found = [name for name in names if end_group(pids / name, data, signal.SIGTERM)]
     _wait_until_gone([pids / name for name in found], data, grace)
@@ -55,7 +55,7 @@ def _recorded(pid_file: Path) -> int | None:
 
 
 def _members(group: int, data: Path) -> Iterator[int]:
-    """Living processes of the group whose working folder is the data folder or below."""
+    """Return the live processes of the group whose working folder is the data folder or below."""
     if not PROC.is_dir():
         return
     for entry in PROC.iterdir():
@@ -68,4 +68,4 @@ def _belongs(entry: Path, group: int, data: Path) -> bool:
         fields = (entry / "stat").read_text().rpartition(")")[2].split()
         return int(fields[2]) == group and fields[0] not in "ZX" and (entry / "cwd").readlink().is_relative_to(data)
     except OSError:
-        return False  # gone meanwhile, or not ours to look at
+        return False  # it has ended in the meantime, or belongs to another user

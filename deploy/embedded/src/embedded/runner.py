@@ -1,6 +1,6 @@
-"""One run, from the first check to the last process: prepare, start, tell when ready, watch, stop.
+"""One run: prepare, start, wait until everything is ready, watch, stop.
 
-Stopping takes five seconds at the most; whatever is left then is killed.
+Stopping takes at most five seconds; the processes left by then are killed.
 """
 
 import os
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from embedded import credentials, ports, supervision
-from embedded.console import BOLD, GREEN, keep_log, say
-from embedded.edge import nginx_part
+from embedded.console import BOLD, GREEN, log_to, say
+from embedded.edge import nginx_program
 from embedded.failures import CannotRun
 from embedded.folder import DataFolder
-from embedded.parts import PORTS_IN_A_ROW, Part, Stack, list_parts
 from embedded.processes import end_all
+from embedded.programs import PORTS_IN_A_ROW, Program, Stack, list_programs
 from embedded.settings import Settings
 from embedded.signals import StopRequests
 from embedded.supervision import Supervisor
@@ -27,19 +27,19 @@ PROBE_SECONDS = 0.05
 
 
 def run(settings: Settings) -> int:
-    """Run until asked to stop; returns the exit status, raises CannotRun where the start fails."""
+    """Run until asked to stop, and return the exit status. Raises CannotRun if the start fails."""
     os.umask(0o077)
     folder = DataFolder(settings.data)
     if folder.create():
         say(f"creating {folder.path}")
     with folder.locked():
-        keep_log(folder.logs / "runner.log")
+        log_to(folder.logs / "runner.log")
         _end_leftovers(folder)
         ports.check_public_port(settings.port)
         stop = StopRequests()
-        parts = _prepare(settings, folder)
-        with supervised(folder, parts) as supervisord, closing(Supervisor(folder)) as supervisor:
-            watch = Watch(parts, supervisor, supervisord, settings.restarts.look_seconds)
+        programs = _prepare(settings, folder)
+        with supervised(folder, programs) as supervisord, closing(Supervisor(folder)) as supervisor:
+            watch = Watch(programs, supervisor, supervisord, settings.restarts.look_seconds)
             if _start(watch, stop):
                 say(f"ready {settings.url}", BOLD)
                 watch.until(stop)
@@ -50,11 +50,11 @@ def run(settings: Settings) -> int:
 def _end_leftovers(folder: DataFolder) -> None:
     left = end_all(folder.pids, folder.path, grace=STOP_SECONDS)
     if left:
-        say(f"ended what an earlier run had left: {', '.join(left)}")
+        say(f"ended processes of an earlier run: {', '.join(left)}")
     folder.socket("supervisor").unlink(missing_ok=True)
 
 
-def _prepare(settings: Settings, folder: DataFolder) -> list[Part]:
+def _prepare(settings: Settings, folder: DataFolder) -> list[Program]:
     secrets_file = folder.path / "secrets.json"
     if not secrets_file.exists():
         say("creating secrets")
@@ -64,32 +64,32 @@ def _prepare(settings: Settings, folder: DataFolder) -> list[Part]:
         ports=ports.choose(folder.run / "ports.json", PORTS_IN_A_ROW),
         secrets=credentials.complete(settings.environment, secrets_file),
     )
-    parts = list_parts(stack, nginx_part(stack))
-    supervision.write_configuration(folder, parts, stack.basics, settings.restarts)
-    return parts
+    programs = list_programs(stack, nginx_program(stack))
+    supervision.write_configuration(folder, programs, stack.basics, settings.restarts)
+    return programs
 
 
 @contextmanager
 def supervised(
-    folder: DataFolder, parts: Sequence[Part], grace: float = STOP_SECONDS
+    folder: DataFolder, programs: Sequence[Program], grace: float = STOP_SECONDS
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run supervisord and all parts. When left, they are gone, and so are their sockets and secrets on disk.
+    """Run supervisord and all programs; on exit, end them and remove their sockets and their secrets on disk.
 
-    What has not stopped by itself after `grace` seconds is killed.
+    Processes that have not stopped after `grace` seconds are killed.
     """
-    with (folder.foreign_logs / "supervisord.out").open("wb") as output:
+    with (folder.third_party_logs / "supervisord.out").open("wb") as output:
         supervisord = subprocess.Popen(  # noqa: S603 - our own command line
             supervision.command(folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C in a terminal reaches the runner alone, which then stops in order
+            start_new_session=True,  # so that Ctrl-C reaches only the runner, which stops the programs in order
         )
     try:
         yield supervisord
     finally:
         _stop(folder, supervisord, grace)
-        _clear(folder, parts)
+        _clear(folder, programs)
 
 
 def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes], grace: float) -> None:
@@ -100,15 +100,15 @@ def _stop(folder: DataFolder, supervisord: subprocess.Popen[bytes], grace: float
             supervisor.wake()
             time.sleep(0.05)
     if supervisord.poll() is None:
-        say("some parts did not stop by themselves and are killed")
+        say("some programs did not stop in time and are killed")
         supervisord.kill()
         supervisord.wait()
     end_all(folder.pids, folder.path, grace=0)
 
 
-def _clear(folder: DataFolder, parts: Sequence[Part]) -> None:
-    for part in parts:
-        for path in part.leaves:
+def _clear(folder: DataFolder, programs: Sequence[Program]) -> None:
+    for program in programs:
+        for path in program.stale_sockets:
             path.unlink(missing_ok=True)
     folder.socket("supervisor").unlink(missing_ok=True)
     for file in (folder.run / "parts").iterdir():
@@ -116,12 +116,12 @@ def _clear(folder: DataFolder, parts: Sequence[Part]) -> None:
 
 
 def _start(watch: Watch, stop: StopRequests) -> bool:
-    """Wait until every part is ready, saying so one by one; false when asked to stop meanwhile."""
-    say(f"starting {len(watch.waiting)} parts")
+    """Wait until every program is ready, and print each. Returns False if asked to stop in the meantime."""
+    say(f"starting {len(watch.waiting)} programs")
     began = time.monotonic()
     while watch.waiting:
-        for part in watch.newly_ready():
-            say(f"  {part.name:<16}ready after {time.monotonic() - began:4.1f} s", GREEN)
+        for program in watch.newly_ready():
+            say(f"  {program.name:<16}ready after {time.monotonic() - began:4.1f} s", GREEN)
         _check_progress(watch, time.monotonic() - began)
         if stop.wait(PROBE_SECONDS if watch.waiting else 0):
             return False
@@ -129,9 +129,9 @@ def _start(watch: Watch, stop: StopRequests) -> bool:
 
 
 def _check_progress(watch: Watch, seconds: float) -> None:
-    for process in watch.look():
-        part = watch.part(process.name)
-        raise CannotRun(f"{part.name} ended again and again; the end of {part.log}:\n{last_lines(part.log)}")
+    for process in watch.poll():
+        program = watch.program(process.name)
+        raise CannotRun(f"{program.name} keeps ending; the end of {program.log}:\n{last_lines(program.log)}")
     if seconds > START_SECONDS:
-        late = ", ".join(part.name for part in watch.waiting)
-        raise CannotRun(f"not ready after {START_SECONDS} s: {late}; see the logs beside {watch.waiting[0].log}")
+        late = ", ".join(program.name for program in watch.waiting)
+        raise CannotRun(f"not ready after {START_SECONDS} s: {late}; see the logs next to {watch.waiting[0].log}")

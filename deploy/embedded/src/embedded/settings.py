@@ -1,4 +1,4 @@
-"""What the runner reads: the environment, and beneath it the file `.env` of the current folder."""
+"""The runner's settings, from the environment and, for variables that it lacks, from `.env` in the current folder."""
 
 import os
 import shutil
@@ -21,27 +21,27 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True)
 class Restarts:
-    """Limits for starting ended processes again."""
+    """Limits for restarting processes that have ended."""
 
     lasts_seconds: int = 3
-    """A part that ends sooner after its start did not start; at least 1."""
+    """A program that ends sooner than this after its start has failed to start; at least 1."""
     retries: int = 3
-    """Starts that may fail in a row before the runner reports the part, with 1, 2, 3 s between them."""
+    """Failed starts in a row before the runner reports the program, with 1, 2, 3 s between them."""
     look_seconds: float = 1.0
-    """Seconds between two looks of the runner at the processes. supervisor restarts one when it is looked at, or
+    """Seconds between two polls of the processes by the runner. supervisor restarts a process when it is polled, or
     within a second."""
 
 
 @dataclass(frozen=True)
 class Settings:
     environment: Mapping[str, str]
-    """Everything that is set, for the parts to take their share from; an empty value counts as unset."""
+    """All variables that are set; each program gets a part of them. An empty value counts as unset."""
 
     data: Path
     port: int
     nginx: Path
     client: Path
-    """The built web client; where there is none, the API runs by itself."""
+    """The built web client. If it does not exist, only the API runs."""
 
     restarts: Restarts = field(default_factory=Restarts)
 

@@ -1,6 +1,6 @@
-"""Requests to stop: SIGINT, SIGTERM, and SIGHUP when the terminal goes away.
+"""Requests to stop: SIGINT, SIGTERM, and SIGHUP when the terminal is closed.
 
-Handlers are set even where a shell started us with a signal ignored.
+The handlers are set even if a shell started the runner with a signal ignored.
 """
 
 import os
@@ -12,7 +12,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequests:
-    """Notes the first signal; waiting for one ends at once when it comes."""
+    """The first signal received, and a wait that it ends at once."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -26,7 +26,7 @@ class StopRequests:
         self.received = self.received or signal.Signals(number)
 
     def wait(self, seconds: float) -> bool:
-        """True once a stop is requested; returns after `seconds` at the latest."""
+        """Wait at most `seconds` for a signal, and return whether there was one."""
         if self.received is None and select.select([self._reader], [], [], seconds)[0]:
             os.read(self._reader, 64)
         return self.received is not None

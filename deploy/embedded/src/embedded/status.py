@@ -1,4 +1,4 @@
-"""What runs in a data folder, as JSON."""
+"""`python -m embedded status`: the processes of a data folder as JSON."""
 
 import json
 from contextlib import closing
@@ -10,7 +10,7 @@ from embedded.supervision import Supervisor
 
 
 def status(settings: Settings) -> int:
-    """Print a list of `name`, `pid`, `state`, `port`; raises CannotRun where nothing runs."""
+    """Print a list of `name`, `pid`, `state`, `port`. Raises CannotRun if nothing runs."""
     folder = DataFolder(settings.data)
     try:
         with closing(Supervisor(folder)) as supervisor:

@@ -1,7 +1,7 @@
-"""supervisor: its configuration, and what is asked of it over its unix socket.
+"""supervisor: its configuration, and the calls to it over its Unix socket.
 
-supervisor gives a part up after `startretries` starts in a row that did not last, waiting one, two, three seconds
-between them. The runner reports that and has it tried again: parts restart for ever, with a bounded delay.
+supervisor gives a program up after `startretries` failed starts in a row, waiting one, two, three seconds between them.
+The runner reports that and starts it again, so programs are restarted without limit but with a bounded delay.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from embedded.console import LOG_BYTES, LOG_FILES
 from embedded.folder import DataFolder
-from embedded.parts import Group, Part
+from embedded.programs import Group, Program
 from embedded.settings import Restarts
 
 STOP_POLL_SECONDS = 0.02
@@ -39,7 +39,7 @@ class Process:
     state: str
     pid: int
     started: int
-    """Seconds since 1970, of its present or last life."""
+    """When it was last started, in seconds since 1970."""
 
     @property
     def gave_up(self) -> bool:
@@ -49,7 +49,7 @@ class Process:
 class Supervisor:
     """The running supervisord of a data folder.
 
-    Every call raises OSError if none answers; the next call connects anew.
+    Every call raises OSError if there is no answer; the next call connects again.
     """
 
     def __init__(self, folder: DataFolder) -> None:
@@ -67,14 +67,14 @@ class Supervisor:
         ]
 
     def wake(self) -> None:
-        """Have it look around now, if it listens: without a visitor it does so once a second."""
-        with socket.socket(socket.AF_UNIX) as visitor, suppress(OSError):
-            visitor.connect(self._socket)
+        """Connect to supervisord, if it listens, so that it polls its processes now and not within a second."""
+        with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+            connection.connect(self._socket)
 
     def stop(self, process: Process) -> None:
         """Stop a process and return when it has ended.
 
-        supervisor notices an end when it is asked something, or within a second: its own answer may come that late.
+        supervisor notices the end at the next call, or within a second, so its own answer may come that late.
         """
         self._call("stopProcess", f"{process.group}:{process.name}", False)
         while not any(one.name == process.name and one.state in STOPPED for one in self.processes()):
@@ -87,33 +87,33 @@ class Supervisor:
         try:
             return getattr(self._rpc, method)(*arguments)
         except OSError:
-            self._transport.close()  # it would keep the connection that failed, and refuse to send on it
+            self._transport.close()  # otherwise it would keep the failed connection and refuse to use it
             raise
 
 
 def command(folder: DataFolder) -> list[str]:
-    """Starts supervisord through the launcher, so that it ends with the runner."""
+    """Return the command that starts supervisord through the launcher, so that it ends with the runner."""
     return [sys.executable, "-P", "-m", "embedded.launch", str(folder.run), "supervisord"]
 
 
 def write_configuration(
-    folder: DataFolder, parts: Sequence[Part], basics: Mapping[str, str], restarts: Restarts
+    folder: DataFolder, programs: Sequence[Program], basics: Mapping[str, str], restarts: Restarts
 ) -> None:
-    """Write supervisord's file, and beside it what the launcher needs of each part; environments hold secrets."""
+    """Write supervisord's configuration, and each program's command and environment (with secrets) for the launcher."""
     file = folder.run / "supervisord.conf"
     parser = RawConfigParser()
-    parser.read_dict(_daemon(folder) | _groups(parts))
-    parser.read_dict({f"program:{part.name}": _program(folder, part, restarts) for part in parts})
+    parser.read_dict(_daemon(folder) | _groups(programs))
+    parser.read_dict({f"program:{program.name}": _program(folder, program, restarts) for program in programs})
     with file.open("w") as output:
         parser.write(output)
     arguments = [sys.executable, "-P", "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(file)]
     (folder.run / "parts").mkdir(mode=0o700, exist_ok=True)
-    _write_part(folder, "supervisord", arguments, basics)
-    for part in parts:
-        _write_part(folder, part.name, part.command, part.environment)
+    _write_program(folder, "supervisord", arguments, basics)
+    for program in programs:
+        _write_program(folder, program.name, program.command, program.environment)
 
 
-def _write_part(folder: DataFolder, name: str, arguments: Iterable[str], environment: Mapping[str, str]) -> None:
+def _write_program(folder: DataFolder, name: str, arguments: Iterable[str], environment: Mapping[str, str]) -> None:
     file = folder.run / "parts" / f"{name}.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps({"command": list(arguments), "environment": dict(environment)}))
@@ -126,7 +126,7 @@ def _daemon(folder: DataFolder) -> Sections:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         },
         "supervisord": {
-            "logfile": _escaped(folder.foreign_logs / "supervisord.log"),
+            "logfile": _escaped(folder.third_party_logs / "supervisord.log"),
             "logfile_maxbytes": LOG_BYTES,
             "logfile_backups": 1,
             "pidfile": _escaped(folder.run / "supervisord.pid"),
@@ -137,8 +137,8 @@ def _daemon(folder: DataFolder) -> Sections:
     }
 
 
-def _groups(parts: Iterable[Part]) -> Sections:
-    by_group = {group: [part.name for part in parts if part.group == group] for group in ORDER}
+def _groups(programs: Iterable[Program]) -> Sections:
+    by_group = {group: [program.name for program in programs if program.group == group] for group in ORDER}
     return {
         f"group:{group}": {"programs": ",".join(names), "priority": priority}
         for (group, names), priority in zip(by_group.items(), itertools.count(1), strict=False)
@@ -146,17 +146,17 @@ def _groups(parts: Iterable[Part]) -> Sections:
     }
 
 
-def _program(folder: DataFolder, part: Part, restarts: Restarts) -> dict[str, Any]:
-    launch = shlex.join([sys.executable, "-P", "-m", "embedded.launch", str(folder.run), part.name])
+def _program(folder: DataFolder, program: Program, restarts: Restarts) -> dict[str, Any]:
+    launch = shlex.join([sys.executable, "-P", "-m", "embedded.launch", str(folder.run), program.name])
     return {
         "command": launch.replace("%", "%%"),
         "autorestart": "true",
         "startsecs": restarts.lasts_seconds,
         "startretries": restarts.retries,
-        "stopwaitsecs": part.stop_seconds,
+        "stopwaitsecs": program.stop_seconds,
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": _escaped(part.log),
+        "stdout_logfile": _escaped(program.log),
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_FILES,
     }

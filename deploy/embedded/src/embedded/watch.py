@@ -1,4 +1,4 @@
-"""Watches the parts while they run: who is ready, who was started again, whom supervisor gave up."""
+"""The watch over the running programs: it reports those that are ready, restarted or given up by supervisor."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedded.console import say
 from embedded.failures import CannotRun
-from embedded.parts import Part
+from embedded.programs import Program
 from embedded.signals import StopRequests
 from embedded.supervision import Process, Supervisor
 
@@ -17,35 +17,35 @@ LINES = 12
 class Watch:
     def __init__(
         self,
-        parts: Sequence[Part],
+        programs: Sequence[Program],
         supervisor: Supervisor,
         supervisord: subprocess.Popen[bytes],
         look_seconds: float,
     ) -> None:
-        self.waiting = list(parts)
-        self._parts = {part.name: part for part in parts}
+        self.waiting = list(programs)
+        self._programs = {program.name: program for program in programs}
         self._supervisor, self._supervisord = supervisor, supervisord
         self._look_seconds = look_seconds
         self._pids: dict[str, int] = {}
         self._looked = time.monotonic()
 
-    def part(self, name: str) -> Part:
-        return self._parts[name]
+    def program(self, name: str) -> Program:
+        return self._programs[name]
 
-    def newly_ready(self) -> list[Part]:
-        """Return the parts that became ready since the last call; those of the edge count once all others are."""
+    def newly_ready(self) -> list[Program]:
+        """Return the programs that became ready since the last call. Those of the edge come after all others."""
         self._supervisor.wake()
-        ready = [part for part in self.waiting if part.group != "edge" and part.is_ready(part.port)]
-        left = [part for part in self.waiting if part not in ready]
-        if all(part.group == "edge" for part in left):
-            ready += [part for part in left if part.is_ready(part.port)]
-        self.waiting = [part for part in self.waiting if part not in ready]
+        ready = [program for program in self.waiting if program.group != "edge" and program.is_ready(program.port)]
+        left = [program for program in self.waiting if program not in ready]
+        if all(program.group == "edge" for program in left):
+            ready += [program for program in left if program.is_ready(program.port)]
+        self.waiting = [program for program in self.waiting if program not in ready]
         return ready
 
-    def look(self) -> list[Process]:
-        """Return the processes that supervisor gave up; it is asked once in `look_seconds`.
+    def poll(self) -> list[Process]:
+        """Return the processes that supervisor gave up. Polls it at most once per `look_seconds`.
 
-        Raises CannotRun when supervisor ended.
+        Raises CannotRun if supervisor has ended.
         """
         if (status := self._supervisord.poll()) is not None:
             raise CannotRun(f"supervisord ended with status {status}: see logs/parts/supervisord.*")
@@ -55,23 +55,23 @@ class Watch:
         try:
             processes = self._supervisor.processes()
         except (FileNotFoundError, ConnectionRefusedError):
-            return []  # supervisord has only just been started
-        self._tell_restarts(processes)
+            return []  # supervisord is still starting
+        self._report_restarts(processes)
         return [process for process in processes if process.gave_up]
 
     def until(self, stop: StopRequests) -> None:
-        """Watch until asked to stop. A part that supervisor gave up is shown and tried again, for ever."""
+        """Watch until asked to stop. Report and restart each program that supervisor gave up."""
         while not stop.wait(self._look_seconds):
-            for process in self.look():
-                log = self._parts[process.name].log
-                say(f"{process.name} ended again and again and is tried anew; the end of {log}:\n{last_lines(log)}")
+            for process in self.poll():
+                log = self._programs[process.name].log
+                say(f"{process.name} keeps ending and is started again; the end of {log}:\n{last_lines(log)}")
                 self._supervisor.start(process)
 
-    def _tell_restarts(self, processes: Sequence[Process]) -> None:
+    def _report_restarts(self, processes: Sequence[Process]) -> None:
         for process in processes:
             before = self._pids.get(process.name)
             if process.pid and before and process.pid != before:
-                say(f"{process.name} had ended and was started again (pid {process.pid})")
+                say(f"{process.name} ended and was restarted (pid {process.pid})")
             if process.pid:
                 self._pids[process.name] = process.pid
 

@@ -1,1 +1,1 @@
-"""Fills a running instance with people, rooms and talk over the public HTTP API. Running it twice changes nothing."""
+"""Fill a running instance with users, rooms and messages over the public HTTP API. A second run changes nothing."""

@@ -1,4 +1,4 @@
-"""One person's access to the API: cookies of its own, patient with an instance that says "later"."""
+"""An API client for one demo user, with its own cookies. It repeats requests that get 429 or 503."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from embedded.failures import CannotRun
-from embedded.seed.cast import Person
+from embedded.seed.dataset import Person
 
 LATER = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 TRIES = 40
@@ -14,7 +14,7 @@ LONGEST_WAIT = 15.0
 
 
 class Account:
-    """A signed-in person."""
+    """A signed-in demo user."""
 
     def __init__(self, url: str, person: Person) -> None:
         self.person = person
@@ -25,7 +25,7 @@ class Account:
         await self._http.aclose()
 
     async def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
-        """The answer's JSON, None where it has no body; repeats while asked to wait. Raises CannotRun for a refusal."""
+        """Return the answer's JSON, or None without a body. Waits as long as asked to. Raises CannotRun on an error."""
         answer = await self._answer(method, path, body, query)
         if answer.is_error:
             raise CannotRun(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
@@ -36,7 +36,7 @@ class Account:
             try:
                 answer = await self._http.request(method, path, json=body, params=query)
             except httpx.TransportError as error:
-                raise CannotRun(f"nothing answers at {self._http.base_url}: is WebChat running? (make run)") from error
+                raise CannotRun(f"no answer from {self._http.base_url}: start WebChat with `make run`") from error
             if answer.status_code not in LATER:
                 break
             await asyncio.sleep(min(float(answer.headers.get("Retry-After", "1")), LONGEST_WAIT))
@@ -44,14 +44,14 @@ class Account:
 
     @property
     def cookie(self) -> str:
-        """For a socket."""
+        """The Cookie header for a WebSocket handshake."""
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._http.cookies.jar)
 
     async def sign_out(self) -> None:
         await self.call("POST", "/api/auth/logout")
 
     async def sign_in(self) -> None:
-        """Sign up where the id is free, else log in."""
+        """Sign up if the WebChat ID is free, otherwise log in."""
         person = self.person
         free = (await self.call("GET", "/api/auth/available", webchat_id=person.webchat_id))["available"]
         if free:

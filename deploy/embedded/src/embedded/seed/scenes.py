@@ -1,7 +1,7 @@
-"""Short scenes of real talk, and how a room's conversation is made of them: always the same for the same room.
+"""Short scenes of realistic chat, and the conversation of a room built from them. A room always gets the same one.
 
 A scene is a block of lines `A: text` in `scenes_<language>.txt`; `B^2: text` answers the line two before. `{food}` and
-the like are filled from the lists at the file's head, the same value throughout a scene.
+other slots are filled from the lists at the start of the file, with one value per scene.
 """
 
 import random
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from embedded.seed.cast import Language, Room
+from embedded.seed.dataset import Language, Room
 
 SLOT = re.compile(r"\{(\w+)\}")
 
@@ -21,7 +21,7 @@ class Line:
     speaker: str
     body: str
     replies_to: int = 0
-    """How many lines before; 0 where it is no reply."""
+    """The distance to the answered line; 0 if this is no reply."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Script:
 
 
 def conversation(room: Room) -> list[Line]:
-    """The room's messages in order, each with the webchat id of its sender."""
+    """Return the room's messages in order, each with the WebChat ID of its sender."""
     dice = random.Random(room.key)  # noqa: S311 - not a secret
     endless = _lines(script(room.language), room.people, dice)
     return [next(endless) for _ in range(room.messages)]
 
 
 def _lines(script: Script, people: Sequence[str], dice: random.Random) -> Iterator[Line]:
-    """Scene after scene, none again before all that fit have been played."""
+    """Return the lines of all fitting scenes in random order, again and again."""
     fitting = [scene for scene in script.scenes if len({line.speaker for line in scene}) <= len(people)]
     while True:
         for scene in dice.sample(fitting, len(fitting)):

@@ -1,4 +1,4 @@
-"""`python -m embedded trace`: one message, and its walk from nginx to the sockets and back."""
+"""`python -m embedded trace`: send one message and print its trace, from nginx to the sockets and back."""
 
 import asyncio
 import hashlib
@@ -13,21 +13,21 @@ from embedded import credentials
 from embedded.console import BOLD, PLAIN
 from embedded.failures import CannotRun
 from embedded.folder import DataFolder
-from embedded.seed.cast import Person
 from embedded.seed.client import Account
+from embedded.seed.dataset import Person
 from embedded.settings import Settings
 from embedded.supervision import Supervisor
 from embedded.trace.send import Sent, send_one
-from embedded.trace.walk import Step, lines_of, steps_of, table
+from embedded.trace.timeline import Step, build_steps, load_lines, table
 
 EXPECTED = {"nginx", "message.send", "rooms.commands", "commit", "publish", "deliver"}
 SOCKETS = 2
-WRITTEN_S = 10.0
-"""Lines are written when a step is over, and that of nginx when the socket is closed."""
+LOG_TIMEOUT_S = 10.0
+"""A span is logged when it ends, and nginx's when the socket is closed."""
 
 
 def trace(settings: Settings) -> int:
-    """Print the walk; raises CannotRun where nothing runs, the message does not arrive, or lines are missing."""
+    """Print the trace. Raises CannotRun if nothing runs, the message does not arrive, or spans are missing."""
     folder = DataFolder(settings.data)
     _check_running(folder)
     trace_id, root = secrets.token_hex(16), secrets.token_hex(8)
@@ -36,7 +36,7 @@ def trace(settings: Settings) -> int:
     steps = _collect(folder, trace_id)
     bold, plain = (BOLD, PLAIN) if sys.stdout.isatty() else ("", "")
     print(f"{bold}trace {trace_id}{plain}\n")
-    print("\n".join(table(sorted([*steps, *_outside(sent)], key=lambda step: step.start_ns), sent.sent_ns)))
+    print("\n".join(table(sorted([*steps, *_client_steps(sent)], key=lambda step: step.start_ns), sent.sent_ns)))
     return 0
 
 
@@ -45,11 +45,11 @@ def _check_running(folder: DataFolder) -> None:
         with closing(Supervisor(folder)) as supervisor:
             supervisor.processes()
     except OSError as error:
-        raise CannotRun(f"no WebChat runs in {folder.path}: make run starts one") from error
+        raise CannotRun(f"no WebChat runs in {folder.path}: start it with `make run`") from error
 
 
 def _people(own: Mapping[str, str]) -> tuple[Person, Person]:
-    """Two accounts of this instance alone, whose password nobody else can know; the same ones each time."""
+    """Return the two accounts of this instance, the same every time. Their password derives from the session secret."""
     password = hmac.digest(own["SESSION_SECRET_KEY"].encode(), b"make trace", hashlib.sha256).hex()
     name = f"trace_{hashlib.sha256(password.encode()).hexdigest()[:8]}"
     return (
@@ -70,23 +70,23 @@ async def _send(url: str, people: tuple[Person, Person], traceparent: str) -> Se
 
 
 def _collect(folder: DataFolder, trace_id: str) -> list[Step]:
-    deadline = time.monotonic() + WRITTEN_S
+    deadline = time.monotonic() + LOG_TIMEOUT_S
     while True:
-        steps = steps_of(lines_of(folder.logs, trace_id))
+        steps = build_steps(load_lines(folder.logs, trace_id))
         reached = sum(step.receivers for step in steps)
         missing = EXPECTED - {step.action for step in steps} | ({"deliver to both"} if reached < SOCKETS else set())
         if not missing:
             return steps
         if time.monotonic() > deadline:
             lost = ", ".join(sorted(missing))
-            raise CannotRun(f"the message arrived, but no line tells of: {lost} (many traces are summed up: try again)")
+            raise CannotRun(f"the message arrived, but these spans were not logged: {lost} (under load only some are)")
         time.sleep(0.1)
 
 
-def _outside(sent: Sent) -> list[Step]:
-    """What the two who talk see of it."""
+def _client_steps(sent: Sent) -> list[Step]:
+    """Return the steps that sender and reader observe."""
     return [
-        Step(sent.sent_ns, sent.answered_ns - sent.sent_ns, "sender", "sends a message and has its answer"),
-        Step(sent.arrived_ns, None, "reader", "has the message"),
-        Step(sent.answered_ns, None, "sender", "is told that it is stored"),
+        Step(sent.sent_ns, sent.answered_ns - sent.sent_ns, "sender", "sends the message, gets the answer"),
+        Step(sent.arrived_ns, None, "reader", "receives the message"),
+        Step(sent.answered_ns, None, "sender", "receives the acknowledgement"),
     ]

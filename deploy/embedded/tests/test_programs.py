@@ -1,4 +1,4 @@
-"""Small pieces by themselves: ports, secrets, supervision, what is planted."""
+"""Modules without a whole instance: ports, secrets, supervision, sockets, and the demo data."""
 
 import json
 import socket
@@ -12,9 +12,9 @@ import pytest
 
 from embedded import credentials, ports, supervision
 from embedded.folder import LONGEST_SOCKET_PATH, DataFolder
-from embedded.parts import Part
+from embedded.programs import Program
 from embedded.runner import supervised
-from embedded.seed.cast import PEOPLE, ROOMS
+from embedded.seed.dataset import PEOPLE, ROOMS
 from embedded.seed.scenes import SLOT, conversation, script
 from embedded.settings import Restarts
 from embedded.supervision import Supervisor
@@ -39,7 +39,7 @@ def test_ports_are_below_the_ephemeral_range(tmp_path: Path) -> None:
     assert len(set(chosen.values())) == 50
 
 
-def test_missing_secrets_are_made_once_and_set_ones_win(tmp_path: Path) -> None:
+def test_missing_secrets_are_generated_once_and_set_ones_win(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     made = credentials.complete({"AWS_ACCESS_KEY": "mine"}, file)
     assert made["AWS_ACCESS_KEY"] == "mine"
@@ -50,20 +50,20 @@ def test_missing_secrets_are_made_once_and_set_ones_win(tmp_path: Path) -> None:
     assert len(set(again.values())) == len(credentials.GENERATED)
 
 
-def part_of(folder: DataFolder, script: str) -> Part:
+def program_of(folder: DataFolder, script: str) -> Program:
     command = (sys.executable, "-P", "-c", script)
-    return Part("clock", "services", 1, command, {}, lambda _: True, stop_seconds=60, log=folder.logs / "clock.log")
+    return Program("clock", "services", 1, command, {}, lambda _: True, stop_seconds=60, log=folder.logs / "clock.log")
 
 
 @contextmanager
-def one_part(data: Path, script: str, grace: float) -> Iterator[tuple[DataFolder, Supervisor]]:
-    """A supervisord with one part, a Python that runs the script; yields once the script has written a line."""
+def one_program(data: Path, script: str, grace: float) -> Iterator[tuple[DataFolder, Supervisor]]:
+    """Run a supervisord with one program, a Python that runs the script. Yields once the script has written a line."""
     folder = DataFolder(data)
     folder.create()
-    part = part_of(folder, script)
-    supervision.write_configuration(folder, [part], {}, Restarts())
-    with supervised(folder, [part], grace), closing(Supervisor(folder)) as supervisor:
-        wait_until(lambda: part.log.exists() and part.log.read_text())
+    program = program_of(folder, script)
+    supervision.write_configuration(folder, [program], {}, Restarts())
+    with supervised(folder, [program], grace), closing(Supervisor(folder)) as supervisor:
+        wait_until(lambda: program.log.exists() and program.log.read_text())
         yield folder, supervisor
 
 
@@ -71,15 +71,15 @@ TICKS = "import time; print('ticks', flush=True); time.sleep(1000)"
 NEVER_STOPS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + TICKS
 
 
-def test_what_does_not_stop_in_time_is_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with one_part(tmp_path, NEVER_STOPS, grace=0.1) as (folder, _):
+def test_a_program_that_does_not_stop_in_time_is_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with one_program(tmp_path, NEVER_STOPS, grace=0.1) as (folder, _):
         assert any("ticks" in command for command in processes_in(folder.path))
     assert processes_in(tmp_path) == []
-    assert "some parts did not stop by themselves and are killed\n" in capsys.readouterr().out
+    assert "some programs did not stop in time and are killed\n" in capsys.readouterr().out
 
 
-def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with one_part(tmp_path, TICKS, grace=60) as (folder, supervisor):
+def test_a_program_that_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with one_program(tmp_path, TICKS, grace=60) as (folder, supervisor):
         [clock] = supervisor.processes()
         supervisor.stop(clock)
         [stopped] = supervisor.processes()
@@ -88,12 +88,12 @@ def test_what_stops_is_not_killed(tmp_path: Path, capsys: pytest.CaptureFixture[
         wait_until(lambda: supervisor.processes()[0].pid)
         assert supervisor.processes()[0].pid != clock.pid
         log = folder.logs / "clock.log"
-        wait_until(lambda: log.read_text().count("ticks") == 2)  # a signal to the fork is lost
+        wait_until(lambda: log.read_text().count("ticks") == 2)  # a signal before that line would be lost in the fork
     assert processes_in(tmp_path) == []
     assert capsys.readouterr().out == ""
 
 
-def test_a_supervisor_that_does_not_listen_yet_is_asked_again(tmp_path: Path) -> None:
+def test_a_supervisor_that_does_not_listen_yet_raises_the_same_error_again(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     with closing(Supervisor(folder)) as supervisor:
         for _ in range(2):
@@ -108,10 +108,10 @@ def test_a_supervisor_that_does_not_listen_yet_is_asked_again(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("restarts", [Restarts(), Restarts(lasts_seconds=7, retries=0)], ids=["usual", "set"])
-def test_parts_are_started_again_as_the_settings_say(tmp_path: Path, restarts: Restarts) -> None:
+def test_the_settings_limit_restarts(tmp_path: Path, restarts: Restarts) -> None:
     folder = DataFolder(tmp_path)
     folder.create()
-    supervision.write_configuration(folder, [part_of(folder, TICKS)], {}, restarts)
+    supervision.write_configuration(folder, [program_of(folder, TICKS)], {}, restarts)
     written = RawConfigParser()
     written.read(folder.run / "supervisord.conf")
     program = written["program:clock"]
@@ -120,7 +120,7 @@ def test_parts_are_started_again_as_the_settings_say(tmp_path: Path, restarts: R
     assert (Restarts().lasts_seconds, Restarts().retries) == (3, 3), "as the README says"
 
 
-def test_the_scenes_can_all_be_played() -> None:
+def test_all_scenes_are_well_formed() -> None:
     for language in ("ko", "en"):
         slots, scenes = script(language).slots, script(language).scenes
         assert all(scenes)
@@ -145,9 +145,9 @@ def test_a_room_has_the_same_conversation_every_time() -> None:
 
 @pytest.mark.parametrize("length", [40, *range(70, 90), 150])
 def test_sockets_have_a_folder_however_long_the_path_is(tmp_path: Path, length: int) -> None:
-    """Between two lengths a socket with a short name has room in `run/` where one with a long name has none."""
-    parts = max(length - len(str(tmp_path)) - 1, 1)
-    folder = DataFolder(tmp_path / ("d" * parts))
+    """For some lengths a socket with a short name fits into `run/`, but one with a long name does not."""
+    padding = max(length - len(str(tmp_path)) - 1, 1)
+    folder = DataFolder(tmp_path / ("d" * padding))
     folder.create()
     for name in ("supervisor", "s3", "filer"):
         path = folder.socket(name)

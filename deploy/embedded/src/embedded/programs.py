@@ -1,6 +1,6 @@
-"""The parts of the embedded stack: how each is started, with which share of the environment, and when it is ready.
+"""The programs of the embedded stack: their commands, environments and readiness probes.
 
-A part gets only the secrets that are its own; foreign parts get nothing of the person's environment but the basics.
+Each program gets only its own secrets. Third-party programs get only `BASICS` of the user's environment.
 """
 
 import re
@@ -17,7 +17,7 @@ from embedded.folder import DataFolder
 from embedded.settings import Settings
 
 Group: TypeAlias = Literal["stores", "services", "edge"]
-"""Parts of a group start and stop together; groups start in this order and stop in the reverse one."""
+"""Programs of a group start and stop together. Groups start in this order and stop in reverse."""
 
 SERVICES = ("auth", "social", "rooms", "media")
 GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
@@ -30,19 +30,19 @@ OF_ONE_SERVICE = re.compile(
 OF_AUTH = ("SESSION_SECRET_KEY",)
 OF_CANARY = ("CANARY_PASSWORD",)
 FOR_CANARY = re.compile(r"CANARY_\w+|CHAT_GATEWAY_URL|LISTEN_\w+|PYTHON\w+|LOG_KEY|DEBUG|" + "|".join(BASICS))
-"""It is a guest: all that it may have."""
+"""All variables that the canary gets: it acts as a client and needs no secrets of the services."""
 OF_MEDIA = (
     "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_STORAGE_BUCKET_NAME", "AWS_CDN_URL", "CDN_KEY_ID",
     "CDN_PRIVATE_KEY", "S3_ENDPOINT_URL", "S3_PUBLIC_URL",
 )  # fmt: skip
 BUCKET = "webchat-media"
 OFF = {"off", "false", "no", "0"}
-LANES = "1"
-"""SQLite has one writer: a few large batches wait for it less than many small ones, and cost a fraction."""
+COMMAND_QUEUES = "1"
+"""SQLite has one writer, so few large batches wait less and cost less than many small ones."""
 
 
 @dataclass(frozen=True)
-class Part:
+class Program:
     name: str
     group: Group
     port: int
@@ -51,13 +51,13 @@ class Part:
     is_ready: Callable[[int], bool]
     stop_seconds: int
     log: Path
-    leaves: tuple[Path, ...] = field(default=())
-    """Sockets that it leaves behind when it is killed."""
+    stale_sockets: tuple[Path, ...] = field(default=())
+    """Sockets that remain if it is killed."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What all parts are made from."""
+    """The settings, folder, ports and secrets from which all programs are built."""
 
     settings: Settings
     folder: DataFolder
@@ -76,8 +76,8 @@ class Stack:
         return {name: value for name, value in self.settings.environment.items() if name in BASICS}
 
 
-def list_parts(stack: Stack, nginx: Part) -> list[Part]:
-    """All parts of this instance; Valkey and S3 only where the environment names no other."""
+def list_programs(stack: Stack, nginx: Program) -> list[Program]:
+    """Return all programs of this instance, without Valkey or S3 if the environment names another one."""
     environment = stack.settings.environment
     stores = [
         *([] if "REDIS_ENDPOINT" in environment else [_valkey(stack)]),
@@ -87,16 +87,16 @@ def list_parts(stack: Stack, nginx: Part) -> list[Part]:
     return [*stores, *list_services(stack), *gateways, nginx, *([_canary(stack)] if stack.has_canary else [])]
 
 
-def list_services(stack: Stack) -> list[Part]:
-    """The data services."""
+def list_services(stack: Stack) -> list[Program]:
+    """Return the data services."""
     return [_service(stack, name, name) for name in SERVICES]
 
 
-def _valkey(stack: Stack) -> Part:
+def _valkey(stack: Stack) -> Program:
     port, data = stack.ports["valkey"], stack.folder.path / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
     options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(data), "--appendonly", "yes", "--save", "")
-    return Part(
+    return Program(
         name="valkey",
         group="stores",
         port=port,
@@ -104,16 +104,16 @@ def _valkey(stack: Stack) -> Part:
         environment=stack.basics,
         is_ready=probes.answers_ping,
         stop_seconds=1,
-        log=stack.folder.foreign_logs / "valkey.log",
+        log=stack.folder.third_party_logs / "valkey.log",
     )
 
 
-def _s3(stack: Stack) -> Part:
-    """SeaweedFS in one process. It stops with the services, because its own shutdown takes more than a second."""
+def _s3(stack: Stack) -> Program:
+    """SeaweedFS in one process. It stops with the services, because its shutdown takes more than a second."""
     port, data = stack.ports["s3"], stack.folder.path / "s3"
     (data / "master").mkdir(mode=0o700, parents=True, exist_ok=True)
     sockets = tuple(stack.folder.socket(name) for name in ("s3", "filer"))
-    return Part(
+    return Program(
         name="s3",
         group="services",
         port=port,
@@ -122,12 +122,13 @@ def _s3(stack: Stack) -> Part:
         | {
             "AWS_ACCESS_KEY_ID": stack.secrets["AWS_ACCESS_KEY"],
             "AWS_SECRET_ACCESS_KEY": stack.secrets["AWS_SECRET_ACCESS_KEY"],
-            "GOMEMLIMIT": "512MiB",  # near what it needs at rest (110), Go collects without end: a quarter of a core
+            # It needs 110 MiB at rest. Near that limit, Go's garbage collector would use a quarter of a core.
+            "GOMEMLIMIT": "512MiB",
         },
         is_ready=probes.answers_http,
         stop_seconds=3,
-        log=stack.folder.foreign_logs / "s3.log",
-        leaves=(*sockets, *_s3_sockets(port)),
+        log=stack.folder.third_party_logs / "s3.log",
+        stale_sockets=(*sockets, *_s3_sockets(port)),
     )
 
 
@@ -140,7 +141,7 @@ def _s3_options(port: int, data: Path, sockets: tuple[Path, ...]) -> list[str]:
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
         **{name: port + offset for offset, name in enumerate(listeners)},
-        "volume.preStopSeconds": 0,  # for other machines to learn that it goes, and there are none
+        "volume.preStopSeconds": 0,  # the pause lets other machines notice the stop, and there are none
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
         "s3.localSocket": sockets[0],
@@ -153,20 +154,20 @@ def _s3_options(port: int, data: Path, sockets: tuple[Path, ...]) -> list[str]:
 
 
 def _s3_sockets(port: int) -> list[Path]:
-    """SeaweedFS makes these in /tmp, whatever TMPDIR says; named after its gRPC ports."""
+    """Return the sockets that SeaweedFS creates in /tmp, even if TMPDIR is set. Their names contain its gRPC ports."""
     owners = {"s3": 1, "master": 3, "volume": 5, "filer": 7, "admin": 9}
     return [Path(f"/tmp/seaweedfs-{name}-grpc-{port + offset}.sock") for name, offset in owners.items()]  # noqa: S108
 
 
-def _service(stack: Stack, name: str, service: str) -> Part:
-    """One of our own processes; `name` differs from `service` where there are several."""
+def _service(stack: Stack, name: str, service: str) -> Program:
+    """A process of WebChat. `name` differs from `service` if the service has several."""
     package = service.replace("-", "_")
-    return Part(
+    return Program(
         name=name,
         group="services",
         port=stack.ports[name],
         command=(sys.executable, "-P", "-m", package),
-        environment=_share(stack, service)
+        environment=_environment(stack, service)
         | {
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": str(stack.ports[name]),
@@ -179,25 +180,25 @@ def _service(stack: Stack, name: str, service: str) -> Part:
     )
 
 
-def _canary(stack: Stack) -> Part:
-    """It comes to the public address like anybody, once that is there; it is ready when it lives."""
-    part = _service(stack, "canary", "canary")
-    environment = {name: value for name, value in part.environment.items() if FOR_CANARY.fullmatch(name)}
-    return replace(part, group="edge", environment=environment, is_ready=probes.lives, stop_seconds=1)
+def _canary(stack: Stack) -> Program:
+    """The canary. It uses the public address, so it starts with the edge, and counts as ready once it is alive."""
+    program = _service(stack, "canary", "canary")
+    environment = {name: value for name, value in program.environment.items() if FOR_CANARY.fullmatch(name)}
+    return replace(program, group="edge", environment=environment, is_ready=probes.lives, stop_seconds=1)
 
 
-def _share(stack: Stack, service: str) -> dict[str, str]:
-    """The environment of one service: all that is set, less the secrets of others."""
-    everything = _elsewhere_if_set(stack) | dict(stack.settings.environment) | dict(stack.secrets) | _here(stack)
-    return {name: value for name, value in everything.items() if _may_have(service, name)}
+def _environment(stack: Stack, service: str) -> dict[str, str]:
+    """Return the environment of one service: every variable except the secrets of other services."""
+    everything = _defaults(stack) | dict(stack.settings.environment) | dict(stack.secrets) | _overrides(stack)
+    return {name: value for name, value in everything.items() if _may_read(service, name)}
 
 
-def _elsewhere_if_set(stack: Stack) -> dict[str, str]:
+def _defaults(stack: Stack) -> dict[str, str]:
     return {
         "REDIS_ENDPOINT": f"127.0.0.1:{stack.ports['valkey']}",
         "S3_ENDPOINT_URL": stack.url("s3"),
         "AWS_STORAGE_BUCKET_NAME": BUCKET,
-        "LANES": LANES,
+        "LANES": COMMAND_QUEUES,
         **{f"{name.upper()}_URL": stack.url(name) for name in SERVICES},
         "CHAT_GATEWAY_URL": ",".join(map(stack.url, GATEWAYS)),
         **({"CANARY_URL": stack.url("canary")} if stack.has_canary else {}),
@@ -205,12 +206,12 @@ def _elsewhere_if_set(stack: Stack) -> dict[str, str]:
     }
 
 
-def _here(stack: Stack) -> dict[str, str]:
-    """What this instance decides, whatever the environment says."""
+def _overrides(stack: Stack) -> dict[str, str]:
+    """Return the variables that this instance sets even if the environment has other values."""
     return {"WEBCHAT_DATA": str(stack.folder.path), "PUBLIC_PORT": str(stack.settings.port)}
 
 
-def _may_have(service: str, name: str) -> bool:
+def _may_read(service: str, name: str) -> bool:
     if name in OF_AUTH:
         return service == "auth"
     if name in OF_CANARY:

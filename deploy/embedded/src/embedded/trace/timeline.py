@@ -1,4 +1,4 @@
-"""The walk of one trace, made of the lines that tell of it: who did what, when, for how long; and how it looks."""
+"""The timeline of one trace, built from the log lines of its spans, and its table."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 TAIL_BYTES = 4_000_000
-"""How much of a log's end is looked at."""
+"""How much of the end of a log is searched."""
 DEEPEST = 50
 COLUMNS = 28
-WHAT: Mapping[str, str] = {
-    "socket.open": "lets the socket in",
-    "message.send": "takes the message",
-    "rooms.commands": "asks rooms, {batch} in the batch",
-    "commit": "commits it, {batch} in the transaction",
-    "publish": "publishes it",
-    "deliver": "writes it to {receivers}",
+DESCRIPTIONS: Mapping[str, str] = {
+    "socket.open": "accepts the socket",
+    "message.send": "handles message.send",
+    "rooms.commands": "calls rooms, batch of {batch}",
+    "commit": "commits, batch of {batch}",
+    "publish": "publishes the event",
+    "deliver": "writes the event to {receivers}",
 }
-HEAD = ("at", "part", "what", "took")
+HEAD = ("at", "where", "step", "took")
 
 
 @dataclass(frozen=True)
 class Step:
     start_ns: int
     took_ns: int | None
-    part: str
+    where: str
     what: str
     action: str = ""
     span: str = ""
@@ -34,13 +34,13 @@ class Step:
     receivers: int = 0
 
 
-def lines_of(logs: Path, trace_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the parts have written of a trace: (part, line), whole lines only."""
+def load_lines(logs: Path, trace_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the complete log lines of a trace, each with the name of the process that wrote it."""
     found = []
     for file in [*logs.glob("*.log"), logs / "parts" / "nginx.log"]:
         for line in _tail(file).splitlines(keepends=True):
             if trace_id in line and line.endswith("}\n"):
-                found.append((file.stem, json.loads(line)))  # noqa: PERF401 - plainer so
+                found.append((file.stem, json.loads(line)))  # noqa: PERF401 - plainer than a comprehension
     return found
 
 
@@ -53,19 +53,19 @@ def _tail(file: Path) -> str:
         return ""
 
 
-def steps_of(lines: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Step]:
-    """The spans among them, in the order in which they began; none before the one that it stands under."""
-    steps = {step.span: step for step in (_step(part, line) for part, line in lines) if step is not None}
-    above = {span: _above(steps, step) for span, step in steps.items()}
-    # nginx tells whole milliseconds: what it leads to may seem to begin before it
+def build_steps(lines: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Step]:
+    """Return the spans among the lines in the order of their start. No span starts before its parent."""
+    steps = {step.span: step for step in (_step(where, line) for where, line in lines) if step is not None}
+    above = {span: _ancestors(steps, step) for span, step in steps.items()}
+    # nginx logs whole milliseconds, so its children may seem to start before it.
     begun = [
         (max(one.start_ns for one in (step, *above[span])), len(above[span]), step) for span, step in steps.items()
     ]
     return [replace(step, start_ns=start) for start, _, step in sorted(begun, key=lambda one: one[:2])]
 
 
-def _above(steps: Mapping[str, Step], step: Step) -> list[Step]:
-    """What it stands under, and what that stands under."""
+def _ancestors(steps: Mapping[str, Step], step: Step) -> list[Step]:
+    """Return the parent of a step, the parent's parent, and so on."""
     found: list[Step] = []
     over = steps.get(step.parent)
     while over is not None and len(found) < DEEPEST:
@@ -74,21 +74,21 @@ def _above(steps: Mapping[str, Step], step: Step) -> list[Step]:
     return found
 
 
-def _step(part: str, line: Mapping[str, Any]) -> Step | None:
+def _step(where: str, line: Mapping[str, Any]) -> Step | None:
     if line["service.name"] == "nginx":
         took = int(line["nginx.request_time"] * 1e9)
-        what, start = f"hands on {_request(line)}", _ns(line["@timestamp"]) - took
-        return Step(start, took, part, what, "nginx", line["span.id"], line["parent.id"])
+        what, start = f"proxies {_request(line)}", _ns(line["@timestamp"]) - took
+        return Step(start, took, where, what, "nginx", line["span.id"], line["parent.id"])
     if "event.duration" not in line:
         return None
     action = str(line["event.action"])
     receivers = line.get("webchat.receivers", 0)
-    words = WHAT.get(action, action) if action != "http.request" else f"answers {_request(line)}"
+    words = DESCRIPTIONS.get(action, action) if action != "http.request" else f"answers {_request(line)}"
     what = words.format(
         batch=line.get("webchat.batch", 1), receivers=f"{receivers} socket{'' if receivers == 1 else 's'}"
     )
     start, took = _ns(line["event.start"]), line["event.duration"]
-    return Step(start, took, part, what, action, line["span.id"], line.get("parent.id", ""), receivers)
+    return Step(start, took, where, what, action, line["span.id"], line.get("parent.id", ""), receivers)
 
 
 def _request(line: Mapping[str, Any]) -> str:
@@ -101,8 +101,8 @@ def _ns(timestamp: str) -> int:
 
 
 def table(steps: Iterable[Step], began_ns: int) -> list[str]:
-    """A line for each step: milliseconds since `began_ns`, the part, what it did, how long; and all of it as bars."""
-    rows = [(_ms(step.start_ns - began_ns), step.part, step.what, _took(step)) for step in steps]
+    """Return a heading and a line for each step: milliseconds since `began_ns`, where, what, duration, and a bar."""
+    rows = [(_ms(step.start_ns - began_ns), step.where, step.what, _took(step)) for step in steps]
     widths = [max(len(row[index]) for row in (HEAD, *rows)) for index in range(4)]
     end = max((step.start_ns + (step.took_ns or 0) for step in steps if step.action != "nginx"), default=began_ns)
     bars = [_bar(step, began_ns, max(end - began_ns, 1)) for step in steps]
@@ -113,8 +113,8 @@ def table(steps: Iterable[Step], began_ns: int) -> list[str]:
 
 
 def _row(row: tuple[str, str, str, str], widths: list[int]) -> str:
-    at, part, what, took = row
-    return f"{at:>{widths[0]}}  {part:<{widths[1]}}  {what:<{widths[2]}}  {took:>{widths[3]}}  "
+    at, where, what, took = row
+    return f"{at:>{widths[0]}}  {where:<{widths[1]}}  {what:<{widths[2]}}  {took:>{widths[3]}}  "
 
 
 def _ms(nanoseconds: int) -> str:
@@ -126,7 +126,7 @@ def _took(step: Step) -> str:
 
 
 def _bar(step: Step, began_ns: int, whole_ns: int) -> str:
-    """Where in the message's way it stands; what was before has none."""
+    """Return the step as a bar on the time axis, or nothing for a step before its start."""
     first = (step.start_ns - began_ns) * COLUMNS // whole_ns
     if first < 0 or step.action == "nginx":
         return ""

@@ -1,4 +1,4 @@
-"""Who is there, and who talks with whom. Titles and ids name things: changing one makes a new one beside the old."""
+"""The demo users and rooms. Titles and IDs identify them: a changed one creates a new user or room."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -24,11 +24,11 @@ class Person:
 @dataclass(frozen=True)
 class Room:
     people: tuple[str, ...]
-    """The first opens it."""
+    """The first one creates it."""
     language: Language
     messages: int
     title: str = ""
-    """Empty for a direct room."""
+    """Empty if the room is direct."""
 
     @property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""The order of planting: people, who follows whom, then every room and its talk in order, several rooms at once."""
+"""`python -m embedded seed`: create the users, let them follow each other, then fill several rooms at a time."""
 
 import asyncio
 import uuid
@@ -8,8 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from embedded.console import say
-from embedded.seed.cast import DEMO, PASSWORD, PEOPLE, ROOMS, Room
 from embedded.seed.client import Account
+from embedded.seed.dataset import DEMO, PASSWORD, PEOPLE, ROOMS, Room
 from embedded.seed.scenes import conversation
 from embedded.settings import Settings
 
@@ -18,17 +18,17 @@ T = TypeVar("T")
 AT_ONCE = 6
 SIGN_INS_AT_ONCE = 2
 NAMESPACE = uuid.UUID("5f6c1c1e-6a0f-4f0c-9d5c-0d7a3f2b8e11")
-"""Of the client ids: a message planted before is known by its id and not written again."""
+"""Makes the `client_id` of every message the same in every run, so that a second run writes none again."""
 
 
 def seed(settings: Settings) -> int:
-    say(f"planting at {settings.url}")
-    asyncio.run(_plant(settings.url))
+    say(f"seeding {settings.url}")
+    asyncio.run(_load(settings.url))
     say(f"done: log in as {' or '.join(DEMO)} with the password {PASSWORD}")
     return 0
 
 
-async def _plant(url: str) -> None:
+async def _load(url: str) -> None:
     async with AsyncExitStack() as stack:
         people = {person.webchat_id: Account(url, person) for person in PEOPLE}
         for account in people.values():
@@ -41,18 +41,18 @@ async def _plant(url: str) -> None:
 
 
 async def _for_each(things: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
-    """The work for all of them, `at_once` at a time; the first failure is raised."""
-    gate = asyncio.Semaphore(at_once)
+    """Run the work for all things, `at_once` at a time. Raises the first failure."""
+    limit = asyncio.Semaphore(at_once)
 
     async def one(thing: T) -> None:
-        async with gate:
+        async with limit:
             await work(thing)
 
     await asyncio.gather(*map(one, things))
 
 
 class Progress:
-    """Says how far it is, ten times in all."""
+    """A counter that prints its progress ten times."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
@@ -64,7 +64,7 @@ class Progress:
 
 
 async def _introduce(people: Mapping[str, Account], account: Account) -> None:
-    """The two demo accounts follow everyone; everyone follows them."""
+    """Set the status message and follow the demo accounts. The two demo accounts follow everyone."""
     await account.call("PATCH", "/api/social/profiles/me", {"status_message": account.person.status_message})
     following = people if account.person.webchat_id in DEMO else DEMO
     for webchat_id in following:
@@ -84,7 +84,7 @@ async def _talk(people: Mapping[str, Account], progress: Progress, room: Room) -
 
 
 async def _open(people: Mapping[str, Account], room: Room) -> str:
-    """The id of the room, which is made where it does not exist."""
+    """Return the ID of the room, creating it if it does not exist."""
     host, *guests = (people[webchat_id] for webchat_id in room.people)
     if not room.title:
         opened = await host.call("POST", "/api/rooms", {"kind": "direct", "user_id": guests[0].user_id})
