@@ -1,7 +1,7 @@
-"""Back up what the containers keep, or bring it back: `backup.py save FOLDER`, `backup.py restore FOLDER`.
+"""Back up or restore the data of the containers: `backup.py save FOLDER`, `backup.py restore FOLDER`.
 
-A backup is a folder: the four schemas as they were at one moment, the files in S3, and `backup.json`, written last.
-docs/operations.md tells what is in it, and what is not. Compose's own variables choose the project.
+A backup is a folder with the four schemas at one point in time, the files in S3, and `backup.json`, written last.
+docs/operations.md describes its content. Compose's variables choose the project.
 """
 
 import gzip
@@ -23,7 +23,7 @@ CHUNK = 1024 * 1024
 
 
 class FailedError(Exception):
-    """In words for who called."""
+    """A failure of the backup or restore, with a text for the user."""
 
 
 def say(text: str) -> None:
@@ -35,12 +35,12 @@ def command(*words: str) -> list[str]:
 
 
 def one_off(service: str, *words: str, options: tuple[str, ...] = ()) -> list[str]:
-    """A container of its own, gone when it is done."""
+    """Return the command for a one-off container, which is removed afterwards."""
     return command("run", "--rm", "--no-deps", "--no-TTY", *options, service, *words)
 
 
 def run(what: str, words: list[str]) -> str:
-    """What it prints; its errors and progress pass through. Raises FailedError."""
+    """Run a command and return its standard output; standard error passes through. Raises FailedError."""
     done = subprocess.run(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=False, cwd=CHECKOUT)
     if done.returncode:
         raise FailedError(f"{what} failed")
@@ -48,7 +48,7 @@ def run(what: str, words: list[str]) -> str:
 
 
 def files(job: str, folder: Path, mode: str) -> None:
-    """media's own command, run by whoever owns the folder."""
+    """Run a command of media as the current user, with the folder mounted at /backup."""
     options = ("--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{folder}:/backup:{mode}")
     say(run("copying the files", one_off("media", job, options=options)))
 
@@ -58,7 +58,7 @@ def database(script: str) -> list[str]:
 
 
 def dump(target: Path) -> None:
-    """Raises FailedError unless the dump is whole: its last line says so."""
+    """Dump all schemas into the target. Raises FailedError unless the dump ends with its final line."""
     tail = b""
     with (
         gzip.open(target, "wb", compresslevel=6) as file,
@@ -86,25 +86,25 @@ def load(source: Path) -> None:
         try:
             shutil.copyfileobj(file, loading.stdin, CHUNK)
             loading.stdin.close()
-        except BrokenPipeError:  # it has said why, and its return code tells
+        except BrokenPipeError:  # the client has printed why, and its return code is checked below
             pass
     if loading.returncode:
         raise FailedError("loading the database failed")
 
 
 def save(folder: Path) -> None:
-    """Files, then the database, then the files that came meanwhile; the folder has its name when all of it is whole."""
+    """Save the files, then the database, then files added since. The folder gets its name when it is complete."""
     if folder.exists():
-        raise FailedError(f"{folder} is there already")
+        raise FailedError(f"{folder} already exists")
     part = folder.with_name(f"{folder.name}.partial")
     part.mkdir(mode=0o700, parents=True)
     try:
-        say("files, first round")
+        say("files, first pass")
         files("save-objects", part, "rw")
         began = datetime.now(UTC)
-        say("database, as of now")
+        say("database")
         dump(part / "database.sql.gz")
-        say("files, second round: what came meanwhile")
+        say("files, second pass")
         files("save-objects", part, "rw")
         about = {"made_at": began.isoformat(timespec="seconds"), "images": images()}
         (part / "backup.json").write_text(json.dumps(about, indent=2) + "\n")
@@ -119,19 +119,19 @@ def images() -> list[str]:
 
 
 def check(folder: Path) -> None:
-    """Raises FailedError unless this is a backup, whole as far as can be told before anything is touched."""
+    """Check before any change that this is a complete backup. Raises FailedError otherwise."""
     try:
         about = json.loads((folder / "backup.json").read_text())
         with gzip.open(folder / "database.sql.gz") as file:
             while file.read(CHUNK):
                 pass
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise FailedError(f"{folder} is no whole backup: {error}") from error
-    say(f"a backup of {about['made_at']}")
+        raise FailedError(f"{folder} is not a complete backup: {error}") from error
+    say(f"backup of {about['made_at']}")
 
 
 def restore(folder: Path) -> None:
-    """What is in the databases now is replaced. Can be repeated, whatever stopped it."""
+    """Replace the data of all databases. If it was interrupted, it can be repeated."""
     check(folder)
     stores = sorted(STORES & set(run("reading compose.yaml", command("config", "--services")).split()))
     say("stopping the services")
@@ -144,7 +144,7 @@ def restore(folder: Path) -> None:
     load(folder / "database.sql.gz")
     say("files")
     files("bring-objects-back", folder, "ro")
-    say("rooms' logs begin anew")
+    say("new epoch for the room logs")
     run("renewing the epoch", one_off("rooms", "new-epoch"))
     run("emptying Redis", one_off("rooms", "forget-redis"))
     say("starting the services")

@@ -1,4 +1,4 @@
-# nginx with the web client, the documents and their pages in it. Built from the checkout's root.
+# nginx with the web client and the API documentation. The build context is the root of the checkout.
 ARG PYTHON_IMAGE=python:3.13-slim
 ARG NGINX_IMAGE=nginx:1.26
 
@@ -6,7 +6,7 @@ FROM ${PYTHON_IMAGE} AS build
 ENV UV_LINK_MODE=copy VIRTUAL_ENV=/opt/tools PATH=/opt/tools/bin:$PATH
 WORKDIR /build
 
-# node and Swagger UI's files come as Python packages: one lock for them all.
+# Node and Swagger UI come as Python packages, so that one lock file covers them.
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$/ { exit }' requirements.lock >uv.lock \

@@ -1,8 +1,8 @@
 #!/bin/bash
-# The health check of a service's container. Succeed if this service answers 200 on a path: `healthy.sh /healthz`.
+# The health check of a service's container. Succeeds if the service answers 200 on a path: `healthy.sh /healthz`.
 # With --ready-once the first success needs /readyz, later ones /healthz: an update waits until a new replica reaches
-# all that it needs, and nobody restarts a replica because a store is away later.
-# It runs every five seconds in each container: bash takes 3 ms of CPU, a Python 60.
+# its dependencies, but a store that fails later does not restart the replica.
+# It runs every five seconds in each container: bash takes 3 ms of CPU, Python 60.
 set -eu
 
 path=${1:?healthy.sh: name a path, or --ready-once}

@@ -1,4 +1,4 @@
-"""Write what the containers need and nobody should choose: secrets that `.env` does not have yet, made at random."""
+"""Add random values for the secrets that the containers need and that `.env` lacks."""
 
 import secrets
 import sys
@@ -13,7 +13,7 @@ NAMES = (
     "DB_ROOT_PASSWORD",
     "AWS_ACCESS_KEY",
     "AWS_SECRET_ACCESS_KEY",
-    # of the log pipeline (profile logging)
+    # the log pipeline (profile logging)
     "ELASTIC_PASSWORD",
     "LOGS_WRITER_PASSWORD",
     "KIBANA_PASSWORD",
@@ -24,13 +24,13 @@ NAMES = (
 
 
 def main(file: Path) -> None:
-    """Lines are added, never changed: a second run makes only what is missing."""
-    text = file.read_text() if file.exists() else "# Settings of this installation; .env.example tells them all.\n"
+    """Append lines for missing secrets; existing lines stay unchanged."""
+    text = file.read_text() if file.exists() else "# Settings of this installation; .env.example lists all of them.\n"
     have = {line.partition("=")[0].strip() for line in text.splitlines() if line.partition("=")[2].strip()}
     missing = [name for name in NAMES if name not in have]
     file.touch(mode=0o600)
     file.write_text(text + "".join(f"{name}={secrets.token_hex(32)}\n" for name in missing))
-    print(f"{file}: {len(missing)} secrets made, {len(NAMES) - len(missing)} were there")
+    print(f"{file}: {len(missing)} secrets added, {len(NAMES) - len(missing)} already there")
 
 
 if __name__ == "__main__":

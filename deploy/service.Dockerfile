@@ -1,5 +1,5 @@
-# One recipe for the five Python services and the canary; SERVICE is the name, FOLDER where it lies. Built from the
-# checkout's root.
+# The image of the five Python services and the canary. SERVICE is the name, FOLDER its folder. The build context is the
+# root of the checkout.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
@@ -9,7 +9,7 @@ ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/webchat
 WORKDIR /build
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends binutils >/dev/null
 
-# uv by its hash; with it, what the service asks for, in the versions and with the hashes of the lock.
+# Install uv, verified by its hash, then the service's requirements with the versions and hashes of the lock.
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$/ { exit }' requirements.lock >uv.lock \
@@ -21,8 +21,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     && uv venv --quiet --python "$(command -v python)" "$VIRTUAL_ENV" \
     && uv pip install --quiet --require-hashes --constraint requirements.lock \
         --requirement shared/pyproject.toml --requirement service/pyproject.toml
-# Less what no service runs: other packages' tests, C sources and debugging symbols, and what botocore knows of AWS
-# beside S3 and keys for it.
+# Remove unused files: tests of packages, C sources, debug symbols, and botocore's data for AWS services other than S3 and
+# its credentials.
 RUN cd "$VIRTUAL_ENV"/lib/python*/site-packages \
     && find . -type d \( -name tests -o -name testing \) -prune -exec rm -r {} + \
     && find . -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.h' \) -delete \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The four schemas as they were at one moment, as SQL on standard output. People write on meanwhile.
+# Write the four schemas at one point in time to standard output, as SQL. The services can keep running.
 set -eu
 
 . "$(dirname "$0")/tls.sh"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What dump.sh wrote, from standard input: the four schemas are replaced.
+# Replace the four schemas by the output of dump.sh on standard input.
 set -eu
 
 . "$(dirname "$0")/tls.sh"

@@ -1,4 +1,4 @@
-# For the scripts beside this: "$@" becomes what their client needs for TLS. With DB_TLS_CA (a file), connections are
+# Sourced by the other scripts: set "$@" to the client's options for TLS. If DB_TLS_CA names a file, connections are
 # encrypted and the server is verified.
 set --
 if [ -n "${DB_TLS_CA:-}" ]; then

@@ -1,4 +1,4 @@
-"""Examples that other clients are tested against: one of each event and frame as text, and a room folded."""
+"""Golden examples for the tests of other clients: each event and frame as text, and a room folded."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ STORY: list[RoomEvent] = [
     MemberLeft(room_id=ROOM, version=14, at=LATER, user_id=SORA, by=SORA),
 ]
 
-ROOM_SHAPE = Room(
+ROOM_STATE = Room(
     room_id=ROOM, kind="direct", title="", member_count=2, version=4, last_seq=2, read_seq=1, unread=1, muted=False,
     role="member", peer_id=JUNHO, last_message=msgspec.convert(STORY[3], Message, from_attributes=True),
 )  # fmt: skip
@@ -94,13 +94,13 @@ FRAMES: list[msgspec.Struct] = [
         session_id="01930000-0000-7000-8000-0000000000e1",
         user=User(user_id=MINJI, email="minji@example.com", webchat_id="minji", display_name="민지"),
         friends=[PROFILE],
-        rooms=[ROOM_SHAPE],
+        rooms=[ROOM_STATE],
         heartbeat=25,
         epoch="3faba00ece042e49",
     ),
     Ok(id="1", seq=2, version=4, at=AT, duplicate=False),
     ErrorFrame(id="2", code="rate_limited", detail="More frames than allowed.", retry_after=1),
-    RoomAdded(room=ROOM_SHAPE),
+    RoomAdded(room=ROOM_STATE),
     RoomRemoved(room_id=ROOM),
     RoomMuted(room_id=ROOM, muted=True),
     RoomReset(room_id=ROOM),
@@ -115,7 +115,7 @@ FRAMES: list[msgspec.Struct] = [
 
 
 def golden_events() -> dict[str, Any]:
-    """One example of each frame from the server, as its exact text, by op (and what sets it apart)."""
+    """Return one example of each frame from the server as its exact text, by op. Further ones get a number."""
     examples: dict[str, str] = {}
     for frame in [*STORY, *FRAMES]:
         op, text = str(frame.__struct_config__.tag), msgspec.json.encode(frame).decode()
@@ -127,7 +127,7 @@ def golden_events() -> dict[str, Any]:
 
 
 def golden_folds() -> list[Any]:
-    """The story folded from every version on: `snapshot`, the `events` after it, and the snapshot that comes out."""
+    """Return the story folded from every version: `snapshot`, the later `events`, and the result `folded`."""
     empty = Snapshot(version=0, from_seq=1, messages={}, title="")
     snapshots = [fold(empty, STORY[:count]) for count in range(len(STORY) + 1)]
     final = snapshots[-1]

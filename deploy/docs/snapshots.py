@@ -1,6 +1,6 @@
-"""The documents made from the code: OpenAPI of each service and merged, AsyncAPI, golden events, fold transcripts.
+"""Write the documents generated from the code: OpenAPI, per service and merged, AsyncAPI, golden events and folds.
 
-`python deploy/docs/snapshots.py` writes them under docs/; with `--check` it names those that differ and exits with 1.
+`python deploy/docs/snapshots.py` writes them under docs/. With `--check` it lists those that differ and exits with 1.
 """
 
 import importlib
@@ -22,8 +22,8 @@ SERVICES = {
     "media": "Media",
     "chat-gateway": "Gateway",
 }
-"""With the beginning of their settings' name."""
-SECRET = "of no use: no server is started with it"  # noqa: S105
+"""The services, with the prefix of their settings class."""
+SECRET = "a placeholder, no server starts with it"  # noqa: S105
 SECRETS = dict.fromkeys(
     (
         "service_secret",
@@ -47,12 +47,12 @@ def openapi_of(service: str) -> dict[str, Any]:
 
 
 def public_part(document: dict[str, Any]) -> dict[str, Any]:
-    """What the outside can reach: paths under /api."""
+    """Return the document with public paths only, those under /api."""
     return document | {"paths": {path: item for path, item in document["paths"].items() if path.startswith("/api/")}}
 
 
 def merged(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """One document; shapes of the same name that differ between services get the service's name before theirs."""
+    """Merge the documents. Different schemas with the same name get the service's name as a prefix."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     for service, document in documents.items():
@@ -72,7 +72,7 @@ def merged(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def documents() -> dict[Path, Any]:
-    """Every document by its path."""
+    """Return every document by its path."""
     apis = {service: public_part(openapi_of(service)) for service in SERVICES}
     prose = (DOCS / "protocol" / "README.md").read_text().partition("\n\n")[2].partition("\n## ")[0].strip()
     return {
@@ -89,7 +89,7 @@ def main() -> int:
     changed = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         for path in changed:
-            print(f"{path.relative_to(DOCS.parent)} is not what the code says: run `make docs`, look at the difference")
+            print(f"{path.relative_to(DOCS.parent)} differs from the code: run `make docs` and check the difference")
         return 1 if changed else 0
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Hand the secrets of an environment file (as `make env` writes it, with REDIS_PASSWORD added) over to the swarm, on a
-# manager: secrets.sh FILE [VERSION [stores]]. VERSION (1) is SECRETS_VERSION of the stack; `stores` adds those of
-# stores.yaml. A secret that exists stays as it is.
+# Create swarm secrets from an environment file (as `make env` writes it, with REDIS_PASSWORD added). Run it on a manager:
+# secrets.sh FILE [VERSION [stores]]. VERSION (1) is SECRETS_VERSION of the stack; `stores` adds the secrets of
+# stores.yaml. Existing secrets stay unchanged.
 set -eu
 
 file=$1 version=${2:-1}
@@ -15,4 +15,4 @@ for name in $names; do
     secret="webchat_$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]')_$version"
     docker secret inspect "$secret" >/dev/null 2>&1 || printf '%s' "$value" | docker secret create "$secret" - >/dev/null
 done
-echo "secrets of version $version are there"
+echo "all secrets of version $version exist"

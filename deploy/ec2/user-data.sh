@@ -1,17 +1,17 @@
 #!/bin/bash
-# User data of a fresh instance, Debian 13: installs the engine and makes the instance a node of the swarm. On Amazon
-# Linux 2023 the packages are `dnf install -y docker` (and the engine's compose plugin is not needed); the rest is the same.
+# User data of a new Debian 13 instance: installs the engine and joins the instance to the swarm. On Amazon Linux 2023 the
+# packages are `dnf install -y docker` (and the engine's compose plugin is not needed); the rest is the same.
 #
-# Set these where the instance's template is made. The token is read from the parameter store, so that it stands in
-# no template: the instance's role needs ssm:GetParameter for it, and for the first manager ssm:PutParameter.
+# Set these in the instance's template. The token comes from the parameter store, so that no template contains it: the
+# instance's role needs ssm:GetParameter for it, and the first manager needs ssm:PutParameter.
 set -euo pipefail
 
-role=${WEBCHAT_ROLE:-worker} # first (makes the swarm), manager, worker
-manager=${WEBCHAT_MANAGER:-} # a manager's private address, for all but the first
+role=${WEBCHAT_ROLE:-worker} # first (creates the swarm), manager, worker
+manager=${WEBCHAT_MANAGER:-} # a manager's private address, except on the first
 parameter=${WEBCHAT_PARAMETER:-/webchat/swarm}
 edge=${WEBCHAT_EDGE:-here} # none: no nginx on this instance
 
-# The metadata service, by a session: without one it is not asked.
+# Reads from the metadata service with a session token; without a token it is not queried.
 ask() {
     local session
     session=$(curl --fail --silent --show-error --retry 5 --request PUT \
@@ -26,8 +26,8 @@ install_engine() {
     apt-get install --quiet=2 --yes --no-install-recommends docker.io docker-cli awscli curl ca-certificates iptables
 }
 
-# Many sockets, ports for connections to the services, no swapping; logs bounded for containers that say nothing of it;
-# the labels by which the stack spreads over zones.
+# Limits for many sockets, more local ports, no swapping; bounded logs for containers without their own limit; the labels
+# by which the stack spreads over zones.
 tune() {
     local zone
     zone=$(ask placement/availability-zone)
@@ -68,7 +68,7 @@ join_swarm() {
             docker swarm join --advertise-addr "$address" --token "$(token_of "$role")" "$manager:2377"
             ;;
         *)
-            echo "WEBCHAT_ROLE is $role, and not first, manager or worker" >&2
+            echo "WEBCHAT_ROLE is $role: use first, manager or worker" >&2
             exit 1
             ;;
     esac

@@ -1,4 +1,4 @@
-"""`nginx -t` on the configuration for containers, filled in as there, with TLS and without."""
+"""Run `nginx -t` on the configuration for containers, rendered as there, with TLS and without."""
 
 import datetime as dt
 import os
@@ -20,7 +20,7 @@ SERVICES = ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")
 
 def main() -> int:
     if shutil.which("envsubst") is None:
-        print("No envsubst here: nginx for containers is left out. To have it: apt-get install gettext-base")
+        print("nginx for containers is not checked: envsubst is missing (apt-get install gettext-base)")
         return 0
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = make_certificate(Path(folder))
@@ -29,13 +29,13 @@ def main() -> int:
             ("containers with TLS", {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key)}),
         ):
             if not passes(Path(folder), settings):
-                print(f"nginx: the configuration for {name} is wrong", file=sys.stderr)
+                print(f"nginx: the configuration for {name} is invalid", file=sys.stderr)
                 return 1
     return 0
 
 
 def passes(folder: Path, settings: dict[str, str]) -> bool:
-    """Run the image's own entrypoint, which ends in `nginx -t`."""
+    """Run the entrypoint of the image with `nginx -t`, and return whether it succeeds."""
     templates, state, programs = folder / "templates", folder / "state", folder / "bin"
     for made in (templates, state, programs):
         made.mkdir(exist_ok=True)

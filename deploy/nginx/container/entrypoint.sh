@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fill in the configuration from the environment, then become nginx. What is not set has its default.
+# Render the configuration from the environment, then execute nginx.
 set -eu
 
 : "${TRUSTED_PROXIES:=}" "${TLS_CERTIFICATE:=}" "${TLS_KEY:=}" "${S3_PUBLIC_URL:=}" "${AWS_CDN_URL:=}"
@@ -11,7 +11,7 @@ say() { printf 'webchat: %s\n' "$*" >&2; }
 
 in_state() { printf '%s/%s' "$NGINX_STATE" "$1"; }
 
-# What is not set, or empty, has its default.
+# Unset and empty settings get their defaults.
 set_defaults() {
     while IFS='=' read -r name value; do
         case $name in '' | '#'*) continue ;; esac
@@ -39,7 +39,7 @@ configure() {
     fi
 }
 
-# Where browsers fetch files other than from here: scheme and host of each address.
+# Other origins from which browsers load files: scheme and host of each address.
 media_origins() {
     for address in "$@"; do
         printf '%s\n' "$address" | sed -n 's|^\(https\{0,1\}://[^/]*\).*|\1|p'

@@ -1,4 +1,4 @@
-// Two documents on one page: OpenAPI drawn by Swagger UI, AsyncAPI 3 drawn here. Nothing comes from elsewhere.
+// Two documents on one page: OpenAPI rendered by Swagger UI, AsyncAPI 3 rendered here. No other origins.
 
 const pages = { http: drawHttp, socket: drawSocket };
 const drawn = new Set();
@@ -45,7 +45,7 @@ async function drawSocket(section) {
   for (const operation of Object.values(document_.operations ?? {})) {
     section.append(...drawOperation(document_, operation));
   }
-  section.append(element("h2", {}, "Shapes"));
+  section.append(element("h2", {}, "Schemas"));
   for (const [name, schema] of Object.entries(document_.components?.schemas ?? {})) {
     if (schema.properties) section.append(drawShape(document_, name, schema.description, schema));
   }
@@ -95,7 +95,7 @@ function resolve(document_, node) {
   return target ?? {};
 }
 
-// Paragraphs, `code` and the text of [links](…), whose addresses are those of files beside the document.
+// Renders paragraphs, `code` and the text of [links](…). Their targets are files next to the document, so they are dropped.
 function prose(text) {
   const paragraphs = (text ?? "").replaceAll(/\[([^\]]+)\]\([^)]*\)/g, "$1").split(/\n{2,}/);
   const spans = (paragraph) => paragraph.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
