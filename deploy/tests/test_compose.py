@@ -1,4 +1,4 @@
-"""Every setting of a service reaches its container, and no other service's secrets do."""
+"""Every setting of a service reaches its container, but no secret of another service."""
 
 import re
 from pathlib import Path
@@ -18,8 +18,8 @@ from social.settings import SocialSettings
 ROOT = Path(__file__).parents[2]
 SETTINGS = (AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings)
 OF_THE_IMAGE = {"LISTEN_HOST", "LISTEN_PORT", "WEBCHAT_DATA", "AUDIT_LOG"}
-"""The recipe of the images sets where they listen; with a database elsewhere nothing is kept in a folder, and the audit
-trail goes to standard output."""
+"""Settings fixed by the image, and those of local folders, which containers do not use: the database is external, and
+the audit trail goes to standard output."""
 OF_THE_DATABASE = {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USERNAME", "DB_PASSWORD", "DB_POOL_SIZE", "DB_TLS_CA"}
 SECRETS = {
     "auth": {"DB_PASSWORD", "SESSION_SECRET_KEY", "AUTH_SERVICE_SECRET", "SOCIAL_SERVICE_SECRET",
@@ -29,7 +29,7 @@ SECRETS = {
     "media": {"DB_PASSWORD", "MEDIA_SERVICE_SECRET", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "CDN_PRIVATE_KEY"},
     "chat-gateway": {"CHAT_GATEWAY_SERVICE_SECRET"},
 }  # fmt: skip
-"""What a service needs beside Redis' password, and no more; auth tells the others by theirs."""
+"""The secrets of each service, besides the password of Redis. auth has the secrets of all services to verify them."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_setting_reaches_its_container(services: dict[str, Any], shape: ty
     assert set(services[shape.service]["environment"]) == expected(shape)
 
 
-def test_the_canary_gets_its_settings_and_no_secret_but_its_own(services: dict[str, Any]):
+def test_the_canary_gets_its_settings_and_only_its_own_secret(services: dict[str, Any]):
     environment = services["canary"]["environment"]
     assert set(environment) == {name.upper() for name in CanarySettings.model_fields} - OF_THE_IMAGE - {"AUDIT_LOG"}
     assert {key for key in environment if is_secret(key)} == {"CANARY_PASSWORD"}
@@ -60,7 +60,7 @@ def test_the_canary_gets_its_settings_and_no_secret_but_its_own(services: dict[s
 
 
 @pytest.mark.parametrize("service", SECRETS)
-def test_no_other_secret_does(services: dict[str, Any], service: str):
+def test_no_other_secret_reaches_a_container(services: dict[str, Any], service: str):
     containers = {name for name in services if name in {service, f"{service}-migration"}}
     assert service in containers
     for name in containers:
@@ -69,7 +69,7 @@ def test_no_other_secret_does(services: dict[str, Any], service: str):
 
 
 def test_a_value_comes_from_the_variable_of_its_name(services: dict[str, Any]):
-    """A slip of the hand would give one service the password of another."""
+    """A mistake would give one service the password of another."""
     renamed = set()
     for name, service in services.items():
         prefix = name.removesuffix("-migration").replace("-", "_").upper()

@@ -1,4 +1,4 @@
-"""Prometheus' files and Grafana's, by promtool: what they say is well-formed, and rules alert when they should."""
+"""The files of Prometheus and Grafana: promtool accepts them, and alerts fire when they should."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_prometheus_takes_its_configuration_and_rules():
+def test_the_configuration_and_rules_are_valid():
     promtool("check", "config", PROMETHEUS / "prometheus.yml")
 
 
@@ -41,7 +41,7 @@ def test_rules_alert_when_they_should_and_are_silent_before(tmp_path: Path):
     promtool("test", "rules", tmp_path / "tests.yml")
 
 
-def test_every_alert_is_tested_both_ways_and_tells_what_to_do():
+def test_every_alert_is_tested_both_ways_and_has_a_runbook():
     tests = yaml.safe_load((PROMETHEUS / "tests.yml").read_text())["tests"]
     seen = [(case["alertname"], "exp_alerts" in case) for test in tests for case in test["alert_rule_test"]]
     for rule in alerts():
@@ -53,7 +53,7 @@ def test_every_alert_is_tested_both_ways_and_tells_what_to_do():
     assert [rule["alert"] for rule in alerts() if f"`{rule['alert']}`" not in table] == []
 
 
-def test_every_expression_of_the_dashboard_can_be_read(tmp_path: Path):
+def test_every_expression_of_the_dashboard_is_valid(tmp_path: Path):
     expressions = [target["expr"] for panel in PANELS for target in panel.get("targets", ())]
     assert expressions
     rules = [
@@ -64,7 +64,7 @@ def test_every_expression_of_the_dashboard_can_be_read(tmp_path: Path):
     promtool("check", "rules", file)
 
 
-def test_the_dashboard_asks_the_prometheus_that_is_there_and_no_panel_hides_another():
+def test_the_dashboard_uses_the_provisioned_prometheus_and_no_panels_overlap():
     [source] = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yaml").read_text())["datasources"]
     shown = [panel for panel in PANELS if panel["type"] != "row"]
     assert {target["datasource"]["uid"] for panel in shown for target in panel["targets"]} == {source["uid"]}
@@ -79,7 +79,7 @@ def test_the_dashboard_asks_the_prometheus_that_is_there_and_no_panel_hides_anot
 
 
 def composed(tmp_path: Path, *options: str) -> dict[str, Any]:
-    """The services of the whole, as compose itself reads the files."""
+    """Return the services of all files, as compose reads them."""
     version = ["docker", "compose", "version"]
     if not shutil.which("docker") or subprocess.run(version, capture_output=True, check=False).returncode:
         pytest.skip("compose is not installed: apt-get install docker-cli docker-compose")
@@ -91,7 +91,7 @@ def composed(tmp_path: Path, *options: str) -> dict[str, Any]:
     return services
 
 
-def test_the_profile_starts_both_bounded_with_these_files_and_for_this_machine_alone(tmp_path: Path):
+def test_the_profile_starts_both_with_limits_and_only_for_this_machine(tmp_path: Path):
     asked, unasked = composed(tmp_path, "--profile", "metrics"), composed(tmp_path)
     own = {name: asked[name] for name in asked.keys() - unasked.keys()}
     assert own.keys() == {"prometheus", "grafana"}

@@ -1,4 +1,4 @@
-"""The prose linter: each of its rules finds a broken text, and leaves what it should not judge alone."""
+"""The prose linter: each rule finds a bad text and ignores texts outside its scope."""
 
 import importlib.util
 import subprocess
@@ -71,7 +71,7 @@ def test_a_phrase_is_found_on_its_line(root: Path, text: str, line: int):
         "[it](other.md#some-code-and-more)\n",
     ],
 )
-def test_words_in_code_links_and_other_words_are_left_alone(root: Path, text: str):
+def test_words_in_code_links_and_other_words_are_ignored(root: Path, text: str):
     assert found_in(root, text) == []
 
 
@@ -117,7 +117,7 @@ def test_tables_headings_code_and_addresses_may_be_long(root: Path, line: str):
         ('<img src="missing.png" alt="">', "link to missing.png: there is no such file"),
     ],
 )
-def test_a_link_that_leads_nowhere_is_found(root: Path, link: str, message: str):
+def test_a_broken_link_is_found(root: Path, link: str, message: str):
     assert found_in(root, f"# Page\n\nSee {link}.\n") == [(3, message)]
 
 
@@ -133,7 +133,7 @@ def test_a_link_that_leads_nowhere_is_found(root: Path, link: str, message: str)
         "`[page](missing.md)`",
     ],
 )
-def test_a_link_that_leads_somewhere_is_not(root: Path, link: str):
+def test_a_working_link_is_not(root: Path, link: str):
     assert found_in(root, f"# Page\n\nSee {link}.\n") == []
 
 
@@ -156,7 +156,7 @@ def test_a_path_in_backticks_that_does_not_exist_is_found(root: Path, path: str)
         "a b/c",
     ],
 )
-def test_a_path_that_exists_is_built_or_is_none_of_the_repository_is_not(root: Path, path: str):
+def test_a_path_that_exists_is_built_or_is_outside_the_repository_is_not(root: Path, path: str):
     assert found_in(root, f"See `{path}`.\n") == []
 
 
@@ -176,7 +176,7 @@ def test_only_the_comments_of_the_settings_are_prose(root: Path):
     ]
 
 
-def test_it_reads_what_git_tracks_and_nothing_that_is_generated(root: Path):
+def test_it_reads_tracked_documents_without_generated_ones(root: Path):
     (root / "generated").mkdir()
     for name in ("page.md", "untracked.md", "page.txt", ".env.example", "generated/table.md"):
         (root / name).touch()
@@ -191,7 +191,7 @@ def test_the_documents_of_this_checkout_pass():
     assert (answer.returncode, answer.stdout) == (0, "")
 
 
-def test_a_problem_is_printed_with_its_place_and_ends_with_1(
+def test_a_problem_is_printed_with_its_line_and_the_exit_status_is_1(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     (root / "page.md").write_text("Fine.\n\nIt is told.\n")

@@ -1,8 +1,8 @@
-"""Bring Elasticsearch to what this folder says: life cycles, templates, roles, users. Again and again: it only puts.
+"""Apply this folder to Elasticsearch: life cycles, templates, roles, users. It only sends PUT, so it can be repeated.
 
-ELASTICSEARCH_URL names it, ELASTICSEARCH_USERNAME (elastic) and ELASTICSEARCH_PASSWORD_FILE who asks,
-ELASTICSEARCH_CA_FILE who has signed its certificate. The users that senders and Kibana log in as get the passwords in
-LOGS_WRITER_PASSWORD_FILE and KIBANA_PASSWORD_FILE, where these are set. Passwords are files, never arguments.
+ELASTICSEARCH_URL is its address, ELASTICSEARCH_USERNAME (elastic) and ELASTICSEARCH_PASSWORD_FILE are the credentials,
+ELASTICSEARCH_CA_FILE verifies its certificate. The users of the senders and of Kibana get the passwords in
+LOGS_WRITER_PASSWORD_FILE and KIBANA_PASSWORD_FILE, if these are set. Passwords are files, never arguments.
 """
 
 import base64
@@ -24,17 +24,17 @@ PLACES = {
     "index_templates": "/_index_template",
     "roles": "/_security/role",
 }
-"""In this order: a template names its parts and its life cycle."""
+"""In this order, because a template refers to its components and its life cycle."""
 WRITER = "webchat_logs_writer"
 ANSWERS_WITHIN_S = 30
 PATIENCE_S = float(os.environ.get("ELASTICSEARCH_PATIENCE_S", "180"))
-"""How long Elasticsearch may take to start."""
+"""The time that Elasticsearch may take to start."""
 RETRY_S = float(os.environ.get("ELASTICSEARCH_RETRY_S", "1"))
 NOT_YET = {429, 502, 503, 504}
 
 
 class FailedError(Exception):
-    """In words for who called."""
+    """A failure with a text for the user."""
 
 
 def secret(setting: str) -> str | None:
@@ -51,7 +51,7 @@ class Elasticsearch:
     def __init__(self) -> None:
         self._url = os.environ.get("ELASTICSEARCH_URL", "").rstrip("/")
         if not self._url.startswith(("http://", "https://")):
-            raise FailedError("ELASTICSEARCH_URL is not set, or no http address")
+            raise FailedError("ELASTICSEARCH_URL is missing or not an http address")
         ca_file = os.environ.get("ELASTICSEARCH_CA_FILE") or None
         self._tls = ssl.create_default_context(cafile=ca_file) if self._url.startswith("https://") else None
         self._headers = {"Content-Type": "application/json"}
@@ -61,14 +61,14 @@ class Elasticsearch:
         self._deadline = time.monotonic() + PATIENCE_S
 
     def put(self, path: str, body: Any) -> None:
-        """Waits while it starts; raises FailedError with its reason where it refuses."""
+        """Send a PUT request, waiting while Elasticsearch starts. Raises FailedError with the reason of a rejection."""
         while (reason := self._try_put(path, json.dumps(body).encode())) is not None:
             if time.monotonic() > self._deadline:
                 raise FailedError(f"{self._url} does not answer within {PATIENCE_S:.0f} s: {reason}")
             time.sleep(RETRY_S)
 
     def _try_put(self, path: str, body: bytes) -> str | None:
-        """Why it should be tried again, if so."""
+        """Send it once. Returns the reason to try again, or None on success."""
         request = urllib.request.Request(self._url + path, body, self._headers, method="PUT")  # noqa: S310 - http(s), checked above
         try:
             with urllib.request.urlopen(request, timeout=ANSWERS_WITHIN_S, context=self._tls) as answer:  # noqa: S310
@@ -85,7 +85,7 @@ class Elasticsearch:
 
 
 def resources() -> Iterator[tuple[str, Any]]:
-    """Each file's place in Elasticsearch, and what it holds."""
+    """Return the path in Elasticsearch and the content of each file."""
     for folder, place in PLACES.items():
         for file in sorted((HERE / folder).glob("*.json")):
             yield f"{place}/{file.stem}", json.loads(file.read_text(encoding="utf-8"))

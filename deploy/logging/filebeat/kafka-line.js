@@ -1,5 +1,5 @@
-// An entry of Kafka's log, "[time] LEVEL message (logger)" and a stack trace perhaps, into the names of docs/logs.
-// For Filebeat's script processor, which speaks ECMAScript 5.
+// Parses an entry of Kafka's log, "[time] LEVEL message (logger)" with an optional stack trace, into the fields of docs/logs.
+// For Filebeat's script processor, which supports ECMAScript 5.
 var levels = {TRACE: "debug", DEBUG: "debug", INFO: "info", WARN: "warning", ERROR: "error", FATAL: "critical"};
 var form = /^\[([^\]]+)\] ([A-Z]+) ([\s\S]*?) \(([\w.$]+)\)(?:\n([\s\S]*))?$/;
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts one broker: what all have in common, and what differs by host. The image's own start knows nothing of ZooKeeper,
-# and takes settings as variables, where a slip of the pen is a setting that nobody reads.
+# Start one broker with the common properties and those of this host. The image's own start script does not support
+# ZooKeeper, and it takes settings as variables, where a misspelt name is silently ignored.
 # MODE is zookeeper or kraft, BROKER_ID its number, ADVERTISED the address at which others reach it.
 set -eu
 : "${MODE:?}" "${BROKER_ID:?}" "${ADVERTISED:?}"

@@ -1,7 +1,7 @@
-"""Bring Kibana to what this folder says: data views and dashboards, rules, a role for who looks. Again and again.
+"""Apply this folder to Kibana: data views, dashboards, rules, and a role for viewers. It can be repeated.
 
-KIBANA_URL names it, ELASTICSEARCH_USERNAME (elastic) and ELASTICSEARCH_PASSWORD_FILE who asks; rules ask with the
-rights of who made them. Passwords are files, never arguments.
+KIBANA_URL is its address, ELASTICSEARCH_USERNAME (elastic) and ELASTICSEARCH_PASSWORD_FILE are the credentials; rules
+run with the rights of that user. Passwords are files, never arguments.
 """
 
 import base64
@@ -21,22 +21,22 @@ PATIENCE_S = float(os.environ.get("KIBANA_PATIENCE_S", "300"))
 RETRY_S = float(os.environ.get("KIBANA_RETRY_S", "1"))
 NOT_YET = {429, 502, 503, 504}
 VIEWER = "webchat_dashboards"
-"""Kibana's part of who looks: which lines they see is said by the roles of ../elasticsearch/roles."""
+"""The role for viewing dashboards. The roles in ../elasticsearch/roles control which lines a user sees."""
 
 
 class FailedError(Exception):
-    """In words for who called."""
+    """A failure with a text for the user."""
 
 
 class Kibana:
     def __init__(self) -> None:
         self._url = os.environ.get("KIBANA_URL", "").rstrip("/")
         if not self._url.startswith(("http://", "https://")):
-            raise FailedError("KIBANA_URL is not set, or no http address")
+            raise FailedError("KIBANA_URL is missing or not an http address")
         path = os.environ.get("ELASTICSEARCH_PASSWORD_FILE")
         password = Path(path).read_text(encoding="utf-8").strip() if path else ""
         if not password:
-            raise FailedError("ELASTICSEARCH_PASSWORD_FILE names no file with a password")
+            raise FailedError("ELASTICSEARCH_PASSWORD_FILE does not name a file with a password")
         pair = f"{os.environ.get('ELASTICSEARCH_USERNAME', 'elastic')}:{password}"
         self._headers = {"kbn-xsrf": "webchat", "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
         self._deadline = time.monotonic() + PATIENCE_S
@@ -46,7 +46,7 @@ class Kibana:
         return self.send(method, path, data, "application/json")
 
     def send(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
-        """None where there is no such thing; waits while Kibana starts, raises FailedError where it refuses."""
+        """Send a request, waiting while Kibana starts. Returns None for 404. Raises FailedError for a rejection."""
         while True:
             headers = self._headers | ({"Content-Type": kind} if body is not None else {})
             request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310 - http(s), checked above
@@ -78,10 +78,10 @@ class Kibana:
 
     def put_rule(
         self,
-        id: str,  # noqa: A002 - the file's own name
+        id: str,  # noqa: A002 - the name of the field in the file
         rule: dict[str, Any],
     ) -> None:
-        """What an operator switched off stays off: `enabled` counts when the rule is made."""
+        """Create or update a rule. `enabled` applies only to new rules, so a rule that was disabled stays so."""
         path = f"/api/alerting/rule/{id}"
         if self.ask("GET", path) is None:
             self.ask("POST", path, rule)

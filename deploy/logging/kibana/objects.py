@@ -1,7 +1,7 @@
-"""Writes saved_objects.ndjson, what Kibana imports: `python deploy/logging/kibana/objects.py`.
+"""Write saved_objects.ndjson for Kibana's import: `python deploy/logging/kibana/objects.py`.
 
-A data view for who may read what, searches, and dashboards of small charts; each chart is an object of its own, to be
-found and changed in Kibana. Ids are names, so that a later version replaces what an earlier one brought.
+A data view per reader role, searches, and dashboards of charts; each chart is a separate object, so that it can be
+found and changed in Kibana. IDs are names, so that a later version replaces the objects of an earlier one.
 """
 
 import json
@@ -112,7 +112,7 @@ def search(name: str, title: str, source: str, query: str, columns: list[str], f
 
 
 def dashboard(name: str, title: str, description: str, panels: list[tuple[Object, int, int]]) -> Object:
-    """Panels from left to right with their widths and heights; a row is full at 48."""
+    """Return a dashboard. Panels go from left to right with their widths and heights; a row has 48 columns."""
     placed, references, x, y = [], [], 0, 0
     for index, (panel, width, height) in enumerate(panels, 1):
         spot = {"x": x, "y": y, "w": width, "h": height, "i": str(index)}
@@ -134,7 +134,7 @@ LOGS, AUDIT, KAFKA = "webchat-logs", "webchat-audit", "kafka-logs"
 ACCESS = "event.dataset : nginx.access"
 FAILED = f"{ACCESS} and http.response.status_code >= 500"
 BAD = "log.level : (error or critical)"
-# A socket is one request that lasts for hours.
+# Leave out WebSockets: each is one request that lasts for hours.
 SHORT = f"{ACCESS} and not http.response.status_code : 101"
 SLOW = f"{SHORT} and nginx.request_time >= 1"
 FAILED_SIGN_INS = "event.action : sign-in and event.outcome : failure"
@@ -157,53 +157,53 @@ def traffic() -> tuple[Object, list[tuple[Object, int, int]]]:
         ),
         (chart("traffic-status", "Requests by status", LOGS, ACCESS, split=top(STATUS, 8, "number")), 24, 12),
         (chart("traffic-method", "Requests by method", LOGS, ACCESS, split=top("http.request.method", 6)), 24, 12),
-        (table("traffic-paths", "Paths asked for most", LOGS, ACCESS, [top(PATH, 20)]), 24, 14),
+        (table("traffic-paths", "Most requested paths", LOGS, ACCESS, [top(PATH, 20)]), 24, 14),
         (chart("traffic-lines", "Lines by service", LOGS, "", split=top("service.name", 8)), 24, 14),
     ]
-    return dashboard("webchat-traffic", "WebChat: traffic", "Who asks for what, and how much", panels), panels
+    return dashboard("webchat-traffic", "WebChat: traffic", "Requests by status, method and path", panels), panels
 
 
 def errors() -> tuple[Object, list[tuple[Object, int, int]]]:
     columns = ["log.level", "service.name", "error.type", "message", "trace.id"]
-    weighed = figure("sum", "webchat.count", "summed up")
+    weighed = figure("sum", "webchat.count", "summarised")
     panels = [
-        (chart("errors-failed", "Requests answered 5xx", LOGS, FAILED, split=top(STATUS, 6, "number")), 24, 12),
+        (chart("errors-failed", "Requests with status 5xx", LOGS, FAILED, split=top(STATUS, 6, "number")), 24, 12),
         (chart("errors-services", "Errors by service", LOGS, BAD, split=top("service.name", 8)), 24, 12),
-        (table("errors-paths", "Paths that fail", LOGS, FAILED, [top(PATH), top("nginx.upstream.status", 5)]), 24, 12),
-        (table("errors-types", "Kinds of errors", LOGS, BAD, [top("error.type", 15), top("log.logger", 3)],
+        (table("errors-paths", "Failing paths", LOGS, FAILED, [top(PATH), top("nginx.upstream.status", 5)]), 24, 12),
+        (table("errors-types", "Types of errors", LOGS, BAD, [top("error.type", 15), top("log.logger", 3)],
                count(), weighed), 24, 12),
-        (search("errors-lines", "Lines of errors", LOGS, BAD, columns), 48, 18),
+        (search("errors-lines", "Error log lines", LOGS, BAD, columns), 48, 18),
     ]  # fmt: skip
-    return dashboard("webchat-errors", "WebChat: errors", "What fails, where, and how often", panels), panels
+    return dashboard("webchat-errors", "WebChat: errors", "Failed requests and errors", panels), panels
 
 
 def latency() -> tuple[Object, list[tuple[Object, int, int]]]:
     shares = [percentile(TIME, share) for share in (50, 95, 99)]
     panels = [
-        (chart("latency-time", "Seconds of a request", LOGS, SHORT, *shares, line=True), 48, 12),
+        (chart("latency-time", "Request duration in seconds", LOGS, SHORT, *shares, line=True), 48, 12),
         (chart("latency-methods", "p95 by method", LOGS, SHORT, percentile(TIME, 95), line=True,
                split=top("http.request.method", 5)), 24, 12),
-        (chart("latency-upstreams", "p95 by what served it", LOGS, SHORT, percentile(TIME, 95), line=True,
+        (chart("latency-upstreams", "p95 by upstream", LOGS, SHORT, percentile(TIME, 95), line=True,
                split=top("nginx.upstream.address", 8)), 24, 12),
         (table("latency-paths", "Paths", LOGS, SHORT, [top(PATH, 25)], count("requests"), *shares), 48, 16),
     ]  # fmt: skip
-    return dashboard("webchat-latency", "WebChat: latency", "How long requests take; sockets left out", panels), panels
+    return dashboard("webchat-latency", "WebChat: latency", "Request durations, without WebSockets", panels), panels
 
 
 def sign_ins() -> tuple[Object, list[tuple[Object, int, int]]]:
     columns = ["event.action", "event.outcome", "event.reason", "user.id", "source.ip", "webchat.room", "trace.id"]
     panels = [
         (chart("sign-ins-outcome", "Sign-ins", AUDIT, "event.action : sign-in", split=top("event.outcome", 2)), 24, 12),
-        (chart("sign-ins-actions", "All that was audited", AUDIT, "", split=top("event.action", 12)), 24, 12),
+        (chart("sign-ins-actions", "All audited actions", AUDIT, "", split=top("event.action", 12)), 24, 12),
         (
-            table("sign-ins-networks", "Networks that fail to sign in", AUDIT, FAILED_SIGN_INS, [top("source.ip", 15)]),
+            table("sign-ins-networks", "Networks with failed sign-ins", AUDIT, FAILED_SIGN_INS, [top("source.ip", 15)]),
             24,
             12,
         ),
-        (table("sign-ins-people", "People whose sign-ins fail", AUDIT, FAILED_SIGN_INS, [top("user.id", 15)]), 24, 12),
+        (table("sign-ins-people", "Users with failed sign-ins", AUDIT, FAILED_SIGN_INS, [top("user.id", 15)]), 24, 12),
         (search("sign-ins-lines", "The audit trail", AUDIT, "", columns), 48, 18),
     ]
-    about = "Sign-ins, revocations, roles, removals; for who has webchat_audit_reader"
+    about = "Sign-ins, revocations, roles, removals; needs the role webchat_audit_reader"
     return dashboard("webchat-sign-ins", "WebChat: sign-ins and audit", about, panels), panels
 
 
@@ -224,24 +224,24 @@ def slow() -> tuple[Object, list[tuple[Object, int, int]]]:
             24,
             12,
         ),
-        (search("slow-lines", "The slowest first", LOGS, SLOW, columns, TIME), 48, 20),
+        (search("slow-lines", "Slowest requests first", LOGS, SLOW, columns, TIME), 48, 20),
     ]
     return dashboard(
-        "webchat-slow", "WebChat: slow requests", "Each request of a second or more, with its trace", panels
+        "webchat-slow", "WebChat: slow requests", "Requests of a second or more, with their traces", panels
     ), panels
 
 
 def kafka() -> tuple[Object, list[tuple[Object, int, int]]]:
     columns = ["host.name", "log.level", "log.logger", "message"]
-    uneasy = "log.level : (warning or error or critical)"
+    bad = "log.level : (warning or error or critical)"
     panels = [
         (chart("kafka-levels", "Kafka's lines by level", KAFKA, "", split=top("log.level", 5)), 24, 12),
-        (chart("kafka-hosts", "Warnings and errors by host", KAFKA, uneasy, split=top("host.name", 6)), 24, 12),
-        (table("kafka-loggers", "Who complains", KAFKA, uneasy, [top("log.logger", 15), top("host.name", 3)]), 24, 14),
-        (table("kafka-errors", "What is thrown", KAFKA, uneasy, [top("error.type", 15)]), 24, 14),
-        (search("kafka-lines", "Warnings and errors", KAFKA, uneasy, columns), 48, 18),
+        (chart("kafka-hosts", "Warnings and errors by host", KAFKA, bad, split=top("host.name", 6)), 24, 12),
+        (table("kafka-loggers", "Errors by logger", KAFKA, bad, [top("log.logger", 15), top("host.name", 3)]), 24, 14),
+        (table("kafka-errors", "Exceptions by type", KAFKA, bad, [top("error.type", 15)]), 24, 14),
+        (search("kafka-lines", "Warnings and errors", KAFKA, bad, columns), 48, 18),
     ]
-    about = "Kafka's own lines, carried by itself: silence here is a sign too"
+    about = "Kafka's own log, sent through Kafka itself: a missing log is a warning sign too"
     return dashboard("webchat-kafka", "WebChat: Kafka's own health", about, panels), panels
 
 

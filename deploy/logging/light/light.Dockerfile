@@ -1,4 +1,4 @@
-# The three roles of the light log pipeline in one image; the command says which.
+# The three roles of the light log pipeline in one image; the command selects one.
 ARG DEBIAN_IMAGE=debian:13-slim
 FROM ${DEBIAN_IMAGE}
 RUN apt-get update -qq \

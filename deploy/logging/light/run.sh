@@ -1,13 +1,12 @@
 #!/bin/sh
-# run.sh shipper | indexer | gate: one part of the light pipeline, in the foreground. README.md has its settings.
+# run.sh shipper | indexer | gate: run one role of the light pipeline in the foreground. README.md lists its settings.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-# As many lines as shipper.conf lets be under way: its queue, and librdkafka's.
-UNDER_WAY=13000
+# The maximum number of lines in flight with shipper.conf: its queue and librdkafka's.
+IN_FLIGHT=13000
 
-# How long a consumer that says nothing is waited for, in ms; the longest pauses between tries, of librdkafka in ms and of
-# rsyslog in s.
+# The session timeout of a consumer in ms, and the longest pauses between retries, of librdkafka in ms and of rsyslog in s.
 : "${KAFKA_SESSION_MS:=6000}" "${KAFKA_BACKOFF_MS:=2000}" "${RESUME_S:=5}"
 export KAFKA_SESSION_MS KAFKA_BACKOFF_MS RESUME_S
 
@@ -17,8 +16,8 @@ need() {
     done
 }
 
-# Whatever ended the shipper, lines that it had read may not be in Kafka. They are read again; those that are there already
-# have the same ids.
+# Rewind the shipper's offsets: after any end, lines that it had read may be missing in Kafka. They are read again; those
+# that Kafka already has get the same ids.
 rewind() {
     for state in "$SPOOL"/imfile-state:*; do
         [ -f "$state" ] || continue
@@ -26,7 +25,7 @@ rewind() {
         at=$(sed -n 's/.*"strt_offs": \([0-9]*\).*/\1/p' "$state")
         inode=${state#*imfile-state:}
         if [ -f "$file" ] && [ "$(stat -c %i "$file")" = "${inode%%:*}" ] && [ "$(stat -c %s "$file")" -ge "$at" ]; then
-            back=$(head -c "$at" "$file" | tail -n "$UNDER_WAY" | wc -c)
+            back=$(head -c "$at" "$file" | tail -n "$IN_FLIGHT" | wc -c)
             printf '{ "filename": "%s", "prev_was_nl": 0, "curr_offs": %d, "strt_offs": %d }' \
                 "$(printf %s "$file" | sed 's/[\\"]/\\&/g')" "$((at - back))" "$((at - back))" >"$state.new"
             mv "$state.new" "$state"
@@ -34,13 +33,13 @@ rewind() {
     done
 }
 
-# A kill may come when a line is in a queue's file and not yet in its checkpoint. What the checkpoint does not know goes: it
-# would be read in pieces together with what is written over it. Kafka has it still.
+# Truncate the indexer's queues to their checkpoints: a kill may leave a line after the checkpoint, which would be read
+# mixed with the lines that overwrite it. Kafka still has the line.
 cut() {
     for checkpoint in "$SPOOL"/*.qi; do
         [ -f "$checkpoint" ] || continue
         queue=${checkpoint%.qi}
-        # The first stream in it is the one that writes.
+        # The first stream in the checkpoint is the writing one.
         awk -F: '/^<Obj:1:strm/ { streams++ } streams == 1 && /^\+iCurrFNum:/ { file = $4 }
             streams == 1 && /^\+iCurrOffs:/ { print file, $4; exit }' "$checkpoint" | while read -r number offset; do
             for file in "$queue".[0-9]*; do
@@ -69,13 +68,13 @@ indexer)
 gate)
     need GATE_STATE GATE_LISTEN ELASTICSEARCH_URL ELASTICSEARCH_CA_FILE
     mkdir -p "$GATE_STATE"
-    # shellcheck disable=SC2016 # the names are envsubst's
+    # shellcheck disable=SC2016 # envsubst expands the names
     envsubst '$GATE_STATE $GATE_LISTEN $ELASTICSEARCH_URL $ELASTICSEARCH_CA_FILE' \
         <"$here/gate.conf.template" >"$GATE_STATE/gate.conf"
     exec "${NGINX_COMMAND:-nginx}" -p "$GATE_STATE" -c "$GATE_STATE/gate.conf" -e stderr -g "daemon off;"
     ;;
 *)
-    echo "run.sh: say shipper, indexer or gate" >&2
+    echo "run.sh: name a role: shipper, indexer or gate" >&2
     exit 64
     ;;
 esac

@@ -1,8 +1,8 @@
-"""Bring flow.json into a NiFi that has none, give it its parameters, and start it. A flow that runs is left alone.
+"""Install flow.json in a NiFi that lacks it, set its parameters, and start it. A running flow stays unchanged.
 
-NIFI_URL names it, NIFI_USERNAME and NIFI_PASSWORD_FILE who asks; NIFI_CA_FILE has signed its certificate, and without
-one it is not looked at: NiFi makes its own at its first start. KAFKA_BROKERS, ELASTICSEARCH_URLS and
-LOGS_WRITER_PASSWORD_FILE become parameters. Passwords are files, never arguments.
+NIFI_URL is its address, NIFI_USERNAME and NIFI_PASSWORD_FILE are the credentials. NIFI_CA_FILE verifies its
+certificate; without it the certificate is not verified, because NiFi creates its own at its first start.
+KAFKA_BROKERS, ELASTICSEARCH_URLS and LOGS_WRITER_PASSWORD_FILE become parameters. Passwords are files, never arguments.
 """
 
 import json
@@ -20,14 +20,14 @@ from typing import Any
 FLOW_FILE = Path(__file__).resolve().with_name("flow.json")
 ANSWERS_WITHIN_S = 30
 PATIENCE_S = float(os.environ.get("NIFI_PATIENCE_S", "300"))
-"""How long NiFi may take to start, and then for each step."""
+"""The time that NiFi may take to start, and then for each step."""
 RETRY_S = float(os.environ.get("NIFI_RETRY_S", "1"))
 NOT_YET = {409, 429, 502, 503, 504}
-"""409 is said while it starts and while a step before goes on."""
+"""NiFi answers 409 while it starts and while an earlier step is running."""
 
 
 class FailedError(Exception):
-    """In words for who called."""
+    """A failure with a text for the user."""
 
 
 def secret(setting: str) -> str:
@@ -51,7 +51,7 @@ class NiFi:
     def __init__(self) -> None:
         url = os.environ.get("NIFI_URL", "").rstrip("/")
         if not url.startswith(("http://", "https://")):
-            raise FailedError("NIFI_URL is not set, or no http address")
+            raise FailedError("NIFI_URL is missing or not an http address")
         self._url = f"{url}/nifi-api"
         self._tls = trust(os.environ.get("NIFI_CA_FILE")) if url.startswith("https://") else None
         self._headers: dict[str, str] = {}
@@ -65,7 +65,7 @@ class NiFi:
         return json.loads(self.send(method, path, data, "application/json"))
 
     def send(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        """Waits while NiFi starts; raises FailedError with its words where it refuses."""
+        """Send a request, waiting while NiFi starts. Raises FailedError with its text for a rejection."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             headers = self._headers | ({"Content-Type": kind} if body is not None else {})
@@ -84,7 +84,7 @@ class NiFi:
             time.sleep(RETRY_S)
 
     def find_flow(self, name: str) -> tuple[str, dict[str, Any] | None]:
-        """The id of the whole canvas, and the flow's group in it."""
+        """Return the ID of the canvas, and the process group of the flow in it."""
         canvas = self.ask("GET", "/flow/process-groups/root")["processGroupFlow"]
         groups = canvas["flow"]["processGroups"]
         return canvas["id"], next((group for group in groups if group["component"]["name"] == name), None)
@@ -125,7 +125,7 @@ class NiFi:
             request = self.ask("GET", own)["request"]
         self.ask("DELETE", own)
         if request.get("failureReason"):
-            raise FailedError(f"the parameters were refused: {request['failureReason']}")
+            raise FailedError(f"the parameters were rejected: {request['failureReason']}")
 
     def start(self, group: str) -> None:
         wish = {"id": group, "disconnectedNodeAcknowledged": False}
@@ -155,7 +155,7 @@ def main() -> None:
         nifi = NiFi()
         canvas, found = nifi.find_flow(name)
         if found and found["runningCount"]:
-            print(f"{name} runs: left alone")
+            print(f"{name} is already running")
             return
         group = found["id"] if found else nifi.upload(canvas, name)
         nifi.set_parameters(context["name"], values, sensitive)

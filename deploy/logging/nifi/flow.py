@@ -1,7 +1,7 @@
-"""Writes flow.json, the definition that NiFi imports: `python deploy/logging/nifi/flow.py`.
+"""Write flow.json, the definition that NiFi imports: `python deploy/logging/nifi/flow.py`.
 
-Both topics go the same way, a process group for each, so that one can be stopped alone. Property names are those of the
-API of NiFi 2.6; later versions rename them at import.
+Both topics have the same flow, in a process group each, so that one can be stopped alone. Property names are those of
+the API of NiFi 2.6; later versions rename them at import.
 """
 
 import json
@@ -13,16 +13,16 @@ VERSION = "2.6.0"
 CONTEXT = "WebChat logs"
 FLOW = "WebChat logs"
 ROOT = uuid.UUID("6c1b1f0e-2f0b-5d2c-9a54-0d5a3c6b7e21")
-"""Names within the flow keep their ids from one version to the next, as NiFi wants them."""
+"""Makes IDs from names, so that components keep their IDs from version to version, as NiFi requires."""
 DEAD_LETTERS = "webchat-dead-letters"
 TOPICS = {"webchat-logs": "webchat.services", "kafka-logs": "kafka.brokers"}
-"""Each topic, and the stream of a line that names none."""
+"""Each topic, with the data stream for lines that name none."""
 PARAMETERS = {
-    "kafka.brokers": "Brokers to ask for the others, host:port, with commas",
-    "kafka.group": "The consumer group: its offsets say what has been taken",
-    "elasticsearch.urls": "Where Elasticsearch answers, with commas",
+    "kafka.brokers": "Bootstrap brokers, host:port, separated by commas",
+    "kafka.group": "The consumer group with the committed offsets",
+    "elasticsearch.urls": "Addresses of Elasticsearch, separated by commas",
     "elasticsearch.username": "A user with the role webchat_logs_writer",
-    "elasticsearch.password": "Set at installation; NiFi keeps it, and exports it never",
+    "elasticsearch.password": "Set at installation; NiFi stores it and never exports it",
 }
 VALUES = {
     "kafka.brokers": "kafka-1:9092,kafka-2:9092",
@@ -64,7 +64,7 @@ def extension(simple: str) -> dict[str, Any]:
 
 
 def descriptors(properties: dict[str, str]) -> dict[str, Any]:
-    """What NiFi has to know of a property before it knows the component: does it name a service, is it a secret."""
+    """Return NiFi's property descriptors: whether each property names a service, and whether it is a secret."""
     return {
         name: {
             "name": name,
@@ -110,7 +110,7 @@ def processor(
         scheduledState="ENABLED",
         retryCount=10,
         retriedRelationships=sorted(retried),
-        # The whole processor waits, longer each time: what comes after would meet the same.
+        # The whole processor pauses, longer each time, because the next lines would fail too.
         backoffMechanism="YIELD_PROCESSOR",
         maxBackoffPeriod="2 mins",
     )
@@ -130,7 +130,7 @@ def connection(
         "source": end(source),
         "destination": end(target),
         "selectedRelationships": sorted(relations),
-        # Full, what stands before it stops, and Kafka keeps the rest.
+        # A full queue stops the processors before it, and Kafka keeps the rest.
         "backPressureObjectThreshold": 10000,
         "backPressureDataSizeThreshold": "64 MB",
         "flowFileExpiration": "0 sec",
@@ -169,7 +169,7 @@ def process_group(name: str, at: tuple[int, int], **parts: Any) -> dict[str, Any
 
 
 def either(name: str, otherwise: str) -> str:
-    """Filebeat nests names, rsyslog writes them with dots: the one that is there."""
+    """Return an expression for the nested (Filebeat) or dotted (rsyslog) name, whichever exists."""
     flat = f"${{{name}.flat:isEmpty():ifElse({otherwise}, ${{{name}.flat}})}}"
     return f"${{{name}.nested:isEmpty():ifElse({flat}, ${{{name}.nested}})}}"
 
@@ -188,27 +188,27 @@ def topic_group(topic: str, stream: str, at: tuple[int, int]) -> dict[str, Any]:
     place = "${kafka.topic:append('-'):append(${kafka.partition}):append('-'):append(${kafka.offset})}"
     name = processor(topic, "Name the document", "UpdateAttribute", (0, 2), {
         "document.id": either("id", place), "document.stream": f"logs-{either('stream', repr(stream))}-default",
-    }, comments="A line without an id of its own has that of its place in Kafka.")  # fmt: skip
+    }, comments="A line without an ID gets one from its topic, partition and offset.")  # fmt: skip
     put = processor(topic, "Put", "PutElasticsearchJson", (0, 3), {
         "el-rest-client-service": ELASTICSEARCH, "el-rest-fetch-index": "${document.stream}",
         "put-es-record-index-op": "create", "put-es-json-id-attr": "document.id", "put-es-record-batch-size": "500",
         "put-es-json-charset": "UTF-8", "put-es-record-log-error-responses": "false",
         "put-es-output-error-responses": "false",
     }, ends=("original", "successful"), retried=("retry",),
-        comments="503 and lost nodes are tried again here, and then go round once more.")  # fmt: skip
+        comments="503 and lost nodes are retried here, then queued again.")  # fmt: skip
     failures = processor(topic, "Sort failures", "RouteOnAttribute", (1, 3), {
         "Routing Strategy": "Route to Property name",
         "hopeless": "${elasticsearch.put.error:contains('400 Bad Request')"
                     ":or(${elasticsearch.put.error:contains('413 ')})}",
-    }, comments="A whole request that failed: no connection, 401, 403, 429 pass; 400 and 413 do not.")  # fmt: skip
+    }, comments="Whole failed requests. 400 and 413 are permanent, all others are retried.")  # fmt: skip
     refusals = processor(topic, "Sort refusals", "RouteOnAttribute", (1, 4), {
         "Routing Strategy": "Route to Property name",
         "again": "${elasticsearch.bulk.error:jsonPath('$.status'):in('429','503')}",
         "repeat": "${elasticsearch.bulk.error:jsonPath('$.status'):equals('409')}",
-    }, ends=("repeat",), comments="409: there already. 429: later. The rest is refused for good.")  # fmt: skip
+    }, ends=("repeat",), comments="409: already stored. 429: retried. All others: rejected permanently.")  # fmt: skip
     wait = processor(topic, "Wait", "RetryFlowFile", (1, 2), {
         "retry-attribute": "again.count", "maximum-retries": "120", "penalize-retries": "true", "reuse-mode": "reset",
-    }, comments="Half a minute each time, an hour in all.")  # fmt: skip
+    }, comments="Half a minute per attempt, an hour in total.")  # fmt: skip
     dead = component("OUTPUT_PORT", topic, "dead letters", type="OUTPUT_PORT", position={"x": 1440.0, "y": 720.0},
                      comments="", concurrentlySchedulableTaskCount=1, scheduledState="ENABLED",
                      allowRemoteAccess=False, portFunction="STANDARD")  # fmt: skip
@@ -221,7 +221,7 @@ def topic_group(topic: str, stream: str, at: tuple[int, int]) -> dict[str, Any]:
         (put, ("failure",), failures),
         (put, ("errors",), refusals),
         (failures, ("hopeless",), dead),
-        (failures, ("unmatched",), put),  # penalised by Put: it stood half a minute
+        (failures, ("unmatched",), put),  # Put has penalised it, so it waits half a minute
         (refusals, ("again",), wait),
         (refusals, ("unmatched",), dead),
         (wait, ("retry",), put),
@@ -247,7 +247,7 @@ def flow() -> dict[str, Any]:
         "Kafka Connection Service": KAFKA, "Topic Name": DEAD_LETTERS, "acks": "all", "compression.type": "gzip",
         "max.request.size": "1 MB", "Transactions Enabled": "false", "Kafka Key": "${document.id:replaceEmpty('-')}",
         "FlowFile Attribute Header Pattern": r"elasticsearch\..*|document\..*|kafka\.(topic|partition|offset)",
-    }, ends=("success",), comments="The line as it was; why, and where it came from, in the headers.")  # fmt: skip
+    }, ends=("success",), comments="The unchanged line, with the reason and its origin in the headers.")  # fmt: skip
     groups = [topic_group(topic, stream, (2 * number, 0)) for number, (topic, stream) in enumerate(TOPICS.items())]
     connections = [connection(FLOW, port, (), publish) for group in groups for port in group["outputPorts"]]
     connections.append(connection(FLOW, publish, ("failure",), publish))
@@ -257,7 +257,7 @@ def flow() -> dict[str, Any]:
         for name, description in PARAMETERS.items()
     ]
     context = {"name": CONTEXT, "parameters": parameters, "inheritedParameterContexts": [],
-               "componentType": "PARAMETER_CONTEXT", "description": "What differs by installation"}  # fmt: skip
+               "componentType": "PARAMETER_CONTEXT", "description": "Settings per installation"}  # fmt: skip
     contents = process_group(FLOW, (0, 0), processGroups=groups, processors=[publish],
                              controllerServices=[kafka, elasticsearch], connections=connections)  # fmt: skip
     return {

@@ -1,5 +1,5 @@
-"""Elasticsearch's `_bulk` as far as senders can tell: creates each id once, in data streams that a template of ours
-covers, and holds every document against that template's mappings. Faults come as they are ordered."""
+"""A mock of Elasticsearch's `_bulk`: it creates each ID once, in data streams that one of our templates covers, and
+checks every document against that template's mappings. Tests order faults."""
 
 import base64
 import fnmatch
@@ -23,7 +23,7 @@ def load(file: Path) -> Any:
 
 
 def flatten(document: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Elasticsearch takes nested names and dotted ones for the same."""
+    """Flatten to dotted names: Elasticsearch treats nested and dotted names alike."""
     for name, value in document.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{before}{name}.")
@@ -48,7 +48,7 @@ class Template:
                 yield before + name, field
 
     def faults(self, document: dict[str, Any]) -> list[str]:
-        """What of the document would be stored without being found, or not at all."""
+        """Return the problems of a document: fields that would not be indexed or not stored."""
         values = dict(flatten(document))
         unmapped = [f"{name} is not mapped" for name in values.keys() - self.fields.keys()]
         unfit = [
@@ -83,7 +83,7 @@ def fits(value: Any, field: dict[str, Any]) -> bool:
 
 
 class BulkEndpoint:
-    """`stored` has the documents by stream and id, `repeats` how often an id came again, `faults` what does not fit."""
+    """`stored` has the documents by stream and ID, `repeats` counts repeated IDs, `faults` lists invalid documents."""
 
     def __init__(self, password: str) -> None:
         allowed = "Basic " + base64.b64encode(f"webchat_logs_writer:{password}".encode()).decode()
@@ -100,7 +100,7 @@ class BulkEndpoint:
             protocol_version = "HTTP/1.1"
 
             def handle(self) -> None:
-                with suppress(ConnectionError):  # the gate closes what it has refused
+                with suppress(ConnectionError):  # the gate closes connections of failed requests
                     super().handle()
 
             def do_GET(self) -> None:
@@ -129,9 +129,10 @@ class BulkEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def order(self, *faults: str) -> None:
-        """For the next requests, one each: 429 and 503 refuse the whole, items some documents, cut says nothing.
+        """Order faults for the next requests, one each; earlier orders are dropped.
 
-        What was ordered before and not met is called off."""
+        429 and 503 reject the whole request, `items` some documents, `cut` closes the connection without an answer.
+        """
         with self._changed:
             self._ordered = deque(faults)
 

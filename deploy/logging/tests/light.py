@@ -1,4 +1,4 @@
-"""The parts of the light pipeline as they are shipped, each a real process."""
+"""The roles of the light pipeline with the shipped configuration, each a real process."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ LOGGING = Path(__file__).parents[1]
 TOPIC, GROUP = "webchat-logs", "webchat-indexer"
 STOPS_WITHIN_S = 30
 QUICKLY = {"KAFKA_BACKOFF_MS": "200", "RESUME_S": "1"}
-"""Settings with which unavailable servers are asked again soon."""
+"""Settings with short pauses between retries."""
 
 needs_rsyslog = pytest.mark.skipif(
     shutil.which("rsyslogd") is None or not list(Path("/usr/lib").glob("*/rsyslog/imkafka.so")),
@@ -27,7 +27,7 @@ needs_rsyslog = pytest.mark.skipif(
 
 
 class Helper:
-    """A script beside this one, which does what its input says and answers each line with one."""
+    """A script in this folder, which executes commands from its input and answers each with one line."""
 
     def __init__(self, script: str, *args: str, answers: str, **streams: IO[bytes]) -> None:
         command = [sys.executable, "-P", str(Path(__file__).with_name(script)), *args]
@@ -40,7 +40,7 @@ class Helper:
         assert line, "the process has ended"
         return line
 
-    def tell(self, command: str) -> str:
+    def send(self, command: str) -> str:
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return self.answer()
@@ -51,15 +51,15 @@ class Helper:
 
 
 class Kafka(Helper):
-    """Two brokers."""
+    """A mock cluster of two brokers."""
 
     def __init__(self, errors: IO[bytes]) -> None:
         super().__init__("mock_kafka.py", TOPIC, GROUP, answers="stdout", stderr=errors)
         self.brokers = self.answer()
 
 
-class Part:
-    """A role of run.sh, which can be stopped, killed and started again on what it left."""
+class Role:
+    """A role of run.sh, which can be stopped, killed and restarted with its state."""
 
     def __init__(self, role: str, folder: Path, **settings: str) -> None:
         self.role, self.spool, self.log = role, folder / role, folder / f"{role}.log"
@@ -80,12 +80,12 @@ class Part:
             self._process.kill()
             self._process.wait(STOPS_WITHIN_S)
 
-    def told(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
 
 class Pipeline:
-    """All of it around a Kafka and an endpoint; each part's own settings are those of its README."""
+    """All roles, connected to a Kafka and an endpoint, with the settings of the README."""
 
     def __init__(self, folder: Path, kafka: Kafka, endpoint_url: str, password: str) -> None:
         self.logs, self.containers = folder / "logs", folder / "containers"
@@ -93,22 +93,22 @@ class Pipeline:
             place.mkdir(parents=True)
         to_kafka = {"KAFKA_BROKERS": kafka.brokers, "KAFKA_TOPIC": TOPIC} | QUICKLY
         port = str(free_port())
-        self.shipper = Part(
+        self.shipper = Role(
             "shipper", folder, SHIPPER_HOST="chat-1", WEBCHAT_LOGS=str(self.logs),
             CONTAINER_LOGS=str(self.containers), **to_kafka,
         )  # fmt: skip
         secret = folder / "password"
         secret.write_text(password + "\n")
         gate = {"GATE_HOST": "127.0.0.1", "GATE_PORT": port, "LOGS_WRITER_PASSWORD_FILE": str(secret)}
-        self.indexer = Part("indexer", folder, KAFKA_GROUP=GROUP, **to_kafka, **gate)
+        self.indexer = Role("indexer", folder, KAFKA_GROUP=GROUP, **to_kafka, **gate)
         authorities = folder / "authorities.pem"
         authorities.write_text("")
-        self.gate = Part(
+        self.gate = Role(
             "gate", folder, GATE_STATE=str(folder / "gate"), GATE_LISTEN=f"127.0.0.1:{port}",
             ELASTICSEARCH_URL=endpoint_url, ELASTICSEARCH_CA_FILE=str(authorities),
         )  # fmt: skip
 
-    def parts(self) -> tuple[Part, ...]:
+    def roles(self) -> tuple[Role, ...]:
         return self.gate, self.indexer, self.shipper
 
 
@@ -117,9 +117,9 @@ def running(folder: Path, endpoint_url: str, password: str) -> Iterator[tuple[Pi
     with (folder / "kafka.log").open("wb") as errors, closing(Kafka(errors)) as kafka:
         pipeline = Pipeline(folder, kafka, endpoint_url, password)
         try:
-            for part in pipeline.parts():
-                part.start()
+            for role in pipeline.roles():
+                role.start()
             yield pipeline, kafka
         finally:
-            for part in pipeline.parts():
-                part.end()
+            for role in pipeline.roles():
+                role.end()

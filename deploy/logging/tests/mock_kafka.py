@@ -1,7 +1,7 @@
-"""A Kafka of two brokers, as a process of its own: librdkafka's mock cluster, out of confluent-kafka's wheel.
+"""A Kafka of two brokers in a separate process: librdkafka's mock cluster, from confluent-kafka's wheel.
 
-Writes the brokers' addresses as its first line, then does what its input says: `down 1` takes a broker away, and the
-other one leads what that led, as a controller would have it; `up 1` brings it back. Each is answered by a line.
+It writes the brokers' addresses as its first line, then executes commands from its input and answers each with a line:
+`down 1` stops a broker, and the other one leads its partitions, as a controller would decide; `up 1` restarts it.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What tests of real processes share."""
+"""Helpers for tests with real processes."""
 
 import socket
 import time
@@ -16,5 +16,5 @@ def free_port() -> int:
 def wait_until(holds: Callable[[], object], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
-        assert time.monotonic() < deadline, f"does not hold within {timeout_s} s"
+        assert time.monotonic() < deadline, f"condition not met within {timeout_s} s"
         time.sleep(LOOKS_EVERY_S)

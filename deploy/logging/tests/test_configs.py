@@ -1,6 +1,6 @@
-"""The files of Filebeat, Kafka, Elasticsearch and Kibana: options that these know, and what the pipeline relies on.
+"""The files of Filebeat, Kafka, Elasticsearch and Kibana: known options, and the values that the pipeline relies on.
 
-None of the four can be run here; schemas/ has the options of their manuals. The small programs between them run.
+None of the four can run here; schemas/ has the options from their manuals. The scripts between them run.
 """
 
 import copy
@@ -21,7 +21,7 @@ Config = dict[str, Any]
 
 
 def nest(value: Any) -> Any:
-    """Dotted names taken apart, as Filebeat reads them."""
+    """Split dotted names, as Filebeat does."""
     if isinstance(value, list):
         return [nest(item) for item in value]
     if not isinstance(value, dict):
@@ -48,7 +48,7 @@ def flatten(config: Config, before: str = "") -> Config:
 
 def properties(text: str) -> Config:
     lines = [line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#")]
-    assert len({key for key, _ in lines}) == len(lines), "a property is there twice"
+    assert len({key for key, _ in lines}) == len(lines), "duplicate property"
     return dict(lines)
 
 
@@ -72,20 +72,20 @@ def complaints(schema: str, config: Config) -> list[str]:
 
 
 @pytest.mark.parametrize("file", READ)
-def test_a_file_has_options_that_are_known(file: str):
+def test_a_file_has_only_known_options(file: str):
     assert complaints(READ[file][0], read(file)) == []
 
 
-def test_schemas_are_schemas():
+def test_schemas_are_valid():
     found = [json.loads(file.read_text()) for file in (LOGGING / "schemas").glob("*.json")]
     schemas = [schema for schema in found if "$schema" in schema]
-    assert len(schemas) == len(found) - 1, "all but the list of NiFi's components"
+    assert len(schemas) == len(found) - 1, "all except the list of NiFi's components"
     for schema in schemas:
         Draft202012Validator.check_schema(schema)
 
 
 def misspell(*path: Any) -> Callable[[Config], None]:
-    """The last name of the path loses its last letter."""
+    """Return a change that drops the last letter of the last name in the path."""
 
     def change(config: Config) -> None:
         at: Any = config
@@ -115,7 +115,7 @@ BROKEN: dict[str, tuple[str, Callable[[Config], Any]]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_slip_of_the_pen_is_refused(what: str):
+def test_a_mistake_is_rejected(what: str):
     file, change = BROKEN[what]
     config = copy.deepcopy(read(file))
     change(config)
@@ -127,22 +127,22 @@ def topics() -> dict[str, list[str]]:
     return {topic: rest for topic, *rest in (line.split() for line in lines if not line.startswith("#"))}
 
 
-def test_no_line_is_given_up():
+def test_no_line_is_dropped():
     for file in ("filebeat/chat-host.yml", "filebeat/kafka-host.yml"):
         config = read(file)
         output = config["output"]["kafka"]
-        assert output["required_acks"] == -1, "all replicas in sync have it"
-        assert tuple(map(int, output["version"].split("."))) >= (2, 1, 0), "Kafka 4 speaks nothing older"
+        assert output["required_acks"] == -1, "all in-sync replicas have it"
+        assert tuple(map(int, output["version"].split("."))) >= (2, 1, 0), "Kafka 4 supports nothing older"
         assert output["topic"] in topics()
         assert output["bulk_max_size"] <= config["queue"]["mem"]["events"]
         ids = [source["id"] for source in config["filebeat"]["inputs"]]
-        assert len(ids) == len(set(ids)), "the registry tells inputs apart by their ids"
+        assert len(ids) == len(set(ids)), "the registry identifies inputs by their IDs"
         for source in config["filebeat"]["inputs"]:
             assert source["file_identity"] == {"fingerprint": None}
         read_once, unparsed = (one["fingerprint"] for one in config["processors"] if "fingerprint" in one)
         place = ["host.name", "log.file.path", "log.offset"]
         assert (read_once["fields"], unparsed["fields"]) == ([*place, "@timestamp"], [*place, "message"])
-        assert read_once["when"] == {"not": unparsed["when"]}, "each line gets an id, and one"
+        assert read_once["when"] == {"not": unparsed["when"]}, "each line gets exactly one ID"
         assert read_once["target_field"] == unparsed["target_field"] == "event.id"
 
 
@@ -151,18 +151,18 @@ def test_the_largest_line_fits_everywhere():
     largest = sum(one["truncate_fields"]["max_bytes"] for one in config["processors"] if "truncate_fields" in one)
     sent = config["output"]["kafka"]["max_message_bytes"]
     brokers = [int(read(f"kafka/{kind}.properties")["message.max.bytes"]) for kind in ("zookeeper", "kraft")]
-    assert 4 * largest < sent < min(brokers), "escapes and the other fields have room too"
+    assert 4 * largest < sent < min(brokers), "there is room for escapes and other fields"
     assert {int(rest[-1]) for rest in topics().values()} == set(brokers)
 
 
 def test_lines_go_to_the_streams_of_the_readme():
     adding = [one["add_fields"] for one in read("filebeat/chat-host.yml")["processors"] if "add_fields" in one]
-    told = {one["fields"]["dataset"] for one in adding if one["target"] == "data_stream"}
-    assert told == {"webchat.services", "webchat.nginx", "webchat.runner", "webchat.audit"}
+    datasets = {one["fields"]["dataset"] for one in adding if one["target"] == "data_stream"}
+    assert datasets == {"webchat.services", "webchat.nginx", "webchat.runner", "webchat.audit"}
     readme = (LOGGING / "README.md").read_text()
-    for dataset in (*told, "kafka.brokers"):
+    for dataset in (*datasets, "kafka.brokers"):
         assert f"logs-{dataset}-default" in readme
-    patterns = [f"logs-{dataset.split('.')[0]}.*-default" for dataset in (*told, "kafka.brokers")]
+    patterns = [f"logs-{dataset.split('.')[0]}.*-default" for dataset in (*datasets, "kafka.brokers")]
     made = read("elasticsearch/elasticsearch.yml")["action.auto_create_index"].split(",")
     assert set(patterns) <= set(made)
 
@@ -183,7 +183,7 @@ PARSED = [
 
 @pytest.mark.parametrize(("entry", "expected"), PARSED)
 def test_an_entry_of_kafka_becomes_a_line_of_the_contract(entry: str, expected: Config):
-    """The script runs in Node here: what it is given, an event with Get and Put, is all that Filebeat gives it."""
+    """Run the script in Node, with an event that has Get and Put as in Filebeat."""
     given = "var fields = {message: JSON.parse(process.argv[1])};"
     event = "{Get: function (name) { return fields[name]; }, Put: function (name, value) { fields[name] = value; }}"
     script = (LOGGING / "filebeat" / "kafka-line.js").read_text()
@@ -198,7 +198,7 @@ def test_an_entry_of_kafka_becomes_a_line_of_the_contract(entry: str, expected: 
     }
 
 
-def test_both_layouts_write_what_the_script_takes_apart():
+def test_both_layouts_match_the_script():
     old, new = (
         properties((LOGGING / "kafka" / file).read_text()) for file in ("log4j.properties", "log4j2.properties")
     )
@@ -210,7 +210,7 @@ RECORDS = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >>"$CALLS"\n'
 
 
 def run_script(script: str, tmp_path: Path, **settings: str) -> list[str]:
-    """What it asks of Kafka's own commands, of which there are only recording ones here."""
+    """Run a script with recording replacements of Kafka's commands, and return the recorded calls."""
     for name in ("kafka-topics.sh", "kafka-configs.sh", "kafka-storage.sh", "kafka-server-start.sh"):
         (tmp_path / name).write_text(RECORDS)
         (tmp_path / name).chmod(0o755)
@@ -221,7 +221,7 @@ def run_script(script: str, tmp_path: Path, **settings: str) -> list[str]:
     return calls.read_text().splitlines()
 
 
-def test_topics_are_made_and_brought_up_to_date(tmp_path: Path):
+def test_topics_are_created_and_updated(tmp_path: Path):
     settings = {"BOOTSTRAP": "k:9092", "REPLICATION": "2", "MIN_INSYNC_REPLICAS": "1"}
     calls = run_script("topics.sh", tmp_path, **settings)
     made, changed = calls[::2], calls[1::2]
@@ -235,7 +235,7 @@ def test_topics_are_made_and_brought_up_to_date(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("mode", "number"), [("zookeeper", "broker.id"), ("kraft", "node.id")])
-def test_a_broker_gets_what_differs_by_host(tmp_path: Path, mode: str, number: str):
+def test_a_broker_gets_the_properties_of_its_host(tmp_path: Path, mode: str, number: str):
     settings = {"MODE": mode, "BROKER_ID": "2", "ADVERTISED": "kafka-2:9092", "CLUSTER_ID": "V2ViQ2hhdC1sb2dzLWtyYQ"}
     calls = run_script("start.sh", tmp_path, **settings)
     written = tmp_path / "server.properties"
@@ -244,11 +244,11 @@ def test_a_broker_gets_what_differs_by_host(tmp_path: Path, mode: str, number: s
     assert (config[number], config["advertised.listeners"]) == ("2", "PLAINTEXT://kafka-2:9092")
     assert calls[-1] == f"kafka-server-start.sh {written}"
     formats = f"kafka-storage.sh format --ignore-formatted --cluster-id V2ViQ2hhdC1sb2dzLWtyYQ --config {written}"
-    assert calls[:-1] == ([formats] if mode == "kraft" else []), "formatted once, and left alone from then on"
+    assert calls[:-1] == ([formats] if mode == "kraft" else []), "formatted once and not again"
 
 
-def test_a_topic_cannot_be_made_by_writing_to_it():
+def test_writing_does_not_create_a_topic():
     for kind in ("zookeeper", "kraft"):
         config = read(f"kafka/{kind}.properties")
         assert config["auto.create.topics.enable"] == config["unclean.leader.election.enable"] == "false"
-        assert int(config["min.insync.replicas"]) < int(config["default.replication.factor"]), "one may be away"
+        assert int(config["min.insync.replicas"]) < int(config["default.replication.factor"]), "one may be down"

@@ -1,4 +1,4 @@
-"""What is put into Elasticsearch: it maps each field that a line may have, and is put whole and in order."""
+"""The resources for Elasticsearch: every field of a line is mapped, and apply.py puts all of them in order."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_each_field_of_a_line_is_mapped(mapped: dict[str, Any]):
 
 
 @pytest.mark.parametrize("name", SCHEMA["properties"])
-def test_a_field_has_room_for_what_it_may_hold(mapped: dict[str, Any], name: str):
+def test_a_field_has_room_for_its_longest_value(mapped: dict[str, Any], name: str):
     said, field = SCHEMA["properties"][name], mapped[name]
     kinds = said.get("type", "string")
     for kind in [kinds] if isinstance(kinds, str) else kinds:
@@ -65,7 +65,7 @@ def test_a_field_has_room_for_what_it_may_hold(mapped: dict[str, Any], name: str
         assert field["ignore_above"] <= 8191  # Lucene's terms have 32,766 bytes
 
 
-def test_templates_are_made_of_what_is_here():
+def test_templates_use_components_of_this_folder():
     for name, policy in POLICIES.items():
         template = load(f"index_templates/{name}")
         assert template["data_stream"] == {}
@@ -76,7 +76,7 @@ def test_templates_are_made_of_what_is_here():
     assert {file.stem for file in (FOLDER / "index_templates").iterdir()} == POLICIES.keys()
 
 
-def test_the_audit_trail_is_kept_apart():
+def test_the_audit_trail_is_separate():
     everything, audit = load("index_templates/logs-webchat"), load("index_templates/logs-webchat.audit")
     assert audit["index_patterns"] == ["logs-webchat.audit-default"]
     assert audit["priority"] > everything["priority"]
@@ -87,7 +87,7 @@ def test_the_audit_trail_is_kept_apart():
 
 
 class Recorder(BaseHTTPRequestHandler):
-    """Answers the first request as a server that still starts."""
+    """A recording server whose first answer is 503, as while starting."""
 
     puts: list[tuple[str, Any]]
     refusing: str | None
@@ -123,7 +123,7 @@ def apply(url: str, tmp_path: Path, **settings: str) -> subprocess.CompletedProc
     return subprocess.run(script, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_all_is_put_in_order_once_it_answers(server: tuple[type[Recorder], str], tmp_path: Path):
+def test_everything_is_put_in_order_once_it_answers(server: tuple[type[Recorder], str], tmp_path: Path):
     recorder, url = server
     done = apply(url, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -142,7 +142,7 @@ def test_all_is_put_in_order_once_it_answers(server: tuple[type[Recorder], str],
     assert "of the writer" not in done.stdout + done.stderr
 
 
-def test_a_refusal_is_told_in_elasticsearchs_words(server: tuple[type[Recorder], str], tmp_path: Path):
+def test_a_rejection_is_reported_with_elasticsearchs_text(server: tuple[type[Recorder], str], tmp_path: Path):
     recorder, url = server
     recorder.refusing = "/_index_template/logs-kafka"
     done = apply(url, tmp_path)
@@ -152,7 +152,7 @@ def test_a_refusal_is_told_in_elasticsearchs_words(server: tuple[type[Recorder],
     assert recorder.puts[-1][0] == recorder.refusing
 
 
-def test_nobody_there_is_told_too(tmp_path: Path):
+def test_an_unreachable_server_is_reported(tmp_path: Path):
     done = apply("http://127.0.0.1:1", tmp_path, ELASTICSEARCH_PATIENCE_S="0")
     assert done.returncode == 1
     assert "does not answer" in done.stderr

@@ -1,4 +1,4 @@
-"""What Kibana imports: references lead somewhere, fields are mapped, streams are the roles'; and what brings it."""
+"""Kibana's objects and rules: references exist, fields are mapped, streams match the roles; and apply.py."""
 
 import copy
 import json
@@ -115,15 +115,15 @@ def problems(objects: list[Object]) -> list[str]:
     return found
 
 
-def test_the_objects_are_whole():
+def test_the_objects_are_valid():
     assert problems(OBJECTS) == []
 
 
-def test_they_are_what_their_source_says():
+def test_the_file_is_up_to_date():
     assert runpy.run_path(str(LOGGING / "kibana" / "objects.py"))["objects"]() == OBJECTS
 
 
-def test_every_question_has_its_dashboard():
+def test_every_topic_has_its_dashboard():
     boards = {one["id"]: one for one in OBJECTS if one["type"] == "dashboard"}
     assert boards.keys() == {
         f"webchat-{what}" for what in ("traffic", "errors", "latency", "sign-ins", "slow", "kafka")
@@ -177,7 +177,7 @@ BROKEN: dict[str, tuple[Callable[[list[Object]], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_broken_objects_are_refused(what: str):
+def test_broken_objects_are_rejected(what: str):
     objects = copy.deepcopy(OBJECTS)
     change, complaint = BROKEN[what]
     change(objects)
@@ -185,7 +185,7 @@ def test_broken_objects_are_refused(what: str):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_is_one_that_kibana_takes(name: str):
+def test_a_rule_is_valid(name: str):
     assert list(SHAPES["kibana-rule"].iter_errors(RULES[name])) == []
     asked = RULES[name]["rule"]["params"]["searchConfiguration"]
     assert asked["index"] in {view["id"] for view in OBJECTS if view["type"] == "index-pattern"}
@@ -196,7 +196,7 @@ def test_a_rule_is_one_that_kibana_takes(name: str):
     assert list(SHAPES["kibana-rule"].iter_errors(broken)) != []
 
 
-def test_the_audit_trail_is_shown_to_who_may_read_it():
+def test_the_audit_trail_needs_its_own_role():
     views = {view["id"]: view["attributes"]["title"].split(",") for view in OBJECTS if view["type"] == "index-pattern"}
     roles = {file.stem: json.loads(file.read_text()) for file in (LOGGING / "elasticsearch" / "roles").glob("*.json")}
     readable = {name: {index for grant in role["indices"] for index in grant["names"]} for name, role in roles.items()}
@@ -205,7 +205,7 @@ def test_the_audit_trail_is_shown_to_who_may_read_it():
 
 
 class Kibana(BaseHTTPRequestHandler):
-    """Answers as Kibana does that has one of the rules already."""
+    """A mock of a Kibana that already has one of the rules."""
 
     asked: list[tuple[str, str, bytes]]
     refuse: bool
@@ -222,13 +222,13 @@ class Kibana(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(said).encode())
 
-    do_GET = do_POST = do_PUT = answer  # noqa: N815 - as the base class wants them
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - names of the base class
 
     def log_message(self, *args: object) -> None: ...
 
 
 @pytest.mark.parametrize("refuse", [False, True])
-def test_all_is_brought_into_kibana(tmp_path: Path, refuse: bool):
+def test_everything_is_sent_to_kibana(tmp_path: Path, refuse: bool):
     kibana = type("One", (Kibana,), {"asked": [], "refuse": refuse})
     (tmp_path / "password").write_text("geheim\n")
     with ThreadingHTTPServer(("127.0.0.1", 0), kibana) as running:
@@ -249,6 +249,6 @@ def test_all_is_brought_into_kibana(tmp_path: Path, refuse: bool):
     puts = {path: json.loads(body) for method, path, body in kibana.asked if method == "PUT"}
     there = f"/api/alerting/rule/{RULES['no-lines']['id']}"
     assert puts.keys() == {there, "/api/security/role/webchat_dashboards"}
-    assert "enabled" not in puts[there], "what an operator switched off stays off"
+    assert "enabled" not in puts[there], "a rule disabled by an operator stays disabled"
     made = {path for method, path, _ in kibana.asked[1:] if method == "POST"}
     assert made == {f"/api/alerting/rule/{rule['id']}" for rule in RULES.values()} - {there}

@@ -1,5 +1,5 @@
-"""The light pipeline as it is shipped: real rsyslogs and their gate, between real lines, a Kafka of two brokers and a
-bulk endpoint that knows our templates. What breaks on the way costs time and repeats, never a line."""
+"""The light pipeline with its shipped configuration: real rsyslogs and the gate, between real log lines, a Kafka of two
+brokers, and a bulk endpoint that checks our templates. Failures may delay and repeat lines, but lose none."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ import pytest
 from bulk_endpoint import BulkEndpoint
 from confluent_kafka import Producer
 from jsonschema import Draft202012Validator
-from light import LOGGING, TOPIC, Helper, Kafka, Part, Pipeline, needs_rsyslog, running
+from light import LOGGING, TOPIC, Helper, Kafka, Pipeline, Role, needs_rsyslog, running
 from processes import wait_until
 
 SCHEMA = Draft202012Validator(json.loads((LOGGING.parents[1] / "docs" / "logs" / "line.schema.json").read_text()))
@@ -23,7 +23,7 @@ SERVICES, NGINX, RUNNER, AUDIT = (f"logs-webchat.{name}-default" for name in ("s
 ARRIVES_WITHIN_S = 60
 PASSWORD = "$HOME's"
 MIDDLE = 1000
-"""Enough lines that some are still on their way when a part is stopped."""
+"""Enough lines that some are still in flight when a role is stopped."""
 ACCESS: dict[str, Any] = {
     "@timestamp": "2026-11-25T01:00:00.123+00:00", "log.level": "info", "message": "GET /rooms 200",
     "service.name": "nginx", "service.version": "0.1.0", "event.dataset": "nginx.access",
@@ -51,29 +51,29 @@ def in_one_line(line: dict[str, Any]) -> str:
 
 
 class Run:
-    """The pipeline, what is written into it, and what has come out."""
+    """The pipeline, the lines written into it, and the documents that arrived."""
 
     def __init__(self, pipeline: Pipeline, kafka: Kafka, endpoint: BulkEndpoint, writer: Helper) -> None:
         self.pipeline, self.kafka, self.endpoint, self._writer = pipeline, kafka, endpoint, writer
         self.files = [pipeline.logs / name for name in ("auth.log", "runner.log", "audit/auth.log", "parts/nginx.log")]
         self.fewer = 0
-        """So many documents less than lines in `files`."""
+        """Lines in `files` that become no document."""
         self.sent_again = 0
-        """How often something happened after which lines come again."""
+        """Number of events so far that may repeat lines."""
         self._checked: dict[Path, int] = {}
 
     def write(self, count: int) -> None:
-        assert self._writer.tell(str(count)) == "written"
+        assert self._writer.send(str(count)) == "written"
 
     def append(self, name: str, *lines: str) -> int:
-        """Return the place of the first one in the file."""
+        """Append lines, and return the offset of the first one in the file."""
         with (self.pipeline.logs / name).open("a") as file:
             offset = file.tell()
             file.writelines(lines)
         return offset
 
     def lines(self) -> Iterator[tuple[Path, int, str]]:
-        """Each line that was written: its file, its place, itself."""
+        """Yield the file, offset and text of each line that was written."""
         for file in self.files:
             offset = 0
             for line in file.read_bytes().splitlines(keepends=True) if file.exists() else ():
@@ -84,14 +84,14 @@ class Run:
         return sum(1 for _ in self.lines()) - self.fewer
 
     def all_arrive(self) -> bool:
-        """As they were written, and none of them twice."""
+        """Wait for all lines, and check that each arrived unchanged and once."""
         arrived = self.endpoint.wait_for(self.expected(), ARRIVES_WITHIN_S)
         if arrived:
             self._check()
         return arrived
 
     def _check(self) -> None:
-        """What was written since the last time."""
+        """Check the lines written since the last check."""
         stored = dict(self.endpoint.stored)
         documents = {identity: document for (_, identity), document in stored.items()}
         assert len(documents) == len(stored)
@@ -107,12 +107,12 @@ class Run:
         assert max(self.endpoint.repeats.values(), default=0) <= self.sent_again
         assert self.endpoint.repeats.keys() <= documents.keys()
 
-    def restart(self, part: Part, how: signal.Signals) -> None:
-        """In the middle of lines, and while more are written."""
+    def restart(self, role: Role, how: signal.Signals) -> None:
+        """Restart a role while lines are in flight and more are written."""
         self.write(MIDDLE)
-        part.stop(how)
+        role.stop(how)
         self.write(100)
-        part.start()
+        role.start()
         self.sent_again += 1
 
     def dead_letters(self) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ class Run:
         return list(map(json.loads, file.read_text().splitlines())) if file.exists() else []
 
     def stored(self, offset: int, name: str) -> tuple[str, dict[str, Any]]:
-        """The stream and the document of the line at this place."""
+        """Return the stream and the document of the line at this offset."""
         path = str(self.pipeline.logs / name)
         found = (
             (stream, document)
@@ -142,7 +142,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield Run(pipeline, kafka, endpoint, writer)
 
 
-def test_lines_come_into_their_streams(run: Run):
+def test_lines_arrive_in_their_streams(run: Run):
     run.write(200)
     wanted = {"parts/nginx.log": (ACCESS, NGINX), "runner.log": (STARTED, RUNNER), "audit/auth.log": (SIGNED_IN, AUDIT)}
     places = {name: run.append(name, in_one_line(line)) for name, (line, _) in wanted.items()}
@@ -156,17 +156,17 @@ def test_lines_come_into_their_streams(run: Run):
 @pytest.mark.parametrize("broker", [1, 2])
 def test_a_broker_is_lost(run: Run, broker: int):
     run.write(200)
-    run.kafka.tell(f"down {broker}")
+    run.kafka.send(f"down {broker}")
     run.write(200)
     assert run.all_arrive()
-    run.kafka.tell(f"up {broker}")
+    run.kafka.send(f"up {broker}")
     run.write(50)
     run.sent_again += 1
     assert run.all_arrive()
 
 
 @pytest.mark.parametrize("faults", [("429",), ("503", "503"), ("items", "items"), ("cut",)], ids="-".join)
-def test_the_sink_refuses(run: Run, faults: tuple[str, ...]):
+def test_elasticsearch_rejects_requests(run: Run, faults: tuple[str, ...]):
     met = run.endpoint.met[faults[0]]
     run.endpoint.order(*faults)
     run.write(300)
@@ -176,23 +176,23 @@ def test_the_sink_refuses(run: Run, faults: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
-def test_the_shipper_starts_again(run: Run, how: signal.Signals):
+def test_the_shipper_restarts(run: Run, how: signal.Signals):
     run.restart(run.pipeline.shipper, how)
     assert run.all_arrive()
 
 
-def test_the_shipper_starts_again_while_all_of_kafka_is_away(run: Run):
+def test_the_shipper_restarts_while_kafka_is_down(run: Run):
     for broker in (1, 2):
-        run.kafka.tell(f"down {broker}")
+        run.kafka.send(f"down {broker}")
     run.restart(run.pipeline.shipper, signal.SIGTERM)
     run.restart(run.pipeline.shipper, signal.SIGKILL)
     for broker in (1, 2):
-        run.kafka.tell(f"up {broker}")
+        run.kafka.send(f"up {broker}")
     assert run.all_arrive()
 
 
 def test_the_indexer_is_killed_while_it_writes(run: Run):
-    """A kill is how it is stopped, too; at worst between a line of its queue and the checkpoint."""
+    """It is always stopped by SIGKILL, possibly between a line of its queue and the checkpoint."""
     indexer = run.pipeline.indexer
     met = run.endpoint.met["503"]
     run.endpoint.order(*["503"] * 20)
@@ -208,10 +208,10 @@ def test_the_indexer_is_killed_while_it_writes(run: Run):
     indexer.start()
     run.sent_again += 1
     assert run.all_arrive()
-    assert "qDeqDisk" not in indexer.told()
+    assert "qDeqDisk" not in indexer.output()
 
 
-def test_an_oversize_line_loses_its_end_and_says_so(run: Run):
+def test_an_oversize_line_is_truncated_and_flagged(run: Run):
     line = in_one_line(SIGNED_IN | {"message": "x" * 70_000})
     offset = run.append("audit/auth.log", line, "plain words\tof a library\n")
     assert run.all_arrive()
@@ -223,7 +223,7 @@ def test_an_oversize_line_loses_its_end_and_says_so(run: Run):
     assert (plain["log.flags"], plain["event.original"]) == ("unparsed", "plain words\tof a library")
 
 
-def test_what_the_sink_cannot_take_is_set_apart_with_the_reason(run: Run):
+def test_a_rejected_document_becomes_a_dead_letter_with_the_reason(run: Run):
     letters = len(run.dead_letters())
     refused = in_one_line(SIGNED_IN | {"message": "REFUSE"})
     run.append("audit/auth.log", refused)
@@ -236,8 +236,8 @@ def test_what_the_sink_cannot_take_is_set_apart_with_the_reason(run: Run):
     assert run.all_arrive()
 
 
-def test_records_of_others_are_taken_or_set_apart(run: Run):
-    """Filebeat's have nested names."""
+def test_records_of_other_shippers_are_stored_or_become_dead_letters(run: Run):
+    """Records of Filebeat have nested names."""
     nested = {
         "@timestamp": "2026-11-25T01:00:00.789Z", "message": "of Filebeat", "event": {"id": "a hash"},
         "data_stream": {"type": "logs", "dataset": "kafka.brokers", "namespace": "default"},
@@ -254,7 +254,7 @@ def test_records_of_others_are_taken_or_set_apart(run: Run):
     del run.endpoint.stored["logs-kafka.brokers-default", "a hash"]
 
 
-def test_of_the_engines_files_only_lines_of_the_contract(run: Run):
+def test_only_lines_of_the_contract_are_sent_from_the_engines_files(run: Run):
     (run.pipeline.containers / "0123").mkdir()
     run.append("../containers/0123/0123-json.log", *(
         in_one_line({"log": said + "\n", "stream": "stdout", "time": "2026-11-25T01:00:00.123456789Z"})
@@ -264,18 +264,18 @@ def test_of_the_engines_files_only_lines_of_the_contract(run: Run):
     assert run.endpoint.wait_for(before + 1, ARRIVES_WITHIN_S)
     (one,) = (one for one in run.endpoint.stored.values() if one["log.file.path"].endswith("-json.log"))
     assert one.items() >= SIGNED_IN.items()
-    run.fewer -= 1  # of a file that is none of `files`
+    run.fewer -= 1  # from a file that is not in `files`
 
 
 def test_a_file_is_rotated(run: Run):
-    """What stood at the same place before and after has names of its own."""
+    """Lines at the same offset before and after the rotation get different IDs."""
     file = run.pipeline.logs / "rooms.log"
     for minute in range(3):
         lines = [
             in_one_line(SIGNED_IN | {"@timestamp": f"2026-11-25T01:{minute:02}:{second:02}.000+00:00"})
             for second in range(60)
         ]
-        run.fewer -= len(lines)  # of a file that is none of `files`
+        run.fewer -= len(lines)  # from a file that is not in `files`
         run.append(file.name, lines[0])
         assert run.endpoint.wait_for(run.expected() - len(lines) + 1, ARRIVES_WITHIN_S)
         run.append(file.name, *lines[1:])

@@ -1,4 +1,4 @@
-"""The flow that NiFi imports: whole, without ends that hang, without secrets; and what brings it there."""
+"""The flow for NiFi: valid, fully connected, without secrets; and apply.py."""
 
 import copy
 import json
@@ -119,11 +119,11 @@ def problems(flow: Flow) -> list[str]:
     return found + ([] if len(seen) == len(set(seen)) else ["an id is there twice"])
 
 
-def test_the_flow_is_whole():
+def test_the_flow_is_valid():
     assert problems(FLOW) == []
 
 
-def test_it_is_what_its_source_says():
+def test_the_file_is_up_to_date():
     assert runpy.run_path(str(LOGGING / "nifi" / "flow.py"))["flow"]() == FLOW
 
 
@@ -180,14 +180,14 @@ BROKEN: dict[str, tuple[Callable[[Flow], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_flow_is_refused(what: str):
+def test_a_broken_flow_is_rejected(what: str):
     flow = copy.deepcopy(FLOW)
     change, complaint = BROKEN[what]
     change(flow)
     assert any(complaint in problem for problem in problems(flow)), problems(flow)
 
 
-def test_topics_and_ids_are_the_pipelines():
+def test_topics_and_ids_match_the_pipeline():
     consumed = {
         one["properties"]["Topics"]
         for group in groups(FLOW["flowContents"])
@@ -203,7 +203,7 @@ def test_topics_and_ids_are_the_pipelines():
 
 
 class NiFi(BaseHTTPRequestHandler):
-    """Answers as NiFi's REST interface does, and holds whether a flow is there."""
+    """A mock of NiFi's REST API, with or without an existing flow."""
 
     asked: list[tuple[str, str, Any]]
     state: dict[str, Any]
@@ -239,7 +239,7 @@ class NiFi(BaseHTTPRequestHandler):
         }  # fmt: skip
         return answers.get(place, (404, b"no such place"))
 
-    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - as the base class wants them
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the base class
 
     def log_message(self, *args: object) -> None: ...
 
@@ -264,7 +264,7 @@ def apply(url: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(script, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_flow_is_brought_into_nifi(nifi: tuple[type[NiFi], str], tmp_path: Path):
+def test_the_flow_is_installed(nifi: tuple[type[NiFi], str], tmp_path: Path):
     one, url = nifi
     one.state.update(starting=True)
     done = apply(url, tmp_path)
@@ -284,7 +284,7 @@ def test_the_flow_is_brought_into_nifi(nifi: tuple[type[NiFi], str], tmp_path: P
 
 
 @pytest.mark.parametrize(("running", "changed"), [(3, False), (0, True)])
-def test_a_flow_that_is_there(nifi: tuple[type[NiFi], str], tmp_path: Path, running: int, changed: bool):
+def test_an_existing_flow(nifi: tuple[type[NiFi], str], tmp_path: Path, running: int, changed: bool):
     one, url = nifi
     one.state.update(there=True, running=running)
     assert apply(url, tmp_path).returncode == 0
@@ -292,7 +292,7 @@ def test_a_flow_that_is_there(nifi: tuple[type[NiFi], str], tmp_path: Path, runn
     assert not any("upload" in path for _, path, _ in one.asked)
 
 
-def test_a_refusal_is_told(nifi: tuple[type[NiFi], str], tmp_path: Path):
+def test_a_rejection_is_reported(nifi: tuple[type[NiFi], str], tmp_path: Path):
     one, url = nifi
     one.state.update(reason="a processor does not stop")
     done = apply(url, tmp_path)

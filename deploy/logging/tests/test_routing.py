@@ -1,4 +1,4 @@
-"""Which lines of the chat host go on, and into which stream: Filebeat's conditions, read as its manual tells them."""
+"""Filebeat's conditions on the chat host, evaluated as its manual describes: which lines are sent, to which stream."""
 
 import json
 import re
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 
 def holds(condition: str, expected: Any, line: Line) -> bool:
-    """`contains` asks a text, or each text of a list; what is not there fulfils nothing."""
+    """Return whether a condition holds. `contains` tests a text, or each text of a list; a missing field fails."""
     kind, _, rest = condition.partition(".")
     if kind == "not":
         return not holds(rest, expected, line)
@@ -27,12 +27,12 @@ def holds(condition: str, expected: Any, line: Line) -> bool:
         return found == expected
     if kind == "contains":
         return any(expected in one for one in found) if isinstance(found, list) else expected in (found or "")
-    assert kind == "regexp", f"{condition}: not read here"
+    assert kind == "regexp", f"{condition}: not supported here"
     return found is not None and re.search(expected, found) is not None
 
 
 def sent(line: Line, own: list[Any]) -> Line | None:
-    """The line after an input's own processors and those of all, as far as they say where it goes."""
+    """Return the line after the processors of its input and the common ones, or None if it is dropped."""
     line = dict(line)
     for processor in (*own, *CONFIG["processors"]):
         (name, settings), *_ = processor.items()
@@ -59,7 +59,7 @@ STREAMS = [
 
 @pytest.mark.parametrize(("line", "stream"), STREAMS, ids=str)
 @pytest.mark.parametrize("own", [CONTAINERS, FILES], ids=["containers", "files"])
-def test_a_line_goes_where_it_belongs(own: list[Any], line: Line, stream: str):
+def test_a_line_goes_to_its_stream(own: list[Any], line: Line, stream: str):
     shipped = sent(line, own)
     assert shipped is not None
     assert shipped["data_stream.dataset"] == stream
@@ -68,11 +68,11 @@ def test_a_line_goes_where_it_belongs(own: list[Any], line: Line, stream: str):
 
 
 @pytest.mark.parametrize("line", [{"event.dataset": "mysql.error"}, {"message": "ready for connections"}], ids=str)
-def test_what_others_say_stays_with_the_engine(line: Line):
+def test_lines_of_other_containers_stay_with_the_engine(line: Line):
     assert sent(line, CONTAINERS) is None
 
 
-def test_what_is_no_json_in_a_file_of_webchat_is_marked():
+def test_a_line_of_webchat_without_json_is_flagged():
     shipped = sent({"message": "rooms: DB_PORT: not a number"}, FILES)
     assert shipped == {
         "message": "rooms: DB_PORT: not a number", "event.dataset": "webchat.unparsed", "log.level": "warning",
@@ -81,6 +81,6 @@ def test_what_is_no_json_in_a_file_of_webchat_is_marked():
     }  # fmt: skip
 
 
-def test_what_goes_on_is_the_contract():
+def test_only_lines_of_the_contract_are_sent():
     (kept,) = CONTAINERS[0]["drop_event"].values()
     assert kept == SCHEMA["properties"]["event.dataset"]["pattern"]

@@ -1,4 +1,4 @@
-"""The profile `logging` as compose reads it, in both forms of Kafka; without it, nothing of it is there."""
+"""The profile `logging` as compose reads it, with both kinds of Kafka, and that nothing starts without it."""
 
 import json
 import os
@@ -59,12 +59,12 @@ def services(request: pytest.FixtureRequest, env_file: Path) -> tuple[str, dict[
     return request.param, {name: one for name, one in whole["services"].items() if one.get("profiles") == ["logging"]}
 
 
-def test_all_hosts_of_the_drawing_are_there(services: tuple[str, dict[str, Any]]):
+def test_all_hosts_of_the_diagram_exist(services: tuple[str, dict[str, Any]]):
     kind, own = services
     assert own.keys() == OWN | KAFKA[kind]
 
 
-def test_each_is_pinned_and_bounded(services: tuple[str, dict[str, Any]]):
+def test_every_container_is_pinned_and_limited(services: tuple[str, dict[str, Any]]):
     _, own = services
     versions = {}
     for name, one in own.items():
@@ -77,7 +77,7 @@ def test_each_is_pinned_and_bounded(services: tuple[str, dict[str, Any]]):
         assert one["cap_drop"] == ["ALL"], name
         assert one["restart"] == ("on-failure:3" if ENDS.search(name) else "unless-stopped"), name
         assert ("healthcheck" in one) != bool(ENDS.search(name)), name
-        assert all(port["host_ip"] == "127.0.0.1" for port in one.get("ports", [])), f"{name} is open to all"
+        assert all(port["host_ip"] == "127.0.0.1" for port in one.get("ports", [])), f"{name} listens on all addresses"
     assert all(len(tags) == 1 for tags in versions.values()), versions
     assert versions["elasticsearch"] == versions["kibana"] == versions["elastic/filebeat"]
 
@@ -100,7 +100,7 @@ def test_secrets_are_files(services: tuple[str, dict[str, Any]], env_file: Path)
         assert not (secrets and own[name].get("read_only")), f"{name}: compose cannot copy secrets into it"
 
 
-def test_what_is_mounted_is_there(services: tuple[str, dict[str, Any]]):
+def test_mounted_files_exist(services: tuple[str, dict[str, Any]]):
     _, own = services
     ours = [
         (name, mount)
@@ -110,12 +110,12 @@ def test_what_is_mounted_is_there(services: tuple[str, dict[str, Any]]):
     ]
     assert ours
     for name, mount in ours:
-        assert Path(mount["source"]).exists(), f"{name}: {mount['source']} is not there"
+        assert Path(mount["source"]).exists(), f"{name}: {mount['source']} does not exist"
         assert mount["read_only"], name
     assert any(mount["target"] == "/usr/share/filebeat/data" for mount in own["filebeat"]["volumes"]), "the registry"
 
 
-def test_nothing_starts_before_what_it_needs(services: tuple[str, dict[str, Any]]):
+def test_services_start_after_their_dependencies(services: tuple[str, dict[str, Any]]):
     kind, own = services
     needs = {name: one.get("depends_on", {}) for name, one in own.items()}
     brokers = {name for name in KAFKA[kind] if name.startswith("kafka-")}
@@ -129,7 +129,7 @@ def test_nothing_starts_before_what_it_needs(services: tuple[str, dict[str, Any]
 
 
 def test_without_the_profile_nothing_changes(env_file: Path, tmp_path: Path):
-    """Not even its secrets are asked for."""
+    """Not even the secrets of the pipeline are needed."""
     bare = tmp_path / ".env"
     lines = env_file.read_text().splitlines()
     bare.write_text("\n".join(line for line in lines if line.partition("=")[0] not in SECRETS) + "\n")
@@ -141,8 +141,8 @@ def test_without_the_profile_nothing_changes(env_file: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", KAFKA)
-def test_hosts_of_their_own_find_each_other(tmp_path: Path, kind: str):
-    """Without anything of WebChat, its secrets least of all."""
+def test_separate_hosts_reach_each_other(tmp_path: Path, kind: str):
+    """The hosts have nothing else of WebChat, in particular no secrets."""
     (tmp_path / ".env").touch()
     file, names = NAMES[kind]
     addresses = {name: f"10.0.0.{number}" for number, name in enumerate(names, 11)}

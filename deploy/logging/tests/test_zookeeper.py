@@ -1,4 +1,4 @@
-"""The shipped zoo.cfg as three real ZooKeepers: they agree, and two of them go on when the leader is killed."""
+"""The shipped zoo.cfg with three real ZooKeepers: they form a quorum, and two of them survive a killed leader."""
 
 import re
 import shutil
@@ -30,7 +30,7 @@ def write(text: str) -> bytes:
 
 
 class Session:
-    """As much of ZooKeeper's protocol as it takes to write and to read."""
+    """A minimal ZooKeeper client that can write and read."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -72,7 +72,7 @@ class Session:
 
 
 class Ensemble:
-    """The file as it is shipped; only places and addresses are those of this machine."""
+    """Three ZooKeepers with the shipped file, changed only in paths and addresses."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -109,7 +109,7 @@ class Ensemble:
             self.kill(member)
 
     def mode(self, member: int) -> str:
-        """leader, follower, or empty while it does not serve; as the container's health check asks."""
+        """Return `leader` or `follower`, or an empty string while it is not serving, like the health check."""
         try:
             with socket.create_connection(("127.0.0.1", self.ports[member]), timeout=5) as one:
                 one.sendall(b"srvr")
@@ -134,7 +134,7 @@ def three(folder: Path) -> Iterator[Ensemble]:
         ensemble.close()
 
 
-def test_two_go_on_when_the_leader_is_killed_and_it_comes_back_with_what_it_missed(tmp_path: Path):
+def test_two_members_survive_a_killed_leader_which_catches_up_after_its_restart(tmp_path: Path):
     with three(tmp_path) as ensemble:
         wait_until(lambda: ensemble.modes() == ["follower", "follower", "leader"], AGREES_WITHIN_S)
         (leader,) = (member for member in MEMBERS if ensemble.mode(member) == "leader")

@@ -1,5 +1,5 @@
-"""A process that logs as auth does, with the services' own code. Its input says how many lines; it answers when they
-are written. No two say the same: that would be summed up."""
+"""A process that logs like auth, with the services' logging code. It reads a number of lines and answers when they are
+written. No two lines have the same text, because such lines would be summarised."""
 
 import logging
 import sys
@@ -21,9 +21,9 @@ class Auth(Settings):
 def write(number: int) -> None:
     if number % 50 == 0:
         try:
-            raise LookupError(f"no 'secret {number}' here")  # noqa: TRY301 - a line with a stack is wanted
+            raise LookupError(f"no 'secret {number}' here")  # noqa: TRY301 - the test needs a line with a stack trace
         except LookupError:
-            log.exception(f"failed at {number}")  # noqa: G004 - of a kind of its own
+            log.exception(f"failed at {number}")  # noqa: G004 - every line needs a different template
     elif number % 10 == 0:
         log.warning(f'"quoted" \\ {number} 안녕 é\t\u2028')  # noqa: G004
     else:
