@@ -1,1 +1,1 @@
-"""Load and figures: WebChat on one core, beside a tutorial's chat and a bare loop on the same core."""
+"""The benchmark: WebChat on one core, next to a tutorial's chat and a bare loop on the same core."""

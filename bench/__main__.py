@@ -1,4 +1,4 @@
-"""`python -m bench`: run the scenes, write the report. Exit status 0 whether the aims are met or not."""
+"""`python -m bench`: run the scenes and write the report. The exit status is 0 even if aims are not met."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ REPORT = Path(__file__).parent / "report"
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("--only", choices=SCENES, help="one scene")
-    options.add_argument("--quick", action="store_true", help="a few seconds in all, for figures that mean nothing")
+    options.add_argument("--quick", action="store_true", help="take a few seconds; the figures mean nothing")
     options.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
     chosen = options.parse_args()
     allow_sockets()
@@ -36,11 +36,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="webchat-bench-", ignore_cleanup_errors=True) as folder:
         found = uvloop.run(run_all(QUICK if chosen.quick else FULL, chosen.only, Path(folder)))
     _write(chosen.report, {"machine": machine} | found)
-    print(f"{time.monotonic() - began:.0f} s in all; {os.path.relpath(chosen.report)}/report.md")
+    print(f"{time.monotonic() - began:.0f} s in total; {os.path.relpath(chosen.report)}/report.md")
 
 
 def _machine(*, quick: bool) -> str:
-    """What was measured on: a line that says whether anything can be made of the figures."""
+    """Describe the machine in one line, with its load, so that a reader can judge the figures."""
     model = next((line.partition(": ")[2] for line in _cpuinfo() if line.startswith("model name")), platform.machine())
     pinned = "servers on one core, load on another" if is_pinning() else "nothing pinned"
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())

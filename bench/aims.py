@@ -1,4 +1,4 @@
-"""What was aimed at, and whether the figures meet it."""
+"""The aims, and whether the figures meet them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ class Aim:
 
 
 def aims_of(found: dict[str, Any]) -> list[Aim]:
-    """Those whose figures are there."""
+    """Return the aims for which there are figures."""
     ours, theirs = found["webchat"], found.get("baseline", {})
     return [*_fanout(ours, found.get("bare", {})), *_against(ours, theirs), *_alone(ours)]
 
 
 def further_receiver_cpu(few: dict[str, Any], many: dict[str, Any]) -> float:
-    """CPU-seconds of the gateways for a million deliveries, less what a message costs whoever hears it.
+    """Return the gateways' CPU-seconds per million deliveries, without the fixed cost of a message.
 
-    That is to take it in, have it committed and answer its sender, and to take from Redis what was committed.
+    The fixed cost covers accepting the message, committing it, answering the sender and reading it from Redis.
     """
     message = few["gateway_cpu_s_per_million"] * few["receivers"]
     of_many = many["gateway_cpu_s_per_million"] * many["receivers"] - message
@@ -69,8 +69,8 @@ def _alone(ours: dict[str, Any]) -> Iterator[Aim]:
     if "memory" in ours:
         size = ours["memory"]["gateway_bytes_per_connection"] / 1000
         yield Aim("gateway memory per idle connection", 10, size, True, " kB")
-    if "telling" in ours:
-        share = ours["telling"]["telling_share"] * 100
+    if "observability" in ours:
+        share = ours["observability"]["observability_share"] * 100
         yield Aim("logs, spans and metrics, of the send path's CPU", 5, share, True, " %")
     if "idle" in ours:
         yield Aim("p99 send → receipt, idle system", 10, ours["idle"]["receipt_p99_ms"], True, " ms")

@@ -1,10 +1,10 @@
-"""The two chats under load, behind one face: sockets in rooms, and the frame that says something."""
+"""The two chats under load with one interface: sockets in rooms, and the frame that sends a message."""
 
 import random
 from typing import Protocol
 
-from bench.client.people import Person, join_all, open_group
-from bench.client.wire import Wire, connect
+from bench.client.accounts import Account, join_all, open_group
+from bench.client.socket import Socket, connect
 from bench.server.stack import Server
 from bench.tally import body_of, client_id_of
 
@@ -12,19 +12,19 @@ MEMBERS = 3
 
 
 class Chat(Protocol):
-    """`gateway` begins the names of the processes that write to sockets."""
+    """A chat under load. `gateway` is the prefix of the names of the processes that write to sockets."""
 
     server: Server
     gateway: str
 
-    async def one_room(self, sockets: int) -> tuple[str, list[Wire]]:
-        """A room and so many sockets of its members."""
+    async def one_room(self, sockets: int) -> tuple[str, list[Socket]]:
+        """Open a room with this number of sockets of its members."""
 
-    async def small_rooms(self, count: int) -> list[tuple[str, list[Wire]]]:
-        """Rooms of three, with the socket of each member."""
+    async def small_rooms(self, count: int) -> list[tuple[str, list[Socket]]]:
+        """Open rooms of three members, with the socket of each."""
 
     def message(self, room_id: str, index: int) -> object:
-        """The frame that sends message `index`."""
+        """Return the frame that sends message `index`."""
 
 
 class WebChat:
@@ -32,23 +32,23 @@ class WebChat:
 
     gateway = "chat-gateway"
 
-    def __init__(self, server: Server, people: list[Person]) -> None:
-        self.server, self.people = server, people
+    def __init__(self, server: Server, accounts: list[Account]) -> None:
+        self.server, self.accounts = server, accounts
 
-    async def one_room(self, sockets: int) -> tuple[str, list[Wire]]:
-        people = self.people[: max(2, -(-sockets // 20))]
-        room_id = await open_group(people[0], people[1:], f"{sockets} receivers")
-        return room_id, [talker.wire for talker in await join_all(self.server.port, people, sockets)]
+    async def one_room(self, sockets: int) -> tuple[str, list[Socket]]:
+        accounts = self.accounts[: max(2, -(-sockets // 20))]
+        room_id = await open_group(accounts[0], accounts[1:], f"{sockets} receivers")
+        return room_id, [client.socket for client in await join_all(self.server.port, accounts, sockets)]
 
-    async def small_rooms(self, count: int) -> list[tuple[str, list[Wire]]]:
+    async def small_rooms(self, count: int) -> list[tuple[str, list[Socket]]]:
         chosen = random.Random(count)
-        members = [chosen.sample(range(len(self.people)), MEMBERS) for _ in range(count)]
+        members = [chosen.sample(range(len(self.accounts)), MEMBERS) for _ in range(count)]
         rooms = []
         for number, (owner, *others) in enumerate(members):
-            people = [self.people[other] for other in others]
-            rooms.append(await open_group(self.people[owner], people, f"room {number}"))
-        wires = [talker.wire for talker in await join_all(self.server.port, self.people, len(self.people))]
-        return [(room, [wires[one] for one in three]) for room, three in zip(rooms, members, strict=True)]
+            accounts = [self.accounts[other] for other in others]
+            rooms.append(await open_group(self.accounts[owner], accounts, f"room {number}"))
+        sockets = [client.socket for client in await join_all(self.server.port, self.accounts, len(self.accounts))]
+        return [(room, [sockets[one] for one in three]) for room, three in zip(rooms, members, strict=True)]
 
     def message(self, room_id: str, index: int) -> object:
         client_id = client_id_of(index)
@@ -57,17 +57,17 @@ class WebChat:
 
 
 class Tutorial:
-    """The baseline: a socket per member and room, nobody asks who it is."""
+    """The baseline: a socket per member and room, without authentication."""
 
     gateway = "baseline"
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    async def one_room(self, sockets: int) -> tuple[str, list[Wire]]:
+    async def one_room(self, sockets: int) -> tuple[str, list[Socket]]:
         return "hall", [await connect(self.server.port, f"/ws/hall/user{number}") for number in range(sockets)]
 
-    async def small_rooms(self, count: int) -> list[tuple[str, list[Wire]]]:
+    async def small_rooms(self, count: int) -> list[tuple[str, list[Socket]]]:
         return [
             (f"room{number}", [await connect(self.server.port, f"/ws/room{number}/user{n}") for n in range(MEMBERS)])
             for number in range(count)

@@ -1,7 +1,7 @@
-"""Which core does what. The load has one to itself, all that serves shares the other.
+"""CPU affinity: the load generator has one core to itself, all servers share the other.
 
-So that the figures are those of the server and not of two programs that take each other's time; both cores of a small
-machine are then used as two machines would be. With one core, or where pinning is refused, nothing is pinned.
+This way the load takes no time from the servers, as if it ran on another machine. With one core, or if pinning is not
+permitted, nothing is pinned.
 """
 
 import os
@@ -13,7 +13,7 @@ SOCKETS = 8192
 
 
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-"""As found at the start: later this process sees its own core alone."""
+"""The cores at the start; later this process sees only its own."""
 SERVING, LOADING = (_CORES[0], _CORES[1]) if len(_CORES) > 1 else (None, None)
 
 
@@ -21,7 +21,7 @@ _pins = [True]
 
 
 def leave_unpinned() -> None:
-    """Let every process use every core from now on: two share the work of a run whose figures mean nothing."""
+    """Let every process use every core from now on, for quick runs whose figures mean nothing."""
     _pins[:] = [False]
 
 
@@ -31,7 +31,7 @@ def is_pinning() -> bool:
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """What is started within the block stays on `core`; this process returns to where it was."""
+    """Start processes on `core` within the block. Afterwards this process returns to its own cores."""
     if core is None or not _pins[0]:
         yield
         return
@@ -49,7 +49,7 @@ def pin(core: int | None) -> None:
 
 
 def allow_sockets() -> None:
-    """As many open files as 1,000 clients and their server need; children inherit it."""
+    """Raise the limit of open files for 1,000 clients and their server. Child processes inherit it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = SOCKETS if hard == resource.RLIM_INFINITY else min(SOCKETS, hard)
     if soft < wanted:

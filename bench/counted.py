@@ -1,6 +1,6 @@
-"""The cost of metrics by count: how often services observed something, times what observing once takes here.
+"""The cost of metrics by count: the number of observations in the services times the cost of one observation here.
 
-Less exact than a difference of two runs where nothing else disturbs those, and steady where something does.
+Less exact than the difference of two undisturbed runs, but stable on a busy machine.
 """
 
 import time
@@ -13,11 +13,11 @@ from shared import metrics
 
 TRIES = 50_000
 OFTEN = {"webchat_loop_lag_seconds"}
-"""Observed by the clock, not by messages."""
+"""Metrics that are observed by time, not by message."""
 
 
 def observations(ports: Iterable[int]) -> tuple[int, int]:
-    """Observations and requests of the services there, so far."""
+    """Return the numbers of observations and requests of the services so far."""
     observed = requests = 0.0
     for port in ports:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
@@ -31,7 +31,7 @@ def observations(ports: Iterable[int]) -> tuple[int, int]:
 
 
 def unit_costs() -> tuple[float, float]:
-    """CPU-seconds of one observation, and of what the middleware adds to a request beside it."""
+    """Return the CPU-seconds of one observation, and those that the middleware adds per request."""
     observed = metrics.histogram("bench_seconds", "Made for this.", ["kind"]).labels("one")
     counted = metrics.Children(metrics.counter("bench_total", "Made for this.", ["one", "two", "three"]))
     return _seconds(lambda: observed.observe(0.003)), _seconds(lambda: counted.of("GET", "/x", "200").inc())

@@ -1,4 +1,4 @@
-"""Pictures of the figures, PNG and SVG."""
+"""Plots of the figures as PNG and SVG."""
 
 from pathlib import Path
 from typing import Any

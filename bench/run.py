@@ -1,4 +1,4 @@
-"""All scenes in their order: WebChat, then the baseline, then the bare loop, each alone on the serving core."""
+"""Run all scenes: WebChat, then the baseline, then the bare loop, each alone on the server core."""
 
 import asyncio
 import time
@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from bench.chats import Tutorial, WebChat
-from bench.client.people import sign_up
-from bench.scenes import bare, fanout, history, idle, memory, resume, signins, small_rooms, telling, uploads
+from bench.client.accounts import sign_up
+from bench.scenes import bare, fanout, history, idle, memory, observability, resume, signins, small_rooms, uploads
 from bench.server import stack
 from bench.server.stack import Server
 from bench.size import Size
 
-SCENES = ("memory", "idle", "fanout", "small_rooms", "signins", "uploads", "resume", "history", "telling")
+SCENES = ("memory", "idle", "fanout", "small_rooms", "signins", "uploads", "resume", "history", "observability")
 COMPARED = ("idle", "fanout", "small_rooms", "history")
 SCENE_SECONDS = 150
-"""No scene takes longer, whatever the server does."""
+"""The time limit of a scene."""
 
 Figures = dict[str, Any]
 
 
 async def run_all(size: Size, only: str | None, folder: Path) -> dict[str, Figures]:
-    """Figures by server and scene; `folder` takes their data."""
+    """Return the figures by server and scene. `folder` is for the data of the servers."""
     chosen = [scene for scene in SCENES if only in {None, scene}]
     with stack.webchat(folder / "webchat") as server:
         found = {"webchat": await _webchat(server, size, chosen, folder)}
@@ -44,22 +44,22 @@ async def _timed(name: str, scene: Awaitable[Figures]) -> Figures:
 
 
 async def _webchat(server: Server, size: Size, chosen: list[str], folder: Path) -> Figures:
-    async with telling.silent_stack(folder, at_once=size.at_once and "telling" in chosen) as silent:
+    async with observability.silent_stack(folder, at_once=size.at_once and "observability" in chosen) as silent:
         return await _scenes(server, size, chosen, silent)
 
 
 async def _scenes(server: Server, size: Size, chosen: list[str], silent: Callable[[], Awaitable[Server]]) -> Figures:
-    people = await sign_up(server.port, size.users)
-    chat = WebChat(server, people)
+    accounts = await sign_up(server.port, size.users)
+    chat = WebChat(server, accounts)
     runs: dict[str, Callable[[], Awaitable[Figures]]] = {
         "memory": lambda: memory.run(chat, size.idle_connections, size.seconds / 5),
         "idle": lambda: idle.run(chat, size.idle_messages),
         "small_rooms": lambda: small_rooms.run(chat, size),
-        "signins": lambda: signins.run(server, people, size.seconds),
-        "uploads": lambda: uploads.run(server, people, size.seconds, size.upload_bytes, size.uploads),
+        "signins": lambda: signins.run(server, accounts, size.seconds),
+        "uploads": lambda: uploads.run(server, accounts, size.seconds, size.upload_bytes, size.uploads),
         "resume": lambda: resume.run(chat, size.resuming, size.missed),
-        "history": lambda: history.webchat(server, people, size.deep_room, size.seconds),
-        "telling": lambda: telling.run(chat, size, silent),
+        "history": lambda: history.webchat(server, accounts, size.deep_room, size.seconds),
+        "observability": lambda: observability.run(chat, size, silent),
     }
     found: Figures = {}
     for scene in chosen:

@@ -1,34 +1,34 @@
-"""How large a run is: the real one, and the quick one that only shows that every figure comes about."""
+"""The size of a run: the real one, and the quick one that only checks that every figure is produced."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Size:
-    """Seconds are of one phase; rates are messages a second."""
+    """The size of a run. Seconds are per phase, rates in messages per second."""
 
     seconds: float
     settle: float
-    """Seconds of quiet before and after a scene, so that none has work of another."""
+    """Seconds of quiet before and after a scene, so that scenes do not affect each other."""
     at_once: bool
-    """Start what a later scene needs during the earlier ones, which it slows down."""
+    """Start the servers of later scenes during earlier ones, which distorts these."""
     users: int
     receivers: tuple[int, ...]
-    """The first, of few, shows what a message costs by itself."""
+    """The first, a small one, shows the fixed cost of a message."""
     idle_connections: int
     small_rooms: int
     first_rate: float
     rate_growth: float
     most_steps: int
     deep_room: int
-    """Messages of the room whose depths are read."""
+    """Number of messages in the room with the long history."""
     resuming: int
     missed: int
     idle_messages: int
     upload_bytes: int
     uploads: int
-    telling_rounds: int
-    telling_rate: float
+    observability_rounds: int
+    observability_rate: float
 
 
 FULL = Size(
@@ -48,8 +48,8 @@ FULL = Size(
     idle_messages=160,
     upload_bytes=4 << 20,
     uploads=48,
-    telling_rounds=24,
-    telling_rate=500.0,
+    observability_rounds=24,
+    observability_rate=500.0,
 )
 QUICK = Size(
     seconds=0.2,
@@ -68,6 +68,6 @@ QUICK = Size(
     idle_messages=8,
     upload_bytes=1 << 18,
     uploads=4,
-    telling_rounds=1,
-    telling_rate=20.0,
+    observability_rounds=1,
+    observability_rate=20.0,
 )

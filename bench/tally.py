@@ -1,4 +1,4 @@
-"""Messages of one phase: when each was due, when it was received and acknowledged."""
+"""The messages of one phase: the times at which each was due, received and acknowledged."""
 
 import asyncio
 import itertools
@@ -12,7 +12,7 @@ _MARK, _OK, _ERROR, _ID = b'"body":"', b'{"op":"ok"', b'{"op":"error"', b'"id":"
 
 
 def body_of(index: int) -> str:
-    """About 100 characters that begin with the number of the message."""
+    """Return about 100 characters that start with the number of the message."""
     return f"{index:08d} {BODY}"
 
 
@@ -21,38 +21,38 @@ def client_id_of(index: int) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that `share` of them do not exceed; nan where there are none."""
+    """Return the smallest value that `share` of the values do not exceed, or nan without values."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * int(share * 1000) // 1000) - 1)] if ordered else float("nan")
 
 
 class Tally:
-    """Times in seconds. Numbers go on from phase to phase, so that what comes late is not taken for another's."""
+    """Counts and times in seconds. Numbers continue from phase to phase, so that a late message is not mistaken."""
 
     _next = 0
 
     def __init__(self, expected: int) -> None:
-        """`expected`: receipts of one message at the sockets that are watched."""
+        """`expected` is the number of receipts per message on the watched sockets."""
         self.first = Tally._next
         self.due: list[float] = []
         self.receipts: list[float] = []
         self.acks: list[float] = []
         self.errors = 0
         self.complete = 0
-        """Messages that all watched sockets have."""
+        """Number of messages that all watched sockets have received."""
         self.on_complete: Callable[[], None] = lambda: None
         self._left: list[int] = []
         self._expected = expected
 
     def add(self, due: float) -> int:
-        """Note a message that is sent now; its number."""
+        """Record a message that is sent now, and return its number."""
         self.due.append(due)
         self._left.append(self._expected)
         Tally._next = self.first + len(self.due)
         return Tally._next - 1
 
     def on_text(self, text: bytes) -> None:
-        """What a watched socket received."""
+        """Record a text frame of a watched socket."""
         now = time.perf_counter()
         if text.startswith(_OK):
             begin = text.index(_ID) + len(_ID)
@@ -76,20 +76,20 @@ class Tally:
             self.on_complete()
 
     async def finished(self, seconds: float) -> bool:
-        """Wait until all that was sent is complete, at most so long."""
+        """Wait at most `seconds` until all sent messages are complete. Returns whether they are."""
         return await until(lambda: self.complete == len(self.due), seconds)
 
 
 async def until(check: Callable[[], bool], seconds: float) -> bool:
-    """Look every 10 ms whether it is so, at most so long; whether it was."""
+    """Check every 10 ms, at most for `seconds`. Returns the last result."""
     deadline = time.perf_counter() + seconds
-    while not (so := check()) and time.perf_counter() < deadline:  # noqa: ASYNC110 - it is read, not told
+    while not (so := check()) and time.perf_counter() < deadline:  # noqa: ASYNC110 - nothing sets an event
         await asyncio.sleep(0.01)
     return so
 
 
 async def open_loop(rate: float, seconds: float, send: Callable[[float], None]) -> None:
-    """Send at `rate` whatever comes back. A send that is late keeps the time at which it was due."""
+    """Send at `rate` without waiting for answers. A late send keeps the time at which it was due."""
     began = time.perf_counter()
     for number in itertools.count():
         due = began + number / rate
@@ -101,7 +101,7 @@ async def open_loop(rate: float, seconds: float, send: Callable[[float], None]) 
 
 
 async def closed_loop(window: int, seconds: float, tally: Tally, send: Callable[[float], None]) -> float:
-    """Keep `window` messages under way: the next goes when one is complete. Returns the seconds that it took."""
+    """Keep `window` messages in flight: send the next one when one is complete. Returns the elapsed seconds."""
     began = time.perf_counter()
 
     def more() -> None:

@@ -1,4 +1,4 @@
-"""What processes have used, and what they used between two moments."""
+"""The resource usage of processes, and its difference between two points in time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Usage:
     resident: dict[str, int] = field(default_factory=dict)
 
     def since(self, before: "Usage") -> "Usage":
-        """CPU and writes of the time between; memory as the growth."""
+        """Return CPU, writes and growth of memory since `before`."""
         return Usage(
             {name: round(self.cpu[name] - before.cpu.get(name, 0), 3) for name in self.cpu},
             {name: self.writes[name] - before.writes.get(name, 0) for name in self.writes},
@@ -24,7 +24,7 @@ class Usage:
         )
 
     def cpu_of(self, prefix: str = "") -> float:
-        """CPU-seconds of all processes whose names begin so."""
+        """Return the CPU-seconds of all processes whose names start with the prefix."""
         return sum(seconds for name, seconds in self.cpu.items() if name.startswith(prefix))
 
     def writes_of(self, prefix: str) -> int:
@@ -35,7 +35,7 @@ class Usage:
 
 
 def usage_of(pids: Mapping[str, int]) -> Usage:
-    """Each process with its children."""
+    """Return the usage of each process, including its children."""
     usage = Usage()
     for name, pid in pids.items():
         try:
@@ -65,7 +65,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _writes(pid: int) -> int:
-    """`syscw` of Linux: write and writev, which is how uvloop sends; 0 elsewhere."""
+    """Return Linux's `syscw`, the calls of write and writev, which uvloop uses to send. 0 on other systems."""
     try:
         lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     except OSError:

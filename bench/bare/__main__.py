@@ -1,6 +1,6 @@
-"""The least that fan-out can cost: what the sender wrote is written to every receiver, as it came, joined as it came.
+"""The lower bound of fan-out: bytes from the sender are written to every receiver, unchanged and joined as received.
 
-A connection says in one byte what it is: `r` receives, `s` sends ready-made frames.
+The first byte of a connection is its role: `r` receives, `s` sends prepared frames.
 """
 
 import asyncio

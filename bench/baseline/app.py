@@ -1,6 +1,6 @@
-"""What most tutorials build: a socket per room, one commit per message, publish, a loop over sockets. No sign-in.
+"""The chat of most tutorials: a socket per room, one commit per message, publish, a loop over sockets. No sign-in.
 
-Kinder than some: writers wait in line instead of meeting "database is locked", and the history has its index.
+It is better than some: writers queue instead of failing with "database is locked", and the history has an index.
 """
 
 import asyncio

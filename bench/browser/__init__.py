@@ -1,1 +1,1 @@
-"""What a person waits for: the web client in Chromium, on the stack that the other scenes measure."""
+"""Waiting times of a user: the web client in Chromium, on the same stack as the other scenes."""

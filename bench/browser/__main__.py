@@ -1,6 +1,6 @@
-"""`python -m bench.browser`: measure the client, write `browser.md` and `browser.json` beside the report.
+"""`python -m bench.browser`: measure the client and write `browser.md` and `browser.json` next to the report.
 
-Exit status 0 whether the aims are met or not, and where there is no Chromium or no built client: one line says so.
+The exit status is 0 even if aims are not met. Without Chromium or a built client it prints one line and exits with 0.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.browser import scenes
 from bench.browser.pages import chromium, find_chromium
 from bench.browser.table import markdown
-from bench.client.people import open_group, sign_up
+from bench.client.accounts import open_group, sign_up
 from bench.cores import LOADING, pin
 from bench.server import stack
 from bench.server.fill import fill_webchat
@@ -25,30 +25,30 @@ LONG_ROOM, TIMES = 100_000, 30
 
 async def _measure(folder: Path, path: str, messages: int, times: int) -> scenes.Figures:
     with stack.webchat(folder) as server:
-        people = await sign_up(server.port, 3)
-        room_id = await open_group(people[0], people[1:2], "a talk")
-        long_id = await open_group(people[0], people[1:], "a long history")
+        accounts = await sign_up(server.port, 3)
+        room_id = await open_group(accounts[0], accounts[1:2], "a talk")
+        long_id = await open_group(accounts[0], accounts[1:], "a long history")
         database = next(server.data.rglob("rooms.sqlite3"))
-        await asyncio.to_thread(fill_webchat, database, long_id, [one.user_id for one in people], messages)
+        await asyncio.to_thread(fill_webchat, database, long_id, [one.user_id for one in accounts], messages)
         url = f"http://127.0.0.1:{server.port}"
         async with chromium(path) as browser:
             return {
                 "messages": messages,
-                "script_bytes": await scenes.script_bytes(browser, url, people[0]),
-                "first_screen": await scenes.first_screens(browser, url, people[0], max(3, times // 5)),
-                "enter": await scenes.enter(browser, url, people[:2], room_id, times),
-                "scroll": await scenes.scroll(browser, url, people[0], long_id),
+                "script_bytes": await scenes.script_bytes(browser, url, accounts[0]),
+                "first_screen": await scenes.first_screens(browser, url, accounts[0], max(3, times // 5)),
+                "enter": await scenes.enter(browser, url, accounts[:2], room_id, times),
+                "scroll": await scenes.scroll(browser, url, accounts[0], long_id),
             }
 
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.browser", description=__doc__)
-    options.add_argument("--quick", action="store_true", help="a few seconds, for figures that mean nothing")
+    options.add_argument("--quick", action="store_true", help="take a few seconds; the figures mean nothing")
     options.add_argument("--report", type=Path, default=REPORT, help="folder for the report")
     chosen = options.parse_args()
     path = find_chromium()
     if path is None or not (CLIENT / "index.html").exists():
-        print("the client is not measured: it needs Chromium (apt-get install chromium) and `make web`")
+        print("the client is not measured: that needs Chromium (apt-get install chromium) and `make web`")
         return
     began = time.monotonic()
     pin(LOADING)

@@ -1,4 +1,4 @@
-"""Chromium for the scenes: found by name, and a page that is signed in."""
+"""Chromium for the scenes, and signed-in pages."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from bench.client.people import Person
+from bench.client.accounts import Account
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
@@ -33,8 +33,8 @@ async def chromium(path: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def signed_in(browser: Browser, url: str, person: Person) -> tuple[BrowserContext, Page]:
+async def signed_in(browser: Browser, url: str, account: Account) -> tuple[BrowserContext, Page]:
     context = await browser.new_context(base_url=url, locale="en-US", viewport={"width": 1440, "height": 900})
-    name, _, value = person.cookie.partition("=")
+    name, _, value = account.cookie.partition("=")
     await context.add_cookies([{"name": name, "value": value, "url": url}])
     return context, await context.new_page()

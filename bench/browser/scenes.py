@@ -1,4 +1,4 @@
-"""What is measured, with the page's own clock: the marks are set in the page, not by the program that drives it."""
+"""The measurements. They use the page's clock: marks are set in the page, not by the program that drives it."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from playwright.async_api import Browser, Page, Response
 
 from bench.browser.pages import signed_in
-from bench.client.people import Person
+from bench.client.accounts import Account
 
 Figures = dict[str, Any]
 
-# The moment at which the list of rooms is drawn, counted from the start of the navigation.
+# The time from the start of the navigation until the list of rooms is drawn.
 MARK_FIRST_SCREEN = """
 new MutationObserver((_, observer) => {
   if (document.querySelector("nav a[href^='/rooms/']") === null) return;
@@ -19,7 +19,7 @@ new MutationObserver((_, observer) => {
   requestAnimationFrame(() => { window.firstScreenAt = performance.now(); });
 }).observe(document, { childList: true, subtree: true });
 """
-# When each text first stands in the log, and when Enter was pressed, on the clock that all pages share.
+# The times at which each text first appears in the log and Enter is pressed, on the clock that all pages share.
 MARK_MESSAGES = """
 window.shownAt = {};
 window.enteredAt = [];
@@ -32,7 +32,7 @@ new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true, characterData: true });
 """
-# Wheels through the log for some seconds; returns the time between frames and the most nodes there were.
+# Scrolls through the log for some seconds. Returns the times between frames and the maximum number of nodes.
 SCROLL = """async ([step, seconds]) => {
   const log = document.querySelector("[role=log]");
   const gaps = [];
@@ -59,11 +59,11 @@ def _summary(values: Sequence[float]) -> Figures:
     return {"p50": round(statistics.median(ordered), 1), "p99": round(late, 1), "worst": round(ordered[-1], 1)}
 
 
-async def script_bytes(browser: Browser, url: str, person: Person) -> int:
-    """Bytes on the wire of all scripts of a first visit."""
-    context, page = await signed_in(browser, url, person)
+async def script_bytes(browser: Browser, url: str, account: Account) -> int:
+    """Return the transferred bytes of all scripts of a first visit."""
+    context, page = await signed_in(browser, url, account)
     answers: list[Response] = []
-    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - it marks what it is given
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright sets attributes on the handler
     await page.goto("/")
     await page.locator("nav a[href^='/rooms/']").first.wait_for()
     sizes = [await one.request.sizes() for one in answers if one.request.resource_type == "script"]
@@ -71,11 +71,11 @@ async def script_bytes(browser: Browser, url: str, person: Person) -> int:
     return sum(size["responseBodySize"] for size in sizes)
 
 
-async def first_screens(browser: Browser, url: str, person: Person, times: int) -> Figures:
-    """Cold: a browser that was never here. Warm: one that has the shell and the last state."""
+async def first_screens(browser: Browser, url: str, account: Account, times: int) -> Figures:
+    """Measure the first screen: cold in a new browser, warm in one with the cached shell and state."""
     cold, warm = [], []
     for _ in range(times):
-        context, page = await signed_in(browser, url, person)
+        context, page = await signed_in(browser, url, account)
         await context.add_init_script(MARK_FIRST_SCREEN)
         await page.goto("/")
         cold.append(await _first_screen(page))
@@ -91,16 +91,16 @@ async def _first_screen(page: Page) -> float:
 
 
 async def _until(page: Page, expression: str) -> Any:
-    """Its value, once it has one: looked at frame by frame, without the `eval` that the pages' policy forbids."""
+    """Evaluate the expression in every frame until it has a value. Without `eval`, which the policy forbids."""
     look = f"const value = {expression}; if (value) done(value === Object(value) || value); else again(look);"
     return await page.evaluate(
         f"new Promise((done) => {{ const again = requestAnimationFrame; const look = () => {{ {look} }}; look(); }})"
     )
 
 
-async def enter(browser: Browser, url: str, people: Sequence[Person], room_id: str, times: int) -> Figures:
-    """From Enter to one's own message shown, and to the other's screen."""
-    opened = [await signed_in(browser, url, person) for person in people]
+async def enter(browser: Browser, url: str, accounts: Sequence[Account], room_id: str, times: int) -> Figures:
+    """Measure the time from Enter to the message on the sender's screen, and on the other user's."""
+    opened = [await signed_in(browser, url, account) for account in accounts]
     (_, mine), (_, theirs) = opened
     for context, page in opened:
         await context.add_init_script(MARK_MESSAGES)
@@ -119,9 +119,9 @@ async def enter(browser: Browser, url: str, people: Sequence[Person], room_id: s
     return {"own_ms": _summary(waits[0]), "other_ms": _summary(waits[1])}
 
 
-async def scroll(browser: Browser, url: str, person: Person, room_id: str, seconds: float = 10) -> Figures:
-    """Back through a long room as fast as a hand spins a wheel."""
-    context, page = await signed_in(browser, url, person)
+async def scroll(browser: Browser, url: str, account: Account, room_id: str, seconds: float = 10) -> Figures:
+    """Scroll back through a long room as fast as a hand turns a wheel."""
+    context, page = await signed_in(browser, url, account)
     await page.goto(f"/rooms/{room_id}")
     await page.locator("[role=log] article").first.wait_for()
     await page.get_by_role("button", name="To the latest").click()

@@ -1,7 +1,7 @@
-"""Rooms and messages made inside MySQL, by INSERT … SELECT: to send millions would take hours.
+"""Rooms and messages created inside MySQL by INSERT … SELECT, because sending millions would take hours.
 
-Room `k` has three people, two messages and their events; each person is in twenty rooms. Ids are those of UUIDv7 in
-their order, so that what is new lies at the end of a table, as it does in life.
+Room `k` has three members, two messages and their events; each user is in twenty rooms. IDs are UUIDv7 in ascending
+order, so that new rows are at the end of a table, as in production.
 """
 
 import pymysql
@@ -13,7 +13,7 @@ from shared.ids import id_text
 CHUNK = 50_000
 ROOMS_EACH, PEOPLE, SAID = 20, 3, 2
 DEEP = 0
-"""The number of the room with the long history; its people are those of the first rooms."""
+"""The number of the room with the long history; its members are those of the first rooms."""
 BEGAN = 1_700_000_000_000
 _ROOM = "UNHEX(CONCAT(LPAD(HEX({ms} + {k}), 12, '0'), '70008000', LPAD(HEX({k}), 12, '0')))"
 _NUMBERS = "SELECT a.n * 1000 + b.n + 1 AS n FROM thousand a JOIN thousand b WHERE a.n < %s"
@@ -38,12 +38,12 @@ def room_id(k: int) -> str:
 
 
 def user_id(k: int, place: int) -> str:
-    """One of the three people of room `k`."""
+    """Return the ID of one of the three members of room `k`."""
     return id_text(bytes.fromhex("00000000000070009000") + (k // ROOMS_EACH * PEOPLE + place).to_bytes(6, "big"))
 
 
 def prepare(connection: "pymysql.Connection[Cursor]") -> None:
-    """A table of the numbers 1 … `CHUNK`, and no flush for each commit."""
+    """Create a table of the numbers 1 … `CHUNK`."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE thousand (n INT PRIMARY KEY)")
         cursor.executemany("INSERT INTO thousand VALUES (%s)", [(n,) for n in range(1000)])
@@ -53,7 +53,7 @@ def prepare(connection: "pymysql.Connection[Cursor]") -> None:
 
 
 def add_rooms(connection: "pymysql.Connection[Cursor]", first: int, last: int) -> None:
-    """The rooms `first` … `last`."""
+    """Insert the rooms `first` … `last`."""
     for start in range(first - 1, last, CHUNK):
         k, which = f"({start} + n)", f"n <= {min(CHUNK, last - start)}"
         room = _ROOM.format(ms=BEGAN, k=k)
@@ -67,7 +67,7 @@ def add_rooms(connection: "pymysql.Connection[Cursor]", first: int, last: int) -
 
 
 def add_history(connection: "pymysql.Connection[Cursor]", count: int) -> None:
-    """The room `DEEP` with so many messages."""
+    """Insert the room `DEEP` with this number of messages."""
     room = _ROOM.format(ms=BEGAN, k=DEEP)
     names = {"room": room, "k": DEEP, "ms": BEGAN, "body": repr(BODY), "people": PEOPLE, "said": count}
     _run(connection, [_HEAD.format(which="n = 1", **names)])
@@ -78,7 +78,7 @@ def add_history(connection: "pymysql.Connection[Cursor]", count: int) -> None:
 
 
 def _user(k: str, place: int) -> str:
-    """As `user_id`."""
+    """Return the SQL expression of `user_id`."""
     number = f"({k} DIV {ROOMS_EACH}) * {PEOPLE} + {place}"
     return f"UNHEX(CONCAT('00000000000070009000', LPAD(HEX({number}), 12, '0')))"
 

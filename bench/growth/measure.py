@@ -1,4 +1,4 @@
-"""What one send and one page cost MySQL: its CPU, pages looked at, pages read from disk; and how long they took."""
+"""The cost of one send and one page on MySQL: CPU, pages accessed, pages read from disk, and duration."""
 
 import random
 import time
@@ -37,7 +37,7 @@ _CPU = "SELECT SUM(sum_cpu_time) FROM performance_schema.events_statements_summa
 
 @asynccontextmanager
 async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Dependencies]:
-    """rooms without its work in the background: what is counted is what is asked for."""
+    """Open rooms without its background jobs, so that only the measured calls are counted."""
     async with AsyncExitStack() as stack:
         port = stack.enter_context(valkey(folder))
         settings = settings.model_copy(update={"redis_endpoint": [f"127.0.0.1:{port}"]})
@@ -55,14 +55,14 @@ async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Depen
         yield Dependencies(settings, database, redis, publisher, committer, auth, media)
 
 
-class Meter:
-    """`times`: how often each thing is done."""
+class CostMeter:
+    """Measures calls; each is repeated `times` times."""
 
     def __init__(self, deps: Dependencies, server: "pymysql.Connection[Cursor]", times: int) -> None:
         self._deps, self._server, self._times = deps, server, times
 
     async def by_rooms(self, rooms: Sequence[int]) -> dict[str, Figures]:
-        """In rooms chosen at random; a few of them are all known to the server's memory before."""
+        """Measure in randomly chosen rooms. If they are few, the server has all of them in memory."""
         for start in range(0, len(rooms) if len(rooms) <= ACTIVE else 0, BATCH):
             await self._send(list(rooms[start : start + BATCH]))
 
@@ -87,7 +87,7 @@ class Meter:
         }
 
     async def by_depth(self, count: int) -> dict[str, Figures]:
-        """In the room of `count` messages."""
+        """Measure in the room with `count` messages."""
 
         def at(choice: Callable[[], PageChoice]) -> Callable[[], Awaitable[None]]:
             async def page() -> None:
@@ -125,7 +125,7 @@ class Meter:
         return SendMessage(command_id=new_id(), room_id=room_id(k), user_id=user, body=BODY, client_id=new_id())
 
     async def _cost(self, once: Callable[[], Awaitable[None]], *, share: int = 1, seldom: int = 1) -> Figures:
-        """Of one part; what takes long is done less often."""
+        """Measure one call per `share`. Slow calls are repeated less often, by the factor `seldom`."""
         times = max(3, self._times // share // seldom)
         for _ in range(times // 2):
             await once()
@@ -156,5 +156,5 @@ def _moment(count: int) -> int:
 
 
 def _behind(seq: int) -> str:
-    """The cursor of a search that goes on behind this message of the long history."""
+    """Return the cursor of a search that continues after this message of the long history."""
     return cursor_of([BEGAN + seq, room_id(DEEP), seq])

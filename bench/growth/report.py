@@ -1,4 +1,4 @@
-"""The report as Markdown: figures, and ratios to the first of their kind in the same run."""
+"""The report as Markdown: figures, and ratios to the first row of the same table."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,9 +8,9 @@ from bench.growth.measure import Figures
 HEAD = ["server CPU, ms", "pages", "from disk", "p50, ms", "CPU ratio", "pages ratio"]
 
 
-def written(machine: str, found: dict[str, Any]) -> str:
+def render(machine: str, found: dict[str, Any]) -> str:
     stages: dict[str, dict[str, Figures]] = found["rooms"]
-    parts = [f"# Growth\n\n{machine} At the end {found['size']:.1f} GB in the tables beside the long history.\n"]
+    parts = [f"# Growth\n\n{machine} At the end the tables have {found['size']:.1f} GB, without the long history.\n"]
     for name in next(iter(stages.values())):
         rows = [(rooms, figures[name]) for rooms, figures in stages.items()]
         parts += [f"## {name[0].upper()}{name[1:]}, as rooms grow\n", *_table("rooms", rows)]

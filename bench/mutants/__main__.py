@@ -21,7 +21,7 @@ TARGETS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("tar
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__)
     options.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
-    options.add_argument("--sample", type=int, help="at most so many bugs of a Python target, the same in each run")
+    options.add_argument("--sample", type=int, help="maximum number of bugs per Python target, the same in each run")
     options.add_argument("--operator", default="", help="only this kind, such as core/ReplaceComparisonOperator")
     options.add_argument("--seconds", type=float, default=60, help="limit of one test run (60)")
     options.add_argument("--workers", type=int, default=2, help="targets at a time (2)")
@@ -49,7 +49,7 @@ def _plant(name: str, **options: Any) -> Any:
 
 
 def _copy(root: Path) -> Path:
-    """Copy what git knows of the checkout, changes included; the web's packages are linked by hard links."""
+    """Copy the tracked files of the checkout with local changes. The web client's packages are hard-linked."""
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=CHECKOUT, check=True, capture_output=True, text=True,

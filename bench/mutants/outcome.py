@@ -1,4 +1,4 @@
-"""Outcomes of planted bugs, and the list of those that change nothing."""
+"""Outcomes of planted bugs, and the list of equivalent mutants."""
 
 import tomllib
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Equivalent:
 
 
 def load_equivalents(root: Path) -> list[Equivalent]:
-    """Raises SystemExit for an entry whose line is not in its file any more."""
+    """Load the equivalent mutants. Raises SystemExit for an entry whose line is no longer in its file."""
     entries = [Equivalent(**entry) for entry in tomllib.loads(EQUIVALENT.read_text())["equivalent"]]
     stale = [one for one in entries if one.line not in _lines(root / one.file)]
     if stale:
@@ -57,7 +57,7 @@ class Score:
 
     @property
     def share(self) -> float:
-        """Noticed bugs of those that can be noticed, from 0 to 1."""
+        """The share of detectable bugs that were noticed, from 0 to 1."""
         total = self.noticed + len(self.missed)
         return self.noticed / total if total else 1.0
 

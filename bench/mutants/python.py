@@ -13,9 +13,9 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkR
 from bench.mutants.outcome import Mutant
 
 SEED = 1
-"""Draws the sample: the same bugs in each run."""
+"""Seed of the sample, so that each run has the same bugs."""
 _LEFT_OUT = ("core/ReplaceBinaryOperator_BitOr_",)
-"""Of `X | None` in annotations, which nothing evaluates twice."""
+"""Operators that mutate `X | None` in annotations."""
 
 
 def plant(
@@ -23,7 +23,7 @@ def plant(
 ) -> list[Mutant]:
     """Return all planted bugs with their outcomes. A test run that takes longer than `seconds` counts as noticed.
 
-    `operator` is the beginning of the names of those that are used, `sample` the number of bugs at most.
+    `operator` is a prefix of the operators to use, `sample` the maximum number of bugs.
     """
     files = sorted(file for source in sources for file in _modules(root / source))
     command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests]
@@ -59,7 +59,7 @@ def _paths(root: Path) -> Iterator[Path]:
 
 
 def _skip(database: WorkDB, sample: int | None, operator: str) -> None:
-    """Give what is left out a result already."""
+    """Mark the mutations that are left out as done."""
     items = sorted(database.pending_work_items, key=lambda item: item.job_id)
     named = ((item, item.mutations[0].operator_name) for item in items)
     wanted = [item for item, name in named if name.startswith(operator) and not name.startswith(_LEFT_OUT)]

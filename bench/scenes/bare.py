@@ -1,19 +1,19 @@
-"""The bare loop with as many sockets, frames as large, and as many of them joined in a write, as the gateway had."""
+"""The bare loop with the gateway's number of sockets, frame size and frames per write."""
 
 import asyncio
 from typing import Any, cast
 
-from bench.client.wire import Wire
+from bench.client.socket import Socket
 from bench.scenes.fanout import WATCHED
 from bench.server.stack import Server
 from bench.tally import Tally, body_of, closed_loop, open_loop, percentile
 from shared.roomlog.frames import text_frame
 
 ROUNDS = 2
-"""Rounds of writes under way: enough that the loop never waits."""
+"""Rounds of writes in flight, enough to keep the loop busy."""
 
 
-class BareWire(Wire):
+class BareSocket(Socket):
     """A receiver that needs no handshake."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -24,22 +24,23 @@ class BareWire(Wire):
 
 
 async def run(server: Server, like: dict[str, Any], seconds: float, settle: float) -> dict[str, Any]:
-    """`like`: what `fanout` found of the gateway."""
+    """Measure the loop. `like` has the figures of `fanout` for the gateway."""
     loop = asyncio.get_running_loop()
     receivers, joined = like["receivers"], max(1, round(like["frames_per_write"]))
-    wires = [
-        (await loop.create_connection(lambda: BareWire("", ""), "127.0.0.1", server.port))[1] for _ in range(receivers)
+    sockets = [
+        (await loop.create_connection(lambda: BareSocket("", ""), "127.0.0.1", server.port))[1]
+        for _ in range(receivers)
     ]
     _, sender = await asyncio.open_connection("127.0.0.1", server.port)
     sender.write(b"s")
     await asyncio.sleep(settle)
     padding = max(0, round(like["bytes_per_delivery"]) - len(text_frame(_payload(0, 0))))
     try:
-        full = await _full_speed(server, wires, sender, padding, joined, seconds)
-        paced = await _paced(wires, sender, padding, like["paced_messages_per_s"], seconds)
+        full = await _full_speed(server, sockets, sender, padding, joined, seconds)
+        paced = await _paced(sockets, sender, padding, like["paced_messages_per_s"], seconds)
     finally:
-        for wire in wires:
-            wire.close()
+        for socket in sockets:
+            socket.close()
         sender.close()
         await asyncio.sleep(settle)
     return {"receivers": receivers, "frames_per_write": joined} | full | paced
@@ -49,21 +50,21 @@ def _payload(index: int, padding: int) -> bytes:
     return b'{"body":"%s%s"}' % (body_of(index).encode(), b"." * padding)
 
 
-def _watch(wires: list[BareWire]) -> Tally:
-    chosen = wires[:: max(1, len(wires) // WATCHED)]
+def _watch(sockets: list[BareSocket]) -> Tally:
+    chosen = sockets[:: max(1, len(sockets) // WATCHED)]
     tally = Tally(len(chosen))
-    for wire in wires:
-        wire.on_text = None
-    for wire in chosen:
-        wire.on_text = tally.on_text
+    for socket in sockets:
+        socket.on_text = None
+    for socket in chosen:
+        socket.on_text = tally.on_text
     return tally
 
 
 async def _full_speed(
-    server: Server, wires: list[BareWire], sender: asyncio.StreamWriter, padding: int, joined: int, seconds: float
+    server: Server, sockets: list[BareSocket], sender: asyncio.StreamWriter, padding: int, joined: int, seconds: float
 ) -> dict[str, Any]:
-    """One message in the tally is a round: it carries `joined` frames, of which the last is looked for."""
-    tally = _watch(wires)
+    """Measure throughput. One message in the tally is a round of `joined` frames, complete with its last frame."""
+    tally = _watch(sockets)
     filler = text_frame(b'{"x":"%s"}' % (b"." * (padding + len(_payload(0, 0)) - 8)))
 
     def send(due: float) -> None:
@@ -72,7 +73,7 @@ async def _full_speed(
     before = server.usage()
     took = await closed_loop(ROUNDS, seconds, tally, send)
     used = server.usage().since(before)
-    deliveries = tally.complete * len(wires) * joined
+    deliveries = tally.complete * len(sockets) * joined
     return {
         "deliveries_per_s": deliveries / took,
         "gateway_cpu_s_per_million": used.cpu_of("bare") / max(1, deliveries) * 1e6,
@@ -81,9 +82,9 @@ async def _full_speed(
 
 
 async def _paced(
-    wires: list[BareWire], sender: asyncio.StreamWriter, padding: int, rate: float, seconds: float
+    sockets: list[BareSocket], sender: asyncio.StreamWriter, padding: int, rate: float, seconds: float
 ) -> dict[str, Any]:
-    tally = _watch(wires)
+    tally = _watch(sockets)
     await open_loop(rate, seconds, lambda due: sender.write(text_frame(_payload(tally.add(due), padding))))
     await tally.finished(10)
     return {

@@ -1,6 +1,6 @@
-"""One room, many receivers: how much a delivery costs, and how long it takes.
+"""One room with many receivers: the cost and the latency of a delivery.
 
-First as fast as it goes, with a window of messages under way; then at half of that rate, in an open loop, for latency.
+First at full speed, with a window of messages in flight; then for latency in an open loop at half of that rate.
 """
 
 import asyncio
@@ -8,35 +8,35 @@ import random
 from typing import Any
 
 from bench.chats import Chat
-from bench.client.wire import Wire
+from bench.client.socket import Socket
 from bench.tally import Tally, closed_loop, open_loop, percentile
 
 WINDOW = 64
 WATCHED = 16
-"""Sockets that look at what they receive; the others count."""
+"""Number of sockets that parse received frames; the others only count them."""
 SENDERS = 8
 
 
 async def run(chat: Chat, receivers: int, seconds: float, settle: float) -> dict[str, Any]:
-    room_id, wires = await chat.one_room(receivers)
+    room_id, sockets = await chat.one_room(receivers)
     try:
         await asyncio.sleep(settle)
-        full = await _full_speed(chat, room_id, wires, seconds)
-        paced = await _paced(chat, room_id, wires, full["messages_per_s"] / 2, seconds)
+        full = await _full_speed(chat, room_id, sockets, seconds)
+        paced = await _paced(chat, room_id, sockets, full["messages_per_s"] / 2, seconds)
     finally:
-        for wire in wires:
-            wire.close()
+        for socket in sockets:
+            socket.close()
         await asyncio.sleep(settle)
     return full | paced
 
 
-def _watch(chat: Chat, room_id: str, wires: list[Wire]) -> tuple[Tally, Any]:
-    chosen = random.Random(1).sample(wires, min(WATCHED, len(wires)))
+def _watch(chat: Chat, room_id: str, sockets: list[Socket]) -> tuple[Tally, Any]:
+    chosen = random.Random(1).sample(sockets, min(WATCHED, len(sockets)))
     tally = Tally(len(chosen))
-    for wire in wires:
-        wire.on_text = None
-    for wire in chosen:
-        wire.on_text = tally.on_text
+    for socket in sockets:
+        socket.on_text = None
+    for socket in chosen:
+        socket.on_text = tally.on_text
     senders = chosen[:SENDERS]
 
     def send(due: float) -> None:
@@ -46,17 +46,17 @@ def _watch(chat: Chat, room_id: str, wires: list[Wire]) -> tuple[Tally, Any]:
     return tally, send
 
 
-async def _full_speed(chat: Chat, room_id: str, wires: list[Wire], seconds: float) -> dict[str, Any]:
-    tally, send = _watch(chat, room_id, wires)
-    bytes_before = sum(wire.received_bytes for wire in wires)
+async def _full_speed(chat: Chat, room_id: str, sockets: list[Socket], seconds: float) -> dict[str, Any]:
+    tally, send = _watch(chat, room_id, sockets)
+    bytes_before = sum(socket.received_bytes for socket in sockets)
     before = chat.server.usage()
     took = await closed_loop(WINDOW, seconds, tally, send)
     used = chat.server.usage().since(before)
-    deliveries = tally.complete * len(wires)
-    size = (sum(wire.received_bytes for wire in wires) - bytes_before) / max(1, deliveries)
+    deliveries = tally.complete * len(sockets)
+    size = (sum(socket.received_bytes for socket in sockets) - bytes_before) / max(1, deliveries)
     return {
-        "receivers": len(wires),
-        "lost": sum(wire.lost for wire in wires),
+        "receivers": len(sockets),
+        "lost": sum(socket.lost for socket in sockets),
         "messages_per_s": tally.complete / took,
         "deliveries_per_s": deliveries / took,
         "bytes_per_delivery": size,
@@ -67,8 +67,8 @@ async def _full_speed(chat: Chat, room_id: str, wires: list[Wire], seconds: floa
     }
 
 
-async def _paced(chat: Chat, room_id: str, wires: list[Wire], rate: float, seconds: float) -> dict[str, Any]:
-    tally, send = _watch(chat, room_id, wires)
+async def _paced(chat: Chat, room_id: str, sockets: list[Socket], rate: float, seconds: float) -> dict[str, Any]:
+    tally, send = _watch(chat, room_id, sockets)
     await open_loop(rate, seconds, send)
     await tally.finished(10)
     return {

@@ -1,6 +1,6 @@
-"""Pages of 50 messages: the newest one, and at random depths of a large room; over HTTP and over the socket.
+"""Pages of 50 messages: the newest one, and pages at random depths of a large room; over HTTP and over the socket.
 
-Over HTTP every page is read from the database, and nginx asks auth each time; the gateway has asked once.
+Over HTTP every page comes from the database, and nginx authenticates each request; a socket is authenticated once.
 """
 
 import asyncio
@@ -8,9 +8,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bench.client.people import Person, open_group
-from bench.client.web import Web, repeat
-from bench.client.wire import Talker
+from bench.client.accounts import Account, open_group
+from bench.client.http_client import HttpClient, repeat
+from bench.client.socket import Client
 from bench.server.fill import fill_baseline, fill_webchat
 from bench.server.stack import Server
 
@@ -18,15 +18,15 @@ CALLERS = 16
 PAGE = 50
 
 
-async def webchat(server: Server, people: list[Person], messages: int, seconds: float) -> dict[str, Any]:
-    room_id = await open_group(people[0], people[1:3], "a long history")
+async def webchat(server: Server, accounts: list[Account], messages: int, seconds: float) -> dict[str, Any]:
+    room_id = await open_group(accounts[0], accounts[1:3], "a long history")
     database = next(path for path in server.data.rglob("rooms.sqlite3"))
-    await asyncio.to_thread(fill_webchat, database, room_id, [person.user_id for person in people[:3]], messages)
+    await asyncio.to_thread(fill_webchat, database, room_id, [account.user_id for account in accounts[:3]], messages)
     path = f"/api/rooms/{room_id}/messages?limit={PAGE}"
-    cookie = people[0].cookie
+    cookie = accounts[0].cookie
     newest = await _pages(server, "rooms", cookie, lambda: path, seconds)
     deep = await _pages(server, "rooms", cookie, lambda: f"{path}&before={random.randint(PAGE + 1, messages)}", seconds)
-    socket = await _over_sockets(server, people, room_id, messages, seconds)
+    socket = await _over_sockets(server, accounts, room_id, messages, seconds)
     return {"messages": messages, "newest": newest, "deep": deep} | socket
 
 
@@ -39,28 +39,28 @@ async def baseline(server: Server, messages: int, seconds: float) -> dict[str, A
 
 
 async def _pages(server: Server, owner: str, cookie: str, path: Callable[[], str], seconds: float) -> dict[str, Any]:
-    """`owner`: the process that reads the database."""
-    webs = [Web(server.port, cookie) for _ in range(CALLERS)]
+    """Measure pages over HTTP. `owner` is the process that reads the database."""
+    connections = [HttpClient(server.port, cookie) for _ in range(CALLERS)]
 
     async def once(caller: int) -> None:
-        status, page = await webs[caller].call("GET", path())
+        status, page = await connections[caller].call("GET", path())
         if status != 200 or page.count(b'"body":"') != PAGE:
             raise RuntimeError(f"a page answered {status}: {page[:200]!r}")
 
     figures = await _measure(server, owner, once, seconds)
-    for web in webs:
+    for web in connections:
         web.close()
     return figures
 
 
 async def _over_sockets(
-    server: Server, people: list[Person], room_id: str, messages: int, seconds: float
+    server: Server, accounts: list[Account], room_id: str, messages: int, seconds: float
 ) -> dict[str, Any]:
-    talkers = [await Talker.join(server.port, people[0].cookie) for _ in range(CALLERS)]
+    clients = [await Client.join(server.port, accounts[0].cookie) for _ in range(CALLERS)]
     ask = {"op": "message.list", "id": "1", "room_id": room_id, "limit": PAGE}
 
     async def once(caller: int, **where: int) -> None:
-        page = await talkers[caller].ask(ask | where)
+        page = await clients[caller].ask(ask | where)
         if page.count(b'"body":"') != PAGE:
             raise RuntimeError(f"a page was answered with {page[:200]!r}")
 
@@ -69,8 +69,8 @@ async def _over_sockets(
 
     newest = await _measure(server, "rooms", once, seconds)
     deep = await _measure(server, "rooms", deeper, seconds)
-    for talker in talkers:
-        talker.wire.close()
+    for client in clients:
+        client.socket.close()
     return {"socket_newest": newest, "socket_deep": deep}
 
 

@@ -1,4 +1,4 @@
-"""An idle system: one says something twenty times a second, one listens."""
+"""An idle system: one user sends twenty messages per second, one receives them."""
 
 import time
 from typing import Any
@@ -10,21 +10,21 @@ RATE = 20.0
 
 
 async def run(chat: Chat, messages: int) -> dict[str, Any]:
-    room_id, wires = await chat.one_room(2)
+    room_id, sockets = await chat.one_room(2)
     tally = Tally(2)
-    for wire in wires:
-        wire.on_text = tally.on_text
+    for socket in sockets:
+        socket.on_text = tally.on_text
 
     def send(_: float) -> None:
-        """From the moment of sending: the timer's millisecond is not the server's."""
-        wires[0].send(chat.message(room_id, tally.add(time.perf_counter())))
+        """Send, counting from the actual time of sending, so that timer delays do not count."""
+        sockets[0].send(chat.message(room_id, tally.add(time.perf_counter())))
 
     before = chat.server.usage()
     await open_loop(RATE, messages / RATE, send)
     await tally.finished(5)
     used = chat.server.usage().since(before)
-    for wire in wires:
-        wire.close()
+    for socket in sockets:
+        socket.close()
     return {
         "messages": tally.complete,
         "receipt_p50_ms": percentile(tally.receipts, 0.5) * 1000,

@@ -1,4 +1,4 @@
-"""Memory of the gateways for a connection that says nothing. It comes first: the allocators are still fresh."""
+"""Memory of the gateways per idle connection. It runs first, while the allocators are fresh."""
 
 import asyncio
 from typing import Any
@@ -9,15 +9,15 @@ WARM_UP = 20
 
 
 async def run(chat: WebChat, connections: int, settle: float) -> dict[str, Any]:
-    """Growth of resident memory, after some connections that touch all code once; `settle` seconds of quiet."""
+    """Measure the growth of resident memory after a warm-up, with `settle` seconds of quiet."""
     _, first = await chat.one_room(WARM_UP)
     await asyncio.sleep(settle)
     before = chat.server.usage()
-    _, wires = await chat.one_room(connections)
+    _, sockets = await chat.one_room(connections)
     await asyncio.sleep(settle)
     grown = chat.server.usage().since(before)
-    for wire in [*first, *wires]:
-        wire.close()
+    for socket in [*first, *sockets]:
+        socket.close()
     await asyncio.sleep(settle)
     return {
         "connections": connections,

@@ -1,7 +1,7 @@
-"""Many small rooms: the rate goes up step by step until the 99th percentile passes 200 ms.
+"""Many small rooms: the rate rises step by step until the 99th percentile passes 200 ms.
 
-An open loop: a message counts from the moment it was due, so that a server that stalls cannot hide it by being asked
-less.
+An open loop: the latency of a message counts from the time it was due, so that the stalls of a server are not hidden by
+fewer requests (coordinated omission).
 """
 
 import asyncio
@@ -9,38 +9,38 @@ import random
 from typing import Any
 
 from bench.chats import Chat
-from bench.client.wire import Wire
+from bench.client.socket import Socket
 from bench.size import Size
 from bench.tally import Tally, open_loop, percentile
 
 LIMIT_MS = 200.0
-Room = tuple[str, list[Wire]]
+Room = tuple[str, list[Socket]]
 
 
 async def run(chat: Chat, size: Size) -> dict[str, Any]:
     rooms = await chat.small_rooms(size.small_rooms)
-    wires = list({id(wire): wire for _, three in rooms for wire in three}.values())
+    sockets = list({id(socket): socket for _, three in rooms for socket in three}.values())
     steps: list[dict[str, Any]] = []
     rate = size.first_rate
     try:
         for _ in range(size.most_steps):
-            steps.append(await step(chat, rooms, wires, rate, size.seconds * 0.6))
+            steps.append(await step(chat, rooms, sockets, rate, size.seconds * 0.6))
             if not steps[-1]["held"]:
                 break
             rate *= size.rate_growth
     finally:
-        for wire in wires:
-            wire.close()
+        for socket in sockets:
+            socket.close()
         await asyncio.sleep(size.settle)
     held = [step for step in steps if step["held"]]
     best = held[-1] if held else steps[0] | {"committed_per_s": 0.0}
     return {"best": best, "steps": steps}
 
 
-async def step(chat: Chat, rooms: list[Room], wires: list[Wire], rate: float, seconds: float) -> dict[str, Any]:
+async def step(chat: Chat, rooms: list[Room], sockets: list[Socket], rate: float, seconds: float) -> dict[str, Any]:
     tally = Tally(len(rooms[0][1]))
-    for wire in wires:
-        wire.on_text = tally.on_text
+    for socket in sockets:
+        socket.on_text = tally.on_text
     chosen = random.Random(rate)
 
     def send(due: float) -> None:

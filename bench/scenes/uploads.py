@@ -1,10 +1,10 @@
-"""Files over HTTP, as forms, a few at once; bytes that do not compress."""
+"""Uploads over HTTP as forms, a few at a time, with incompressible bytes."""
 
 import os
 from typing import Any
 
-from bench.client.people import Person, open_group
-from bench.client.web import Web, repeat
+from bench.client.accounts import Account, open_group
+from bench.client.http_client import HttpClient, repeat
 from bench.server.stack import Server
 
 CALLERS = 4
@@ -20,24 +20,24 @@ def form(room_id: str, data: bytes) -> bytes:
     return head.encode() + data + f"\r\n--{_EDGE}--\r\n".encode()
 
 
-async def run(server: Server, people: list[Person], seconds: float, size: int, most: int) -> dict[str, Any]:
-    """At most `most` files; where media does not take the first one, why."""
-    room_id = await open_group(people[0], people[1:2], "files")
+async def run(server: Server, accounts: list[Account], seconds: float, size: int, most: int) -> dict[str, Any]:
+    """Upload at most `most` files. If media rejects the first one, the result has only the reason."""
+    room_id = await open_group(accounts[0], accounts[1:2], "files")
     body, kind = form(room_id, os.urandom(size)), f"multipart/form-data; boundary={_EDGE}"
-    webs = [Web(server.port, people[0].cookie) for _ in range(CALLERS)]
-    status, answer = await webs[0].call("POST", "/api/media/attachments", body, kind)
+    connections = [HttpClient(server.port, accounts[0].cookie) for _ in range(CALLERS)]
+    status, answer = await connections[0].call("POST", "/api/media/attachments", body, kind)
     if status != 201:
         return {"skipped": f"POST /api/media/attachments answered {status}: {answer[:120].decode(errors='replace')}"}
 
     async def upload(caller: int) -> None:
-        status, answer = await webs[caller].call("POST", "/api/media/attachments", body, kind)
+        status, answer = await connections[caller].call("POST", "/api/media/attachments", body, kind)
         if status != 201:
             raise RuntimeError(f"an upload answered {status}: {answer[:300]!r}")
 
     before = server.usage()
     done, took = await repeat(seconds, CALLERS, upload, most=most)
     used = server.usage().since(before)
-    for web in webs:
+    for web in connections:
         web.close()
     megabytes = done * size / 1e6
     return {"mb_per_s": megabytes / took, "files": done, "cpu_s_per_mb": used.cpu_of() / megabytes, "cpu_s": used.cpu}

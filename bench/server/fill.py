@@ -1,6 +1,6 @@
-"""A room of very many messages, written straight into the database: sending a million would take an hour.
+"""A room with very many messages, written directly into the database, because sending a million would take an hour.
 
-In batches of 10,000, so that the server's own writers get their turn; not flushed to disk, for nothing of it matters.
+In batches of 10,000, so that the server can write in between, and without flushing to disk.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ BATCH = 10_000
 
 
 def fill_webchat(database: Path, room_id: str, senders: list[str], count: int) -> None:
-    """Messages 1 … `count` of a room that has none; its head says so afterwards. The log of events stays as it is."""
+    """Insert messages 1 … `count` into an empty room and set its head. The log of events stays unchanged."""
     room, authors = uuid.UUID(room_id).bytes, [uuid.UUID(sender).bytes for sender in senders]
     now = time.time_ns() // 1_000_000
     with closing(_open(database)) as db:

@@ -1,4 +1,4 @@
-"""The servers under load, each in a temporary folder and pinned to the serving core."""
+"""The servers under load, each in a temporary folder and pinned to the server core."""
 
 import json
 import os
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens on 127.0.0.1, and which processes it is made of."""
+    """A server on a port of 127.0.0.1, and its processes."""
 
     port: int
     pids: dict[str, int]
@@ -55,7 +55,7 @@ def webchat(data: Path, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def baseline(data: Path) -> Iterator[Server]:
-    """The tutorial's chat, one process, and a Valkey of its own."""
+    """The tutorial's chat, one process, with its own Valkey."""
     port = free_port()
     data.mkdir(parents=True)
     with pinned(SERVING), valkey(data) as redis_port:
@@ -67,14 +67,14 @@ def baseline(data: Path) -> Iterator[Server]:
 
 @contextmanager
 def bare() -> Iterator[Server]:
-    """The loop that only writes."""
+    """The bare loop."""
     port = free_port()
     with pinned(SERVING), _running([sys.executable, "-m", "bench.bare", str(port)], port, {}) as process:
         yield Server(port, {"bare": process.pid})
 
 
 def _valkey_of(port: int) -> dict[str, int]:
-    """The Valkey just started is a child of this process."""
+    """Return the pid of the Valkey that this process has just started."""
     import psutil  # noqa: PLC0415 - only here
 
     for child in psutil.Process().children():
@@ -99,7 +99,7 @@ def _running(command: list[str], port: int, own: dict[str, str]) -> Iterator["su
 
 
 def _wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
-    """Reads on in a thread for as long as the process lives, so that it never waits for its reader."""
+    """Wait for a line. A thread keeps reading the output, so that the process never blocks on a full pipe."""
     seen: list[str] = []
     ready = threading.Event()
 
@@ -114,4 +114,4 @@ def _wait_for_line(process: "subprocess.Popen[str]", wanted: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready.wait(0.2):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the stack did not get ready:\n{''.join(seen)}")
+            raise RuntimeError(f"the stack did not become ready:\n{''.join(seen)}")

@@ -1,4 +1,4 @@
-"""The quick run of the growth bench on a MySQL: that every figure comes about."""
+"""The quick run of the growth benchmark on MySQL: every figure is produced."""
 
 import re
 import subprocess

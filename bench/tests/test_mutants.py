@@ -1,4 +1,4 @@
-"""Planted bugs are counted as noticed, missed, or as changing nothing."""
+"""Planted bugs are counted as noticed, missed or equivalent."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from bench.mutants.__main__ import CHECKOUT, TARGETS
 from bench.mutants.outcome import Equivalent, Mutant, load_equivalents, score
 
 MODULE = '''\
-"""Two limits. A file of less than two hundred bytes is taken for an empty one, in which nothing can be planted."""
+"""Two limits. cosmic-ray treats files of less than two hundred bytes as empty, and mutates nothing in them."""
 
 
 def is_too_long(length: int) -> bool:
@@ -50,7 +50,7 @@ def test_an_entry_whose_line_is_gone_is_reported(tmp_path: Path, monkeypatch: py
         load_equivalents(tmp_path)
 
 
-def test_the_lists_name_what_is_there() -> None:
+def test_the_lists_name_existing_files() -> None:
     assert load_equivalents(CHECKOUT) is not None
     for name, target in TARGETS.items():
         paths = [
@@ -63,7 +63,7 @@ def test_the_lists_name_what_is_there() -> None:
 
 
 def test_bugs_are_planted_one_at_a_time(tmp_path: Path) -> None:
-    """A test at the limit notices `>=` for `>`, a test beyond it does not."""
+    """A test at the limit notices `>=` instead of `>`; a test beyond the limit does not."""
     (tmp_path / "limits.py").write_text(MODULE)
     (tmp_path / "test_limits.py").write_text(TESTS)
     operator = "core/ReplaceComparisonOperator_Gt_GtE"

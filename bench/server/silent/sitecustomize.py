@@ -1,4 +1,4 @@
-"""Python imports this by itself where its folder is on PYTHONPATH: such a process writes no log line at all."""
+"""Turn logging off. Python imports this module at its start if its folder is on PYTHONPATH."""
 
 import logging
 

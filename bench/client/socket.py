@@ -1,7 +1,7 @@
-"""A WebSocket client that costs little: the load must never be what is measured.
+"""A WebSocket client with little overhead, so that the load generator is never the bottleneck.
 
-Frames are masked with the key zero, which leaves their bytes as they are. What arrives is counted by headers alone;
-payloads are looked at only where a scene asks for them.
+Frames are masked with the key zero, which leaves their bytes unchanged. Received frames are counted by their headers;
+payloads are parsed only if a scene needs them.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ OPEN_SECONDS = 30.0
 
 
 class Incoming(msgspec.Struct):
-    """The fields of a frame from the server that scenes look at."""
+    """The fields of server frames that scenes use."""
 
     op: str = ""
     id: str = ""
@@ -32,7 +32,7 @@ encode = msgspec.json.encode
 
 
 def masked(payload: bytes, opcode: int = 1) -> bytes:
-    """One final frame of a client."""
+    """Return the payload as one final client frame."""
     size = len(payload)
     if size < 126:
         header = bytes((0x80 | opcode, 0x80 | size))
@@ -43,8 +43,8 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
     return header + KEY + payload
 
 
-class Wire(asyncio.Protocol):
-    """One socket. `on_text` gets every text frame; without it they are counted in `frames`, and skipped."""
+class Socket(asyncio.Protocol):
+    """One WebSocket. `on_text` gets every text frame; without it frames are only counted in `frames`."""
 
     def __init__(self, path: str, headers: str, on_text: Callable[[bytes], None] | None = None) -> None:
         self.frames = self.received_bytes = 0
@@ -92,7 +92,7 @@ class Wire(asyncio.Protocol):
             self.transport.abort()
 
     def _take(self, data: bytes) -> bytes:
-        """Count the frames in `data`, hand on those wanted; what is left of an incomplete one."""
+        """Count the frames in `data`, pass texts to `on_text`, and return the rest, an incomplete frame."""
         start, size, on_text, count = 0, len(data), self.on_text, 0
         while size - start >= 2:
             length, begin = data[start + 1], start + 2
@@ -126,25 +126,25 @@ class Wire(asyncio.Protocol):
         self.transport.abort()
 
 
-async def connect(port: int, path: str, headers: str = "", on_text: Callable[[bytes], None] | None = None) -> Wire:
-    """An open socket; raises ConnectionResetError where it was refused."""
+async def connect(port: int, path: str, headers: str = "", on_text: Callable[[bytes], None] | None = None) -> Socket:
+    """Open a socket. Raises ConnectionResetError if the handshake fails."""
     loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(lambda: Wire(path, headers, on_text), "127.0.0.1", port)
-    await asyncio.wait_for(wire.open, OPEN_SECONDS)
-    return wire
+    _, socket = await loop.create_connection(lambda: Socket(path, headers, on_text), "127.0.0.1", port)
+    await asyncio.wait_for(socket.open, OPEN_SECONDS)
+    return socket
 
 
-class Talker:
-    """A socket of WebChat's protocol: after `hello`, replies and events go where the scene wants them."""
+class Client:
+    """A client of WebChat's protocol after its handshake."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
         self.ready: Incoming | None = None
         self.epoch = ""
 
     @classmethod
-    async def join(cls, port: int, cookie: str, **hello: Any) -> "Talker":
-        """Connect and say hello; returns when `ready` is there. Then frames are counted and not read."""
+    async def join(cls, port: int, cookie: str, **hello: Any) -> "Client":
+        """Connect, send `hello` and wait for `ready`. Later frames are counted but not parsed."""
         loop = asyncio.get_running_loop()
         got: asyncio.Future[Incoming] = loop.create_future()
 
@@ -153,23 +153,23 @@ class Talker:
                 got.set_result(decode(text))
 
         headers = f"Cookie: {cookie}\r\nSec-WebSocket-Protocol: webchat.v1\r\n"
-        talker = cls(await connect(port, "/api/chat/ws", headers, first))
-        talker.wire.send({"op": "hello", **hello})
-        talker.ready = await asyncio.wait_for(got, OPEN_SECONDS)
-        if talker.ready.op != "ready":
-            raise ConnectionResetError(f"no ready, but {talker.ready}")
-        talker.epoch = talker.ready.epoch
-        talker.wire.on_text = None
-        return talker
+        client = cls(await connect(port, "/api/chat/ws", headers, first))
+        client.socket.send({"op": "hello", **hello})
+        client.ready = await asyncio.wait_for(got, OPEN_SECONDS)
+        if client.ready.op != "ready":
+            raise ConnectionResetError(f"expected ready, got {client.ready}")
+        client.epoch = client.ready.epoch
+        client.socket.on_text = None
+        return client
 
     async def ask(self, frame: object) -> bytes:
-        """Send a frame with an id; the text of the reply, whichever comes next."""
+        """Send a frame with an ID and return the text of the next reply."""
         got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         def reply(text: bytes) -> None:
             if not got.done() and text.startswith((b'{"op":"ok"', b'{"op":"error"')):
                 got.set_result(text)
 
-        self.wire.on_text = reply
-        self.wire.send(frame)
+        self.socket.on_text = reply
+        self.socket.send(frame)
         return await asyncio.wait_for(got, OPEN_SECONDS)

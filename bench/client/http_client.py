@@ -1,4 +1,4 @@
-"""HTTP/1.1 over kept connections, as little as the load needs: a client library costs more than the server."""
+"""A minimal HTTP/1.1 client with keep-alive connections: a library would use more CPU than the server."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ import msgspec
 ANSWER_SECONDS = 60.0
 
 
-class Web:
-    """One connection, one request at a time; opened anew where the server has closed it."""
+class HttpClient:
+    """One connection with one request at a time. It reconnects if the server has closed it."""
 
     def __init__(self, port: int, cookie: str = "") -> None:
         self.cookie = cookie
@@ -21,7 +21,7 @@ class Web:
     async def call(
         self, method: str, path: str, body: bytes = b"", content_type: str = "application/json"
     ) -> tuple[int, bytes]:
-        """Status and body; a `Set-Cookie` of the session is kept."""
+        """Send a request and return status and body. Keeps the session from `Set-Cookie`."""
         cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
         sized = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if method != "GET" else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{cookie}{sized}\r\n".encode()
@@ -77,9 +77,9 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
 async def repeat(
     seconds: float, callers: int, once: Callable[[int], Awaitable[object]], *, most: int | None = None
 ) -> tuple[int, float]:
-    """Let `callers` do `once(caller)` again and again for so long, `most` times at most.
+    """Let `callers` repeat `once(caller)` for the given seconds, at most `most` times in total.
 
-    Returns how often it was done, and in how many seconds.
+    Returns the number of calls and the seconds that they took.
     """
     began, begun, done = time.perf_counter(), 0, 0
 
