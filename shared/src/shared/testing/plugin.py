@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from shared.testing.quarantine import DAYS, load_quarantine
 
@@ -41,7 +41,9 @@ def note_start(name: str) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("webchat", deadline=None, print_blob=True)
+    # No test fails because the machine is busy.
+    unhurried = [HealthCheck.too_slow]
+    settings.register_profile("webchat", deadline=None, suppress_health_check=unhurried, print_blob=True)
     settings.load_profile("webchat")
     config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
     config.addinivalue_line("markers", "fresh: needs processes of its own, started for this test")
@@ -135,6 +137,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestReport]) -> None:
     folders: defaultdict[str, float] = defaultdict(float)
+    fresh = {report.nodeid for report in reports if "fresh" in report.keywords}
     tests: defaultdict[str, float] = defaultdict(float)
     for report in reports:
         node = report.nodeid.partition("@")[0]
@@ -148,6 +151,7 @@ def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestRep
     terminal.write_line("the slowest tests:")
     for node, seconds in sorted(tests.items(), key=lambda item: -item[1])[:20]:
         terminal.write_line(f"{seconds:7.1f}  {node}")
+    terminal.write_line(f"tests with processes of their own: {len(fresh)}")
     starts = Counter(Path(os.environ[_STARTS]).read_text().splitlines()) if _STARTS in os.environ else Counter()
     if starts:
         terminal.write_line("stacks started: " + ", ".join(f"{count} {name}" for name, count in starts.items()))
