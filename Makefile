@@ -99,13 +99,17 @@ mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list th
 
 .PHONY: lint
 lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint-python lint-web
+
+.PHONY: lint-python
+lint-python: $(STAMP)
 	@echo "lint: ruff"
 	@$(IN)/ruff check --quiet .
 	@$(IN)/ruff format --quiet --check .
 	@for source in $(SOURCES); do \
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
-	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter\]' pyproject.toml; then \
-		echo "lint: imports"; $(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; fi
+	@echo "lint: imports"
+	@$(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@echo "lint: prose"
 	@$(IN)/python -P deploy/docs/prose.py
 	@echo "lint: deploy"
@@ -113,6 +117,9 @@ lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
 	@if command -v shellcheck >/dev/null; then shellcheck deploy/*.sh deploy/ec2/*.sh deploy/logging/*/*.sh; fi
 	@$(IN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $(COMPOSE_FILES)
 	@$(IN)/python -P deploy/nginx/check.py
+
+.PHONY: lint-web
+lint-web: $(MODULES)
 	@for script in typecheck lint; do \
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
