@@ -111,6 +111,7 @@ lint-python: $(STAMP)
 	@echo "lint: imports"
 	@$(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@echo "lint: prose"
+	@git ls-files -z 2>/dev/null | xargs -0 -r $(IN)/codespell --toml pyproject.toml
 	@$(IN)/python -P deploy/docs/prose.py
 	@echo "lint: deploy"
 	@if [ -x $(IN)/hadolint ]; then $(IN)/hadolint deploy/*.Dockerfile deploy/logging/*/*.Dockerfile; fi
