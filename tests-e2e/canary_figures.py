@@ -1,4 +1,4 @@
-"""What the canary of a stack counts, as an operator's Prometheus reads it."""
+"""The metrics of a stack's canary, as Prometheus scrapes them."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,17 +8,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from stack import Stack
 
 BROKEN = ("lost", "repeated", "gaps")
-"""What never happens while WebChat keeps its promises, whatever is killed."""
+"""Violations of guarantees: they stay zero, no matter which process is killed."""
 
 
 class Figures:
-    """`webchat_canary_<name>_total`, summed over gateways, at one moment."""
+    """`webchat_canary_<name>_total`, summed over gateways, at one point in time."""
 
     def __init__(self, text: str) -> None:
         self._sums: dict[str, float] = {}
         self.up: dict[str, bool] = {}
         for family in text_string_to_metric_families(text):
-            if family.type == "counter":  # one with labels has no sample before its first event
+            if family.type == "counter":  # a counter with labels has no sample before its first event
                 self._sums.setdefault(f"{family.name}_total", 0)
             for sample in family.samples:
                 self._sums[sample.name] = self._sums.get(sample.name, 0) + sample.value
@@ -37,7 +37,7 @@ class Figures:
         return len(self.up) == 2 and all(self.up.values())
 
     def broken_since(self, before: "Figures | None" = None) -> dict[str, float]:
-        """How often each promise was broken, where it was."""
+        """Return the number of violations since `before` for each guarantee that was violated."""
         counts = {name: self[name] - (before[name] if before else 0) for name in BROKEN}
         return {name: count for name, count in counts.items() if count}
 

@@ -1,8 +1,8 @@
-"""Judge what clients recorded while something broke.
+"""Check the recordings that clients made during a fault for violations of guarantees.
 
-The promises: an acknowledged message is in history (else it is lost); every follower gets it once (else it is
-repeated), in the order of the room's versions (else it is reordered), without a hole (else there is a gap); the number
-of unread messages in the room list is what history says (else it drifts). `judge` knows no I/O and no clock.
+An acknowledged message is in history (else it is lost). Every follower receives it once (else it is repeated), in the
+order of the room's versions (else it is reordered), without missing events (else there is a gap). The number of unread
+messages in the room list agrees with history (else it drifts). `judge` uses no I/O and no clock.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from people import Frame, Person
 
 @dataclass(frozen=True)
 class Reload:
-    """What a client loaded because `room.reset` told it to: messages, and the version that it goes on from."""
+    """The messages that a client loaded after `room.reset`, and the version from which it continues."""
 
     version: int
     messages: Sequence[Frame]
@@ -23,7 +23,7 @@ class Reload:
 
 @dataclass
 class Stream:
-    """What one follower was given of a room after version `start`, in order of arrival."""
+    """The events that one follower received in a room after version `start`, in order of arrival."""
 
     start: int
     steps: list[Frame | Reload] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of history read meanwhile. `acked` is the highest seq acknowledged before a newest page was asked for."""
+    """A page of history loaded during the fault. `acked` is the highest seq acknowledged before its request."""
 
     seqs: Sequence[int]
     acked: int = 0
@@ -39,7 +39,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Unread:
-    """What the room list says to a member who has read up to `read_seq`."""
+    """The number of unread messages in the room list of a member who has read up to `read_seq`."""
 
     read_seq: int
     count: int
@@ -47,7 +47,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that is known of one room. `acked` maps a client_id to its seq, `head` is the room's last version.
+    """The recordings of one room. `acked` maps a client_id to its seq, `head` is the room's last version.
 
     `acked_at` holds the times of each writer's acknowledgements, in seconds.
     """
@@ -75,11 +75,11 @@ class Verdict:
     unread_drift: int
     longest_stall: float
     where: tuple[str, ...] = ()
-    """Who or what noticed what is broken."""
+    """The sources of the violations."""
 
     @property
     def broken(self) -> dict[str, int]:
-        """The promises that were not kept, with how often."""
+        """The violated guarantees, each with its count."""
         kinds = ("lost", "repeated", "reordered", "gaps", "unread_drift")
         return {kind: count for kind in kinds if (count := getattr(self, kind))}
 
@@ -116,7 +116,7 @@ def judge(recording: Recording) -> Verdict:
 
 
 class _Follower:
-    """Applies a stream as a client does, and counts what should not be in it."""
+    """Applies a stream like a client, and counts violations."""
 
     def __init__(self, start: int, history: Sequence[Frame]) -> None:
         self.counts = Counter[str]()
@@ -130,7 +130,7 @@ class _Follower:
         self._last_seq = 0
 
     def reload(self, reload: Reload) -> None:
-        """Go on from a snapshot: what it has come is no repeat, but a hole before it stays one."""
+        """Continue from a snapshot. Its events may arrive again; a gap before it is still a gap."""
         self.holes |= self._missing
         self._missing = set()
         self._seen = {version for version in self._seen if version <= reload.version}
@@ -142,7 +142,7 @@ class _Follower:
     def take(self, event: Frame) -> None:
         version = event["version"]
         if version in self._seen or version <= self._base:
-            # Live events that are in the snapshot already: the protocol has clients drop them.
+            # Live events that are already in the snapshot: clients drop them, as the protocol requires.
             self.counts["repeated"] += version in self._seen or not self._overlaps
             return
         in_order = version > self._highest
@@ -155,7 +155,7 @@ class _Follower:
         self.counts["reordered"] += not in_order
 
     def _take_message(self, event: Frame) -> bool:
-        """Whether the message is where history has it, after all messages before it."""
+        """Return whether the message has the same place as in history, after all earlier messages."""
         client_id, seq = event["client_id"], event["seq"]
         if client_id in self.received:
             self.counts["repeated"] += 1
@@ -190,7 +190,7 @@ def _judge_stream(stream: Stream, recording: Recording) -> Counter[str]:
 
 
 def _judge_history(history: Sequence[Frame], lost: Iterable[int]) -> Counter[str]:
-    """Every message once, and no seq without one but those that are counted as lost."""
+    """Check that every message is there once, and that every seq has one, except those counted as lost."""
     counts = _judge_seqs([message["seq"] for message in history], 1, excused=lost)
     of_each = Counter(message["client_id"] for message in history)
     counts["repeated"] = max(counts["repeated"], sum(number - 1 for number in of_each.values()))
@@ -198,7 +198,7 @@ def _judge_history(history: Sequence[Frame], lost: Iterable[int]) -> Counter[str
 
 
 def _judge_page(page: Page) -> Counter[str]:
-    """Ascending without holes, and the newest page has all that was acknowledged before it was asked for."""
+    """Check that seqs ascend without gaps, and that the newest page has all messages acknowledged before."""
     counts = _judge_seqs(page.seqs, min(page.seqs, default=1))
     counts["gaps"] += max(page.acked - max(page.seqs, default=0), 0)
     return counts
@@ -218,7 +218,7 @@ def _above(history: Iterable[Frame], seq: int) -> int:
 
 
 async def stored(person: Person, room_id: str, after: int = 0) -> list[Frame]:
-    """All messages of the room above a seq, from the database."""
+    """Return all messages of the room above a seq, from the database."""
     messages: list[Frame] = []
     choice: dict[str, int] = {"limit": 200}
     while True:

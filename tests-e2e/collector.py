@@ -1,4 +1,4 @@
-"""A receiver of spans that serves in a thread, so that it outlives the event loops of single tests."""
+"""A receiver of spans in a thread, so that it outlives the event loops of single tests."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from shared.testing.otlp import collecting
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[tuple[str, Span]]]]:
-    """Yield its address, and (service, span) as they come."""
+    """Yield its address and a list that collects (service, span)."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""One stack for all stories that leave it in order; those that break it start their own."""
+"""One stack for all tests that leave it intact; tests that break it start their own."""
 
 import os
 import sys
@@ -12,21 +12,21 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from collector import collector
 from containers import Containers
+from measurements import LINES
 from people import Person, signing_up
 from stack import Stack
 from target import IN_CONTAINERS, start
-from told import LINES
 
 collect_ignore = [] if IN_CONTAINERS else ["operations"]
-"""What an operator does with containers."""
+"""Tests of an operator's work with containers."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:  # the first starts the stack, in containers when all images are built
+        if here in item.path.parents:  # the first test starts the stack, and builds the images for containers
             item.add_marker(pytest.mark.timeout(900 if IN_CONTAINERS else 300))
-    # A swarm that was left takes the engine's name service with it: containers that run find nobody any more.
+    # Leaving a swarm breaks the engine's DNS: running containers no longer resolve each other.
     items.sort(key=lambda item: item.path.name == "test_swarm.py")
 
 
@@ -47,16 +47,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def exported() -> Iterator[tuple[str, list[tuple[str, Span]]]]:
-    """The address of a collector of spans, and (service, span) as the stack exports them. Not for containers."""
+    """The address of a collector, and a list of (service, span) that the stack exports. Not for containers."""
     with collector() as serving:
         yield serving
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack under test; `WEBCHAT_TARGET` names one that runs already.
+    """The stack under test; `WEBCHAT_TARGET` is the URL of one that already runs.
 
-    Its settings suit all stories: it exports spans, and gives up after a few seconds on an S3 that hangs.
+    Its settings suit all tests: it exports spans, and uploads time out after a few seconds if S3 hangs.
     """
     target = os.environ.get("WEBCHAT_TARGET")
     if target is not None:
@@ -72,13 +72,13 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 async def someone(stack: Stack) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
-    """Signs people up; closes their sockets in the end."""
+    """A function that signs users up. Their sockets are closed at the end."""
     async with signing_up(stack.url) as sign_someone_up:
         yield sign_someone_up
 
 
 @pytest.fixture
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One that nobody else uses."""
+    """A stack for one test."""
     with start(tmp_path_factory.mktemp("own")) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The stack in containers: compose.yaml as operators have it, and what `compose.e2e.yaml` opens for the tests."""
+"""The stack in containers: compose.yaml as operators use it, with `compose.e2e.yaml` for access by the tests."""
 
 import subprocess
 import sys
@@ -20,12 +20,12 @@ from shared.testing.servers import free_port
 
 CHECKOUT = Path(__file__).parents[1]
 NAMES = {"valkey": "redis", "s3": "storage"}
-"""Parts that the embedded stack calls otherwise."""
+"""Service names that differ from the embedded stack's."""
 HOST = "host.docker.internal"
 
 
 class Containers(Stack):
-    """One compose project. Processes are signalled from outside, as a crash would be: the engine brings them back."""
+    """One compose project. Processes are signalled from outside, like a crash, so the engine restarts them."""
 
     def __init__(self, url: str, data: Path, project: str) -> None:
         super().__init__(url, data)
@@ -40,11 +40,11 @@ class Containers(Stack):
         return done.stdout
 
     def describe(self) -> str:
-        """How the containers are, and what they said last."""
+        """Return the state of the containers and their last log lines."""
         return self.compose("ps", "--all") + self.compose("logs", "--tail", "10")
 
     def as_variables(self) -> dict[str, str]:
-        """What makes `docker compose` speak of this project."""
+        """Return the variables that select this project for `docker compose`."""
         files = ":".join(word.removeprefix("--file=") for word in self.command if word.startswith("--file="))
         return {
             "COMPOSE_ENV_FILES": str(self.data / ".env"),
@@ -53,7 +53,7 @@ class Containers(Stack):
         }
 
     def logs(self) -> dict[str, str]:
-        """What each service has written so far; asked of the engine, for compose adds signs of its own."""
+        """Return each service's log so far, from the engine, because compose adds prefixes."""
         texts: dict[str, str] = {}
         for line in self.compose("ps", "--all", "--format", "{{.ID}} {{.Service}}").splitlines():
             container, name = line.split()
@@ -63,7 +63,7 @@ class Containers(Stack):
         return texts
 
     def replicas(self, service: str) -> list[str]:
-        """Ids of the running containers of a service."""
+        """Return the IDs of the running containers of a service."""
         return self.compose("ps", "--quiet", service).split()
 
     def pid(self, name: str) -> int:
@@ -83,12 +83,14 @@ class Containers(Stack):
 
     @contextmanager
     def holding_rooms(self) -> Iterator[None]:
-        """Another session holds every room's row while the block runs."""
+        """Lock every room's row in another session while the block runs."""
         password = dotenv_values(self.data / ".env")["DB_ROOT_PASSWORD"]
         address = {"host": "127.0.0.1", "port": self.port("database")}
         with closing(pymysql.connect(**address, user="root", password=password, database="webchat_rooms")) as holder:
             cursor = holder.cursor()
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # with gaps: no new one either
+            cursor.execute(
+                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+            )  # with gap locks, so that no room is added
             cursor.execute("SELECT id FROM room FOR UPDATE")
             yield
             holder.rollback()
@@ -99,7 +101,7 @@ def pid_of(container: str) -> int:
 
 
 def listen_address() -> str:
-    """Where a server of the tests is reached from containers as `HOST`."""
+    """Return the address on which a server of the tests must listen, so that containers reach it as `HOST`."""
     return docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 
 
@@ -130,7 +132,7 @@ _built: list[str] = []
 
 
 def _build_images(stack: Containers) -> None:
-    """Build the images for the first project of this process; the others find them by their tags."""
+    """Build the images once per process; later projects find them by their tags."""
     if not _built:
         stack.compose("build", "--quiet", seconds=900)
         _built.append(stack.project)
@@ -138,7 +140,7 @@ def _build_images(stack: Containers) -> None:
 
 @contextmanager
 def containers(data: Path, **settings: str) -> Iterator[Containers]:
-    """A project of its own, with images of this checkout; its volumes go with it."""
+    """Run a separate project with images of this checkout. Its volumes are removed at the end."""
     note_start("compose project")
     port = free_port()
     _settings(data, port, settings)
@@ -146,7 +148,7 @@ def containers(data: Path, **settings: str) -> Iterator[Containers]:
     env_file, *files = _options(data)
     with ExitStack() as undo:
         undo.callback(stack.compose, "down", "--volumes", "--timeout", "20")
-        undo.push(partial(_tell_logs, stack))
+        undo.push(partial(_print_logs, stack))
         _build_images(stack)
         services = get_docker_services(
             f"docker compose {env_file}",
@@ -159,8 +161,8 @@ def containers(data: Path, **settings: str) -> Iterator[Containers]:
         yield stack
 
 
-def _tell_logs(stack: Containers, error: type[BaseException] | None, *_: object) -> None:
-    """What the containers said last, where the tests could not begin."""
+def _print_logs(stack: Containers, error: type[BaseException] | None, *_: object) -> None:
+    """Print the containers' last log lines if the start failed."""
     if error is not None:
         print(stack.describe())
 

@@ -1,4 +1,4 @@
-"""The container engine, by its command line."""
+"""The container engine through its command line."""
 
 import resource
 import subprocess
@@ -9,7 +9,7 @@ MOST_FILES = 65_536
 
 
 def docker(*words: str, given: str = "", env: dict[str, str] | None = None, seconds: float = 300) -> str:
-    """What it prints; a failure tells what it said."""
+    """Run a docker command and return its output. A failure contains all that it printed."""
     command = ["docker", *words]
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=seconds, env=env)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
@@ -17,7 +17,7 @@ def docker(*words: str, given: str = "", env: dict[str, str] | None = None, seco
 
 
 def open_files() -> int:
-    """How many a container may have: no more than this machine gives."""
+    """Return the limit of open files for a container: at most that of this machine."""
     return min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 

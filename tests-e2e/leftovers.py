@@ -1,7 +1,7 @@
-"""Remove from the engine what test runs left that ended too early: `python leftovers.py`.
+"""Remove leftovers of aborted test runs from the engine: `python leftovers.py`.
 
-The names of a run's compose projects, swarm stacks and containers hold the id of its process. What belongs to a
-process that lives is left alone. Without this, the engine would start all of it again with the machine.
+The names of a run's compose projects, swarm stacks and containers contain the ID of its process. Those of live
+processes are kept. Without this, the engine would restart the leftovers with the machine.
 """
 
 import os
@@ -17,12 +17,12 @@ _STACK = "com.docker.stack.namespace"
 
 
 def owned_name(kind: str) -> str:
-    """Return the beginning of a name that this run's process owns, such as `webchat-e2e-4711`."""
+    """Return the prefix of the names that this run's process owns, such as `webchat-e2e-4711`."""
     return f"webchat-{kind}-{os.getpid()}"
 
 
 def is_left(name: str) -> bool:
-    """Return whether a name is one of a run whose process has ended."""
+    """Return whether a name belongs to a run whose process has ended."""
     found = _OWNED.match(name)
     if found is None:
         return False
@@ -36,7 +36,7 @@ def is_left(name: str) -> bool:
 
 
 def remove() -> list[str]:
-    """Remove everything of ended runs; returns the names of projects, stacks and containers."""
+    """Remove everything of ended runs. Returns the names of projects, stacks and containers."""
     removed = [*_remove_stacks(), *_remove_labelled(_PROJECT), *_remove_labelled(_STACK), *_remove_containers()]
     return sorted(set(removed))
 
@@ -58,7 +58,7 @@ def _remove_stacks() -> list[str]:
 
 
 def _remove_labelled(label: str) -> list[str]:
-    """Containers first, then the volumes and networks that they used."""
+    """Remove containers first, then the volumes and networks that they used."""
     removed = []
     for kind, listed, removal in (
         ("container", ["ls", "--all"], ["rm", "--force", "--volumes"]),
@@ -83,11 +83,11 @@ def _remove_containers() -> list[str]:
 
 
 def _try(*words: str) -> None:
-    """Remove something that may be gone by now, or that its stack still uses: the next run tries again."""
+    """Remove something. It may already be gone or still be in use; the next run tries again."""
     subprocess.run(["docker", *words], check=False, capture_output=True)
 
 
 if __name__ == "__main__":
     for name in remove():
-        print(f"removed what an ended run left: {name}")
+        print(f"removed {name} of an ended run")
     sys.exit(0)

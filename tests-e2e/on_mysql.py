@@ -1,4 +1,4 @@
-"""Run a command with `TEST_MYSQL_URL` naming a MySQL container that is there for it alone."""
+"""Run a command with a new MySQL container, whose address is in `TEST_MYSQL_URL`."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ def main(command: list[str]) -> int:
 
 
 def _wait(name: str) -> None:
-    """Over TCP: the server that only fills an empty folder does not listen there."""
+    """Wait until it answers over TCP, because the temporary server of the first start does not listen there."""
     ping = [*DOCKER, "exec", name, "mysqladmin", "ping", "--silent", "--host=127.0.0.1"]
     deadline = time.monotonic() + PATIENCE_S
     while subprocess.run(ping, capture_output=True, check=False).returncode != 0:

@@ -1,4 +1,4 @@
-"""People as the stories see them: they sign up over HTTP and talk over WebSockets, by the public protocol only."""
+"""Test clients: users that sign up over HTTP and write over WebSockets, with the public protocol only."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 Frame = dict[str, Any]
 _names = itertools.count(1)
 TRUST = ssl.create_default_context()
-"""One for all clients: reading the certificates takes longer than signing up."""
+"""Shared by all clients, because loading the certificates takes longer than signing up."""
 _run = uuid.uuid4().hex[:6]
 
 EVENTS = {
@@ -28,7 +28,7 @@ EVENTS = {
 }  # fmt: skip
 
 
-class Refused(AssertionError):
+class Rejected(AssertionError):
     def __init__(self, reply: Frame) -> None:
         super().__init__(str(reply))
         self.code: str = reply["code"]
@@ -37,9 +37,9 @@ class Refused(AssertionError):
 
 @dataclass(eq=False)
 class Socket:
-    """One connection: replies by id, everything else in `received`, in order of arrival."""
+    """One WebSocket: replies by ID, all other frames in `received`, in order of arrival."""
 
-    wire: ClientConnection
+    connection: ClientConnection
     ready: Frame = field(default_factory=dict)
     received: list[Frame] = field(default_factory=list)
     replies: dict[str, asyncio.Future[Frame]] = field(default_factory=dict)
@@ -50,12 +50,12 @@ class Socket:
 
     async def _read(self) -> None:
         try:
-            async for text in self.wire:
+            async for text in self.connection:
                 self._take(json.loads(text))
         except ConnectionClosed:
             pass
         finally:
-            self.close_code = self.wire.close_code
+            self.close_code = self.connection.close_code
             for reply in self.replies.values():
                 if not reply.done():
                     reply.set_exception(ConnectionResetError("the socket closed"))
@@ -72,32 +72,32 @@ class Socket:
         self._changed.set()
 
     def start_reading(self) -> None:
-        self.wire.transport.resume_reading()
+        self.connection.transport.resume_reading()
         self._reader = asyncio.create_task(self._read())
 
     async def stop_reading(self) -> None:
-        """Take nothing more off the wire, until `start_reading`."""
+        """Receive nothing more, until `start_reading`."""
         assert self._reader is not None
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
-        self.wire.transport.pause_reading()
+        self.connection.transport.pause_reading()
 
     async def ask(self, op: str, *, seconds: float = PATIENCE_S, **fields: Any) -> Frame:
-        """Send a frame and return its reply; raises Refused for an error."""
+        """Send a frame and return its reply. Raises Rejected for an error."""
         frame_id = str(next(self._ids))
         reply = self.replies[frame_id] = asyncio.get_running_loop().create_future()
-        await self.wire.send(json.dumps({"op": op, "id": frame_id, **fields}))
+        await self.connection.send(json.dumps({"op": op, "id": frame_id, **fields}))
         async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may lose a cancellation to the reply
             answer = await reply
         if answer["op"] == "error":
-            raise Refused(answer)
+            raise Rejected(answer)
         return answer
 
-    async def tell(self, op: str, **fields: Any) -> None:
-        await self.wire.send(json.dumps({"op": op, **fields}))
+    async def send_frame(self, op: str, **fields: Any) -> None:
+        await self.connection.send(json.dumps({"op": op, **fields}))
 
     async def until(self, check: Callable[[Self], Any], seconds: float = PATIENCE_S) -> Any:
-        """Wait until `check(self)` is true, looking again whenever something arrived."""
+        """Wait until `check(self)` is true. It is called after every received frame."""
         async with asyncio.timeout(seconds):
             while not (value := check(self)):
                 self._changed.clear()
@@ -108,8 +108,8 @@ class Socket:
 
     async def closed(self, seconds: float = PATIENCE_S) -> int | None:
         async with asyncio.timeout(seconds):
-            await self.wire.wait_closed()
-        return self.wire.close_code
+            await self.connection.wait_closed()
+        return self.connection.close_code
 
     def events(self, room_id: str) -> list[Frame]:
         return [f for f in self.received if f["op"] in EVENTS and f["room_id"] == room_id]
@@ -118,7 +118,7 @@ class Socket:
         return [frame for frame in self.received if frame["op"] == op]
 
     async def event(self, op: str, seconds: float = PATIENCE_S, **fields: Any) -> Frame:
-        """The first frame with this op and these fields, waited for."""
+        """Wait for the first frame with this op and these fields."""
 
         def find(socket: Self) -> Frame | None:
             matching = (f for f in socket.of(op) if all(f.get(k) == v for k, v in fields.items()))
@@ -132,34 +132,34 @@ class Socket:
             "message.send", room_id=room_id, client_id=client_id or str(uuid.uuid4()), body=body, **fields
         )
 
-    async def send_until_taken(self, room_id: str, body: str) -> Frame:
-        """Send a message again with the same client_id for as long as the answer is `unavailable`."""
+    async def send_until_accepted(self, room_id: str, body: str) -> Frame:
+        """Repeat a message with the same client_id while the answer is `unavailable`."""
         client_id = str(uuid.uuid4())
         async with asyncio.timeout(2 * PATIENCE_S):
             while True:
                 try:
                     return await self.send(room_id, body, client_id=client_id)
-                except Refused as refused:
-                    if refused.code != "unavailable":
+                except Rejected as rejected:
+                    if rejected.code != "unavailable":
                         raise
                 await asyncio.sleep(0.05)
 
-    async def refused(self, room_id: str, body: str) -> str | None:
-        """The code with which a message is refused; None if it is taken."""
+    async def rejection(self, room_id: str, body: str) -> str | None:
+        """Send a message and return the error code, or None if it is accepted."""
         try:
             await self.send(room_id, body)
-        except Refused as refused:
-            return refused.code
+        except Rejected as rejected:
+            return rejected.code
         return None
 
     async def close(self) -> None:
-        await self.wire.close()
+        await self.connection.close()
         if self._reader is not None:
             await self._reader
 
     async def kill(self) -> None:
-        """Drop the connection without a goodbye."""
-        self.wire.transport.abort()
+        """Drop the connection without a close frame."""
+        self.connection.transport.abort()
         if self._reader is not None:
             await self._reader
 
@@ -184,15 +184,15 @@ class Person:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar)
 
     async def call(self, method: str, path: str, *, status: int | Iterable[int] = 200, **options: Any) -> Any:
-        """A request under /api; the decoded answer, whose status must be as expected."""
+        """Send a request below /api, check its status and return the decoded answer."""
         response = await self.http.request(method, f"/api{path}", **options)
         wanted = {status} if isinstance(status, int) else set(status)
         assert response.status_code in wanted, (method, path, response.status_code, response.text)
         return response.json() if response.content else None
 
     async def open(self, *, hello: bool = True, receive_buffer: int | None = None, **options: Any) -> Socket:
-        """Connect, and say hello with `options` unless told not to."""
-        wire = await connect(
+        """Connect, and unless `hello` is false complete the handshake with `options`."""
+        connection = await connect(
             self.url.replace("http", "ws", 1) + "/api/chat/ws",
             subprotocols=["webchat.v1"],  # type: ignore[list-item]
             additional_headers={"Cookie": self.cookie},
@@ -202,7 +202,7 @@ class Person:
             proxy=None,
             sock=self._tcp(receive_buffer),
         )
-        socket = Socket(wire)
+        socket = Socket(connection)
         self.sockets.append(socket)
         socket.start_reading()
         if hello:
@@ -223,12 +223,12 @@ class Person:
         return connection
 
     async def hello(self, socket: Socket, **options: Any) -> Frame:
-        await socket.tell("hello", **options)
+        await socket.send_frame("hello", **options)
         socket.ready = await socket.event("ready")
         return socket.ready
 
     async def log_in_again(self) -> "Person":
-        """The same person on another device."""
+        """Return the same user on another device."""
         device = Person(http_client(self.url), self.url, self.user, self.password)
         login = {"login": self.user["webchat_id"], "password": self.password}
         self.devices.append(device)
@@ -280,7 +280,7 @@ async def sign_up(url: str, name: str = "person") -> Person:
 
 
 async def say_all(socket: Socket, room_id: str, bodies: Iterable[str], at_once: int = 50) -> None:
-    """Send all, in this order; so many are under way at the same time."""
+    """Send all messages in this order, `at_once` in flight at a time."""
     waiting = list(bodies)
     for first in range(0, len(waiting), at_once):
         await asyncio.gather(*(socket.send(room_id, body) for body in waiting[first : first + at_once]))
@@ -288,7 +288,7 @@ async def say_all(socket: Socket, room_id: str, bodies: Iterable[str], at_once: 
 
 @asynccontextmanager
 async def signing_up(url: str) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
-    """Signs people up; closes their sockets in the end."""
+    """Yield a function that signs users up. Closes their sockets at the end."""
     people: list[Person] = []
 
     async def sign_someone_up(name: str = "person") -> Person:

@@ -1,4 +1,4 @@
-"""A TCP proxy that can hold traffic at a chosen moment, so that a process can be killed exactly there."""
+"""A TCP proxy that can hold traffic at a chosen point, so that a process can be killed exactly there."""
 
 import asyncio
 import threading
@@ -13,9 +13,9 @@ POLL_S = 0.02
 
 @dataclass
 class Proxy:
-    """`hold` looks at what clients send; from the first match on, `held` names what is swallowed on that connection:
-    the request itself ("request") or what is answered to it ("answer"). `alter` has what servers send. While it is
-    `partitioned`, nothing passes either way and no connection is closed."""
+    """A proxy. From the first match of `hold` in a client's data, it drops data of that connection: the request
+    (`held` is "request") or the answer ("answer"). `alter` changes the data of servers. While it is `partitioned`,
+    nothing passes in either direction and no connection is closed."""
 
     target: Callable[[], int]
     listen: str = "127.0.0.1"
@@ -31,12 +31,12 @@ class Proxy:
         self.held = held
         self.hold = lambda data: marker in data
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.hold = None
         self.partitioned = False
 
     async def _healed(self) -> None:
-        """Return when there is no partition; what was sent meanwhile is then delivered, as TCP does."""
+        """Return when there is no partition. Data sent in the meantime is delivered then, as with TCP."""
         while self.partitioned:
             await asyncio.sleep(POLL_S)
 
@@ -83,7 +83,7 @@ class Proxy:
 
 @contextmanager
 def running(*proxies: Proxy) -> Iterator[None]:
-    """The proxies in a loop of their own, in a thread: they outlive the loops of single tests."""
+    """Run the proxies in an event loop in a thread, so that they outlive the loops of single tests."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -20,23 +20,23 @@ from shared.testing.plugin import note_start
 from shared.testing.servers import free_port
 
 CLIENT = Path(os.environ.get("WEBCHAT_CLIENT", Path(__file__).parents[1] / "web" / "dist"))
-"""The built web client, as the stack serves it."""
+"""The built web client that the stack serves."""
 
 RESTART_SECONDS = 30
 CHEAP_PASSWORDS = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "1024"}
-"""Hundreds of people sign up here; auth's own tests use the real costs."""
+"""Cheap hashing, because the tests sign up hundreds of users; auth's own tests use the real costs."""
 
 
 @dataclass
 class Stack:
-    """Public address, and for the faults that the stories need, the processes behind it."""
+    """The public address of a stack, and its processes for faults."""
 
     url: str
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def pid(self, name: str) -> int:
-        """Return the process id of a part; one that is being started again is waited for."""
+        """Return the process ID of a program, waiting while it restarts."""
         deadline = time.monotonic() + RESTART_SECONDS
         while True:
             pid = (self.data / "run" / "pids" / name).read_text().strip()
@@ -56,7 +56,7 @@ class Stack:
         return pid
 
     def kill(self, name: str) -> None:
-        """Send SIGKILL and return when the process is gone. Its successor may not be there yet."""
+        """Send SIGKILL and return when the process has ended. It may not have restarted yet."""
         pid = self.signal(name, signal.SIGKILL)
         deadline = time.monotonic() + RESTART_SECONDS
         while Path(f"/proc/{pid}").exists():
@@ -66,7 +66,7 @@ class Stack:
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
-        """SIGSTOP while the block runs: the process is there, and does not answer."""
+        """Stop the process with SIGSTOP while the block runs: it exists but does not answer."""
         pid = self.signal(name, signal.SIGSTOP)
         try:
             yield
@@ -74,7 +74,7 @@ class Stack:
             os.kill(pid, signal.SIGCONT)
 
     def logs(self) -> dict[str, str]:
-        """What each part has written so far; of foreign ones too."""
+        """Return the log so far of each program, third-party ones included."""
         files = [file for file in (self.data / "logs").rglob("*") if file.is_file()]
         texts = {file.name.partition(".")[0]: "" for file in files}
         for file in files:
@@ -86,7 +86,7 @@ class Stack:
 
     @contextmanager
     def holding_rooms(self) -> Iterator[None]:
-        """Another process holds rooms' database while the block runs."""
+        """Lock rooms' database in another process while the block runs."""
         path = self.data / "db" / "rooms.sqlite3"
         with closing(sqlite3.connect(path, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
@@ -107,7 +107,7 @@ class Stack:
 
 
 def _works_in(pid: int, data: Path) -> bool:
-    """Return whether the process is alive and its working folder is in `data`: process ids are given out again."""
+    """Return whether the process is alive and works in `data`: process IDs alone are reused."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state not in "ZX" and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(data.resolve())
@@ -137,12 +137,12 @@ def _wait_for_ready(process: "subprocess.Popen[str]", url: str, seconds: float) 
         seen.append(line)
         if line.strip() == f"ready {url}":
             return
-    raise AssertionError(f"the stack did not get ready:\n{''.join(seen)}")
+    raise AssertionError(f"the stack did not become ready:\n{''.join(seen)}")
 
 
 @contextmanager
 def embedded(data: Path, **settings: str) -> Iterator[Stack]:
-    """A stack of its own in `data`, with rate limits off and without the canary unless a setting says otherwise."""
+    """Run a separate stack in `data`. Rate limits and the canary are off unless the settings enable them."""
     port = int(settings.get("WEBCHAT_PORT") or free_port())
     own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
     environment = os.environ | CHEAP_PASSWORDS | own | settings

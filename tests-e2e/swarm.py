@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from engine import docker, open_files, wait_until
 from leftovers import owned_name
-from told import tell
+from measurements import record
 
 from shared.testing.servers import free_port
 
@@ -35,11 +35,11 @@ class Swarm:
         return dict(service)
 
     def container(self, name: str) -> dict[str, Any]:
-        """What its containers are to be."""
+        """Return the specification of a service's containers."""
         return dict(self.service(name)["Spec"]["TaskTemplate"]["ContainerSpec"])
 
     def running(self, name: str) -> list[str]:
-        """Tasks of a service that are up and healthy, and which image each has."""
+        """Return the images of a service's running and healthy tasks."""
         form = "{{.CurrentState}} {{.Image}}"
         tasks = docker("service", "ps", "--filter", "desired-state=running", "--format", form, f"{self.name}_{name}")
         return [task.split()[-1] for task in tasks.splitlines() if task.startswith("Running")]
@@ -49,27 +49,27 @@ class Swarm:
         return all(len(self.running(name)) == number for name, number in wanted.items())
 
     def update(self, name: str, *words: str) -> None:
-        """Begin an update; `state_of_update` says how far it is."""
+        """Start an update; `state_of_update` returns its state."""
         docker("service", "update", "--detach", "--no-resolve-image", *words, f"{self.name}_{name}")
 
     def state_of_update(self, name: str) -> str:
         return str(self.service(name).get("UpdateStatus", {}).get("State"))
 
     def newer_image(self, name: str) -> str:
-        """Another version of a service."""
+        """Build another version of a service."""
         tag = f"webchat/{name}:{self.name}-next"
         docker("build", "--quiet", "--tag", tag, "-", given=f"FROM webchat/{name}:{self.name}\nLABEL version=next\n")
         return tag
 
-    def told(self) -> str:
-        """How its tasks are and what they said, for the report of a failure."""
+    def describe(self) -> str:
+        """Return the state and the logs of its tasks, for the report of a failure."""
         tasks = docker("stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.CurrentState}} {{.Error}}", self.name)
         logs = (docker("service", "logs", "--tail", "10", f"{self.name}_{name}") for name in SERVICES + EDGE)
         return "\n".join([tasks, *logs])
 
 
 def answers(url: str) -> bool:
-    """Whether a request goes through nginx to a service that asks its database."""
+    """Return whether a request passes through nginx and a service to its database."""
     try:
         return httpx.get(f"{url}/api/social/profiles/me", timeout=5).status_code == 401
     except httpx.HTTPError:
@@ -78,7 +78,7 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def _swarm_mode() -> Iterator[None]:
-    """A swarm of this machine alone, unless it is in one."""
+    """Make this machine a swarm, unless it already is in one."""
     if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "active":
         yield
         return
@@ -97,8 +97,8 @@ def _build(name: str, env_file: Path) -> None:
 
 
 def _remove(name: str) -> None:
-    """The stack, and once its containers are gone, their data, secrets and images."""
-    docker("stack", "rm", "--detach=true", name)  # its own waiting may never end, though all is gone
+    """Remove the stack, and once its containers are gone, their data, secrets and images."""
+    docker("stack", "rm", "--detach=true", name)  # without detaching it may wait forever, although everything is gone
     ours = f"label=com.docker.stack.namespace={name}"
     wait_until(lambda: not docker("ps", "--all", "--quiet", "--filter", ours), "the stack's end", 120)
     for volume in docker("volume", "ls", "--quiet", "--filter", ours).split():
@@ -136,7 +136,7 @@ def swarm(folder: Path) -> Iterator[Swarm]:
             wait_until(stack.is_up, "all replicas", 180)
             wait_until(lambda: answers(stack.url), "an answer", 30)
         except AssertionError:
-            print(stack.told())
+            print(stack.describe())
             raise
-        tell(f"a swarm's stack is up, stores and all, {time.monotonic() - started:.1f} s after the order")
+        record(f"the stack on a swarm, with stores, is up after {time.monotonic() - started:.1f} s")
         yield stack

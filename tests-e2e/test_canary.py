@@ -1,4 +1,4 @@
-"""The canary: silent while promises are kept, whatever is killed, and loud as soon as one is broken."""
+"""The canary: it reports no violation while processes are killed, and every violation that the tests cause."""
 
 import asyncio
 import json
@@ -35,14 +35,14 @@ PATIENCE_S = 1
 
 
 class Watched:
-    """A stack with a canary, a proxy between the canary and nginx, and one before Valkey."""
+    """A stack with a canary, a proxy between the canary and nginx, and one in front of Valkey."""
 
     def __init__(self, stack: Stack, entrance: Proxy, redis: Proxy) -> None:
         self.stack, self.entrance, self.redis = stack, entrance, redis
         self.read = reading(stack)
 
     async def more(self, count: float = 8) -> None:
-        """Until so many more were acknowledged and received."""
+        """Wait until `count` more messages were acknowledged and received."""
         before = self.read()
         await self.until(lambda now: min(now["acked"] - before["acked"], now["received"] - before["received"]) >= count)
 
@@ -50,16 +50,16 @@ class Watched:
         await eventually(lambda: check(self.read()), 60)
         return self.read()
 
-    async def said(self, words: str) -> None:
-        """Until its log has an error with these words."""
+    async def logged(self, words: str) -> None:
+        """Wait until the canary has logged an error with these words."""
         await eventually(lambda: any(words in line["message"] for line in self.lines() if line["log.level"] == "error"))
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it has logged."""
+        """Return the canary's log lines."""
         return [json.loads(line) for line in self.stack.logs()["canary"].splitlines()]
 
     async def settled(self) -> Figures:
-        """Everything stands again: both gateways are reached, and what was written since came through."""
+        """Wait until both gateways are up and new messages arrive."""
         await self.until(lambda now: now.all_up and now.waiting == 0)
         await self.more()
         return self.read()
@@ -84,13 +84,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 @pytest.fixture
 async def calm(watched: Watched) -> AsyncIterator[Figures]:
-    """What stood in its books before; nothing is left broken for the next test, and its log kept the contract."""
+    """The figures before the test. Afterwards, faults are undone and the log is checked against its schema."""
     before = await watched.settled()
     yield before
     watched.entrance.alter = None
-    watched.redis.let_go()
+    watched.redis.release()
     if watched.read()["lost"] > before["lost"]:
-        await watched.more(30)  # history was read once more, which finds the last that is lost
+        await watched.more(30)  # until history was verified again, which finds the last lost message
     contract, lines = Draft202012Validator(SCHEMA), watched.lines()
     assert lines
     assert [error.message for line in lines for error in contract.iter_errors(line)] == []
@@ -115,7 +115,7 @@ async def test_a_flushed_redis_is_no_loss(watched: Watched, calm: Figures):
     assert after.broken_since(calm) == {}
 
 
-async def test_while_the_database_is_held_messages_are_unacknowledged_not_lost(watched: Watched, calm: Figures):
+async def test_while_the_database_is_locked_messages_are_unacknowledged_not_lost(watched: Watched, calm: Figures):
     with watched.stack.holding_rooms():
         during = await watched.until(lambda now: now["unacked"] > calm["unacked"])
         assert during.waiting > PATIENCE_S
@@ -124,11 +124,11 @@ async def test_while_the_database_is_held_messages_are_unacknowledged_not_lost(w
     assert after.broken_since(calm) == {}
 
 
-async def test_a_publisher_that_is_silent_is_told_by_late_messages(watched: Watched, calm: Figures):
-    """Rooms commits and acknowledges; what it publishes never reaches Valkey. Later it all comes, and is no loss."""
+async def test_a_stuck_publisher_shows_in_late_messages(watched: Watched, calm: Figures):
+    """rooms commits and acknowledges, but its events do not reach Valkey until later, which is no loss."""
     watched.redis.hold_next(PUBLISH_NEXT.sha.encode(), "request")
     await watched.until(lambda now: now["late"] > calm["late"])
-    watched.redis.let_go()
+    watched.redis.release()
     after = await watched.settled()
     assert after.broken_since(calm) == {}
 
@@ -137,7 +137,7 @@ FRAME = re.compile(rb"\x81(?:[\x00-\x7d]|\x7e..)(\{.*?\})(?=\x81|$)", re.DOTALL)
 
 
 def events_altered(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Changes frames that tell of a message; they are small, and come in whole."""
+    """Return a function that changes `message.created` frames. They are small, so each arrives in one piece."""
 
     def alter(data: bytes) -> bytes:
         return FRAME.sub(lambda frame: change(frame[0]) if b'"message.created"' in frame[1] else frame[0], data)
@@ -145,46 +145,46 @@ def events_altered(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]
     return alter
 
 
-async def test_an_event_that_comes_twice_is_told(watched: Watched, calm: Figures):
+async def test_a_repeated_event_is_counted(watched: Watched, calm: Figures):
     watched.entrance.alter = events_altered(lambda frame: frame + frame)
     await watched.until(lambda now: now["repeated"] > calm["repeated"])
-    await watched.said("received again")
+    await watched.logged("received again")
     watched.entrance.alter = None
     assert (await watched.settled())["lost"] == calm["lost"]
 
 
-async def test_an_event_that_is_dropped_is_a_gap_that_resuming_heals(watched: Watched, calm: Figures):
+async def test_a_dropped_event_is_a_gap_that_a_resume_repairs(watched: Watched, calm: Figures):
     left = [b""] * 3
     watched.entrance.alter = events_altered(lambda frame: left.pop() if left else frame)
     await watched.until(lambda now: now["gaps"] > calm["gaps"])
-    await watched.said("gap: version")
+    await watched.logged("gap: version")
     assert not left
     after = await watched.settled()
     assert after["lost"] == calm["lost"]
     assert after["reconnects"] > calm["reconnects"]
 
 
-async def test_an_event_that_never_comes_is_a_loss(watched: Watched, calm: Figures):
-    """Readers are given the same gap when they resume."""
+async def test_an_event_that_never_arrives_is_a_loss(watched: Watched, calm: Figures):
+    """Readers get the same gap again when they resume."""
     last = re.compile(rb'"seq":\d*[05],')
     watched.entrance.alter = events_altered(lambda frame: b"" if last.search(frame) else frame)
     await watched.until(lambda now: now["lost"] > calm["lost"])
-    await watched.said("skipped by a reader")
+    await watched.logged("skipped by a reader")
 
 
-async def test_a_message_that_is_gone_from_the_database_is_a_loss(watched: Watched, calm: Figures):
+async def test_a_message_deleted_from_the_database_is_a_loss(watched: Watched, calm: Figures):
     path = Path(watched.stack.data) / "db" / "rooms.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as database:
 
-        def is_told() -> bool:
+        def is_lost() -> bool:
             database.execute("DELETE FROM message WHERE seq = (SELECT max(head_seq) FROM room)")
             return watched.read()["lost"] > calm["lost"]
 
-        await eventually(is_told, 60)
-    await watched.said("missing in history")
+        await eventually(is_lost, 60)
+    await watched.logged("missing in history")
 
 
-async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watched, calm: Figures):
+async def test_a_lost_room_is_reported_and_another_is_opened(watched: Watched, calm: Figures):
     path = Path(watched.stack.data) / "db" / "rooms.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as database:
         database.execute("DELETE FROM member")
@@ -192,9 +192,9 @@ async def test_a_room_that_is_gone_is_told_and_another_is_opened(watched: Watche
     assert (await watched.settled())["acked"] > calm["acked"]
 
 
-async def test_a_new_day_has_a_room_of_its_own_and_nothing_is_left_of_the_old_one(watched: Watched, calm: Figures):
-    """Another canary, here, whose days are as long as it is told."""
-    url, password, days = watched.stack.url, "of two more accounts", ["canary one"]
+async def test_a_new_day_has_a_new_room_and_the_old_one_is_left(watched: Watched, calm: Figures):
+    """Run another canary in this process, with days as long as the test needs."""
+    url, password, days = watched.stack.url, "for two more accounts", ["canary one"]
     gateways = [f"127.0.0.1:{watched.stack.port(name)}" for name in ("chat-gateway-1", "chat-gateway-2")]
     settings = CanarySettings(_env_file=None, canary_password=password, canary_target=url, canary_seconds=0.2)
     metrics = CanaryMetrics()
@@ -213,7 +213,7 @@ async def test_a_new_day_has_a_room_of_its_own_and_nothing_is_left_of_the_old_on
             homes = [await account.call("GET", "/rooms") for account in accounts]
             return [room["title"] for home in homes for room in home["items"]] == [title] * 2
 
-        async with background("the watch", watch.run):
+        async with background("canary watch", watch.run):
             await eventually(lambda: received() > 4, 60)
             assert await are_in("canary one")
             days.append("canary two")

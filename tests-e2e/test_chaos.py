@@ -1,4 +1,4 @@
-"""`make chaos` on a stack that runs: one line for each fault, and an exit status by the promises."""
+"""`make chaos` on a running stack: one line per fault, and an exit status that depends on the guarantees."""
 
 import os
 import subprocess
@@ -43,10 +43,10 @@ def test_on_the_stack_of_make_run(stack: Stack, tmp_path: Path):
     assert "- `primary-lost` was left out: there is one Valkey" in table.read_text()
 
 
-def test_where_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_folder_where_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--data", str(tmp_path)]) == 2
-    said = f"chaos: no WebChat runs in {tmp_path}: start it with `make run`, or name another folder\n"
-    assert capsys.readouterr() == ("", said)
+    expected = f"chaos: no WebChat runs in {tmp_path}: start it with `make run`, or name another folder\n"
+    assert capsys.readouterr() == ("", expected)
 
 
 def test_an_unknown_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -63,7 +63,7 @@ def test_the_list_names_every_fault(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("kind", ["lost", "repeated", "reordered", "gaps", "unread_drift"])
-def test_a_broken_promise_is_a_failure(kind: str):
+def test_a_broken_guarantee_is_a_failure(kind: str):
     fault = FAULTS["gateway-killed"]
     broken = Verdict(**(vars(KEPT) | {kind: 1, "where": ("follower 2",)}))
     well, ill = Outcome(fault, KEPT), Outcome(fault, broken)
@@ -76,7 +76,7 @@ def test_a_broken_promise_is_a_failure(kind: str):
     assert line(ill, 20).endswith("BROKEN (follower 2)")
 
 
-def test_what_could_not_be_tried_is_named():
+def test_faults_that_were_not_tried_are_listed():
     fault = FAULTS["disk-full"]
     left_out, failed = Outcome(fault, left_out="no root"), Outcome(fault, failed="AssertionError: not felt")
     assert exit_status([left_out]) == 2

@@ -1,4 +1,4 @@
-"""The judge of what clients recorded notices each kind of broken promise, and counts it exactly."""
+"""The checker finds each kind of violation in recordings, and counts it exactly."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from people import Frame
 
 MESSAGES = 12
 JOINED = 2
-"""Events before the first message: a message's version is its seq and these."""
+"""Number of events before the first message. The version of a message is its seq plus this."""
 
 
 def message(seq: int) -> Frame:
@@ -26,7 +26,7 @@ def stream(events: list[Frame] | None = None) -> Stream:
 
 
 def well(streams: list[Stream] | None = None) -> Recording:
-    """Nothing is wrong but what the streams have."""
+    """Return a recording without violations, except those in the streams."""
     return Recording(
         acked={one["client_id"]: one["seq"] for one in messages()},
         history=messages(),
@@ -38,7 +38,7 @@ def well(streams: list[Stream] | None = None) -> Recording:
     )
 
 
-def test_what_is_well():
+def test_no_violation():
     verdict = judge(well())
     assert verdict.broken == {}
     assert (verdict.acknowledged, verdict.stored, verdict.received) == (MESSAGES, MESSAGES, (MESSAGES, MESSAGES))
@@ -46,7 +46,7 @@ def test_what_is_well():
 
 
 def test_one_loss():
-    """It was acknowledged, followers even saw it, and history does not have it."""
+    """A message was acknowledged and received, but is missing in history."""
     recording = well()
     without = [one for one in messages() if one["seq"] != 7]
     unread = [Unread(MESSAGES, 0), Unread(7, MESSAGES - 7)]
@@ -62,7 +62,7 @@ def test_one_repeat():
     assert verdict.received == (MESSAGES, MESSAGES)
 
 
-def test_one_repeat_of_what_was_there_before_the_stream_began():
+def test_one_repeat_of_a_message_before_the_start_of_the_stream():
     assert judge(well([Stream(JOINED, [message(0), *messages()])])).broken == {"repeated": 1}
 
 
@@ -92,7 +92,7 @@ def test_another_order_than_history_is_a_reorder():
     assert judge(well([stream(events)])).broken == {"reordered": 2}
 
 
-def test_what_only_a_follower_has_is_a_reorder():
+def test_a_message_that_only_a_follower_has_is_a_reorder():
     phantom = message(MESSAGES + 1)
     assert judge(replace(well([stream([*messages(), phantom])]), head=MESSAGES + JOINED + 1)).broken == {"reordered": 1}
 
@@ -114,8 +114,8 @@ def test_a_gap_at_the_end():
     assert verdict.broken == {"gaps": 3}
 
 
-def test_a_gap_that_is_no_message():
-    """The room's version counts other events too."""
+def test_a_gap_of_other_events():
+    """Versions also count events that are not messages."""
     later = [one | {"version": one["version"] + 1} for one in messages()]
     history = [message(seq) | {"version": seq + JOINED + 1} for seq in range(1, MESSAGES + 1)]
     recording = replace(well([stream(later)]), history=history, head=MESSAGES + JOINED + 1)
@@ -139,7 +139,7 @@ def test_a_hole_in_history():
         (Page([], acked=1), {"gaps": 1}),
     ],
 )
-def test_a_page_that_was_read_meanwhile(page: Page, broken: dict[str, int]):
+def test_a_page_loaded_during_the_fault(page: Page, broken: dict[str, int]):
     assert judge(replace(well(), pages=[page])).broken == broken
 
 
@@ -148,8 +148,8 @@ def test_one_unread_drift():
     assert judge(replace(well(), unread=[Unread(5, MESSAGES - 5 - 1)])).broken == {"unread_drift": 1}
 
 
-def test_a_reload_is_no_gap_and_what_comes_of_it_again_no_repeat():
-    """Five events are only in the pages; of what the pages have, two come live as well."""
+def test_a_reload_is_no_gap_and_its_live_events_are_no_repeats():
+    """Five events are only in the pages, and two events of the pages also arrive live."""
     pages = Reload(9 + JOINED, messages(9))
     events = [*messages(4), pages, message(8), message(9), *messages()[9:]]
     verdict = judge(well([stream(events)]))
@@ -157,12 +157,12 @@ def test_a_reload_is_no_gap_and_what_comes_of_it_again_no_repeat():
     assert verdict.received == (MESSAGES,)
 
 
-def test_a_gap_before_a_reload_stays_one():
+def test_a_gap_before_a_reload_is_still_a_gap():
     pages = Reload(9 + JOINED, messages(9))
     assert judge(well([stream([*messages(4), message(6), pages, *messages()[9:]])])).broken == {"gaps": 1}
 
 
-def test_pages_of_a_reload_that_leave_something_out_are_a_gap():
+def test_a_reload_with_missing_messages_is_a_gap():
     pages = Reload(9 + JOINED, messages()[5:9])
     assert judge(well([stream([*messages(4), pages, *messages()[9:]])])).broken == {"gaps": 1}
 
@@ -179,7 +179,7 @@ def test_a_repeat_after_a_reload():
     swaps=st.sets(st.integers(1, 10)),
 )
 def test_counts_are_exact(gaps: set[int], repeats: list[int], swaps: set[int]):
-    """Whatever is left out, repeated at the end or swapped with its neighbour."""
+    """Leave out, repeat at the end, or swap neighbours, in any combination."""
     events = messages(40)
     for pair in swaps:
         first = 4 * (pair - 1)

@@ -1,4 +1,4 @@
-"""The built client as nginx serves it: addresses, caching, packing, and what every answer says to the browser."""
+"""The built client as nginx serves it: paths, caching, compression and headers."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def script(http: httpx.Client) -> str:
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/rooms/0190c0de", "/settings/devices", "/u/a.b", "/rooms/"])
-def test_every_address_of_the_client_is_its_page_and_never_kept(http: httpx.Client, path: str):
+def test_every_path_of_the_client_is_its_page_and_not_cached(http: httpx.Client, path: str):
     answer = http.get(path)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -36,7 +36,7 @@ def test_every_address_of_the_client_is_its_page_and_never_kept(http: httpx.Clie
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(http: httpx.Client):
+def test_the_page_has_no_inline_code_and_no_other_origins(http: httpx.Client):
     text = http.get("/").text
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", text)
     addresses = re.findall(r'(?:src|href)="([^"]+)"', text)
@@ -44,7 +44,7 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(http: httpx.Clie
     assert [address for address in addresses if not address.startswith("/")] == []
 
 
-def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_page(http: httpx.Client, script: str):
+def test_hashed_files_are_cached_permanently_and_missing_ones_are_404(http: httpx.Client, script: str):
     answer = http.get(script)
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -58,7 +58,7 @@ def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_page(http: 
     ("asked", "packing"),
     [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=.5", "gzip"), ("identity", None), ("gzip;q=0", None)],
 )  # fmt: skip
-def test_files_come_packed_as_the_browser_can_take_them(stack: Stack, script: str, asked: str, packing: str | None):
+def test_files_are_compressed_as_the_browser_accepts(stack: Stack, script: str, asked: str, packing: str | None):
     with httpx.stream("GET", stack.url + script, headers={"Accept-Encoding": asked}, verify=TRUST) as answer:
         raw = b"".join(answer.iter_raw())
     assert answer.headers.get("Content-Encoding") == packing
@@ -68,7 +68,7 @@ def test_files_come_packed_as_the_browser_can_take_them(stack: Stack, script: st
         assert len(raw) < len((CLIENT / script[1:]).read_bytes()) / 2
 
 
-def test_the_worker_and_the_manifest_are_asked_for_anew(http: httpx.Client):
+def test_the_worker_and_the_manifest_are_revalidated(http: httpx.Client):
     types = {"/sw.js": "text/javascript", "/manifest.webmanifest": "application/manifest+json"}
     for path, type_ in types.items():
         answer = http.get(path)
@@ -87,13 +87,13 @@ def test_head_answers_like_get(http: httpx.Client, script: str):
         assert head.headers["Content-Length"] == get.headers["Content-Length"], path
 
 
-def test_a_page_takes_no_other_method(http: httpx.Client):
+def test_other_methods_are_not_allowed(http: httpx.Client):
     for method in ("POST", "PUT", "DELETE"):
         answer = http.request(method, "/rooms/x")
         assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
 
 
-def test_every_answer_of_the_client_protects_its_reader(http: httpx.Client, script: str):
+def test_every_answer_has_security_headers(http: httpx.Client, script: str):
     for path in ("/", "/rooms/x", script, "/sw.js", "/icons/icon.svg", "/errors/errors.css", "/assets/gone.js"):
         headers = http.get(path, headers=PAGE).headers
         policy = dict(rule.strip().split(" ", 1) for rule in headers["Content-Security-Policy"].split(";"))
@@ -107,7 +107,7 @@ def test_every_answer_of_the_client_protects_its_reader(http: httpx.Client, scri
         assert "geolocation=()" in headers["Permissions-Policy"]
 
 
-def test_a_person_sees_an_error_as_a_page_and_a_program_as_a_problem(http: httpx.Client):
+def test_browsers_get_error_pages_and_programs_get_problems(http: httpx.Client):
     for path in ("/assets/gone.js", "/packed/br/sw.js", "/api/nothing", "/docs//x"):
         page = http.get(path, headers=PAGE)
         assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""The stack on a Redis Cluster: a primary dies or hangs, all are emptied; nothing acknowledged is lost or doubled."""
+"""The stack on a Redis Cluster: primaries die, hang or are emptied; no acknowledged message is lost or duplicated."""
 
 import os
 import signal
@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
+from measurements import record
 from people import Person, signing_up
 from stack import Stack
 from target import LISTEN, start
-from told import tell
 from traffic import Scene
 from waiting import eventually
 
@@ -34,7 +34,7 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
 
 @dataclass
 class Scenes:
-    """Two rooms on two primaries: `hot` is on the one that is to break."""
+    """Two rooms on two primaries; `hot` is on the one that will fail."""
 
     primary: Node
     hot: Scene
@@ -49,13 +49,15 @@ class Scenes:
         await self.other.finish()
         for where, scene in (("there", self.hot), ("on another primary", self.other)):
             until, latest = scene.lateness(since)
-            tell(f"{what}: a room {where} is normal again after {until:.1f} s, its messages came {latest:.1f} s late")
+            record(f"{what}: a room {where} is normal again after {until:.1f} s, its messages came {latest:.1f} s late")
 
 
 @pytest.fixture
 async def scenes(clustered: Clustered) -> AsyncIterator[Scenes]:
     await eventually(clustered.cluster.is_whole)
-    followed = [node.port for node in clustered.cluster.primaries() if has_replica(node)]  # one may be dead for good
+    followed = [
+        node.port for node in clustered.cluster.primaries() if has_replica(node)
+    ]  # a primary of an earlier test may be dead
     async with signing_up(clustered.stack.url) as sign_someone_up:
         pairs: dict[int, tuple[Person, Person, str]] = {}
         while len(pairs) < 2 or not pairs.keys() & set(followed):
@@ -107,6 +109,6 @@ async def test_a_primary_dies(clustered: Clustered, scenes: Scenes):
     scenes.primary.kill()
     killed = time.monotonic()
     await eventually(lambda: owner(clustered, scenes.hot.room_id) is not scenes.primary, 30)
-    tell(f"a replica took over after {time.monotonic() - killed:.1f} s")
+    record(f"a replica took over after {time.monotonic() - killed:.1f} s")
     await scenes.more_acked()
     await scenes.finish("a primary was killed", killed)

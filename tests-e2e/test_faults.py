@@ -1,7 +1,7 @@
-"""Story 10: whatever is killed, held or emptied, each acknowledged message is there once, in one order, for all.
+"""Story 10: under every fault, each acknowledged message exists once and in the same order for all members.
 
-The faults are those of `make chaos`, a short selection of them; here it is also proven what people are told meanwhile.
-All tests share one stack, which every test finds and leaves in order, and a canary that lives through it all.
+The faults are a selection of those of `make chaos`; these tests also check the answers that clients get during a fault.
+All tests share one stack, which each of them leaves intact, and a canary that runs all the time.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def members(target: Own) -> AsyncIterator[list[Person]]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
 async def canary(target: Own) -> AsyncIterator[None]:
-    """In the end, whatever the tests broke: the canary sings, and has found no promise broken."""
+    """After all tests, assert that the canary is up and has found no violation."""
     yield
     figures = await settled_figures(target)
     assert figures["acked"]
@@ -89,7 +89,7 @@ async def test_valkey_killed_and_back_empty(target: Own, members: list[Person]):
 
 
 async def test_auth_paused(target: Own, members: list[Person]):
-    """Open conversations go on; new requests are told to come again, with 503."""
+    """Open sockets keep working; new requests get 503 with Retry-After."""
     asked = []
 
     async def ask() -> None:
@@ -103,19 +103,19 @@ async def test_auth_paused(target: Own, members: list[Person]):
     assert asked
 
 
-async def test_a_gateway_that_stops_says_goodbye(target: Own, scene: Scene):
-    """The canary counts that its clients were cut, and no loss."""
+async def test_a_stopping_gateway_closes_its_sockets_in_order(target: Own, scene: Scene):
+    """The canary counts reconnects, but no loss."""
     before = await settled_figures(target)
-    # Where nginx evens out the connections, a gateway that restarted before gets the next ones: enough for both.
+    # nginx balances connections, so a gateway that restarted gets the next ones: open enough for both.
     sockets = [await person.open() for person in (scene.ana, scene.ben, scene.cho) for _ in range(7) if person]
     pid = await asyncio.to_thread(target.stack.signal, GATEWAYS[0], signal.SIGTERM)
     codes: list[int | None] = []
 
-    def told() -> bool:
+    def is_counted() -> bool:
         codes[:] = [one.close_code for one in sockets if one.close_code is not None]
         return 1001 in codes
 
-    await eventually(told, 30)
+    await eventually(is_counted, 30)
     assert set(codes) == {1001}
     await target.restarted(GATEWAYS[0], pid)
     await scene.finish()

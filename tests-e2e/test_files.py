@@ -1,4 +1,4 @@
-"""Files: sent by WebSocket and by HTTP, had by members only, stored once, refused clearly, and safe through faults."""
+"""Files: sent by WebSocket and HTTP, readable by members only, stored once, rejected clearly, safe during faults."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from people import Frame, Person, Refused, Socket
+from people import Frame, Person, Rejected, Socket
 from PIL import Image
 from stack import Stack
 from waiting import eventually
@@ -85,7 +85,7 @@ async def test_a_file_by_websocket_and_by_http(someone: SomeOne):
     s = await stranger.open()
     own = await stranger.group("Mine")
     for target in (room_id, own):
-        with pytest.raises(Refused):
+        with pytest.raises(Rejected):
             await s.send(target, "", attachment_ids=[by_http["attachment_id"]])
 
 
@@ -97,9 +97,9 @@ async def test_the_same_upload_again_is_one_attachment_and_one_message(someone: 
     again = await (await ana.open()).ask("file.upload", **upload)
     assert (first["duplicate"], again["duplicate"]) == (False, True)
     assert (again["seq"], again["attachment"]) == (first["seq"], first["attachment"])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as rejected:
         await ana.sockets[-1].ask("file.upload", **(upload | {"data": text_of(picture(100, 100))}))
-    assert refused.value.code == "conflict"
+    assert rejected.value.code == "conflict"
     assert len((await ben.messages(room_id))["items"]) == 1
 
 
@@ -113,21 +113,21 @@ REFUSED = {
 }
 
 
-async def test_what_is_refused_leaves_nothing(someone: SomeOne):
+async def test_a_rejected_file_leaves_nothing(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     socket = await ana.open()
     for what, (filename, data, code) in REFUSED.items():
         upload = {"room_id": room_id, "client_id": str(uuid.uuid4()), "filename": filename, "data": data()}
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await socket.ask("file.upload", **upload)
-        assert refused.value.code == code, what
-        assert refused.value.reply["detail"], what
+        assert rejected.value.code == code, what
+        assert rejected.value.reply["detail"], what
     assert (await ben.messages(room_id))["items"] == []
     await socket.ask("ping")
 
 
-async def test_content_tells_the_type_and_names_are_made_harmless(someone: SomeOne):
+async def test_the_type_comes_from_the_content_and_names_are_sanitised(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a = await ana.open()
@@ -161,7 +161,7 @@ async def test_content_tells_the_type_and_names_are_made_harmless(someone: SomeO
     assert Image.open(io.BytesIO(clean.content)).getexif().get_ifd(0x8825) == {}
 
 
-async def test_a_deleted_message_takes_its_file_with_it(someone: SomeOne):
+async def test_deleting_a_message_deletes_its_file(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a = await ana.open()
@@ -179,7 +179,7 @@ async def test_a_deleted_message_takes_its_file_with_it(someone: SomeOne):
 
 
 async def test_media_killed_during_uploads(someone: SomeOne, stack: Stack):
-    """Each upload is sent again with the same client_id until it is acknowledged: each is there once."""
+    """Each upload is repeated with the same client_id until it is acknowledged, and exists once."""
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     done: dict[str, Frame] = {}
@@ -192,13 +192,13 @@ async def test_media_killed_during_uploads(someone: SomeOne, stack: Stack):
                 return await socket.ask(
                     "file.upload", seconds=90, room_id=room_id, client_id=client_id, filename=filename, data=data
                 )
-            except Refused as refused:
-                if refused.code != "unavailable":
+            except Rejected as rejected:
+                if rejected.code != "unavailable":
                     raise
                 await asyncio.sleep(0.05)
 
     async def upload_on(who: int) -> None:
-        """One after the other, so that something is on its way at any moment."""
+        """Upload one file after the other, so that an upload is always in progress."""
         socket = await ana.open()
         for number in itertools.count():
             filename = f"{who} {number}.pdf"
@@ -224,7 +224,7 @@ async def test_media_killed_during_uploads(someone: SomeOne, stack: Stack):
     await eventually(all_there, 60)
 
 
-async def test_s3_away_for_a_while_leaves_text_untouched(someone: SomeOne, stack: Stack):
+async def test_an_s3_outage_does_not_affect_texts(someone: SomeOne, stack: Stack):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a, b = await ana.open(), await ben.open()
@@ -234,15 +234,15 @@ async def test_s3_away_for_a_while_leaves_text_untouched(someone: SomeOne, stack
         for number in range(20):
             await a.send(room_id, f"text {number}")
         await b.event("message.created", body="text 19")
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await waiting
-        assert refused.value.code == "unavailable"
+        assert rejected.value.code == "unavailable"
 
     async def accepted() -> bool:
         try:
             await a.ask("file.upload", seconds=90, **upload)
-        except Refused as problem:
-            assert problem.code == "unavailable"  # noqa: PT017 - it may take a moment to come back
+        except Rejected as rejected:
+            assert rejected.code == "unavailable"  # noqa: PT017 - recovery may take a moment
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Stories 3 and 4: long rooms are read from every side; what is edited or deleted is so everywhere."""
+"""Stories 3 and 4: long rooms are paged in every direction; edits and deletions apply everywhere."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from people import Frame, Person, Refused, Socket
+from people import Frame, Person, Rejected, Socket
 from redis import Redis
 from stack import Stack
 from waiting import eventually
@@ -26,7 +26,7 @@ def seqs(page: Frame) -> list[int]:
     return [message["seq"] for message in page["messages"]]
 
 
-async def test_1500_messages_from_every_side(someone: SomeOne):
+async def test_1500_messages_in_every_direction(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a = await ana.open()
@@ -67,9 +67,9 @@ async def test_1500_messages_from_every_side(someone: SomeOne):
     at = (await page(around=333, limit=1))["messages"][0]["at"]
     assert (await page(at=at, limit=10))["messages"][0]["at"] == at
     for choice in ({"before": 5, "after": 3}, {"limit": 201}, {"limit": 0}, {"before": 0}, {"offset": -1}, {"at": "x"}):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await a.ask("message.list", room_id=room_id, **choice)
-        assert refused.value.code == "invalid"
+        assert rejected.value.code == "invalid"
         await ana.call("GET", f"/rooms/{room_id}/messages", params=choice, status=422)
 
 
@@ -113,9 +113,9 @@ async def test_edit_and_delete(someone: SomeOne, stack: Stack, old: bool):
 
     for socket, code in ((b, {"forbidden"}), (s, {"not_found", "forbidden"})):
         for op, fields in (("message.edit", {"body": "mine now"}), ("message.delete", {})):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(Rejected) as rejected:
                 await socket.ask(op, room_id=room_id, seq=first["seq"], **fields)
-            assert refused.value.code in code
+            assert rejected.value.code in code
     assert (await b.ask("message.list", room_id=room_id, around=first["seq"], limit=3))["messages"][0]["body"] == secret
 
     edited = f"edited-{uuid.uuid4().hex}"
@@ -128,9 +128,9 @@ async def test_edit_and_delete(someone: SomeOne, stack: Stack, old: bool):
     deleted = await a.ask("message.delete", room_id=room_id, seq=first["seq"])
     await b.event("message.deleted", seq=first["seq"])
     assert (await a.ask("message.delete", room_id=room_id, seq=first["seq"]))["version"] >= deleted["version"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as rejected:
         await a.ask("message.edit", room_id=room_id, seq=first["seq"], body="back")
-    assert refused.value.code == "conflict"
+    assert rejected.value.code == "conflict"
 
     page = await b.ask("message.list", room_id=room_id, around=first["seq"], limit=3)
     gone = page["messages"][0]
@@ -142,7 +142,7 @@ async def test_edit_and_delete(someone: SomeOne, stack: Stack, old: bool):
 
 
 def content_of(redis: Redis, key: bytes) -> Any:
-    """What a key holds; DUMP would compress it. A key that expires meanwhile holds nothing."""
+    """Return the content of a key, or nothing if it has expired. DUMP would compress it."""
     readers: dict[bytes, Callable[[bytes], Any]] = {
         b"string": redis.get,
         b"hash": redis.hgetall,
@@ -156,7 +156,7 @@ def content_of(redis: Redis, key: bytes) -> Any:
 
 
 async def nowhere(stack: Stack, person: Person, room_id: str, cursor: int, texts: tuple[str, ...], still: str) -> None:
-    """The texts are not in a page, not in a resume, not in Redis, where one that is `still` there is found."""
+    """Assert that the texts are in no page, resume or Redis key, and that Redis does have `still`."""
     socket = await person.open(cursors={room_id: cursor}, epoch=person.sockets[-1].ready["epoch"])
     head = next(room["version"] for room in socket.ready["rooms"] if room["room_id"] == room_id)
     await socket.until(lambda s: s.events(room_id) and s.events(room_id)[-1]["version"] >= head)

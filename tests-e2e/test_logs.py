@@ -1,4 +1,4 @@
-"""The logs: every line keeps the contract of docs/logs, a trace leads through the parts, nobody's words are in any."""
+"""The logs: every line follows the contract of docs/logs, traces connect services, and no line has user content."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from people import Person, Refused, http_client
+from people import Person, Rejected, http_client
 from stack import Stack
 from target import IN_CONTAINERS
 from test_files import picture
@@ -23,20 +23,20 @@ PARTS = {"auth", "social", "rooms", "media", "chat-gateway", "nginx"} | ({"runne
 
 
 def lines_of(stack: Stack, containing: str = "") -> list[dict[str, Any]]:
-    """Every line that WebChat's own parts have finished, of those that contain a text."""
+    """Return all complete lines of WebChat's own processes that contain a text."""
     texts = [text for name, text in stack.logs().items() if OURS.fullmatch(name)]
     finished = (line for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n"))
     return [json.loads(line) for line in finished if containing in line]
 
 
 def lines_since(stack: Stack, began: datetime, containing: str = "") -> list[dict[str, Any]]:
-    """Those of `lines_of` that were written at `began` or later."""
+    """Return the lines of `lines_of` that were written at `began` or later."""
     lines = lines_of(stack, containing)
     return [line for line in lines if datetime.fromisoformat(line["@timestamp"]) >= began]
 
 
 class Marks:
-    """Secrets that are found again wherever they turn up."""
+    """Unique texts that can be found wherever they appear."""
 
     def __init__(self) -> None:
         self._run, self.made = uuid.uuid4().hex[:6], set[str]()
@@ -69,7 +69,7 @@ async def talk(ana: Person, ben: Person, mark: Marks) -> str:
 
 
 async def misbehave(ana: Person, room_id: str, mark: Marks) -> None:
-    """What is refused, each with something of value inside."""
+    """Send requests and frames that are rejected, each with a marked secret."""
     url = ana.url
     login = {"login": ana.user["webchat_id"], "password": mark("wrong")}
     await ana.call("POST", "/auth/login", json=login, status=401)
@@ -92,30 +92,30 @@ async def misbehave(ana: Person, room_id: str, mark: Marks) -> None:
         assert (await stranger.get("/api/rooms/caf%C3%A9", headers=raw)).status_code == 401
     for frame in (f'{{"op": "{mark("op")}"', f'{{"op": "message.send", "id": "1", "body": ["{mark("list")}"]}}'):
         socket = await ana.open()
-        await socket.wire.send(frame)
+        await socket.connection.send(frame)
         await socket.close()
     socket = await ana.open()
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await socket.send(str(uuid.uuid4()), mark("nowhere"))
     await socket.close()
 
 
 async def meet_an_outage(stack: Stack, ana: Person, ben: Person, room_id: str, mark: Marks) -> str:
-    """A database that is held, then a service that does not answer at all. Returns the user agent of one request."""
+    """Lock a database, then stop a service. Returns the user agent of one request."""
     agent = f"outage {uuid.uuid4()}"
     direct = {"kind": "direct", "user_id": ben.id}
     socket = await ana.open()
     with stack.holding_rooms():
-        refused, _ = await asyncio.gather(
-            socket.refused(room_id, mark("held")),
+        rejection, _ = await asyncio.gather(
+            socket.rejection(room_id, mark("held")),
             ana.call("POST", "/rooms", json=direct, headers={"User-Agent": agent}, status=503),
         )
-    assert refused == "unavailable"
+    assert rejection == "unavailable"
     await asyncio.to_thread(stack.kill, "rooms")
     asked = [ana.http.get("/api/rooms/search", params={"q": mark("away")}) for _ in range(5)]
     answers = await asyncio.gather(*asked)
     assert {answer.status_code for answer in answers} <= {200, 503}
-    await socket.send_until_taken(room_id, mark("late"))
+    await socket.send_until_accepted(room_id, mark("late"))
     await socket.close()
     return agent
 
@@ -133,7 +133,7 @@ def trail_since(stack: Stack, began: datetime) -> set[tuple[str, str]]:
 
 
 async def change_rights(ana: Person, ben: Person, room_id: str) -> None:
-    """What the audit trail tells of, beside signing up, in and out."""
+    """Trigger the audited actions other than signing up, in and out."""
     await ana.call("PATCH", f"/rooms/{room_id}/members/{ben.id}", json={"role": "admin"}, status=204)
     await ana.call("DELETE", f"/rooms/{room_id}/members/{ben.id}", status=204)
     await ana.call("GET", f"/social/profiles/{ben.id}")
@@ -145,7 +145,7 @@ async def change_rights(ana: Person, ben: Person, room_id: str) -> None:
 
 
 def check_that_the_trail_is_apart(logs: Path) -> None:
-    """In files of its own, which only their owner reads."""
+    """Check that the audit trail is in separate files that only their owner can read."""
     trail = {file.name: file for file in (logs / "audit").iterdir()}
     assert trail.keys() >= {f"{name}.log" for name in ("auth", "rooms")}
     for file in trail.values():
@@ -158,25 +158,25 @@ def check_that_the_trail_is_apart(logs: Path) -> None:
 
 
 async def check_that_a_trace_leads(stack: Stack, agent: str, *people: Person) -> None:
-    """From nginx to the service, and it names who asked."""
+    """Check that a trace leads from nginx to the service and has the user's pseudonym."""
 
     def asked_rooms() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         [seen] = lines_of(stack, agent)
         lines = lines_of(stack, seen["trace.id"])
-        told = [line for line in lines if line["service.name"] == "rooms"]
-        assert told
-        return seen, told
+        rooms_lines = [line for line in lines if line["service.name"] == "rooms"]
+        assert rooms_lines
+        return seen, rooms_lines
 
-    seen, told = await eventually(asked_rooms, 30)
+    seen, rooms_lines = await eventually(asked_rooms, 30)
     assert (seen["service.name"], seen["log.level"], seen["url.path"]) == ("nginx", "error", "/api/rooms")
     assert seen["http.response.status_code"] == 503
-    for line in told:
+    for line in rooms_lines:
         assert (line["url.path"], line["user.id"]) == ("/api/rooms", seen["user.id"])
     assert len(seen["user.id"]) == 16
     assert seen["user.id"] not in {person.id for person in people}
 
 
-async def test_every_line_keeps_the_contract_and_no_secret_is_in_any(stack: Stack) -> None:
+async def test_every_line_follows_the_contract_and_none_has_a_secret(stack: Stack) -> None:
     began = datetime.now(UTC).replace(microsecond=0)
     mark = Marks()
     ana, ben = [await sign_up(stack.url, mark, name) for name in ("anna", "benn")]

@@ -1,4 +1,4 @@
-"""What a real stack tells on /metrics: it can be read, follows what people do, and has every name in use."""
+"""/metrics of a real stack: it is valid, changes with the users' actions, and has every name in use."""
 
 import asyncio
 import json
@@ -30,13 +30,13 @@ RISES = {
     "webchat_commit_batch_commands_sum": 5,
     "webchat_events_published_total": 5,
 }
-"""By at least so much, for five messages to two people who have just come."""
+"""The minimum increases for five messages to two new users."""
 CHAPTERS = ("Metrics", "The canary")
 READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/metrics', timeout=5).read().decode())"
 
 
 def page_of(stack: Stack, name: str) -> list[Metric]:
-    """What a part tells; of the gateways `chat-gateway-1` and `chat-gateway-2`."""
+    """Return the metrics of a process. The gateways are `chat-gateway-1` and `chat-gateway-2`."""
     if isinstance(stack, Containers):
         service, _, replica = name.partition("-gateway-")
         where = ("--index", replica, f"{service}-gateway") if replica else (name,)
@@ -51,7 +51,7 @@ def names_of(families: list[Metric]) -> set[str]:
 
 
 def names_in_use() -> dict[str, set[str]]:
-    """Where → which names. What has a colon in it is reckoned by a recording rule, and looked at there."""
+    """Return the metric names used in each place. Names with a colon are replaced by those in their recording rule."""
     files = [yaml.safe_load((ROOT / f"deploy/prometheus/{name}.yml").read_text()) for name in ("recording", "alerts")]
     rules = [rule for file in files for group in file["groups"] for rule in group["rules"]]
     panels = json.loads((ROOT / "deploy/grafana/webchat.json").read_text())["panels"]
@@ -69,16 +69,16 @@ def names_in_use() -> dict[str, set[str]]:
     return {where: set(NAME.findall(re.sub(r"\w+:\w+:\w+", "", text))) for where, text in texts.items()}
 
 
-def test_every_name_in_rules_dashboard_and_docs_is_told_by_a_service(stack: Stack) -> None:
-    told = names_of(list(text_string_to_metric_families(generate_latest(CanaryMetrics().registry).decode())))
+def test_every_name_in_rules_dashboard_and_docs_is_exposed_by_a_service(stack: Stack) -> None:
+    exposed = names_of(list(text_string_to_metric_families(generate_latest(CanaryMetrics().registry).decode())))
     for service in SERVICES:
         own = page_of(stack, service)
         assert {family.name for family in own} >= {"webchat_http_requests", "webchat_load_ratio", "process_open_fds"}
-        told |= names_of(own)
+        exposed |= names_of(own)
     in_use = names_in_use()
     assert all(in_use.values()), in_use
     documented = in_use["docs"]
-    shown = told | {name.rpartition("_")[0] for name in told if name.endswith("_bucket")}
+    shown = exposed | {name.rpartition("_")[0] for name in exposed if name.endswith("_bucket")}
     unknown = {where: names - shown for where, names in in_use.items()}
     assert unknown == {where: set() for where in unknown}
     bases = {name for name in shown if name.startswith("webchat_") and not name.endswith(("_bucket", "_count", "_sum"))}

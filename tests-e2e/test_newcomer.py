@@ -1,4 +1,4 @@
-"""What the README promises: its script runs as it stands, and the documents are served and are what the code says."""
+"""The promises of the README: its script runs, and the API documents are served and up to date."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def test_the_script_of_the_readme_runs(stack: Stack, tmp_path: Path):
     assert lines[-1] == "message.created 안녕!"
 
 
-def test_the_documents_are_what_the_code_says():
+def test_the_documents_are_up_to_date():
     answer = subprocess.run(
         [sys.executable, "snapshots.py", "--check"],
         cwd=ROOT / "deploy" / "docs",

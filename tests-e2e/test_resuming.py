@@ -1,4 +1,4 @@
-"""Story 7: who was away gets exactly what was missed, in order, on whichever gateway."""
+"""Story 7: a client that reconnects gets exactly the missed events in order, on any gateway."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -72,8 +72,8 @@ async def test_resets(someone: SomeOne):
         assert back.events(room_id)[0]["version"] == head(back, room_id) + 1
 
 
-async def test_a_slow_reader_is_cut_and_comes_back_complete(someone: SomeOne):
-    """The reader stops reading; small buffers on its side keep the system from holding everything for it."""
+async def test_a_slow_reader_is_disconnected_and_resumes_completely(someone: SomeOne):
+    """The reader stops reading. Its buffers are small, so that the operating system does not hold everything."""
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a = await ana.open()
@@ -96,10 +96,10 @@ async def test_a_slow_reader_is_cut_and_comes_back_complete(someone: SomeOne):
 
 
 async def opened_anew(person: Person, old: str, **hello: object) -> Socket:
-    """On a gateway that has met the new epoch; one that has not sends its people away when it does."""
+    """Connect to a gateway that knows the new epoch. A gateway closes its sockets when it learns of a new one."""
     async with asyncio.timeout(45):
         while True:
-            with suppress(AssertionError):  # sent away before it was ready
+            with suppress(AssertionError):  # closed before it was ready
                 socket = await person.open(**hello)
                 if socket.ready["epoch"] != old:
                     return socket

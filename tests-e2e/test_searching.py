@@ -1,4 +1,4 @@
-"""Search: what one may see, found by any part of it, in Korean and English alike."""
+"""Search: members find their messages by any part of the text, in Korean and English."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ async def found(person: Person, q: str, **fields: str) -> list[str]:
             return bodies
 
 
-async def test_messages_are_found_by_those_who_may_see_them(someone: SomeOne):
+async def test_only_members_find_messages(someone: SomeOne):
     ana, ben, late, stranger = [await someone(name) for name in ("ana", "ben", "late", "stranger")]
     room_id, other = await ana.group("One", ben), await ana.direct(ben)
     a = await ana.open()

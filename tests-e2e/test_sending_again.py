@@ -1,17 +1,17 @@
-"""Story 6: the same client_id again, however late and wherever: one message."""
+"""Story 6: repeating a client_id later or elsewhere results in one message."""
 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 
 import pytest
-from people import Person, Refused
+from people import Person, Rejected
 from stack import Stack
 
 SomeOne = Callable[[str], Awaitable[Person]]
 
 
-async def test_a_repeat_is_answered_with_the_first(someone: SomeOne, stack: Stack):
+async def test_a_duplicate_gets_the_result_of_the_first(someone: SomeOne, stack: Stack):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a = await ana.open()
@@ -40,9 +40,9 @@ async def test_a_repeat_is_answered_with_the_first(someone: SomeOne, stack: Stac
     )
     assert again["seq"] == seq
     for changed in ({"body": "other"}, {"body": "once", "reply_to": seq}, {"body": "once", "mentions": [ben.id]}):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await socket.ask("message.send", room_id=room_id, client_id=client_id, **changed)
-        assert refused.value.code == "conflict"
+        assert rejected.value.code == "conflict"
     assert len((await ben.messages(room_id))["items"]) == 1
     bens = await (await ben.open()).send(room_id, "once", client_id=client_id)
     assert bens["duplicate"] is False

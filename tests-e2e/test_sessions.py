@@ -1,4 +1,4 @@
-"""Story 8: a revoked session is gone everywhere at once; the others stay."""
+"""Story 8: a revoked session ends everywhere at once; other sessions continue."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,13 +21,13 @@ async def test_a_revoked_session_loses_its_sockets_and_requests(someone: SomeOne
     here, there, there_too = await ana.open(), await phone.open(), await phone.open()
     await ana.call("DELETE", f"/auth/sessions/{await session_id(phone)}", status=204)
     assert [await socket.closed() for socket in (there, there_too)] == [4401, 4401]
-    for socket in (there, there_too):  # the look at all sessions, twice a minute, does not say so
+    for socket in (there, there_too):  # before the check of all sessions, twice a minute
         assert [frame["op"] for frame in socket.received][-1] == "session.revoked"
     for path in ("/auth/me", "/rooms", "/social/following", "/auth/sessions"):
         await phone.call("GET", path, status=401)
-    with pytest.raises(InvalidStatus) as refused:
+    with pytest.raises(InvalidStatus) as rejected:
         await phone.open()
-    assert refused.value.response.status_code == 401
+    assert rejected.value.response.status_code == 401
     await here.ask("ping")
     await ana.call("GET", "/rooms")
 
@@ -37,7 +37,7 @@ async def test_a_session_revoked_between_upgrade_and_hello_gets_no_ready(someone
     phone = await ana.log_in_again()
     socket = await phone.open(hello=False)
     await ana.call("DELETE", f"/auth/sessions/{await session_id(phone)}", status=204)
-    await socket.tell("hello")
+    await socket.send_frame("hello")
     assert await socket.closed() == 4401
     assert socket.of("ready") == []
 
@@ -56,7 +56,7 @@ async def test_log_out_and_a_new_password_end_sockets(someone: SomeOne):
     await ana.call("GET", "/auth/me", status=401)
 
 
-async def test_a_closed_account_is_gone_and_its_rooms_go_on(someone: SomeOne):
+async def test_a_closed_account_is_gone_and_its_rooms_continue(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("Farewell", ben)
     a, b = await ana.open(), await ben.open()

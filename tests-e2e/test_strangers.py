@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from people import Frame, Person, Refused
+from people import Frame, Person, Rejected
 from stack import Stack
 from waiting import PATIENCE_S
 from websockets.asyncio.client import connect
@@ -18,7 +18,7 @@ SomeOne = Callable[[str], Awaitable[Person]]
 NOBODY = "0190c0de-0000-7000-8000-00000000dead"
 
 
-async def test_every_op_with_a_room_that_is_not_theirs(someone: SomeOne):
+async def test_every_op_with_a_foreign_room(someone: SomeOne):
     ana, ben, stranger = await someone("ana"), await someone("ben"), await someone("stranger")
     room_id = await ana.group("Private", ben)
     a, s = await ana.open(), await stranger.open()
@@ -41,9 +41,9 @@ async def test_every_op_with_a_room_that_is_not_theirs(someone: SomeOne):
     for op, fields in ops.items():
         replies = []
         for target in (room_id, NOBODY, "not an id", "../../etc"):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(Rejected) as rejected:
                 await s.ask(op, room_id=target, **fields)
-            replies.append({k: v for k, v in refused.value.reply.items() if k != "id"})
+            replies.append({k: v for k, v in rejected.value.reply.items() if k != "id"})
         assert replies[0]["code"] in {"not_found", "forbidden"}
         assert replies[0] == replies[1], op
     await a.ask("ping")
@@ -52,7 +52,7 @@ async def test_every_op_with_a_room_that_is_not_theirs(someone: SomeOne):
     assert "for us only" not in str(s.received)
 
 
-async def test_every_path_with_ids_that_are_not_theirs(someone: SomeOne):
+async def test_every_path_with_foreign_ids(someone: SomeOne):
     ana, ben, stranger = await someone("ana"), await someone("ben"), await someone("stranger")
     room_id = await ana.group("Private", ben)
     a = await ana.open()
@@ -108,15 +108,15 @@ HOSTILE = [
 ]
 
 
-async def test_hostile_frames_get_clear_errors_and_the_socket_stays(someone: SomeOne):
+async def test_hostile_frames_get_clear_errors_and_the_socket_stays_open(someone: SomeOne):
     socket = await (await someone("ana")).open()
     for count, data in enumerate(HOSTILE, 1):
-        await socket.wire.send(data.decode())
+        await socket.connection.send(data.decode())
         await socket.until(lambda s, n=count: len(s.of("error")) >= n)  # type: ignore[misc]
         reply = socket.of("error")[-1]
         assert reply["code"] in {"bad_frame", "invalid", "unknown_op"}, (data[:60], reply)
         assert reply["detail"]
-    await socket.wire.send(b'{"op":"ping"}')
+    await socket.connection.send(b'{"op":"ping"}')
     await socket.event("error", code="bad_frame")
     await socket.ask("ping")
 
@@ -139,9 +139,9 @@ async def test_limits_of_a_message(someone: SomeOne):
     room_id = await ana.direct(ben)
     socket = await ana.open()
     for fields, code in LIMITS:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await socket.ask("message.send", **({"room_id": room_id, "client_id": str(uuid.uuid4())} | fields))
-        assert refused.value.code == code, str(fields)[:80]
+        assert rejected.value.code == code, str(fields)[:80]
     assert (await ana.messages(room_id))["items"] == []
     longest = await socket.send(room_id, "가" * 4000)
     assert longest["seq"] == 1
@@ -150,11 +150,11 @@ async def test_limits_of_a_message(someone: SomeOne):
 async def test_a_flood_of_malformed_frames_ends_with_4501(someone: SomeOne):
     socket = await (await someone("ana")).open()
     for _ in range(40):
-        await socket.wire.send("x")
+        await socket.connection.send("x")
     assert await socket.closed() == 4501
 
 
-async def test_a_foreign_origin_is_refused_before_the_upgrade_and_on_sign_in(someone: SomeOne, stack: Stack):
+async def test_a_foreign_origin_is_rejected_before_the_upgrade_and_on_sign_in(someone: SomeOne, stack: Stack):
     ana = await someone("ana")
     url = stack.url.replace("http", "ws") + "/api/chat/ws"
     for origin, status in ((stack.url, 101), ("https://evil.example", 403), ("null", 403)):
@@ -162,12 +162,12 @@ async def test_a_foreign_origin_is_refused_before_the_upgrade_and_on_sign_in(som
         if status == 101:
             async with connect(url, additional_headers={"Cookie": ana.cookie}, **options):
                 continue
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(InvalidStatus) as rejected:
             await connect(url, additional_headers={"Cookie": ana.cookie}, **options)
-        assert refused.value.response.status_code == status
-    with pytest.raises(InvalidStatus) as refused:
+        assert rejected.value.response.status_code == status
+    with pytest.raises(InvalidStatus) as rejected:
         await connect(url, subprotocols=["webchat.v1"], proxy=None)  # type: ignore[list-item]
-    assert refused.value.response.status_code == 401
+    assert rejected.value.response.status_code == 401
     login = {"login": ana.user["webchat_id"], "password": ana.password}
     for headers, status in (
         ({"Origin": "https://evil.example"}, 403),
@@ -181,7 +181,7 @@ async def test_a_foreign_origin_is_refused_before_the_upgrade_and_on_sign_in(som
         assert response.status_code == status, headers
 
 
-async def test_another_protocol_version_is_told_not_to_come_back(someone: SomeOne, stack: Stack):
+async def test_a_client_of_another_protocol_version_must_not_reconnect(someone: SomeOne, stack: Stack):
     ana = await someone("ana")
     url = stack.url.replace("http", "ws") + "/api/chat/ws"
     socket = await connect(url, subprotocols=["webchat.v9"], additional_headers={"Cookie": ana.cookie}, proxy=None)  # type: ignore[list-item]
@@ -189,7 +189,7 @@ async def test_another_protocol_version_is_told_not_to_come_back(someone: SomeOn
     assert socket.close_code == 4500
 
 
-async def test_hostile_requests_never_are_a_500(someone: SomeOne):
+async def test_hostile_requests_never_cause_a_500(someone: SomeOne):
     ana = await someone("ana")
     room_id = await ana.group("Mine")
     bodies: list[bytes] = [
@@ -215,7 +215,7 @@ async def test_hostile_requests_never_are_a_500(someone: SomeOne):
                 method, f"/api{path}", content=body, headers={"Content-Type": "application/json"}
             )
             assert response.status_code < 500, (method, path, body[:50], response.status_code, response.text)
-            if response.status_code == 200:  # fields that are not this address's are ignored, and nothing changes
+            if response.status_code == 200:  # unknown fields are ignored, and nothing changes
                 assert method == "PATCH"
                 assert await state() == before, (path, body[:50])
                 continue
@@ -232,7 +232,7 @@ async def test_hostile_requests_never_are_a_500(someone: SomeOne):
         assert response.status_code == 422, query
 
 
-async def test_identity_headers_from_outside_count_for_nothing(stack: Stack, someone: SomeOne):
+async def test_identity_headers_from_outside_are_ignored(stack: Stack, someone: SomeOne):
     ana = await someone("ana")
     async with httpx.AsyncClient(base_url=stack.url) as anonymous:
         for path in ("/api/rooms", "/api/social/following", "/api/auth/me", "/api/media/attachments/x/content"):

@@ -1,10 +1,10 @@
-"""Stories 1, 2 and 5: people find each other, talk in twos and in groups, and see who has read what."""
+"""Stories 1, 2 and 5: users find each other, write in direct rooms and groups, and see read states."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from people import Person, Refused
+from people import Person, Rejected
 from waiting import eventually
 
 SomeOne = Callable[[str], Awaitable[Person]]
@@ -39,8 +39,8 @@ async def test_two_people_find_each_other_and_talk(someone: SomeOne):
     await a.event("message.created", body="hi!")
 
 
-async def test_each_on_another_gateway(someone: SomeOne):
-    """Four sockets each land on both gateways; all of them hear all of it, in one order."""
+async def test_members_on_different_gateways(someone: SomeOne):
+    """With four sockets each they use both gateways. Every socket gets all events in the same order."""
     minji, junho = await someone("minji"), await someone("junho")
     room_id = await minji.direct(junho)
     sockets = [await person.open() for person in (minji, junho) * 4]
@@ -89,7 +89,7 @@ async def test_a_group_of_five(someone: SomeOne):
     assert sockets[eun].events(room_id) == []
 
 
-async def test_who_left_gets_nothing_more_and_who_comes_back_sees_what_came_after(someone: SomeOne):
+async def test_a_former_member_gets_nothing_and_sees_later_messages_after_rejoining(someone: SomeOne):
     ana, ben, cho = [await someone(name) for name in ("ana", "ben", "cho")]
     room_id = await ana.group("Team", ben, cho)
     a, c = await ana.open(), await cho.open()
@@ -107,9 +107,9 @@ async def test_who_left_gets_nothing_more_and_who_comes_back_sees_what_came_afte
         ("room.enter", {}),
         ("room.read", {"seq": 1}),
     ]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as rejected:
             await c.ask(op, room_id=room_id, **fields)
-        assert refused.value.code in {"not_found", "forbidden"}
+        assert rejected.value.code in {"not_found", "forbidden"}
     await a.ask("room.invite", room_id=room_id, user_ids=[cho.id])
     added = (await c.until(lambda s: s.of("room.added")))[-1]
     assert (added["room"]["unread"], added["room"].get("last_message")) == (0, None)
@@ -167,7 +167,7 @@ async def test_muting_is_personal_and_reaches_other_devices(someone: SomeOne):
     assert bens.of("room.muted") == []
 
 
-async def test_read_cursors_over_two_devices_and_the_number_beside_each_message(someone: SomeOne):
+async def test_read_cursors_over_two_devices_and_the_unread_number_of_each_message(someone: SomeOne):
     people = [await someone(name) for name in ("ana", "ben", "cho", "dae")]
     ana, ben, cho, dae = people
     room_id = await ana.group("Counts", ben, cho, dae)
@@ -203,7 +203,7 @@ async def test_typing_reaches_the_others_only(someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a1, a2, b = await ana.open(), await ana.open(), await ben.open()
-    await a1.tell("room.typing", room_id=room_id, typing=True)
+    await a1.send_frame("room.typing", room_id=room_id, typing=True)
     assert (await b.event("room.typing"))["user_id"] == ana.id
     await asyncio.gather(a1.ask("ping"), a2.ask("ping"))
     assert a1.of("room.typing") == a2.of("room.typing") == []
@@ -242,10 +242,10 @@ async def test_a_blocked_person_cannot_send_or_open_a_direct_room(someone: SomeO
     b = await ben.open()
     await ana.call("PUT", f"/social/blocks/{ben.id}", status=204)
 
-    async def refused() -> bool:
-        return await b.refused(room_id, "hello?") == "forbidden"
+    async def is_rejected() -> bool:
+        return await b.rejection(room_id, "hello?") == "forbidden"
 
-    await eventually(refused)
+    await eventually(is_rejected)
     await ana.call("PUT", f"/social/blocks/{cho.id}", status=204)
 
     async def closed() -> bool:

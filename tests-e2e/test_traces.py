@@ -1,4 +1,4 @@
-"""Traces: one message, and one changed profile, followed from nginx through the services to the socket's frame."""
+"""Traces of a message and of a changed profile, from nginx through the services to the frame on the socket."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -13,21 +13,21 @@ from waiting import eventually
 
 Lines = list[dict[str, Any]]
 CHAIN = ("message.send", "rooms.commands", "commit", "publish", "deliver")
-"""Each stands under the one before it."""
+"""Each span is a child of the one before it."""
 
 
 def new_trace() -> tuple[str, str]:
-    """Its id, and the traceparent of somebody who asks for it to be written down."""
+    """Return the ID and the `traceparent` of a sampled trace."""
     trace_id = secrets.token_hex(16)
     return trace_id, f"00-{trace_id}-{secrets.token_hex(8)}-01"
 
 
-def told(stack: Stack, trace_id: str) -> Lines:
+def trace_lines(stack: Stack, trace_id: str) -> Lines:
     return [line for line in lines_of(stack, trace_id) if line.get("trace.id") == trace_id]
 
 
 def spans(lines: Lines) -> dict[str, dict[str, Any]]:
-    """By what was done; of several the last."""
+    """Return the spans by action; of several with the same action, the last."""
     return {line["event.action"]: line for line in lines if "event.duration" in line}
 
 
@@ -36,29 +36,29 @@ def receivers(lines: Lines) -> int:
 
 
 def under_nginx(lines: Lines) -> set[str]:
-    """The services whose work stands right under nginx's span."""
+    """Return the services with a span that is a child of nginx's."""
     ids = {line["span.id"] for line in lines if line["service.name"] == "nginx"}
     return {line["service.name"] for line in lines if line.get("parent.id") in ids}
 
 
-async def test_a_message_is_followed_to_the_socket_and_one_that_is_not_leaves_nothing(
+async def test_a_sampled_message_is_traced_to_the_socket_and_an_unsampled_one_leaves_nothing(
     stack: Stack, someone: Callable[[str], Awaitable[Person]]
 ) -> None:
     ana, ben = await someone("anna"), await someone("benn")
     room_id = await ana.group("Traces", ben)
     here, there = await ana.open(), await ben.open()
     trace_id, traceparent = new_trace()
-    quiet_id = secrets.token_hex(12) + "ffffffff"  # falls into no share
+    quiet_id = secrets.token_hex(12) + "ffffffff"  # an ID that is never sampled
     await here.send(room_id, "untraced", traceparent=f"00-{quiet_id}-{'1' * 16}-00")
     for odd in ("no traceparent", "", "00"):
         await here.send(room_id, "ignored", traceparent=odd)
     sent = await here.send(room_id, "followed", traceparent=traceparent)
     await there.event("message.created", seq=sent["seq"])
 
-    await eventually(lambda: spans(told(stack, trace_id)).keys() >= set(CHAIN))
-    await eventually(lambda: receivers(told(stack, trace_id)) == 2)  # of one gateway, or of both
-    lines = told(stack, trace_id)
-    assert told(stack, quiet_id) == []
+    await eventually(lambda: spans(trace_lines(stack, trace_id)).keys() >= set(CHAIN))
+    await eventually(lambda: receivers(trace_lines(stack, trace_id)) == 2)  # of one gateway, or of both
+    lines = trace_lines(stack, trace_id)
+    assert trace_lines(stack, quiet_id) == []
     way = spans(lines)
     above = traceparent.split("-")[2]
     for action in CHAIN:
@@ -68,7 +68,7 @@ async def test_a_message_is_followed_to_the_socket_and_one_that_is_not_leaves_no
         above = way[action]["span.id"]
 
 
-async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
+async def test_a_message_over_http_and_a_changed_profile_are_traced_too(
     stack: Stack, someone: Callable[[str], Awaitable[Person]]
 ) -> None:
     ana, ben = await someone("anna"), await someone("benn")
@@ -80,23 +80,25 @@ async def test_a_message_by_http_and_a_changed_profile_are_followed_as_well(
     headers = {"traceparent": traceparent}
     await ana.call("POST", f"/rooms/{room_id}/messages", json=message, headers=headers, status=201)
     await there.event("message.created")
-    await eventually(lambda: spans(told(stack, trace_id)).keys() >= {"http.request", "commit", "publish", "deliver"})
-    await eventually(lambda: under_nginx(told(stack, trace_id)) == {"auth", "rooms"})
-    [nginx] = [line for line in told(stack, trace_id) if line["service.name"] == "nginx"]
+    await eventually(
+        lambda: spans(trace_lines(stack, trace_id)).keys() >= {"http.request", "commit", "publish", "deliver"}
+    )
+    await eventually(lambda: under_nginx(trace_lines(stack, trace_id)) == {"auth", "rooms"})
+    [nginx] = [line for line in trace_lines(stack, trace_id) if line["service.name"] == "nginx"]
     assert nginx["parent.id"] == traceparent.split("-")[2]
 
     trace_id, traceparent = new_trace()
     change = {"display_name": "Anna the second"}
     await ana.call("PATCH", "/social/profiles/me", json=change, headers={"traceparent": traceparent})
     await there.event("profile.updated")
-    await eventually(lambda: spans(told(stack, trace_id)).keys() >= {"http.request", "consume", "deliver"})
-    way = spans(told(stack, trace_id))
+    await eventually(lambda: spans(trace_lines(stack, trace_id)).keys() >= {"http.request", "consume", "deliver"})
+    way = spans(trace_lines(stack, trace_id))
     assert (way["consume"]["service.name"], way["consume"]["event.code"]) == ("auth", "profile.renamed")
     assert way["deliver"]["service.name"] == "chat-gateway"
 
 
 @pytest.mark.embedded_only("the same code, and a stack with a collector costs a minute")
-async def test_a_collector_gets_the_same_spans_and_they_nest(
+async def test_a_collector_gets_the_same_spans_with_the_same_parents(
     stack: Stack, someone: Callable[[str], Awaitable[Person]], exported: tuple[str, list[tuple[str, Span]]]
 ) -> None:
     _, taken = exported
@@ -111,8 +113,8 @@ async def test_a_collector_gets_the_same_spans_and_they_nest(
         return {span.name: (service, span) for service, span in list(taken) if span.trace_id == wanted}
 
     await eventually(lambda: of_trace().keys() >= set(CHAIN), 30)
-    await eventually(lambda: spans(told(stack, trace_id)).keys() >= set(CHAIN))
-    way, lines = of_trace(), spans(told(stack, trace_id))
+    await eventually(lambda: spans(trace_lines(stack, trace_id)).keys() >= set(CHAIN))
+    way, lines = of_trace(), spans(trace_lines(stack, trace_id))
     above = bytes.fromhex(traceparent.split("-")[2])
     for action in CHAIN:
         service, span = way[action]

@@ -1,7 +1,7 @@
-"""People who write and read while something breaks, as clients should: again until acknowledged, resumed when cut.
+"""Clients that write and read during a fault: they repeat messages until acknowledged, and resume lost connections.
 
-Every path is used: sends over sockets and over HTTP, followers on both gateways, clients that hang up and resume, pages
-of history both ways, and a member who reads after the others and has a number of unread messages.
+Every path is used: sends over sockets and HTTP, followers on both gateways, clients that disconnect and resume, pages
+of history over both, and a member who reads later than the others and so has unread messages.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ from typing import Any
 
 import httpx
 from checker import Page, Recording, Reload, Stream, Unread, Verdict, judge, stored
-from people import Frame, Person, Refused, Socket, sign_up
-from told import tell
+from measurements import record
+from people import Frame, Person, Rejected, Socket, sign_up
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from shared.testing.fixtures import eventually
 
 PATIENCE_S = 120
 PAUSE_S = 0.05
-"""Between two messages of a writer, which bounds the load."""
+"""The pause between two messages of a writer, which limits the load."""
 RETRY_S = 0.5
 """The longest pause before another attempt, with full jitter."""
 STAY_S = 1.0
-"""How long a client stays that hangs up and resumes."""
+"""The time after which a client that resumes on purpose disconnects."""
 READ_BEHIND = 3
-"""So many messages are left unread by the member who reads after the others."""
+"""The number of messages that the later reader leaves unread."""
 PAGE = 50
 NO_CONNECTION = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, AssertionError, httpx.TransportError)
 AGAIN = {"unavailable", "rate_limited"}
 AGAIN_STATUS = {429, 503}
-"""Also what nginx makes of 502 and 504."""
+"""Statuses to retry; nginx answers 503 also for 502 and 504."""
 
 
 async def before_retry() -> None:
@@ -42,14 +42,14 @@ async def before_retry() -> None:
 
 
 async def drop(socket: Socket) -> None:
-    """End a connection without a goodbye. Safe to repeat, and whoever waits for it may be cancelled."""
-    socket.wire.transport.abort()
+    """Drop a connection without a close frame. Safe to repeat and to cancel."""
+    socket.connection.transport.abort()
     if socket._reader is not None:
         await asyncio.wait([socket._reader])
 
 
 class Client:
-    """Somebody with one socket, opened when it is needed."""
+    """A client with one socket, opened on demand."""
 
     def __init__(self, person: Person, room_id: str) -> None:
         self.person, self.room_id = person, room_id
@@ -61,11 +61,11 @@ class Client:
         return self._socket
 
     def hang_up(self) -> None:
-        """Take another socket next time; the old one is closed with the person."""
+        """Open another socket next time; the old one is closed at the end."""
         self._socket = None
 
     async def http(self, method: str, path: str, **options: object) -> Frame | None:
-        """The answer of a request; None where it is to be made again."""
+        """Send a request. Returns None if it must be repeated."""
         response = await self.person.http.request(method, f"/api{path}", **options)  # type: ignore[arg-type]
         if response.status_code in AGAIN_STATUS:
             await asyncio.sleep(min(float(response.headers.get("retry-after", 0)), 1))
@@ -76,7 +76,7 @@ class Client:
 
 
 class Writer(Client):
-    """Sends messages as a client should: one after the other, again with the same client_id until it is acked."""
+    """Sends messages one after the other, repeating each with the same client_id until it is acknowledged."""
 
     def __init__(self, person: Person, room_id: str) -> None:
         super().__init__(person, room_id)
@@ -97,11 +97,11 @@ class Writer(Client):
             await asyncio.sleep(PAUSE_S)
 
     async def _try(self, client_id: str, body: str) -> int | None:
-        """Send it; returns its seq, or None where the outcome is unknown."""
+        """Send it once. Returns its seq, or None if the outcome is unknown."""
         try:
             reply = await (await self.socket()).send(self.room_id, body, client_id=client_id)
-        except Refused as refused:
-            if refused.code not in AGAIN:
+        except Rejected as rejected:
+            if rejected.code not in AGAIN:
                 raise
             self.unavailable += 1
         except NO_CONNECTION:
@@ -113,7 +113,7 @@ class Writer(Client):
 
 
 class HttpWriter(Writer):
-    """The same by HTTP, as a program without a socket."""
+    """A writer over HTTP, like a program without a socket."""
 
     async def _try(self, client_id: str, body: str) -> int | None:
         message = {"client_id": client_id, "body": body}
@@ -127,7 +127,7 @@ class HttpWriter(Writer):
 
 
 class Follower(Client):
-    """Reads a room, resuming whenever the socket closes; records every event that it was given."""
+    """Follows a room, resuming whenever the socket closes, and records every received event."""
 
     def __init__(self, person: Person, room_id: str, stay_s: float | None = None) -> None:
         super().__init__(person, room_id)
@@ -158,7 +158,7 @@ class Follower(Client):
                 hello["cursors"] = {self.room_id: self.version}
 
     async def _stay(self, socket: Socket) -> None:
-        """Follow until the connection is lost, or until it is time to hang up without a goodbye."""
+        """Follow until the connection is lost, or until it is time to drop it."""
         following = asyncio.create_task(self._follow(socket))
         try:
             await asyncio.wait([following], timeout=self._stay_s)
@@ -189,7 +189,7 @@ class Follower(Client):
             self._record(frame, frame["version"], [frame] if frame["op"] == "message.created" else [])
 
     async def _reload(self) -> None:
-        """The newest page, and those before it down to what is known."""
+        """Load the newest page and earlier ones, back to the last known message."""
         messages: list[Frame] = []
         version = 0
         while not messages or messages[0]["seq"] > self.last_seq + 1:
@@ -212,9 +212,9 @@ class Follower(Client):
 
 
 class PageReader(Client):
-    """Reads pages of history, by HTTP and over a socket in turn: the newest, then the one before it.
+    """Loads pages of history, over HTTP and a socket in turn: the newest, then the one before it.
 
-    By HTTP the newest page has all that was acknowledged. Over a socket it is as new as what that socket was sent.
+    Over HTTP the newest page has all acknowledged messages. Over a socket it is as new as the events on that socket.
     """
 
     def __init__(self, person: Person, room_id: str, writers: Sequence[Writer]) -> None:
@@ -246,8 +246,8 @@ class PageReader(Client):
         choice = {"limit": PAGE} | ({} if before is None else {"before": before})
         try:
             page = await (await self.socket()).ask("message.list", room_id=self.room_id, **choice)
-        except Refused as refused:
-            if refused.code not in AGAIN:
+        except Rejected as rejected:
+            if rejected.code not in AGAIN:
                 raise
             return None
         except NO_CONNECTION:
@@ -257,7 +257,7 @@ class PageReader(Client):
 
 
 class Reader(Client):
-    """Marks messages as read, some behind the newest that a follower has."""
+    """Marks messages as read, a few behind the newest that a follower has received."""
 
     def __init__(self, follower: Follower) -> None:
         super().__init__(follower.person, follower.room_id)
@@ -273,13 +273,13 @@ class Reader(Client):
             await asyncio.sleep(4 * PAUSE_S)
 
     async def _read(self, seq: int) -> None:
-        """Until it is acknowledged: then it is known how far this member has read."""
+        """Repeat until it is acknowledged, so that the member's read cursor is known."""
         while self.read_seq < seq:
             try:
                 await (await self.socket()).ask("room.read", room_id=self.room_id, seq=seq)
                 self.read_seq = seq
-            except Refused as refused:
-                if refused.code not in AGAIN:
+            except Rejected as rejected:
+                if rejected.code not in AGAIN:
                     raise
                 await before_retry()
             except NO_CONNECTION:
@@ -294,7 +294,7 @@ def _in_list(rooms: Sequence[Frame], room_id: str) -> Frame:
 
 
 class Scene:
-    """Members of a room: two write and follow on both gateways; a third, where there is one, reads after them."""
+    """Members of a room: two write and follow on both gateways; an optional third one reads later."""
 
     def __init__(self, ana: Person, ben: Person, room_id: str, cho: Person | None = None) -> None:
         self.ana, self.ben, self.cho, self.room_id = ana, ben, cho, room_id
@@ -312,11 +312,11 @@ class Scene:
 
     @classmethod
     async def of(cls, ana: Person, ben: Person, cho: Person) -> "Scene":
-        """In a group of their own."""
+        """Create a group for the three."""
         return cls(ana, ben, await ana.group("Traffic", ben, cho), cho)
 
     async def _write(self, writer: Writer) -> None:
-        """From when all follow: each is to have everything."""
+        """Write once all followers are connected, because each must receive everything."""
         await eventually(lambda: all(one.stream for one in (*self.followers, *self.resumers)), PATIENCE_S)
         await writer.run()
 
@@ -326,7 +326,7 @@ class Scene:
 
     @property
     def reconnects(self) -> int:
-        """How often a connection of a follower was lost."""
+        """The number of lost connections of the followers."""
         return sum(follower.reconnects for follower in self.followers)
 
     async def more_acked(self, count: int = 20, seconds: float = 40) -> None:
@@ -334,32 +334,34 @@ class Scene:
         await eventually(lambda: len(self.acked) >= before + count, seconds)
 
     async def each_acked(self, count: int = 2, seconds: float = 40) -> None:
-        """Every writer gets acknowledgements, over sockets and over HTTP."""
+        """Wait until every writer has got acknowledgements, over sockets and over HTTP."""
         before = [len(writer.acked) for writer in self.writers]
         await eventually(
             lambda: all(len(w.acked) >= n + count for w, n in zip(self.writers, before, strict=True)), seconds
         )
 
     def lateness(self, since: float, tolerated: float = 0.5) -> tuple[float, float]:
-        """When the last reader got the last message that came late, in seconds from `since`; how late the latest came.
+        """Return when the last late message arrived, in seconds from `since`, and the largest delay.
 
-        A message is late when it comes longer after its acknowledgement than is tolerated.
+        A message is late if it arrives more than `tolerated` seconds after its acknowledgement.
         """
         pairs = [
             (acked_at, max(follower.seen_at[client_id] for follower in self.followers))
             for writer in self.writers
             for client_id, acked_at in writer.acked_at.items()
-            if all(client_id in follower.seen_at for follower in self.followers)  # some began after the first
+            if all(
+                client_id in follower.seen_at for follower in self.followers
+            )  # some followers started after the first message
         ]
         late = [(seen - since, seen - acked) for acked, seen in pairs if seen > since and seen - acked > tolerated]
         return max((when for when, _ in late), default=0), max((how for _, how in late), default=0)
 
     def someone_saw_what_is_not_acked(self) -> bool:
-        """A message of each writer that waits for its answer over a socket reached a follower."""
+        """Return whether a follower received a message of each socket writer that still waits for its answer."""
         return all(any(w.pending in f.seen_at for f in self.followers) for w in self.socket_writers)
 
     async def conclude(self) -> Verdict:
-        """Let the writers end, wait until all followers have everything, and judge it all."""
+        """Stop the writers, wait until all followers have everything, and judge the recordings."""
         for writer in self.writers:
             writer.stopping = True
         if self.reader:
@@ -387,7 +389,7 @@ class Scene:
         return judge(recording)
 
     async def _unread(self, history: Sequence[Frame]) -> list[Unread]:
-        """What each member's room list says, by HTTP and to new sockets on both gateways, once that agrees."""
+        """Return each member's unread count, from HTTP and new sockets on both gateways, once these agree."""
         last = history[-1]["seq"]
         read = {
             one: max((m["seq"] for m in history if m["sender_id"] == one.id), default=0) for one in (self.ana, self.ben)
@@ -411,16 +413,16 @@ class Scene:
         return [_in_list(rooms, self.room_id)["unread"] for rooms in lists]
 
     async def finish(self) -> Verdict:
-        """Conclude; every promise was kept."""
+        """Conclude, and assert that every guarantee was kept."""
         verdict = await self.conclude()
         assert not verdict.broken, verdict
         assert set(verdict.received) == {verdict.stored}, verdict
         return verdict
 
     async def rest(self) -> None:
-        """End all that runs; the members stay signed in."""
+        """Stop all clients; the members stay signed in."""
         for writer in self.writers:
-            writer.stopping = True  # one whose answer comes as it is cancelled goes on to here
+            writer.stopping = True  # a writer whose answer arrives during its cancellation reaches this check
         self.pages.stopping = True
         tasks = [*self._following, self._paging, *self._reading, *self._writing]
         for task in tasks:
@@ -438,14 +440,14 @@ class Scene:
 
 
 async def _within(seconds: float, check: Callable[[], Any]) -> None:
-    """Wait for it no longer than that: what is missing then is counted by the judge."""
+    """Wait at most `seconds`: the judge counts what is missing then."""
     with suppress(AssertionError):
         await eventually(check, seconds)
 
 
 @asynccontextmanager
 async def talking(url: str) -> AsyncIterator[Scene]:
-    """Three newcomers in a group, who write and read while the block runs."""
+    """Run traffic of three new users in a group while the block runs."""
     scene = await Scene.of(*[await sign_up(url, name) for name in ("ana", "ben", "cho")])
     try:
         yield scene
@@ -454,21 +456,21 @@ async def talking(url: str) -> AsyncIterator[Scene]:
 
 
 class Watch:
-    """How long one event was felt."""
+    """Measures the effect of one event on users."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.since = scene, time.monotonic()
 
     def longest_wait(self) -> float:
-        """The longest time in which a writer got no acknowledgement."""
+        """Return the longest time without an acknowledgement of a writer."""
         waits = []
         for writer in self.scene.writers:
             times = [at for at in writer.acked_at.values() if at > self.since]
             waits += [after - before for before, after in zip([self.since, *times], times, strict=False)]
         return max(waits)
 
-    async def tell(self, what: str) -> None:
-        """Wait until all write and read again, and print what it took."""
+    async def record(self, what: str) -> None:
+        """Wait until all clients write and read again, and record how long it took."""
         written = [len(writer.acked) for writer in self.scene.writers]
         await eventually(
             lambda: all(len(w.acked) >= n + 10 for w, n in zip(self.scene.writers, written, strict=True)), PATIENCE_S
@@ -478,4 +480,4 @@ class Watch:
             lambda: all(max(f.seen_at.values(), default=0) > last for f in self.scene.followers), PATIENCE_S
         )
         normal, _ = self.scene.lateness(self.since)
-        tell(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")
+        record(f"{what}: longest wait {self.longest_wait():.1f} s, all up to date after {normal:.1f} s")

@@ -1,4 +1,4 @@
-"""Waiting as the stories do it: a whole stack and often a browser share two cores, so limits are generous."""
+"""Waiting for conditions. The limits are generous, because a whole stack and often a browser share two cores."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,5 +9,5 @@ PATIENCE_S = 30
 
 
 async def eventually(check: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """Await `check()` until it returns something true; raises the last AssertionError, or one of its own."""
+    """Call `check()` until its result is true. Raises its last AssertionError, or a new one."""
     return await fixtures.eventually(check, seconds)

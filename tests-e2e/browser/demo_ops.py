@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import httpx
 from chromium import chromium, find_chromium
 from device import ENGLISH, Device, open_device
-from people import Person, Refused, Socket, sign_up
+from people import Person, Rejected, Socket, sign_up
 from pictures import take_picture
 from playwright.async_api import Browser, expect
 from stack import Stack, embedded
@@ -32,7 +32,7 @@ LINES = (
     "네, 확인했습니다.",
     "Done – please look.",
 )
-CUT = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, Refused, AssertionError)
+CUT = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, Rejected, AssertionError)
 
 
 async def talk(person: Person, room_id: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chromium import chromium, find_chromium
+from demo_content import BROWSERS, demo_content, log_in
 from device import DESKTOP, ENGLISH, KOREAN, PHONE, open_device
-from furnish import BROWSERS, furnished, log_in
 from pictures import take_picture
 from playwright.async_api import Browser, Page, expect
 from stack import Stack, embedded
@@ -79,7 +79,7 @@ async def main(wanted: list[str]) -> None:
     expect.set_options(timeout=20_000)
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder) / "data") as stack:
         subprocess.run([sys.executable, "-P", "-m", "embedded", "seed"], env=stack.environment, check=True)
-        async with furnished(stack.url) as rooms, chromium(path) as browser:
+        async with demo_content(stack.url) as rooms, chromium(path) as browser:
             other = await log_in(stack.url, "minji", BROWSERS[2])
             for name, scene, look in SCENES:
                 if not wanted or any(word in name for word in wanted):

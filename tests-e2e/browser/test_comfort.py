@@ -123,7 +123,7 @@ async def test_nothing_moves_for_those_who_want_it_still(device: OpenDevice, som
     ana, ben, room_id = await talked(someone, "고요", "가만히")
     chat = await Chat(await device(ana)).enter(room_id)
     b = await ben.open()
-    await b.tell("room.typing", room_id=room_id, typing=True)
+    await b.send_frame("room.typing", room_id=room_id, typing=True)
     await expect(chat.page.get_by_text("Ben 님이 입력 중")).to_be_visible()
     assert await chat.page.evaluate(MOVING) == 0
     await chat.page.emulate_media(reduced_motion="no-preference")

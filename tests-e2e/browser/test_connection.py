@@ -99,7 +99,7 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
     await eventually(lambda: both_gateways_take(ben))
 
 
-class Wire:
+class Network:
     """The page's WebSockets to the server, which can be cut and kept cut while all else of the network works."""
 
     def __init__(self) -> None:
@@ -134,8 +134,8 @@ async def test_no_network_and_coming_back_look_different_and_show_only_when_they
 ):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("터널", ben)
-    chat, wire = Chat(await device(ana)), Wire()
-    await chat.page.route_web_socket("**/api/chat/ws", wire.opened)
+    chat, network = Chat(await device(ana)), Network()
+    await chat.page.route_web_socket("**/api/chat/ws", network.opened)
     await chat.enter(room_id)
     await chat.send("출발")
     await chat.settled()
@@ -143,12 +143,12 @@ async def test_no_network_and_coming_back_look_different_and_show_only_when_they
     again = chat.page.get_by_text("다시 연결하는 중입니다. 보낸 메시지는 연결되면 전송됩니다")
 
     await chat.page.evaluate(BAR_NOTED)
-    await wire.fail()
+    await network.fail()
     await chat.send("들리나?")
     await expect(again.first).to_be_visible()
     await expect(offline).to_have_count(0)
     assert await chat.page.evaluate("window.barAfter") > 1_900
-    wire.cut = False
+    network.cut = False
     await chat.page.get_by_role("button", name="다시 시도").first.click()
     await expect(again).to_have_count(0)
     await chat.settled()
@@ -200,7 +200,7 @@ async def test_a_refused_message_stays_until_it_is_sent_again_or_discarded(devic
     a, b = await ana.open(), await ben.open()
     chat = await Chat(await device(ana)).enter(room_id)
     await ben.call("PUT", f"/social/blocks/{ana.id}", status=204)
-    await eventually(lambda: a.refused(room_id, "아직"))  # a block takes up to a second to begin
+    await eventually(lambda: a.rejection(room_id, "아직"))  # a block takes up to a second to begin
     for text in ("막혔나?", "그럼 말고"):
         await chat.send(text)
         await expect(chat.message(text).get_by_role("button", name="다시 보내기")).to_be_visible()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from chat import Chat
+from demo_content import upload
 from device import Browsers
-from furnish import upload
 from landscape import landscape
 from people import Person, sign_up
 from playwright.async_api import Locator, expect

@@ -32,7 +32,7 @@ class Host(Chat):
         await dialog.get_by_role("button", name=action, exact=True).click()
         await expect(dialog).to_have_count(0)
 
-    async def told(self, line: str) -> None:
+    async def shows_event(self, line: str) -> None:
         """What happened stands between the messages."""
         await expect(self.log.get_by_text(line, exact=True).last).to_be_visible()
 
@@ -79,7 +79,7 @@ async def test_roles_are_given_and_allow_to_put_someone_out(device: OpenDevice, 
             "Ben 님이 Cem 님을 내보냈습니다",
             "Ben 님이 방장이 되었습니다",
         ):
-            await chat.told(line)
+            await chat.shows_event(line)
 
 
 async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone: SomeOne):
@@ -104,7 +104,7 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await theirs.send("불러 줘서 고마워")
     for chat in (hers, his):
         await chat.sees("불러 줘서 고마워")
-        await chat.told("Ana 님이 Cem 님을 초대했습니다")
+        await chat.shows_event("Ana 님이 Cem 님을 초대했습니다")
         await expect(chat.details.get_by_role("heading", name="멤버 3")).to_be_visible()
 
     await theirs.details.get_by_role("button", name="나가기").click()
@@ -115,15 +115,15 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await expect(hers.page.get_by_role("dialog")).to_contain_text("방장은 가장 오래된 관리자나 멤버에게 넘어갑니다")
     await hers.confirm("나가기")
     await expect(his.member("Ben")).to_contain_text("방장")
-    await his.told("Cem 님이 나갔습니다")
-    await his.told("Ana 님이 나갔습니다")
+    await his.shows_event("Cem 님이 나갔습니다")
+    await his.shows_event("Ana 님이 나갔습니다")
 
 
 async def test_what_happened_stays_between_the_messages(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("산악회", ben)
     a, b = await ana.open(), await ben.open()
-    told = ["Ana 님이 Cem 님을 초대했습니다", 'Ana 님이 이름을 "등산회"(으)로 바꿨습니다', "Ben 님이 나갔습니다"]
+    events = ["Ana 님이 Cem 님을 초대했습니다", 'Ana 님이 이름을 "등산회"(으)로 바꿨습니다', "Ben 님이 나갔습니다"]
     await a.send(room_id, "토요일에 가요")
     await a.ask("room.invite", room_id=room_id, user_ids=[cem.id])
     await a.send(room_id, "Cem 님도 와요")
@@ -131,7 +131,7 @@ async def test_what_happened_stays_between_the_messages(device: OpenDevice, some
     await b.send(room_id, "저는 못 가요")
     await b.ask("room.leave", room_id=room_id)
     await a.send(room_id, "아쉽네요")
-    order = ["토요일에 가요", told[0], "Cem 님도 와요", told[1], "저는 못 가요", told[2], "아쉽네요"]
+    order = ["토요일에 가요", events[0], "Cem 님도 와요", events[1], "저는 못 가요", events[2], "아쉽네요"]
 
     hers, theirs = Host(await device(ana, service_workers="allow")), Host(await device(cem))
     for chat in (hers, theirs):
@@ -173,7 +173,7 @@ async def test_who_is_blocked_cannot_write_until_let_in_again(device: OpenDevice
     await hers.page.get_by_role("dialog", name="Ben").get_by_role("button", name="차단", exact=True).click()
     await hers.confirm("차단")
     await expect(hers.page.get_by_text("Ben 님을 차단했습니다")).to_be_visible()
-    await eventually(lambda: b.refused(room_id, "아직 들려?"))  # a block takes up to a second to begin
+    await eventually(lambda: b.rejection(room_id, "아직 들려?"))  # a block takes up to a second to begin
     await his.send("왜 답이 없어요?")
     unsent = his.message("왜 답이 없어요?")
     await expect(unsent).to_contain_text("이 사람에게는 메시지를 보낼 수 없습니다")

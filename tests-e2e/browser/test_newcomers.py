@@ -14,7 +14,7 @@ PASSWORD = "honey on warm paper"
 
 
 @dataclass(frozen=True)
-class Gate:
+class EntryTexts:
     locale: str
     to_sign_up: str
     create: str
@@ -32,42 +32,42 @@ class Gate:
     rooms: str
 
 
-GATES = [
-    Gate(KOREAN, "계정 만들기", "계정 만들기", "이름", "이메일", "비밀번호", "쓸 수 있는 ID입니다",
+ENTRY_TEXTS = [
+    EntryTexts(KOREAN, "계정 만들기", "계정 만들기", "이름", "이메일", "비밀번호", "쓸 수 있는 ID입니다",
          "이미 쓰이는 ID입니다", "아직 대화가 없습니다",
          "설정", "로그아웃", "이메일 또는 WebChat ID", "로그인", "로그인 정보가 맞지 않습니다", "대화"),
-    Gate(ENGLISH, "Create an account", "Create an account", "Name", "Email", "Password", "This ID is free",
+    EntryTexts(ENGLISH, "Create an account", "Create an account", "Name", "Email", "Password", "This ID is free",
          "This ID is taken", "No chats yet", "Settings", "Sign out", "Email or WebChat ID", "Sign in",
          "That sign-in does not match", "Chats"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.locale)
-async def test_signing_up_out_and_in(device: OpenDevice, someone: SomeOne, gate: Gate):
+@pytest.mark.parametrize("texts", ENTRY_TEXTS, ids=lambda texts: texts.locale)
+async def test_signing_up_out_and_in(device: OpenDevice, someone: SomeOne, texts: EntryTexts):
     other = await someone("other")
-    mine = await device(locale=gate.locale)
+    mine = await device(locale=texts.locale)
     page = mine.page
     await page.goto("/")
-    await page.get_by_role("link", name=gate.to_sign_up).click()
+    await page.get_by_role("link", name=texts.to_sign_up).click()
 
     webchat_id = page.get_by_label("WebChat ID")
     await webchat_id.fill(other.user["webchat_id"])
-    await expect(page.get_by_text(gate.taken)).to_be_visible()
+    await expect(page.get_by_text(texts.taken)).to_be_visible()
     name = f"w{uuid.uuid4().hex[:10]}"
     await webchat_id.fill(name.upper())
-    await expect(page.get_by_text(gate.free)).to_be_visible()
-    await page.get_by_label(gate.name, exact=True).fill("새 사람")
-    await page.get_by_label(gate.email).fill(f"{name}@example.org")
-    await page.get_by_label(gate.password, exact=True).fill(PASSWORD)
-    await page.get_by_role("button", name=gate.create).click()
-    await expect(page.get_by_text(gate.nothing_yet)).to_be_visible()
+    await expect(page.get_by_text(texts.free)).to_be_visible()
+    await page.get_by_label(texts.name, exact=True).fill("새 사람")
+    await page.get_by_label(texts.email).fill(f"{name}@example.org")
+    await page.get_by_label(texts.password, exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name=texts.create).click()
+    await expect(page.get_by_text(texts.nothing_yet)).to_be_visible()
 
-    await page.get_by_role("link", name=gate.settings).click()
-    await page.get_by_role("button", name=gate.sign_out).click()
+    await page.get_by_role("link", name=texts.settings).click()
+    await page.get_by_role("button", name=texts.sign_out).click()
     await (
         page.get_by_role("alertdialog")
         .or_(page.get_by_role("dialog"))
-        .get_by_role("button", name=gate.sign_out)
+        .get_by_role("button", name=texts.sign_out)
         .click()
     )
 
@@ -77,13 +77,13 @@ async def test_signing_up_out_and_in(device: OpenDevice, someone: SomeOne, gate:
         (f"nobody{name}"[:20], PASSWORD, False),
         (f"{name}@example.org", PASSWORD, True),
     ):
-        await page.get_by_label(gate.login).fill(login)
-        await page.get_by_label(gate.password, exact=True).fill(password)
-        await page.get_by_role("button", name=gate.sign_in, exact=True).click()
+        await page.get_by_label(texts.login).fill(login)
+        await page.get_by_label(texts.password, exact=True).fill(password)
+        await page.get_by_role("button", name=texts.sign_in, exact=True).click()
         if not right:
-            await expect(page.get_by_text(gate.wrong)).to_be_visible()
-    await page.get_by_role("link", name=gate.rooms, exact=True).click()
-    await expect(page.get_by_text(gate.nothing_yet)).to_be_visible()
+            await expect(page.get_by_text(texts.wrong)).to_be_visible()
+    await page.get_by_role("link", name=texts.rooms, exact=True).click()
+    await expect(page.get_by_text(texts.nothing_yet)).to_be_visible()
 
 
 async def test_following_by_webchat_id_and_a_room_of_two(device: OpenDevice, someone: SomeOne):

@@ -38,7 +38,7 @@ async def violations(page: Page, where: str) -> list[str]:
     return [f"{where}: {one['id']} {[node['html'][:160] for node in one['nodes']][:3]}" for one in found["violations"]]
 
 
-class Furnished:
+class Filled:
     """A person with friends, rooms and every kind of message."""
 
     def __init__(self, ana: Person, room_id: str, direct_id: str, ben: Person) -> None:
@@ -46,7 +46,7 @@ class Furnished:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
+async def filled(stack: Stack) -> AsyncIterator[Filled]:
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     await ana.follow(ben)
     room_id = await ana.group("모두 보이는 방", ben)
@@ -63,14 +63,14 @@ async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
     await b.send(direct_id, "둘이서만")
     await a.close()
     await b.close()
-    yield Furnished(ana, room_id, direct_id, ben)
+    yield Filled(ana, room_id, direct_id, ben)
     await ana.close()
     await ben.close()
 
 
 @pytest.mark.parametrize("look", LOOKS)
-async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, furnished: Furnished, look: dict[str, Any]):
-    outside, inside = await device(**look), await device(await furnished.ana.log_in_again(), **look)
+async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, filled: Filled, look: dict[str, Any]):
+    outside, inside = await device(**look), await device(await filled.ana.log_in_again(), **look)
     found: list[str] = []
     for path in ("/signin", "/signup"):
         await outside.page.goto(path)
@@ -79,11 +79,11 @@ async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, furnished: Fu
     chat = Chat(inside)
     screens = {
         "/": chat.page.get_by_text("모두 보이는 방"),
-        f"/rooms/{furnished.room_id}": chat.log.get_by_text("고친 뒤"),
-        f"/rooms/{furnished.room_id}/details": chat.page.get_by_role("complementary"),
-        f"/rooms/{furnished.direct_id}": chat.log.get_by_text("둘이서만"),
+        f"/rooms/{filled.room_id}": chat.log.get_by_text("고친 뒤"),
+        f"/rooms/{filled.room_id}/details": chat.page.get_by_role("complementary"),
+        f"/rooms/{filled.direct_id}": chat.log.get_by_text("둘이서만"),
         "/friends": chat.page.get_by_role("link", name="Ben"),
-        f"/friends/{furnished.ben.id}": chat.page.get_by_role("heading", name="Ben"),
+        f"/friends/{filled.ben.id}": chat.page.get_by_role("heading", name="Ben"),
         "/search?q=숙소": chat.page.get_by_role("link").filter(has_text="숙소"),
     }
     await chat.open("/")
@@ -104,13 +104,11 @@ async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, furnished: Fu
 
 
 @pytest.mark.parametrize("look", LOOKS)
-async def test_axe_finds_nothing_on_what_opens_over_a_room(
-    device: OpenDevice, furnished: Furnished, look: dict[str, Any]
-):
+async def test_axe_finds_nothing_on_what_opens_over_a_room(device: OpenDevice, filled: Filled, look: dict[str, Any]):
     korean = look["locale"] == KOREAN
-    theirs = await device(await furnished.ana.log_in_again(), **look)
+    theirs = await device(await filled.ana.log_in_again(), **look)
     page = theirs.page
-    await page.goto(f"/rooms/{furnished.room_id}")
+    await page.goto(f"/rooms/{filled.room_id}")
     await expect(page.get_by_role("log").get_by_text("고친 뒤")).to_be_visible()
     found: list[str] = []
     await page.keyboard.press("Control+k")
@@ -128,8 +126,8 @@ async def test_axe_finds_nothing_on_what_opens_over_a_room(
     assert found == []
 
 
-async def test_a_phone_shows_one_column_at_a_time(device: OpenDevice, furnished: Furnished):
-    chat = Chat(await device(await furnished.ana.log_in_again(), viewport=PHONE, has_touch=True))
+async def test_a_phone_shows_one_column_at_a_time(device: OpenDevice, filled: Filled):
+    chat = Chat(await device(await filled.ana.log_in_again(), viewport=PHONE, has_touch=True))
     await chat.page.goto("/")
     await chat.room("모두 보이는 방").click()
     await expect(chat.composer).to_be_in_viewport()
@@ -144,16 +142,16 @@ async def test_a_phone_shows_one_column_at_a_time(device: OpenDevice, furnished:
     assert await chat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_text_at_200_percent_fits(device: OpenDevice, furnished: Furnished):
-    page = (await device(await furnished.ana.log_in_again(), viewport={"width": 640, "height": 480})).page
-    for path in ("/", f"/rooms/{furnished.room_id}", "/settings/account"):
+async def test_text_at_200_percent_fits(device: OpenDevice, filled: Filled):
+    page = (await device(await filled.ana.log_in_again(), viewport={"width": 640, "height": 480})).page
+    for path in ("/", f"/rooms/{filled.room_id}", "/settings/account"):
         await page.goto(path)
         await expect(page.get_by_role("heading").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-async def test_language_and_theme_are_chosen_by_hand_and_kept(device: OpenDevice, furnished: Furnished):
-    page = (await device(await furnished.ana.log_in_again())).page
+async def test_language_and_theme_are_chosen_by_hand_and_kept(device: OpenDevice, filled: Filled):
+    page = (await device(await filled.ana.log_in_again())).page
     await page.goto("/settings/display")
     await page.get_by_role("radio", name="English").check(force=True)
     await expect(page.get_by_role("heading", name="Display and language").first).to_be_visible()

@@ -166,13 +166,13 @@ async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: Som
     named: list[str] = []
     for socket, name in zip(sockets[:3], ("Ben", "Cem", "Dan"), strict=True):
         named.append(name)
-        await socket.tell("room.typing", room_id=room_id, typing=True)
+        await socket.send_frame("room.typing", room_id=room_id, typing=True)
         await expect(line).to_have_text(f"{', '.join(named)} 님이 입력 중")
-    await sockets[3].tell("room.typing", room_id=room_id, typing=True)
+    await sockets[3].send_frame("room.typing", room_id=room_id, typing=True)
     await expect(line).to_have_text("Ben, Cem, Dan 님 외 1명이 입력 중")
     await sockets[0].send(room_id, "다 썼다")
     await expect(line).to_have_text("Cem, Dan, Eun 님이 입력 중")
-    await sockets[1].tell("room.typing", room_id=room_id, typing=False)
+    await sockets[1].send_frame("room.typing", room_id=room_id, typing=False)
     await expect(line).to_have_text("Dan, Eun 님이 입력 중")
     await chat.page.clock.fast_forward(16_000)  # nobody said that they stopped
     await expect(line).to_have_count(0)

@@ -1,1 +1,1 @@
-"""The fault matrix: WebChat is broken in one way after the other while people write and read (`make chaos`)."""
+"""The fault matrix (`make chaos`): inject one fault after the other while clients write and read."""

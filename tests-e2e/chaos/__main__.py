@@ -1,6 +1,6 @@
-"""Break WebChat in one way after the other while people write and read; one line for each fault.
+"""Inject one fault after the other while clients write and read, and print one line for each.
 
-The exit status is 0 where every promise was kept, 1 where one was broken, 2 where nothing could be tried.
+The exit status is 0 if every guarantee was kept, 1 if one was broken, 2 if no fault could be tried.
 """
 
 import argparse
@@ -26,13 +26,17 @@ WIDTH = max(map(len, FAULTS))
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print the faults and end")
+    parser.add_argument("--list", action="store_true", help="list the faults and exit")
     parser.add_argument("--faults", type=_chosen, default=list(FAULTS.values()), metavar="A,B", help="these only")
-    parser.add_argument("--seconds", type=float, default=15, metavar="N", help="of traffic per fault, at least (15)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    parser.add_argument(
+        "--seconds", type=float, default=15, metavar="N", help="minimum seconds of traffic per fault (15)"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to this file")
     where = parser.add_mutually_exclusive_group()
     data = os.environ.get("WEBCHAT_DATA")
-    where.add_argument("--data", default=data, metavar="FOLDER", help="break what `make run` runs in it (WEBCHAT_DATA)")
+    where.add_argument(
+        "--data", default=data, metavar="FOLDER", help="break the instance of `make run` in this folder (WEBCHAT_DATA)"
+    )
     where.add_argument("--compose", action="store_true", help="break the containers of compose.yaml")
     return parser.parse_args(words)
 
@@ -46,7 +50,7 @@ def _chosen(text: str) -> list[Fault]:
 
 @contextmanager
 def own_target(faults: Sequence[Fault]) -> Iterator[Target]:
-    """A stack for these faults in a temporary folder."""
+    """Run a stack for these faults in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="webchat-chaos-") as folder:
         path = Path(folder) / "own"
         with own_on_cluster(path) if _needs_cluster(faults[0]) else own(path, with_disk=True) as target:
@@ -58,7 +62,7 @@ def _needs_cluster(fault: Fault) -> bool:
 
 
 def targets(options: argparse.Namespace) -> Iterator[tuple[AbstractContextManager[Target], list[Fault]]]:
-    """What to break, and with which faults; stacks of its own start one after the other."""
+    """Yield each target with its faults. Separate stacks start one after the other."""
     if options.compose:
         yield nullcontext(composed()), options.faults
     elif options.data:
@@ -115,5 +119,5 @@ def _target_name(options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is mounted and started here has to go
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that mounts and processes of this run are cleaned up
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Another time of day for one process, by Debian's libfaketime."""
+"""A wrong clock for one process, with Debian's libfaketime."""
 
 import json
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ def find_library() -> Path | None:
 
 
 class Clock:
-    """The clock of a part of the embedded stack, while `preloaded`; the part has to be restarted at both ends."""
+    """The clock of a program of the embedded stack while `preloaded`. Restart the program at both ends."""
 
     def __init__(self, data: Path, part: str) -> None:
         self._offset = data / "run" / f"clock-of-{part}"
         self._part = data / "run" / "parts" / f"{part}.json"
 
     def set(self, seconds: int) -> None:
-        """Jump to so many seconds from the true time; the monotonic clock goes on as it was."""
+        """Set the clock to this offset in seconds from the true time. The monotonic clock does not change."""
         self._offset.write_text(f"{seconds:+d}\n")
 
     @contextmanager
     def preloaded(self, library: Path) -> Iterator[None]:
-        """What the launcher reads when it starts the part, with the library in it."""
+        """Add the library to the environment with which the launcher starts the program."""
         before = self._part.read_text()
         part = json.loads(before)
         part["environment"] |= {
@@ -43,7 +43,7 @@ class Clock:
             self._offset.unlink()
 
     def _write(self, text: str) -> None:
-        """In one step: the launcher may read it at any time."""
+        """Write atomically, because the launcher may read it at any time."""
         written = self._part.with_suffix(".new")
         written.touch(mode=0o600)
         written.write_text(text)

@@ -1,4 +1,4 @@
-"""A small file system for the databases of a stack, which can be filled and slowed down."""
+"""A small file system for the databases of a stack that can be filled and slowed down."""
 
 import errno
 import fcntl
@@ -11,7 +11,7 @@ from pathlib import Path
 
 MEGABYTES = 64
 FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
-"""linux/fs.h: hold back all writing to a file system, and go on."""
+"""linux/fs.h: suspend all writes to a file system, and resume them."""
 STALL_S, BREATH_S = 0.4, 0.05
 
 
@@ -21,7 +21,7 @@ class Disk:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """No byte is free while the block runs."""
+        """Fill the disk while the block runs."""
         filler = self.folder / "filler"
         try:
             with filler.open("wb", buffering=0) as file:
@@ -33,7 +33,7 @@ class Disk:
 
     @contextmanager
     def slow(self) -> Iterator[None]:
-        """Every write waits for most of a second while the block runs."""
+        """Delay every write for most of a second while the block runs."""
         ended = threading.Event()
         stalling = threading.Thread(target=self._stall, args=[ended])
         stalling.start()
@@ -68,7 +68,7 @@ def _fill(file: int, block: int) -> None:
 
 @contextmanager
 def mounted(image: Path, folder: Path) -> Iterator[Disk]:
-    """An ext4 in a file where the machine has loop devices, else a tmpfs. Raises CannotMount where neither works."""
+    """Mount an ext4 in a file, or a tmpfs without loop devices. Raises CannotMount if neither works."""
     if os.geteuid() != 0:
         raise CannotMount("only root can mount a file system")
     folder.mkdir(mode=0o700, parents=True)
@@ -88,7 +88,7 @@ def mounted(image: Path, folder: Path) -> Iterator[Disk]:
 
 
 class CannotMount(Exception):
-    """Says why."""
+    """A file system could not be mounted; the text is the reason."""
 
 
 def _run(*words: str) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong while people write and read. A fault returns when it is over, and asserts that it was felt."""
+"""The faults. Each returns when it is over, and asserts that it had an effect."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,14 +13,14 @@ from shared.testing.fixtures import eventually
 
 JUMPS_S = (30, -3600, 0)
 UNAVAILABLE_S = 35
-"""What cannot be stored is answered within this time."""
+"""Seconds within which a message that cannot be stored is answered."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One fault at a target under traffic.
 
-    What lasts, lasts until it was felt, then `hold_s` seconds more, and until `meanwhile` returns.
+    A lasting fault continues until it has an effect, then `hold_s` seconds more, and until `meanwhile` returns.
     """
 
     target: Target
@@ -47,7 +47,7 @@ class Fault:
     needs: tuple[str, ...] = ()
 
     def why_not(self, target: Target) -> str | None:
-        """Why it cannot be done to this target, if so."""
+        """Return the reason why it is not possible with this target, or None."""
         return next((target.lacks[need] for need in self.needs if need in target.lacks), None)
 
 
@@ -55,7 +55,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(what: str, *needs: str) -> Callable[[Callable[[Trial], Awaitable[None]]], Callable[[Trial], Awaitable[None]]]:
-    """Enter a function under its name, with `-` for `_`."""
+    """Register a function as a fault, named after it with `-` instead of `_`."""
 
     def enter(run: Callable[[Trial], Awaitable[None]]) -> Callable[[Trial], Awaitable[None]]:
         name = run.__name__.replace("_", "-")
@@ -89,24 +89,24 @@ async def rooms_killed(trial: Trial) -> None:
     await _killed(trial, "rooms")
 
 
-@fault("SIGKILL to rooms when it has committed messages and not yet published them", "proxy", "kill")
+@fault("SIGKILL to rooms after it has committed messages, before it publishes them", "proxy", "kill")
 async def rooms_killed_before_publish(trial: Trial) -> None:
     proxy = trial.own.redis_proxy
     proxy.hold_next(PUBLISH_NEXT.sha.encode(), "request")
     await eventually(proxy.triggered.is_set)
     pid = await trial.target.kill("rooms")
-    proxy.let_go()
+    proxy.release()
     await trial.target.restarted("rooms", pid)
 
 
-@fault("SIGKILL to rooms when it has published messages and not yet answered the gateway", "proxy", "kill")
+@fault("SIGKILL to rooms after it has published messages, before it answers the gateway", "proxy", "kill")
 async def rooms_killed_before_answer(trial: Trial) -> None:
     proxy = trial.own.rooms_proxy
     proxy.hold_next(b"/internal/commands", "answer")
     await eventually(proxy.triggered.is_set)
     await eventually(trial.scene.someone_saw_what_is_not_acked)
     pid = await trial.target.kill("rooms")
-    proxy.let_go()
+    proxy.release()
     await trial.target.restarted("rooms", pid)
 
 
@@ -146,7 +146,7 @@ async def rooms_paused(trial: Trial) -> None:
     await _paused(trial, "rooms")
 
 
-@fault("SIGSTOP to auth, SIGCONT later: open sockets are served meanwhile")
+@fault("SIGSTOP to auth, SIGCONT later; open sockets still work")
 async def auth_paused(trial: Trial) -> None:
     scene = trial.scene
     with trial.target.paused("auth"):
@@ -165,14 +165,14 @@ async def valkey_paused(trial: Trial) -> None:
 # Partitioned
 
 
-@fault("nothing passes between the services and Valkey, and no connection is closed", "proxy")
+@fault("partition between the services and Valkey, without closed connections", "proxy")
 async def valkey_partitioned(trial: Trial) -> None:
     trial.own.redis_proxy.partitioned = True
     await trial.hold()
     trial.own.redis_proxy.partitioned = False
 
 
-@fault("nothing passes between the gateways and rooms, and no connection is closed", "proxy")
+@fault("partition between the gateways and rooms, without closed connections", "proxy")
 async def rooms_partitioned(trial: Trial) -> None:
     trial.own.rooms_proxy.partitioned = True
     await trial.hold()
@@ -189,13 +189,13 @@ async def _all_unavailable(writers: Sequence[Writer]) -> None:
     )
 
 
-@fault("another process holds rooms' database until all who write over sockets got `unavailable`", "database")
+@fault("another process locks rooms' database until all socket writers get `unavailable`", "database")
 async def database_held(trial: Trial) -> None:
     with trial.target.holding_rooms():
         await _all_unavailable(trial.scene.socket_writers)
 
 
-@fault("every write to the databases' disk waits for most of a second", "slow disk")
+@fault("every write to the databases' disk takes most of a second", "slow disk")
 async def disk_slow(trial: Trial) -> None:
     assert trial.own.disk is not None
     with trial.own.disk.slow():
@@ -203,7 +203,7 @@ async def disk_slow(trial: Trial) -> None:
         await trial.hold()
 
 
-@fault("no byte is free on the databases' disk until all who write got `unavailable`", "disk")
+@fault("the databases' disk is full until all writers get `unavailable`", "disk")
 async def disk_full(trial: Trial) -> None:
     assert trial.own.disk is not None
     with trial.own.disk.full():
@@ -220,7 +220,7 @@ async def valkey_emptied(trial: Trial) -> None:
         await asyncio.to_thread(trial.target.empty_valkey)
 
 
-@fault("SIGKILL to the primary of a Valkey cluster that has the room", "cluster")
+@fault("SIGKILL to the room's primary in a Valkey cluster", "cluster")
 async def primary_lost(trial: Trial) -> None:
     target, room_id = trial.target, trial.scene.room_id
     assert isinstance(target, Clustered)
@@ -232,9 +232,9 @@ async def primary_lost(trial: Trial) -> None:
 # Time and updates
 
 
-@fault("rooms' clock jumps half a minute ahead, then an hour behind the others", "clock")
+@fault("rooms' clock jumps half a minute ahead, then an hour back", "clock")
 async def clock_jumped(trial: Trial) -> None:
-    """Further ahead all tokens of auth have expired for rooms, and nobody is served until the clock is right again."""
+    """Jump only half a minute ahead, because further ahead all tokens of auth would be expired for rooms."""
     library = find_library()
     assert library is not None
     clock = Clock(trial.target.stack.data, "rooms")
@@ -250,7 +250,7 @@ async def clock_jumped(trial: Trial) -> None:
         await trial.target.restart("rooms")
 
 
-@fault("every process stops in order and is started again, one after the other")
+@fault("rolling restart of all processes")
 async def rolling_update(trial: Trial) -> None:
     for name in PROCESSES:
         await trial.target.restart(name)
@@ -258,4 +258,4 @@ async def rolling_update(trial: Trial) -> None:
 
 
 SHORT = ("gateway-killed", "rooms-killed-before-publish", "valkey-emptied", "database-held", "auth-paused")
-"""What CI breaks each time."""
+"""The faults of every CI run."""

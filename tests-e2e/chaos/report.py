@@ -1,4 +1,4 @@
-"""Lines and tables of outcomes."""
+"""Outcomes as lines and as a table."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ COLUMNS = ("acked", "stored", "received", "lost", "repeated", "reordered", "gaps
 
 
 def cells(verdict: Verdict) -> list[str]:
-    """The counts in the order of COLUMNS; `received` is what each follower has, or the least and the most."""
+    """Return the counts in the order of COLUMNS. `received` is one number, or the minimum and maximum of followers."""
     least, most = min(verdict.received), max(verdict.received)
     received = f"{least}" if least == most else f"{least}-{most}"
     counts = (verdict.lost, verdict.repeated, verdict.reordered, verdict.gaps, verdict.unread_drift)
@@ -31,7 +31,7 @@ def line(outcome: Outcome, width: int) -> str:
 
 
 def markdown(outcomes: Sequence[Outcome], target: str, seconds: float) -> str:
-    """The table with its date and machine."""
+    """Return the table with its date and machine."""
     now = datetime.now(UTC)
     lines = [
         f"{now:%Y-%m-%d %H:%M} UTC, {target}, {seconds:g} s of traffic per fault, on {machine()}.",

@@ -1,4 +1,4 @@
-"""What can be broken: a stack of its own, the one of `make run`, or the containers of compose.yaml."""
+"""Targets for faults: a separate stack, the instance of `make run`, or the containers of compose.yaml."""
 
 import asyncio
 import json
@@ -32,39 +32,39 @@ GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
 PROCESSES = (*SERVICES, *GATEWAYS, "nginx")
 RESTART_S = 90
 CLOCK_S = 10
-"""Within which a clock counts as right."""
+"""Seconds by which a right clock may differ."""
 AWAY_S = 1.0
-"""How long a Valkey that was killed stays away, at least."""
+"""The minimum seconds for which a killed Valkey stays down."""
 
-NO_PROXY = "services have to be started with a proxy before them: only a stack of its own is"
-ONE_VALKEY = "there is one Valkey without a replica: only a stack of its own has a cluster"
-NO_DISK = "its databases share a disk with everything else: only a stack of its own has a small one"
+NO_PROXY = "there is no proxy in front of its services: only a separate stack has one"
+ONE_VALKEY = "there is one Valkey without a replica: only a separate stack has a cluster"
+NO_DISK = "its databases share a disk with everything else: only a separate stack has a small one"
 NO_CLOCK = "libfaketime is not installed: apt-get install libfaketime"
 
 
 class CannotUse(Exception):
-    """Says why a target cannot be used."""
+    """A target cannot be used; the text is the reason."""
 
 
 class Target:
-    """A stack to break. `lacks` maps what a fault may need to the reason why it is not here."""
+    """A stack to break. `lacks` maps a missing requirement of faults to the reason."""
 
     def __init__(self, stack: Stack, lacks: Mapping[str, str]) -> None:
         self.stack, self.lacks = stack, dict(lacks)
 
     async def kill(self, name: str) -> int:
-        """SIGKILL; returns the process's id once it is gone."""
+        """Send SIGKILL, and return the process ID once the process has ended."""
         pid = self.stack.pid(name)
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not _lives(pid))
         return pid
 
     async def restart(self, name: str) -> None:
-        """Have a process stop in order, and wait until its successor is ready."""
+        """Stop a process in order, and wait until its successor is ready."""
         await self.restarted(name, self.stack.signal(name, signal.SIGTERM))
 
     async def restarted(self, name: str, pid: int) -> None:
-        """Wait until a process that had this id has a successor that is ready."""
+        """Wait until the process with this ID has a successor that is ready."""
 
         async def has_successor() -> bool:
             return await asyncio.to_thread(self._pid_or_none, name) not in {pid, None} and await self.is_ready(name)
@@ -91,7 +91,7 @@ class Target:
             return False
 
     async def is_off_by(self, name: str, seconds: int) -> bool:
-        """Whether a service's clock is about so far from the true time."""
+        """Return whether a service's clock has about this offset from the true time."""
         date = await asyncio.to_thread(_date, f"http://127.0.0.1:{self.stack.port(name)}/healthz")
         return abs(date - time.time() - seconds) < CLOCK_S
 
@@ -102,7 +102,7 @@ class Target:
 
     @contextmanager
     def paused(self, name: str) -> Iterator[None]:
-        """SIGSTOP while the block runs: the process is there, and does not answer."""
+        """Stop the process with SIGSTOP while the block runs: it exists but does not answer."""
         pid = self.stack.signal(name, signal.SIGSTOP)
         try:
             yield
@@ -114,7 +114,7 @@ class Target:
             redis.flushall()
 
     async def kill_valkey(self, away_s: float) -> None:
-        del away_s  # it is started again at once
+        del away_s  # it is restarted at once
         await self.restarted("valkey", await self.kill("valkey"))
 
     def holding_rooms(self) -> AbstractContextManager[None]:
@@ -122,7 +122,7 @@ class Target:
 
 
 def container_of(stack: Containers, name: str) -> str:
-    """`rooms` is the first of its replicas, `chat-gateway-2` the second."""
+    """Return the container of a process. `rooms` is the first replica, `chat-gateway-2` the second."""
     name = NAMES.get(name, name)
     return f"{stack.project}-{name if name[-1].isdigit() else f'{name}-1'}"
 
@@ -136,7 +136,7 @@ def _lives(pid: int) -> bool:
 
 
 def _answers(url: str) -> bool:
-    """Whether a server is there and well; a client's fault, as a missing page, is an answer too."""
+    """Return whether a server answers without a server error. A 404 counts as an answer too."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status < 500)
@@ -152,21 +152,21 @@ def _date(url: str) -> float:
 
 
 class FolderStack(Stack):
-    """The stack of a data folder, whose processes are found by what the runner keeps there."""
+    """The stack of a data folder, whose processes are found by the runner's files."""
 
     def pid(self, name: str) -> int:
-        """0 while the launcher is writing it."""
+        """Return the process ID, or 0 while the launcher is writing it."""
         return int((self.data / "run" / "pids" / name).read_text() or 0)
 
     def port(self, name: str) -> int:
         return int(json.loads((self.data / "run" / "ports.json").read_text())[name])
 
 
-# A stack of its own
+# A separate stack
 
 
 class Valkey:
-    """A Valkey that keeps nothing: a restart empties it."""
+    """A Valkey without persistence: a restart empties it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -187,7 +187,7 @@ class Valkey:
 
 
 class Own(Target):
-    """A stack with a proxy before Valkey and one before rooms."""
+    """A separate stack with a proxy in front of Valkey and one in front of rooms."""
 
     def __init__(
         self,
@@ -202,8 +202,8 @@ class Own(Target):
         self.valkey, self.redis_proxy, self.rooms_proxy, self.disk = valkey, redis_proxy, rooms_proxy, disk
 
     async def settled(self) -> None:
-        self.redis_proxy.let_go()
-        self.rooms_proxy.let_go()
+        self.redis_proxy.release()
+        self.rooms_proxy.release()
         await super().settled()
 
     @contextmanager
@@ -230,7 +230,7 @@ class Own(Target):
 
 @contextmanager
 def own(folder: Path, *, with_disk: bool = False, **settings: str) -> Iterator[Own]:
-    """A stack in a new folder; `with_disk` gives its databases a small file system where one can be mounted."""
+    """Run a stack in a new folder. `with_disk` puts its databases on a small file system, if one can be mounted."""
     data = folder / "data"
     (folder / "valkey").mkdir(parents=True)
     opened = free_port()
@@ -254,7 +254,7 @@ def _started(undo: ExitStack, data: Path, **settings: str) -> Stack:
     try:
         stack = undo.enter_context(start(data, **settings))
     except AssertionError as error:
-        raise CannotUse(f"a stack of its own did not start: {error}") from error
+        raise CannotUse(f"a separate stack did not start: {error}") from error
     return stack if isinstance(stack, Containers) else FolderStack(stack.url, stack.data, stack.environment)
 
 
@@ -272,7 +272,7 @@ def _without_disk(reason: str) -> dict[str, str]:
 
 def _without_clock() -> dict[str, str]:
     if IN_CONTAINERS:
-        return {"clock": "only the parts of `make run` can be started with another clock"}
+        return {"clock": "only processes of `make run` can be started with another clock"}
     return {} if find_library() else {"clock": NO_CLOCK}
 
 
@@ -295,11 +295,11 @@ def own_on_cluster(folder: Path) -> Iterator[Clustered]:
         yield Clustered(stack, cluster)
 
 
-# What runs already
+# Running targets
 
 
 def running(data: Path) -> Target:
-    """The stack of `make run` in a data folder."""
+    """Return the stack of `make run` in a data folder."""
     try:
         part = json.loads((data / "run" / "parts" / "rooms.json").read_text())["environment"]
     except FileNotFoundError as error:
@@ -316,7 +316,7 @@ def running(data: Path) -> Target:
 
 
 class Project(Containers):
-    """The compose project of the checkout, as `docker compose` finds it there."""
+    """The compose project of the checkout."""
 
     def __init__(self) -> None:
         Stack.__init__(self, "", CHECKOUT)
@@ -329,12 +329,12 @@ class Project(Containers):
         self.url = f"http://127.0.0.1:{address.rpartition(':')[2]}"
 
     def ask(self, service: str, command: str) -> str:
-        """What a shell command in a container prints."""
+        """Run a shell command in a container and return its output."""
         return self.compose("exec", "--no-TTY", service, "sh", "-c", command)
 
     @contextmanager
     def holding_rooms(self) -> Iterator[None]:
-        """Another session holds every room's row while the block runs, and gaps between them."""
+        """Lock every room's row and the gaps between them in another session while the block runs."""
         program = "exec $(command -v mariadb || command -v mysql)"
         client = f'{program} -uroot -p"$MYSQL_ROOT_PASSWORD" -B -N -n webchat_rooms'
         command = [*self.command, "exec", "--no-TTY", "database", "sh", "-c", client]
@@ -355,11 +355,11 @@ class Project(Containers):
             else:
                 raise AssertionError("the database's client ended before it held the rows")
             yield
-            holder.stdin.close()  # the client ends, and its transaction is rolled back
+            holder.stdin.close()  # the client ends, which rolls its transaction back
 
 
 class Composed(Target):
-    """Containers. What is killed is killed from outside, as a crash would: the engine brings it back."""
+    """Containers. Processes are killed from outside, like a crash, so the engine restarts them."""
 
     stack: Project
 

@@ -1,4 +1,4 @@
-"""One fault under traffic, and what became of the promises."""
+"""One fault under traffic, and its outcome for the guarantees."""
 
 import asyncio
 import time
@@ -14,12 +14,12 @@ from chaos.targets import Target
 
 NAMES = ("ana", "ben", "cho")
 BEFORE_S, HOLD_S = 1 / 4, 1 / 3
-"""Shares of a trial's seconds: before the fault, and while it lasts."""
+"""Shares of a trial's seconds: before the fault and during it."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one fault did. Without a verdict it was left out, or could not be carried through."""
+    """The outcome of one fault. Without a verdict it was left out or failed."""
 
     fault: Fault
     verdict: Verdict | None = None
@@ -36,7 +36,7 @@ async def sign_up_members(url: str) -> list[Person]:
 
 
 async def close_accounts(members: list[Person]) -> None:
-    """Leave nothing personal on a stack that runs on."""
+    """Close the accounts, so that no personal data stays on a stack that keeps running."""
     for member in members:
         await member.call("DELETE", "/auth/me", json={"password": member.password}, status=204)
 
@@ -48,9 +48,9 @@ async def attempt(
     seconds: float = 0,
     meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> Verdict:
-    """Have members write and read for so many seconds or as long as it takes, and break something in that time.
+    """Run traffic of the members for at least this many seconds, and inject the fault during it.
 
-    `meanwhile` is done while the fault lasts.
+    `meanwhile` runs during the fault.
     """
     began = time.monotonic()
     scene = await Scene.of(*members)
@@ -67,10 +67,10 @@ async def attempt(
 
 
 async def outcome(target: Target, fault: Fault, members: list[Person], seconds: float) -> Outcome:
-    """The same as a line of the table: what goes wrong is told there, and the next fault has its turn."""
+    """Attempt a fault and return its outcome. An error becomes part of it, so that the next fault can run."""
     if (reason := fault.why_not(target)) is not None:
         return Outcome(fault, left_out=reason)
     try:
         return Outcome(fault, await attempt(target, fault, members, seconds))
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is a failure of this fault
+    except Exception as error:  # noqa: BLE001 - any error is a failure of this fault
         return Outcome(fault, failed=f"{type(error).__name__}: {error}")

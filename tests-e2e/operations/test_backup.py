@@ -1,4 +1,4 @@
-"""All volumes are lost, and a backup that was made while people wrote brings everything back."""
+"""Backup during traffic, loss of all volumes, and restore."""
 
 import asyncio
 import io
@@ -17,11 +17,11 @@ from traffic import Scene
 from shared.testing.fixtures import eventually
 
 DOCUMENT = b"%PDF-1.4\n" + os.urandom(9_000_000)
-"""Large enough to go to S3 in two parts."""
+"""Large enough for a multipart upload to S3."""
 
 
 def make(stack: Containers, *words: str) -> str:
-    """As the operator of this project; the last line that it prints."""
+    """Run `make` as the operator of this project, and return the last line that it prints."""
     environment = os.environ | stack.as_variables()
     began = time.monotonic()
     done = subprocess.run(
@@ -33,7 +33,7 @@ def make(stack: Containers, *words: str) -> str:
 
 
 class Life:
-    """What ana and ben have in a room: messages of every kind, and files."""
+    """The content of a room with ana and ben: messages of every kind, and files."""
 
     def __init__(self, ana: Person, ben: Person) -> None:
         self.ana, self.ben = ana, ben
@@ -65,7 +65,7 @@ class Life:
         return answer.content
 
     async def seen(self) -> Frame:
-        """All that the two can look up."""
+        """Return everything that the two can load."""
         return {
             "me": await self.ana.call("GET", "/auth/me"),
             "following": await self.ana.call("GET", "/social/following"),
@@ -74,7 +74,7 @@ class Life:
         }
 
 
-async def test_a_backup_brings_everything_back(own_stack: Containers, tmp_path: Path):
+async def test_a_backup_restores_everything(own_stack: Containers, tmp_path: Path):
     async with signing_up(own_stack.url) as person:
         ana, ben, cho, dan = [await person(name) for name in ("ana", "ben", "cho", "dan")]
         life = Life(ana, ben)
@@ -93,15 +93,15 @@ async def test_a_backup_brings_everything_back(own_stack: Containers, tmp_path: 
         await ana.log_in_again()
         await check_what_was_written(cho, scene, acked)
         await check_old_cursors(cho, dan, scene.room_id, old)
-        await check_facts_travel(ana, await person("eve"))
+        await check_domain_events(ana, await person("eve"))
 
 
 async def back_up_while_they_write(stack: Containers, scene: Scene, target: Path) -> tuple[dict[str, int], str]:
-    """What was acknowledged before it began, and the folder."""
+    """Make a backup. Returns the messages acknowledged before it started, and its folder."""
     await scene.more_acked()
     acked = scene.acked
     folder = await asyncio.to_thread(make, stack, "backup", f"BACKUPS={target}")
-    assert len(scene.acked) > len(acked), "people write on meanwhile"
+    assert len(scene.acked) > len(acked), "users keep writing during the backup"
     await scene.more_acked()
     await scene.finish()
     await scene.rest()
@@ -109,16 +109,16 @@ async def back_up_while_they_write(stack: Containers, scene: Scene, target: Path
 
 
 async def check_what_was_written(cho: Person, scene: Scene, acked: dict[str, int]) -> None:
-    """A beginning of the history, without a hole, that has at least what was acknowledged before the backup began."""
+    """Check that the history has no gaps and at least all messages acknowledged before the backup started."""
     messages = await stored(cho, scene.room_id)
     seqs = {message["client_id"]: message["seq"] for message in messages}
     assert acked.items() <= seqs.items() < scene.acked.items()
     assert sorted(seqs.values()) == list(range(1, len(seqs) + 1))
-    print(f"{len(acked)} messages before the backup, {len(seqs)} in it, {len(scene.acked)} in all")
+    print(f"{len(acked)} messages before the backup, {len(seqs)} in it, {len(scene.acked)} in total")
 
 
 async def check_old_cursors(cho: Person, dan: Person, room_id: str, old: Frame) -> None:
-    """Who comes with what was true of the lost history is told to start anew, and then all goes on."""
+    """Check that clients with cursors of the lost history are reset, and then work normally."""
     cursor = next(room["version"] for room in old["rooms"] if room["room_id"] == room_id) + 10_000
     back = await cho.open(cursors={room_id: cursor}, epoch=old["epoch"])
     assert back.ready["epoch"] != old["epoch"]
@@ -129,12 +129,12 @@ async def check_old_cursors(cho: Person, dan: Person, room_id: str, old: Frame) 
     assert event["seq"] == sent["seq"]
 
 
-async def check_facts_travel(ana: Person, newcomer: Person) -> None:
-    """Between services as well: rooms learns from social who is blocked."""
+async def check_domain_events(ana: Person, newcomer: Person) -> None:
+    """Check that domain events pass between services: rooms learns about a block from social."""
     await newcomer.call("PUT", f"/social/blocks/{ana.id}", status=204)
 
-    async def is_refused() -> bool:
+    async def is_rejected() -> bool:
         body = {"kind": "direct", "user_id": newcomer.id}
         return (await ana.http.post("/api/rooms", json=body)).status_code == 403
 
-    await eventually(is_refused, 30)
+    await eventually(is_rejected, 30)

@@ -1,4 +1,4 @@
-"""Each service has a schema and a user of its own, and none can touch another's."""
+"""Each service has its own schema and user, and no access to other schemas."""
 
 from contextlib import closing
 
@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 
 SERVICES = ("auth", "social", "rooms", "media")
 DENIED = {1044, 1045, 1142, 1227}
-"""Of MySQL and MariaDB: no access to the schema, no log-in, no such right on the table, no such privilege."""
+"""Errors of MySQL and MariaDB: schema access denied, login denied, table access denied, missing privilege."""
 
 
 def connect(stack: Containers, service: str, password_of: str | None = None) -> pymysql.connections.Connection:
@@ -20,7 +20,7 @@ def connect(stack: Containers, service: str, password_of: str | None = None) -> 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_sees_its_own_schema_alone(stack: Containers, service: str):
+def test_a_service_sees_only_its_own_schema(stack: Containers, service: str):
     with closing(connect(stack, service)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES")
         assert {name for (name,) in cursor if name.startswith("webchat")} == {f"webchat_{service}"}
@@ -42,7 +42,7 @@ def test_a_service_sees_its_own_schema_alone(stack: Containers, service: str):
         "SELECT * FROM mysql.user",
     ],
 )
-def test_it_can_touch_no_other(stack: Containers, service: str, statement: str):
+def test_a_service_cannot_access_other_schemas(stack: Containers, service: str, statement: str):
     with closing(connect(stack, service)) as connection, connection.cursor() as cursor:
         for other in (name for name in SERVICES if name != service):
             with pytest.raises(pymysql.MySQLError) as refusal:
@@ -51,7 +51,7 @@ def test_it_can_touch_no_other(stack: Containers, service: str, statement: str):
 
 
 @pytest.mark.parametrize(("service", "other"), list(zip(SERVICES, SERVICES[1:] + SERVICES[:1], strict=True)))
-def test_anothers_password_opens_nothing(stack: Containers, service: str, other: str):
+def test_the_password_of_another_service_is_rejected(stack: Containers, service: str, other: str):
     with pytest.raises(pymysql.OperationalError) as refusal:
         connect(stack, service, password_of=other)
     assert refusal.value.args[0] == 1045

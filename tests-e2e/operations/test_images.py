@@ -1,4 +1,4 @@
-"""What is in the images, and what is not."""
+"""The content of the images."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from containers import Containers, is_healthy, running_image
 from dotenv import dotenv_values
 from engine import docker, wait_until
-from told import tell
+from measurements import record
 
 OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway")
 PYTHON = OURS[1:]
@@ -18,18 +18,18 @@ TOOLS = {"cc", "gcc", "g++", "clang", "ld", "as", "make", "rustc", "cargo", "go"
 
 
 def inside(image: str, command: str) -> list[str]:
-    """Lines that a shell in the image prints; as root, for a look into every folder."""
+    """Run a shell command in the image as root, so that every folder is readable, and return its lines."""
     return docker("run", "--rm", "--user", "0:0", "--entrypoint", "sh", image, "-c", command).splitlines()
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_no_secret_no_compiler_no_test(stack: Containers, name: str):
+def test_images_contain_no_secrets_compilers_or_tests(stack: Containers, name: str):
     image = running_image(stack, name)
     files = inside(image, "find / -xdev -type f -o -xdev -type l | grep -v ^/proc")
     names = {file.rpartition("/")[2] for file in files}
     assert not names & TOOLS
     ours = [file for file in files if file.startswith(("/srv/webchat", "/opt/webchat"))]
-    assert ours, "our files are somewhere else"
+    assert ours, "our files were not found"
     assert not [file for file in ours if re.search(r"/(?:tests|testing)/|/\.env$|\.key$|(?<!cacert)\.pem$", file)]
     described = docker("history", "--no-trunc", image) + docker("image", "inspect", image)
     secrets = [value for name, value in dotenv_values(stack.data / ".env").items() if value and len(value) >= 32]
@@ -48,7 +48,7 @@ def test_size_version_and_user(stack: Containers, name: str):
 
 
 @pytest.mark.parametrize("name", PYTHON)
-def test_healthz_tells_the_version(stack: Containers, name: str):
+def test_healthz_has_the_version(stack: Containers, name: str):
     ask = (
         "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/healthz', timeout=5).read().decode())"
     )
@@ -58,7 +58,7 @@ def test_healthz_tells_the_version(stack: Containers, name: str):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_container_can_write_nothing_but_its_temporary_files(stack: Containers, name: str):
+def test_a_container_can_only_write_temporary_files(stack: Containers, name: str):
     [container, *_] = stack.replicas(name)
     [state] = json.loads(docker("inspect", container))
     host = state["HostConfig"]
@@ -71,8 +71,8 @@ def test_a_container_can_write_nothing_but_its_temporary_files(stack: Containers
 
 
 @pytest.mark.parametrize("name", PYTHON)
-def test_a_service_tells_how_long_it_takes_to_start(stack: Containers, name: str):
-    """From the engine's start of the process until it serves; printed, for a busy machine proves nothing."""
+def test_the_start_time_of_a_service_is_measured(stack: Containers, name: str):
+    """Measure from the engine's start of the process until it serves, without a limit because of busy machines."""
     [container, *_] = stack.replicas(name)
     docker("restart", container)
     began = docker("inspect", "--format", "{{.State.StartedAt}}", container)
@@ -83,5 +83,5 @@ def test_a_service_tells_how_long_it_takes_to_start(stack: Containers, name: str
 
     wait_until(served, f"{name} serving", 60)
     took = datetime.fromisoformat(str(served())[:26] + "+00:00") - datetime.fromisoformat(began[:26] + "+00:00")
-    tell(f"{name} serves {took.total_seconds():.1f} s after its start")
+    record(f"{name} serves {took.total_seconds():.1f} s after its start")
     wait_until(lambda: is_healthy(container), f"{name} healthy", 60)

@@ -1,4 +1,4 @@
-"""What a run leaves on the engine when it ends too early, the next one removes; what belongs to a living run stays."""
+"""Leftovers of aborted runs on the engine are removed by the next run; those of live runs stay."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ IMAGE = "redis:8"
 
 @pytest.fixture
 def ended() -> int:
-    """The id of a process that has ended."""
+    """The ID of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -49,7 +49,7 @@ def test_a_project_of_an_ended_run_is_removed(project: str):
     assert things_of(project) == []
 
 
-def test_what_belongs_to_a_living_run_or_to_others_stays(ended: int):
+def test_projects_of_live_runs_and_of_others_stay(ended: int):
     assert not is_left(f"{owned_name('e2e')}-8080")
     assert not is_left("webchat")
     assert not is_left(f"somebody-e2e-{ended}-1")

@@ -1,7 +1,7 @@
-"""What operators and misfortune do to containers while people write: nothing acknowledged is lost or doubled.
+"""Operations and failures of containers during traffic: no acknowledged message is lost or duplicated.
 
-Each story prints how long people noticed it: the longest wait for an acknowledgement, and when the last late reader was
-up to date again.
+Each test records its effect on users: the longest wait for an acknowledgement, and the time until the last late reader
+was up to date.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from shared.testing.fixtures import eventually
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 STORES = ("database", "redis", "storage")
 OUTAGE_S = 12
-"""Longer than every time-out on the path of a message."""
+"""Longer than every timeout on the path of a message."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def scale(stack: Containers, numbers: dict[str, int]) -> None:
 
 
 async def upstreams(stack: Containers, person: Person, path: str, times: int = 40) -> set[str]:
-    """The addresses that nginx asked, of services behind a path."""
+    """Return the upstream addresses to which nginx sent requests for a path."""
     for _ in range(times):
         (await person.http.get(path)).raise_for_status()
     lines = [
@@ -60,23 +60,23 @@ async def test_every_service_scales_up_and_back(stack: Containers, scene: Scene)
     await scene.more_acked()
     watch = Watch(scene)
     async with each_scaled(stack, rooms=3, chat_gateway=4):
-        await watch.tell("each service on two or three replicas")
-        assert len(await upstreams(stack, scene.ana, "/api/rooms")) == 3, "nginx finds them by itself"
+        await watch.report("each service on two or three replicas")
+        assert len(await upstreams(stack, scene.ana, "/api/rooms")) == 3, "nginx discovers all replicas"
         assert len(await upstreams(stack, scene.ana, "/api/social/profiles/me")) == 2
         watch = Watch(scene)
-    await watch.tell("and back")
+    await watch.report("and back")
     await eventually_one(stack, scene.ana, "/api/rooms")
     await scene.finish()
 
 
 async def eventually_one(stack: Containers, person: Person, path: str) -> None:
-    """nginx forgets who is gone: for a while it may ask an address more than once, and the person notices nothing."""
+    """Wait until nginx uses one upstream. Before, it may try removed addresses, which users do not notice."""
     async with asyncio.timeout(60):
         while len(await upstreams(stack, person, path, times=400)) > 1:
             await asyncio.sleep(1)
 
 
-async def test_each_service_restarts_one_replica_after_the_other(stack: Containers, scene: Scene) -> None:
+async def test_rolling_restarts_of_each_service(stack: Containers, scene: Scene) -> None:
     await scene.more_acked()
     async with each_scaled(stack):
         for service in SERVICES:
@@ -84,11 +84,11 @@ async def test_each_service_restarts_one_replica_after_the_other(stack: Containe
             for container in stack.replicas(service):
                 await asyncio.to_thread(docker, "restart", container)
                 await eventually(lambda c=container: is_healthy(c), PATIENCE_S)  # type: ignore[misc]
-            await watch.tell(f"rolling restart of {service}")
+            await watch.report(f"rolling restart of {service}")
     watch = Watch(scene)
     [nginx] = stack.replicas("nginx")
     await asyncio.to_thread(docker, "restart", nginx)
-    await watch.tell("restart of nginx")
+    await watch.report("restart of nginx")
     await scene.finish()
 
 
@@ -98,19 +98,19 @@ async def test_a_container_is_killed(stack: Containers, scene: Scene, name: str)
     watch = Watch(scene)
     [container, *_] = stack.replicas(name)
     await asyncio.to_thread(stack.kill, name)
-    await watch.tell(f"{name} killed")
+    await watch.report(f"{name} killed")
     await eventually(lambda: is_healthy(container), PATIENCE_S)
     await scene.finish()
 
 
 @pytest.mark.parametrize("name", STORES)
-async def test_a_store_is_away_for_a_while(stack: Containers, scene: Scene, name: str) -> None:
+async def test_an_outage_of_a_store(stack: Containers, scene: Scene, name: str) -> None:
     await scene.more_acked()
     watch = Watch(scene)
     await asyncio.to_thread(stack.compose, "stop", name)
     await asyncio.sleep(OUTAGE_S)
     await asyncio.to_thread(stack.compose, "start", name)
-    await watch.tell(f"{name} away for {OUTAGE_S} s")
+    await watch.report(f"{name} down for {OUTAGE_S} s")
     await scene.finish()
 
 
@@ -120,5 +120,5 @@ async def test_redis_is_emptied(stack: Containers, scene: Scene) -> None:
             await scene.more_acked()
             watch = Watch(scene)
             redis.flushall()
-            await watch.tell("Redis emptied")
+            await watch.report("Redis emptied")
     await scene.finish()

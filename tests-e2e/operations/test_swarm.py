@@ -1,4 +1,4 @@
-"""Swarm mode as in deploy/ec2, while people write: updates lose nothing, and what cannot serve goes back by itself."""
+"""Swarm mode as in deploy/ec2 during traffic: updates lose nothing, and failing updates are rolled back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +23,7 @@ async def scene(stack: Swarm) -> AsyncIterator[Scene]:
 
 
 async def ended(stack: Swarm, service: str, state: str) -> None:
-    """Wait for an update's end, without holding up the people."""
+    """Wait for the end of an update without blocking the traffic."""
 
     async def has_ended() -> bool:
         now = await asyncio.to_thread(stack.state_of_update, service)
@@ -42,23 +42,23 @@ async def test_a_newer_version_rolls_out(stack: Swarm, scene: Scene, services: t
         await asyncio.to_thread(stack.update, name, "--image", image)
     for name in services:
         await ended(stack, name, "completed")
-    await watch.tell(f"a newer version of {' and '.join(services)} on a swarm")
+    await watch.report(f"a newer version of {' and '.join(services)} on a swarm")
     for name, image in images.items():
         assert set(await asyncio.to_thread(stack.running, name)) == {image}
     again = [follower.reconnects - before for follower, before in zip(scene.followers, reconnects, strict=True)]
-    assert all(again), "who hung on the version before was told to come again"
+    assert all(again), "clients of the previous version were asked to reconnect"
     await scene.finish()
 
 
 BROKEN = {
-    "rooms": "DB_HOST=nowhere.invalid",  # ends at its start
-    "chat-gateway": "REDIS_ENDPOINT=nowhere.invalid:6379",  # lives, but is never ready
-    "nginx": "NGINX_RESOLVER=",  # refuses its configuration
+    "rooms": "DB_HOST=nowhere.invalid",  # fails at its start
+    "chat-gateway": "REDIS_ENDPOINT=nowhere.invalid:6379",  # alive but never ready
+    "nginx": "NGINX_RESOLVER=",  # rejects its configuration
 }
 
 
 @pytest.mark.parametrize("services", [("rooms", "chat-gateway"), EDGE], ids=["services", "nginx"])
-async def test_what_cannot_serve_goes_back_by_itself(stack: Swarm, scene: Scene, services: tuple[str, ...]) -> None:
+async def test_a_failing_update_is_rolled_back(stack: Swarm, scene: Scene, services: tuple[str, ...]) -> None:
     await scene.more_acked()
     before = {name: await asyncio.to_thread(stack.container, name) for name in services}
     watch = Watch(scene)
@@ -66,7 +66,7 @@ async def test_what_cannot_serve_goes_back_by_itself(stack: Swarm, scene: Scene,
         await asyncio.to_thread(stack.update, name, "--env-add", BROKEN[name])
     for name in services:
         await ended(stack, name, "rollback_completed")
-    await watch.tell(f"{' and '.join(services)} on a swarm could not serve, and went back")
+    await watch.report(f"{' and '.join(services)} on a swarm failed and was rolled back")
     assert {name: await asyncio.to_thread(stack.container, name) for name in services} == before
     assert await asyncio.to_thread(stack.is_up)
     await scene.finish()

@@ -1,4 +1,4 @@
-"""nginx with a certificate, and nginx behind a load balancer that has one."""
+"""TLS at nginx, and at a load balancer in front of it."""
 
 import ssl
 import subprocess
@@ -20,7 +20,7 @@ ACCOUNT = {"password": "honey-on-warm-paper-7", "display_name": "Tester"}
 
 @contextmanager
 def another_nginx(stack: Containers, port: int, *options: str) -> Iterator[None]:
-    """Beside the stack's own, before the same services; `port` of this machine leads to one of its two."""
+    """Run another nginx for the same services. `port` of this machine is forwarded to one of its two ports."""
     image, name = running_image(stack, "nginx"), f"{stack.project}-nginx-{port}"
     network = ["--network", f"{stack.project}_front"]
     docker("run", "--rm", "--detach", "--name", name, *network, "--env", "RATE_LIMITS=off", *options, image)
@@ -93,7 +93,7 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
         assert subprocess.run(old, input=b"", capture_output=True, check=False).returncode != 0
 
 
-def test_a_trusted_load_balancer_tells_who_comes_and_how(stack: Containers):
+def test_a_trusted_load_balancer_passes_the_address_and_scheme(stack: Containers):
     port = free_port()
     claims = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
     options = ["--publish", f"127.0.0.1:{port}:8080", "--env"]
@@ -105,7 +105,7 @@ def test_a_trusted_load_balancer_tells_who_comes_and_how(stack: Containers):
         assert '"client.ip":"203.0.113.7"' in docker("logs", f"{stack.project}-nginx-{port}")
 
 
-def test_a_missing_certificate_is_one_line(stack: Containers):
+def test_a_missing_certificate_is_reported_in_one_line(stack: Containers):
     command = ["docker", "run", "--rm", "--env", "TLS_CERTIFICATE=/run/tls/none.pem", running_image(stack, "nginx")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -115,7 +115,7 @@ def test_a_missing_certificate_is_one_line(stack: Containers):
     )
 
 
-def test_a_missing_secret_is_one_line_before_anything_starts(tmp_path: Path):
+def test_a_missing_secret_is_reported_in_one_line_before_anything_starts(tmp_path: Path):
     (tmp_path / ".env").touch()
     files = ["--env-file", tmp_path / ".env", "--file", CHECKOUT / "compose.yaml"]
     done = subprocess.run(

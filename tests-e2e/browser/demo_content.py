@@ -1,4 +1,4 @@
-"""What the demo people do after `make seed`, so that pictures show all that a conversation can hold."""
+"""Content for the pictures: after `make seed`, demo users send messages of every kind."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ async def rooms_of(person: Person) -> list[Frame]:
 
 
 class Talk:
-    """People in one room, each with a socket."""
+    """Users in one room, each with a socket."""
 
     def __init__(self, room_id: str, people: dict[str, Person]) -> None:
         self.room_id, self.people = room_id, people
@@ -64,8 +64,8 @@ class Talk:
 
 
 @asynccontextmanager
-async def furnished(url: str) -> AsyncIterator[dict[str, str]]:
-    """Fill the seeded instance; yields ids of what the pictures show, and keeps most people online meanwhile."""
+async def demo_content(url: str) -> AsyncIterator[dict[str, str]]:
+    """Fill the seeded instance. Yields the IDs that the pictures need, and keeps most users online."""
     names = ("minji", "junho", "seoyeon", "haeun", "jiwoo", "emma", "liam", "sofia", "noah")
     people = {name: await log_in(url, name) for name in names}
     try:
@@ -133,7 +133,7 @@ async def _talk_at_work(people: dict[str, Person]) -> str:
 
 
 async def _wait_for_minji(people: dict[str, Person]) -> None:
-    """Something unread in some of her rooms."""
+    """Send messages that stay unread in some of Minji's rooms."""
     direct = {room["peer_id"]: room["room_id"] for room in await rooms_of(people["minji"]) if room["kind"] == "direct"}
     haeun = Talk(direct[people["haeun"].id], people)
     await haeun.say("haeun", "사진 보냈어요 📷 이거 진짜 예쁘지 않아요?")
