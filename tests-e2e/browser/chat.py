@@ -1,4 +1,4 @@
-"""What a person does in WebChat, by what they see and hear: roles and names, as they are in Korean."""
+"""Page objects of the chat. They find elements by role and name, in Korean, like a user with a screen reader."""
 
 import re
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class Chat:
         return self.articles.filter(has_text=text)
 
     def said(self, text: str) -> Locator:
-        """The message whose whole text this is: `1` is not `21`, nor an answer that quotes it."""
+        """The message with exactly this text: `1` matches neither `21` nor a reply that quotes it."""
         return self.articles.filter(has=self.page.locator(".prose").get_by_text(text, exact=True))
 
     async def open(self, path: str = "/") -> "Chat":
@@ -87,11 +87,11 @@ class Chat:
         return self
 
     async def go(self, path: str) -> None:
-        """Follow an address within the client: the page is not loaded again."""
+        """Navigate within the client, without loading the page again."""
         await self.page.evaluate("(path) => history.pushState(null, '', path)", path)
 
     async def go_to_settings(self, name: str) -> None:
-        """Follow the address of a page of settings, from another whose title is not the same."""
+        """Navigate to a page of settings, from a page with another title."""
         title = self.page.get_by_role("heading", level=1).last
         before = await title.inner_text()
         await self.go(f"/settings/{name}")
@@ -104,7 +104,7 @@ class Chat:
         return self
 
     async def send(self, text: str) -> Locator:
-        """Write and send with Enter; returns the message that shows."""
+        """Type a message, send it with Enter, and return the message in the log."""
         await self.composer.fill(text)
         await self.composer.press("Enter")
         await expect(self.composer).to_have_value("")
@@ -116,7 +116,7 @@ class Chat:
             await expect(self.message(text)).to_be_visible()
 
     async def number(self, text: str, unread: int) -> None:
-        """The message's number of members who have not read it, which vanishes at 0."""
+        """Wait until the message shows this number of members who have not read it; 0 is not shown."""
         button = self.message(text).get_by_role("button", name=re.compile(r"읽지 않음|not read"))
         if unread == 0:
             await expect(button).to_have_count(0)
@@ -124,7 +124,7 @@ class Chat:
             await expect(button).to_have_text(str(unread))
 
     async def choose(self, text: str, action: str) -> None:
-        """An action on a message: from the bar that shows over it, or from the menu behind its last button."""
+        """Choose an action on a message from the bar above it, or from the menu of its last button."""
         await self.message(text).hover()
         bar = self.message(text).get_by_role("toolbar", name="메시지 메뉴")
         shown = bar.get_by_role("button", name=action, exact=True)
@@ -135,11 +135,11 @@ class Chat:
         await shown.click()
 
     async def settled(self) -> None:
-        """Until everything written here has arrived."""
+        """Wait until all messages written here were acknowledged."""
         await expect(self.log.get_by_text("보내는 중")).to_have_count(0, timeout=60_000)
 
     async def resend(self, text: str) -> None:
-        """Send a message again that was refused, until it is taken: a block takes up to a second to end."""
+        """Retry a rejected message until it is accepted: the end of a block takes up to a second."""
         message = self.message(text)
         again = message.get_by_role("button", name="다시 보내기")
 
@@ -151,29 +151,29 @@ class Chat:
         await eventually(taken)
 
     async def bodies(self) -> list[str]:
-        """What the messages in the log say, in order."""
+        """Return the texts of the messages in the log, in order."""
         return await self.log.locator(".prose").all_inner_texts()
 
     async def says(self, *bodies: str) -> None:
-        """Until the log says just this, in this order."""
+        """Wait until the log has exactly these texts in this order."""
         await expect(self.log.locator(".prose")).to_have_text(bodies)
 
     async def everything_stored(self) -> str:
-        """All that this browser keeps of the person, as text."""
+        """Return everything that this browser stores of the user, as text."""
         return str(await self.page.evaluate(EVERYTHING_STORED))
 
     async def can_do_without_network(self, text: str) -> None:
-        """Until the shell and the page with this text are kept."""
+        """Wait until the shell and the page with this text are stored."""
         await self.worker_is_here()
 
         async def kept() -> bool:
-            # Once as the last message of its room, once in the room's page.
+            # Twice: as the last message of its room, and in the page of the room.
             return (await self.everything_stored()).count(text) > 1
 
         await eventually(kept)
 
     async def worker_is_here(self) -> None:
-        """Until the service worker answers for this page."""
+        """Wait until the service worker controls this page."""
         await eventually(lambda: self.page.evaluate("navigator.serviceWorker.controller !== null"))
 
     def room_id(self) -> str:
@@ -183,10 +183,10 @@ class Chat:
         return int(await self.page.evaluate("document.getElementsByTagName('*').length"))
 
     async def middle_place(self) -> Place:
-        """The message in the middle of the log, and where on the screen it is."""
+        """Return the message in the middle of the log, and its position on the screen."""
 
         async def found() -> tuple[str, float] | None:
-            # After a long way the list draws its rows a frame later.
+            # After a long jump the list renders its rows a frame later.
             text, top = await self.log.evaluate(MIDDLE)
             return (text, top) if text else None
 
@@ -198,5 +198,5 @@ class Chat:
         return box["y"]
 
     async def at_rest(self, frames: int) -> bool:
-        """Whether the log neither scrolls nor grows for so many frames."""
+        """Return whether the log neither scrolls nor grows for this number of frames."""
         return bool(await self.log.evaluate(AT_REST, frames))

@@ -1,4 +1,4 @@
-"""Debian's Chromium for Playwright: found by name, never downloaded, and kept from talking to anyone by itself."""
+"""Debian's Chromium for Playwright: never downloaded, and without its own network requests."""
 
 import os
 import shutil
@@ -20,14 +20,14 @@ QUIET = (
 
 
 def find_chromium() -> str | None:
-    """The browser's path; `WEBCHAT_CHROMIUM` names another than the usual ones."""
+    """Return the browser's path, or None. `WEBCHAT_CHROMIUM` overrides the usual names."""
     named = os.environ.get("WEBCHAT_CHROMIUM")
     return next(filter(None, map(shutil.which, (named,) if named else NAMES)), None)
 
 
 @asynccontextmanager
 async def chromium(path: str) -> AsyncIterator[Browser]:
-    # Chromium's own sandbox needs a user other than root.
+    # Chromium's sandbox does not work for root.
     alone = ("--no-sandbox",) if os.geteuid() == 0 else ()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=[*QUIET, *alone])

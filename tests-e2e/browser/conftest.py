@@ -1,4 +1,4 @@
-"""One Chromium and one stack for all stories; every person gets a browser context of their own."""
+"""One Chromium and one stack for all tests; every user gets a separate browser context."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ OPERATOR = "operator.one"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Playwright's objects live in one loop: that of the session."""
+    """Run all tests on the event loop of the session, because Playwright's objects belong to one loop."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -34,14 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack under test, with an operator and a canary for /ops; `WEBCHAT_TARGET` names one that runs already."""
+    """The stack under test, with an operator and a canary for /ops; `WEBCHAT_TARGET` is the URL of a running one."""
     target = os.environ.get("WEBCHAT_TARGET")
     if target is not None:
         yield Stack(target, Path(os.environ.get("WEBCHAT_DATA", "")), dict(os.environ))
         return
     client = tmp_path_factory.mktemp("client") / "dist"
     if CLIENT.exists():
-        shutil.copytree(CLIENT, client)  # a story changes it
+        shutil.copytree(CLIENT, client)  # a test changes it
     settings = {
         "WEBCHAT_CLIENT": str(client),
         "CANARY": "on",
@@ -71,7 +71,7 @@ async def browsers(browser: Browser, stack: Stack) -> Browsers:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def device(browsers: Browsers) -> AsyncIterator[OpenDevice]:
-    """Opens browsers for people; in the end none may have had an error that its test did not expect."""
+    """A function that opens browsers. At the end it fails the test if a browser had an unexpected error."""
     devices: list[Device] = []
 
     async def open_(person: Person | None = None, **options: Any) -> Device:
@@ -86,6 +86,6 @@ async def device(browsers: Browsers) -> AsyncIterator[OpenDevice]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def someone(stack: Stack) -> AsyncIterator[SomeOne]:
-    """Signs people up over HTTP, for those parts of a story that are not about the browser."""
+    """A function that signs users up over HTTP, for steps that are not about the browser."""
     async with signing_up(stack.url) as sign_someone_up:
         yield sign_someone_up

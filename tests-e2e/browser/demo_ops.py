@@ -1,5 +1,7 @@
-"""An hour of operation in three minutes (`make demo-ops`): people talk, the database is held, a gateway is killed, and
-pictures of /ops are taken before, during and after, into docs/screenshots."""
+"""Take pictures of /ops for docs/screenshots (`make demo-ops`), in three minutes.
+
+Users write while the database is locked and a gateway is killed. Pictures are taken before, during and after.
+"""
 
 import asyncio
 import random
@@ -36,7 +38,7 @@ CUT = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, Rejected, Asse
 
 
 async def talk(person: Person, room_id: str) -> None:
-    """Write for ever, as people do: again where it was not taken, and on another socket where one was cut."""
+    """Write without end, retrying rejected messages and reconnecting closed sockets."""
     socket: Socket | None = None
     while True:
         try:
@@ -56,7 +58,7 @@ async def operator_of(stack: Stack) -> Person:
 
 
 class Camera:
-    """Pages of /ops that were open all the time, each with a look of its own."""
+    """Pages of /ops that stay open all the time, each with its own colour scheme and size."""
 
     def __init__(self) -> None:
         self.devices: dict[str, Device] = {}
@@ -78,10 +80,10 @@ class Camera:
 
 
 async def play(stack: Stack, camera: Camera) -> None:
-    """The faults, and a picture of each moment."""
+    """Inject the faults, and take a picture of each moment."""
     await asyncio.sleep(CALM_S)
     await camera.take("light", "before")
-    print("rooms' database is held")
+    print("rooms' database is locked")
     with stack.holding_rooms():
         await asyncio.sleep(HELD_S)
         for look in ("light", "dark"):
@@ -116,5 +118,5 @@ if __name__ == "__main__":
         sys.exit("The pictures need Chromium: apt-get install chromium")
     settings = {"CANARY": "on", "CANARY_SECONDS": "2", "CANARY_PATIENCE_S": "5", "OPERATORS": OPERATOR}
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder) / "data", **settings) as own:
-        print(f"WebChat runs on {own.url}, and people talk")
+        print(f"WebChat runs on {own.url} with traffic")
         asyncio.run(main(own, found))

@@ -1,7 +1,7 @@
-"""A person's browser: a context with cookies of its own, in which every error is remembered.
+"""A user's browser: a context with its own cookies that records every error.
 
-Whatever the page complains of fails the test: errors in the console, exceptions, violations of the pages' policy, and
-any request to another place. A test that breaks the network on purpose says what it `expects`.
+Each unexpected error fails the test: errors in the console, exceptions, violations of the Content-Security-Policy, and
+requests to other origins. A test that breaks the network on purpose states what it `expects`.
 """
 
 import json
@@ -18,7 +18,7 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-# Chromium itself writes a line for every answer of 400 and above: this one asks whether somebody is signed in.
+# Chromium logs every answer of 400 and above. This request checks whether the user is signed in.
 ALWAYS = (r"status of 401 .*/api/auth/me$",)
 NETWORK = (
     r"ERR_INTERNET_DISCONNECTED",
@@ -54,7 +54,7 @@ class Device:
     def _request(self, request: Request, origin: str) -> None:
         address = urlsplit(request.url)
         if address.scheme not in {"data", "blob"} and f"{address.scheme}://{address.netloc}" != origin:
-            self.troubles.append(f"a request to elsewhere: {request.url}")
+            self.troubles.append(f"a request to another origin: {request.url}")
 
     def expects(self, *patterns: str) -> None:
         self.expected += patterns
@@ -63,7 +63,7 @@ class Device:
         return [trouble for trouble in self.troubles if not any(re.search(known, trouble) for known in self.expected)]
 
     async def tab(self) -> "Device":
-        """Another tab of the same browser."""
+        """Open another tab of the same browser."""
         page = await self.context.new_page()
         return Device(self.context, page, self.person, self.troubles, self.expected)
 
@@ -76,10 +76,10 @@ class Device:
 
 
 class Browsers:
-    """Contexts of one Chromium for a stack's pages: a new one for each look, or one that has been wiped.
+    """A pool of Chromium contexts for a stack's pages, by their options. Used contexts are wiped.
 
-    A context that is used again still has the client's files and their compiled code, which are most of what opening a
-    page costs. Nothing else stays: no page, cookie, storage, cache of a worker, permission or setting.
+    A reused context still has the client's files and their compiled code, which are most of the cost of opening a page.
+    Nothing else remains: no page, cookie, storage, worker cache, permission or setting.
     """
 
     def __init__(self, browser: Browser, url: str) -> None:
@@ -91,9 +91,9 @@ class Browsers:
     async def open(
         self, person: Person | None = None, *, fresh: bool = False, scripts: Iterable[str] = (), **options: object
     ) -> Device:
-        """A browser window, signed in as `person` if there is one.
+        """Open a browser window, signed in as `person` if given.
 
-        `scripts` run in each page before the page's own. `fresh`: never used before, and never again.
+        `scripts` run in each page before the page's own. A `fresh` context is new and is not reused.
         """
         look = json.dumps([list(scripts), options], sort_keys=True)
         idle = [] if fresh else self._idle.get(look, [])
@@ -114,7 +114,7 @@ class Browsers:
 
     async def _new(self, scripts: Iterable[str], options: dict[str, object]) -> tuple[BrowserContext, Page]:
         usual = {"locale": KOREAN, "timezone_id": "Asia/Seoul", "viewport": DESKTOP, "reduced_motion": "reduce"}
-        # The worker fetches the whole client once more: stories about it ask for it.
+        # A service worker would load the whole client again, so only tests about it enable it.
         chosen = usual | {"service_workers": "block"} | options
         context = await self._browser.new_context(base_url=self._url, **chosen)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE_S * 1000)
@@ -123,7 +123,7 @@ class Browsers:
         return context, await context.new_page()
 
     async def give_back(self, device: Device) -> None:
-        """Close all pages; the context is wiped for the next one, or closed as well."""
+        """Close all pages, and wipe the context for its next use or close it."""
         context = device.context
         for event, listener in device.watched:
             context.remove_listener(event, listener)  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ class Browsers:
 
 
 async def open_device(browser: Browser, url: str, person: Person | None = None, **options: object) -> Device:
-    """A browser window of its own at `url`, signed in as `person` if there is one."""
+    """Open a browser window in a new context at `url`, signed in as `person` if given."""
     return await Browsers(browser, url).open(person, fresh=True, **({"service_workers": "allow"} | options))
 
 

@@ -1,4 +1,4 @@
-"""Draws the client's icons anew from their SVG (`make icons`)."""
+"""Render the client's icons from their SVG (`make icons`)."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Pictures for people to send each other: plain landscapes, drawn here."""
+"""Generated pictures of landscapes for attachments."""
 
 import io
 import random
@@ -10,7 +10,7 @@ HILLS = [("#41705c", "#2f4f47"), ("#7a4a4a", "#4b2f3a"), ("#3f6c63", "#284a45"),
 
 
 def landscape(number: int, width: int = 1200, height: int = 760) -> bytes:
-    """Always the same picture for the same number."""
+    """Return a picture, always the same for the same number."""
     dice = random.Random(number)
     sky, glow = SKIES[number % len(SKIES)]
     near, nearest = HILLS[number % len(HILLS)]

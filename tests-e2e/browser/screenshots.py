@@ -1,4 +1,4 @@
-"""Pictures of the real product with seeded people into docs/screenshots (`make screenshots`)."""
+"""Write pictures of the client with demo users to docs/screenshots (`make screenshots`)."""
 
 import asyncio
 import subprocess
@@ -60,7 +60,7 @@ async def take(browser: Browser, stack: Stack, rooms: Rooms, name: str, scene: S
     kind = {"device_scale_factor": 2, "has_touch": True, "is_mobile": True} if on_a_phone else {}
     device = await open_device(browser, stack.url, minji, **({"viewport": DESKTOP} | kind | look))
     await device.context.grant_permissions(["notifications"])
-    # A picture must not change what the next one shows: nobody looks, so nothing counts as read.
+    # Without focus nothing counts as read, so a picture does not change the content of the next one.
     await device.context.add_init_script("Document.prototype.hasFocus = () => false")
     await scene(device.page, rooms)
     await device.page.wait_for_load_state("networkidle")

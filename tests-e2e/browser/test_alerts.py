@@ -1,4 +1,4 @@
-"""Alerts of the system: asked for in context, one for each message, none for what is looked at, gone once read."""
+"""Notifications: permission is requested in context, one per message, none in the open room, withdrawn once read."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from people import Person
 from playwright.async_api import expect
 from waiting import eventually
 
-# The browser's own alerts, each remembered; `allowed` is how the person answers the browser's question.
+# Records the browser's notifications. `allowed` is the user's answer to the browser's question.
 ALERTS_NOTED = """
 window.alerts = [];
 window.asked = 0;
@@ -37,10 +37,10 @@ A_TAB_LEADS = """() => navigator.locks.query()
 
 
 class Alerted(Chat):
-    """A chat whose browser may show alerts."""
+    """A chat whose browser may show notifications."""
 
     async def may_alert(self) -> None:
-        """Until one of this browser's tabs leads: that one alerts."""
+        """Wait until one of this browser's tabs is the leader, which shows the notifications."""
         await self.page.wait_for_function(A_TAB_LEADS)
 
     async def alerts(self) -> list[dict[str, Any]]:
@@ -52,14 +52,14 @@ class Alerted(Chat):
 
 
 async def alerted(device: OpenDevice, person: Person, *, granted: bool = True) -> Alerted:
-    """One that is not granted may be refused, which its browser remembers."""
+    """Open a chat. Without `granted` the permission can be denied, which the browser would remember."""
     mine = await device(person, scripts=[ALERTS_NOTED], fresh=not granted)
     if granted:
         await mine.context.grant_permissions(["notifications"])
     return Alerted(mine)
 
 
-async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDevice, someone: SomeOne):
+async def test_permission_is_requested_next_to_the_chats_and_only_once(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = await alerted(device, ana, granted=False)
     page = chat.page
@@ -95,19 +95,19 @@ async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDev
     assert [alert["body"] for alert in await chat.alerts()] == ["Ben: 들려?"]
 
 
-async def test_a_browser_that_refuses_is_explained(device: OpenDevice, someone: SomeOne):
+async def test_a_denied_permission_is_explained(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     await ana.group("첫 대화", ben)
     chat = await alerted(device, ana, granted=False)
     await chat.open("/")
-    # Nobody is there to allow it: Chromium answers no.
+    # Without a user who allows it, Chromium denies it.
     await chat.page.get_by_role("button", name="알림 켜기").click()
     await expect(chat.page.get_by_text("새 메시지가 오면 알려 드릴까요?")).to_have_count(0)
     await chat.page.goto("/settings/alerts")
     await expect(chat.page.get_by_text("주소창의 사이트 설정에서 알림을 허용해 주세요")).to_be_visible()
 
 
-async def test_a_message_is_told_once_for_all_tabs_and_withdrawn_when_read_elsewhere(
+async def test_a_message_is_notified_once_for_all_tabs_and_withdrawn_when_read_elsewhere(
     device: OpenDevice, someone: SomeOne
 ):
     ana, ben = await someone("ana"), await someone("ben")
@@ -152,7 +152,7 @@ async def _is(ask: Any, wanted: list[str]) -> bool:
     return True
 
 
-async def test_the_room_that_is_looked_at_and_a_muted_one_stay_quiet(device: OpenDevice, someone: SomeOne):
+async def test_the_open_room_and_a_muted_one_show_no_notification(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     seen, muted, other = await ana.group("보는 방", ben), await ana.group("조용한 방", ben), await ana.direct(ben)
     await ana.call("PATCH", f"/rooms/{muted}", json={"muted": True})

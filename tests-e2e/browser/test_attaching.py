@@ -1,4 +1,4 @@
-"""Files on their way into a message: seen going, stopped, tried again, dropped in, refused in time; played in place."""
+"""Attaching files: progress, cancelling, retrying, dropping, early rejection, and playback in the log."""
 
 import base64
 import io
@@ -56,11 +56,11 @@ class Attacher(Chat):
         await (await choosing.value).set_files(files)
 
     def waiting(self, name: str) -> Locator:
-        """The file beside the text that is not sent yet."""
+        """The file attached to the message that is not sent yet."""
         return self.page.get_by_role("listitem").filter(has_text=name)
 
     async def uploaded(self, name: str) -> None:
-        """Until the file may be sent."""
+        """Wait until the file can be sent."""
         await expect(self.waiting(name)).to_be_visible()
         await expect(self.page.get_by_role("progressbar")).to_have_count(0)
 
@@ -70,7 +70,7 @@ class Attacher(Chat):
         await session.send("Network.emulateNetworkConditions", network)
 
 
-async def test_an_upload_shows_how_far_it_is_and_can_be_stopped(device: OpenDevice, someone: SomeOne):
+async def test_an_upload_shows_its_progress_and_can_be_cancelled(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = Attacher(await device(ana))
     await chat.enter(await ana.group("큰 파일", ben))
@@ -92,7 +92,7 @@ async def test_an_upload_shows_how_far_it_is_and_can_be_stopped(device: OpenDevi
     assert (message["body"], message.get("attachments")) == ("파일은 나중에", None)
 
 
-async def test_an_upload_that_failed_is_tried_again(device: OpenDevice, someone: SomeOne):
+async def test_a_failed_upload_can_be_retried(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("지하", ben)
     chat = Attacher(await device(ana))
@@ -134,7 +134,7 @@ async def test_a_file_is_dropped_into_the_room(device: OpenDevice, someone: Some
     await expect(chat.log.get_by_role("link", name="받기: 메모.txt")).to_be_visible()
 
 
-async def test_a_picture_that_nobody_could_open_is_refused_before_the_upload(device: OpenDevice, someone: SomeOne):
+async def test_an_unreadable_picture_is_rejected_before_the_upload(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = Attacher(await device(ana))
     await chat.enter(await ana.group("휴대전화 사진", ben))
@@ -153,7 +153,7 @@ async def test_a_picture_that_nobody_could_open_is_refused_before_the_upload(dev
     assert len([url for url in uploads if url.endswith("/api/media/attachments")]) == 1
 
 
-async def test_a_broken_picture_says_so_and_cannot_be_tried_again(device: OpenDevice, someone: SomeOne):
+async def test_a_broken_picture_shows_an_error_and_cannot_be_retried(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = Attacher(await device(ana))
     chat.device.expects(r"status of 422 .*/api/media/attachments")
@@ -183,7 +183,7 @@ async def test_sound_and_film_play_in_place(device: OpenDevice, someone: SomeOne
     await expect(his.page).to_have_url(re.compile(f"/rooms/{room_id}$"))
 
 
-async def test_files_and_what_is_answered_stay_with_their_room(device: OpenDevice, someone: SomeOne):
+async def test_attached_files_and_the_quoted_message_stay_with_their_room(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     here, there = await ana.group("사진 방", ben), await ana.group("다른 방", ben)
     await (await ben.open()).send(here, "사진 있어?")

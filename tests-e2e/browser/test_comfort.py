@@ -1,4 +1,4 @@
-"""For eyes and hands that need it: text twice as large, no motion, a keyboard on the screen; nothing is cut off."""
+"""Accessibility: double text size, reduced motion, and an on-screen keyboard; nothing is cut off."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from people import Person, say_all
 from playwright.async_api import Locator, Page, expect
 from waiting import eventually
 
-# Every piece of text that something hides, unless it can be scrolled to or is shortened with an ellipsis on purpose.
+# All clipped texts, except those that can be scrolled to or are shortened with an ellipsis on purpose.
 CUT_OFF = """() => {
   const cut = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -43,7 +43,7 @@ CUT_OFF = """() => {
 MOVING = """() => document.getAnimations()
   .map((one) => one.effect.getComputedTiming())
   .filter(({ duration, iterations }) => duration > 1 || iterations > 1).length"""
-# Nothing is on its way any more: no placeholder, no picture, no font.
+# Everything is loaded: no placeholder, picture or font is pending.
 DRAWN = """() => document.readyState === "complete" && document.fonts.status === "loaded"
   && !document.querySelector('.skeleton, [aria-busy="true"]')
   && [...document.images].every((one) => one.complete)"""
@@ -51,13 +51,13 @@ TWICE = {"standard": 32, "fixed": 26}
 
 
 async def enlarge(page: Page) -> None:
-    """As someone does who sets the browser's text to 200 %."""
+    """Set the text size of the browser to 200 %."""
     session = await page.context.new_cdp_session(page)
     await session.send("Page.setFontSizes", {"fontSizes": TWICE})
 
 
 async def within(place: Locator, page: Page) -> None:
-    """All of it is in the window."""
+    """Assert that the element is completely inside the window."""
     await expect(place).to_be_in_viewport(ratio=0.9)
     size, box = page.viewport_size, await place.bounding_box()
     assert size is not None
@@ -74,7 +74,7 @@ async def talked(someone: SomeOne, title: str, *bodies: str) -> tuple[Person, Pe
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_text_twice_as_large_is_nowhere_cut_off(device: OpenDevice, someone: SomeOne, viewport: dict[str, int]):
+async def test_text_of_double_size_is_nowhere_cut_off(device: OpenDevice, someone: SomeOne, viewport: dict[str, int]):
     words = "안경을 두고 왔어요"
     ana, ben, room_id = await talked(someone, "큰 글씨로 읽는 방", words, "천천히 읽어요 " * 30)
     phone = {"viewport": viewport, "has_touch": viewport == PHONE}
@@ -119,7 +119,7 @@ async def test_text_twice_as_large_is_nowhere_cut_off(device: OpenDevice, someon
     await within(inside.said("잘 보입니다"), inside.page)
 
 
-async def test_nothing_moves_for_those_who_want_it_still(device: OpenDevice, someone: SomeOne):
+async def test_nothing_moves_with_reduced_motion(device: OpenDevice, someone: SomeOne):
     ana, ben, room_id = await talked(someone, "고요", "가만히")
     chat = await Chat(await device(ana)).enter(room_id)
     b = await ben.open()
@@ -132,7 +132,9 @@ async def test_nothing_moves_for_those_who_want_it_still(device: OpenDevice, som
     await eventually(lambda: chat.page.evaluate(f"({MOVING})() === 0"))
 
 
-async def test_a_keyboard_on_the_screen_leaves_the_field_and_the_last_message(device: OpenDevice, someone: SomeOne):
+async def test_an_on_screen_keyboard_does_not_cover_the_field_and_the_last_message(
+    device: OpenDevice, someone: SomeOne
+):
     ana, _, room_id = await talked(someone, "손 안의 방", *(f"{number}번 글" for number in range(1, 41)))
     chat = Chat(await device(ana, viewport=PHONE, has_touch=True))
     await chat.enter(room_id)

@@ -1,4 +1,4 @@
-"""What a network does to people: nothing that was written is lost or doubled, and all of it keeps its order."""
+"""Network failures: no written message is lost or duplicated, and the order stays."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 
 async def stored(person: Person, room_id: str) -> list[str]:
-    """What the server has, in order."""
+    """Return the texts on the server, in order."""
     return [message["body"] for message in (await person.messages(room_id))["items"]]
 
 
@@ -59,7 +59,7 @@ async def test_a_pending_message_survives_a_reload_without_network(device: OpenD
 
 
 async def both_gateways_take(person: Person) -> bool:
-    """nginx sends one connection here, the next there."""
+    """Return whether both gateways accept connections; nginx alternates between them."""
     try:
         for socket in [await person.open() for _ in range(4)]:
             await socket.close()
@@ -100,7 +100,7 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
 
 
 class Network:
-    """The page's WebSockets to the server, which can be cut and kept cut while all else of the network works."""
+    """The page's WebSockets, which can be cut and kept cut while the rest of the network works."""
 
     def __init__(self) -> None:
         self.cut = False
@@ -119,7 +119,7 @@ class Network:
             await socket.close(code=1001)
 
 
-# When a bar that tells of the connection was first drawn.
+# The time at which the connection bar was first drawn.
 BAR_NOTED = """() => {
   const began = performance.now();
   window.barAfter = null;
@@ -129,7 +129,7 @@ BAR_NOTED = """() => {
 }"""
 
 
-async def test_no_network_and_coming_back_look_different_and_show_only_when_they_last(
+async def test_offline_and_reconnecting_look_different_and_show_only_after_a_while(
     device: OpenDevice, someone: SomeOne
 ):
     ana, ben = await someone("ana"), await someone("ben")
@@ -163,9 +163,7 @@ async def test_no_network_and_coming_back_look_different_and_show_only_when_they
     assert await stored(ben, room_id) == ["출발", "들리나?"]
 
 
-async def test_after_a_sleep_what_was_missed_is_there_and_nothing_else_has_changed(
-    device: OpenDevice, someone: SomeOne
-):
+async def test_after_a_sleep_missed_messages_appear_and_nothing_else_changes(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("노트북", ben)
     b = await ben.open()
@@ -194,13 +192,13 @@ async def test_after_a_sleep_what_was_missed_is_there_and_nothing_else_has_chang
         await expect(chat.said(f"자는 사이 {number}")).to_be_in_viewport()
 
 
-async def test_a_refused_message_stays_until_it_is_sent_again_or_discarded(device: OpenDevice, someone: SomeOne):
+async def test_a_rejected_message_stays_until_it_is_retried_or_discarded(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     a, b = await ana.open(), await ben.open()
     chat = await Chat(await device(ana)).enter(room_id)
     await ben.call("PUT", f"/social/blocks/{ana.id}", status=204)
-    await eventually(lambda: a.rejection(room_id, "아직"))  # a block takes up to a second to begin
+    await eventually(lambda: a.rejection(room_id, "아직"))  # a block takes effect within a second
     for text in ("막혔나?", "그럼 말고"):
         await chat.send(text)
         await expect(chat.message(text).get_by_role("button", name="다시 보내기")).to_be_visible()
@@ -253,7 +251,7 @@ async def test_two_tabs_of_one_person_agree(device: OpenDevice, someone: SomeOne
     ]
 
 
-async def test_a_session_revoked_elsewhere_drops_every_tab_to_sign_in(device: OpenDevice, someone: SomeOne):
+async def test_a_session_revoked_elsewhere_sends_every_tab_to_the_sign_in(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("비밀", ben)
     phone = await ana.log_in_again()

@@ -1,4 +1,4 @@
-"""The browsers of these tests: one that is used again remembers nothing of whoever had it before."""
+"""The browser pool of these tests: a reused context has no state of its previous use."""
 
 from chat import Chat
 from conftest import SomeOne
@@ -13,7 +13,7 @@ LEFT_BEHIND = """async () => ({
 })"""
 
 
-async def test_a_browser_that_is_used_again_is_as_a_new_one(browsers: Browsers, someone: SomeOne):
+async def test_a_reused_browser_is_like_a_new_one(browsers: Browsers, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     before = await browsers.open(ana, service_workers="allow")
     await before.context.grant_permissions(["notifications"])
@@ -28,7 +28,7 @@ async def test_a_browser_that_is_used_again_is_as_a_new_one(browsers: Browsers, 
 
     after = await browsers.open(service_workers="allow")
     assert after.context is before.context
-    await after.page.goto("/icons/icon.svg")  # a page of this origin that runs nothing
+    await after.page.goto("/icons/icon.svg")  # a page of this origin without scripts
     assert await after.context.cookies() == []
     left = await after.page.evaluate(LEFT_BEHIND)
     assert {what: found for what, found in left.items() if found} == {"alerts": "default"}

@@ -1,4 +1,4 @@
-"""What the first visit costs, what stays for a visit without a network, and how a newer version comes in."""
+"""The first load: its size, offline visits, and updates to a new version."""
 
 import gzip
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ async def test_the_first_load_is_at_most_150_kb_of_script(device: OpenDevice, so
         assert 10_000 < size <= MOST_BYTES
 
 
-async def test_without_a_network_the_last_pages_are_there_to_read(device: OpenDevice, someone: SomeOne):
+async def test_the_last_pages_can_be_read_offline(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("기차", ben)
     b = await ben.open()
@@ -52,7 +52,7 @@ async def test_without_a_network_the_last_pages_are_there_to_read(device: OpenDe
     await chat.sees("창밖을 봐")
 
 
-async def test_the_worker_keeps_the_shell_and_nothing_that_people_wrote(device: OpenDevice, someone: SomeOne):
+async def test_the_worker_caches_the_shell_but_no_messages(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = Chat(await device(ana, service_workers="allow"))
     await chat.enter(await ana.group("비밀", ben))
@@ -64,7 +64,7 @@ async def test_the_worker_keeps_the_shell_and_nothing_that_people_wrote(device: 
     assert not [path for path in kept if path.startswith("/api")]
 
 
-async def test_a_newer_version_is_offered_and_comes_in_when_asked(device: OpenDevice, someone: SomeOne, stack: Stack):
+async def test_a_new_version_is_offered_and_applied_on_request(device: OpenDevice, someone: SomeOne, stack: Stack):
     chat = Chat(await device(await someone("ana"), fresh=True, service_workers="allow"))
     page = chat.page
     await page.goto("/")
@@ -84,7 +84,7 @@ async def test_a_newer_version_is_offered_and_comes_in_when_asked(device: OpenDe
 
 @contextmanager
 def a_newer_worker(client: Path) -> Iterator[None]:
-    """As after a new build: the worker's file and its packed copies have other bytes."""
+    """Change the bytes of the worker's file and its compressed copies, as a new build does."""
     file, packed = client / "sw.js", client / "packed"
     before, away = file.read_bytes(), client / "packed-before"
     packed.rename(away)

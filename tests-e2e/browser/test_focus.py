@@ -1,4 +1,4 @@
-"""Whatever opens over a page gives the focus back to what opened it, so that one can go on by keyboard."""
+"""Focus: dialogs and menus return it to the element that opened them, for keyboard users."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stack import Stack
 
 @dataclass
 class Keyboard:
-    """Ana, who owns a group with a picture in it, and uses no mouse."""
+    """A keyboard user who owns a group with a picture."""
 
     chat: Chat
     people: tuple[Person, Person]
@@ -42,7 +42,7 @@ class Keyboard:
         await expect(self.over).to_have_count(0)
 
     async def to_message(self, text: str) -> Locator:
-        """From the field to a message, by Shift+Tab and arrows; Tab leads to the one that had the focus last."""
+        """Move from the field to a message with Shift+Tab and arrows. Tab goes to the last focused message."""
         message = self.chat.said(text)
         await self.chat.composer.focus()
         for _ in range(2):

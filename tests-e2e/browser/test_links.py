@@ -1,4 +1,4 @@
-"""Where an address or a date leads: to one message, to a day and back, and to a clear word where there is nothing."""
+"""Links and dates: they open a message or a day, or show a clear text if there is none."""
 
 import asyncio
 import re
@@ -19,18 +19,20 @@ from waiting import PATIENCE_S
 SEOUL = ZoneInfo("Asia/Seoul")
 DAYS_AGO = (6, 5, 3, 1)
 A_DAY = 50
-"""Messages of one day: a page holds fewer than there are in all."""
+"""Messages per day, so that not all of them fit into one page."""
 
 
 async def filled_room(someone: SomeOne, title: str, count: int) -> tuple[Person, str]:
-    """A person in a room where somebody else wrote so many messages."""
+    """Return a user and a room in which another user wrote this number of messages."""
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group(title, ben)
     await say_all(await ben.open(), room_id, (f"{number}번 글" for number in range(1, count + 1)))
     return ana, room_id
 
 
-async def test_a_link_to_a_message_opens_cold_and_leads_on_to_the_present(device: OpenDevice, someone: SomeOne):
+async def test_a_link_to_a_message_opens_in_a_new_browser_and_leads_to_the_present(
+    device: OpenDevice, someone: SomeOne
+):
     ana, room_id = await filled_room(someone, "긴 방", 240)
     chat = Chat(await device(ana))
     await chat.open(f"/rooms/{room_id}?at=20")
@@ -40,7 +42,7 @@ async def test_a_link_to_a_message_opens_cold_and_leads_on_to_the_present(device
     await expect(chat.said("240번 글")).to_be_in_viewport()
 
 
-async def test_a_link_waits_until_one_has_signed_in(device: OpenDevice, someone: SomeOne):
+async def test_a_link_is_opened_after_the_sign_in(device: OpenDevice, someone: SomeOne):
     ana, room_id = await filled_room(someone, "문 뒤의 방", 120)
     chat = Chat(await device())
     await chat.open(f"/rooms/{room_id}?at=7")
@@ -50,7 +52,7 @@ async def test_a_link_waits_until_one_has_signed_in(device: OpenDevice, someone:
     await expect(chat.said("7번 글")).to_be_in_viewport()
 
 
-async def test_a_link_to_no_message_opens_the_room_all_the_same(device: OpenDevice, someone: SomeOne):
+async def test_a_link_to_a_missing_message_opens_the_room(device: OpenDevice, someone: SomeOne):
     ana, room_id = await filled_room(someone, "짧은 방", 3)
     chat = Chat(await device(ana))
     for at in ("999", "0", "third"):
@@ -58,7 +60,7 @@ async def test_a_link_to_no_message_opens_the_room_all_the_same(device: OpenDevi
         await expect(chat.said("3번 글")).to_be_in_viewport()
 
 
-async def test_a_room_one_cannot_enter_says_so_and_leads_back(device: OpenDevice, someone: SomeOne):
+async def test_an_inaccessible_room_shows_an_error_and_a_way_back(device: OpenDevice, someone: SomeOne):
     ana = await someone("ana")
     _, of_others = await filled_room(someone, "남의 방", 1)
     chat = Chat(await device(ana))
@@ -77,7 +79,7 @@ def day(ago: int) -> date:
 
 
 def date_back(stack: Stack, room_id: str) -> None:
-    """The room's messages, as if they had been written from noon on on those days; Redis keeps nothing of before."""
+    """Move the room's messages to the afternoons of earlier days, and remove the room from Redis."""
     with closing(sqlite3.connect(stack.data / "db" / "rooms.sqlite3", timeout=PATIENCE_S)) as db, db:
         for index in range(len(DAYS_AGO) * A_DAY):
             noon = datetime.combine(day(DAYS_AGO[index // A_DAY]), time(12), SEOUL)
@@ -91,7 +93,7 @@ def date_back(stack: Stack, room_id: str) -> None:
 
 
 class Week(Chat):
-    """A room with messages of several days."""
+    """A room with messages from several days."""
 
     async def go_to(self, chosen: date) -> None:
         dialog = self.page.get_by_role("dialog", name="날짜로 가기")
@@ -106,7 +108,7 @@ class Week(Chat):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def week(device: OpenDevice, someone: SomeOne, stack: Stack) -> Week:
-    """Ana before a room where Ben wrote on four of the last days; she has read it all."""
+    """Ana in a room where Ben wrote on four of the last days. She has read all of it."""
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("지난주", ben)
     a, b = await ana.open(), await ben.open()
@@ -129,7 +131,7 @@ async def test_a_day_is_found_and_the_present_again(week: Week):
     await expect(week.said(f"6일 전 {A_DAY}")).to_be_in_viewport()
 
     await week.divider(5).click()
-    await week.go_to(day(4))  # nobody wrote then
+    await week.go_to(day(4))  # a day without messages
     await expect(week.said("3일 전 1")).to_be_in_viewport()
     await week.page.get_by_role("button", name="보던 곳으로").click()
     await expect(week.said("5일 전 1")).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""A room of 6,000 messages: it opens where one stopped reading, stays small, and leads to any day, hit or quote."""
+"""A room of 6,000 messages: it opens at the first unread one, uses few nodes, and jumps to any day, hit or quote."""
 
 import re
 
@@ -11,7 +11,7 @@ from stack import Stack
 from waiting import eventually
 
 MESSAGES = 6_000
-"""More than any cache holds: the page's window, the recent page and the stream in Redis."""
+"""More than any cache has room for: the client's window, the recent page and the stream in Redis."""
 READ = 4_000
 NEEDLE = 777
 MOST_NODES = 3_000
@@ -24,7 +24,7 @@ class LongRoom:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def long_room(stack: Stack):
-    """Ben wrote all the messages; Ana has read two thirds of them."""
+    """A room in which Ben wrote all messages and Ana has read two thirds of them."""
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("긴 이야기", ben)
     b, a = await ben.open(), await ana.open()
@@ -41,7 +41,7 @@ async def long_room(stack: Stack):
 
 async def test_it_opens_at_the_first_unread_message(device: OpenDevice, long_room: LongRoom):
     chat = Chat(await device(await long_room.ana.log_in_again()))
-    # Nobody looks at the page, so that this reads nothing and can be run again.
+    # Without focus nothing is marked as read, so the test can be repeated.
     await chat.page.add_init_script("Document.prototype.hasFocus = () => false")
     await chat.enter(long_room.room_id)
     await expect(chat.log.get_by_text("여기까지 읽었습니다")).to_be_in_viewport()
@@ -49,7 +49,7 @@ async def test_it_opens_at_the_first_unread_message(device: OpenDevice, long_roo
     assert await chat.nodes() < MOST_NODES
 
 
-async def test_it_stays_small_and_still_while_one_reads_back(device: OpenDevice, long_room: LongRoom):
+async def test_it_uses_few_nodes_and_does_not_jump_while_scrolling_back(device: OpenDevice, long_room: LongRoom):
     chat = Chat(await device(await long_room.ben.log_in_again()))
     await chat.enter(long_room.room_id)
     await expect(chat.said(f"{MESSAGES}번째 이야기")).to_be_in_viewport()
@@ -60,7 +60,7 @@ async def test_it_stays_small_and_still_while_one_reads_back(device: OpenDevice,
         await eventually(lambda: chat.at_rest(frames=2))
         before = await chat.middle_place()
         await eventually(lambda: chat.at_rest(frames=15))
-        assert abs(await chat.top_of(before.text) - before.top) <= 1, "what one looks at does not move"
+        assert abs(await chat.top_of(before.text) - before.top) <= 1, "the visible message does not move"
         assert await chat.nodes() < MOST_NODES
         seen.add(before.text)
     assert len(seen) > 10
@@ -68,7 +68,7 @@ async def test_it_stays_small_and_still_while_one_reads_back(device: OpenDevice,
     await expect(chat.said(f"{MESSAGES}번째 이야기")).to_be_in_viewport()
 
 
-async def test_a_day_a_hit_and_back(device: OpenDevice, long_room: LongRoom):
+async def test_jumping_to_a_day_to_a_hit_and_back(device: OpenDevice, long_room: LongRoom):
     chat = Chat(await device(await long_room.ben.log_in_again()))
     await chat.enter(long_room.room_id)
     last = chat.said(f"{MESSAGES}번째 이야기")
@@ -90,7 +90,7 @@ async def test_a_day_a_hit_and_back(device: OpenDevice, long_room: LongRoom):
     await expect(last).to_be_in_viewport()
 
 
-async def test_new_messages_do_not_move_one_who_reads_back(device: OpenDevice, someone: SomeOne):
+async def test_new_messages_do_not_scroll_while_reading_back(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("위로 올린 방", ben)
     b = await ben.open()

@@ -1,4 +1,4 @@
-"""Who belongs to a room, by the screens alone: inviting, roles, putting out, muting, leaving, blocking."""
+"""Membership in the user interface: inviting, roles, removing, muting, leaving, blocking."""
 
 import re
 
@@ -11,7 +11,7 @@ GONE = "들어갈 수 없는 대화방입니다"
 
 
 class Host(Chat):
-    """A chat beside which the room's details are open, as they are on a wide screen."""
+    """A chat with the room's details next to it, as on a wide screen."""
 
     @property
     def details(self) -> Locator:
@@ -33,15 +33,15 @@ class Host(Chat):
         await expect(dialog).to_have_count(0)
 
     async def shows_event(self, line: str) -> None:
-        """What happened stands between the messages."""
+        """Wait for a system message between the messages."""
         await expect(self.log.get_by_text(line, exact=True).last).to_be_visible()
 
     async def reads(self, *texts: str) -> None:
-        """These messages and lines stand in the log, one after the other, and nothing else."""
+        """Wait until the log has exactly these messages and system messages in this order."""
         await expect(self.log.locator(".prose, .event-line")).to_have_text(texts)
 
 
-async def test_roles_are_given_and_allow_to_put_someone_out(device: OpenDevice, someone: SomeOne):
+async def test_roles_are_granted_and_allow_removing_members(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("동아리", ben, cem)
     hers, his, theirs = [Host(await device(one)) for one in (ana, ben, cem)]
@@ -119,7 +119,7 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await his.shows_event("Ana 님이 나갔습니다")
 
 
-async def test_what_happened_stays_between_the_messages(device: OpenDevice, someone: SomeOne):
+async def test_system_messages_stay_between_the_messages(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("산악회", ben)
     a, b = await ana.open(), await ben.open()
@@ -161,7 +161,7 @@ async def test_a_room_is_muted_on_every_device(device: OpenDevice, someone: Some
         await expect(chat.room("시끄러운 방")).not_to_contain_text("알림 꺼짐")
 
 
-async def test_who_is_blocked_cannot_write_until_let_in_again(device: OpenDevice, someone: SomeOne):
+async def test_a_blocked_user_cannot_write_until_unblocked(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.direct(ben)
     b = await ben.open()
@@ -173,7 +173,7 @@ async def test_who_is_blocked_cannot_write_until_let_in_again(device: OpenDevice
     await hers.page.get_by_role("dialog", name="Ben").get_by_role("button", name="차단", exact=True).click()
     await hers.confirm("차단")
     await expect(hers.page.get_by_text("Ben 님을 차단했습니다")).to_be_visible()
-    await eventually(lambda: b.rejection(room_id, "아직 들려?"))  # a block takes up to a second to begin
+    await eventually(lambda: b.rejection(room_id, "아직 들려?"))  # a block takes effect within a second
     await his.send("왜 답이 없어요?")
     unsent = his.message("왜 답이 없어요?")
     await expect(unsent).to_contain_text("이 사람에게는 메시지를 보낼 수 없습니다")

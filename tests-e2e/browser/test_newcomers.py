@@ -1,4 +1,4 @@
-"""From the front page to the first conversations: signing up, finding each other, rooms of two and of more."""
+"""From the front page to the first conversations: signing up, finding each other, direct rooms and groups."""
 
 import re
 import uuid
@@ -43,7 +43,7 @@ ENTRY_TEXTS = [
 
 
 @pytest.mark.parametrize("texts", ENTRY_TEXTS, ids=lambda texts: texts.locale)
-async def test_signing_up_out_and_in(device: OpenDevice, someone: SomeOne, texts: EntryTexts):
+async def test_signing_up_signing_out_and_signing_in(device: OpenDevice, someone: SomeOne, texts: EntryTexts):
     other = await someone("other")
     mine = await device(locale=texts.locale)
     page = mine.page
@@ -86,7 +86,7 @@ async def test_signing_up_out_and_in(device: OpenDevice, someone: SomeOne, texts
     await expect(page.get_by_text(texts.nothing_yet)).to_be_visible()
 
 
-async def test_following_by_webchat_id_and_a_room_of_two(device: OpenDevice, someone: SomeOne):
+async def test_following_by_webchat_id_and_opening_a_direct_room(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     hers, his = await device(ana), await device(ben)
     await his.page.goto("/")
@@ -107,7 +107,7 @@ async def test_following_by_webchat_id_and_a_room_of_two(device: OpenDevice, som
     await a.sees("반가워")
 
 
-async def test_a_group_from_a_choice_of_friends(device: OpenDevice, someone: SomeOne):
+async def test_creating_a_group_with_chosen_friends(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     await ana.follow(ben)
     await ana.follow(cem)

@@ -1,4 +1,4 @@
-"""/ops: operators see how everything runs, live; for everybody else there is nothing."""
+"""/ops: operators see live figures; for everybody else the page does not exist."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from stack import Stack
 from test_screens import violations
 
 LONG_MS = 90_000
-"""What was late is told for a minute, and another story may have held everything up."""
+"""Late messages are shown for a minute, and an earlier test may have delayed everything."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -24,14 +24,14 @@ async def operator(stack: Stack) -> AsyncIterator[Person]:
     if free["available"]:
         json = account | {"password": person.password}
         person.user = await person.call("POST", "/auth/signup", json=json, status=201)
-    else:  # the stack had run before
+    else:  # on a stack that ran before
         json = {"login": OPERATOR, "password": person.password}
         person.user = await person.call("POST", "/auth/login", json=json)
     yield person
     await person.close()
 
 
-async def test_an_operator_sees_figures_move_and_what_waits(device: OpenDevice, stack: Stack, operator: Person):
+async def test_an_operator_sees_live_figures_and_waiting_messages(device: OpenDevice, stack: Stack, operator: Person):
     page = (await device(operator, locale=ENGLISH)).page
     await page.goto("/ops")
     canary = page.get_by_role("region", name="Canary")
@@ -66,7 +66,7 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(device: OpenDevice, oper
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_for_a_stranger_there_is_nothing(device: OpenDevice, stack: Stack):
+async def test_the_page_does_not_exist_for_other_users(device: OpenDevice, stack: Stack):
     stranger = await sign_up(stack.url, "stranger")
     theirs = await device(stranger, locale=ENGLISH)
     theirs.expects(r"status of 404 .*/api/ops/figures$")
@@ -80,7 +80,7 @@ async def test_for_a_stranger_there_is_nothing(device: OpenDevice, stack: Stack)
     await stranger.close()
 
 
-async def test_who_is_not_signed_in_is_asked_to(device: OpenDevice, stack: Stack):
+async def test_without_a_session_the_page_asks_to_sign_in(device: OpenDevice, stack: Stack):
     theirs = await device(locale=ENGLISH)
     await theirs.page.goto("/ops")
     await expect(theirs.page).to_have_url(f"{stack.url}/signin")

@@ -1,4 +1,4 @@
-"""Reading back faster than history comes: no message is jumped over, also where the window lets go of its end."""
+"""Scrolling back faster than history loads: no message is skipped, even when the window drops its newest messages."""
 
 import pytest
 import pytest_asyncio
@@ -11,7 +11,7 @@ from waiting import eventually
 
 MOTIONS = ("reduce", "no-preference")
 MESSAGES = 1_150
-"""More than the window of 1,000 holds."""
+"""More than the window of 1,000 messages."""
 FIRST_PAGE = 50
 STEP = 550
 """Less than the height of the log."""
@@ -33,7 +33,7 @@ NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimation
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def talk(stack: Stack):
-    """Who wrote all of a room's messages, of one to several lines, and the room."""
+    """The author of all messages of a room, each of one to several lines, and the room."""
     person = await sign_up(stack.url, "talker")
     room_id = await person.group("오래된 이야기")
     socket = await person.open()
@@ -55,7 +55,7 @@ async def open_at_end(device: OpenDevice, talk: tuple[Person, str], motion: str)
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-async def test_no_message_is_jumped_over(device: OpenDevice, talk: tuple[Person, str], motion: str):
+async def test_no_message_is_skipped(device: OpenDevice, talk: tuple[Person, str], motion: str):
     chat = await open_at_end(device, talk, motion)
     await chat.log.evaluate(RECORD_SEEN)
     while not await chat.page.evaluate("window.seen.has(1)"):
@@ -66,7 +66,7 @@ async def test_no_message_is_jumped_over(device: OpenDevice, talk: tuple[Person,
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-async def test_history_that_comes_at_the_edge_leaves_one_there(
+async def test_history_that_loads_at_the_edge_does_not_move_the_view(
     device: OpenDevice, talk: tuple[Person, str], motion: str
 ):
     chat = await open_at_end(device, talk, motion)
@@ -77,7 +77,7 @@ async def test_history_that_comes_at_the_edge_leaves_one_there(
     await expect(chat.message(f"{edge}번째")).to_be_in_viewport()
 
 
-async def test_the_log_passes_by_down_to_the_composer(device: OpenDevice, talk: tuple[Person, str]):
+async def test_the_log_extends_down_to_the_composer(device: OpenDevice, talk: tuple[Person, str]):
     chat = await open_at_end(device, talk, "reduce")
     log, form = await chat.log.bounding_box(), await chat.page.locator("form.composer").bounding_box()
     assert log is not None
@@ -85,4 +85,4 @@ async def test_the_log_passes_by_down_to_the_composer(device: OpenDevice, talk: 
     assert abs(log["y"] + log["height"] - form["y"]) <= 1
     newest = await chat.message(f"{MESSAGES}번째").bounding_box()
     assert newest is not None
-    assert newest["y"] + newest["height"] < form["y"] - 16, "a line says below it who is typing"
+    assert newest["y"] + newest["height"] < form["y"] - 16, "the typing line is below it"

@@ -1,4 +1,4 @@
-"""Every screen for everyone: axe finds nothing, light and dark, desktop and phone, Korean and English."""
+"""Accessibility of every screen: axe finds no violation, light and dark, desktop and phone, Korean and English."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,10 +16,10 @@ from stack import Stack
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 ROWS_ARE_DRAWN = """() => [...document.querySelectorAll("a.room-row")].every(
   (row) => !row.checkVisibility() || row.checkVisibility({ visibilityProperty: true }))"""
-"""A virtual list that shows hides its rows until it has measured them, and then what they say is no name."""
+"""A virtual list hides its rows until it has measured them, and hidden text gives them no accessible name."""
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {"runOnly": STANDARDS, "resultTypes": ["violations"], "preload": {"assets": ["media"]}}
-"""No rule of these standards reads style sheets, which axe would fetch for each run."""
+"""Style sheets are not preloaded: no rule of these standards needs them, and axe would load them for each run."""
 LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
 ON_A_PHONE = {"viewport": PHONE, "has_touch": True}
 LOOKS = [
@@ -39,7 +39,7 @@ async def violations(page: Page, where: str) -> list[str]:
 
 
 class Filled:
-    """A person with friends, rooms and every kind of message."""
+    """A user with friends, rooms and every kind of message."""
 
     def __init__(self, ana: Person, room_id: str, direct_id: str, ben: Person) -> None:
         self.ana, self.room_id, self.direct_id, self.ben = ana, room_id, direct_id, ben
@@ -104,7 +104,9 @@ async def test_axe_finds_nothing_on_any_screen(device: OpenDevice, filled: Fille
 
 
 @pytest.mark.parametrize("look", LOOKS)
-async def test_axe_finds_nothing_on_what_opens_over_a_room(device: OpenDevice, filled: Filled, look: dict[str, Any]):
+async def test_axe_finds_nothing_on_dialogs_and_menus_of_a_room(
+    device: OpenDevice, filled: Filled, look: dict[str, Any]
+):
     korean = look["locale"] == KOREAN
     theirs = await device(await filled.ana.log_in_again(), **look)
     page = theirs.page
@@ -150,7 +152,7 @@ async def test_text_at_200_percent_fits(device: OpenDevice, filled: Filled):
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-async def test_language_and_theme_are_chosen_by_hand_and_kept(device: OpenDevice, filled: Filled):
+async def test_the_chosen_language_and_theme_are_kept(device: OpenDevice, filled: Filled):
     page = (await device(await filled.ana.log_in_again())).page
     await page.goto("/settings/display")
     await page.get_by_role("radio", name="English").check(force=True)

@@ -1,4 +1,4 @@
-"""Two people in one room, each in a browser: what one does, the other sees."""
+"""Two users in one room, each in a browser: each sees the actions of the other."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ class Pair:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def pair(browsers: Browsers, stack: Stack) -> AsyncIterator[Pair]:
-    """Ana and Ben look at their room all the time; each story has words of its own."""
+    """Ana and Ben with their room open all the time; each test uses different texts."""
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("점심", ben)
     hers = await Chat(await browsers.open(ana)).enter(room_id)
@@ -42,7 +42,7 @@ async def pair(browsers: Browsers, stack: Stack) -> AsyncIterator[Pair]:
 async def test_a_message_and_its_edit_show_on_both_sides(pair: Pair):
     await pair.hers.send("점심 머 먹지")
     await pair.his.sees("점심 머 먹지")
-    await expect(pair.hers.said("점심 머 먹지")).to_have_attribute("data-status", "there")  # until then it has no seq
+    await expect(pair.hers.said("점심 머 먹지")).to_have_attribute("data-status", "there")  # before that it has no seq
     await pair.hers.composer.press("ArrowUp")
     await expect(pair.hers.composer).to_have_value("점심 머 먹지")
     await pair.hers.composer.fill("점심 뭐 먹지?")
@@ -88,7 +88,7 @@ async def test_reactions_come_and_go_on_both_sides(pair: Pair):
         await expect(chat.message("점심은 김치찌개").get_by_role("button", name=re.compile("👍 1"))).to_be_visible()
 
 
-async def test_a_reply_quotes_and_leads_to_what_it_answers(pair: Pair):
+async def test_a_reply_quotes_and_links_to_its_message(pair: Pair):
     await pair.hers.send("몇 시에 볼까?")
     await pair.his.sees("몇 시에 볼까?")
     await pair.his.choose("몇 시에 볼까?", "답장")
@@ -116,7 +116,7 @@ async def test_a_mention_is_completed_by_initial_consonants(device: OpenDevice, 
     assert page["items"][-1]["mentions"] == [ben.id]
 
 
-async def test_the_number_of_those_who_have_not_read_falls_live(device: OpenDevice, someone: SomeOne):
+async def test_the_number_of_unread_members_falls_live(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("셋", ben, cem)
     hers = await Chat(await device(ana)).enter(room_id)
@@ -134,7 +134,7 @@ async def test_the_number_of_those_who_have_not_read_falls_live(device: OpenDevi
     await his.number("다들 봤어?", 0)
 
 
-async def test_what_one_person_says_at_once_stands_together(device: OpenDevice, someone: SomeOne):
+async def test_consecutive_messages_of_one_user_are_grouped(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("모아 보기", ben, cem)
     b, c = await ben.open(), await cem.open()
@@ -154,7 +154,7 @@ async def test_typing_shows_and_ends(pair: Pair):
     await expect(pair.hers.page.get_by_text("Ben 님이 입력 중")).to_have_count(0)
 
 
-async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: SomeOne):
+async def test_three_of_many_typing_users_are_named(device: OpenDevice, someone: SomeOne):
     ana = await someone("ana")
     others = [await someone(name) for name in ("ben", "cem", "dan", "eun")]
     room_id = await ana.group("다 같이", *others)
@@ -174,11 +174,11 @@ async def test_of_many_who_type_three_are_named(device: OpenDevice, someone: Som
     await expect(line).to_have_text("Cem, Dan, Eun 님이 입력 중")
     await sockets[1].send_frame("room.typing", room_id=room_id, typing=False)
     await expect(line).to_have_text("Dan, Eun 님이 입력 중")
-    await chat.page.clock.fast_forward(16_000)  # nobody said that they stopped
+    await chat.page.clock.fast_forward(16_000)  # without frames that typing has stopped
     await expect(line).to_have_count(0)
 
 
-async def test_two_hundred_reactions_stay_small_and_can_be_used(device: OpenDevice, someone: SomeOne):
+async def test_two_hundred_reactions_stay_compact_and_usable(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("환호", ben)
     a, b = await ana.open(), await ben.open()
@@ -203,7 +203,7 @@ async def test_two_hundred_reactions_stay_small_and_can_be_used(device: OpenDevi
     await expect(last).to_have_count(0)
 
 
-async def test_what_people_write_never_becomes_markup(device: OpenDevice, someone: SomeOne):
+async def test_message_text_never_becomes_markup(device: OpenDevice, someone: SomeOne):
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script> [x](javascript:alert(3)) **굵게** `코드`"
     ana, ben = await someone("ana"), await someone("ben")
     name = "<b>Ben</b><script>"

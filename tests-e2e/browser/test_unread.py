@@ -1,4 +1,4 @@
-"""What waits to be read: the list, the title and the icon agree on every tab and device, and only a look reads."""
+"""Unread counts: list, title and icon agree on all tabs and devices, and only a focused window marks as read."""
 
 import re
 
@@ -7,7 +7,7 @@ from conftest import OpenDevice, SomeOne
 from playwright.async_api import Locator, Page, expect
 from waiting import eventually
 
-# What is set goes on to the browser; the last is what the icon of the installed app shows.
+# Calls are passed on to the browser; the last value is the badge of the installed app's icon.
 ICON_NOTED = """
 for (const name of ["setAppBadge", "clearAppBadge"]) {
   const own = Navigator.prototype[name];
@@ -29,8 +29,8 @@ def badge(place: Locator, unread: int) -> Locator:
 
 
 async def shows(page: Page, unread: int) -> None:
-    """The title, the icon and the badge beside the menu's chats, all the same."""
-    await page.bring_to_front()  # in a tab behind, Chromium draws about one frame a second, and looking takes frames
+    """Wait until title, icon and the badge in the menu show the same number."""
+    await page.bring_to_front()  # in a background tab Chromium draws about one frame per second, which slows the checks
     title = re.compile(rf"^\({unread}\) ") if unread else re.compile(r"^[^(]")
     await expect(page).to_have_title(title)
     await eventually(lambda: page.evaluate("(unread) => window.iconShows === unread", unread))
@@ -66,7 +66,7 @@ async def test_the_list_the_title_and_the_icon_agree_on_tabs_and_devices(device:
         await shows(chat.page, 0)
 
 
-async def test_a_window_that_is_not_looked_at_reads_nothing(device: OpenDevice, someone: SomeOne):
+async def test_a_window_without_focus_marks_nothing_as_read(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("옆 창", ben)
     hers, his = Chat(await device(ana)), Chat(await device(ben))
@@ -86,7 +86,7 @@ async def test_a_window_that_is_not_looked_at_reads_nothing(device: OpenDevice, 
     await expect(badge(hers.room("옆 창"), 1)).to_have_count(0)
 
 
-async def test_the_list_stays_still_under_the_pointer(device: OpenDevice, someone: SomeOne):
+async def test_the_list_does_not_move_under_the_pointer(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     first = await ana.group("먼저 만든 방", ben)
     await ana.group("나중에 만든 방", ben)

@@ -1,4 +1,4 @@
-"""Writing: Hangul and Enter, pasted and refused files, drafts, and everything by keyboard."""
+"""Writing: Hangul and Enter, pasted and rejected files, drafts, and keyboard use."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ COPY = """async (base64) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   await navigator.clipboard.write([new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) })]);
 }"""
-# An Enter that only ends a syllable: within the composition in Chromium and Firefox, after it in Safari.
+# An Enter that only ends a syllable: during the composition in Chromium and Firefox, after it in Safari.
 ENTER_WHILE_COMPOSING = """(field) => ["isComposing", "keyCode"].map((how) => {
   const enter = { key: "Enter", code: "Enter", bubbles: true, cancelable: true };
   return field.dispatchEvent(new KeyboardEvent("keydown", {
@@ -31,7 +31,7 @@ def picture(width: int, height: int) -> str:
     return base64.b64encode(output.getvalue()).decode()
 
 
-async def test_enter_ends_a_syllable_and_sends_only_after_it(device: OpenDevice, someone: SomeOne):
+async def test_enter_ends_a_syllable_and_the_next_one_sends(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = await Chat(await device(ana)).enter(await ana.group("한글", ben))
     await chat.composer.focus()
@@ -53,7 +53,7 @@ async def test_enter_ends_a_syllable_and_sends_only_after_it(device: OpenDevice,
     assert (await ana.messages(chat.room_id()))["items"][-1]["body"] == "안녕하세요\n반가워요"
 
 
-async def test_a_pasted_picture_is_sent_and_seen(device: OpenDevice, someone: SomeOne):
+async def test_a_pasted_picture_is_sent_and_shown(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id = await ana.group("사진", ben)
     hers, his = Chat(await device(ana)), Chat(await device(ben))
@@ -78,7 +78,7 @@ async def test_a_pasted_picture_is_sent_and_seen(device: OpenDevice, someone: So
     await expect(viewer).to_have_count(0)
 
 
-async def test_a_file_of_a_wrong_size_is_refused_before_the_upload(
+async def test_a_file_of_a_wrong_size_is_rejected_before_the_upload(
     device: OpenDevice, someone: SomeOne, tmp_path: Path
 ):
     ana, ben = await someone("ana"), await someone("ben")
@@ -112,7 +112,7 @@ async def test_a_draft_stays_with_its_room_and_survives_a_reload(device: OpenDev
     assert second in [room["room_id"] for room in (await ana.call("GET", "/rooms"))["items"]]
 
 
-async def test_emoji_are_found_and_put_where_one_writes(device: OpenDevice, someone: SomeOne):
+async def test_emoji_are_found_and_inserted_at_the_cursor(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     chat = await Chat(await device(ana)).enter(await ana.group("그림 글자", ben))
     await chat.composer.fill("주말에 갈까")
@@ -172,7 +172,7 @@ async def test_everything_by_keyboard(device: OpenDevice, someone: SomeOne):
     await expect(chat.composer).to_be_focused()
 
 
-async def test_what_is_typed_before_the_switcher_is_loaded_is_for_it(device: OpenDevice, someone: SomeOne):
+async def test_keys_typed_before_the_switcher_is_loaded_go_to_it(device: OpenDevice, someone: SomeOne):
     ana, ben = await someone("ana"), await someone("ben")
     room_id, other_id = await ana.group("첫째 방", ben), await ana.group("second room", ben)
     chat = Chat(await device(ana))
