@@ -1,4 +1,4 @@
-"""Databases of tests: made once in a test worker from the migrations, and emptied for each test."""
+"""Databases of tests, created once per test worker by the migrations, and emptied for each test."""
 
 import asyncio
 import re
@@ -31,13 +31,13 @@ def _migrations(service: str) -> Path:
 
 
 class SqliteTemplates:
-    """SQLite files with the current tables, each made once and then copied."""
+    """SQLite files with the current tables, each created once and then copied."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def copy(self, service: str, data: Path) -> None:
-        """Give `data`, a `WEBCHAT_DATA`, an empty database of a service."""
+        """Put an empty database of a service into `data`, a `WEBCHAT_DATA`."""
         template = self._folder / f"{service}.sqlite3"
         if not template.exists():
             _migrate(URL.create("sqlite+aiosqlite", database=str(template)), service)
@@ -53,7 +53,7 @@ class ServerSchemas:
         self._made: dict[str, list[str]] = {}
 
     def empty(self, service: str) -> None:
-        """Make the schema of a service, or remove what the test before left in it."""
+        """Create the schema of a service, or remove the rows of the previous test."""
         if service not in self._made:
             schema = f"{self.name}_{service}"
             self._execute(f"CREATE DATABASE {schema}")
@@ -66,7 +66,7 @@ class ServerSchemas:
 
     @contextmanager
     def new(self, services: Collection[str]) -> Iterator[str]:
-        """Make schemas without tables; yields the prefix of their names, and drops them."""
+        """Create schemas without tables, yield the prefix of their names, and drop them."""
         name = f"t{secrets.token_hex(4)}"
         self._execute(*(f"CREATE DATABASE {name}_{service}" for service in services))
         yield name
@@ -76,14 +76,14 @@ class ServerSchemas:
         self._execute(*(f"DROP DATABASE {self.name}_{service}" for service in self._made))
 
     def settings(self, name: str) -> dict[str, Any]:
-        """Return what a service's settings need to reach the schemas of a name."""
+        """Return the settings with which a service uses the schemas with this prefix."""
         return {
             "db_host": self.url.host, "db_port": self.url.port or 3306, "db_name": name,
             "db_username": self.url.username, "db_password": self.url.password or "",
         }  # fmt: skip
 
     def _execute(self, *statements: str) -> list[Any]:
-        """Execute statements one after the other; returns the rows of the last."""
+        """Execute statements one after the other and return the rows of the last."""
         url = self.url
         host, port, password = url.host or "127.0.0.1", url.port or 3306, url.password or ""
         with closing(pymysql.connect(host=host, port=port, user=url.username, password=password)) as connection:
@@ -95,7 +95,7 @@ class ServerSchemas:
 
 
 def _migrate(url: URL, service: str) -> None:
-    """Run a service's migrations, on a thread: the loop of a test may be running."""
+    """Run a service's migrations in a thread, because a test's event loop may be running."""
     failed: list[BaseException] = []
 
     async def run() -> None:

@@ -1,8 +1,8 @@
 """Fixtures of the services' tests: a real Valkey or a cluster, each data service's database on SQLite, MariaDB, MySQL.
 
 The root conftest names this module in `pytest_plugins`; tests ask for `redis`, `redis_endpoint` and `database_env`.
-Every worker of a test run has its own servers. MySQL takes part where `TEST_MYSQL_URL` names one:
-`mysql://root:password@host:port`. It may hold anything else: each worker makes its own schemas, and drops them.
+Every worker of a test run has its own servers. MySQL is used if `TEST_MYSQL_URL` names one,
+`mysql://root:password@host:port`. Other data on it is safe: each worker creates and drops its own schemas.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from shared.testing import databases, servers
 _servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
 
 on_each_database = pytest.mark.parametrize("database_env", ["sqlite", *_servers], indirect=True)
-"""For tests of statements, locks and types, in which databases differ."""
+"""For tests of statements, locks and types, which differ between databases."""
 on_servers = pytest.mark.parametrize("database_env", _servers, indirect=True)
-"""For what several processes do to one database: an SQLite file has one."""
+"""For tests of several processes on one database; an SQLite file has one process."""
 on_mysql = pytest.mark.parametrize("database_env", _servers[1:], indirect=True)
-"""For what only MySQL reports."""
+"""For tests of what only MySQL reports."""
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +44,12 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers
 
 
 on_both_engines = pytest.mark.parametrize("redis_endpoint", ["single", "cluster"], indirect=True)
-"""For what could differ between one server and a cluster."""
+"""For tests in which one server and a cluster could differ."""
 
 
 @pytest.fixture
 def redis_endpoint(request: pytest.FixtureRequest) -> list[str]:
-    """The setting of that name: one Valkey, or a cluster of six."""
+    """The setting REDIS_ENDPOINT: one Valkey, or a cluster of six."""
     return endpoint_of(request)
 
 
@@ -97,7 +97,7 @@ def mysql_schemas() -> Iterator[databases.ServerSchemas]:
 
 @pytest.fixture(scope="session")
 def database_services() -> tuple[str, ...]:
-    """Services beside the one under test whose databases `database_env` prepares: to be overridden."""
+    """Other services whose databases `database_env` prepares too; tests override it."""
     return ()
 
 
@@ -107,8 +107,8 @@ def database_env(
 ) -> Iterator[dict[str, Any]]:
     """Settings (as keyword arguments) of databases with tables and without rows, for the service under test.
 
-    It is SQLite unless a mark says otherwise: `on_each_database`, `on_servers`, `on_mysql`. With the mark
-    `empty_database` the tables are missing too.
+    It is SQLite unless a mark selects others: `on_each_database`, `on_servers`, `on_mysql`. With the mark
+    `empty_database` there are no tables either.
     """
     kind = getattr(request, "param", "sqlite")
     services = {*databases.services_of(request.path), *database_services}
@@ -127,7 +127,7 @@ def prepare_database(
 ) -> dict[str, Any]:
     """Return settings of databases with tables and without rows: SQLite in `data`, or the worker's schemas of a server.
 
-    A worker has one schema of a service on a server: this empties it.
+    A worker has one schema per service on a server, which this empties.
     """
     if kind == "sqlite":
         templates: databases.SqliteTemplates = request.getfixturevalue("sqlite_templates")
@@ -161,26 +161,26 @@ def _keeping(logger: str) -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture
 def trail() -> Iterator[list[dict[str, Any]]]:
-    """What is said to the audit trail, by names of ECS; ids are still plain."""
+    """The records of the audit trail with ECS names; IDs are not yet replaced by pseudonyms."""
     yield from _keeping("audit")
 
 
 @pytest.fixture
 def spans() -> Iterator[list[dict[str, Any]]]:
-    """The spans that are written down, in the order in which they end."""
+    """The logged spans, in the order in which they end."""
     yield from _keeping("shared.tracing.spans")
 
 
 @asynccontextmanager
 async def subscription(redis: AnyRedis, channel: str) -> AsyncIterator[PubSub]:
-    """A subscription to a sharded channel, on the server that has it."""
+    """Subscribe to a sharded channel on its server."""
     async with listening_client(await shard_of(redis, channel)) as client, client.pubsub() as pubsub:
         await pubsub.ssubscribe(channel)
         yield pubsub
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
-    """Await `check()` until it returns something true; raises the last AssertionError, or one of its own."""
+    """Call `check()` until its result is true. Raises its last AssertionError, or a new one."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         problem: AssertionError | None = None

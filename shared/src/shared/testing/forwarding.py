@@ -1,4 +1,4 @@
-"""A port before a server, which a test closes and opens: so a server is away and back in a moment."""
+"""A port in front of a server that a test closes and opens, to make the server unavailable for a moment."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from shared.testing.servers import free_port
 
 
 class Forwarder:
-    """Forwards what comes at `port` to another port of 127.0.0.1."""
+    """Forwards connections to `port` to another port of 127.0.0.1."""
 
     def __init__(self, target: int) -> None:
         self.port, self._target = free_port(), target
@@ -17,14 +17,14 @@ class Forwarder:
 
     @property
     def count(self) -> int:
-        """How many clients are connected."""
+        """The number of connected clients."""
         return len(self._connections)
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
 
     def close(self) -> None:
-        """Cut all connections, and refuse new ones."""
+        """Close all connections and refuse new ones."""
         if self._server is not None:
             self._server.close()
         for writer in self._connections:
@@ -45,7 +45,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     except ConnectionError:
-        pass  # cut, or closed by the other side
+        pass  # closed by `close` or by the other side
     finally:
         writer.close()
 

@@ -1,4 +1,4 @@
-"""Whether a service's migrations and its tables say the same."""
+"""Checks that a service's migrations and its tables agree."""
 
 import asyncio
 import shutil
@@ -18,7 +18,7 @@ _VALUES: dict[type, Any] = {int: 1, str: "x", bytes: bytes(range(16)), bool: Tru
 
 
 async def check_migrations(database: Database, folder: Path, tables: Collection[Table]) -> None:
-    """Up, down and up again; then the schema has what the tables say, names of constraints apart."""
+    """Migrate up, down and up again, and compare the schema with the tables, except for names of constraints."""
     await migrate(database, folder)
     await migrate(database, folder, "base")
     async with database.read() as db:
@@ -30,11 +30,11 @@ async def check_migrations(database: Database, folder: Path, tables: Collection[
     assert differences == [], differences
     declared = {table.name: _declared_uniques(table) for table in tables}
     assert uniques == declared, (uniques, declared)
-    await _check_newer_is_left_alone(database, folder)
+    await _check_newer_is_left_unchanged(database, folder)
 
 
-async def _check_newer_is_left_alone(database: Database, folder: Path) -> None:
-    """A process of this version starts on the schema of the next one."""
+async def _check_newer_is_left_unchanged(database: Database, folder: Path) -> None:
+    """Check that a process of this version starts on the schema of the next one."""
     move = text("UPDATE alembic_version SET version_num = :revision")
     async with database.write() as db:
         await db.execute(move, {"revision": "9999"})
@@ -45,9 +45,10 @@ async def _check_newer_is_left_alone(database: Database, folder: Path) -> None:
 
 
 async def check_one_back(database: Database, folder: Path) -> None:
-    """The version before the last migration writes into the schema after it; back and forth again, all that is kept.
+    """Check that the previous version writes to the schema after the last migration, and that its rows survive.
 
-    Where there is but one migration, there is nothing before it, and this only goes there and back.
+    The rows must be unchanged after migrating one revision back and forth. With only one migration there is no previous
+    version, and this only migrates back and forth.
     """
     revisions = ["base", *sorted(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))]
     before, schema = revisions[-2], MetaData()
@@ -68,7 +69,10 @@ async def check_one_back(database: Database, folder: Path) -> None:
 
 
 async def check_older_start(database: Database, folder: Path, older: Path) -> None:
-    """A process of the version before comes up on the schema after it, which it leaves as it is; `older` is made."""
+    """Check that a process of the previous version starts on the newer schema and leaves it unchanged.
+
+    `older` is a folder that this creates.
+    """
     shutil.copytree(folder, older)
     max((older / "versions").glob("[0-9]*.py")).unlink()
     await migrate(database, folder)
@@ -77,7 +81,7 @@ async def check_older_start(database: Database, folder: Path, older: Path) -> No
 
 
 async def check_starting_at_once(url: URL, folder: Path) -> None:
-    """Several processes find an empty database: all of them come up."""
+    """Check that several processes that start at once on an empty database all become ready."""
     databases = [Database(url) for _ in range(4)]
     await asyncio.gather(*(migrate(database, folder) for database in databases))
     assert {await current_revision(database) for database in databases} == {head_revision(folder)}
@@ -86,7 +90,7 @@ async def check_starting_at_once(url: URL, folder: Path) -> None:
 
 
 def _row(table: Table) -> dict[str, Any]:
-    """A value for every column that needs one, the same for all of a kind, so that references hold."""
+    """Return a value for every required column, the same for all columns of a type, so that references are valid."""
     needed = [one for one in table.columns if not one.nullable and one.server_default is None]
     return {one.name: _VALUES[one.type.python_type] for one in needed}
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests whose applications are started once for a module, not once for a test.
+"""Fixtures for tests whose applications start once per module instead of once per test.
 
 The conftest of such tests imports `database_env`, `redis_endpoint`, `redis` and `tag`, which replace the fixtures of
 `shared.testing.fixtures` of the same names, and calls `share_loop`. All tests of a module then run on one event loop.
@@ -41,22 +41,22 @@ def share_loop(items: Iterable[pytest.Item], folder: Path) -> None:
 
 @pytest.fixture
 def tag() -> str:
-    """Four characters for the names of this test, the same for no other test of this process."""
+    """Four characters for the names of this test, unique in this process."""
     return f"{next(_tags):04x}"
 
 
 @pytest.fixture(scope="module")
 def redis_endpoint(request: pytest.FixtureRequest) -> list[str]:
-    """The setting of that name: one Valkey, or a cluster of six."""
+    """The setting REDIS_ENDPOINT: one Valkey, or a cluster of six."""
     return endpoint_of(request)
 
 
 @module_fixture()
 async def redis(
     redis_endpoint: list[str],
-    database_env: dict[str, Any],  # noqa: ARG001 - a stream continues an outbox: they are emptied together
+    database_env: dict[str, Any],  # noqa: ARG001 - a stream continues an outbox, so both are emptied together
 ) -> AsyncIterator[AnyRedis]:
-    """A client of a Valkey, or of a cluster, emptied whenever the database is."""
+    """A client of a Valkey or a cluster, emptied together with the database."""
     client = redis_at(redis_endpoint)
     await client.flushall()
     yield client
@@ -73,12 +73,12 @@ def database_env(
 
 
 def plain_client(url: str) -> httpx.AsyncClient:
-    """Make a client of a local server, without TLS: to load the certificates of authorities takes 8 ms."""
+    """Create a client of a local server without TLS, because loading the CA certificates takes 8 ms."""
     return httpx.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=30)
 
 
 async def readiness(app: FastAPI) -> dict[str, Any]:
-    """Return what `/readyz` says; its status code must agree."""
+    """Return the body of `/readyz`, whose status code must agree with it."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         answer = await client.get("/readyz")
     body: dict[str, Any] = answer.json()
@@ -87,7 +87,7 @@ async def readiness(app: FastAPI) -> dict[str, Any]:
 
 
 async def wait_for_readiness(app: FastAPI, **expected: Any) -> None:
-    """Wait until `/readyz` says this; a check that a busy machine does not answer in time fails for a moment."""
+    """Wait until `/readyz` has these values. A check may fail for a moment on a busy machine."""
 
     async def says() -> bool:
         body = await readiness(app)
@@ -98,7 +98,7 @@ async def wait_for_readiness(app: FastAPI, **expected: Any) -> None:
 
 
 async def check_readiness(app: FastAPI, database: Database) -> None:
-    """Check that a service on SQLite that is ready asks for its schema and its database, which then stay broken."""
+    """Check that the readiness of a service on SQLite needs its schema and its database. Leaves both broken."""
     await wait_for_readiness(app, status="ready", missing=[])
     revision = text("UPDATE alembic_version SET version_num = :revision")
     async with database.write() as db:
@@ -106,7 +106,7 @@ async def check_readiness(app: FastAPI, database: Database) -> None:
     await wait_for_readiness(app, status="waiting", missing=["schema"])
     assert isinstance(database.engine, SqliteEngine)
     async with AsyncExitStack() as stack:
-        for _ in range(app.state.settings.db_pool_size):  # nobody else gets a connection
+        for _ in range(app.state.settings.db_pool_size):  # takes all connections of the pool
             await stack.enter_async_context(database.read())
         database.engine.patience_s = 0.02
         await wait_for_readiness(app, status="waiting", missing=["database", "schema"])

@@ -1,4 +1,4 @@
-"""A receiver of OpenTelemetry's spans, by OTLP over HTTP."""
+"""A receiver of OpenTelemetry spans, with OTLP over HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 @asynccontextmanager
 async def collecting(authorization: str = "") -> AsyncIterator[tuple[str, list[tuple[str, Span]]]]:
-    """Its address, and (service, span) as they come; `authorization`, if any, is the header that it asks for."""
+    """Yield its address and a list that collects (service, span). `authorization` is the header that it requires."""
     taken: list[tuple[str, Span]] = []
 
     async def take(request: web.Request) -> web.Response:

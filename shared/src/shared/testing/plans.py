@@ -1,6 +1,6 @@
-"""How MySQL finds what a service's storage asks for: plans, what they must not be, and the document that shows them.
+"""MySQL's execution plans of a service's statements: checks, and the document that lists them.
 
-`WRITE_PLANS=1` writes the document anew.
+`WRITE_PLANS=1` rewrites the document.
 """
 
 import os
@@ -14,7 +14,7 @@ from shared.testing.statements import Recorder
 
 FOLDER = Path(__file__).parents[4] / "docs" / "database"
 BY_KEY = {"const", "eq_ref", "ref", "range", "system"}
-"""Ways into a table that read what is asked for, and not the rest."""
+"""Access types that read only the requested rows."""
 _VALUES = re.compile(r"\((?:%s|\((?:%s, )*%s\))(?:, (?:%s|\((?:%s, )*%s\)))*\)")
 _AGAIN = re.compile(r"(\S.*?)((?: OR | UNION ALL )\1)+")
 _LONGEST = 1_000
@@ -31,12 +31,12 @@ class Access(NamedTuple):
 
 
 Plans: TypeAlias = dict[tuple[str, str], list[Access]]
-"""By function and statement: its accesses, those that differ between two of its runs among them."""
+"""The accesses by function and statement, including those that differ between two runs."""
 _NAMES = ("table", "type", "key", "key_len", "Extra")
 
 
 async def explain(database: Database, recorder: Recorder) -> Plans:
-    """What reads, changes or removes; an INSERT finds nothing."""
+    """Return the plans of all statements that read, update or delete; an INSERT looks up no rows."""
     plans: Plans = {}
     async with database.read() as db:
         for asked in recorder.asked:
@@ -56,7 +56,7 @@ def _explain(connection: Any, statement: str, values: Any) -> list[Any]:
 
 
 def _short(statement: str) -> str:
-    """Without line breaks, values, lists of columns and what is said several times."""
+    """Return the statement without line breaks, values, lists of columns and repetitions."""
     line = _VALUES.sub("(…)", " ".join(statement.split())).replace("%s", "?")
     for select in reversed(list(re.finditer("SELECT ", line))):
         if end := _end_of_columns(line, select.end()):
@@ -65,7 +65,7 @@ def _short(statement: str) -> str:
 
 
 def _end_of_columns(line: str, start: int) -> int | None:
-    """Where the FROM of the SELECT begins whose columns start there."""
+    """Return the start of FROM for the SELECT whose columns start there."""
     depth = 0
     for found in re.finditer(r"[()]|FROM ", line[start:]):
         if depth < 0:
@@ -77,7 +77,7 @@ def _end_of_columns(line: str, start: int) -> int | None:
 
 
 def check_plans(plans: Plans, *, one_row: Collection[str], sorted_by: Collection[str]) -> None:
-    """Every table by a key, and sorted by none but the functions `sorted_by`."""
+    """Check that every table is accessed by a key, and that only the functions `sorted_by` sort."""
     assert plans
     for (function, statement), accesses in plans.items():
         assert any(access.table for access in accesses), (function, accesses, statement)
@@ -88,12 +88,12 @@ def check_plans(plans: Plans, *, one_row: Collection[str], sorted_by: Collection
 
 
 def _is_made(table: str, statement: str) -> bool:
-    """By the statement itself."""
+    """Return whether the statement itself defines the table."""
     return table.startswith("<") or f"WITH RECURSIVE {table}(" in statement
 
 
 def check_document(service: str, plans: Plans) -> None:
-    """docs/database/<service>.md says the same."""
+    """Check that docs/database/<service>.md is up to date."""
     path, document = FOLDER / f"{service}.md", "\n".join(_document(service, plans))
     if os.environ.get("WRITE_PLANS"):
         path.parent.mkdir(exist_ok=True)
@@ -103,9 +103,9 @@ def check_document(service: str, plans: Plans) -> None:
 
 def _document(service: str, plans: Plans) -> list[str]:
     lines = [
-        f"# How MySQL answers {service}\n",
-        "Every statement of everyday use that looks for rows, by the function of the storage that makes it, and the",
-        "way into each table (EXPLAIN, without its estimates). Written by `make plans`; a test on MySQL compares.\n",
+        f"# How MySQL executes the statements of {service}\n",
+        "Every frequent statement that looks up rows, by the function of the storage that executes it, with the access",
+        "to each table (EXPLAIN without estimates). `make plans` writes this file, and a test on MySQL compares it.\n",
     ]
     for (function, statement), accesses in sorted(plans.items()):
         lines += [

@@ -1,7 +1,7 @@
-"""How the tests of this project run: grouped for two workers, with a report of where the time went.
+"""A pytest plugin that groups the tests for two workers and reports their durations.
 
-With pytest-xdist each module is a group: its fixtures exist once. Modules that use the shared stack of a folder form
-one group, for a stack is ten processes. It stops after the last test of the group. Long groups start first.
+With pytest-xdist each module is a group, so its fixtures exist once. Modules that use the shared stack of a folder form
+one group, because a stack is ten processes. It stops after the last test of the group. Long groups start first.
 """
 
 import os
@@ -18,9 +18,9 @@ from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
 _STACKS = ("stack", "webchat")
-"""The fixtures of a whole session that run a stack."""
+"""The session fixtures that run a stack."""
 _STARTS = "WEBCHAT_TEST_STARTS"
-"""The environment variable that names a file to which each start of a stack adds a line."""
+"""The environment variable with the file to which each start of a stack appends a line."""
 _HINTS = {
     "MariaDB": "apt-get install mariadb-server",
     "Chromium": "apt-get install chromium",
@@ -29,12 +29,12 @@ _HINTS = {
     "ZooKeeper": "apt-get install zookeeper",
     "promtool": "apt-get install prometheus",
 }
-"""What brings back the tests that are skipped with such a reason."""
+"""The commands that enable tests skipped for these reasons."""
 _is_complete = os.environ.get("WEBCHAT_TESTS") == "all"
 
 
 def note_start(name: str) -> None:
-    """Count a start of a stack for the report at the end of the run."""
+    """Count the start of a stack for the report at the end of the run."""
     if file := os.environ.get(_STARTS):
         with Path(file).open("a") as starts:
             starts.write(f"{name}\n")
@@ -46,8 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("webchat", deadline=None, suppress_health_check=unhurried, print_blob=True)
     settings.load_profile("webchat")
     config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
-    config.addinivalue_line("markers", "fresh: needs processes of its own, started for this test")
-    config.addinivalue_line("markers", "embedded_only(reason): left out where the stories run on containers")
+    config.addinivalue_line("markers", "fresh: starts its own processes")
+    config.addinivalue_line("markers", "embedded_only(reason): not for stacks in containers")
     if not _is_worker(config):
         descriptor, name = tempfile.mkstemp(prefix="webchat-starts-")
         os.close(descriptor)
@@ -65,7 +65,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Group the tests, leave out what needs a MySQL that is not named, and put long groups first."""
+    """Group the tests, deselect tests of MySQL without a server, and put long groups first."""
     if "TEST_MYSQL_URL" not in os.environ:
         _deselect(config, items, "mysql")
     if os.environ.get("WEBCHAT_STACK") == "containers":
@@ -103,7 +103,7 @@ def _stacks_of(item: pytest.Item) -> list["pytest.FixtureDef[object]"]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
-    """Stop a stack after the last test of its group: one that runs in vain costs up to a sixth of a core."""
+    """Stop a stack after the last test of its group, because an unused one takes up to a sixth of a core."""
     yield
     if nextitem is not None and _group(nextitem) != _group(item):
         for stack in _stacks_of(item):
@@ -145,13 +145,13 @@ def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestRep
         tests[node] += report.duration
     if sum(folders.values()) < 20:
         return
-    terminal.section("where the time went, in seconds")
+    terminal.section("durations in seconds")
     for folder, seconds in sorted(folders.items(), key=lambda item: -item[1]):
         terminal.write_line(f"{seconds:7.1f}  {folder}")
     terminal.write_line("the slowest tests:")
     for node, seconds in sorted(tests.items(), key=lambda item: -item[1])[:20]:
         terminal.write_line(f"{seconds:7.1f}  {node}")
-    terminal.write_line(f"tests with processes of their own: {len(fresh)}")
+    terminal.write_line(f"tests that start their own processes: {len(fresh)}")
     starts = Counter(Path(os.environ[_STARTS]).read_text().splitlines()) if _STARTS in os.environ else Counter()
     if starts:
         terminal.write_line("stacks started: " + ", ".join(f"{count} {name}" for name, count in starts.items()))

@@ -1,6 +1,6 @@
-"""Tests that fail now and then, and whose cause is not found yet: listed in a file, for two weeks at most.
+"""Flaky tests whose cause is not yet known: listed in a file, for at most two weeks.
 
-They run, and their failure does not fail the run. An entry older than `DAYS` fails all of it.
+They run, but their failure does not fail the run. An entry older than `DAYS` fails the whole run.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ DAYS = 14
 
 @dataclass(frozen=True)
 class Entry:
-    """`test` is a node id without parameters, such as `tests-e2e/test_talking.py::test_a_message_arrives`."""
+    """An entry; `test` is a node ID without parameters, such as `tests-e2e/test_talking.py::test_a_message_arrives`."""
 
     test: str
     since: date

