@@ -1,4 +1,4 @@
-# WebChat from a checkout: Python 3.11 or later is all it takes. `make` alone tells what there is.
+# WebChat from a checkout: it needs only Python 3.11 or later. `make` without a target lists all targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -13,7 +13,7 @@ MEMBERS := shared $(wildcard services/*) deploy/embedded deploy/canary
 PROJECTS := $(MEMBERS:%=%/pyproject.toml)
 EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
-# Node comes as a Python package; whatever of that name the machine has is not used.
+# Node comes as a Python package; a Node installed on the machine is not used.
 NODE := PATH="$(CURDIR)/$(IN):$$PATH"
 NPM := $(NODE) npm --silent
 PATIENCE := $(if $(shell command -v timeout),timeout 20)
@@ -26,25 +26,25 @@ COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/st
 TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests \
 	deploy/logging/tests tests-e2e bench/tests)
 UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
-# Each module runs on one worker: its servers and stacks start once.
+# Each module runs on one worker, so its servers and stacks start once.
 PYTEST := $(IN)/python -P -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-# Where this is set, each of the ten processes of a stack compiles all its modules at every start.
+# If this were set, each of the ten processes of a stack would compile all its modules at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
-help:  ## this list
+help:  ## print this list
 	@echo "WebChat: make TARGET"
 	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
-	@echo "Settings are environment variables, listed in .env.example; a file .env is read too."
+	@echo "Settings are environment variables, listed in .env.example. A file .env is read too."
 
 .PHONY: run
-run: $(STAMP)  ## start everything here and serve on http://127.0.0.1:8080 (WEBCHAT_PORT, WEBCHAT_DATA)
-	@$(MAKE) --silent web 2>$(LOGS)/make.log || { grep -v '^make' $(LOGS)/make.log; echo "WebChat starts without a new client."; } >&2
+run: $(STAMP)  ## run WebChat on this machine, on http://127.0.0.1:8080 (WEBCHAT_PORT, WEBCHAT_DATA)
+	@$(MAKE) --silent web 2>$(LOGS)/make.log || { grep -v '^make' $(LOGS)/make.log; echo "The web client was not built; WebChat starts with the old one or none."; } >&2
 	@$(IN)/python -P -m embedded run
 
 .PHONY: env
-env:  ## write the secrets that .env lacks, for the containers of compose.yaml
+env:  ## add missing secrets to .env, for the containers of compose.yaml
 	@$(PYTHON) deploy/make_env.py .env
 
 .PHONY: backup
@@ -52,53 +52,53 @@ backup:  ## copy databases and files of the containers into a dated folder under
 	@$(PYTHON) deploy/backup.py save "$(BACKUPS)/$$(date -u +%Y-%m-%dT%H-%M-%SZ)"
 
 .PHONY: restore
-restore:  ## bring the containers' databases and files back as they were: make restore FROM=backups/...
-	@[ -n "$(FROM)" ] || { echo "restore: say which backup: make restore FROM=$(BACKUPS)/..." >&2; exit 1; }
+restore:  ## restore databases and files of the containers: make restore FROM=backups/...
+	@[ -n "$(FROM)" ] || { echo "restore: name a backup: make restore FROM=$(BACKUPS)/..." >&2; exit 1; }
 	@$(PYTHON) deploy/backup.py restore "$(FROM)"
 
 .PHONY: seed
-seed: $(STAMP)  ## fill the running instance with people, rooms and talk; prints two accounts to log in with
+seed: $(STAMP)  ## fill the running instance with demo users, rooms and messages; prints two accounts
 	@$(IN)/python -P -m embedded seed
 
 .PHONY: trace
-trace: $(STAMP)  ## send one message through the running instance and show its walk, from nginx to the sockets and back
+trace: $(STAMP)  ## send one message through the running instance and print its trace, from nginx to the sockets and back
 	@$(IN)/python -P -m embedded trace
 
 .PHONY: web
-web: $(BUILT)  ## build the web client into web/dist, where its sources changed
+web: $(BUILT)  ## build the web client into web/dist if its sources changed
 
 .PHONY: unit
-unit: $(STAMP) $(MODULES)  ## the tests of pure code, without a server: seconds
+unit: $(STAMP) $(MODULES)  ## run the tests that need no server, in seconds
 	@cd web && $(NPM) test
 	@$(PYTEST) --quiet $(UNIT)
 
 .PHONY: test
-test: lint $(BUILT)  ## lint, then all tests against real servers and in a real browser
+test: lint $(BUILT)  ## lint, then run all tests against real servers and in a real browser
 	@echo "test: web"
 	@cd web && $(NPM) test
 	@$(PYTEST) $(TESTS)
 
 .PHONY: e2e
-e2e: $(STAMP) $(BUILT)  ## the stories again, on the containers of compose.yaml, MySQL and all (needs Docker)
+e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose.yaml, with MySQL (needs Docker)
 	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { \
 		echo "make e2e needs a running Docker engine with compose: on Debian, apt-get install docker.io docker-cli" \
 		"docker-compose docker-buildx, and start dockerd" >&2; exit 1; }
 	@$(IN)/python tests-e2e/leftovers.py
 	@echo "e2e: the data services' tests on MySQL"
 	@$(IN)/python tests-e2e/on_mysql.py $(PYTEST) services -m mysql
-	@echo "e2e: the stories on containers"
+	@echo "e2e: the end-to-end tests on containers"
 	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
 
 .PHONY: chaos
-chaos: $(STAMP) $(BUILT)  ## break WebChat in twenty ways while clients write and read, and count (CHAOS="--list", --data, --compose)
+chaos: $(STAMP) $(BUILT)  ## inject twenty faults while clients write and read, and count lost messages (CHAOS="--list", --data, --compose)
 	@cd tests-e2e && PYTHONPATH=. ../$(IN)/python -P -m chaos $(CHAOS)
 
 .PHONY: mutants
-mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list those that no test notices; hours (TARGETS="hub connection")
+mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list those that no test detects; takes hours (TARGETS="hub connection")
 	@$(IN)/python -m bench.mutants $(TARGETS)
 
 .PHONY: lint
-lint: $(STAMP) $(MODULES)  ## style, types, and what may import what
+lint: $(STAMP) $(MODULES)  ## check style, types, imports, prose and configuration files
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint-python lint-web
 
 .PHONY: lint-python
@@ -125,53 +125,53 @@ lint-web: $(MODULES)
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
 .PHONY: bench
-bench: $(STAMP)  ## measure this machine: figures and plots into bench/report; six minutes, and some more for the client
+bench: $(STAMP)  ## run the benchmark and write figures and plots to bench/report; six minutes, more with the client
 	@$(IN)/python -m bench $(BENCH)
 	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 
 .PHONY: growth
-growth: $(STAMP)  ## what a message costs on MySQL as rooms and histories grow, five minutes (TEST_MYSQL_URL names the server)
+growth: $(STAMP)  ## measure the cost of a message on MySQL as rooms and histories grow; five minutes (TEST_MYSQL_URL names the server)
 	@$(IN)/python -m bench.growth
 
 .PHONY: docs
-docs: $(STAMP)  ## write the snapshots of OpenAPI and AsyncAPI under docs/ anew
+docs: $(STAMP)  ## rewrite the OpenAPI and AsyncAPI documents under docs/
 	@cd deploy/docs && ../../$(IN)/python snapshots.py
 
 .PHONY: plans
-plans: $(STAMP)  ## write how MySQL finds what is asked for into docs/database (TEST_MYSQL_URL names the server)
+plans: $(STAMP)  ## write MySQL's execution plans to docs/database (TEST_MYSQL_URL names the server)
 	@WRITE_PLANS=1 $(IN)/python -P -m pytest -q -m mysql -k how_mysql_finds $(wildcard services/*/tests/service)
 
-# hatchling and editables build the workspace's own packages: nothing is fetched for that outside the lock.
+# hatchling and editables build the workspace's own packages, so that nothing outside the lock is downloaded for that.
 .PHONY: lock
 lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--upgrade for newer versions)
 	@printf 'hatchling\neditables\n' | $(IN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-package webchat-shared \
 		$(UPGRADE) --group dev - $(PROJECTS) --output-file requirements.lock
-	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock names an address: see above" >&2; exit 1; }
+	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock contains an address: see above" >&2; exit 1; }
 
 .PHONY: screenshots
-screenshots: $(BUILT)  ## take the pictures of docs/screenshots from the product with seeded people
+screenshots: $(BUILT)  ## take the pictures in docs/screenshots with demo users
 	@cd tests-e2e/browser && ../../$(IN)/python screenshots.py $(SCENES)
 
 .PHONY: demo-ops
-demo-ops: $(BUILT)  ## people talk, parts break, and pictures of /ops go into docs/screenshots; three minutes
+demo-ops: $(BUILT)  ## take pictures of /ops during faults for docs/screenshots; three minutes
 	@cd tests-e2e/browser && ../../$(IN)/python demo_ops.py
 
 .PHONY: icons
-icons: $(STAMP)  ## draw the client's icons anew from their SVG
+icons: $(STAMP)  ## render the client's icons from their SVG
 	@cd tests-e2e/browser && ../../$(IN)/python icons.py
 
 .PHONY: clean
-clean:  ## remove what was built here; the data folder stays
+clean:  ## remove everything that was built; the data folder stays
 	@rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find $(MEMBERS) deploy tests-e2e bench -type d \( -name __pycache__ -o -name .mypy_cache \) -prune -exec rm -rf {} +
 
-# First uv by itself, with pip and checked by its hash; then all of the lock with uv, or with pip where uv cannot.
+# First install uv with pip, verified by its hash, then the lock with uv, or with pip if uv fails.
 $(STAMP): requirements.lock pyproject.toml $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "WebChat needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). PYTHON=... names another." >&2; exit 1; }
+		echo "WebChat needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=... to another." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "This Python lacks venv: apt-get install python3-venv" >&2; exit 1; }
+		echo "This Python has no venv: apt-get install python3-venv" >&2; exit 1; }
 	@[ -x $(IN)/python ] || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the packages of requirements.lock"
 	@awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$$/ { exit }' requirements.lock >$(VENV)/uv.lock
@@ -182,11 +182,11 @@ $(STAMP): requirements.lock pyproject.toml $(PROJECTS)
 	@$(IN)/uv pip install --quiet --python $(IN)/python --offline $(EDITABLE) || $(PIP) $(EDITABLE)
 	@touch $@
 
-# A first small question: npm by itself may wait for minutes where there is no network.
+# Query the registry first: without a network, npm would wait for minutes.
 $(MODULES): web/package-lock.json | $(STAMP)
 	@echo "installing the packages of web/package-lock.json"
 	@cd web && { $(NODE) $(PATIENCE) npm view vite version --fetch-retries=0 && $(NPM) ci --loglevel=error; } >$(LOGS)/npm.log 2>&1 || { \
-		echo "npm could not install the client's packages: is its registry reachable? ($(VENV)/npm.log)"; exit 1; } >&2
+		echo "npm could not install the client's packages; check that its registry is reachable ($(VENV)/npm.log)"; exit 1; } >&2
 	@touch $@
 
 $(BUILT): $(MODULES) $(WEB_SOURCES)
