@@ -1,7 +1,9 @@
-"""Check the prose of the documents: phrases, line lengths, links and paths.
+"""Check the prose of documents, docstrings and comments.
 
-Reads every tracked Markdown file and `.env.example`, prints `file:line: message` for each problem, and exits with 1 if
-there is one. `phrases.toml` beside this file lists the phrases to avoid; `docs/writing.md` explains the rules.
+Documents are the tracked Markdown files and `.env.example`: their phrases, line lengths, links and paths are checked.
+In the source files of the `clean` folders, the phrases of docstrings and comments and the first words of docstrings are
+checked. Prints `file:line: message` for each problem, and exits with 1 if there is one. `phrases.toml` next to this
+file has the phrases to avoid; `docs/writing.md` explains the rules.
 """
 
 import os
@@ -11,6 +13,7 @@ import sys
 import tomllib
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +32,9 @@ _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _URL = re.compile(r"\b[a-z][a-z+.-]*://\S+")
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)")
 _PATH = re.compile(r"[\w.@*-]+(?:/[\w.@*-]+)*/?")
+_STRING = re.compile(r'(^[ \t]*)?[rf]?"""(.*?)"""', re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|[ \t])#[ \t](.*)$", re.MULTILINE)
+_SOURCES = {".py", ".sh", ".yaml", ".yml", ".conf", ".template", ".toml", ".env", ".properties", ".Dockerfile"}
 
 
 class Problem(NamedTuple):
@@ -45,6 +51,11 @@ def check(root: Path, names: list[str], rules: Rules) -> list[Problem]:
     found: set[Problem] = set()
     for name in names:
         text = (root / name).read_text(encoding="utf-8")
+        if is_source(name):
+            docstrings = _docstrings(text) if name.endswith(".py") else []
+            found.update(_openings(name, text, docstrings, rules))
+            found.update(_phrases(name, _source_prose(text, docstrings), rules))
+            continue
         prose = _comments_of(text) if name == SETTINGS else _without_blocks(text)
         found.update(_phrases(name, prose, rules))
         found.update(_long_lines(name, prose))
@@ -53,13 +64,48 @@ def check(root: Path, names: list[str], rules: Rules) -> list[Problem]:
     return sorted(found, key=lambda problem: (names.index(problem.file), problem.line, problem.message))
 
 
+def is_source(name: str) -> bool:
+    return Path(name).suffix in _SOURCES or Path(name).name == "Makefile"
+
+
+def _docstrings(text: str) -> list[tuple[int, str]]:
+    """Return the offset and the text of each triple-quoted string that begins a line."""
+    return [(match.start(2), match[2]) for match in _STRING.finditer(text) if match[1] is not None]
+
+
+def _source_prose(text: str, docstrings: list[tuple[int, str]]) -> str:
+    """Return the docstrings and comments on their lines. Marks replace the code between them."""
+    lines = ["·"] * (text.count("\n") + 1)
+    for match in _COMMENT.finditer(_STRING.sub(lambda string: _blank(string[0]), text)):
+        lines[_line_of(text, match.start(1)) - 1] = match[1]
+    for offset, docstring in docstrings:
+        first = _line_of(text, offset) - 1
+        own = docstring.split("\n")
+        lines[first : first + len(own)] = own
+    return "\n".join(lines)
+
+
+def _openings(name: str, text: str, docstrings: list[tuple[int, str]], rules: Rules) -> Iterator[Problem]:
+    for offset, docstring in docstrings:
+        first = docstring.lstrip().partition(" ")[0].rstrip(",.:;")
+        if first in rules["openings"]:
+            message = f'a docstring that begins with "{first}": begin with a verb or a noun phrase'
+            yield Problem(name, _line_of(text, offset), message)
+
+
 def _phrases(name: str, prose: str, rules: Rules) -> Iterator[Problem]:
+    instead = {phrase["text"]: phrase["instead"] for phrase in rules["phrase"]}
     text = _without_code_and_targets(prose)
-    for phrase in rules["phrase"]:
-        words = r"\s+".join(re.escape(word) for word in phrase["text"].split())
-        for match in re.finditer(rf"(?<!\w){words}(?!\w)", text, re.IGNORECASE):
-            message = f'"{phrase["text"]}": write {phrase["instead"]}'
-            yield Problem(name, _line_of(text, match.start()), message)
+    for match in _pattern(tuple(instead)).finditer(text):
+        phrase = " ".join(match[0].lower().split())
+        yield Problem(name, _line_of(text, match.start()), f'"{phrase}": write {instead[phrase]}')
+
+
+@cache
+def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a pattern for any of the phrases, the longest that matches."""
+    words = [r"\s+".join(map(re.escape, phrase.split())) for phrase in sorted(phrases, key=len, reverse=True)]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
 
 
 def _long_lines(name: str, prose: str) -> Iterator[Problem]:
@@ -87,7 +133,7 @@ def _broken_links(root: Path, name: str, prose: str) -> Iterator[Problem]:
 
 
 def _missing_paths(root: Path, name: str, prose: str, rules: Rules) -> Iterator[Problem]:
-    """A README may also name files relative to its own folder."""
+    """Find paths in backticks that do not exist. A README may also name files relative to its own folder."""
     bases = [root, (root / name).parent] if Path(name).name.startswith("README") else [root]
     for match in _CODE.finditer(prose):
         path = match[2]
@@ -101,12 +147,12 @@ def _missing_paths(root: Path, name: str, prose: str, rules: Rules) -> Iterator[
 
 
 def _comments_of(text: str) -> str:
-    """The comments of a file of settings; every other line becomes empty."""
+    """Return the comments of a file of settings. Every other line becomes empty."""
     return "\n".join(f" {line[1:]}" if line.startswith("# ") else "" for line in text.split("\n"))
 
 
 def _without_blocks(text: str) -> str:
-    """The text with each line of a code block, fenced or indented, made empty. Lines keep their numbers."""
+    """Return the text without code blocks, fenced or indented. Their lines become empty."""
     lines: list[str] = []
     fence, before = "", ""
     for line in text.split("\n"):
@@ -133,12 +179,12 @@ def _without_code_and_targets(text: str) -> str:
 
 
 def _blank(text: str) -> str:
-    """As many characters, so that offsets and lines stay; a mark keeps the words on both sides apart."""
+    """Return as many marks as the text has characters, so that offsets and lines stay the same."""
     return "".join("\n" if character == "\n" else "·" for character in text)
 
 
 def _anchors(file: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings."""
+    """Return the anchors that GitHub creates for the headings."""
     found: set[str] = set()
     for line in _without_blocks(file.read_text(encoding="utf-8")).split("\n"):
         if heading := _HEADING.match(line):
@@ -148,7 +194,7 @@ def _anchors(file: Path) -> set[str]:
 
 
 def _columns(text: str) -> int:
-    """The width on a terminal, where a Korean syllable takes two columns."""
+    """Return the width on a terminal, where a Korean syllable takes two columns."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
@@ -157,12 +203,13 @@ def _line_of(text: str, offset: int) -> int:
 
 
 def tracked(root: Path, rules: Rules) -> list[str]:
-    """The documents that Git tracks, generated ones left out."""
-    command = ["git", "-C", os.fspath(root), "ls-files", "-z", "--", "*.md", SETTINGS]
+    """Return the tracked documents, except generated ones, and the source files of the clean folders."""
+    command = ["git", "-C", os.fspath(root), "ls-files", "-z", "--", "*.md", SETTINGS, *rules["clean"]]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - no input of others
     names = answer.stdout.split("\0")
     generated = rules["generated"]
-    return sorted(name for name in names if name and not any(Path(name).match(one) for one in generated))
+    wanted = (name for name in names if name.endswith(".md") or name == SETTINGS or is_source(name))
+    return sorted(name for name in wanted if not any(Path(name).match(one) for one in generated))
 
 
 def main() -> int:

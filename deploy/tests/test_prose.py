@@ -14,6 +14,8 @@ RULES: dict[str, Any] = {
     "phrase": [{"text": "goes on", "instead": "continues"}, {"text": "of its own", "instead": "separate"}],
     "generated": ["generated/*.md"],
     "built": ["src/dist"],
+    "clean": ["src"],
+    "openings": ["What", "Whether"],
 }
 WORD = "word "
 
@@ -176,14 +178,15 @@ def test_only_the_comments_of_the_settings_are_prose(root: Path):
     ]
 
 
-def test_it_reads_tracked_documents_without_generated_ones(root: Path):
+def test_it_reads_tracked_documents_and_sources_of_clean_folders(root: Path):
     (root / "generated").mkdir()
-    for name in ("page.md", "untracked.md", "page.txt", ".env.example", "generated/table.md"):
+    names = ["page.md", "page.txt", "unclean.py", "src/data.json", "src/there.py", ".env.example", "generated/table.md"]
+    for name in [*names, "untracked.md"]:
         (root / name).touch()
     run = ["git", "-C", str(root)]
     subprocess.run([*run, "init", "--quiet"], check=True)
-    subprocess.run([*run, "add", "page.md", "page.txt", ".env.example", "generated/table.md"], check=True)
-    assert prose.tracked(root, RULES) == [".env.example", "page.md"]
+    subprocess.run([*run, "add", *names], check=True)
+    assert prose.tracked(root, RULES) == [".env.example", "page.md", "src/there.py"]
 
 
 def test_the_documents_of_this_checkout_pass():
@@ -200,3 +203,43 @@ def test_a_problem_is_printed_with_its_line_and_the_exit_status_is_1(
     monkeypatch.setattr(prose, "ROOT", root)
     assert prose.main() == 1
     assert capsys.readouterr().out.startswith('page.md:3: "is told": write ')
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('"""It goes on."""\n', 1),
+        ('"""A module.\n\nIt goes\non.\n"""\n', 3),
+        ("def f():\n\t# It goes on.\n    return 1  # and on\n", 2),
+        ("x = 1\t# it goes on\n", 1),
+        ("# It goes\n# on.\n", 1),
+        ('"""A text."""\nX = """goes on"""\n"""It goes on."""\n', 3),
+    ],
+)
+def test_a_phrase_in_a_docstring_or_comment_is_found(root: Path, text: str, line: int):
+    assert found_in(root, text, "src/there.py") == [(line, '"goes on": write continues')]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'X = "goes on"\n',
+        'X = """\n# It goes on.\n"""\n',
+        '"""It `goes on`."""\n',
+        '"""It goes"""\nx = 1\n"""On and on."""\n',
+        "x = 1  #goes on\n",
+    ],
+)
+def test_code_is_no_prose(root: Path, text: str):
+    assert found_in(root, text, "src/there.py") == []
+
+
+def test_a_phrase_in_a_comment_of_another_source_is_found(root: Path):
+    assert found_in(root, "x: 1\n# It goes on.\n", "src/x.yaml") == [(2, '"goes on": write continues')]
+
+
+@pytest.mark.parametrize(("docstring", "word"), [("Whether it works.", "Whether"), ("What, if anything.", "What")])
+def test_a_docstring_begins_with_a_verb_or_a_noun_phrase(root: Path, docstring: str, word: str):
+    message = f'a docstring that begins with "{word}": begin with a verb or a noun phrase'
+    assert found_in(root, f'def f():\n    """{docstring}"""\n', "src/there.py") == [(2, message)]
+    assert found_in(root, f'"""Return it. {docstring}"""\n', "src/there.py") == []

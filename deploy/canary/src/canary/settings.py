@@ -23,7 +23,7 @@ class CanarySettings(ProcessSettings):
     canary_patience_s: float = Field(default=10, ge=0.5, le=120)
     """The time after which a message counts as unacknowledged or late."""
     canary_gateways: int = Field(default=8, ge=1, le=9)
-    """How many gateways are watched at most. Each takes a socket of both accounts, and an account may have 20."""
+    """The maximum number of watched gateways. Each takes a socket of both accounts, and an account may have 20."""
 
     @field_validator("canary_target", mode="after")
     @classmethod

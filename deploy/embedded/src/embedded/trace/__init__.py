@@ -1,1 +1,1 @@
-"""Sends one message through the running instance and shows its walk, as the logs tell it."""
+"""Sends one message through the running instance and prints its trace, from the log lines of its spans."""

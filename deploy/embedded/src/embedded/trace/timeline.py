@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 TAIL_BYTES = 4_000_000
-"""How much of the end of a log is searched."""
+"""Bytes at the end of a log that are searched."""
 DEEPEST = 50
 COLUMNS = 28
 DESCRIPTIONS: Mapping[str, str] = {
