@@ -14,10 +14,11 @@ from pymysql.cursors import Cursor
 from bench.growth.fill import BEGAN, DEEP, PEOPLE, room_id, user_id
 from bench.tally import BODY
 from rooms.main import MIGRATIONS
-from rooms.service import commands, homes, reading, searching
-from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline import commands
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.queries import reading, room_lists, searching
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Accepted, PageChoice, SendMessage
 from shared.database.engine import Database
@@ -77,7 +78,7 @@ class Meter:
             await reading.get_page(self._deps, room_id(k), user_id(k, 0), PageChoice())
 
         async def home() -> None:
-            await homes.list_homes(self._deps, {user_id(random.choice(rooms), 0): None})
+            await room_lists.list_room_lists(self._deps, {user_id(random.choice(rooms), 0): None})
 
         return {
             "a page": await self._cost(page),

@@ -1,4 +1,4 @@
-"""A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
+"""A driver of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
 
 import itertools
 import json
@@ -18,10 +18,12 @@ from redis.asyncio import Redis
 from sqlalchemy import Connection, event, text
 
 from rooms.main import create_app
-from rooms.service import commands, creation, events, reading
-from rooms.service.committing import Committer
+from rooms.service import creation
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline import commands
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.queries import events, reading
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
@@ -71,7 +73,7 @@ async def answering(app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-class StandInMedia:
+class FakeMedia:
     """Media as rooms knows it: it has those files that are in `files`."""
 
     def __init__(self) -> None:
@@ -87,7 +89,7 @@ class StandInMedia:
         return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
-class StandInAuth:
+class FakeAuth:
     """Auth as rooms knows it: keys, service tokens, accounts. Everyone has an account but those in `unknown`."""
 
     def __init__(self) -> None:
@@ -123,15 +125,15 @@ class StandInAuth:
         return web.Response(body=msgspec.json.encode(Accounts(accounts)))
 
 
-class House:
+class RoomsDriver:
     """Shorthand for what the gateways ask of rooms, and for what a test looks at."""
 
-    def __init__(self, deps: Dependencies, auth: StandInAuth) -> None:
+    def __init__(self, deps: Dependencies, auth: FakeAuth) -> None:
         self.deps, self.auth = deps, auth
 
     # what people do
 
-    def say(self, room: str, user: str, body: str = "hello", **fields: Any) -> SendMessage:
+    def send(self, room: str, user: str, body: str = "hello", **fields: Any) -> SendMessage:
         fields.setdefault("client_id", new_id())
         return SendMessage(command_id=new_id(), room_id=room, user_id=user, body=body, **fields)
 
@@ -178,18 +180,18 @@ class House:
     async def batch(self, *batch: AnyCommand, seconds: float = 10) -> list[Result]:
         return (await commands.execute(self.deps, list(batch), time.monotonic() + seconds)).results
 
-    async def do(self, *batch: AnyCommand) -> list[Accepted]:
+    async def execute(self, *batch: AnyCommand) -> list[Accepted]:
         """A batch in which nothing is refused."""
         results = await self.batch(*batch)
         assert not [result for result in results if isinstance(result, Rejected)]
         return results  # type: ignore[return-value]
 
-    async def refused(self, command: AnyCommand) -> str:
+    async def rejected(self, command: AnyCommand) -> str:
         """The code with which this is refused, after looking that nothing changed."""
-        before = await self.heads()
+        before = await self.state()
         (result,) = await self.batch(command)
         assert isinstance(result, Rejected), result
-        assert await self.heads() == before
+        assert await self.state() == before
         return result.code
 
     # what is there
@@ -198,7 +200,7 @@ class House:
         async with self.deps.database.read() as db:
             return list((await db.execute(text(statement))).all())
 
-    async def heads(self) -> list[Any]:
+    async def state(self) -> list[Any]:
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
         return [rooms, await self.rows("SELECT COUNT(*) FROM room_event"), await self.rows("SELECT * FROM member")]
 
@@ -214,7 +216,7 @@ class House:
 
     async def snapshot(self, room: str, user: str) -> Snapshot:
         """The room as `user`, in it from its beginning, sees it."""
-        entered = await reading.enter(self.deps, room, user)
+        entered = await reading.get_snapshot(self.deps, room, user)
         messages = list(entered.messages)
         while messages and messages[0].seq > 1:
             choice = PageChoice(before=messages[0].seq, limit=200)
@@ -224,7 +226,7 @@ class House:
             entered.version, 1, {one.seq: one for one in messages}, entered.room.title, entered.room.pinned_seq, members
         )
 
-    async def on_one_connection(self) -> None:
+    async def use_one_connection(self) -> None:
         """From now on: what a server counts for a session is then all that is asked here, and nothing else."""
         await self.deps.database.close()
         self.deps.database.engine = MysqlEngine(self.deps.settings.database_url, 1)
@@ -277,7 +279,7 @@ class House:
                 cursor.execute(f"KILL CONNECTION {number}")
 
     @asynccontextmanager
-    async def refusing(self, body: str) -> AsyncIterator[None]:
+    async def rejecting(self, body: str) -> AsyncIterator[None]:
         """Meanwhile the database takes no message of this text."""
         if self.deps.database.is_sqlite:
             make = f"CREATE TRIGGER refusal BEFORE INSERT ON message WHEN NEW.body = '{body}' "
@@ -294,7 +296,7 @@ class House:
                 await db.execute(text(remove))
 
     @asynccontextmanager
-    async def counting(self) -> AsyncIterator[list[str]]:
+    async def count_statements(self) -> AsyncIterator[list[str]]:
         """The statements that are executed meanwhile."""
         seen: list[str] = []
 
@@ -312,9 +314,9 @@ class House:
 class Client:
     """Calls an application that runs in this process."""
 
-    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, deps: Dependencies) -> None:
+    def __init__(self, http: httpx.AsyncClient, auth: FakeAuth, deps: Dependencies) -> None:
         self.http, self._auth, self.deps = http, auth, deps
-        self.house = House(deps, auth)
+        self.driver = RoomsDriver(deps, auth)
 
     async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
         headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
@@ -343,7 +345,7 @@ def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSe
 
 
 @asynccontextmanager
-async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Dependencies]:
+async def open_dependencies(settings: RoomsSettings, auth: FakeAuth) -> AsyncIterator[Dependencies]:
     """Everything but the background work, on the tables of `database_env`."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
@@ -361,42 +363,42 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
 
 
 @pytest.fixture
-def auth() -> StandInAuth:
-    return StandInAuth()
+def auth() -> FakeAuth:
+    return FakeAuth()
 
 
 @pytest.fixture
-async def quiet(settings: RoomsSettings, auth: StandInAuth, redis: Redis) -> AsyncIterator[House]:
-    """A house in which nothing is published by itself."""
-    async with open_parts(settings, auth) as deps:
-        yield House(deps, auth)
+async def manual_driver(settings: RoomsSettings, auth: FakeAuth, redis: Redis) -> AsyncIterator[RoomsDriver]:
+    """A driver in which nothing is published by itself."""
+    async with open_dependencies(settings, auth) as deps:
+        yield RoomsDriver(deps, auth)
 
 
 @pytest.fixture
-async def house(quiet: House) -> AsyncIterator[House]:
-    async with background("publisher", quiet.deps.publisher.run, pause=0):
-        yield quiet
+async def driver(manual_driver: RoomsDriver) -> AsyncIterator[RoomsDriver]:
+    async with background("publisher", manual_driver.deps.publisher.run, pause=0):
+        yield manual_driver
 
 
 @pytest.fixture
-def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
+def second_process(settings: RoomsSettings, auth: FakeAuth) -> Any:
     """Another rooms process on the same database and Valkey: an async context manager."""
 
     @asynccontextmanager
-    async def open_house() -> AsyncIterator[House]:
-        async with open_parts(settings, auth) as deps, background("publisher", deps.publisher.run, pause=0):
-            yield House(deps, auth)
+    async def open_process() -> AsyncIterator[RoomsDriver]:
+        async with open_dependencies(settings, auth) as deps, background("publisher", deps.publisher.run, pause=0):
+            yield RoomsDriver(deps, auth)
 
-    return open_house
-
-
-@pytest.fixture
-def media() -> StandInMedia:
-    return StandInMedia()
+    return open_process
 
 
 @pytest.fixture
-def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis: Redis) -> Any:
+def media() -> FakeMedia:
+    return FakeMedia()
+
+
+@pytest.fixture
+def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Any:
     """The whole application in this process; auth and media answer at ports: an async context manager.
 
     Its arguments are settings. Sweeps and trims happen at the start, and then not for an hour.

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Table, delete, select, text
 
 import rooms.storage
-from rooms.service import events, homes, lines, reading, searching, sending
+from rooms.service import sending
+from rooms.service.queries import events, memberships, reading, room_lists, searching, system_messages
 from rooms.storage.tables import (
     TABLES,
     blocked_pair,
@@ -33,22 +34,22 @@ RARE = {
     "epochs.get_last_sweep": "at each sweep",
     "epochs.renew_epoch": "after a restore",
     "epochs.set_last_sweep": "at each sweep",
-    "members.list_rooms_of": "when an account is closed",
-    "people.set_blocked": "when someone is blocked",
-    "people.set_closed": "when an account is closed",
-    "room_events.first_kept": "for a stream that ends before what is kept",
-    "room_events.remove_older": "trims, in the background",
+    "members.list_room_ids": "when an account is closed",
+    "users.set_blocked": "when someone is blocked",
+    "users.set_closed": "when an account is closed",
+    "room_events.find_first_kept": "for a stream that ends before what is kept",
+    "room_events.delete_older": "trims, in the background",
     "rooms.list_changed": "at each sweep",
 }
 NAMES = {"room": {"id"}}
 ONE_ROW = {"log_epoch"}
 """Tables of one row, which every database can hold."""
 SORTED = {
-    "homes.list_seats": "the rooms of one person, at most 1,000",
+    "room_lists.list_page": "the rooms of one person, at most 1,000",
     "members.list_members": "the members of one room, at most 2,000",
     "reactions.list_reactions": "the reactions to the messages of a page",
-    "search.find_in": "what is found among 20,000 messages at most",
-    "search.list_reaches": "a few places of each room of one person",
+    "search.find_in_slices": "what is found among 20,000 messages at most",
+    "search.list_scan_ranges": "a few places of each room of one person",
 }
 """What is sorted rather than read in order, and how much that is."""
 ROOMS, MESSAGES, DEEP = 300, 40, 2_000
@@ -56,48 +57,48 @@ BY_PAIR = {"rooms.find_direct"}
 """Finds a direct room by its two people: where rooms are spread, that takes an index over all of them."""
 
 
-async def use(house: Any, here: str) -> None:
+async def use(driver: Any, here: str) -> None:
     """All that people and gateways do day by day, for the most part in one room, in which A, B and C are."""
-    direct, other = await house.direct(A, new_id()), await house.group(B, C)
+    direct, other = await driver.direct(A, new_id()), await driver.group(B, C)
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
-    sent = await house.do(
-        house.say(here, A, attachments=[file]), house.say(here, A, mentions=[B]), house.say(direct, A)
+    sent = await driver.execute(
+        driver.send(here, A, attachments=[file]), driver.send(here, A, mentions=[B]), driver.send(direct, A)
     )
     first, second = sent[0].seq, sent[1].seq
-    await house.do(house.react(here, B, first), house.react(here, B, second))
-    await house.do(
-        house.say(here, A), house.edit(here, A, second, "x"), house.react(here, C, second),
-        house.react(here, B, second, remove=True), house.delete(here, A, first), house.invite(here, A, D, E),
-        house.role(here, A, B, "admin"), house.remove(here, A, C), house.update(here, A, title="New"),
-        house.mute(here, A), house.leave(other, B),
+    await driver.execute(driver.react(here, B, first), driver.react(here, B, second))
+    await driver.execute(
+        driver.send(here, A), driver.edit(here, A, second, "x"), driver.react(here, C, second),
+        driver.react(here, B, second, remove=True), driver.delete(here, A, first), driver.invite(here, A, D, E),
+        driver.role(here, A, B, "admin"), driver.remove(here, A, C), driver.update(here, A, title="New"),
+        driver.mute(here, A), driver.leave(other, B),
     )  # fmt: skip
-    await house.do(house.read(here, B, second))
-    await sending.send(house.deps, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
-    await read(house, here, file.attachment_id)
+    await driver.execute(driver.read(here, B, second))
+    await sending.send(driver.deps, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
+    await read(driver, here, file.attachment_id)
 
 
-async def read(house: Any, here: str, attachment_id: str) -> None:
-    deps = house.deps
+async def read(driver: Any, here: str, attachment_id: str) -> None:
+    deps = driver.deps
     for choice in (PageChoice(), PageChoice(before=9), PageChoice(after=1), PageChoice(at=1), PageChoice(around=2)):
         await reading.get_page(deps, here, A, choice)
-    await reading.enter(deps, here, A)
+    await reading.get_snapshot(deps, here, A)
     await reading.get_detail(deps, here, A)
-    await homes.list_homes(deps, {A: None, B: [here]})
-    await homes.get_home_page(deps, A, None, 20)
-    await homes.list_memberships(deps, [A, B])
-    await homes.list_revisions(deps, [A, B])
-    await homes.list_shared(deps, A, [B, C])
-    await homes.get_membership(deps, A, here, [attachment_id])
+    await room_lists.list_room_lists(deps, {A: None, B: [here]})
+    await room_lists.get_room_list_page(deps, A, None, 20)
+    await memberships.list_memberships(deps, [A, B])
+    await memberships.list_revisions(deps, [A, B])
+    await memberships.list_shared(deps, A, [B, C])
+    await memberships.check_membership(deps, A, here, [attachment_id])
     await events.list_events(deps, {here: 1})
-    await lines.list_lines(deps, here, A, after=3, before=12)
+    await system_messages.list_page(deps, here, A, after=3, before=12)
     await deps.publisher.catch_up([here])
-    await searching.search(deps, A, "hello", scanned=100)
-    await searching.search(deps, A, "hello", here, scanned=100)
+    await searching.search(deps, A, "hello", max_scanned=100)
+    await searching.search(deps, A, "hello", here, max_scanned=100)
 
 
-async def test_each_names_its_rooms_or_its_users(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
-    await use(quiet, await quiet.group(A, B, C))
+async def test_each_names_its_rooms_or_its_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
+    await use(manual_driver, await manual_driver.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
     for asked in recorder.asked:
         entered = entered_by(asked)
@@ -121,21 +122,21 @@ def test_what_names_none_is_seen(statement: Any) -> None:
 
 @on_mysql
 @pytest.mark.timeout(300)
-async def test_how_mysql_finds_it(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await quiet.group(A, B, C)
-    await fill(quiet, here)
-    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
-    await use(quiet, here)
-    plans = await explain(quiet.deps.database, recorder)
+async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await manual_driver.group(A, B, C)
+    await fill(manual_driver, here)
+    recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
+    await use(manual_driver, here)
+    plans = await explain(manual_driver.deps.database, recorder)
     check_document("rooms", plans)
     check_plans(plans, one_row=ONE_ROW, sorted_by=SORTED)
 
 
-async def fill(house: Any, here: str) -> None:
+async def fill(driver: Any, here: str) -> None:
     """So much that to read a whole table, or a whole room, is the worse way."""
     people = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]
-    async with house.deps.database.write() as db:
+    async with driver.deps.database.write() as db:
         await _write(db, room, [_room(room_id) for room_id in ids])
         for number, room_id in enumerate(ids):
             some = [people[(number + 21 * membership) % len(people)] for membership in range(5)]

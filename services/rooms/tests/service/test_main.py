@@ -48,7 +48,7 @@ async def tip(client: Any, redis: Redis, room: str) -> int:
 
 async def first_sweep(client: Any) -> None:
     """Wait until the sweep of the start is complete: the next one is far away."""
-    await eventually(lambda: client.house.rows("SELECT began_at FROM sweep WHERE began_at > 0"))
+    await eventually(lambda: client.driver.rows("SELECT began_at FROM sweep WHERE began_at > 0"))
 
 
 async def missing(client: Any) -> tuple[int, list[str], list[str]]:
@@ -62,7 +62,7 @@ async def test_it_starts_on_an_empty_database(start: Any) -> None:
     async with start() as client:
         assert await missing(client) == (200, [], [])
         room = await client.group(A, B)
-        assert [event.version for event in await client.house.events(room)] == [1, 2]
+        assert [event.version for event in await client.driver.events(room)] == [1, 2]
 
 
 async def test_what_is_committed_is_published(start: Any, redis: Redis) -> None:
@@ -93,7 +93,7 @@ async def test_old_events_are_trimmed(start: Any) -> None:
 
 
 async def no_events(client: Any) -> bool:
-    return bool(await client.house.rows("SELECT COUNT(*) FROM room_event") == [(0,)])
+    return bool(await client.driver.rows("SELECT COUNT(*) FROM room_event") == [(0,)])
 
 
 async def test_files_that_are_let_go_are_told_to_media(start: Any, redis: Redis, media: Any) -> None:
@@ -104,7 +104,7 @@ async def test_files_that_are_let_go_are_told_to_media(start: Any, redis: Redis,
         message = {"client_id": new_id(), "body": "", "attachment_ids": [file.attachment_id]}
         sent = await client(A, "POST", f"/{room}/messages", message)
         assert (sent.status_code, sent.json()["attachments"][0]["filename"]) == (201, "f.txt")
-        [done] = await client.batch(client.house.delete(room, A, 1))
+        [done] = await client.batch(client.driver.delete(room, A, 1))
         assert isinstance(done, Accepted)
         [(_, fields)] = await eventually(lambda: redis.xrange(service_stream("rooms")))
     released = msgspec.json.decode(fields[b"payload"], type=AttachmentsReleased)
@@ -130,7 +130,7 @@ async def test_an_event_that_fails_is_not_acknowledged(
 ) -> None:
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
     fields = {"topic": str(blocked.__struct_config__.tag), "payload": msgspec.json.encode(blocked)}
-    async with start() as client, client.house.failing_commits():
+    async with start() as client, client.driver.failing_commits():
         entry = await redis.xadd(service_stream("social"), fields)
         await eventually(lambda: f"event {entry.decode()} of {service_stream('social')} failed" in caplog.text)
     [group] = await redis.xinfo_groups(service_stream("social"))
@@ -193,37 +193,37 @@ async def test_at_its_end_no_connection_is_left(start: Any, settings: RoomsSetti
 @on_servers
 async def test_as_many_transactions_as_the_settings_say(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All wait for the room, which another transaction holds."""
-    monkeypatch.setattr("rooms.service.committing.GROUP_WEIGHT", 1)
+    monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start(writers=10, db_pool_size=12) as client:
         room = await client.group(A)
         waiting = (
-            f"SELECT COUNT(*) FROM {client.house.process_list}"
+            f"SELECT COUNT(*) FROM {client.driver.process_list}"
             " WHERE db = DATABASE() AND command = 'Query' AND id <> CONNECTION_ID()"
         )
         async with client.deps.database.write() as db:
             await db.execute(text("SELECT id FROM room FOR UPDATE"))
-            sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(20)]
+            sending = [asyncio.create_task(client.batch(client.driver.send(room, A))) for _ in range(20)]
             await eventually(lambda: are(client, waiting, 10))
         done = await asyncio.gather(*sending)
     assert sorted(one.seq for [one] in done) == list(range(1, 21))
 
 
 async def are(client: Any, counted: str, number: int) -> bool:
-    return bool(await client.house.rows(counted) == [(number,)])
+    return bool(await client.driver.rows(counted) == [(number,)])
 
 
 async def test_more_than_may_wait_for_redis_is_left_to_be_repaired(start: Any, redis: Redis) -> None:
     """A batch's event comes from the tables, its cursor is not published."""
     async with start(publish_queue=1) as client:
-        house = client.house
+        driver = client.driver
         room = await client.group(A, B)
-        await client.batch(house.say(room, A))
-        await client.batch(house.say(room, A))
+        await client.batch(driver.send(room, A))
+        await client.batch(driver.send(room, A))
         await eventually(lambda: reaches(client, redis, room, 4))
         async with subscription(redis, live_channel(client.deps.publisher.epoch, room)) as heard:
-            await client.batch(house.say(room, A), house.read(room, B, 1))
+            await client.batch(driver.send(room, A), driver.read(room, B, 1))
             await eventually(lambda: reaches(client, redis, room, 5))
-            await client.batch(house.read(room, B, 2))
+            await client.batch(driver.read(room, B, 2))
             lives = [parse_live(await message(heard)) for _ in range(2)]
     assert [(live.first, live.flags) for live in lives] == [(5, b"-"), (0, b"r")]
     assert msgspec.json.decode(lives[1].data) == {B: 2}
@@ -241,12 +241,12 @@ async def message(heard: Any) -> bytes:
 
 
 async def test_history_waits_while_commands_do(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rooms.service.committing.MAX_WAITING", 5)
-    monkeypatch.setattr("rooms.service.committing.GROUP_WEIGHT", 1)
+    monkeypatch.setattr("rooms.service.pipeline.committer.MAX_WAITING_BATCHES", 5)
+    monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start() as client:
         room = await client.group(A)
         async with client.deps.database.write():
-            sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(5)]
+            sending = [asyncio.create_task(client.batch(client.driver.send(room, A))) for _ in range(5)]
             await eventually(lambda: status(client, room, 503))
         assert [type(one) for done in await asyncio.gather(*sending) for one in done] == [Accepted] * 5
         await eventually(lambda: status(client, room, 200))
@@ -266,7 +266,7 @@ async def test_what_still_waits_at_the_end_is_published(
         await eventually(lambda: reaches(client, redis, room, 1))
         before_redis.close()
         caplog.set_level(logging.WARNING, "shared.tasks")
-        await client.batch(client.house.say(room, A))
+        await client.batch(client.driver.send(room, A))
         await eventually(lambda: failures(caplog, "publisher") == 2)
         await before_redis.open()
     assert await tip(client, redis, room) == 2
@@ -278,16 +278,16 @@ def failures(caplog: pytest.LogCaptureFixture, work: str) -> int:
 
 async def test_what_is_answered_at_the_end_is_what_is_stored(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end comes in the midst of forty batches: those that are done are there, those that are not are refused."""
-    monkeypatch.setattr("rooms.service.committing.GROUP_WEIGHT", 1)
+    monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start() as client:
         room = await client.group(A)
-        sending = [asyncio.create_task(client.house.batch(client.house.say(room, A))) for _ in range(40)]
+        sending = [asyncio.create_task(client.driver.batch(client.driver.send(room, A))) for _ in range(40)]
         await eventually(lambda: client.deps.committer.filled > 0)
     answers = [one for [one] in await asyncio.gather(*sending)]
     done = [one.seq for one in answers if isinstance(one, Accepted)]
     assert {one.code for one in answers if not isinstance(one, Accepted)} <= {"unavailable"}
     async with start() as client:
-        events = await client.house.events(room)
+        events = await client.driver.events(room)
         assert [event.seq for event in events[1:]] == sorted(done) == list(range(1, len(done) + 1))
 
 

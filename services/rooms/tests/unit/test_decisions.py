@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from rooms.domain.creation import create_direct, create_group
 from rooms.domain.decide import decide
-from rooms.domain.event_rows import EventRow, event_of, row_of
-from rooms.domain.needs import needs_of
-from rooms.domain.shapes import message_of
+from rooms.domain.read_set import read_set_of
+from rooms.domain.serializers import message_of
 from rooms.domain.state import attachments_of, direct_key, mentions_of
-from rooms.domain.work import Work
+from rooms.domain.stored_events import StoredEvent, event_of, stored_event_of
+from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
     Accepted,
@@ -41,9 +41,9 @@ IDS = [new_id() for _ in range(3)]
 FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain", size=1, url="/x")
 
 
-def new_work() -> Work:
+def new_work() -> UnitOfWork:
     """A group of A (owner), B, C and the direct room of A and C; D and C have blocked A."""
-    work = Work(now=1_000, known=frozenset(PEOPLE) - {STRANGER})
+    work = UnitOfWork(now=1_000, open_accounts=frozenset(PEOPLE) - {STRANGER})
     create_group(work, GROUP, A, "Room", [B, C])
     create_direct(work, DIRECT, A, C)
     work.blocked = {(D, A), (C, A)}
@@ -97,7 +97,7 @@ def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
     check_books(work)
 
 
-def check_books(work: Work) -> None:
+def check_books(work: UnitOfWork) -> None:
     for room in work.rooms.values():
         events = [recorded.event for recorded in work.events if recorded.event.room_id == room.id]
         assert [event.version for event in events] == list(range(1, room.head_version + 1))
@@ -122,9 +122,9 @@ def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
     for command in batch:
         decide(work, command)
     for recorded in work.events:
-        row = row_of(recorded)
+        row = stored_event_of(recorded)
         message = work.messages.get((row.room_id, row.seq or 0))
-        shown = event_of(msgspec.convert(msgspec.to_builtins(row), EventRow), message, {})
+        shown = event_of(msgspec.convert(msgspec.to_builtins(row), StoredEvent), message, {})
         assert type(shown) is type(recorded.event)
         if not isinstance(recorded.event, MessageCreated) and recorded.event.__struct_config__.tag != "message.edited":
             assert shown == recorded.event
@@ -164,7 +164,7 @@ def test_the_key_of_a_pair_has_no_order() -> None:
 
 @given(st.lists(commands, max_size=20))
 def test_rooms_of_reads_are_not_locked(batch: list[AnyCommand]) -> None:
-    needs = needs_of(batch)
-    assert not needs.locked_rooms & needs.read_rooms
-    assert needs.locked_rooms | needs.read_rooms == {command.room_id for command in batch}
-    assert {(command.room_id, command.user_id) for command in batch} <= needs.members
+    read_set = read_set_of(batch)
+    assert not read_set.locked_rooms & read_set.unlocked_rooms
+    assert read_set.locked_rooms | read_set.unlocked_rooms == {command.room_id for command in batch}
+    assert {(command.room_id, command.user_id) for command in batch} <= read_set.members

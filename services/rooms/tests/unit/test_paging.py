@@ -64,6 +64,6 @@ def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget:
     ],
 )  # fmt: skip
 def test_bad_choices(choice: dict[str, int]) -> None:
-    with pytest.raises(DomainError) as refusal:
+    with pytest.raises(DomainError) as raised:
         check_choice(PageChoice(**choice))
-    assert refusal.value.code == "invalid"
+    assert raised.value.code == "invalid"

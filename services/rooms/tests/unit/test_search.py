@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.search import MAX_SEARCHED, Reach, SearchCursor, query_of, search_text, slices_of, steps_of
+from rooms.domain.search import (
+    MAX_SEARCHED,
+    ScanRange,
+    SearchCursor,
+    choose_slices,
+    query_of,
+    sample_distances,
+    search_text,
+)
 from shared.errors import DomainError
 from shared.ids import new_id
 from shared.text import normalised
@@ -21,10 +29,10 @@ def test_slices_are_the_newest_that_may_be_looked_at(rooms: list[tuple[list[int]
     reaches, everything = [], set()
     for room_id, (of_room, above) in zip(ROOMS, rooms, strict=False):
         top = len(of_room)
-        samples = [(step, of_room[top - step - 1]) for step in steps_of(budget) if top - step > above]
-        reaches.append(Reach(room_id, above, top, samples))
+        samples = [(step, of_room[top - step - 1]) for step in sample_distances(budget) if top - step > above]
+        reaches.append(ScanRange(room_id, above, top, samples))
         everything |= {SearchCursor(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
-    slices, end = slices_of(reaches, budget)
+    slices, end = choose_slices(reaches, budget)
     looked_at = {
         place
         for place in everything
@@ -42,7 +50,7 @@ def test_slices_are_the_newest_that_may_be_looked_at(rooms: list[tuple[list[int]
 
 @given(st.integers(1, 100_000))
 def test_steps_rise_to_the_budget(budget: int) -> None:
-    steps = steps_of(budget)
+    steps = sample_distances(budget)
     assert steps == sorted(set(steps))
     assert (steps[0], steps[1], steps[-1]) == (0, 1, budget)
     assert all(further <= 2 * step for step, further in pairwise(steps[1:]))

@@ -374,13 +374,13 @@ export interface paths {
         };
         /**
          * List Rooms
-         * @description My rooms, the newest activity first.
+         * @description List the caller's rooms by latest activity, newest first.
          */
         get: operations["list_rooms_api_rooms_get"];
         put?: never;
         /**
          * Create Room
-         * @description Open a group, or the direct room of a pair: 200 with the one that exists.
+         * @description Create a group, or open the direct room with a user. If that room exists, the status is 200.
          */
         post: operations["create_room_api_rooms_post"];
         delete?: never;
@@ -398,10 +398,10 @@ export interface paths {
         };
         /**
          * Search
-         * @description Messages whose text has `q` in it, newest first, in the rooms I am in or in one of them.
+         * @description Search the caller's rooms, or one of them, for messages that contain `q`. Newest first.
          *
-         *     Width, case and ways of composing do not matter; everything else does, `%` and `_` too. Hidden direct rooms are
-         *     searched as well. A page may be empty and have a `next` all the same: a call looks at 20,000 messages at most.
+         *     The comparison ignores case, width and Unicode composition. `%` and `_` are ordinary characters. Hidden direct rooms
+         *     are included. A page may be empty and still have a `next`, because a call scans at most 20,000 messages.
          */
         get: operations["search_api_rooms_search_get"];
         put?: never;
@@ -421,7 +421,7 @@ export interface paths {
         };
         /**
          * Get Room
-         * @description A room with its members.
+         * @description Return a room with its members.
          */
         get: operations["get_room_api_rooms__room_id__get"];
         put?: never;
@@ -431,7 +431,7 @@ export interface paths {
         head?: never;
         /**
          * Change Room
-         * @description Change the title or the pin for everyone, the mute mark for oneself.
+         * @description Change the title or the pin for all members, or the caller's own mute setting.
          */
         patch: operations["change_room_api_rooms__room_id__patch"];
         trace?: never;
@@ -465,7 +465,7 @@ export interface paths {
         post?: never;
         /**
          * Leave
-         * @description Leave a group; hide a direct room.
+         * @description Leave a group, or hide a direct room.
          */
         delete: operations["leave_api_rooms__room_id__members_me_delete"];
         options?: never;
@@ -489,7 +489,7 @@ export interface paths {
         head?: never;
         /**
          * Set Role
-         * @description The owner gives a role; who gives `owner` away becomes an admin.
+         * @description Change the role of a member, as the owner. An owner who makes another member the owner becomes an admin.
          */
         patch: operations["set_role_api_rooms__room_id__members__user_id__patch"];
         trace?: never;
@@ -506,7 +506,7 @@ export interface paths {
         put?: never;
         /**
          * Send Message
-         * @description Send a message; a repeat of its `client_id` gets the first one, with 200.
+         * @description Send a message. A duplicate `client_id` gets the first message, with status 200.
          */
         post: operations["send_message_api_rooms__room_id__messages_post"];
         delete?: never;
@@ -524,10 +524,10 @@ export interface paths {
         };
         /**
          * List Events
-         * @description Who came, went, was given a role; new titles and pins: ascending by version, from my joining on.
+         * @description List system messages: joined, left, new roles, titles and pins. Ascending by version, since the caller joined.
          *
-         *     The joinings with which the room began are left out, and so is what is older than events are kept (30 days where
-         *     nothing else is set). A page may be empty and have a `next` all the same: a call looks at 5,000 versions at most.
+         *     The joins with which the room was created are omitted. Events expire, after 30 days by default. A page may be empty
+         *     and still have a `next`, because a call scans at most 5,000 versions.
          */
         get: operations["list_events_api_rooms__room_id__events_get"];
         put?: never;
@@ -751,7 +751,7 @@ export interface components {
         };
         /**
          * NewRoom
-         * @description Direct: with `user_id`. Group: with `title`, and perhaps `user_ids`.
+         * @description A direct room requires `user_id`. A group requires `title` and may have `user_ids`.
          */
         NewRoom: {
             /**
@@ -785,7 +785,7 @@ export interface components {
         };
         /**
          * RoomChange
-         * @description What is left out stays as it is; `pinned_seq` null unpins.
+         * @description Omitted fields do not change. A `pinned_seq` of null unpins.
          */
         RoomChange: {
             /**
@@ -907,7 +907,7 @@ export interface components {
         };
         /**
          * MessageList
-         * @description Ascending by seq; `version` is that of the room when the page was read.
+         * @description Messages ascending by seq. `version` is the version of the room at the time of the read.
          */
         MessageList: {
             items: components["schemas"]["Message"][];
@@ -1818,7 +1818,7 @@ export interface operations {
     search_api_rooms_search_get: {
         parameters: {
             query: {
-                /** @description 2 to 100 characters once they are normalised */
+                /** @description 2 to 100 characters after normalisation */
                 q: string;
                 /** @description only in this room */
                 room_id?: string | null;

@@ -1,5 +1,7 @@
-"""The audit trail of rooms: whose rights in a room somebody else changed. People who come and go by themselves do not
-count among it."""
+"""Writes the audit trail of rooms: memberships and roles that another user changed.
+
+Users who join or leave by themselves are not audited.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +11,7 @@ from shared.logging.audit import audit
 
 
 def audit_events(events: Iterable[RoomEvent]) -> None:
-    """Call it after the commit. Whoever invites many at once gets one line."""
+    """Audit events after their commit. An invitation of several users is one line."""
     invited: dict[tuple[str, str], list[str]] = defaultdict(list)
     for event in events:
         if not isinstance(event, MEMBERSHIP) or event.by == event.user_id:

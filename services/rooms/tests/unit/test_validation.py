@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rooms.domain.well_formed import title_of, well_formed
+from rooms.domain.validation import title_of, validate
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
     EditMessage,
@@ -28,9 +28,9 @@ def send(**fields: Any) -> SendMessage:
 
 
 def refused(command: Any) -> str:
-    with pytest.raises(DomainError) as refusal:
-        well_formed(command)
-    return refusal.value.code
+    with pytest.raises(DomainError) as raised:
+        validate(command)
+    return raised.value.code
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_what_a_message_may_not_be(fields: dict[str, Any]) -> None:
 )
 def test_what_it_may_just_be(fields: dict[str, Any]) -> None:
     command = send(**fields)
-    assert well_formed(command) == command
+    assert validate(command) == command
 
 
 def test_ids_become_lower_case_and_mentions_of_nobody_go() -> None:
-    command = well_formed(send(client_id=COMMAND.upper(), mentions=[B, "nobody", A]))
+    command = validate(send(client_id=COMMAND.upper(), mentions=[B, "nobody", A]))
     assert isinstance(command, SendMessage)
     assert (command.client_id, command.mentions) == (COMMAND, [B, A])
-    read = well_formed(ReadRoom(command_id=COMMAND.upper(), room_id=ROOM, user_id=A, seq=1))
+    read = validate(ReadRoom(command_id=COMMAND.upper(), room_id=ROOM, user_id=A, seq=1))
     assert read.command_id == COMMAND
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_title(title: str) -> None:
 
 
 def test_a_title_is_one_line_without_spaces_around_it() -> None:
-    command = well_formed(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title="  Zoë's 🦊  "))
+    command = validate(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title="  Zoë's 🦊  "))
     assert isinstance(command, UpdateRoom)
     assert command.title == title_of("  Zoë's 🦊  ") == "Zoë's 🦊"
 

@@ -1,12 +1,15 @@
-"""An event as a row, and back: the row holds no text of messages, so what is read later shows their current state."""
+"""Converts events to rows and back.
+
+A row contains no text of messages: an event that is read later shows the current state of its message.
+"""
 
 from typing import Any, Literal
 
 import msgspec
 
-from rooms.domain.shapes import Reactions, message_fields, time_text
+from rooms.domain.serializers import Reactions, message_fields, time_text
 from rooms.domain.state import StoredMessage
-from rooms.domain.work import Recorded
+from rooms.domain.unit_of_work import RecordedEvent
 from shared.contracts.rooms import Role
 from shared.events.rooms import (
     MemberJoined,
@@ -24,12 +27,12 @@ Op = Literal[
     "message.created", "message.edited", "message.deleted", "message.reacted",
     "member.joined", "member.left", "member.role_changed", "room.updated",
 ]  # fmt: skip
-SHOWS_MESSAGE = ("message.created", "message.edited")
-LINES = ("member.joined", "member.left", "member.role_changed", "room.updated")
-"""What stands between the messages."""
+MESSAGE_OPS = ("message.created", "message.edited")
+"""Events that contain their message's current text."""
+SYSTEM_MESSAGE_OPS = ("member.joined", "member.left", "member.role_changed", "room.updated")
 
 
-class EventRow(msgspec.Struct):
+class StoredEvent(msgspec.Struct):
     room_id: str
     version: int
     at: int
@@ -53,10 +56,10 @@ class _Data(msgspec.Struct, omit_defaults=True):
 _decoder = msgspec.json.Decoder(_Data)
 
 
-def row_of(recorded: Recorded) -> EventRow:
+def stored_event_of(recorded: RecordedEvent) -> StoredEvent:
     event = recorded.event
-    seq, target, data = _deps(event)
-    return EventRow(
+    seq, target, data = _columns_of(event)
+    return StoredEvent(
         room_id=event.room_id,
         version=event.version,
         at=recorded.at,
@@ -69,7 +72,8 @@ def row_of(recorded: Recorded) -> EventRow:
     )
 
 
-def _deps(event: RoomEvent) -> tuple[int | None, str | None, _Data | None]:
+def _columns_of(event: RoomEvent) -> tuple[int | None, str | None, _Data | None]:
+    """Return the columns seq, target_id and data."""
     match event:
         case MessageReacted(seq=seq, emoji=emoji, removed=removed):
             return seq, None, _Data(emoji=emoji, removed=removed)
@@ -85,8 +89,8 @@ def _deps(event: RoomEvent) -> tuple[int | None, str | None, _Data | None]:
             return None, None, _Data(title=title, pinned_seq=pinned_seq)
 
 
-def event_of(row: EventRow, message: StoredMessage | None, reactions: Reactions) -> RoomEvent:
-    """`message` is there for the ops of SHOWS_MESSAGE."""
+def event_of(row: StoredEvent, message: StoredMessage | None, reactions: Reactions) -> RoomEvent:
+    """Return the event of a row. `message` is required for `MESSAGE_OPS`."""
     if row.op == "message.created":
         assert message is not None
         return MessageCreated(**message_fields(message, reactions))
@@ -96,7 +100,7 @@ def event_of(row: EventRow, message: StoredMessage | None, reactions: Reactions)
     return _of_room(row, head)
 
 
-def _of_message(row: EventRow, message: StoredMessage | None, head: dict[str, Any]) -> RoomEvent:
+def _of_message(row: StoredEvent, message: StoredMessage | None, head: dict[str, Any]) -> RoomEvent:
     assert row.seq is not None
     if row.op == "message.deleted":
         return MessageDeleted(**head, seq=row.seq, by=row.actor_id)
@@ -109,16 +113,16 @@ def _of_message(row: EventRow, message: StoredMessage | None, head: dict[str, An
     return MessageEdited(**head, seq=row.seq, body=message.body, edited_at=edited_at, by=row.actor_id)
 
 
-def _of_room(row: EventRow, head: dict[str, Any]) -> RoomEvent:
+def _of_room(row: StoredEvent, head: dict[str, Any]) -> RoomEvent:
     data = _data_of(row)
     if row.op == "room.updated":
         return RoomUpdated(**head, by=row.actor_id, title=data.title, pinned_seq=data.pinned_seq)
     assert row.target_id is not None
-    who = {**head, "by": row.actor_id, "user_id": row.target_id}
+    fields = {**head, "by": row.actor_id, "user_id": row.target_id}
     if row.op == "member.joined":
-        return MemberJoined(**who, role=data.role, read_seq=data.read_seq)
-    return MemberLeft(**who) if row.op == "member.left" else MemberRoleChanged(**who, role=data.role)
+        return MemberJoined(**fields, role=data.role, read_seq=data.read_seq)
+    return MemberLeft(**fields) if row.op == "member.left" else MemberRoleChanged(**fields, role=data.role)
 
 
-def _data_of(row: EventRow) -> _Data:
+def _data_of(row: StoredEvent) -> _Data:
     return _Data() if row.data is None else _decoder.decode(row.data)

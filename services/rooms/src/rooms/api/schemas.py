@@ -1,4 +1,4 @@
-"""What the routes of /api/rooms are sent. Sizes of texts and lists are the domain's to check, for sockets alike."""
+"""The request schemas of /api/rooms. The domain checks the sizes of texts and lists, because sockets send them too."""
 
 from typing import Annotated, Any
 
@@ -8,15 +8,15 @@ from pydantic import AfterValidator, BaseModel
 from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role, RoomKind
 from shared.ids import ID_PATTERN, parse_rfc3339
 
-MAX_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-Typed = Annotated[str, Query(max_length=1000, description="2 to 100 characters once they are normalised")]
+SearchText = Annotated[str, Query(max_length=1000, description="2 to 100 characters after normalisation")]
 RoomFilter = Annotated[str | None, Query(pattern=rf"^{ID_PATTERN}$", description="only in this room")]
 
 
 class NewRoom(BaseModel):
-    """Direct: with `user_id`. Group: with `title`, and perhaps `user_ids`."""
+    """A direct room requires `user_id`. A group requires `title` and may have `user_ids`."""
 
     kind: RoomKind
     user_id: str = ""
@@ -25,14 +25,14 @@ class NewRoom(BaseModel):
 
 
 class RoomChange(BaseModel):
-    """What is left out stays as it is; `pinned_seq` null unpins."""
+    """Omitted fields do not change. A `pinned_seq` of null unpins."""
 
     title: str = ""
     muted: bool = False
     pinned_seq: int | None = None
 
-    def of_room(self) -> dict[str, Any]:
-        """What changes for everyone."""
+    def shared_changes(self) -> dict[str, Any]:
+        """Return the changes that all members see."""
         return self.model_dump(exclude_unset=True, include={"title", "pinned_seq"})
 
 
@@ -58,7 +58,7 @@ def _time(text: str) -> str:
 
 
 class Choice(BaseModel):
-    """Which page: at most one of the five, the newest without."""
+    """Selects a page by at most one of the first five parameters. Without them it is the newest page."""
 
     before: int | None = None
     after: int | None = None

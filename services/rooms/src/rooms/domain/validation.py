@@ -1,6 +1,6 @@
-"""What can be said of a command without looking at the room: the shape and size of every field.
+"""Validates the fields of commands without looking at the room.
 
-Ids that name nothing because they are no ids are answered like ids that name nothing.
+A malformed id gets the same error as an id that does not exist.
 """
 
 import re
@@ -24,24 +24,24 @@ from shared.contracts.rooms import (
 from shared.ids import is_id
 from shared.text import one_line
 
-MAX_BODY = 4000
+MAX_BODY_LENGTH = 4000
 MAX_TITLE = 100
 MAX_EMOJI_BYTES = 32
 MAX_ATTACHMENTS = 10
 MAX_MENTIONS = 50
 MAX_USER_IDS = 100
 
-_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def well_formed(command: AnyCommand) -> AnyCommand:
-    """The command with its ids and title in canonical form; raises DomainError."""
+def validate(command: AnyCommand) -> AnyCommand:
+    """Return the command with its ids and title in canonical form. Raises DomainError."""
     if not is_id(command.room_id):
         raise no_room()
     if not is_id(command.user_id):
         raise no_user()
     if isinstance(command, SendMessage):
-        return _send(command)
+        return _validate_send(command)
     _check_fields(command)
     changes = {"command_id": canonical_id("command_id", command.command_id)}
     if isinstance(command, UpdateRoom) and not isinstance(command.title, msgspec.UnsetType):
@@ -68,13 +68,13 @@ def _check_fields(command: AnyCommand) -> None:
 
 
 def canonical_id(field: str, text: str) -> str:
-    """A UUID that a client made, in lower case."""
+    """Return a UUID of a client in lower case. Raises DomainError."""
     if not is_id(text.lower()):
         raise invalid(f"{field}: must be a UUID.")
     return text.lower()
 
 
-def _send(command: SendMessage) -> SendMessage:
+def _validate_send(command: SendMessage) -> SendMessage:
     _check_body(command.body, may_be_empty=bool(command.attachments))
     if command.reply_to is not None:
         check_seq("reply_to", command.reply_to)
@@ -108,18 +108,18 @@ def check_user_ids(user_ids: list[str]) -> None:
         raise no_user()
 
 
-def is_writable(text: str) -> bool:
-    """Whether every database takes the text as it is."""
-    return _UNWRITABLE.search(text) is None
+def is_storable(text: str) -> bool:
+    """Return whether every database stores the text unchanged."""
+    return _UNSTORABLE.search(text) is None
 
 
 def _check_body(body: str, *, may_be_empty: bool = True) -> None:
-    if len(body) > MAX_BODY or (not body and not may_be_empty):
-        raise invalid(f"body: 1 to {MAX_BODY} characters.")
-    if not is_writable(body):
+    if len(body) > MAX_BODY_LENGTH or (not body and not may_be_empty):
+        raise invalid(f"body: 1 to {MAX_BODY_LENGTH} characters.")
+    if not is_storable(body):
         raise invalid("body: has characters that cannot be stored.")
 
 
 def _check_emoji(emoji: str) -> None:
-    if not emoji or not is_writable(emoji) or len(emoji.encode()) > MAX_EMOJI_BYTES:
+    if not emoji or not is_storable(emoji) or len(emoji.encode()) > MAX_EMOJI_BYTES:
         raise invalid(f"emoji: 1 to {MAX_EMOJI_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""Commands whose way is written down: the span of their commit, and what their events take along."""
+"""Spans of sampled commands: one for the commit, and one for the publication of its event."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -7,14 +7,14 @@ from shared.contracts.rooms import Accepted, AnyCommand, Result
 from shared.tracing.spans import Span, child_span
 
 Traces = dict[tuple[str, int], str]
-"""(room id, version) → traceparent."""
+"""(room id, version) → traceparent of the commit."""
 
-Spans = Mapping[tuple[str, int], Span]
-NO_SPANS: Final[Spans] = {}
+PublishSpans = Mapping[tuple[str, int], Span]
+NO_SPANS: Final[PublishSpans] = {}
 
 
-def begin_commits(commands: Sequence[AnyCommand]) -> dict[int, Span]:
-    """By the place of the command in its batch."""
+def start_commit_spans(commands: Sequence[AnyCommand]) -> dict[int, Span]:
+    """Return the spans by the index of their command."""
     spans = {}
     for index, command in enumerate(commands):
         if command.traceparent:
@@ -24,13 +24,16 @@ def begin_commits(commands: Sequence[AnyCommand]) -> dict[int, Span]:
     return spans
 
 
-def fail_commits(spans: Mapping[int, Span]) -> None:
+def fail_commit_spans(spans: Mapping[int, Span]) -> None:
     for span in spans.values():
         span.end("failure")
 
 
-def end_commits(spans: Mapping[int, Span], commands: Sequence[AnyCommand], results: Sequence[Result]) -> Traces:
-    """What was refused has failed, and leads no further; a repeat has led further already."""
+def end_commit_spans(spans: Mapping[int, Span], commands: Sequence[AnyCommand], results: Sequence[Result]) -> Traces:
+    """End the spans. Return the traces of the events to publish.
+
+    The span of a rejected command ends as failed. Duplicates were published the first time.
+    """
     traces: Traces = {}
     for index, span in spans.items():
         result = results[index]
@@ -40,15 +43,15 @@ def end_commits(spans: Mapping[int, Span], commands: Sequence[AnyCommand], resul
     return traces
 
 
-def begin_publishing(traces: Traces) -> Spans:
-    begun = {
+def start_publish_spans(traces: Traces) -> PublishSpans:
+    started = {
         key: child_span(traceparent, "publish", "producer", {"webchat.room": key[0]})
         for key, traceparent in traces.items()
     }
-    return {key: span for key, span in begun.items() if span is not None}
+    return {key: span for key, span in started.items() if span is not None}
 
 
-def end_publishing(spans: Spans, *, behind: Collection[str]) -> None:
-    """What is in a room that is behind is published later, from the database, and not followed any more."""
+def end_publish_spans(spans: PublishSpans, *, lagging: Collection[str]) -> None:
+    """End the spans. Events of lagging rooms are published later from the database, without a trace."""
     for (room_id, _), span in spans.items():
-        span.end("failure" if room_id in behind else "success")
+        span.end("failure" if room_id in lagging else "success")

@@ -1,4 +1,4 @@
-"""What is stored, as everyone sees it."""
+"""Converts stored rows to the contracts of shared.contracts.rooms."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,7 +15,7 @@ time_text = lru_cache(maxsize=4096)(rfc3339)
 
 
 def message_fields(message: StoredMessage, reactions: Reactions) -> dict[str, Any]:
-    """The fields of a message, alike in pages and in `message.created`."""
+    """Return the fields of a message, which are the same in pages and in `message.created`."""
     return {
         "room_id": message.room_id,
         "seq": message.seq,
@@ -79,5 +79,5 @@ def membership_of(member: MemberState) -> Membership:
     )
 
 
-def home_room(room: RoomState, member: MemberState, last: Message | None) -> RoomEntry:
+def room_entry(room: RoomState, member: MemberState, last: Message | None) -> RoomEntry:
     return RoomEntry(room_of(room, member, last), membership_of(member))

@@ -1,4 +1,4 @@
-"""What rooms keeps of people: the revision of their list of rooms, who blocked whom, who closed the account."""
+"""Users: the revisions of their room lists, their blocks, closed accounts."""
 
 from collections.abc import Collection
 
@@ -21,14 +21,14 @@ _revisions = select(room_revision.c.user_id, room_revision.c.revision).where(
 
 
 async def find_blocked(db: Db, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of the pairs (who blocks, whom) between whom a block stands."""
+    """Return the pairs (blocker, blocked user) for which a block exists."""
     return {(row[0], row[1]) for row in await db.execute(_blocked, {"pairs": list(pairs)})}
 
 
 async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
-    """Take over what social tells, unless a newer version is known."""
+    """Save a block or its removal, unless a newer version is stored."""
     pair = {"user_id": user_id, "blocked_id": blocked_id}
-    await run_upsert(db, blocked_pair, [{**pair, "version": 0, "blocked": False}])  # holds the row from here on
+    await run_upsert(db, blocked_pair, [{**pair, "version": 0, "blocked": False}])  # locks the row
     if (await db.execute(_version, pair)).scalar_one() < version:
         row = {**pair, "version": version, "blocked": blocked}
         await run_upsert(db, blocked_pair, [row], replace=("version", "blocked"))
@@ -39,18 +39,18 @@ async def find_closed(db: Db, user_ids: Collection[str]) -> set[str]:
 
 
 async def set_closed(db: Db, user_id: str, at: int) -> None:
-    """Whoever lets the user into a room at the same time commits before this, or sees it."""
-    await lock_people(db, [user_id])
+    """Mark an account as closed. A concurrent transaction that adds the user to a room commits first, or sees it."""
+    await lock_users(db, [user_id])
     await run_upsert(db, closed_user, [{"user_id": user_id, "at": at}])
 
 
-async def lock_people(db: Db, user_ids: Collection[str]) -> None:
-    """Hold the revision rows of these users: nobody joins them to a room, or closes them, at the same time."""
+async def lock_users(db: Db, user_ids: Collection[str]) -> None:
+    """Lock the revision rows of users, so that no other transaction adds them to a room or closes their account."""
     await run_upsert(db, room_revision, [{"user_id": user_id, "revision": 0} for user_id in sorted(user_ids)])
 
 
 async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
-    """Count one change of each user's list of rooms; returns the new revisions."""
+    """Raise the room list revision of each user by one. Return the new revisions."""
     if not user_ids:
         return {}
     rows = [{"user_id": user_id, "revision": 1} for user_id in sorted(user_ids)]
@@ -59,5 +59,5 @@ async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
 
 
 async def find_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
-    """The revisions of those who have one."""
+    """Return the room list revisions. Users without one are omitted."""
     return {row[0]: row[1] for row in await db.execute(_revisions, {"ids": list(user_ids)})}
