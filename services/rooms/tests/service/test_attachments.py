@@ -1,4 +1,4 @@
-"""Attachments that no message refers to any more are let go: media is told once, and nobody may send them again."""
+"""An attachment without references is published to media once, and can never be sent again."""
 
 from typing import Any
 
@@ -20,13 +20,14 @@ def file() -> Attachment:
 
 
 async def released(driver: Any) -> list[tuple[str, list[str]]]:
+    """Return the events in the outbox as (room id, attachment ids)."""
     rows = await driver.rows("SELECT payload FROM outbox ORDER BY id")
     events = [msgspec.json.decode(row[0], type=AttachmentsReleased) for row in rows]
     return [(event.room_id, event.attachment_ids) for event in events]
 
 
 @on_each_database
-async def test_the_last_message_that_has_it_lets_it_go(driver: Any) -> None:
+async def test_deleting_the_last_reference_releases_an_attachment(driver: Any) -> None:
     room, one, two = await driver.group(A, B), file(), file()
     await driver.execute(driver.send(room, A, attachments=[one, two]), driver.send(room, A, attachments=[one, one]))
     await driver.execute(driver.delete(room, A, 1))
@@ -39,7 +40,7 @@ async def test_the_last_message_that_has_it_lets_it_go(driver: Any) -> None:
 
 
 @on_each_database
-async def test_in_one_batch(driver: Any) -> None:
+async def test_references_within_one_batch(driver: Any) -> None:
     room, one, two = await driver.group(A), file(), file()
     await driver.execute(
         driver.send(room, A, attachments=[one]),
@@ -58,7 +59,7 @@ async def test_in_one_batch(driver: Any) -> None:
     assert await released(driver) == [(room, sorted([one.attachment_id, two.attachment_id]))]
 
 
-async def test_a_repeat_of_what_is_deleted_is_still_answered(driver: Any) -> None:
+async def test_a_duplicate_of_a_deleted_message_is_answered(driver: Any) -> None:
     room = await driver.group(A)
     send = driver.send(room, A, attachments=[file()])
     (first,) = await driver.execute(send)
@@ -68,7 +69,7 @@ async def test_a_repeat_of_what_is_deleted_is_still_answered(driver: Any) -> Non
 
 
 @on_each_database
-async def test_each_room_by_itself(driver: Any) -> None:
+async def test_rooms_count_references_separately(driver: Any) -> None:
     room, other, one = await driver.group(A), await driver.group(A), file()
     await driver.execute(driver.send(room, A, attachments=[one]), driver.send(other, A, attachments=[one]))
     await driver.execute(driver.delete(room, A, 1))
@@ -78,7 +79,7 @@ async def test_each_room_by_itself(driver: Any) -> None:
 
 @on_each_database
 @pytest.mark.parametrize("act", ["send", "delete"])
-async def test_statements_do_not_grow(driver: Any, act: str) -> None:
+async def test_the_number_of_statements_is_constant(driver: Any, act: str) -> None:
     room = await driver.group(A)
     counts = []
     for size in (1, 20):
@@ -86,14 +87,14 @@ async def test_statements_do_not_grow(driver: Any, act: str) -> None:
         if act == "delete":
             seqs = [done.seq for done in await driver.execute(*sends)]
             sends = [driver.delete(room, A, seq) for seq in seqs]
-        async with driver.count_statements() as statements:
+        async with driver.record_statements() as statements:
             await driver.execute(*sends)
         counts.append(len([one for one in statements if not one.startswith(("BEGIN", "SET"))]))
     assert counts[0] == counts[1]
 
 
 @on_each_database
-async def test_very_many_at_once(driver: Any) -> None:
+async def test_many_attachments_are_split_into_several_events(driver: Any) -> None:
     room = await driver.group(A)
     for _ in range(11):
         await driver.execute(*(driver.send(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
@@ -102,7 +103,7 @@ async def test_very_many_at_once(driver: Any) -> None:
 
 
 @on_each_database
-async def test_media_may_ask_what_was_let_go(driver: Any) -> None:
+async def test_media_can_query_unreferenced_attachments(driver: Any) -> None:
     room, gone, kept = await driver.group(A), file(), file()
     await driver.execute(driver.send(room, A, attachments=[gone]), driver.send(room, A, attachments=[kept]))
     await driver.execute(driver.delete(room, A, 1))

@@ -1,4 +1,4 @@
-"""Every statement of everyday use names its rooms or its users, and MySQL finds what it asks for by a key."""
+"""Every frequent statement names its rooms or users, and MySQL finds their rows by a key."""
 
 from typing import Any
 
@@ -43,22 +43,22 @@ RARE = {
 }
 NAMES = {"room": {"id"}}
 ONE_ROW = {"log_epoch"}
-"""Tables of one row, which every database can hold."""
+"""Tables with one row. Every shard of a sharded database can have a copy."""
 SORTED = {
-    "room_lists.list_page": "the rooms of one person, at most 1,000",
+    "room_lists.list_page": "the rooms of one user, at most 1,000",
     "members.list_members": "the members of one room, at most 2,000",
     "reactions.list_reactions": "the reactions to the messages of a page",
-    "search.find_in_slices": "what is found among 20,000 messages at most",
-    "search.list_scan_ranges": "a few places of each room of one person",
+    "search.find_in_slices": "the matches among at most 20,000 messages",
+    "search.list_scan_ranges": "a few timestamps of each room of one user",
 }
-"""What is sorted rather than read in order, and how much that is."""
+"""Functions whose rows are sorted instead of read in the order of an index, with the number of rows."""
 ROOMS, MESSAGES, DEEP = 300, 40, 2_000
 BY_PAIR = {"rooms.find_direct"}
-"""Finds a direct room by its two people: where rooms are spread, that takes an index over all of them."""
+"""Finds a direct room by its two members. If rooms were sharded, this would need a global index."""
 
 
 async def use(driver: Any, here: str) -> None:
-    """All that people and gateways do day by day, for the most part in one room, in which A, B and C are."""
+    """Do everything that users and gateways do often, mostly in one room with the members A, B and C."""
     direct, other = await driver.direct(A, new_id()), await driver.group(B, C)
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
     sent = await driver.execute(
@@ -96,7 +96,7 @@ async def read(driver: Any, here: str, attachment_id: str) -> None:
     await searching.search(deps, A, "hello", here, max_scanned=100)
 
 
-async def test_each_names_its_rooms_or_its_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_statement_names_its_rooms_or_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
     await use(manual_driver, await manual_driver.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
@@ -116,7 +116,7 @@ async def test_each_names_its_rooms_or_its_users(manual_driver: Any, monkeypatch
         delete(message),
     ],
 )
-def test_what_names_none_is_seen(statement: Any) -> None:
+def test_statements_without_rooms_or_users_are_detected(statement: Any) -> None:
     assert not entered_by(Asked("", statement, None)).get("message")
 
 
@@ -133,7 +133,7 @@ async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.Monkey
 
 
 async def fill(driver: Any, here: str) -> None:
-    """So much that to read a whole table, or a whole room, is the worse way."""
+    """Insert so many rows that MySQL prefers an index to a scan of a table or a room."""
     people = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]
     async with driver.deps.database.write() as db:

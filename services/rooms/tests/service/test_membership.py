@@ -1,4 +1,4 @@
-"""Who is in a room: inviting, leaving, removing, roles, and direct rooms."""
+"""Membership: inviting, leaving, removing, roles, direct rooms, closed accounts."""
 
 import asyncio
 from typing import Any
@@ -25,8 +25,8 @@ async def block(driver: Any, user: str, other: str, version: int = 1) -> None:
 
 
 async def rooms_of(driver: Any, user: str) -> dict[str, Any]:
-    home = (await room_lists.list_room_lists(driver.deps, {user: None})).users[user]
-    return {one.room.room_id: one for one in home.rooms}
+    room_list = (await room_lists.list_room_lists(driver.deps, {user: None})).users[user]
+    return {one.room.room_id: one for one in room_list.rooms}
 
 
 async def revision(driver: Any, user: str) -> int:
@@ -64,7 +64,7 @@ async def test_inviting(driver: Any) -> None:
     assert (await rooms_of(driver, B))[room].room.unread == 0
 
 
-async def test_whom_one_cannot_invite(driver: Any) -> None:
+async def test_rejected_invitations(driver: Any) -> None:
     room = await driver.group(A)
     driver.auth.unknown = {D}
     assert await driver.rejected(driver.invite(room, A, B, D)) == "not_found"
@@ -83,7 +83,7 @@ async def test_whom_one_cannot_invite(driver: Any) -> None:
 
 async def test_without_auth_only_invitations_are_unavailable(driver: Any) -> None:
     room = await driver.group(A)
-    driver.auth.away = True
+    driver.auth.unavailable = True
     results = await driver.batch(driver.send(room, A), driver.invite(room, A, B), driver.send(room, A))
     assert [isinstance(result, Accepted) for result in results] == [True, False, True]
     assert isinstance(results[1], Rejected)
@@ -92,7 +92,7 @@ async def test_without_auth_only_invitations_are_unavailable(driver: Any) -> Non
         await driver.direct(A, B)
 
 
-async def test_limits_of_rooms_and_people(driver: Any) -> None:
+async def test_limits_of_rooms_and_users(driver: Any) -> None:
     room = await driver.group(A)
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
@@ -109,7 +109,7 @@ async def test_limits_of_rooms_and_people(driver: Any) -> None:
 
 
 @on_each_database
-async def test_leaving_and_coming_back(driver: Any) -> None:
+async def test_leaving_and_rejoining(driver: Any) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, B), driver.leave(room, B), driver.send(room, A), driver.send(room, A))
     assert await driver.rejected(driver.send(room, B)) == "not_found"
@@ -139,10 +139,10 @@ async def test_join_and_leave_in_one_batch(driver: Any) -> None:
 
 
 @on_each_database
-async def test_the_owner_hands_over(driver: Any) -> None:
+async def test_ownership_passes_to_the_senior_admin(driver: Any) -> None:
     room = await driver.group(A, B, C, D)
     await driver.execute(driver.role(room, A, C, "admin"), driver.role(room, A, D, "admin"))
-    # D before C only if C were gone: the longest-standing admin comes first, members after all admins
+    # C joined before D, so C is the first successor. Members come after all admins.
     await driver.execute(driver.leave(room, A), driver.leave(room, C), driver.leave(room, D), driver.leave(room, B))
     changes = await driver.events(room, 6)
     assert [(type(event), event.user_id) for event in changes] == [
@@ -152,7 +152,7 @@ async def test_the_owner_hands_over(driver: Any) -> None:
     assert await driver.rows("SELECT member_count FROM room") == [(0,)]
 
 
-async def test_owner_given_away_and_left_in_one_batch(driver: Any) -> None:
+async def test_transferring_ownership_and_leaving_in_one_batch(driver: Any) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(driver.role(room, A, B, "owner"), driver.leave(room, B))
     roles = {user: member.role for user, member in (await driver.snapshot(room, C)).members.items()}
@@ -178,7 +178,7 @@ async def test_removing(driver: Any) -> None:
     assert await driver.rejected(driver.remove(room, B, A)) == "forbidden"
     assert await driver.rejected(driver.remove(room, B, new_id())) == "not_found"
     await driver.execute(driver.remove(room, B, D), driver.remove(room, A, C))
-    assert await driver.rejected(driver.leave(room, D)) == "not_found"  # was put out, and did not leave
+    assert await driver.rejected(driver.leave(room, D)) == "not_found"  # removed members cannot leave
     await driver.execute(driver.remove(room, B, B))
     assert set((await driver.snapshot(room, A)).members) == {A}
     left = [(event.user_id, event.by) for event in await driver.events(room) if isinstance(event, MemberLeft)]
@@ -209,7 +209,7 @@ async def test_muting_is_personal_and_raises_the_revision(driver: Any) -> None:
     assert len(await driver.events(room)) == 2
 
 
-async def test_outsiders_learn_nothing(driver: Any) -> None:
+async def test_non_members_get_the_error_of_a_missing_room(driver: Any) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A))
     for target in (room, new_id(), "not-an-id", ""):
@@ -223,7 +223,7 @@ async def test_outsiders_learn_nothing(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_pair_has_one_direct_room_whatever_races(driver: Any, second_process: Any) -> None:
+async def test_concurrent_requests_open_one_direct_room(driver: Any, second_process: Any) -> None:
     async with second_process() as other:
         deps = [driver.deps] if driver.deps.database.is_sqlite else [driver.deps, other.deps]
         opened = await asyncio.gather(
@@ -234,7 +234,7 @@ async def test_a_pair_has_one_direct_room_whatever_races(driver: Any, second_pro
     assert await driver.rows("SELECT kind, member_count, head_version FROM room") == [("direct", 2, 2)]
 
 
-async def test_a_direct_room_keeps_its_two(driver: Any) -> None:
+async def test_the_members_of_a_direct_room_are_fixed(driver: Any) -> None:
     room = await driver.direct(A, B)
     for command in (
         driver.invite(room, A, C), driver.remove(room, A, B), driver.role(room, A, B, "owner"),
@@ -263,7 +263,7 @@ async def test_a_direct_room_is_hidden_until_the_next_message(driver: Any) -> No
         assert await revision(driver, user) == 3
 
 
-async def test_opening_a_hidden_direct_room_shows_it_to_oneself(driver: Any) -> None:
+async def test_opening_a_hidden_direct_room_shows_it_to_the_caller(driver: Any) -> None:
     room = await driver.direct(A, B)
     await driver.execute(driver.send(room, A), driver.leave(room, A), driver.leave(room, B))
     assert await creation.open_direct(driver.deps, B, A) == (room, False)
@@ -288,7 +288,7 @@ async def test_blocks_in_direct_rooms(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_closed_account_leaves_everything_and_comes_nowhere(driver: Any) -> None:
+async def test_a_closed_account_leaves_all_groups_and_cannot_join(driver: Any) -> None:
     rooms = [await driver.group(A, B) for _ in range(3)]
     direct = await driver.direct(B, C)
     for _ in range(2):
@@ -314,14 +314,14 @@ async def test_closing_and_inviting_at_the_same_time(driver: Any) -> None:
     assert set((await driver.snapshot(room, A)).members) == {A}
 
 
-async def test_the_audit_trail_tells_who_changed_whose_rights(driver: Any, trail: list[dict[str, Any]]) -> None:
+async def test_the_audit_trail_records_changes_by_others(driver: Any, trail: list[dict[str, Any]]) -> None:
     room = await driver.group(A, B)
     trail.clear()
     await driver.execute(driver.invite(room, A, C), driver.role(room, A, B, "admin"), driver.remove(room, B, C))
-    await driver.execute(driver.role(room, A, B, "admin"), driver.leave(room, B))  # nothing changes; one's own will
+    await driver.execute(driver.role(room, A, B, "admin"), driver.leave(room, B))  # no change; a change by oneself
     assert await driver.rejected(driver.remove(room, C, A)) == "not_found"
-    told = [(line["event.action"], line["user.id"], line.get("user.target.id")) for line in trail]
-    assert sorted(told) == sorted([("member-invite", A, C), ("role-change", A, B), ("member-remove", B, C)])
+    audited = [(line["event.action"], line["user.id"], line.get("user.target.id")) for line in trail]
+    assert sorted(audited) == sorted([("member-invite", A, C), ("role-change", A, B), ("member-remove", B, C)])
     assert {line["webchat.room"] for line in trail} == {room}
     trail.clear()
     await driver.group(A, B, C, D)

@@ -1,4 +1,4 @@
-"""What is committed reaches the streams and channels, whatever fails on the way."""
+"""Committed changes reach the streams and channels, whatever fails on the way."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,41 +31,41 @@ A, B, C = (new_id() for _ in range(3))
 
 
 async def streamed(driver: Any, room: str, after: int = 0) -> list[RoomEvent]:
-    """What a reader of the stream after a version gets."""
+    """Return the events after a version, as read from the stream."""
     publisher = driver.deps.publisher
     since = (await read_since(driver.deps.redis, publisher.epoch, {room: after}))[room]
     return [decode_frame(frame) for frame in since.frames]
 
 
-async def tip(driver: Any, room: str) -> int:
+async def stream_head(driver: Any, room: str) -> int:
     return (await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].tip
 
 
 @asynccontextmanager
 async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     async with subscription(redis, channel) as pubsub:
 
         async def listen() -> None:
             async for message in pubsub.listen():
                 if message["type"] == "smessage":
-                    heard.append(message["data"])  # noqa: PERF401 - as it comes
+                    received.append(message["data"])  # noqa: PERF401 - the test reads the list meanwhile
 
         task = asyncio.create_task(listen())
         await asyncio.sleep(0.05)
-        yield heard
+        yield received
         task.cancel()
 
 
 @on_both_engines
 async def test_events_are_published_in_order_with_the_senders_client_id(driver: Any, redis: Redis) -> None:
     room = await driver.group(A, B)
-    await eventually(lambda: tip_is(driver, room, 2))
-    async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as heard:
+    await eventually(lambda: stream_ends_at(driver, room, 2))
+    async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as received:
         message = driver.send(room, A, "hi")
         await driver.execute(message, driver.react(room, B, 1), driver.leave(room, B), driver.send(room, A))
-        await eventually(lambda: len(heard) >= 3)
-    runs = [parse_live(one) for one in heard]
+        await eventually(lambda: len(received) >= 3)
+    runs = [parse_live(one) for one in received]
     assert [(run.first, run.last, run.flags) for run in runs] == [(3, 4, b"-"), (5, 5, b"m"), (6, 6, b"-")]
     events = [decode_frame(frame) for run in runs for frame in split_frames(run.data)]
     assert isinstance(events[0], MessageCreated)
@@ -74,61 +74,64 @@ async def test_events_are_published_in_order_with_the_senders_client_id(driver: 
 
 
 @on_both_engines
-async def test_cursors_and_hints(driver: Any, redis: Redis) -> None:
+async def test_read_cursors_and_notifications_are_published(driver: Any, redis: Redis) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A), driver.send(room, A))
-    await eventually(lambda: tip_is(driver, room, 4))
+    await eventually(lambda: stream_ends_at(driver, room, 4))
     epoch = driver.deps.publisher.epoch
-    async with listening(redis, live_channel(epoch, room)) as heard, listening(redis, user_channel(B)) as hints:
+    async with (
+        listening(redis, live_channel(epoch, room)) as received,
+        listening(redis, user_channel(B)) as notifications,
+    ):
         await driver.execute(
             driver.read(room, B, 1), driver.read(room, B, 2), driver.read(room, B, 1), driver.mute(room, B)
         )
-        await eventually(lambda: heard and hints)
-    live = parse_live(heard[-1])
+        await eventually(lambda: received and notifications)
+    live = parse_live(received[-1])
     assert (live.first, live.last, live.flags, msgspec.json.decode(live.data)) == (0, 0, b"r", {B: 2})
-    assert msgspec.json.decode(hints[-1], type=UserChanged) == UserChanged("rooms", 2)
+    assert msgspec.json.decode(notifications[-1], type=UserChanged) == UserChanged("rooms", 2)
 
 
-async def test_deleted_text_leaves_redis(driver: Any, redis: Redis) -> None:
+async def test_deleted_text_is_removed_from_redis(driver: Any, redis: Redis) -> None:
     room = await driver.group(A)
     await driver.execute(driver.send(room, A, "very secret"))
     await eventually(lambda: redis.exists(log_key(driver.deps.publisher.epoch, room)))
     await driver.execute(driver.delete(room, A, 1))
-    await eventually(lambda: tip_is(driver, room, 3))
+    await eventually(lambda: stream_ends_at(driver, room, 3))
     entries = await redis.xrange(log_key(driver.deps.publisher.epoch, room))
     assert len(entries) == 1
     assert b"secret" not in b"".join(entries[0][1].values())
 
 
-async def tip_is(driver: Any, room: str, version: int) -> bool:
-    return await tip(driver, room) == version
+async def stream_ends_at(driver: Any, room: str, version: int) -> bool:
+    return await stream_head(driver, room) == version
 
 
-async def test_two_processes_fill_each_others_holes(manual_driver: Any, second_process: Any) -> None:
+async def test_two_processes_fill_each_others_gaps(manual_driver: Any, second_process: Any) -> None:
     room = await manual_driver.group(A)
     await manual_driver.execute(manual_driver.send(room, A))
     async with second_process() as other:
         await other.execute(*(other.send(room, A) for _ in range(3)))
-        await eventually(lambda: tip_is(manual_driver, room, 5))
-    # the stream began at the other's run: what this process publishes late is skipped
+        await eventually(lambda: stream_ends_at(manual_driver, room, 5))
+    # The stream starts with the events of the other process, so older events of this process are skipped.
     await manual_driver.deps.publisher.drain()
     assert [event.version for event in await streamed(manual_driver, room, 2)] == [3, 4, 5]
 
 
-async def test_a_hole_is_filled_from_the_database(manual_driver: Any, second_process: Any) -> None:
+async def test_a_gap_is_filled_from_the_database(manual_driver: Any, second_process: Any) -> None:
     room = await manual_driver.group(A)
     await manual_driver.deps.publisher.drain()
     await manual_driver.execute(
         *(manual_driver.send(room, A) for _ in range(3))
-    )  # not published: as if this process died here
+    )  # not published, as if the process died here
     async with second_process() as other:
         await other.execute(other.send(room, A))
-        await eventually(lambda: tip_is(manual_driver, room, 5))
+        await eventually(lambda: stream_ends_at(manual_driver, room, 5))
     assert await streamed(manual_driver, room) == await manual_driver.events(room)
 
 
 @on_each_database
-async def test_the_sweep_publishes_what_nobody_did(manual_driver: Any, redis: Redis) -> None:
+async def test_the_sweep_publishes_missed_events(manual_driver: Any, redis: Redis) -> None:
     deps = manual_driver.deps
     room, other, idle = [await manual_driver.group(A) for _ in range(3)]
     await deps.publisher.drain()
@@ -140,11 +143,11 @@ async def test_the_sweep_publishes_what_nobody_did(manual_driver: Any, redis: Re
         await db.execute(text(f"{longer_ago} WHERE id = X'{idle.replace('-', '')}'"))
         await epochs.set_last_sweep(db, 10**15)
     await sweep(deps)
-    assert [await tip(manual_driver, one) for one in (room, other, idle)] == [2, 1, -1]
+    assert [await stream_head(manual_driver, one) for one in (room, other, idle)] == [2, 1, -1]
     async with deps.database.write() as db:
         await db.execute(text("UPDATE sweep SET began_at = 1"))
     await sweep(deps)
-    assert await tip(manual_driver, idle) == 1
+    assert await stream_head(manual_driver, idle) == 1
     async with deps.database.read() as db:
         assert await epochs.get_last_sweep(db) > 1
 
@@ -157,24 +160,24 @@ async def test_a_sweep_over_several_pages(manual_driver: Any, monkeypatch: pytes
         await db.execute(text("UPDATE room SET updated_at = 7"))
     manual_driver.deps.publisher._waiting.clear()
     await sweep(manual_driver.deps)
-    assert {await tip(manual_driver, room) for room in rooms} == {1}
+    assert {await stream_head(manual_driver, room) for room in rooms} == {1}
 
 
 @on_both_engines
-async def test_a_flushed_redis_is_filled_with_the_newest(manual_driver: Any, redis: Redis) -> None:
+async def test_a_flushed_redis_is_filled_with_the_newest_events(manual_driver: Any, redis: Redis) -> None:
     room = await manual_driver.group(A)
     for _ in range(4):
         await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(256)))
     await manual_driver.deps.publisher.drain()
     await redis.flushall()
     await sweep(manual_driver.deps)
-    assert await tip(manual_driver, room) == 1025
+    assert await stream_head(manual_driver, room) == 1025
     found = await streamed(manual_driver, room, 1025 - KEPT_ENTRIES)
     assert [event.version for event in found] == list(range(1026 - KEPT_ENTRIES, 1026))
 
 
 @on_each_database
-async def test_a_stream_whose_successors_are_trimmed_begins_anew(manual_driver: Any) -> None:
+async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver: Any) -> None:
     room = await manual_driver.group(A)
     await manual_driver.deps.publisher.drain()
     await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(6)))
@@ -185,7 +188,7 @@ async def test_a_stream_whose_successors_are_trimmed_begins_anew(manual_driver: 
     assert [event.version for event in await streamed(manual_driver, room, 3)] == [4, 5, 6, 7]
 
 
-async def test_redis_away_then_back(manual_driver: Any) -> None:
+async def test_publishing_resumes_after_a_redis_outage(manual_driver: Any) -> None:
     deps = manual_driver.deps
     room = await manual_driver.group(A)
     broken = Publisher(deps.database, Redis(host="127.0.0.1", port=1), limit=3)
@@ -197,10 +200,10 @@ async def test_redis_away_then_back(manual_driver: Any) -> None:
         await broken.run()
     broken._redis = deps.redis
     async with background("publisher", broken.run, pause=0):
-        await eventually(lambda: tip_is(manual_driver, room, 1))
+        await eventually(lambda: stream_ends_at(manual_driver, room, 1))
 
 
-async def test_more_waits_than_the_queue_holds(manual_driver: Any) -> None:
+async def test_a_full_queue_is_repaired_from_the_database(manual_driver: Any) -> None:
     deps = manual_driver.deps
     room = await manual_driver.group(A)
     small = Publisher(deps.database, deps.redis, limit=2)
@@ -219,24 +222,24 @@ def dependencies_with(deps: Any, publisher: Publisher) -> Any:
 
 
 @on_each_database
-async def test_another_epoch(manual_driver: Any, second_process: Any) -> None:
+async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
     room = await manual_driver.group(A)
     async with second_process() as other:
         await other.execute(other.send(room, A))
         old = other.deps.publisher.epoch
-        await eventually(lambda: tip_is(other, room, 2))
+        await eventually(lambda: stream_ends_at(other, room, 2))
         async with manual_driver.deps.database.write() as db:
             new = await epochs.renew_epoch(db)
         await other.execute(other.send(room, A))
         await eventually(lambda: other.deps.publisher.epoch == new)
-        await eventually(lambda: tip_is(other, room, 3))
+        await eventually(lambda: stream_ends_at(other, room, 3))
         since = (await read_since(other.deps.redis, old, {room: 2}))[room]
         assert since.tip == 2
-    # whoever does not know yet publishes where nobody reads, until its next batch or sweep
+    # This process still publishes under the old epoch, which nobody reads, until its next batch or sweep.
     await manual_driver.deps.publisher.drain()
     await sweep(manual_driver.deps)
     assert manual_driver.deps.publisher.epoch == new
-    assert await tip(manual_driver, room) == 3
+    assert await stream_head(manual_driver, room) == 3
 
 
 @on_both_engines
@@ -244,12 +247,12 @@ async def test_many_rooms_at_once(driver: Any) -> None:
     rooms = [await driver.group(A) for _ in range(20)]
     await asyncio.gather(*(driver.execute(*(driver.send(room, A) for room in rooms)) for _ in range(10)))
     for room in rooms:
-        await eventually(lambda room=room: tip_is(driver, room, 11))
+        await eventually(lambda room=room: stream_ends_at(driver, room, 11))
         assert await streamed(driver, room) == await driver.events(room)
 
 
 @on_each_database
-async def test_the_operators_command(manual_driver: Any) -> None:
+async def test_the_new_epoch_command(manual_driver: Any) -> None:
     before = manual_driver.deps.publisher.epoch
     renewed = await asyncio.to_thread(new_epoch, manual_driver.deps.settings)
     await sweep(manual_driver.deps)
@@ -257,7 +260,7 @@ async def test_the_operators_command(manual_driver: Any) -> None:
 
 
 @on_each_database
-async def test_trimming_goes_slice_by_slice(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_trimming_runs_in_slices(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.publication.sweep.EVENTS_PER_TRIM", 4)
     room, other = await manual_driver.group(A), await manual_driver.group(A)
     await manual_driver.execute(*(manual_driver.send(where, A) for _ in range(9) for where in (room, other)))
@@ -271,24 +274,22 @@ async def test_trimming_goes_slice_by_slice(manual_driver: Any, monkeypatch: pyt
     ]
 
 
-async def test_only_what_is_written_down_takes_its_trace_along(
-    driver: Any, redis: Redis, spans: list[dict[str, Any]]
-) -> None:
+async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans: list[dict[str, Any]]) -> None:
     room = await driver.group(A, B)
     await eventually(lambda: streamed(driver, room, 1))
     traced = f"00-{'a' * 32}-{'b' * 16}-01"
     said = [driver.send(room, A, str(number)) for number in range(5)]
     said[2].traceparent = traced
     said[3].traceparent = traced.replace("-01", "-00")
-    async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as heard:
+    async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as received:
         await driver.execute(*said)
         await driver.execute(
             driver.send(room, A, "2", client_id=said[2].client_id, traceparent=traced)
         )  # leads no further
-        await eventually(lambda: len(heard) == 3)
-    lives = [parse_live(message) for message in heard]
+        await eventually(lambda: len(received) == 3)
+    lives = [parse_live(message) for message in received]
     assert [(live.first, live.last, live.flags) for live in lives] == [(3, 4, b"-"), (5, 5, b"-"), (6, 7, b"-")]
-    assert [message.partition(b"\n")[0] for message in heard[::2]] == [b"3 4 -", b"6 7 -"]
+    assert [message.partition(b"\n")[0] for message in received[::2]] == [b"3 4 -", b"6 7 -"]
     [published] = [line for line in spans if line["event.action"] == "publish"]
     commit, _ = [line for line in spans if line["event.action"] == "commit"]
     assert (commit["parent.id"], commit["webchat.batch"], commit["webchat.room"]) == ("b" * 16, 5, room)

@@ -16,17 +16,19 @@ A, B, C = (new_id() for _ in range(3))
 
 
 @on_servers
-async def test_one_hot_room_refuses_nobody(driver: Any, second_process: Any) -> None:
+async def test_concurrent_writes_to_one_room_all_succeed(driver: Any, second_process: Any) -> None:
     room = await driver.group(A, B)
     async with second_process() as other:
         drivers = (driver, other)
-        done = await asyncio.gather(*(drivers[n % 2].execute(*(driver.send(room, A) for _ in range(5))) for n in range(40)))
+        done = await asyncio.gather(
+            *(drivers[n % 2].execute(*(driver.send(room, A) for _ in range(5))) for n in range(40))
+        )
     assert sorted(one.seq for batch in done for one in batch) == list(range(1, 201))
     assert [event.version for event in await driver.events(room)] == list(range(1, 203))
 
 
 @on_servers
-async def test_everything_at_once_in_several_rooms(driver: Any, second_process: Any) -> None:
+async def test_concurrent_commands_of_all_kinds(driver: Any, second_process: Any) -> None:
     rooms = [await driver.group(A, B, C) for _ in range(3)]
     await driver.execute(*(driver.send(room, A) for room in rooms))
     choose = random.Random(7)
@@ -42,9 +44,9 @@ async def test_everything_at_once_in_several_rooms(driver: Any, second_process: 
     async with second_process() as other:
         batches = [[command() for _ in range(6)] for _ in range(40)]
         results = await asyncio.gather(*((driver, other)[n % 2].batch(*batch) for n, batch in enumerate(batches)))
-    refused = [one for batch in results for one in batch if not isinstance(one, Accepted)]
-    assert {one.code for one in refused} <= {"not_found"}
-    assert len(refused) < 120, "most of the 240 commands are to meet each other"
+    rejected = [one for batch in results for one in batch if not isinstance(one, Accepted)]
+    assert {one.code for one in rejected} <= {"not_found"}
+    assert len(rejected) < 120, "most of the 240 commands must be accepted"
     for room in rooms:
         events = await driver.events(room)
         assert [event.version for event in events] == list(range(1, len(events) + 1))
@@ -56,7 +58,7 @@ async def test_everything_at_once_in_several_rooms(driver: Any, second_process: 
 
 
 @on_servers
-async def test_a_repeat_on_another_process_gets_the_first_answer(driver: Any, second_process: Any) -> None:
+async def test_a_duplicate_in_another_process_gets_the_first_result(driver: Any, second_process: Any) -> None:
     room = await driver.group(A)
     messages = [driver.send(room, A) for _ in range(20)]
     async with second_process() as other:
@@ -68,7 +70,7 @@ async def test_a_repeat_on_another_process_gets_the_first_answer(driver: Any, se
 
 
 @on_each_database
-async def test_a_command_that_cannot_be_stored_spoils_no_other(driver: Any) -> None:
+async def test_a_command_that_cannot_be_stored_does_not_fail_others(driver: Any) -> None:
     room = await driver.group(A, B)
     bodies = [(A, "one"), (A, "seven"), (A, "after it"), (B, "two")]
     async with driver.rejecting("seven"):
@@ -78,7 +80,7 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(driver: Any) -> N
 
 
 @on_servers
-async def test_a_database_that_is_away_refuses_the_batch_at_once(driver: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreachable_database_rejects_the_batch_at_once(driver: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await driver.group(A)
     engine = driver.deps.database.engine
     driver.deps.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)

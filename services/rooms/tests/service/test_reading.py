@@ -1,4 +1,4 @@
-"""Pages, homes, places, events: what is read, within its bounds."""
+"""Pages, snapshots, room lists and event pages: content and bounds."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ async def page(driver: Any, room: str, user: str = A, **choice: Any) -> tuple[li
 
 
 @pytest.fixture
-async def ten(driver: Any) -> str:
-    """A room with ten messages, of which B sees those above 4."""
+async def ten_messages(driver: Any) -> str:
+    """A room with ten_messages messages. B joined after the fourth."""
     room: str = await driver.group(A)
     await driver.execute(*(driver.send(room, A, f"m{n}") for n in range(1, 5)), driver.invite(room, A, B))
     await driver.execute(*(driver.send(room, A, f"m{n}") for n in range(5, 11)))
@@ -52,42 +52,42 @@ PAGES: list[tuple[dict[str, int], Any, bool]] = [
     ({"at": 1, "limit": 2}, range(1, 3), True),
     ({"at": 2**53 - 1, "limit": 2}, (), False),
 ]
-"""What is asked for, the numbers of the page, and whether there is more."""
+"""(choice, seqs of the page, whether there are more)"""
 
 
 @on_each_database
-async def test_pages(driver: Any, ten: str) -> None:
-    pages = [await page(driver, ten, **choice) for choice, _, _ in PAGES]
+async def test_pages(driver: Any, ten_messages: str) -> None:
+    pages = [await page(driver, ten_messages, **choice) for choice, _, _ in PAGES]
     assert pages == [(list(seqs), has_more) for _, seqs, has_more in PAGES]
 
 
-async def test_pages_begin_above_what_was_said_before_joining(driver: Any, ten: str) -> None:
-    assert await page(driver, ten, B) == ([5, 6, 7, 8, 9, 10], False)
+async def test_pages_start_after_the_join(driver: Any, ten_messages: str) -> None:
+    assert await page(driver, ten_messages, B) == ([5, 6, 7, 8, 9, 10], False)
     for choice in ({"after": 1}, {"around": 2, "limit": 20}, {"at": 1}):
-        assert (await page(driver, ten, B, **choice))[0][0] == 5
-    assert await page(driver, ten, B, before=7, limit=2) == ([5, 6], False)
-    assert await page(driver, ten, B, before=5) == ([], False)
-    assert await page(driver, ten, B, offset=6) == ([], False)
+        assert (await page(driver, ten_messages, B, **choice))[0][0] == 5
+    assert await page(driver, ten_messages, B, before=7, limit=2) == ([5, 6], False)
+    assert await page(driver, ten_messages, B, before=5) == ([], False)
+    assert await page(driver, ten_messages, B, offset=6) == ([], False)
 
 
 @on_each_database
-async def test_pages_by_time(driver: Any, ten: str) -> None:
+async def test_pages_by_time(driver: Any, ten_messages: str) -> None:
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE message SET at = 1000 * seq"))
-    assert await page(driver, ten, at=5000, limit=2) == ([5, 6], True)
-    assert await page(driver, ten, at=5001, limit=9) == ([6, 7, 8, 9, 10], False)
-    assert await page(driver, ten, B, at=1000, limit=2) == ([5, 6], True)
+    assert await page(driver, ten_messages, at=5000, limit=2) == ([5, 6], True)
+    assert await page(driver, ten_messages, at=5001, limit=9) == ([6, 7, 8, 9, 10], False)
+    assert await page(driver, ten_messages, B, at=1000, limit=2) == ([5, 6], True)
 
 
-async def test_bad_choices(driver: Any, ten: str) -> None:
+async def test_invalid_choices_are_rejected(driver: Any, ten_messages: str) -> None:
     with pytest.raises(DomainError) as raised:
-        await page(driver, ten, before=1, after=1)
+        await page(driver, ten_messages, before=1, after=1)
     assert raised.value.code == "invalid"
 
 
-async def test_outsiders_read_nothing(driver: Any, ten: str) -> None:
-    await driver.execute(driver.leave(ten, B))
-    for user, room in ((B, ten), (C, ten), (A, new_id())):
+async def test_non_members_read_nothing(driver: Any, ten_messages: str) -> None:
+    await driver.execute(driver.leave(ten_messages, B))
+    for user, room in ((B, ten_messages), (C, ten_messages), (A, new_id())):
         for attempt in (page(driver, room, user), reading.get_snapshot(driver.deps, room, user)):
             with pytest.raises(DomainError, match="no such room"):
                 await attempt
@@ -107,20 +107,20 @@ async def test_a_page_is_at_most_512_kib(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_page_takes_a_constant_number_of_statements(driver: Any, ten: str) -> None:
+async def test_a_page_takes_a_constant_number_of_statements(driver: Any, ten_messages: str) -> None:
     counts = []
     for reacted in (0, 1, 6):
-        await driver.execute(*(driver.react(ten, A, seq) for seq in range(1, reacted + 1)))
-        async with driver.count_statements() as statements:
-            await page(driver, ten)
+        await driver.execute(*(driver.react(ten_messages, A, seq) for seq in range(1, reacted + 1)))
+        async with driver.record_statements() as statements:
+            await page(driver, ten_messages)
         counts.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
     assert counts == [2, 3, 3]
 
 
 @on_each_database
-async def test_entering(driver: Any, ten: str) -> None:
-    await driver.execute(driver.react(ten, B, 10, "👍"), driver.read(ten, B, 7))
-    entered = await reading.get_snapshot(driver.deps, ten, B)
+async def test_snapshots(driver: Any, ten_messages: str) -> None:
+    await driver.execute(driver.react(ten_messages, B, 10, "👍"), driver.read(ten_messages, B, 7))
+    entered = await reading.get_snapshot(driver.deps, ten_messages, B)
     assert [message.seq for message in entered.messages] == [5, 6, 7, 8, 9, 10]
     assert (entered.version, entered.room.version, entered.room.unread, entered.room.member_count) == (13, 13, 3, 2)
     assert entered.room.last_message == entered.messages[-1]
@@ -129,35 +129,35 @@ async def test_entering(driver: Any, ten: str) -> None:
 
 
 @on_each_database
-async def test_homes_of_many_in_a_constant_number_of_statements(driver: Any) -> None:
+async def test_room_lists_take_a_constant_number_of_statements(driver: Any) -> None:
     counts = []
     for rooms in (2, 6):
         for _ in range(rooms):
             room = await driver.group(A, B)
             await driver.execute(driver.send(room, A), driver.react(room, B, 1))
-        async with driver.count_statements() as statements:
+        async with driver.record_statements() as statements:
             found = await room_lists.list_room_lists(driver.deps, {A: None, B: None, C: None})
         counts.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
     assert counts == [4, 4]
-    assert {user: len(home.rooms) for user, home in found.users.items()} == {A: 8, B: 8, C: 0}
+    assert {user: len(room_list.rooms) for user, room_list in found.users.items()} == {A: 8, B: 8, C: 0}
     assert {one.room.unread for one in found.users[B].rooms} == {1}
     assert found.users[B].rooms[0].room.last_message.reactions == {"👍": [B]}
 
 
 @on_each_database
-async def test_named_rooms_of_homes(driver: Any) -> None:
+async def test_room_lists_of_named_rooms(driver: Any) -> None:
     mine, ours = await driver.group(A), await driver.group(A, B)
     found = await room_lists.list_room_lists(driver.deps, {A: [mine, new_id()], B: [mine, ours], C: []})
-    assert {user: [one.room.room_id for one in home.rooms] for user, home in found.users.items()} == {
+    assert {user: [one.room.room_id for one in room_list.rooms] for user, room_list in found.users.items()} == {
         A: [mine], B: [ours], C: [],
     }  # fmt: skip
 
 
 @on_each_database
-async def test_home_pages_newest_activity_first(driver: Any) -> None:
+async def test_room_list_pages_are_ordered_by_activity(driver: Any) -> None:
     rooms = [await driver.group(A) for _ in range(5)]
     async with driver.deps.database.write() as db:
-        await db.execute(text("UPDATE room SET updated_at = 7"))  # the same moment: ids decide
+        await db.execute(text("UPDATE room SET updated_at = 7"))  # equal times are ordered by id
     await driver.execute(driver.send(rooms[2], A))
     seen: list[str] = []
     cursor = None
@@ -199,7 +199,7 @@ async def test_old_events_show_the_current_state(driver: Any) -> None:
 
 
 @on_each_database
-async def test_events_are_bounded_and_go_on(driver: Any) -> None:
+async def test_event_pages_are_bounded_and_continue(driver: Any) -> None:
     rooms = [await driver.group(A) for _ in range(3)]
     for room in rooms:
         for _ in range(3):
@@ -212,7 +212,7 @@ async def test_events_are_bounded_and_go_on(driver: Any) -> None:
         assert [event.version for event in await driver.events(room, 1)] == list(range(2, 602))
 
 
-async def test_events_are_bounded_in_bytes(driver: Any) -> None:
+async def test_event_pages_are_bounded_in_bytes(driver: Any) -> None:
     room = await driver.group(A)
     await driver.execute(*(driver.send(room, A, "🦊" * 4000) for _ in range(60)))
     answer = (await events.list_events(driver.deps, {room: 0})).rooms[room]
@@ -222,7 +222,7 @@ async def test_events_are_bounded_in_bytes(driver: Any) -> None:
 
 
 @on_each_database
-async def test_events_that_are_gone(driver: Any) -> None:
+async def test_trimmed_events_are_gone(driver: Any) -> None:
     room, unknown = await driver.group(A), new_id()
     await driver.execute(*(driver.send(room, A) for _ in range(9)))
     async with driver.deps.database.write() as db:
@@ -239,7 +239,7 @@ async def test_events_that_are_gone(driver: Any) -> None:
     ]  # fmt: skip
 
 
-async def test_times_never_run_backwards(driver: Any) -> None:
+async def test_timestamps_never_decrease(driver: Any) -> None:
     room = await driver.group(A)
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = updated_at + 3600000"))

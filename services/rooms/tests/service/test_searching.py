@@ -1,4 +1,4 @@
-"""Searching: what is found, by whom, in which order, and what it costs."""
+"""Searching: matches, visibility, order, cost."""
 
 import itertools
 from typing import Any
@@ -16,17 +16,17 @@ from shared.web.cursors import cursor_of
 A, B, C = (new_id() for _ in range(3))
 
 
-async def find(driver: Any, typed: str, user: str = A, room_id: str | None = None) -> list[str]:
-    page = await searching.search(driver.deps, user, typed, room_id)
+async def find(driver: Any, text: str, user: str = A, room_id: str | None = None) -> list[str]:
+    page = await searching.search(driver.deps, user, text, room_id)
     assert page.next is None
     return [one.body for one in page.items]
 
 
-async def walk(driver: Any, typed: str, user: str = A, **options: Any) -> list[list[Any]]:
-    """All pages."""
+async def list_pages(driver: Any, text: str, user: str = A, **options: Any) -> list[list[Any]]:
+    """Return (room id, seq) of all pages."""
     pages, cursor = [], None
     while True:
-        page = await searching.search(driver.deps, user, typed, cursor=cursor, **options)
+        page = await searching.search(driver.deps, user, text, cursor=cursor, **options)
         pages.append([(one.room_id, one.seq) for one in page.items])
         cursor = page.next
         if cursor is None:
@@ -45,21 +45,21 @@ FOUND = {
     "s 🚌": [1], "🍚👍": [8],
     "0%": [4], "100": [4, 5], "%%": [], "a_": [6], "__": [], r"k\s": [9], "\\%": [], "s '": [10],
 }  # fmt: skip
-"""Which of the texts."""
+"""query → indexes of the matching texts"""
 
 
 @on_each_database
-async def test_what_is_found(driver: Any) -> None:
+async def test_matches(driver: Any) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(*(driver.send(room_id, (A, B)[n % 2], text) for n, text in enumerate(TEXTS)))
-    found = {typed: await find(driver, typed) for typed in FOUND}
-    assert found == {typed: [TEXTS[n] for n in reversed(numbers)] for typed, numbers in FOUND.items()}
+    found = {text: await find(driver, text) for text in FOUND}
+    assert found == {text: [TEXTS[n] for n in reversed(numbers)] for text, numbers in FOUND.items()}
     with pytest.raises(DomainError, match="q: 2 to"):
         await find(driver, " 🚌")
 
 
 @on_each_database
-async def test_the_current_text_alone_is_found(driver: Any) -> None:
+async def test_only_the_current_text_is_found(driver: Any) -> None:
     room_id = await driver.group(A)
     await driver.execute(driver.send(room_id, A, "first word"), driver.send(room_id, A, "word to go"))
     await driver.execute(
@@ -72,7 +72,7 @@ async def test_the_current_text_alone_is_found(driver: Any) -> None:
 
 
 @on_each_database
-async def test_strangers_leavers_and_those_who_came_later(driver: Any) -> None:
+async def test_members_find_messages_since_they_joined(driver: Any) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(driver.send(room_id, A, "hello one"), driver.leave(room_id, B))
     await driver.execute(driver.send(room_id, A, "hello two"), driver.invite(room_id, A, C))
@@ -84,7 +84,7 @@ async def test_strangers_leavers_and_those_who_came_later(driver: Any) -> None:
     assert await find(driver, "hello", B) == await find(driver, "hello", B, room_id) == []
 
 
-async def test_a_room_one_is_not_in_is_none(driver: Any) -> None:
+async def test_searching_a_room_as_a_non_member(driver: Any) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(driver.leave(room_id, B))
     for user, named in ((B, room_id), (C, room_id), (A, new_id())):
@@ -103,7 +103,7 @@ async def test_hidden_direct_rooms_are_searched(driver: Any) -> None:
 
 
 async def fill(driver: Any, rooms: int, each: int, *, joined: int = 0) -> list[str]:
-    """Rooms of A with messages at interleaved times, several at each; every third has "odd" in it."""
+    """Insert rooms of A with messages at interleaved and equal times. Every third contains "odd"."""
     ids = sorted(new_id() for _ in range(rooms))
 
     def message_row(n: int, room_id: str, seq: int) -> dict[str, Any]:
@@ -138,17 +138,17 @@ async def expected(driver: Any, joined: int = 0) -> list[Any]:
 
 
 @on_each_database
-async def test_every_hit_comes_once_and_in_order(driver: Any) -> None:
+async def test_every_match_is_returned_once_and_in_order(driver: Any) -> None:
     await fill(driver, 7, 12, joined=2)
     in_order = await expected(driver, 2)
     for limit, scanned in ((50, 20_000), (7, 20_000), (50, 64), (3, 10), (1, 1)):
-        pages = await walk(driver, "odd", limit=limit, max_scanned=scanned)
+        pages = await list_pages(driver, "odd", limit=limit, max_scanned=scanned)
         assert [(room_id.replace("-", ""), seq) for page in pages for room_id, seq in page] == in_order
         assert all(len(page) <= limit for page in pages)
 
 
 @on_each_database
-async def test_what_comes_meanwhile_changes_nothing_behind_the_cursor(driver: Any) -> None:
+async def test_new_messages_do_not_change_later_pages(driver: Any) -> None:
     room_id = await driver.group(A)
     await driver.execute(*(driver.send(room_id, A, f"word {n}") for n in range(6)))
     first = await searching.search(driver.deps, A, "word", limit=3)
@@ -159,11 +159,11 @@ async def test_what_comes_meanwhile_changes_nothing_behind_the_cursor(driver: An
 
 
 @on_each_database
-async def test_a_call_looks_at_so_many_and_the_next_goes_on(driver: Any) -> None:
-    """Two thousand messages, 300 a call: a room by itself gives all of them, several at least half."""
+async def test_a_call_scans_a_limited_number_of_messages(driver: Any) -> None:
+    """2,000 messages, 300 per call. In one room a call scans all 300, in several rooms at least half of them."""
     ids = await fill(driver, 4, 500)
     for room_id, calls in ((ids[0], 2), (None, 14)):
-        pages = await walk(driver, "nothing", room_id=room_id, max_scanned=300)
+        pages = await list_pages(driver, "nothing", room_id=room_id, max_scanned=300)
         assert set(map(len, pages)) == {0}
         assert len(pages) <= calls
 
@@ -171,33 +171,33 @@ async def test_a_call_looks_at_so_many_and_the_next_goes_on(driver: Any) -> None
 async def test_large_messages_make_smaller_pages(driver: Any) -> None:
     room_id = await driver.group(A)
     await driver.execute(*(driver.send(room_id, A, "말" * 4000) for _ in range(60)))
-    pages = await walk(driver, "말말")
+    pages = await list_pages(driver, "말말")
     assert [seq for page in pages for _, seq in page] == list(range(60, 0, -1))
     assert 40 < len(pages[0]) < 50
 
 
 @on_each_database
 @pytest.mark.parametrize("rooms", [1, 1000])
-async def test_three_statements_however_many_rooms(driver: Any, rooms: int) -> None:
+async def test_a_search_takes_three_statements(driver: Any, rooms: int) -> None:
     ids = await fill(driver, rooms, 3)
     async with driver.deps.database.write() as db:
         await db.execute(message.update().values(reaction_count=1))
     for cursor in (None, cursor_of([1001, ids[-1], 3])):
-        async with driver.count_statements() as statements:
+        async with driver.record_statements() as statements:
             page = await searching.search(driver.deps, A, "od", cursor=cursor)
         assert page.items
         assert len([one for one in statements if not one.startswith(("BEGIN", "SET"))]) == 3
 
 
-async def test_cursors_that_are_none(driver: Any) -> None:
+async def test_invalid_cursors_are_rejected(driver: Any) -> None:
     for cursor in ("x", "", cursor_of([1, 2, 3]), cursor_of([1, A]), cursor_of([-1, A, 1]), "%00"):
         with pytest.raises(Invalid):
             await searching.search(driver.deps, A, "word", cursor=cursor)
 
 
 @on_servers
-async def test_the_server_reads_no_more_than_is_looked_at(manual_driver: Any) -> None:
-    """Near the newest messages and far behind them: 100 of 3,000 a call, and as many rows, at most, to find these."""
+async def test_the_server_reads_only_the_scanned_rows(manual_driver: Any) -> None:
+    """A call scans 100 of 3,000 messages, and reads at most as many more rows to choose them, at any cursor."""
     ids = await fill(manual_driver, 3, 1000)
     await manual_driver.use_one_connection()
     server = "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next', 'Handler_read_prev')"

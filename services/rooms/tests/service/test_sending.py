@@ -1,4 +1,4 @@
-"""Messages through the real write path: numbers, repeats, changes, limits."""
+"""Messages through the complete pipeline: numbers, duplicates, changes, limits."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ FILE = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/p
 
 
 @on_each_database
-async def test_numbers_have_no_holes_and_neighbours_see_each_other(driver: Any) -> None:
+async def test_numbers_have_no_gaps_and_commands_see_earlier_ones(driver: Any) -> None:
     room = await driver.group(A, B)
     sent, again, edited, reacted, gone, last = await driver.execute(
         first := driver.send(room, A, "one"),
@@ -36,7 +36,7 @@ async def test_numbers_have_no_holes_and_neighbours_see_each_other(driver: Any) 
     assert await driver.rows("SELECT COUNT(*) FROM reaction") == [(0,)]
 
 
-async def test_a_refused_command_leaves_its_neighbours_alone(driver: Any) -> None:
+async def test_a_rejected_command_does_not_affect_others(driver: Any) -> None:
     room = await driver.group(A, B)
     results = await driver.batch(
         driver.send(room, A),
@@ -51,7 +51,7 @@ async def test_a_refused_command_leaves_its_neighbours_alone(driver: Any) -> Non
 
 
 @on_each_database
-async def test_a_repeat_gets_the_first_answer_for_ever(driver: Any) -> None:
+async def test_a_duplicate_message_always_gets_the_first_result(driver: Any) -> None:
     room = await driver.group(A, B)
     message = driver.send(room, B, "text", reply_to=None, mentions=[A])
     (first,) = await driver.execute(message)
@@ -75,7 +75,7 @@ async def test_a_client_id_is_compared_in_lower_case(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_repeated_command_gets_its_first_answer(driver: Any) -> None:
+async def test_a_duplicate_command_gets_the_first_result(driver: Any) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(driver.send(room, A, "one"))
     commands = [
@@ -89,7 +89,7 @@ async def test_a_repeated_command_gets_its_first_answer(driver: Any) -> None:
     assert await driver.events(room) == events
 
 
-async def test_what_holds_already_makes_no_event(driver: Any) -> None:
+async def test_a_command_without_effect_creates_no_event(driver: Any) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(
         driver.send(room, A, "one"), driver.send(room, A, "two"), driver.react(room, B, 2), driver.delete(room, A, 1)
@@ -119,7 +119,7 @@ async def test_who_may_change_a_message(driver: Any) -> None:
     assert await driver.rejected(driver.edit(room, C, 1, "")) == "invalid"
 
 
-async def test_what_was_said_before_joining_is_out_of_reach(driver: Any) -> None:
+async def test_messages_from_before_the_join_are_inaccessible(driver: Any) -> None:
     room = await driver.group(A)
     await driver.execute(driver.send(room, A, "secret"), driver.invite(room, A, B), driver.send(room, A, "hello B"))
     for command in (
@@ -130,14 +130,14 @@ async def test_what_was_said_before_joining_is_out_of_reach(driver: Any) -> None
     await driver.execute(driver.send(room, B, reply_to=2), driver.react(room, B, 2))
 
 
-async def test_what_a_message_may_not_be(driver: Any) -> None:
+async def test_invalid_messages_are_rejected(driver: Any) -> None:
     room = await driver.group(A)
     for fields in ({"body": ""}, {"body": "nul\x00"}, {"client_id": "17"}, {"reply_to": 1}):
         assert await driver.rejected(driver.send(room, A, **fields)) == "invalid"
 
 
 @on_each_database
-async def test_what_a_message_may_be(driver: Any) -> None:
+async def test_valid_messages_are_stored_unchanged(driver: Any) -> None:
     room = await driver.group(A, B)
     text = "Zoë 🦊\n\t\\ ' \" % %s :x \u2028" + "ß" * 3900 + "🦊" * 50
     await driver.execute(
@@ -151,7 +151,7 @@ async def test_what_a_message_may_be(driver: Any) -> None:
 
 
 @on_each_database
-async def test_reactions_are_told_apart_byte_by_byte(driver: Any) -> None:
+async def test_reactions_are_compared_byte_by_byte(driver: Any) -> None:
     room = await driver.group(A, B)
     emoji = ["e", "é", "E", "e ", "👍", "👍🏽", "\u0301", "a" * 32]
     await driver.execute(driver.send(room, A), *(driver.react(room, user, 1, one) for one in emoji for user in (A, B)))
@@ -162,7 +162,7 @@ async def test_reactions_are_told_apart_byte_by_byte(driver: Any) -> None:
         assert await driver.rejected(driver.react(room, A, 1, bad)) == "invalid"
 
 
-async def test_a_message_takes_100_different_emoji(driver: Any) -> None:
+async def test_a_message_accepts_100_different_emoji(driver: Any) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A), *(driver.react(room, A, 1, f"e{n}") for n in range(99)))
     await driver.execute(driver.react(room, B, 1, "e0"), driver.react(room, B, 1, "last"))
@@ -172,7 +172,7 @@ async def test_a_message_takes_100_different_emoji(driver: Any) -> None:
     )
 
 
-async def test_a_message_takes_4000_reactions(driver: Any) -> None:
+async def test_a_message_accepts_4000_reactions(driver: Any) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A))
     async with driver.deps.database.write() as db:
@@ -197,7 +197,7 @@ async def test_cursors_only_move_forward_and_take_no_version(driver: Any) -> Non
 
 
 @on_each_database
-async def test_past_the_budget_nothing_is_committed(driver: Any) -> None:
+async def test_nothing_is_committed_after_the_deadline(driver: Any) -> None:
     room = await driver.group(A)
     before = await driver.state()
     results = await driver.batch(driver.send(room, A), driver.send(room, A), seconds=0)
@@ -206,7 +206,7 @@ async def test_past_the_budget_nothing_is_committed(driver: Any) -> None:
 
 
 @on_each_database
-async def test_concurrent_sends_keep_numbers_dense(driver: Any) -> None:
+async def test_concurrent_sends_leave_no_gaps(driver: Any) -> None:
     rooms = [await driver.group(A, B) for _ in range(4)]
     await asyncio.gather(
         *(

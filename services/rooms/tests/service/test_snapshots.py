@@ -1,4 +1,7 @@
-"""A snapshot at version v, folded with the events after v, equals a fresh snapshot: for every v, live and re-read."""
+"""A snapshot at any version, folded with the later events, equals a fresh snapshot.
+
+This holds for events as published, and as loaded later from the database.
+"""
 
 from typing import Any
 
@@ -43,7 +46,7 @@ def command_of(driver: Any, room: str, step: tuple[Any, ...]) -> AnyCommand:
 
 
 def without_order(snapshot: Snapshot) -> Snapshot:
-    """Reactions are sets: their order means nothing."""
+    """Sort reactions, whose order is not significant."""
 
     def sorted_one(message: Message) -> Message:
         reactions = {emoji: sorted(message.reactions[emoji]) for emoji in sorted(message.reactions)}
@@ -65,7 +68,7 @@ async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[lis
         batch += sent[-1:] if ("repeat",) in steps else []
         sent += batch
         await manual_driver.batch(*batch)
-        live += published(manual_driver, room)
+        live += take_published(manual_driver, room)
         snapshots.append(await manual_driver.snapshot(room, A))
     fresh = without_order(snapshots[-1])
     reread = await manual_driver.events(room)
@@ -78,8 +81,8 @@ async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[lis
             assert without_order(fold(fold(snapshot, events[: len(events) // 2]), events)) == fresh
 
 
-def published(driver: Any, room: str) -> list[RoomEvent]:
-    """What this process has to publish of the room, through bytes and back."""
+def take_published(driver: Any, room: str) -> list[RoomEvent]:
+    """Take the events of the room from the queue of the publisher. Return them encoded and decoded."""
     waiting = driver.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]
     waiting.clear()

@@ -1,4 +1,4 @@
-"""A batch takes a constant number of statements, on the way to the driver and at the server."""
+"""A batch takes a constant number of statements, counted before the database driver and at the server."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ EVERYTHING = 22
 
 
 async def count(driver: Any, *batch: AnyCommand) -> int:
-    """The statements of one batch in which nothing is refused, BEGIN and COMMIT left out."""
-    async with driver.count_statements() as statements:
+    """Execute a batch. Return the number of statements without BEGIN and COMMIT."""
+    async with driver.record_statements() as statements:
         await driver.execute(*batch)
     return len([one for one in statements if not one.startswith(("BEGIN", "SET"))])
 
@@ -28,8 +28,8 @@ async def test_plain_sends(driver: Any) -> None:
         assert await count(driver, *sends) == PLAIN_SENDS
 
 
-async def everything(driver: Any, rounds: int) -> list[AnyCommand]:
-    """Every op, in `rounds` groups and direct rooms of their own."""
+async def commands_of_every_kind(driver: Any, rounds: int) -> list[AnyCommand]:
+    """Return commands of every kind, in `rounds` new groups and direct rooms."""
     batch: list[AnyCommand] = []
     for _ in range(rounds):
         room, direct = await driver.group(A, B, C), await driver.direct(A, new_id())
@@ -59,13 +59,13 @@ async def everything(driver: Any, rounds: int) -> list[AnyCommand]:
 @on_each_database
 async def test_every_op_in_one_batch(driver: Any) -> None:
     await on_social(driver.deps, UserBlocked(user_id=D, blocked_id=C, version=1))
-    counts = [await count(driver, *await everything(driver, rounds)) for rounds in (1, 4)]
+    counts = [await count(driver, *await commands_of_every_kind(driver, rounds)) for rounds in (1, 4)]
     assert counts[0] == counts[1] == EVERYTHING
 
 
 @on_servers
-async def test_what_the_server_is_asked(manual_driver: Any) -> None:
-    """The driver makes one statement of an executemany: the server counts what it really gets."""
+async def test_statements_counted_by_the_server(manual_driver: Any) -> None:
+    """The database driver turns an executemany into one statement, so only the server counts real statements."""
     server = "SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Com_insert', 'Com_select', 'Com_delete')"
 
     await manual_driver.use_one_connection()
@@ -80,5 +80,7 @@ async def test_what_the_server_is_asked(manual_driver: Any) -> None:
     plain = [await counted(*(manual_driver.send(rooms[n % 8], A) for n in range(size))) for size in (1, 64)]
     assert plain[0] == plain[1]
     assert (plain[0]["Com_select"], plain[0]["Com_insert"]) == (3, 4)
-    mixed = [await counted(*batch) for batch in [await everything(manual_driver, rounds) for rounds in (1, 4)]]
+    mixed = [
+        await counted(*batch) for batch in [await commands_of_every_kind(manual_driver, rounds) for rounds in (1, 4)]
+    ]
     assert mixed[0] == mixed[1]

@@ -1,4 +1,4 @@
-"""What stands between messages: in order, from one's joining on, within bounds, as long as events are kept."""
+"""System messages: order, visibility, bounds, expiry."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from shared.testing.fixtures import on_each_database
 A, B, C, D = (new_id() for _ in range(4))
 
 
-async def told(driver: Any, room: str, user: str = A, **choice: Any) -> list[tuple[int, str]]:
-    """All pages, one after the other."""
+async def list_all(driver: Any, room: str, user: str = A, **choice: Any) -> list[tuple[int, str]]:
+    """Return (version, op) from all pages."""
     found: list[tuple[int, str]] = []
     page = await system_messages.list_page(driver.deps, room, user, **choice)
     while True:
-        found += [(line.version, line.__struct_config__.tag) for line in page.items]
+        found += [(event.version, event.__struct_config__.tag) for event in page.items]
         if page.next is None:
             return found
         page = await system_messages.list_page(driver.deps, room, user, **choice, cursor=page.next)
@@ -27,7 +27,7 @@ async def told(driver: Any, room: str, user: str = A, **choice: Any) -> list[tup
 
 @pytest.fixture
 async def room(driver: Any) -> str:
-    """A room that began with A and B; C came at version 4, and left."""
+    """A room created with A and B. C joined at version 4, and left."""
     here: str = await driver.group(A, B)
     await driver.execute(
         driver.send(here, A), driver.invite(here, A, C), driver.send(here, C), driver.update(here, A, title="New"),
@@ -40,61 +40,61 @@ ALL = [(4, "member.joined"), (6, "room.updated"), (8, "member.role_changed"), (1
 
 
 @on_each_database
-async def test_the_lines_of_a_room(driver: Any, room: str) -> None:
+async def test_the_system_messages_of_a_room(driver: Any, room: str) -> None:
     for user in (A, B):
-        assert await told(driver, room, user) == ALL
+        assert await list_all(driver, room, user) == ALL
     for after in range(11):
         for before in range(1, 13):
-            wanted = [line for line in ALL if after < line[0] < before]
-            assert await told(driver, room, after=after, before=before) == wanted
+            wanted = [item for item in ALL if after < item[0] < before]
+            assert await list_all(driver, room, after=after, before=before) == wanted
     renamed = (await system_messages.list_page(driver.deps, room, A, after=4, before=7)).items[0]
     assert (renamed.title, renamed.by) == ("New", A)
 
 
-async def test_they_begin_with_ones_own_joining(driver: Any, room: str) -> None:
+async def test_members_see_them_since_they_joined(driver: Any, room: str) -> None:
     await driver.execute(driver.invite(room, A, D))
-    assert await told(driver, room, D) == [(11, "member.joined")]
+    assert await list_all(driver, room, D) == [(11, "member.joined")]
     await driver.execute(driver.invite(room, A, C), driver.update(room, A, pinned_seq=1))
-    assert await told(driver, room, C) == [(12, "member.joined"), (13, "room.updated")]
+    assert await list_all(driver, room, C) == [(12, "member.joined"), (13, "room.updated")]
 
 
-async def test_outsiders_read_none(driver: Any, room: str) -> None:
-    for user, place in ((C, room), (D, room), (A, new_id())):
+async def test_non_members_see_none(driver: Any, room: str) -> None:
+    for user, room_id in ((C, room), (D, room), (A, new_id())):
         with pytest.raises(DomainError, match="no such room"):
-            await system_messages.list_page(driver.deps, place, user)
+            await system_messages.list_page(driver.deps, room_id, user)
 
 
-async def test_a_direct_room_begins_without_any(driver: Any) -> None:
+async def test_the_first_joins_of_a_direct_room_are_omitted(driver: Any) -> None:
     here = await driver.direct(A, B)
     await driver.execute(driver.send(here, A))
-    assert await told(driver, here) == []
+    assert await list_all(driver, here) == []
 
 
-async def test_a_call_looks_at_so_many_versions(driver: Any, room: str) -> None:
+async def test_a_call_scans_a_limited_number_of_versions(driver: Any, room: str) -> None:
     for scanned in (1, 2, 3, 7, 11):
-        assert await told(driver, room, max_scanned=scanned) == ALL
+        assert await list_all(driver, room, max_scanned=scanned) == ALL
     page = await system_messages.list_page(driver.deps, room, A, max_scanned=3)
     assert page.items == []
     assert page.next is not None
 
 
-async def test_a_page_has_so_many_lines(driver: Any) -> None:
+async def test_a_page_has_a_limited_size(driver: Any) -> None:
     here = await driver.group(A)
     await driver.execute(*(driver.update(here, A, title=f"T{n}") for n in range(10)))
     page = await system_messages.list_page(driver.deps, here, A, limit=3)
-    assert [line.version for line in page.items] == [2, 3]  # the third was a joining with which the room began
-    assert [version for version, _ in await told(driver, here, limit=3)] == list(range(2, 12))
+    assert [event.version for event in page.items] == [2, 3]  # the first of the three scanned is the initial join
+    assert [version for version, _ in await list_all(driver, here, limit=3)] == list(range(2, 12))
 
 
 @on_each_database
-async def test_they_go_with_the_events(driver: Any, room: str) -> None:
+async def test_they_expire_with_the_events(driver: Any, room: str) -> None:
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 7"))
     await trim(driver.deps)
-    assert await told(driver, room) == ALL[2:]
+    assert await list_all(driver, room) == ALL[2:]
 
 
-async def test_cursors_that_are_not_ours(driver: Any, room: str) -> None:
+async def test_invalid_cursors_are_rejected(driver: Any, room: str) -> None:
     for cursor in ("x", "LTE", "Ing"):
         with pytest.raises(Invalid):
             await system_messages.list_page(driver.deps, room, A, cursor=cursor)
@@ -103,7 +103,7 @@ async def test_cursors_that_are_not_ours(driver: Any, room: str) -> None:
 
 
 @on_each_database
-async def test_two_statements(driver: Any, room: str) -> None:
-    async with driver.count_statements() as statements:
-        await told(driver, room)
+async def test_a_page_takes_two_statements(driver: Any, room: str) -> None:
+    async with driver.record_statements() as statements:
+        await list_all(driver, room)
     assert len([one for one in statements if one.lstrip().startswith("SELECT")]) == 2

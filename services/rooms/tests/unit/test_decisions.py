@@ -1,4 +1,4 @@
-"""The rules by themselves: no database, no clock."""
+"""The rules of the domain, without a database or a clock."""
 
 import pickle
 
@@ -42,7 +42,7 @@ FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain
 
 
 def new_work() -> UnitOfWork:
-    """A group of A (owner), B, C and the direct room of A and C; D and C have blocked A."""
+    """Return a group of A (owner), B and C, and the direct room of A and C. C and D have blocked A."""
     work = UnitOfWork(now=1_000, open_accounts=frozenset(PEOPLE) - {STRANGER})
     create_group(work, GROUP, A, "Room", [B, C])
     create_direct(work, DIRECT, A, C)
@@ -78,7 +78,7 @@ commands: st.SearchStrategy[AnyCommand] = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(commands, max_size=25))
-def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
+def test_rules_keep_counters_and_events_consistent(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
         before = pickle.dumps(work)
@@ -94,10 +94,10 @@ def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
         if len(work.events) > events or isinstance(command, SendMessage):
             assert isinstance(again, Accepted)
             assert (again.version, again.seq, again.at) == (result.version, result.seq, result.at)
-    check_books(work)
+    check_consistency(work)
 
 
-def check_books(work: UnitOfWork) -> None:
+def check_consistency(work: UnitOfWork) -> None:
     for room in work.rooms.values():
         events = [recorded.event for recorded in work.events if recorded.event.room_id == room.id]
         assert [event.version for event in events] == list(range(1, room.head_version + 1))
@@ -117,7 +117,7 @@ def check_books(work: UnitOfWork) -> None:
 
 
 @given(st.lists(commands, max_size=25))
-def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
+def test_events_are_restored_from_rows(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
         decide(work, command)
@@ -132,7 +132,7 @@ def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
             assert shown.body == message.body  # type: ignore[union-attr]
 
 
-def test_a_command_id_stands_on_the_last_of_its_events() -> None:
+def test_the_last_event_of_a_command_has_its_id() -> None:
     work = new_work()
     command = SetRole(command_id=IDS[0], room_id=GROUP, user_id=A, target_id=B, role="owner")
     done = decide(work, command)
@@ -141,7 +141,7 @@ def test_a_command_id_stands_on_the_last_of_its_events() -> None:
     assert work.events[-1].event.version == done.version
 
 
-def test_what_is_stored_is_what_was_sent() -> None:
+def test_stored_messages_equal_sent_messages() -> None:
     work = new_work()
     decide(work, SendMessage(
         command_id="", room_id=GROUP, user_id=A, client_id=IDS[0], body="", attachments=[FILE], mentions=[C, STRANGER]
@@ -154,7 +154,7 @@ def test_what_is_stored_is_what_was_sent() -> None:
     )
 
 
-def test_the_key_of_a_pair_has_no_order() -> None:
+def test_direct_keys_ignore_the_order_of_members() -> None:
     assert direct_key(A, B) == direct_key(B, A) != direct_key(A, C)
     work = new_work()
     assert work.rooms[DIRECT].peer_of(A) == C
@@ -163,7 +163,7 @@ def test_the_key_of_a_pair_has_no_order() -> None:
 
 
 @given(st.lists(commands, max_size=20))
-def test_rooms_of_reads_are_not_locked(batch: list[AnyCommand]) -> None:
+def test_read_commands_lock_no_room(batch: list[AnyCommand]) -> None:
     read_set = read_set_of(batch)
     assert not read_set.locked_rooms & read_set.unlocked_rooms
     assert read_set.locked_rooms | read_set.unlocked_rooms == {command.room_id for command in batch}

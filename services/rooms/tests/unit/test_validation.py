@@ -1,4 +1,4 @@
-"""What can be said of a command without looking at its room."""
+"""Validation of commands without their room."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def send(**fields: Any) -> SendMessage:
     return SendMessage(**asked | fields)
 
 
-def refused(command: Any) -> str:
+def error_code(command: Any) -> str:
     with pytest.raises(DomainError) as raised:
         validate(command)
     return raised.value.code
@@ -48,8 +48,8 @@ def refused(command: Any) -> str:
         {"attachments": [FILE] * 11},
     ],
 )
-def test_what_a_message_may_not_be(fields: dict[str, Any]) -> None:
-    assert refused(send(**fields)) == "invalid"
+def test_invalid_messages_are_rejected(fields: dict[str, Any]) -> None:
+    assert error_code(send(**fields)) == "invalid"
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_what_a_message_may_not_be(fields: dict[str, Any]) -> None:
         {"body": "", "attachments": [FILE] * 10},
     ],
 )
-def test_what_it_may_just_be(fields: dict[str, Any]) -> None:
+def test_messages_at_the_limits_are_valid(fields: dict[str, Any]) -> None:
     command = send(**fields)
     assert validate(command) == command
 
 
-def test_ids_become_lower_case_and_mentions_of_nobody_go() -> None:
+def test_ids_are_lowercased_and_invalid_mentions_removed() -> None:
     command = validate(send(client_id=COMMAND.upper(), mentions=[B, "nobody", A]))
     assert isinstance(command, SendMessage)
     assert (command.client_id, command.mentions) == (COMMAND, [B, A])
@@ -76,13 +76,13 @@ def test_ids_become_lower_case_and_mentions_of_nobody_go() -> None:
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 101, "a\nb", "\u202e", "\ud800"])
-def test_what_is_no_title(title: str) -> None:
+def test_invalid_titles_are_rejected(title: str) -> None:
     with pytest.raises(DomainError, match="title"):
         title_of(title)
-    assert refused(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title=title)) == "invalid"
+    assert error_code(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title=title)) == "invalid"
 
 
-def test_a_title_is_one_line_without_spaces_around_it() -> None:
+def test_titles_are_trimmed() -> None:
     command = validate(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title="  Zoë's 🦊  "))
     assert isinstance(command, UpdateRoom)
     assert command.title == title_of("  Zoë's 🦊  ") == "Zoë's 🦊"
@@ -110,5 +110,5 @@ def test_a_title_is_one_line_without_spaces_around_it() -> None:
         (ReactToMessage, {"seq": 1, "emoji": "\udc00"}, "invalid"),
     ],
 )
-def test_what_other_commands_may_not_be(kind: type, fields: dict[str, Any], code: str) -> None:
-    assert refused(kind(**{"command_id": COMMAND, "room_id": ROOM, "user_id": A, **fields})) == code
+def test_other_invalid_commands_are_rejected(kind: type, fields: dict[str, Any], code: str) -> None:
+    assert error_code(kind(**{"command_id": COMMAND, "room_id": ROOM, "user_id": A, **fields})) == code
