@@ -61,11 +61,11 @@ async def test_a_group(call: Any) -> None:
     ],
 )
 async def test_invalid_rooms_are_rejected(call: Any, body: Any, status: int, field: str | None) -> None:
-    answer = await call(A, "POST", body=body)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    response = await call(A, "POST", body=body)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
     if field:
-        assert [error["field"] for error in answer.json()["errors"]] == [field]
+        assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
 async def test_changing_a_room(call: Any) -> None:
@@ -95,8 +95,8 @@ async def test_members(call: Any, auth: Any) -> None:
     assert [(await call(B, "DELETE", f"/{room}/members/me")).status_code for _ in range(2)] == [204, 204]
     assert (await call(B, "DELETE", f"/{room}/members/{new_id()}")).status_code == 404
     auth.unavailable = True
-    away = await call(A, "POST", f"/{room}/members", {"user_ids": [B]})
-    assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+    unavailable = await call(A, "POST", f"/{room}/members", {"user_ids": [B]})
+    assert (unavailable.status_code, unavailable.headers["Retry-After"]) == (503, "1")
 
 
 async def test_messages(call: Any) -> None:
@@ -108,8 +108,8 @@ async def test_messages(call: Any) -> None:
     assert sent.json()["client_id"] == body["client_id"].lower()
     assert (await call(A, "POST", f"/{room}/messages", {**body, "body": "other"})).status_code == 409
     for wrong in ({"body": ""}, {"client_id": "7"}, {"reply_to": 5}, {"attachment_ids": ["x"] * 11}, {"body": 7}):
-        answer = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "x", **wrong})
-        assert answer.status_code == 422
+        response = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "x", **wrong})
+        assert response.status_code == 422
     await call(B, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "two", "reply_to": 1})
     page = (await call(B, "GET", f"/{room}/messages", limit=1)).json()
     assert [message["seq"] for message in page["items"]] == [2]
@@ -155,8 +155,8 @@ async def test_searching(call: Any) -> None:
         {"q": "ab", "room_id": "x"},
         {"q": "ab", "cursor": "x"},
     ):
-        answer = await call(A, "GET", "/search", **query)
-        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1)
+        response = await call(A, "GET", "/search", **query)
+        assert (response.status_code, len(response.json()["errors"])) == (422, 1)
 
 
 async def test_unknown_paths_are_not_found(call: Any) -> None:
@@ -172,8 +172,8 @@ async def test_authentication(call: Any, auth: Any) -> None:
     batch = CommandBatch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: "none"})).status_code == 401
-    answer = await call.internal("commands", batch)
-    assert msgspec.json.decode(answer.content, type=BatchResult).epoch
+    response = await call.internal("commands", batch)
+    assert msgspec.json.decode(response.content, type=BatchResult).epoch
     headers = {TOKEN_HEADER: service}
     assert (await call.http.get("/api/rooms", headers=headers)).status_code == 403
     assert (await call.http.get("/api/rooms")).status_code == 401
@@ -181,7 +181,7 @@ async def test_authentication(call: Any, auth: Any) -> None:
 
 async def test_internal_replies_contain_the_epoch(call: Any) -> None:
     room = await call.group(A, B)
-    asked = {
+    requests = {
         "homes": {"users": {A: None}},
         "home-page": {"user_id": A},
         "messages": {"user_id": A, "room_id": room, "choice": {}},
@@ -190,10 +190,10 @@ async def test_internal_replies_contain_the_epoch(call: Any) -> None:
         "revisions": {"user_ids": [A, C]},
         "events": {"cursors": {room: 0}},
     }
-    answers = {path: await call.internal(path, body) for path, body in asked.items()}
-    assert {answer.status_code for answer in answers.values()} == {200}
-    assert len({answer.json()["epoch"] for answer in answers.values()}) == 1
-    assert answers["revisions"].json()["revisions"] == {A: 1, C: 0}
+    responses = {path: await call.internal(path, body) for path, body in requests.items()}
+    assert {response.status_code for response in responses.values()} == {200}
+    assert len({response.json()["epoch"] for response in responses.values()}) == 1
+    assert responses["revisions"].json()["revisions"] == {A: 1, C: 0}
     assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
 
 
@@ -204,8 +204,8 @@ async def test_membership_checks(call: Any) -> None:
     await call(B, "DELETE", f"/{direct}/members/me")
     expected = {(room, A): True, (room, B): False, (room, C): False, (direct, B): True, (C, A): False}
     for (room_id, user_id), is_in in expected.items():
-        answer = await call.internal("membership", {"room_id": room_id, "user_id": user_id})
-        assert answer.json() == {"is_in": is_in}
+        response = await call.internal("membership", {"room_id": room_id, "user_id": user_id})
+        assert response.json() == {"is_in": is_in}
 
 
 @pytest.mark.parametrize(

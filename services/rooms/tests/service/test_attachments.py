@@ -107,6 +107,6 @@ async def test_media_can_query_unreferenced_attachments(driver: Any) -> None:
     room, gone, kept = await driver.group(A), file(), file()
     await driver.execute(driver.send(room, A, attachments=[gone]), driver.send(room, A, attachments=[kept]))
     await driver.execute(driver.delete(room, A, 1))
-    asked = [gone.attachment_id, kept.attachment_id, new_id()]
-    assert await check_membership(driver.deps, A, room, asked) == MembershipCheck(True, [gone.attachment_id])
+    attachment_ids = [gone.attachment_id, kept.attachment_id, new_id()]
+    assert await check_membership(driver.deps, A, room, attachment_ids) == MembershipCheck(True, [gone.attachment_id])
     assert await check_membership(driver.deps, B, room, []) == MembershipCheck(False)

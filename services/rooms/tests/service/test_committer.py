@@ -123,7 +123,7 @@ async def test_a_failed_commit_creates_no_room(driver: Any, trail: list[dict[str
 
 
 async def test_a_domain_event_whose_commit_failed_is_not_handled(driver: Any) -> None:
-    """The consumer acknowledges what is handled without an error."""
+    """A consumer acknowledges events that are handled without an error."""
     room = await driver.group(A, B)
     async with driver.failing_commits():
         for handling in (

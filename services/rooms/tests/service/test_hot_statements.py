@@ -37,8 +37,8 @@ RARE = {
     "members.list_room_ids": "when an account is closed",
     "users.set_blocked": "when someone is blocked",
     "users.set_closed": "when an account is closed",
-    "room_events.find_first_kept": "for a stream that ends before what is kept",
-    "room_events.delete_older": "trims, in the background",
+    "room_events.find_first_kept": "for a stream whose next event is trimmed",
+    "room_events.delete_older": "at each trim, in the background",
     "rooms.list_changed": "at each sweep",
 }
 NAMES = {"room": {"id"}}
@@ -57,48 +57,48 @@ BY_PAIR = {"rooms.find_direct"}
 """Finds a direct room by its two members. If rooms were sharded, this would need a global index."""
 
 
-async def use(driver: Any, here: str) -> None:
+async def use_everything(driver: Any, busy_room: str) -> None:
     """Do everything that users and gateways do often, mostly in one room with the members A, B and C."""
     direct, other = await driver.direct(A, new_id()), await driver.group(B, C)
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
     sent = await driver.execute(
-        driver.send(here, A, attachments=[file]), driver.send(here, A, mentions=[B]), driver.send(direct, A)
+        driver.send(busy_room, A, attachments=[file]), driver.send(busy_room, A, mentions=[B]), driver.send(direct, A)
     )
     first, second = sent[0].seq, sent[1].seq
-    await driver.execute(driver.react(here, B, first), driver.react(here, B, second))
+    await driver.execute(driver.react(busy_room, B, first), driver.react(busy_room, B, second))
     await driver.execute(
-        driver.send(here, A), driver.edit(here, A, second, "x"), driver.react(here, C, second),
-        driver.react(here, B, second, remove=True), driver.delete(here, A, first), driver.invite(here, A, D, E),
-        driver.role(here, A, B, "admin"), driver.remove(here, A, C), driver.update(here, A, title="New"),
-        driver.mute(here, A), driver.leave(other, B),
+        driver.send(busy_room, A), driver.edit(busy_room, A, second, "x"), driver.react(busy_room, C, second),
+        driver.react(busy_room, B, second, remove=True), driver.delete(busy_room, A, first),
+        driver.invite(busy_room, A, D, E), driver.role(busy_room, A, B, "admin"), driver.remove(busy_room, A, C),
+        driver.update(busy_room, A, title="New"), driver.mute(busy_room, A), driver.leave(other, B),
     )  # fmt: skip
-    await driver.execute(driver.read(here, B, second))
-    await sending.send(driver.deps, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
-    await read(driver, here, file.attachment_id)
+    await driver.execute(driver.read(busy_room, B, second))
+    await sending.send(driver.deps, busy_room, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
+    await read_everything(driver, busy_room, file.attachment_id)
 
 
-async def read(driver: Any, here: str, attachment_id: str) -> None:
+async def read_everything(driver: Any, busy_room: str, attachment_id: str) -> None:
     deps = driver.deps
     for choice in (PageChoice(), PageChoice(before=9), PageChoice(after=1), PageChoice(at=1), PageChoice(around=2)):
-        await reading.get_page(deps, here, A, choice)
-    await reading.get_snapshot(deps, here, A)
-    await reading.get_detail(deps, here, A)
-    await room_lists.list_room_lists(deps, {A: None, B: [here]})
+        await reading.get_page(deps, busy_room, A, choice)
+    await reading.get_snapshot(deps, busy_room, A)
+    await reading.get_detail(deps, busy_room, A)
+    await room_lists.list_room_lists(deps, {A: None, B: [busy_room]})
     await room_lists.get_room_list_page(deps, A, None, 20)
     await memberships.list_memberships(deps, [A, B])
     await memberships.list_revisions(deps, [A, B])
     await memberships.list_shared(deps, A, [B, C])
-    await memberships.check_membership(deps, A, here, [attachment_id])
-    await events.list_events(deps, {here: 1})
-    await system_messages.list_page(deps, here, A, after=3, before=12)
-    await deps.publisher.catch_up([here])
+    await memberships.check_membership(deps, A, busy_room, [attachment_id])
+    await events.list_events(deps, {busy_room: 1})
+    await system_messages.list_page(deps, busy_room, A, after=3, before=12)
+    await deps.publisher.catch_up([busy_room])
     await searching.search(deps, A, "hello", max_scanned=100)
-    await searching.search(deps, A, "hello", here, max_scanned=100)
+    await searching.search(deps, A, "hello", busy_room, max_scanned=100)
 
 
 async def test_every_statement_names_its_rooms_or_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
-    await use(manual_driver, await manual_driver.group(A, B, C))
+    await use_everything(manual_driver, await manual_driver.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
     for asked in recorder.asked:
         entered = entered_by(asked)
@@ -123,45 +123,45 @@ def test_statements_without_rooms_or_users_are_detected(statement: Any) -> None:
 @on_mysql
 @pytest.mark.timeout(300)
 async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await manual_driver.group(A, B, C)
-    await fill(manual_driver, here)
+    busy_room = await manual_driver.group(A, B, C)
+    await fill(manual_driver, busy_room)
     recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
-    await use(manual_driver, here)
+    await use_everything(manual_driver, busy_room)
     plans = await explain(manual_driver.deps.database, recorder)
     check_document("rooms", plans)
     check_plans(plans, one_row=ONE_ROW, sorted_by=SORTED)
 
 
-async def fill(driver: Any, here: str) -> None:
+async def fill(driver: Any, busy_room: str) -> None:
     """Insert so many rows that MySQL prefers an index to a scan of a table or a room."""
-    people = [A, B, C, D, E, *(new_id() for _ in range(95))]
+    users = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]
     async with driver.deps.database.write() as db:
-        await _write(db, room, [_room(room_id) for room_id in ids])
+        await _insert(db, room, [_room(room_id) for room_id in ids])
         for number, room_id in enumerate(ids):
-            some = [people[(number + 21 * membership) % len(people)] for membership in range(5)]
-            await _write(db, member, [_member(room_id, user) for user in some])
-            await _talk(db, room_id, some, range(1, MESSAGES + 1))
-        await _talk(db, here, [A, B, C], range(5, DEEP + 1))
-        await db.execute(room.update().where(room.c.id == here).values(head_seq=DEEP, head_version=DEEP))
-        await _write(db, room_revision, [{"user_id": user, "revision": 1} for user in people[5:]])
-        await _write(db, closed_user, [{"user_id": new_id(), "at": 1} for _ in people])
-        pairs = [{"user_id": user, "blocked_id": A, "version": 1, "blocked": False} for user in people]
-        await _write(db, blocked_pair, pairs)
+            some = [users[(number + 21 * membership) % len(users)] for membership in range(5)]
+            await _insert(db, member, [_member(room_id, user) for user in some])
+            await _insert_messages(db, room_id, some, range(1, MESSAGES + 1))
+        await _insert_messages(db, busy_room, [A, B, C], range(5, DEEP + 1))
+        await db.execute(room.update().where(room.c.id == busy_room).values(head_seq=DEEP, head_version=DEEP))
+        await _insert(db, room_revision, [{"user_id": user, "revision": 1} for user in users[5:]])
+        await _insert(db, closed_user, [{"user_id": new_id(), "at": 1} for _ in users])
+        pairs = [{"user_id": user, "blocked_id": A, "version": 1, "blocked": False} for user in users]
+        await _insert(db, blocked_pair, pairs)
         for table in TABLES:
             await db.execute(text(f"ANALYZE TABLE {table.name}"))
 
 
-async def _write(db: Db, table: Table, rows: list[dict[str, Any]]) -> None:
+async def _insert(db: Db, table: Table, rows: list[dict[str, Any]]) -> None:
     await db.execute(table.insert(), rows)
 
 
-async def _talk(db: Db, room_id: str, people: list[str], seqs: range) -> None:
-    await _write(db, message, [_message(room_id, seq, people[seq % len(people)]) for seq in seqs])
-    await _write(db, room_event, [_event(room_id, seq, people[seq % len(people)]) for seq in seqs])
-    await _write(db, reaction, [_reaction(room_id, seq, people[0]) for seq in seqs[::10]])
+async def _insert_messages(db: Db, room_id: str, users: list[str], seqs: range) -> None:
+    await _insert(db, message, [_message(room_id, seq, users[seq % len(users)]) for seq in seqs])
+    await _insert(db, room_event, [_event(room_id, seq, users[seq % len(users)]) for seq in seqs])
+    await _insert(db, reaction, [_reaction(room_id, seq, users[0]) for seq in seqs[::10]])
     uses = [{"room_id": room_id, "attachment_id": new_id(), "seq": seq} for seq in seqs[::10]]
-    await _write(db, message_attachment, uses)
+    await _insert(db, message_attachment, uses)
 
 
 def _room(room_id: str) -> dict[str, Any]:

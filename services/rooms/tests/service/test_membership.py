@@ -305,11 +305,11 @@ async def test_a_closed_account_leaves_all_groups_and_cannot_join(driver: Any) -
 
 @on_each_database
 async def test_closing_and_inviting_at_the_same_time(driver: Any) -> None:
-    people = [new_id() for _ in range(10)]
+    users = [new_id() for _ in range(10)]
     room = await driver.group(A)
     await asyncio.gather(
-        *(driver.batch(driver.invite(room, A, user)) for user in people),
-        *(on_auth(driver.deps, UserClosed(user_id=user, version=2, at=1)) for user in people),
+        *(driver.batch(driver.invite(room, A, user)) for user in users),
+        *(on_auth(driver.deps, UserClosed(user_id=user, version=2, at=1)) for user in users),
     )
     assert set((await driver.snapshot(room, A)).members) == {A}
 

@@ -65,9 +65,9 @@ async def test_events_are_published_in_order_with_the_senders_client_id(driver: 
         message = driver.send(room, A, "hi")
         await driver.execute(message, driver.react(room, B, 1), driver.leave(room, B), driver.send(room, A))
         await eventually(lambda: len(received) >= 3)
-    runs = [parse_live(one) for one in received]
-    assert [(run.first, run.last, run.flags) for run in runs] == [(3, 4, b"-"), (5, 5, b"m"), (6, 6, b"-")]
-    events = [decode_frame(frame) for run in runs for frame in split_frames(run.data)]
+    batches = [parse_live(one) for one in received]
+    assert [(batch.first, batch.last, batch.flags) for batch in batches] == [(3, 4, b"-"), (5, 5, b"m"), (6, 6, b"-")]
+    events = [decode_frame(frame) for batch in batches for frame in split_frames(batch.data)]
     assert isinstance(events[0], MessageCreated)
     assert events[0].client_id == message.client_id
     assert [event.version for event in await streamed(driver, room)] == [1, 2, 3, 4, 5, 6]
@@ -121,9 +121,8 @@ async def test_two_processes_fill_each_others_gaps(manual_driver: Any, second_pr
 async def test_a_gap_is_filled_from_the_database(manual_driver: Any, second_process: Any) -> None:
     room = await manual_driver.group(A)
     await manual_driver.deps.publisher.drain()
-    await manual_driver.execute(
-        *(manual_driver.send(room, A) for _ in range(3))
-    )  # not published, as if the process died here
+    # Not published, as if the process died here.
+    await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(3)))
     async with second_process() as other:
         await other.execute(other.send(room, A))
         await eventually(lambda: stream_ends_at(manual_driver, room, 5))
@@ -191,15 +190,15 @@ async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver
 async def test_publishing_resumes_after_a_redis_outage(manual_driver: Any) -> None:
     deps = manual_driver.deps
     room = await manual_driver.group(A)
-    broken = Publisher(deps.database, Redis(host="127.0.0.1", port=1), limit=3)
-    await broken.open()
+    publisher = Publisher(deps.database, Redis(host="127.0.0.1", port=1), limit=3)
+    await publisher.open()
     deps.publisher._waiting, waiting = [], deps.publisher._waiting
     for committed in waiting:
-        broken.add(committed)
+        publisher.add(committed)
     with pytest.raises(REDIS_DOWN):
-        await broken.run()
-    broken._redis = deps.redis
-    async with background("publisher", broken.run, pause=0):
+        await publisher.run()
+    publisher._redis = deps.redis
+    async with background("publisher", publisher.run, pause=0):
         await eventually(lambda: stream_ends_at(manual_driver, room, 1))
 
 
@@ -263,29 +262,25 @@ async def test_the_new_epoch_command(manual_driver: Any) -> None:
 async def test_trimming_runs_in_slices(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.publication.sweep.EVENTS_PER_TRIM", 4)
     room, other = await manual_driver.group(A), await manual_driver.group(A)
-    await manual_driver.execute(*(manual_driver.send(where, A) for _ in range(9) for where in (room, other)))
+    await manual_driver.execute(*(manual_driver.send(one, A) for _ in range(9) for one in (room, other)))
     async with manual_driver.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 5 WHERE version <= 7"))
     await trim(manual_driver.deps)
-    assert await manual_driver.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [
-        (8, 2),
-        (9, 2),
-        (10, 2),
-    ]
+    remaining = await manual_driver.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version")
+    assert remaining == [(8, 2), (9, 2), (10, 2)]
 
 
 async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans: list[dict[str, Any]]) -> None:
     room = await driver.group(A, B)
     await eventually(lambda: streamed(driver, room, 1))
     traced = f"00-{'a' * 32}-{'b' * 16}-01"
-    said = [driver.send(room, A, str(number)) for number in range(5)]
-    said[2].traceparent = traced
-    said[3].traceparent = traced.replace("-01", "-00")
+    messages = [driver.send(room, A, str(number)) for number in range(5)]
+    messages[2].traceparent = traced
+    messages[3].traceparent = traced.replace("-01", "-00")
     async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as received:
-        await driver.execute(*said)
-        await driver.execute(
-            driver.send(room, A, "2", client_id=said[2].client_id, traceparent=traced)
-        )  # leads no further
+        await driver.execute(*messages)
+        duplicate = driver.send(room, A, "2", client_id=messages[2].client_id, traceparent=traced)
+        await driver.execute(duplicate)  # is not published
         await eventually(lambda: len(received) == 3)
     lives = [parse_live(message) for message in received]
     assert [(live.first, live.last, live.flags) for live in lives] == [(3, 4, b"-"), (5, 5, b"-"), (6, 7, b"-")]

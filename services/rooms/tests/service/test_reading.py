@@ -204,8 +204,8 @@ async def test_event_pages_are_bounded_and_continue(driver: Any) -> None:
     for room in rooms:
         for _ in range(3):
             await driver.execute(*(driver.send(room, A) for _ in range(200)))
-    answer = (await events.list_events(driver.deps, dict.fromkeys(rooms, 1))).rooms
-    assert sorted((len(one.events), one.head, one.gone) for one in answer.values()) == [
+    pages = (await events.list_events(driver.deps, dict.fromkeys(rooms, 1))).rooms
+    assert sorted((len(one.events), one.head, one.gone) for one in pages.values()) == [
         (0, 601, False), (500, 601, False), (500, 601, False),
     ]  # fmt: skip
     for room in rooms:
@@ -215,9 +215,9 @@ async def test_event_pages_are_bounded_and_continue(driver: Any) -> None:
 async def test_event_pages_are_bounded_in_bytes(driver: Any) -> None:
     room = await driver.group(A)
     await driver.execute(*(driver.send(room, A, "🦊" * 4000) for _ in range(60)))
-    answer = (await events.list_events(driver.deps, {room: 0})).rooms[room]
-    assert len(answer.events) == pytest.approx(33, abs=2)
-    assert sum(len(bytes(event)) for event in answer.events) <= PAGE_BYTES
+    event_page = (await events.list_events(driver.deps, {room: 0})).rooms[room]
+    assert len(event_page.events) == pytest.approx(33, abs=2)
+    assert sum(len(bytes(event)) for event in event_page.events) <= PAGE_BYTES
     assert len(await driver.events(room)) == 61
 
 
@@ -230,9 +230,9 @@ async def test_trimmed_events_are_gone(driver: Any) -> None:
     await trim(driver.deps)
 
     async def gone(cursor: int) -> tuple[bool, int]:
-        answer = (await events.list_events(driver.deps, {room: cursor, unknown: 0})).rooms
-        assert set(answer) == {room}
-        return answer[room].gone, len(answer[room].events)
+        pages = (await events.list_events(driver.deps, {room: cursor, unknown: 0})).rooms
+        assert set(pages) == {room}
+        return pages[room].gone, len(pages[room].events)
 
     assert [await gone(cursor) for cursor in (0, 3, 4, 9, 10, 11)] == [
         (True, 0), (True, 0), (False, 6), (False, 1), (False, 0), (True, 0),

@@ -122,8 +122,8 @@ async def fill(driver: Any, rooms: int, each: int, *, joined: int = 0) -> list[s
         await db.execute(room.insert(), heads)
         rows = [{"room_id": one, "user_id": A, "read_seq": 0, "joined_seq": joined} for one in ids]
         await db.execute(member.insert(), rows)
-        said = [message_row(n, one, seq) for n, one in enumerate(ids) for seq in range(1, each + 1)]
-        await db.execute(message.insert(), said)
+        messages = [message_row(n, one, seq) for n, one in enumerate(ids) for seq in range(1, each + 1)]
+        await db.execute(message.insert(), messages)
 
     await driver.deps.database.transact(write)
     return ids

@@ -31,7 +31,7 @@ commands = st.one_of(
     st.tuples(st.just("remove"), PEOPLE, st.sampled_from(OTHERS)),
     st.tuples(st.just("role"), PEOPLE, st.sampled_from(OTHERS), st.sampled_from(["admin", "member"])),
     st.tuples(st.just("update"), PEOPLE, st.sampled_from(["T", "U"]), st.none() | SEQS),
-    st.tuples(st.just("repeat")),
+    st.tuples(st.just("duplicate")),
 )
 batches = st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=5)
 
@@ -64,8 +64,8 @@ async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[lis
     live: list[RoomEvent] = []
     sent: list[AnyCommand] = []
     for steps in script:
-        batch = [command_of(manual_driver, room, step) for step in steps if step[0] != "repeat"]
-        batch += sent[-1:] if ("repeat",) in steps else []
+        batch = [command_of(manual_driver, room, step) for step in steps if step[0] != "duplicate"]
+        batch += sent[-1:] if ("duplicate",) in steps else []
         sent += batch
         await manual_driver.batch(*batch)
         live += take_published(manual_driver, room)

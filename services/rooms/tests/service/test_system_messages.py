@@ -28,12 +28,12 @@ async def list_all(driver: Any, room: str, user: str = A, **choice: Any) -> list
 @pytest.fixture
 async def room(driver: Any) -> str:
     """A room created with A and B. C joined at version 4, and left."""
-    here: str = await driver.group(A, B)
+    room_id: str = await driver.group(A, B)
     await driver.execute(
-        driver.send(here, A), driver.invite(here, A, C), driver.send(here, C), driver.update(here, A, title="New"),
-        driver.react(here, B, 2), driver.role(here, A, B, "admin"), driver.send(here, A), driver.leave(here, C),
+        driver.send(room_id, A), driver.invite(room_id, A, C), driver.send(room_id, C), driver.update(room_id, A, title="New"),
+        driver.react(room_id, B, 2), driver.role(room_id, A, B, "admin"), driver.send(room_id, A), driver.leave(room_id, C),
     )  # fmt: skip
-    return here
+    return room_id
 
 
 ALL = [(4, "member.joined"), (6, "room.updated"), (8, "member.role_changed"), (10, "member.left")]
@@ -65,9 +65,9 @@ async def test_non_members_see_none(driver: Any, room: str) -> None:
 
 
 async def test_the_first_joins_of_a_direct_room_are_omitted(driver: Any) -> None:
-    here = await driver.direct(A, B)
-    await driver.execute(driver.send(here, A))
-    assert await list_all(driver, here) == []
+    room_id = await driver.direct(A, B)
+    await driver.execute(driver.send(room_id, A))
+    assert await list_all(driver, room_id) == []
 
 
 async def test_a_call_scans_a_limited_number_of_versions(driver: Any, room: str) -> None:
@@ -79,11 +79,11 @@ async def test_a_call_scans_a_limited_number_of_versions(driver: Any, room: str)
 
 
 async def test_a_page_has_a_limited_size(driver: Any) -> None:
-    here = await driver.group(A)
-    await driver.execute(*(driver.update(here, A, title=f"T{n}") for n in range(10)))
-    page = await system_messages.list_page(driver.deps, here, A, limit=3)
+    room_id = await driver.group(A)
+    await driver.execute(*(driver.update(room_id, A, title=f"T{n}") for n in range(10)))
+    page = await system_messages.list_page(driver.deps, room_id, A, limit=3)
     assert [event.version for event in page.items] == [2, 3]  # the first of the three scanned is the initial join
-    assert [version for version, _ in await list_all(driver, here, limit=3)] == list(range(2, 12))
+    assert [version for version, _ in await list_all(driver, room_id, limit=3)] == list(range(2, 12))
 
 
 @on_each_database

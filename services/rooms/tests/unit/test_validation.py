@@ -23,8 +23,8 @@ FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain
 
 
 def send(**fields: Any) -> SendMessage:
-    asked: dict[str, Any] = {"command_id": "", "room_id": ROOM, "user_id": A, "client_id": COMMAND, "body": "x"}
-    return SendMessage(**asked | fields)
+    values: dict[str, Any] = {"command_id": "", "room_id": ROOM, "user_id": A, "client_id": COMMAND, "body": "x"}
+    return SendMessage(**values | fields)
 
 
 def error_code(command: Any) -> str:

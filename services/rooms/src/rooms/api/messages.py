@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
-from rooms.api.schemas import MAX_BODY_BYTES, Choice, NewMessage
+from rooms.api.schemas import MAX_BODY_BYTES, NewMessage, PageParameters
 from rooms.service import sending
 from rooms.service.queries import reading
 from shared.contracts.rooms import Message
@@ -27,8 +27,10 @@ class MessageList(msgspec.Struct):
 
 
 @router.get("", responses=answers(MessageList), dependencies=[WHEN_CALM])
-async def list_messages(deps: Deps, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]) -> Response:
-    page = await reading.get_page(deps, room_id, caller.subject, choice.choice())
+async def list_messages(
+    deps: Deps, caller: Caller, room_id: PathId, parameters: Annotated[PageParameters, Query()]
+) -> Response:
+    page = await reading.get_page(deps, room_id, caller.subject, parameters.choice())
     return reply(MessageList(page.messages, page.has_more, page.version))
 
 

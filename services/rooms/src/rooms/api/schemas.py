@@ -57,7 +57,7 @@ def _time(text: str) -> str:
     return text
 
 
-class Choice(BaseModel):
+class PageParameters(BaseModel):
     """Selects a page by at most one of the first five parameters. Without them it is the newest page."""
 
     before: int | None = None

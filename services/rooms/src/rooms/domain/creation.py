@@ -2,7 +2,6 @@
 
 from rooms.domain.errors import invalid
 from rooms.domain.membership import check_accounts, check_invited, check_limits, join
-from rooms.domain.sending import show
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.errors import Forbidden
@@ -52,4 +51,4 @@ def show_again(work: UnitOfWork, room: RoomState, user_id: str) -> None:
     """Show a hidden direct room to the user who opens it."""
     member = work.members.get((room.id, user_id))
     if member is not None and member.hidden:
-        show(work, member, room.head_version)
+        work.show(member, room.head_version)

@@ -2,7 +2,7 @@
 
 from rooms.domain.errors import no_room, no_user, unavailable
 from rooms.domain.state import MemberState, RoomState
-from rooms.domain.unit_of_work import UnitOfWork, change_member, next_event, record, require_member
+from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.rooms import Accepted, InviteMembers, LeaveRoom, RemoveMember, Role, SetRole
 from shared.errors import Conflict, DomainError, Forbidden, NotFound
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
@@ -12,10 +12,10 @@ MAX_ROOMS_PER_USER = 1_000
 
 
 def invite(work: UnitOfWork, command: InviteMembers) -> Accepted:
-    room, _ = require_member(work, command)
+    room, _ = work.require_member(command)
     check_group(room)
     named = [user for user in dict.fromkeys(command.user_ids) if user != command.user_id]
-    new = [user for user in named if not _is_in(work.members.get((room.id, user)))]
+    new = [user for user in named if not work.is_member(room, user)]
     check_accounts(work, named)
     check_invited(work, new, command.user_id)
     check_limits(work, room, new)
@@ -52,22 +52,18 @@ def check_limits(work: UnitOfWork, room: RoomState, user_ids: list[str]) -> None
         raise Conflict(f"Someone among them is in {MAX_ROOMS_PER_USER} rooms already.")
 
 
-def _is_in(member: MemberState | None) -> bool:
-    return member is not None and member.is_in
-
-
 def join(work: UnitOfWork, room: RoomState, user_id: str, *, by: str, role: Role = "member") -> None:
     """Add a member, a new or a former one. Members do not see messages from before they joined."""
-    version, at = next_event(work, room)
+    version, at = work.next_event(room)
     seq = room.head_seq
     member = MemberState(room.id, user_id, role, seq, seq, version, room.updated_at)
     work.members[member.key] = member
-    change_member(work, member)
+    work.change_member(member)
     room.member_count += 1
     work.room_counts[user_id] = work.room_counts.get(user_id, 0) + 1
     work.changed_room_lists.add(user_id)
     event = MemberJoined(room_id=room.id, version=version, at=at, user_id=user_id, by=by, role=role, read_seq=seq)
-    record(work, room, by, event)
+    work.record(room, by, event)
 
 
 def leave(work: UnitOfWork, command: LeaveRoom) -> Accepted:
@@ -86,7 +82,7 @@ def leave(work: UnitOfWork, command: LeaveRoom) -> Accepted:
 def _hide(work: UnitOfWork, member: MemberState) -> None:
     if not member.hidden:
         member.hidden = True
-        change_member(work, member)
+        work.change_member(member)
         work.changed_room_lists.add(member.user_id)
 
 
@@ -101,20 +97,20 @@ def _transfer_ownership(work: UnitOfWork, room: RoomState, leaver: MemberState) 
 
 
 def _end_membership(work: UnitOfWork, room: RoomState, member: MemberState, *, by: str) -> None:
-    version, at = next_event(work, room)
+    version, at = work.next_event(room)
     member.left_version, member.removed, member.role = version, by != member.user_id, "member"
-    change_member(work, member)
+    work.change_member(member)
     room.member_count -= 1
     work.room_counts[member.user_id] = work.room_counts.get(member.user_id, 1) - 1
     work.changed_room_lists.add(member.user_id)
-    record(work, room, by, MemberLeft(room_id=room.id, version=version, at=at, user_id=member.user_id, by=by))
+    work.record(room, by, MemberLeft(room_id=room.id, version=version, at=at, user_id=member.user_id, by=by))
 
 
 def remove(work: UnitOfWork, command: RemoveMember) -> Accepted:
     if command.target_id == command.user_id:
         own = LeaveRoom(command_id=command.command_id, room_id=command.room_id, user_id=command.user_id)
         return leave(work, own)
-    room, member = require_member(work, command)
+    room, member = work.require_member(command)
     check_group(room)
     if member.role == "member":
         raise Forbidden("Only the owner and admins remove members.")
@@ -138,7 +134,7 @@ def _no_member() -> DomainError:
 
 
 def set_role(work: UnitOfWork, command: SetRole) -> Accepted:
-    room, member = require_member(work, command)
+    room, member = work.require_member(command)
     check_group(room)
     if member.role != "owner":
         raise Forbidden("Only the owner gives roles.")
@@ -155,8 +151,8 @@ def set_role(work: UnitOfWork, command: SetRole) -> Accepted:
 
 
 def _set_role(work: UnitOfWork, room: RoomState, member: MemberState, role: Role, *, by: str) -> None:
-    version, at = next_event(work, room)
+    version, at = work.next_event(room)
     member.role = role
-    change_member(work, member)
+    work.change_member(member)
     event = MemberRoleChanged(room_id=room.id, version=version, at=at, user_id=member.user_id, by=by, role=role)
-    record(work, room, by, event)
+    work.record(room, by, event)

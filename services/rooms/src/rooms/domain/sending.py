@@ -7,17 +7,8 @@ import msgspec
 from rooms.domain.attachments import add_references, remove_references
 from rooms.domain.errors import invalid, no_attachment
 from rooms.domain.serializers import message_fields, time_text
-from rooms.domain.state import MemberState, ReactionKey, RoomState, StoredMessage, attachments_of
-from rooms.domain.unit_of_work import (
-    SentMessage,
-    UnitOfWork,
-    change_member,
-    change_message,
-    get_message,
-    next_event,
-    record,
-    require_member,
-)
+from rooms.domain.state import ReactionKey, RoomState, StoredMessage, attachments_of
+from rooms.domain.unit_of_work import SentMessage, UnitOfWork
 from shared.contracts.rooms import Accepted, DeleteMessage, EditMessage, ReactToMessage, SendMessage
 from shared.errors import Conflict, Forbidden
 from shared.events.rooms import MessageCreated, MessageDeleted, MessageEdited, MessageReacted
@@ -37,7 +28,7 @@ def send(work: UnitOfWork, command: SendMessage) -> Accepted:
     key = (command.room_id, command.user_id, command.client_id)
     if (first := work.sent.get(key)) is not None:
         return _duplicate_of(first, digest)
-    room, member = require_member(work, command)
+    room, member = work.require_member(command)
     _check_not_blocked(work, room, command.user_id)
     if command.reply_to is not None and not member.joined_seq < command.reply_to <= room.head_seq:
         raise invalid("reply_to: there is no such message.")
@@ -45,7 +36,7 @@ def send(work: UnitOfWork, command: SendMessage) -> Accepted:
     message = _new_message(work, room, command, digest)
     add_references(work, message)
     work.sent[key] = SentMessage(message.seq, message.version, message.at, digest)
-    move_cursor(work, member, message.seq)
+    work.move_cursor(member, message.seq)
     _show_to_pair(work, room, message.version)
     return Accepted(version=message.version, seq=message.seq, at=time_text(message.at))
 
@@ -68,8 +59,8 @@ def _check_attachments(work: UnitOfWork, command: SendMessage) -> None:
 
 
 def _new_message(work: UnitOfWork, room: RoomState, command: SendMessage, digest: bytes) -> StoredMessage:
-    mentions = [user for user in dict.fromkeys(command.mentions) if _is_in(work, room, user)]
-    version, _ = next_event(work, room)
+    mentions = [user for user in dict.fromkeys(command.mentions) if work.is_member(room, user)]
+    version, _ = work.next_event(room)
     room.head_seq += 1
     message = StoredMessage(
         room_id=room.id,
@@ -89,22 +80,8 @@ def _new_message(work: UnitOfWork, room: RoomState, command: SendMessage, digest
         reaction_count=0,
     )
     work.messages[message.key] = work.new_messages[message.key] = message
-    record(work, room, command.user_id, MessageCreated(**message_fields(message, {})))
+    work.record(room, command.user_id, MessageCreated(**message_fields(message, {})))
     return message
-
-
-def _is_in(work: UnitOfWork, room: RoomState, user_id: str) -> bool:
-    member = work.members.get((room.id, user_id))
-    return member is not None and member.is_in
-
-
-def move_cursor(work: UnitOfWork, member: MemberState, seq: int) -> bool:
-    """Move a read cursor, but only forward. Return whether it moved."""
-    if seq <= member.read_seq:
-        return False
-    member.read_seq = seq
-    work.moved_cursors[member.key] = member
-    return True
 
 
 def _show_to_pair(work: UnitOfWork, room: RoomState, version: int) -> None:
@@ -112,18 +89,12 @@ def _show_to_pair(work: UnitOfWork, room: RoomState, version: int) -> None:
     for user_id in room.pair:
         member = work.members.get((room.id, user_id))
         if member is not None and member.hidden:
-            show(work, member, version)
-
-
-def show(work: UnitOfWork, member: MemberState, version: int) -> None:
-    member.hidden, member.shown_version = False, version
-    change_member(work, member)
-    work.changed_room_lists.add(member.user_id)
+            work.show(member, version)
 
 
 def edit(work: UnitOfWork, command: EditMessage) -> Accepted:
-    room, member = require_member(work, command)
-    message = get_message(work, room, member, command.seq)
+    room, member = work.require_member(command)
+    message = work.get_message(room, member, command.seq)
     if message.sender_id != command.user_id:
         raise Forbidden("Only its sender edits a message.")
     if message.deleted:
@@ -137,29 +108,29 @@ def edit(work: UnitOfWork, command: EditMessage) -> Accepted:
 
 
 def _set_body(work: UnitOfWork, room: RoomState, message: StoredMessage, body: str) -> None:
-    version, at = next_event(work, room)
+    version, at = work.next_event(room)
     message.body, message.edited_at = body, room.updated_at
-    change_message(work, message)
+    work.change_message(message)
     event = MessageEdited(
         room_id=room.id, version=version, at=at, seq=message.seq, body=body, edited_at=at, by=message.sender_id
     )
-    record(work, room, message.sender_id, event)
+    work.record(room, message.sender_id, event)
 
 
 def delete(work: UnitOfWork, command: DeleteMessage) -> Accepted:
-    room, member = require_member(work, command)
-    message = get_message(work, room, member, command.seq)
+    room, member = work.require_member(command)
+    message = work.get_message(room, member, command.seq)
     if message.sender_id != command.user_id and member.role == "member":
         raise Forbidden("Only its sender and admins delete a message.")
     if not message.deleted:
-        _empty(work, message)
-        version, at = next_event(work, room)
+        _clear(work, message)
+        version, at = work.next_event(room)
         event = MessageDeleted(room_id=room.id, version=version, at=at, seq=message.seq, by=command.user_id)
-        record(work, room, command.user_id, event)
+        work.record(room, command.user_id, event)
     return Accepted(version=room.head_version)
 
 
-def _empty(work: UnitOfWork, message: StoredMessage) -> None:
+def _clear(work: UnitOfWork, message: StoredMessage) -> None:
     remove_references(work, message)
     message.deleted, message.body = True, ""
     message.attachments = message.mentions = None
@@ -167,25 +138,25 @@ def _empty(work: UnitOfWork, message: StoredMessage) -> None:
         work.cleared_reactions.add(message.key)
         message.reaction_count = 0
     work.emoji_counts.pop(message.key, None)
-    change_message(work, message)
+    work.change_message(message)
 
 
 def react(work: UnitOfWork, command: ReactToMessage) -> Accepted:
-    room, member = require_member(work, command)
-    message = get_message(work, room, member, command.seq)
+    room, member = work.require_member(command)
+    message = work.get_message(room, member, command.seq)
     key = (room.id, command.seq, command.emoji, command.user_id)
     if _has_reaction(work, message, key) != command.remove:
         return Accepted(version=room.head_version)
     if not command.remove:
         _check_accepts_reaction(work, message, command.emoji)
-    version, at = next_event(work, room)
+    version, at = work.next_event(room)
     _count(work, message, command.emoji, -1 if command.remove else 1)
     work.new_reactions[key] = None if command.remove else version
     event = MessageReacted(
         room_id=room.id, version=version, at=at, seq=message.seq,
         user_id=command.user_id, emoji=command.emoji, removed=command.remove,
     )  # fmt: skip
-    record(work, room, command.user_id, event)
+    work.record(room, command.user_id, event)
     return Accepted(version=version)
 
 
@@ -207,7 +178,7 @@ def _check_accepts_reaction(work: UnitOfWork, message: StoredMessage, emoji: str
 
 def _count(work: UnitOfWork, message: StoredMessage, emoji: str, change: int) -> None:
     message.reaction_count += change
-    change_message(work, message)
+    work.change_message(message)
     counts = work.emoji_counts.setdefault(message.key, {})
     counts[emoji] = counts.get(emoji, 0) + change
     if counts[emoji] == 0:

@@ -86,40 +86,54 @@ class UnitOfWork(msgspec.Struct):
     changed_room_lists: set[str] = set()
     """Users whose room list changed."""
 
+    def require_member(self, command: Command) -> tuple[RoomState, MemberState]:
+        """Return the room of a command and the membership of its user. Raises `no_room` for non-members too."""
+        room = self.rooms.get(command.room_id)
+        member = self.members.get((command.room_id, command.user_id))
+        if room is None or member is None or not member.is_in:
+            raise no_room()
+        return room, member
 
-def require_member(work: UnitOfWork, command: Command) -> tuple[RoomState, MemberState]:
-    """Return the room of a command and the membership of its user. Raises `no_room` for non-members too."""
-    room = work.rooms.get(command.room_id)
-    member = work.members.get((command.room_id, command.user_id))
-    if room is None or member is None or not member.is_in:
-        raise no_room()
-    return room, member
+    def is_member(self, room: RoomState, user_id: str) -> bool:
+        member = self.members.get((room.id, user_id))
+        return member is not None and member.is_in
 
+    def get_message(self, room: RoomState, member: MemberState, seq: int) -> StoredMessage:
+        """Return a message that the member may see. Raises DomainError."""
+        message = self.messages.get((room.id, seq))
+        if message is None or seq <= member.joined_seq:
+            raise no_message()
+        return message
 
-def get_message(work: UnitOfWork, room: RoomState, member: MemberState, seq: int) -> StoredMessage:
-    """Return a message that the member may see. Raises DomainError."""
-    message = work.messages.get((room.id, seq))
-    if message is None or seq <= member.joined_seq:
-        raise no_message()
-    return message
+    def next_event(self, room: RoomState) -> tuple[int, str]:
+        """Assign the next version of the room. Return it with its timestamp, which never decreases within a room."""
+        room.head_version += 1
+        room.updated_at = max(self.now, room.updated_at)
+        self.changed_rooms.add(room.id)
+        return room.head_version, time_text(room.updated_at)
 
+    def record(self, room: RoomState, actor_id: str, event: RoomEvent) -> None:
+        self.events.append(RecordedEvent(event, room.updated_at, actor_id))
 
-def next_event(work: UnitOfWork, room: RoomState) -> tuple[int, str]:
-    """Assign the next version of the room. Return it with its timestamp, which never decreases within a room."""
-    room.head_version += 1
-    room.updated_at = max(work.now, room.updated_at)
-    work.changed_rooms.add(room.id)
-    return room.head_version, time_text(room.updated_at)
+    def change_member(self, member: MemberState) -> None:
+        """Mark a member as changed."""
+        self.changed_members[member.key] = member
 
+    def change_message(self, message: StoredMessage) -> None:
+        """Mark a message as changed, unless it is new."""
+        if message.key not in self.new_messages:
+            self.changed_messages[message.key] = message
 
-def record(work: UnitOfWork, room: RoomState, actor_id: str, event: RoomEvent) -> None:
-    work.events.append(RecordedEvent(event, room.updated_at, actor_id))
+    def move_cursor(self, member: MemberState, seq: int) -> bool:
+        """Move a read cursor, but only forward. Return whether it moved."""
+        if seq <= member.read_seq:
+            return False
+        member.read_seq = seq
+        self.moved_cursors[member.key] = member
+        return True
 
-
-def change_member(work: UnitOfWork, member: MemberState) -> None:
-    work.changed_members[member.key] = member
-
-
-def change_message(work: UnitOfWork, message: StoredMessage) -> None:
-    if message.key not in work.new_messages:
-        work.changed_messages[message.key] = message
+    def show(self, member: MemberState, version: int) -> None:
+        """Show a hidden direct room to a member again, from this version on."""
+        member.hidden, member.shown_version = False, version
+        self.change_member(member)
+        self.changed_room_lists.add(member.user_id)
