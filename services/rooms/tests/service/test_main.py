@@ -46,7 +46,7 @@ async def stream_head(client: Any, redis: Redis, room: str) -> int:
     return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].tip
 
 
-async def first_sweep(client: Any) -> None:
+async def wait_for_first_sweep(client: Any) -> None:
     """Wait for the sweep at the start. The next one runs after an hour."""
     await eventually(lambda: client.driver.rows("SELECT began_at FROM sweep WHERE began_at > 0"))
 
@@ -67,22 +67,22 @@ async def test_it_starts_on_an_empty_database(start: Any) -> None:
 
 async def test_commits_are_published(start: Any, redis: Redis) -> None:
     async with start() as client:
-        await first_sweep(client)
+        await wait_for_first_sweep(client)
         room = await client.group(A)
         await client(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "hi"})
-        await eventually(lambda: reaches(client, redis, room, 2))
+        await eventually(lambda: stream_ends_at(client, redis, room, 2))
 
 
-async def reaches(client: Any, redis: Redis, room: str, version: int) -> bool:
+async def stream_ends_at(client: Any, redis: Redis, room: str, version: int) -> bool:
     return await stream_head(client, redis, room) == version
 
 
 async def test_the_sweep_fills_lost_streams(start: Any, redis: Redis) -> None:
     async with start(sweep_s=0.02) as client:
         room = await client.group(A)
-        await eventually(lambda: reaches(client, redis, room, 1))
+        await eventually(lambda: stream_ends_at(client, redis, room, 1))
         await redis.delete(log_key(client.deps.publisher.epoch, room))
-        await eventually(lambda: reaches(client, redis, room, 1))
+        await eventually(lambda: stream_ends_at(client, redis, room, 1))
 
 
 async def test_old_events_are_trimmed(start: Any) -> None:
@@ -154,7 +154,7 @@ async def test_degraded_without_auth_and_redis(start: Any, auth: Any, redis: Red
         await redis_proxy.open()
         auth.unavailable = False
         await eventually(lambda: is_ready(client))
-        await eventually(lambda: reaches(client, redis, room, 2))
+        await eventually(lambda: stream_ends_at(client, redis, room, 2))
 
 
 async def is_ready(client: Any) -> bool:
@@ -170,24 +170,24 @@ async def test_not_ready_with_an_old_schema(start: Any) -> None:
 
 @on_servers
 async def test_not_ready_without_the_database(start: Any, settings: RoomsSettings) -> None:
-    async with forwarding(settings.db_port) as before, start(db_port=before.port) as client:
+    async with forwarding(settings.db_port) as database_proxy, start(db_port=database_proxy.port) as client:
         room = await client.group(A)
         assert await readiness(client) == (200, [], [])
-        before.close()
+        database_proxy.close()
         assert await readiness(client) == (503, ["database", "schema"], [])
         assert (await client(A, "GET", f"/{room}")).status_code == 503
-        await before.open()
+        await database_proxy.open()
         await eventually(lambda: is_ready(client))
 
 
 @on_servers
 async def test_shutdown_closes_all_connections(start: Any, settings: RoomsSettings, redis_proxy: Forwarder) -> None:
-    async with forwarding(settings.db_port) as before:
-        async with start(db_port=before.port, redis_endpoint=endpoint(redis_proxy)) as client:
+    async with forwarding(settings.db_port) as database_proxy:
+        async with start(db_port=database_proxy.port, redis_endpoint=endpoint(redis_proxy)) as client:
             await client.group(A)
-            assert before.count > 0
+            assert database_proxy.count > 0
             await eventually(lambda: redis_proxy.count > 0)
-        await eventually(lambda: before.count == redis_proxy.count == 0)
+        await eventually(lambda: database_proxy.count == redis_proxy.count == 0)
 
 
 @on_servers
@@ -219,10 +219,10 @@ async def test_a_full_publish_queue_is_repaired_from_the_database(start: Any, re
         room = await client.group(A, B)
         await client.batch(driver.send(room, A))
         await client.batch(driver.send(room, A))
-        await eventually(lambda: reaches(client, redis, room, 4))
+        await eventually(lambda: stream_ends_at(client, redis, room, 4))
         async with subscription(redis, live_channel(client.deps.publisher.epoch, room)) as pubsub:
             await client.batch(driver.send(room, A), driver.read(room, B, 1))
-            await eventually(lambda: reaches(client, redis, room, 5))
+            await eventually(lambda: stream_ends_at(client, redis, room, 5))
             await client.batch(driver.read(room, B, 2))
             lives = [parse_live(await next_message(pubsub)) for _ in range(2)]
     assert [(live.first, live.flags) for live in lives] == [(5, b"-"), (0, b"r")]
@@ -260,9 +260,9 @@ async def test_shutdown_publishes_what_is_queued(
 ) -> None:
     """Redis is available again while the publisher waits for its next attempt. The shutdown does not wait."""
     async with start(redis_endpoint=endpoint(redis_proxy)) as client:
-        await first_sweep(client)
+        await wait_for_first_sweep(client)
         room = await client.group(A)
-        await eventually(lambda: reaches(client, redis, room, 1))
+        await eventually(lambda: stream_ends_at(client, redis, room, 1))
         redis_proxy.close()
         caplog.set_level(logging.WARNING, "shared.tasks")
         await client.batch(client.driver.send(room, A))

@@ -30,8 +30,9 @@ async def room(driver: Any) -> str:
     """A room created with A and B. C joined at version 4, and left."""
     room_id: str = await driver.group(A, B)
     await driver.execute(
-        driver.send(room_id, A), driver.invite(room_id, A, C), driver.send(room_id, C), driver.update(room_id, A, title="New"),
-        driver.react(room_id, B, 2), driver.role(room_id, A, B, "admin"), driver.send(room_id, A), driver.leave(room_id, C),
+        driver.send(room_id, A), driver.invite(room_id, A, C), driver.send(room_id, C),
+        driver.update(room_id, A, title="New"), driver.react(room_id, B, 2), driver.role(room_id, A, B, "admin"),
+        driver.send(room_id, A), driver.leave(room_id, C),
     )  # fmt: skip
     return room_id
 

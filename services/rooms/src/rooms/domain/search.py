@@ -18,7 +18,7 @@ from shared.contracts.rooms import MAX_INTEGER
 from shared.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100
-MAX_SEARCHED = 8_000
+MAX_SEARCH_TEXT = 8_000
 """The length to which a normalised text is cut: twice the longest body, because a few characters become several."""
 Order: TypeAlias = tuple[int, str, int]
 
@@ -56,7 +56,7 @@ class Slice(NamedTuple):
 
 def search_text(body: str) -> str | None:
     """Return the text by which a message is found, None for a message without text."""
-    return normalised(body)[:MAX_SEARCHED] or None
+    return normalised(body)[:MAX_SEARCH_TEXT] or None
 
 
 def query_of(typed: str) -> str:
