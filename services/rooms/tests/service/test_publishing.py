@@ -14,7 +14,8 @@ from sqlalchemy import text
 from rooms.main import new_epoch
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
-from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep, trim
+from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep
+from rooms.service.trimming import trim
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
@@ -260,7 +261,7 @@ async def test_the_new_epoch_command(manual_driver: Any) -> None:
 
 @on_each_database
 async def test_trimming_runs_in_slices(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rooms.service.publication.sweep.EVENTS_PER_TRIM", 4)
+    monkeypatch.setattr("rooms.service.trimming.EVENTS_PER_TRIM", 4)
     room, other = await manual_driver.group(A), await manual_driver.group(A)
     await manual_driver.execute(*(manual_driver.send(one, A) for _ in range(9) for one in (room, other)))
     async with manual_driver.deps.database.write() as db:

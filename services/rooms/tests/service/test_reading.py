@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from rooms.service.publication.sweep import trim
 from rooms.service.queries import events, memberships, reading, room_lists
+from rooms.service.trimming import trim
 from shared.contracts.rooms import PAGE_BYTES, PageChoice
 from shared.errors import DomainError
 from shared.ids import new_id, parse_rfc3339

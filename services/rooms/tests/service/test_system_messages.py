@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from rooms.service.publication.sweep import trim
 from rooms.service.queries import system_messages
+from rooms.service.trimming import trim
 from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database

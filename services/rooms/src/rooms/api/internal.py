@@ -1,4 +1,7 @@
-"""/internal: the routes for gateways and media. Replies to gateways contain the epoch. nginx does not forward them."""
+"""/internal: the routes for gateways and media. Replies to gateways contain the epoch. nginx does not forward them.
+
+The paths `homes`, `home-page`, `enter` and `places` are older names, which gateways of the previous version call.
+"""
 
 import time
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from rooms.domain import membership, room, sending
+from rooms.domain import membership, messages, room
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.rooms import (
     Accepted,
@@ -25,10 +25,10 @@ from shared.contracts.rooms import (
 from shared.errors import DomainError
 
 _RULES: dict[type, Callable[[UnitOfWork, Any], Accepted]] = {
-    SendMessage: sending.send,
-    EditMessage: sending.edit,
-    DeleteMessage: sending.delete,
-    ReactToMessage: sending.react,
+    SendMessage: messages.send,
+    EditMessage: messages.edit,
+    DeleteMessage: messages.delete,
+    ReactToMessage: messages.react,
     ReadRoom: room.read,
     UpdateRoom: room.update,
     MuteRoom: room.mute,
@@ -43,7 +43,7 @@ def decide(work: UnitOfWork, command: AnyCommand) -> Result:
     """Apply a validated command to `work`. A rejected command leaves it unchanged."""
     try:
         if isinstance(command, SendMessage):
-            return sending.send(work, command)
+            return messages.send(work, command)
         return _decide_once(work, command)
     except DomainError as error:
         return rejected(error)

@@ -5,7 +5,7 @@ idle stream lives longer than that.
 """
 
 from rooms.service.dependencies import Dependencies
-from rooms.storage import epochs, room_events, rooms
+from rooms.storage import epochs, rooms
 from shared.ids import now_ms
 from shared.roomlog.stream import read_since
 
@@ -13,7 +13,6 @@ MIN_LOOKBACK_MS = 10 * 60 * 1000
 RECORD_INTERVAL_MS = 60 * 1000
 """Saves writes: a complete sweep is recorded only this often, which is well within the next one's lookback."""
 ROOMS_PER_PAGE = 500
-EVENTS_PER_TRIM = 1_000
 _LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -41,12 +40,3 @@ async def _find_lagging(deps: Dependencies, heads: dict[str, int]) -> set[str]:
     """Return the rooms whose stream ends before their head. A missing stream counts as lagging."""
     streams = await read_since(deps.redis, deps.publisher.epoch, heads, limit=1)
     return {room_id for room_id, head in heads.items() if streams[room_id].tip < head}
-
-
-async def trim(deps: Dependencies) -> None:
-    """Delete events older than `event_days`, one slice per transaction."""
-    before = now_ms() - int(deps.settings.event_days * 24 * 3600 * 1000)
-    deleted = EVENTS_PER_TRIM
-    while deleted == EVENTS_PER_TRIM:
-        async with deps.database.write() as db:
-            deleted = await room_events.delete_older(db, before, EVENTS_PER_TRIM)
