@@ -1,4 +1,4 @@
-"""The cost of one send and one page on MySQL: CPU, pages accessed, pages read from disk, and duration."""
+"""Measures what a send, a page or a search costs MySQL: CPU time, buffer pool reads, disk reads, duration."""
 
 import random
 import time
@@ -14,10 +14,11 @@ from pymysql.cursors import Cursor
 from bench.growth.fill import BEGAN, DEEP, PEOPLE, room_id, user_id
 from bench.tally import BODY
 from rooms.main import MIGRATIONS
-from rooms.service import commands, homes, reading, searching
-from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline import commands
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.queries import reading, room_lists, searching
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Accepted, PageChoice, SendMessage
 from shared.database.engine import Database
@@ -37,7 +38,7 @@ _CPU = "SELECT SUM(sum_cpu_time) FROM performance_schema.events_statements_summa
 
 @asynccontextmanager
 async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Dependencies]:
-    """Open rooms without its background jobs, so that only the measured calls are counted."""
+    """Open rooms without its background tasks, so that only the measured requests are counted."""
     async with AsyncExitStack() as stack:
         port = stack.enter_context(valkey(folder))
         settings = settings.model_copy(update={"redis_endpoint": [f"127.0.0.1:{port}"]})
@@ -56,13 +57,13 @@ async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Depen
 
 
 class CostMeter:
-    """Measures calls; each is repeated `times` times."""
+    """Measures operations, each `times` times."""
 
     def __init__(self, deps: Dependencies, server: "pymysql.Connection[Cursor]", times: int) -> None:
         self._deps, self._server, self._times = deps, server, times
 
     async def by_rooms(self, rooms: Sequence[int]) -> dict[str, Figures]:
-        """Measure in randomly chosen rooms. If they are few, the server has all of them in memory."""
+        """Measure in rooms chosen at random. A few rooms are first loaded into the buffer pool."""
         for start in range(0, len(rooms) if len(rooms) <= ACTIVE else 0, BATCH):
             await self._send(list(rooms[start : start + BATCH]))
 
@@ -76,12 +77,12 @@ class CostMeter:
             k = random.choice(rooms)
             await reading.get_page(self._deps, room_id(k), user_id(k, 0), PageChoice())
 
-        async def home() -> None:
-            await homes.list_homes(self._deps, {user_id(random.choice(rooms), 0): None})
+        async def room_list() -> None:
+            await room_lists.list_room_lists(self._deps, {user_id(random.choice(rooms), 0): None})
 
         return {
             "a page": await self._cost(page),
-            "a list of rooms": await self._cost(home),
+            "a list of rooms": await self._cost(room_list),
             "a send": await self._cost(send),
             f"a send among {BATCH}": await self._cost(send_batch, share=BATCH),
         }
@@ -111,7 +112,7 @@ class CostMeter:
             "a page, oldest": await self._cost(at(lambda: PageChoice(before=51 + random.randint(0, 99)))),
             "a page, by time": await self._cost(at(lambda: PageChoice(at=_moment(count)))),
             "a search, newest": await self._cost(search(None), seldom=10),
-            "a search, middle": await self._cost(search(_behind(count // 2)), seldom=10),
+            "a search, middle": await self._cost(search(_cursor_after(count // 2)), seldom=10),
             "a send": await self._cost(send),
         }
 
@@ -125,7 +126,7 @@ class CostMeter:
         return SendMessage(command_id=new_id(), room_id=room_id(k), user_id=user, body=BODY, client_id=new_id())
 
     async def _cost(self, once: Callable[[], Awaitable[None]], *, share: int = 1, seldom: int = 1) -> Figures:
-        """Measure one call per `share`. Slow calls are repeated less often, by the factor `seldom`."""
+        """Measure an operation. Divide by `share` parts. `seldom` reduces how often a slow one is measured."""
         times = max(3, self._times // share // seldom)
         for _ in range(times // 2):
             await once()
@@ -155,6 +156,6 @@ def _moment(count: int) -> int:
     return BEGAN + random.randint(1, count // 2)
 
 
-def _behind(seq: int) -> str:
-    """Return the cursor of a search that continues after this message of the long history."""
+def _cursor_after(seq: int) -> str:
+    """Return a search cursor after this message of the long history."""
     return cursor_of([BEGAN + seq, room_id(DEEP), seq])
