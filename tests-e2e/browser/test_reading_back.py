@@ -14,7 +14,7 @@ MESSAGES = 1_150
 """More than the window of 1,000 messages."""
 FIRST_PAGE = 50
 STEP = 550
-"""Less than the height of the log."""
+"""Pixels per step, less than the height of the log."""
 
 RECORD_SEEN = """(log) => {
   window.seen = new Set();

@@ -24,7 +24,7 @@ PLACES = {
     "index_templates": "/_index_template",
     "roles": "/_security/role",
 }
-"""In this order, because a template refers to its components and its life cycle."""
+"""The folders in order: a template refers to its components and its life cycle."""
 WRITER = "webchat_logs_writer"
 ANSWERS_WITHIN_S = 30
 PATIENCE_S = float(os.environ.get("ELASTICSEARCH_PATIENCE_S", "180"))

@@ -105,7 +105,7 @@ def problems(objects: list[Object]) -> list[str]:
     if found:
         return found
     known = {(one["type"], one["id"]) for one in objects}
-    found += [] if len(known) == len(objects) else ["an id is there twice"]
+    found += [] if len(known) == len(objects) else ["duplicate id"]
     for one in objects:
         found += wrong_references(one, known)
         fields = QUERIED.findall(query_of(one)) + (one["attributes"]["columns"] if one["type"] == "search" else [])

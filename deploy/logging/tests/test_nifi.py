@@ -116,7 +116,7 @@ def problems(flow: Flow) -> list[str]:
             seen += [one["identifier"] for one in group[kind]]
             found += [f"{one['name']}: in another group" for one in group[kind]
                       if one["groupIdentifier"] != group["identifier"]]  # fmt: skip
-    return found + ([] if len(seen) == len(set(seen)) else ["an id is there twice"])
+    return found + ([] if len(seen) == len(set(seen)) else ["duplicate id"])
 
 
 def test_the_flow_is_valid():
