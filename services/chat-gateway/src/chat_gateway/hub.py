@@ -13,7 +13,7 @@ import msgspec
 from chat_gateway.protocol.frames import CursorsMoved, RoomRemoved
 from chat_gateway.protocol.resume import is_member_event, tail
 from shared.events.rooms import MemberLeft
-from shared.roomlog.frames import MEMBERS_CHANGED, Live, decode_frame, split_frames, text_frame
+from shared.roomlog.frames import MEMBERS_CHANGED, Publication, decode_frame, split_frames, text_frame
 
 _encoder = msgspec.json.Encoder()
 
@@ -59,7 +59,7 @@ class Hub:
         self._on_output = on_output
         self.received = self.delivered = 0
 
-    def depart(self, reader: Reader, room_ids: Iterable[str]) -> None:
+    def leave_all(self, reader: Reader, room_ids: Iterable[str]) -> None:
         """Forget a connection's place in the rooms."""
         for room_id in room_ids:
             self.leave(reader, room_id)
@@ -98,7 +98,7 @@ class Hub:
 
     # Delivery
 
-    def receive(self, room_id: str, live: Live) -> bool:
+    def receive(self, room_id: str, live: Publication) -> bool:
         """Take what was published for a room; False where events before it are missing."""
         room = self.rooms.get(room_id)
         if room is None or live.last <= room.version:
@@ -124,7 +124,7 @@ class Hub:
                 self._member_changed(room_id, room, frame)
         return True
 
-    def jump(self, room_id: str, version: int) -> list[Reader]:
+    def skip_to(self, room_id: str, version: int) -> list[Reader]:
         """Go on at `version` though events before it cannot be had any more; returns the readers to be told."""
         room = self.rooms.get(room_id)
         if room is None or room.version >= version:

@@ -12,7 +12,7 @@ from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.sync import check_users, follow_changes
+from chat_gateway.driver.sync import check_users, sync_changed_users
 from chat_gateway.ops import routes
 from chat_gateway.ops.collector import Collector
 from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
@@ -44,22 +44,22 @@ def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) ->
                 overload=app.state.overload,
                 timings=timings,
             )
-            gateway.tell_meters()
+            gateway.register_metrics()
             verifier = Verifier(client, settings)
             app.state.verify = verifier.verify
             app.state.checks = {
                 "redis": partial(check_redis, redis),
-                "auth": partial(gateway.auth.standing, []),
+                "auth": partial(gateway.auth.active_sessions, []),
                 "rooms": partial(gateway.rooms.revisions, []),
                 "social": partial(gateway.social.revisions, []),
                 "keys of auth": verifier.check,
             }
-            await stack.enter_async_context(gateway.lanes.running())
+            await stack.enter_async_context(gateway.command_queues.running())
             await stack.enter_async_context(gateway.subscriber.running())
             await stack.enter_async_context(gateway.presence.running())
             for name, work, pause in (
                 ("ephemeral", gateway.ephemeral.run, 0.0),
-                ("user changes", partial(follow_changes, gateway), 0.0),
+                ("user changes", partial(sync_changed_users, gateway), 0.0),
                 ("user check", partial(check_users, gateway), 0.0),
                 ("read cursors", gateway.flush_cursors, timings.cursor_flush),
             ):

@@ -61,50 +61,50 @@ class Presence:
         self._hint = asyncio.Event()
         self._left: list[tuple[str, str]] = []
 
-    async def arrive(self, client: Watcher) -> list[str]:
+    async def register(self, connection: Watcher) -> list[str]:
         """Count a connection; returns the connection ids of its user over all gateways, oldest first."""
-        key, now = presence_key(client.user_id), now_ms()
-        self._here[client.id] = client
+        key, now = presence_key(connection.user_id), now_ms()
+        self._here[connection.id] = connection
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.zremrangebyscore(key, "-inf", now)
-        pipeline.zadd(key, {client.id: now + self._expiry_ms})
+        pipeline.zadd(key, {connection.id: now + self._expiry_ms})
         pipeline.pexpire(key, self._expiry_ms)
         pipeline.zrange(key, 0, -1)
         ids = sorted(raw.decode() for raw in (await pipeline.execute())[-1])
-        self._tell(client.user_id)
+        self._tell(connection.user_id)
         return ids
 
-    def depart(self, client: Watcher) -> None:
-        self._unwatch(client, list(client.watching))
-        if self._here.pop(client.id, None) is not None:
-            self._left.append((client.user_id, client.id))
+    def unregister(self, connection: Watcher) -> None:
+        self._unwatch(connection, list(connection.watching))
+        if self._here.pop(connection.id, None) is not None:
+            self._left.append((connection.user_id, connection.id))
             self._hint.set()
 
-    async def watch(self, client: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
+    async def watch(self, connection: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
         """Replace what the connection watches; returns the status of each. Raises Unavailable."""
         wanted = dict.fromkeys(user_ids)
-        visible = await self._visible_to(client.user_id, list(wanted))
+        visible = await self._visible_to(connection.user_id, list(wanted))
         online = await self._online(visible)
-        if client.id not in self._here:
+        if connection.id not in self._here:
             return {}
-        self._unwatch(client, [user_id for user_id in client.watching if user_id not in wanted])
-        new = [user_id for user_id in wanted if user_id not in client.watching]
-        client.watching = {user_id: user_id in online for user_id in wanted}
-        self._visible[client.id] = visible
+        self._unwatch(connection, [user_id for user_id in connection.watching if user_id not in wanted])
+        new = [user_id for user_id in wanted if user_id not in connection.watching]
+        connection.watching = {user_id: user_id in online for user_id in wanted}
+        self._visible[connection.id] = visible
         for user_id in wanted:
-            self._watchers.setdefault(user_id, set()).add(client)
+            self._watchers.setdefault(user_id, set()).add(connection)
         await self._subscriber.acquire({presence_channel(user_id): self._handler(user_id) for user_id in new})
-        return {user_id: "online" if shown else "offline" for user_id, shown in client.watching.items()}
+        return {user_id: "online" if shown else "offline" for user_id, shown in connection.watching.items()}
 
-    async def recheck(self, clients: Iterable[Watcher]) -> None:
+    async def recheck(self, connections: Iterable[Watcher]) -> None:
         """Whom these connections may see has changed, perhaps: a block, a follow, a room."""
-        for client in clients:
-            if client.watching:
-                visible = await self._visible_to(client.user_id, list(client.watching))
-                if client.id not in self._here:
+        for connection in connections:
+            if connection.watching:
+                visible = await self._visible_to(connection.user_id, list(connection.watching))
+                if connection.id not in self._here:
                     continue
-                self._visible[client.id] = visible
-                await self._show(set(client.watching))
+                self._visible[connection.id] = visible
+                await self._show(set(connection.watching))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -140,19 +140,19 @@ class Presence:
             return
         online = await self._online(user_ids)
         for user_id in user_ids:
-            for client in list(self._watchers.get(user_id, ())):
-                shown = user_id in online and user_id in self._visible.get(client.id, ())
-                if client.watching.get(user_id) != shown:
-                    client.watching[user_id] = shown
+            for connection in list(self._watchers.get(user_id, ())):
+                shown = user_id in online and user_id in self._visible.get(connection.id, ())
+                if connection.watching.get(user_id) != shown:
+                    connection.watching[user_id] = shown
                     event = PresenceChanged(user_id=user_id, status="online" if shown else "offline")
-                    client.push_droppable(text_frame(_encoder.encode(event)))
+                    connection.push_droppable(text_frame(_encoder.encode(event)))
 
     async def _refresh(self) -> None:
         expiry = now_ms() + self._expiry_ms
         pipeline = self._redis.pipeline(transaction=False)
-        for client in self._here.values():
-            pipeline.zadd(presence_key(client.user_id), {client.id: expiry})
-            pipeline.pexpire(presence_key(client.user_id), self._expiry_ms)
+        for connection in self._here.values():
+            pipeline.zadd(presence_key(connection.user_id), {connection.id: expiry})
+            pipeline.pexpire(presence_key(connection.user_id), self._expiry_ms)
         if self._here:
             await pipeline.execute()
 
@@ -169,8 +169,8 @@ class Presence:
     async def _forget_departed(self) -> None:
         left, self._left = self._left, []
         pipeline = self._redis.pipeline(transaction=False)
-        for user_id, client_id in left:
-            pipeline.zrem(presence_key(user_id), client_id)
+        for user_id, connection_id in left:
+            pipeline.zrem(presence_key(user_id), connection_id)
         if left:
             await pipeline.execute()
         for user_id, _ in left:
@@ -186,13 +186,13 @@ class Presence:
 
         return handle
 
-    def _unwatch(self, client: Watcher, user_ids: list[str]) -> None:
+    def _unwatch(self, connection: Watcher, user_ids: list[str]) -> None:
         for user_id in user_ids:
-            client.watching.pop(user_id, None)
+            connection.watching.pop(user_id, None)
             watchers = self._watchers.get(user_id, set())
-            watchers.discard(client)
+            watchers.discard(connection)
             if not watchers:
                 self._watchers.pop(user_id, None)
         self._subscriber.release(presence_channel(user_id) for user_id in user_ids)
-        if not client.watching:
-            self._visible.pop(client.id, None)
+        if not connection.watching:
+            self._visible.pop(connection.id, None)

@@ -15,13 +15,13 @@ from functools import partial
 
 import msgspec
 
-from chat_gateway import meters
+from chat_gateway import metrics
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.room_log import Found, RoomLog
+from chat_gateway.room_log import EventPage, RoomLog
 from chat_gateway.settings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
-from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
+from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
 from shared.roomlog.keys import live_channel
 from shared.tasks import background
 from shared.tracing.spans import Span, child_span
@@ -59,15 +59,15 @@ class Subscriber:
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
-        self._doubted: set[str] = set()
-        self._asked: list[str] = []
-        self._ask = asyncio.Event()
+        self._unconfirmed: set[str] = set()
+        self._pending: list[str] = []
+        self._has_pending = asyncio.Event()
         self._unwanted: set[str] = set()
         self._listeners: dict[Address, Listener] = {}
         self._listening: dict[Listener, asyncio.Task[None]] = {}
-        self._telling = asyncio.Lock()
-        self._torn: set[str] = set()
-        self._tear = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._dirty: set[str] = set()
+        self._has_dirty = asyncio.Event()
         self._repairs: dict[str, list[asyncio.Future[None]]] = {}
         self._checked: list[str] = []
 
@@ -81,8 +81,8 @@ class Subscriber:
         for channel in channels:
             if channel not in self._confirmed:
                 self._confirmed[channel] = loop.create_future()
-                self._asked.append(channel)
-                self._ask.set()
+                self._pending.append(channel)
+                self._has_pending.set()
         waiting = [self._confirmed[channel] for channel in channels if not self._confirmed[channel].done()]
         if waiting:
             await asyncio.wait(waiting)
@@ -101,11 +101,11 @@ class Subscriber:
 
     def _room_handler(self, room_id: str) -> Handler:
         def handle(message: bytes) -> None:
-            live = parse_live(message)
+            live = parse_publication(message)
             if live.last:
                 span = self._span(room_id, live) if live.traceparent else None
                 if not self._hub.receive(room_id, live):
-                    self.tear(room_id)
+                    self.mark_dirty(room_id)
                 elif span is not None:
                     asyncio.get_running_loop().call_soon(span.end)  # behind the flush, which writes to the sockets
             elif live.flags == CURSORS:
@@ -115,7 +115,7 @@ class Subscriber:
 
         return handle
 
-    def _span(self, room_id: str, live: Live) -> Span | None:
+    def _span(self, room_id: str, live: Publication) -> Span | None:
         """Of an event whose way is written down, where it is new to somebody here."""
         room = self._hub.rooms.get(room_id)
         if room is None or live.last <= room.version:
@@ -128,27 +128,27 @@ class Subscriber:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop_listening)
             for name, work, pause in (
-                ("subscribe", self._tell_servers, 0.0),
-                ("unsubscribe", self._drop_unwanted, self._timings.tidying),
-                ("repair", self._repair_torn, 0.0),
+                ("subscribe", self._subscribe_pending, 0.0),
+                ("unsubscribe", self._unsubscribe_unwanted, self._timings.tidying),
+                ("repair", self._repair_dirty, 0.0),
                 ("head check", self._check_heads, self._timings.tidying),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause, longest=1))
             yield
 
-    async def _tell_servers(self) -> None:
+    async def _subscribe_pending(self) -> None:
         """Subscribe to what was asked for since the last time, each channel where it lives now."""
-        await self._ask.wait()
-        self._ask.clear()
-        asked, self._asked = self._asked, []
+        await self._has_pending.wait()
+        self._has_pending.clear()
+        asked, self._pending = self._pending, []
         shards: dict[Address, list[str]] = defaultdict(list)
         try:
             for channel in asked:
                 shards[await shard_of(self._redis, channel)].append(channel)
         except BaseException:
-            self._ask_for(asked)
+            self._subscribe_soon(asked)
             raise
-        async with self._telling:
+        async with self._changing:
             work = (self._subscribe(address, channels) for address, channels in shards.items())
             failed = [one for one in await asyncio.gather(*work, return_exceptions=True) if one is not None]
         if failed:
@@ -161,8 +161,8 @@ class Subscriber:
             for start in range(0, len(channels), SUBSCRIBE_AT_ONCE):
                 await listener.subscribe(channels[start : start + SUBSCRIBE_AT_ONCE])
         except BaseException:
-            self._ask_for(channels)
-            self._look_again()
+            self._subscribe_soon(channels)
+            self._refresh_slots()
             raise
 
     async def _open(self, address: Address) -> Listener:
@@ -181,8 +181,8 @@ class Subscriber:
             log.warning("listening to %s:%d broke: %r", *listener.address, error)
         finally:
             del self._listeners[listener.address], self._listening[listener]
-            self._look_again()
-            self._doubt(listener.channels)
+            self._refresh_slots()
+            self._mark_unconfirmed(listener.channels)
             await listener.aclose()
 
     async def _stop_listening(self) -> None:
@@ -192,31 +192,31 @@ class Subscriber:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.5)
 
-    def _ask_for(self, channels: Iterable[str]) -> None:
-        self._asked += channels
-        self._ask.set()
+    def _subscribe_soon(self, channels: Iterable[str]) -> None:
+        self._pending += channels
+        self._has_pending.set()
 
-    def _doubt(self, channels: Iterable[str]) -> None:
+    def _mark_unconfirmed(self, channels: Iterable[str]) -> None:
         """Nothing is confirmed of these any more; who waits already goes on waiting."""
         known = [name for name in channels if name in self._confirmed]
         done = [name for name in known if self._confirmed[name].done()]
         loop = asyncio.get_running_loop()
-        self._doubted.update(done)
+        self._unconfirmed.update(done)
         self._confirmed |= {name: loop.create_future() for name in done}
         if known:
-            self._ask_for(known)
+            self._subscribe_soon(known)
             self._on_lost()
 
-    def _look_again(self) -> None:
+    def _refresh_slots(self) -> None:
         if isinstance(self._redis, Cluster):
             self._redis.look_again()
 
-    async def _drop_unwanted(self) -> None:
+    async def _unsubscribe_unwanted(self) -> None:
         """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed.
 
         Leave servers that no channel lives on: without one, or no longer a primary.
         """
-        async with self._telling:
+        async with self._changing:
             unwanted = {name for name in self._unwanted if name not in self._wanted and self._confirmed[name].done()}
             self._unwanted = {name for name in self._unwanted if name not in self._wanted} - unwanted
             for channel in unwanted:
@@ -238,16 +238,16 @@ class Subscriber:
                 self._confirm(channel)
             case "sunsubscribe" if channel in listener.channels:  # its slot moved to another server
                 listener.channels.discard(channel)
-                self._look_again()
-                self._doubt([channel])
+                self._refresh_slots()
+                self._mark_unconfirmed([channel])
 
     def _confirm(self, channel: str) -> None:
         future = self._confirmed.get(channel)
         if future is not None and not future.done():
             future.set_result(None)
-        if channel in self._doubted:
-            self._doubted.remove(channel)
-            if not self._doubted:  # what was published since the break, until now, was not heard
+        if channel in self._unconfirmed:
+            self._unconfirmed.remove(channel)
+            if not self._unconfirmed:  # what was published since the break, until now, was not heard
                 self._on_lost()
 
     def _dispatch(self, channel: str, data: bytes) -> None:
@@ -259,10 +259,10 @@ class Subscriber:
 
     # Repair
 
-    def tear(self, *room_ids: str) -> None:
+    def mark_dirty(self, *room_ids: str) -> None:
         """These rooms may have missed something: read what comes after what was delivered."""
-        self._torn.update(room_ids)
-        self._tear.set()
+        self._dirty.update(room_ids)
+        self._has_dirty.set()
 
     async def repair(self, room_ids: Iterable[str]) -> None:
         """Tear, and wait until these rooms were read up to what was there at the time of the call."""
@@ -271,38 +271,38 @@ class Subscriber:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._repairs.setdefault(room_id, []).append(future)
             futures.append(future)
-            self.tear(room_id)
+            self.mark_dirty(room_id)
         await asyncio.gather(*futures)
 
-    async def _repair_torn(self) -> None:
-        await self._tear.wait()
-        rooms = list(itertools.islice(self._torn, REPAIR_AT_ONCE))
-        self._torn.difference_update(rooms)
+    async def _repair_dirty(self) -> None:
+        await self._has_dirty.wait()
+        rooms = list(itertools.islice(self._dirty, REPAIR_AT_ONCE))
+        self._dirty.difference_update(rooms)
         waiting = {room_id: self._repairs.pop(room_id, []) for room_id in rooms}
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
-        meters.REPAIRS.inc(len(versions))
+        metrics.REPAIRS.inc(len(versions))
         try:
             found = await self._log.read_after(self.epoch, versions) if versions else {}
         except BaseException:  # whatever it is: somebody waits for these
-            self.tear(*rooms)
+            self.mark_dirty(*rooms)
             for room_id, futures in waiting.items():
                 self._repairs.setdefault(room_id, []).extend(futures)
             raise
         for room_id, answer in found.items():
             self._deliver(room_id, versions[room_id], answer)
         for room_id, futures in waiting.items():
-            if room_id in self._torn:
+            if room_id in self._dirty:
                 self._repairs.setdefault(room_id, []).extend(futures)
             else:
                 _finish(futures)
-        if not self._torn:
-            self._tear.clear()
+        if not self._dirty:
+            self._has_dirty.clear()
 
-    def _deliver(self, room_id: str, version: int, found: Found) -> None:
+    def _deliver(self, room_id: str, version: int, found: EventPage) -> None:
         if found.gone:
             self._on_reset(room_id, found.head)
         elif not self._hub.receive_frames(room_id, version + 1, found.frames) or not found.complete:
-            self.tear(room_id)
+            self.mark_dirty(room_id)
 
     async def _check_heads(self) -> None:
         """Check the next slice of the rooms; every room is checked within `Timings.head_check`."""
@@ -312,7 +312,7 @@ class Subscriber:
         rooms, self._checked = self._checked[:size], self._checked[size:]
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         if versions:
-            self.tear(*await self._log.behind(self.epoch, versions))
+            self.mark_dirty(*await self._log.lagging(self.epoch, versions))
 
 
 def _finish(futures: list["asyncio.Future[None]"]) -> None:

@@ -23,7 +23,7 @@ from auth.settings import AuthSettings
 from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.lanes import GAVE_UP, SIGNED_OUT, Lanes
+from chat_gateway.command_queue import GAVE_UP, SIGNED_OUT, CommandQueues
 from chat_gateway.main import create_app as create_gateway
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.room_log import RoomLog
@@ -147,10 +147,10 @@ async def test_auth_tells_whose_sessions_stand(providers: Providers):
     user_id = await providers.sign_up("minji")
     async with httpx.AsyncClient(base_url=providers.urls["auth"], cookies={"webchat_session": providers.cookie}) as c:
         session_id = (await c.get("/api/auth/sessions")).json()["items"][0]["session_id"]
-        standing = await providers.auth.standing([session_id, new_id()])
+        standing = await providers.auth.active_sessions([session_id, new_id()])
         assert {key: user.user_id for key, user in standing.items()} == {session_id: user_id}
         await c.post("/api/auth/logout")
-    assert await providers.auth.standing([session_id]) == {}
+    assert await providers.auth.active_sessions([session_id]) == {}
 
 
 async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
@@ -176,7 +176,7 @@ async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
     for body in ("one", "two"):
         [done] = (await rooms.commands([send(room_id, user_id, body)], budget_ms=3000, timeout=5)).results
         assert isinstance(done, Accepted)
-    homes = await rooms.homes({user_id: None})
+    homes = await rooms.room_lists({user_id: None})
     [entry] = homes.users[user_id].rooms
     assert (entry.room.room_id, entry.room.last_seq, entry.room.unread) == (room_id, 2, 0)
     memberships = await rooms.memberships([user_id])
@@ -186,7 +186,7 @@ async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
     assert ([m.body for m in page.messages], page.has_more) == (["two"], True)
     entered = await rooms.enter(user_id, room_id)
     assert (entered.version, [m.body for m in entered.messages]) == (done.version, ["one", "two"])
-    assert (await rooms.home_page(user_id, None, 10)).rooms == [entry.room]
+    assert (await rooms.room_list_page(user_id, None, 10)).rooms == [entry.room]
     events = (await rooms.events({room_id: 1})).rooms[room_id]
     assert (len(events.events), events.head, events.gone) == (done.version - 1, done.version, False)
     assert (await rooms.shared_with(user_id, [new_id()])).user_ids == []
@@ -217,7 +217,7 @@ async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Provider
 async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id, epochs = await providers.group(user_id), set[str]()
-    lanes = Lanes(providers.rooms, epochs.add, count=4)
+    lanes = CommandQueues(providers.rooms, epochs.add, count=4)
     results: list[tuple[int, Result]] = []
     async with lanes.running():
         for number in range(200):
@@ -235,7 +235,7 @@ async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(provide
 async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    lanes, results = CommandQueues(providers.rooms, lambda _: None, count=1), list[Result]()
     async with lanes.running():
         for command in (
             send(room_id, user_id, "one"),
@@ -252,7 +252,7 @@ async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
 async def test_what_waits_for_a_revoked_session_is_refused(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
+    lanes, results = CommandQueues(providers.rooms, lambda _: None, count=1), list[Result]()
     for owner in ("gone", "stays", "gone"):
         lanes.submit(send(room_id, user_id, owner), owner, results.append)
     lanes.refuse("gone")
@@ -267,7 +267,7 @@ async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Pro
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
     timings = Timings(command_request=1, command_give_up=1.2)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1, timings=timings), list[Result]()
+    lanes, results = CommandQueues(providers.rooms, lambda _: None, count=1, timings=timings), list[Result]()
     async with http_client() as client:
         with pytest.raises(Unavailable):
             await Rooms(Peer(client, _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])

@@ -12,7 +12,7 @@ from shared.testing.fixtures import eventually
 from shared.testing.servers import ValkeyCluster
 from shared.web.overload import Overload
 
-from ..edge import QUICK  # noqa: TID252 - the tests of one service
+from ..harness import QUICK  # noqa: TID252 - the tests of one service
 
 pytestmark = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 CHANNELS = [f"c{number}" for number in range(30)]

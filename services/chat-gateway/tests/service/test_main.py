@@ -34,7 +34,7 @@ from shared.streams.notifications import UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 
-from ..edge import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
+from ..harness import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
 
 SECRET = "s" * 40
 MINJI, JUNHO = new_id(), new_id()
@@ -146,8 +146,8 @@ class Served:
             it = Talk(socket)
             await it.say("hello")
             await it.event("ready")
-            clients = self.inside.users[user_id].clients
-            await eventually(lambda: all(client.live for client in clients))
+            connections = self.inside.users[user_id].connections
+            await eventually(lambda: all(connection.live for connection in connections))
             yield it
         await it.reading
 
@@ -385,7 +385,7 @@ async def test_limits_are_those_of_the_settings(stack: Stack):
 
 async def test_lanes_are_those_of_the_settings(stack: Stack):
     async with stack.gateway(lanes=3, lane_commands=64) as gateway:
-        assert [lane._room_for for lane in gateway.inside.lanes._lanes] == [64] * 3
+        assert [lane._room_for for lane in gateway.inside.command_queues._lanes] == [64] * 3
 
 
 @pytest.mark.parametrize(("share", "actions"), [(1, ["rooms.commands", "message.send"]), (0, [])])
@@ -408,9 +408,9 @@ async def test_the_load_is_that_of_its_lanes(stack: Stack):
         for waiting in (0, 64):
             for number in range(max(1, waiting)):
                 leave = LeaveRoom(command_id=f"{number}", room_id=room_id, user_id=JUNHO)
-                gateway.inside.lanes.submit(leave, "c", answered.append)
+                gateway.inside.command_queues.submit(leave, "c", answered.append)
             await eventually(
-                lambda waiting=waiting: stack.rooms.of("commands") and gateway.inside.lanes.depth == waiting
+                lambda waiting=waiting: stack.rooms.of("commands") and gateway.inside.command_queues.depth == waiting
             )
         assert await gateway.number("webchat_lane_depth_commands") == 64
         assert await gateway.number("webchat_lane_deepest_commands") == 64

@@ -15,7 +15,7 @@ from shared.roomlog.keys import log_key
 from shared.testing.fixtures import on_both_engines
 from shared.testing.servers import free_port
 
-from ..edge import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import RoomsService  # noqa: TID252 - the tests of one service
 
 E = "epoch-1"
 
@@ -109,7 +109,7 @@ async def test_only_rooms_past_a_version_are_behind(logs: Logs):
     ahead, level, none, cut = (
         await logs.room(4), await logs.room(2), await logs.room(3, published=0), await logs.room(9, after=5),
     )  # fmt: skip
-    found = await logs.log.behind(E, dict.fromkeys((ahead, level, none, cut), 2))
+    found = await logs.log.lagging(E, dict.fromkeys((ahead, level, none, cut), 2))
     assert {room_id: (len(one.frames), one.complete) for room_id, one in found.items()} == {
         ahead: (2, True), cut: (0, False),
     }  # fmt: skip
@@ -123,7 +123,7 @@ async def test_without_redis_rooms_is_asked(redis: Redis):
     client: Any = logs.rooms
     log = RoomLog(away, Rooms(client))
     assert len((await log.read_after(E, {room_id: 1}))[room_id].frames) == 2
-    assert await log.behind(E, {room_id: 1}) == {}
+    assert await log.lagging(E, {room_id: 1}) == {}
     logs.rooms.problem = Unavailable("away")
     with pytest.raises(Unavailable):
         await log.read_after(E, {room_id: 1})

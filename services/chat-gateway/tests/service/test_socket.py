@@ -25,7 +25,7 @@ from shared.roomlog.frames import text_frame
 from shared.rpc.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
 
-from ..edge import Edge  # noqa: TID252 - the tests of one service
+from ..harness import GatewayHarness  # noqa: TID252 - the tests of one service
 
 TOKEN = {TOKEN_HEADER: "good"}
 
@@ -39,8 +39,8 @@ async def _verify(token: str) -> Principal:
 
 
 class Served:
-    def __init__(self, edge: Edge, port: int, state: ServerState) -> None:
-        self.edge = edge
+    def __init__(self, harness: GatewayHarness, port: int, state: ServerState) -> None:
+        self.harness = harness
         self.url, self.state = f"ws://127.0.0.1:{port}/api/chat/ws", state
 
     @property
@@ -57,13 +57,13 @@ class Served:
 @asynccontextmanager
 async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
     """Serve a gateway on a port, with one user."""
-    edge = Edge(redis, limits=limits)
-    edge.auth.sign_in("minji", "s")
-    state, app_state = ServerState(), {"gateway": edge.gateway, "handshake": Handshake(_verify)}
+    harness = GatewayHarness(redis, limits=limits)
+    harness.auth.sign_in("minji", "s")
+    state, app_state = ServerState(), {"gateway": harness.gateway, "handshake": Handshake(_verify)}
     config = Config("none", log_config=None)
     server = await asyncio.get_running_loop().create_server(lambda: Socket(config, state, app_state), "127.0.0.1", 0)
-    async with edge.running(), server:
-        yield Served(edge, server.sockets[0].getsockname()[1], state)
+    async with harness.running(), server:
+        yield Served(harness, server.sockets[0].getsockname()[1], state)
         for socket in list(state.connections):
             socket._transport.abort()  # type: ignore[union-attr]
         await eventually(lambda: not state.connections)
@@ -185,10 +185,10 @@ async def test_whatever_goes_is_forgotten(redis: Redis):
         sockets = REGISTRY.get_sample_value("webchat_sockets") or 0
         async with it.connect() as client:
             await greet(client)
-            assert len(it.edge.gateway.users["minji"].clients) == 1
+            assert len(it.harness.gateway.users["minji"].clients) == 1
             assert REGISTRY.get_sample_value("webchat_sockets") == sockets + 1
         await eventually(lambda: not it.state.connections)
-        assert it.edge.gateway.users == {}
+        assert it.harness.gateway.users == {}
         assert REGISTRY.get_sample_value("webchat_sockets") == sockets
 
 

@@ -15,13 +15,13 @@ from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
 from shared.redis.client import OPEN, AnyRedis, shard_of
-from shared.roomlog.frames import TYPING, event_frame, live_header, split_frames
+from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.tracing.context import new_span_context
 from shared.web.overload import Overload
 
-from ..edge import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import RoomsService  # noqa: TID252 - the tests of one service
 
 
 class KeepingReader:
@@ -153,7 +153,7 @@ async def test_nothing_is_kept_of_channels_that_nobody_wants(listening: Listenin
     listening.subscriber.release(f"c{n}" for n in range(600))
     it = listening.subscriber
     await eventually(lambda: not it._listeners)
-    kept = (it._wanted, it._handlers, it._confirmed, it._unwanted, it._doubted, it._listening)
+    kept = (it._wanted, it._handlers, it._confirmed, it._unwanted, it._unconfirmed, it._listening)
     assert [bool(one) for one in kept] == [False] * 6
     assert listening.lost == 0
 
@@ -266,12 +266,12 @@ async def test_cursors_and_typing_reach_the_readers_of_a_room(listening: Listeni
     room_id = listening.rooms.create("minji", "junho")
     minji, junho = await listening.read(room_id), await listening.read(room_id, "junho")
     channel, frame = live_channel("epoch-1", room_id), event_frame(listening.rooms.rooms[room_id].events[0])
-    await listening.say(channel, live_header(0, 0, TYPING + b":minji") + frame)
+    await listening.say(channel, publication_header(0, 0, TYPING + b":minji") + frame)
     await eventually(lambda: junho.frames == [frame])
     await listening.say(channel, b'0 0 r\n{"minji":1}')
     await eventually(lambda: listening.hub.rooms[room_id].cursors == {"minji": 1})
     listening.overload.load = 1
-    await listening.say(channel, live_header(0, 0, TYPING + b":minji") + frame)
+    await listening.say(channel, publication_header(0, 0, TYPING + b":minji") + frame)
     await listening.say(channel, b'0 0 r\n{"minji":2}')
     await eventually(lambda: listening.hub.rooms[room_id].cursors == {"minji": 2})
     assert (minji.frames, junho.frames) == ([], [frame])
@@ -283,7 +283,7 @@ async def test_a_version_that_skips_is_read_from_the_log(listening: Listening):
     for _ in range(3):
         listening.rooms.say(room_id, "minji")
     last = listening.frames(room_id, 3)[0]
-    await listening.say(live_channel("epoch-1", room_id), live_header(4, 4, b"-") + last)
+    await listening.say(live_channel("epoch-1", room_id), publication_header(4, 4, b"-") + last)
     await eventually(lambda: reader.frames == listening.frames(room_id, 1))
 
 
@@ -293,7 +293,7 @@ async def test_a_sampled_event_has_a_span_where_it_is_new(listening: Listening, 
     await listening.read(room_id, "junho")
     listening.rooms.say(room_id, "minji")
     [frame] = listening.frames(room_id, 1)
-    message = live_header(2, 2, b"- " + context.traceparent.encode()) + frame
+    message = publication_header(2, 2, b"- " + context.traceparent.encode()) + frame
     for _ in range(2):  # the second time it is known
         await listening.say(live_channel("epoch-1", room_id), message)
     listening.rooms.say(room_id, "minji")

@@ -40,7 +40,7 @@ from shared.ids import is_id, new_id
 from shared.testing.fixtures import eventually
 from shared.tracing.context import new_span_context
 
-from ..edge import Edge  # noqa: TID252 - the tests of one service
+from ..harness import GatewayHarness  # noqa: TID252 - the tests of one service
 
 ROOM, CLIENT = new_id(), "0190C0DE-0000-4000-8000-00000000000A"
 HEAD: dict[str, Any] = {"room_id": ROOM}
@@ -48,8 +48,8 @@ FILE = Attachment(attachment_id=new_id(), filename="a.png", content_type="image/
 
 
 @pytest.fixture
-async def edge() -> AsyncIterator[Edge]:
-    it = Edge()
+async def harness() -> AsyncIterator[GatewayHarness]:
+    it = GatewayHarness()
     async with it.running():
         yield it
 
@@ -115,9 +115,9 @@ def test_a_reply_carries_what_its_frame_asked_for():
 # Through a connection
 
 
-async def test_each_command_of_a_member_reaches_rooms_and_is_answered(edge: Edge):
-    room_id, other = edge.rooms.create("minji"), new_id()
-    minji = await edge.live("minji")
+async def test_each_command_of_a_member_reaches_rooms_and_is_answered(harness: GatewayHarness):
+    room_id, other = harness.rooms.create("minji"), new_id()
+    minji = await harness.live("minji")
     text = {"room_id": room_id, "client_id": CLIENT, "body": "hello"}
     sent = await minji.ask("message.send", **text, reply_to=1, mentions=[other])
     assert (sent["op"], sent["seq"], sent["version"], "at" in sent) == ("ok", 1, 2, True)
@@ -132,72 +132,72 @@ async def test_each_command_of_a_member_reaches_rooms_and_is_answered(edge: Edge
     ):
         reply = await minji.ask(op, room_id=room_id, **fields)
         assert (op, reply) == (op, {"op": "ok", "id": reply["id"], "version": version})
-    ops = [type(command).__name__ for command in edge.rooms.done]
+    ops = [type(command).__name__ for command in harness.rooms.done]
     assert ops == [
         "SendMessage", "SendMessage", "EditMessage", "ReactToMessage", "DeleteMessage", "InviteMembers", "LeaveRoom",
     ]  # fmt: skip
-    assert {command.user_id for command in edge.rooms.done} == {"minji"}
-    assert minji.client.connection.unanswered == 0
+    assert {command.user_id for command in harness.rooms.done} == {"minji"}
+    assert minji.connection.protocol.unanswered == 0
 
 
-async def test_a_read_is_answered_with_where_it_led(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    edge.rooms.say(room_id, "junho")
-    minji = await edge.live("minji")
+async def test_a_read_is_answered_with_where_it_led(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    harness.rooms.say(room_id, "junho")
+    minji = await harness.live("minji")
     reply = await minji.ask("room.read", room_id=room_id, seq=MAX_INTEGER)
     assert reply == {"op": "ok", "id": reply["id"], "read_seq": 1}
 
 
-async def test_what_rooms_refuses_is_refused_with_its_code_and_words(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
+async def test_what_rooms_refuses_is_refused_with_its_code_and_words(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    minji = await harness.live("minji")
+    harness.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     reply = await minji.ask("message.edit", room_id=room_id, seq=1, body="x")
     assert reply == {"op": "error", "id": reply["id"], "code": "forbidden", "detail": "Not yours."}
-    edge.rooms.refusals[EditMessage] = Rejected(code="unavailable", detail="Later.")
+    harness.rooms.refusals[EditMessage] = Rejected(code="unavailable", detail="Later.")
     assert (await minji.ask("message.edit", room_id=room_id, seq=1, body="x"))["retry_after"] == 1
 
 
-async def test_what_needs_no_other_service_is_answered_at_once(edge: Edge):
-    minji = await edge.live("minji")
-    asked = len(edge.rooms.asked)
+async def test_what_needs_no_other_service_is_answered_at_once(harness: GatewayHarness):
+    minji = await harness.live("minji")
+    asked = len(harness.rooms.asked)
     ping, left = minji.say("ping"), minji.say("room.exit", room_id=ROOM)
     assert (minji.reply(ping) or {}).keys() == {"op", "id", "at"}
     assert minji.reply(left) == {"op": "ok", "id": left}
-    assert len(edge.rooms.asked) == asked
+    assert len(harness.rooms.asked) == asked
 
 
 @pytest.mark.parametrize("op", ["message.edit", "room.enter", "message.list", "file.upload", "room.exit"])
-async def test_what_is_no_room_id_is_no_room(edge: Edge, op: str):
-    minji = await edge.live("minji")
-    asked = len(edge.rooms.asked) + len(edge.media.asked)
+async def test_what_is_no_room_id_is_no_room(harness: GatewayHarness, op: str):
+    minji = await harness.live("minji")
+    asked = len(harness.rooms.asked) + len(harness.media.asked)
     fields = {"seq": 1, "body": "x", "client_id": CLIENT, "filename": "f", "data": ""}
     reply = await minji.ask(op, room_id="no-id", **fields)
     assert (reply["op"], reply["code"]) == ("error", "not_found")
-    assert len(edge.rooms.asked) + len(edge.media.asked) == asked
+    assert len(harness.rooms.asked) + len(harness.media.asked) == asked
 
 
-async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    minji = await edge.live("minji")
-    edge.rooms.gate.clear()
+async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    minji = await harness.live("minji")
+    harness.rooms.gate.clear()
     for number in range(20):
         minji.say("message.send", room_id=room_id, client_id=str(uuid.uuid4()), body=f"{number}")
         await asyncio.sleep(0)
-    edge.rooms.gate.set()
+    harness.rooms.gate.set()
     await eventually(lambda: len(minji.of("ok")) == 20)
-    assert edge.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
-    assert len(edge.rooms.of("commands")) < 20  # what waited went together
+    assert harness.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
+    assert len(harness.rooms.of("commands")) < 20  # what waited went together
 
 
 @pytest.mark.parametrize("share", [1.0, 0.0])
 async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict[str, Any]]):
-    edge = Edge(trace_sample=share)
-    async with edge.running():
-        room_id = edge.rooms.create("minji")
-        minji = await edge.live("minji")
+    harness = GatewayHarness(trace_sample=share)
+    async with harness.running():
+        room_id = harness.rooms.create("minji")
+        minji = await harness.live("minji")
         await minji.ask("message.send", room_id=room_id, client_id=CLIENT, body="x")
-        [command] = edge.rooms.done
+        [command] = harness.rooms.done
     if not share:
         assert (spans, command.traceparent) == ([], "")
         return
@@ -208,10 +208,10 @@ async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict
     assert command.traceparent == f"00-{send['trace.id']}-{call['span.id']}-01"
 
 
-async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spans: list[dict[str, Any]]):
-    room_id, membership = edge.rooms.create("minji"), new_span_context()
-    minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
+async def test_a_command_is_sampled_where_its_client_asks_for_it(harness: GatewayHarness, spans: list[dict[str, Any]]):
+    room_id, membership = harness.rooms.create("minji"), new_span_context()
+    minji = await harness.live("minji")
+    harness.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     text = {"room_id": room_id, "seq": 1, "body": "x"}
     await minji.ask("message.edit", **text, traceparent=membership.traceparent)
     call, edit = spans
@@ -222,32 +222,32 @@ async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spa
     assert len(spans) == 2
 
 
-async def test_typing_goes_to_the_others_and_has_no_reply(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
+async def test_typing_goes_to_the_others_and_has_no_reply(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.live("minji"), await harness.live("junho")
     minji.say("room.typing", room_id=room_id, typing=True)
-    await edge.gateway.ephemeral.run()
+    await harness.gateway.ephemeral.run()
     assert junho.of("room.typing") == [{"op": "room.typing", "room_id": room_id, "user_id": "minji", "typing": True}]
     assert minji.of("room.typing") == minji.of("ok") == []
-    assert minji.client.connection.unanswered == 0
+    assert minji.connection.protocol.unanswered == 0
 
 
-async def test_who_does_not_read_a_room_cannot_type_in_it(edge: Edge):
-    room_id = edge.rooms.create("junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
+async def test_who_does_not_read_a_room_cannot_type_in_it(harness: GatewayHarness):
+    room_id = harness.rooms.create("junho")
+    minji, junho = await harness.live("minji"), await harness.live("junho")
     reply = await minji.ask("room.typing", room_id=room_id, typing=True)
-    assert (reply["code"], minji.client.connection.unanswered) == ("not_found", 0)
+    assert (reply["code"], minji.connection.protocol.unanswered) == ("not_found", 0)
     junho.say("room.typing", room_id=room_id, typing=True)
-    await edge.gateway.ephemeral.run()
-    assert len([one for one in edge.memory.published if one[0].startswith("room:")]) == 1  # junho's
+    await harness.gateway.ephemeral.run()
+    assert len([one for one in harness.memory.published if one[0].startswith("room:")]) == 1  # junho's
 
 
-async def test_typing_is_dropped_under_load(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
-    edge.overload.load = 1
+async def test_typing_is_dropped_under_load(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.live("minji"), await harness.live("junho")
+    harness.overload.load = 1
     minji.say("room.typing", room_id=room_id, typing=True)
-    edge.overload.load = 0
+    harness.overload.load = 0
     minji.say("room.typing", room_id=room_id, typing=False)
-    await edge.gateway.ephemeral.run()
+    await harness.gateway.ephemeral.run()
     assert [frame["typing"] for frame in junho.of("room.typing")] == [False]

@@ -6,10 +6,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import Hub
-from chat_gateway.protocol.resume import Start, start_of, until_left
+from chat_gateway.protocol.resume import Start, resume_point, split_at_leave
 from shared.contracts.rooms import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, RoomEvent
-from shared.roomlog.frames import Live, event_frame, live_header, parse_live, payload_of, runs_of, split_frames
+from shared.roomlog.frames import (
+    Publication,
+    batch_events,
+    event_frame,
+    parse_publication,
+    payload_of,
+    publication_header,
+    split_frames,
+)
 
 ROOM = "room"
 
@@ -47,9 +55,12 @@ def left(version: int, user_id: str) -> RoomEvent:
     return MemberLeft(room_id=ROOM, version=version, at="t", user_id=user_id, by=user_id)
 
 
-def live(*events: RoomEvent) -> list[Live]:
+def live(*events: RoomEvent) -> list[Publication]:
     """As published: runs, through the bytes of the channel."""
-    return [parse_live(live_header(run.first, run.last, run.flags) + b"".join(run.frames)) for run in runs_of(events)]
+    return [
+        parse_publication(publication_header(run.first, run.last, run.flags) + b"".join(run.frames))
+        for run in batch_events(events)
+    ]
 
 
 def hub_with(*readers: KeepingReader, version: int = 0) -> Hub:
@@ -153,7 +164,7 @@ def test_typing_is_not_for_the_typist():
 def test_a_room_without_readers_is_forgotten():
     reader = KeepingReader("a")
     hub = hub_with(reader)
-    hub.depart(reader, [ROOM])
+    hub.leave_all(reader, [ROOM])
     assert hub.rooms == {}
 
 
@@ -210,7 +221,7 @@ def test_any_interleaving_of_published_and_read_events_is_gapless_and_without_re
 @example(cursor=None, head=5, joined=0, same=False)
 def test_a_start_goes_on_exactly_where_the_log_can(cursor: int | None, head: int, joined: int, same: bool):
     joined = min(joined, head)
-    start = start_of(cursor, head=head, joined_version=joined, same_log=same)
+    start = resume_point(cursor, head=head, joined_version=joined, same_log=same)
     if cursor is not None and same and joined <= cursor <= head <= cursor + MAX_RESUME:
         assert start == Start(cursor, reset=False)
     else:
@@ -219,5 +230,5 @@ def test_a_start_goes_on_exactly_where_the_log_can(cursor: int | None, head: int
 
 def test_frames_after_ones_own_leaving_are_not_sent():
     frames = [event_frame(e) for e in (left(3, "other"), deleted(4), left(5, "a"), deleted(6))]
-    assert until_left(frames, "a", 2) == (frames[:3], True)
-    assert until_left(frames, "a", 5) == (frames, False)
+    assert split_at_leave(frames, "a", 2) == (frames[:3], True)
+    assert split_at_leave(frames, "a", 5) == (frames, False)

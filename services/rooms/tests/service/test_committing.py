@@ -109,7 +109,7 @@ async def test_what_was_not_committed_is_not_done(quiet: Any, trail: list[dict[s
 
 async def published(house: Any, room: str) -> dict[str, int]:
     since = await read_since(house.deps.redis, house.deps.publisher.epoch, {room: 0})
-    return {room_id: found.tip for room_id, found in since.items()}
+    return {room_id: found.head for room_id, found in since.items()}
 
 
 async def test_a_room_that_was_not_committed_is_not_opened(house: Any, trail: list[dict[str, Any]]) -> None:

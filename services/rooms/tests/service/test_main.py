@@ -21,7 +21,7 @@ from shared.contracts.rooms import Accepted
 from shared.events.rooms import AttachmentsReleased
 from shared.events.social import UserBlocked
 from shared.ids import new_id
-from shared.roomlog.frames import parse_live
+from shared.roomlog.frames import parse_publication
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import read_since
 from shared.streams.names import service_stream
@@ -43,7 +43,7 @@ def endpoint(forwarder: Forwarder) -> list[str]:
 
 async def tip(client: Any, redis: Redis, room: str) -> int:
     """The version at which the room's stream ends, seen past any forwarder."""
-    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].tip
+    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].head
 
 
 async def first_sweep(client: Any) -> None:
@@ -224,7 +224,7 @@ async def test_more_than_may_wait_for_redis_is_left_to_be_repaired(start: Any, r
             await client.batch(house.say(room, A), house.read(room, B, 1))
             await eventually(lambda: reaches(client, redis, room, 5))
             await client.batch(house.read(room, B, 2))
-            lives = [parse_live(await message(heard)) for _ in range(2)]
+            lives = [parse_publication(await message(heard)) for _ in range(2)]
     assert [(live.first, live.flags) for live in lives] == [(5, b"-"), (0, b"r")]
     assert msgspec.json.decode(lives[1].data) == {B: 2}
 

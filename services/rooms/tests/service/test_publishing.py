@@ -19,7 +19,7 @@ from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
 from shared.redis.client import REDIS_DOWN
-from shared.roomlog.frames import decode_frame, parse_live, split_frames
+from shared.roomlog.frames import decode_frame, parse_publication, split_frames
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, read_since
 from shared.streams.names import user_channel
@@ -38,7 +38,7 @@ async def streamed(house: Any, room: str, after: int = 0) -> list[RoomEvent]:
 
 
 async def tip(house: Any, room: str) -> int:
-    return (await read_since(house.deps.redis, house.deps.publisher.epoch, {room: 10**9}))[room].tip
+    return (await read_since(house.deps.redis, house.deps.publisher.epoch, {room: 10**9}))[room].head
 
 
 @asynccontextmanager
@@ -65,7 +65,7 @@ async def test_events_are_published_in_order_with_the_senders_client_id(house: A
         message = house.say(room, A, "hi")
         await house.do(message, house.react(room, B, 1), house.leave(room, B), house.say(room, A))
         await eventually(lambda: len(heard) >= 3)
-    runs = [parse_live(one) for one in heard]
+    runs = [parse_publication(one) for one in heard]
     assert [(run.first, run.last, run.flags) for run in runs] == [(3, 4, b"-"), (5, 5, b"m"), (6, 6, b"-")]
     events = [decode_frame(frame) for run in runs for frame in split_frames(run.data)]
     assert isinstance(events[0], MessageCreated)
@@ -82,7 +82,7 @@ async def test_cursors_and_hints(house: Any, redis: Redis) -> None:
     async with listening(redis, live_channel(epoch, room)) as heard, listening(redis, user_channel(B)) as hints:
         await house.do(house.read(room, B, 1), house.read(room, B, 2), house.read(room, B, 1), house.mute(room, B))
         await eventually(lambda: heard and hints)
-    live = parse_live(heard[-1])
+    live = parse_publication(heard[-1])
     assert (live.first, live.last, live.flags, msgspec.json.decode(live.data)) == (0, 0, b"r", {B: 2})
     assert msgspec.json.decode(hints[-1], type=UserChanged) == UserChanged("rooms", 2)
 
@@ -227,7 +227,7 @@ async def test_another_epoch(quiet: Any, second_house: Any) -> None:
         await eventually(lambda: other.deps.publisher.epoch == new)
         await eventually(lambda: tip_is(other, room, 3))
         since = (await read_since(other.deps.redis, old, {room: 2}))[room]
-        assert since.tip == 2
+        assert since.head == 2
     # whoever does not know yet publishes where nobody reads, until its next batch or sweep
     await quiet.deps.publisher.drain()
     await sweep(quiet.deps)
@@ -276,7 +276,7 @@ async def test_only_what_is_written_down_takes_its_trace_along(
         await house.do(*said)
         await house.do(house.say(room, A, "2", client_id=said[2].client_id, traceparent=traced))  # leads no further
         await eventually(lambda: len(heard) == 3)
-    lives = [parse_live(message) for message in heard]
+    lives = [parse_publication(message) for message in heard]
     assert [(live.first, live.last, live.flags) for live in lives] == [(3, 4, b"-"), (5, 5, b"-"), (6, 7, b"-")]
     assert [message.partition(b"\n")[0] for message in heard[::2]] == [b"3 4 -", b"6 7 -"]
     [published] = [line for line in spans if line["event.action"] == "publish"]

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from chat_gateway.driver.client import Client
+from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.joining import join_rooms
 from chat_gateway.protocol.frames import (
@@ -30,7 +30,7 @@ USERS_AT_ONCE = 100
 CHECK_AT_ONCE = 500
 
 
-async def follow_changes(gateway: Gateway) -> None:
+async def sync_changed_users(gateway: Gateway) -> None:
     """One round over the users that changed."""
     await gateway.users_changed.wait()
     user_ids = list(itertools.islice(gateway.changed_users, USERS_AT_ONCE))
@@ -76,14 +76,14 @@ async def check_users(gateway: Gateway) -> None:
     Returns after `Timings.user_check` seconds, or earlier when a subscription is lost.
     """
     gateway.check_now.clear()
-    clients = gateway.clients()
-    for start in range(0, len(clients), CHECK_AT_ONCE):
-        some = clients[start : start + CHECK_AT_ONCE]
-        asked = {client.session_id for client in some}
-        gone = asked - (await gateway.auth.standing(list(asked))).keys()
-        for client in some:
-            if client.session_id in gone:
-                gateway.end_sessions(client.user_id, gone.__contains__, revoked=False)
+    connections = gateway.connections()
+    for start in range(0, len(connections), CHECK_AT_ONCE):
+        some = connections[start : start + CHECK_AT_ONCE]
+        asked = {connection.session_id for connection in some}
+        gone = asked - (await gateway.auth.active_sessions(list(asked))).keys()
+        for connection in some:
+            if connection.session_id in gone:
+                gateway.end_sessions(connection.user_id, gone.__contains__, revoked=False)
     user_ids = list(gateway.users)
     for start in range(0, len(user_ids), CHECK_AT_ONCE):
         await _check_revisions(gateway, user_ids[start : start + CHECK_AT_ONCE])
@@ -101,14 +101,14 @@ async def _check_revisions(gateway: Gateway, user_ids: list[str]) -> None:
         state = gateway.users.get(user_id)
         if state is None:
             continue
-        oldest = min((client.rooms_revision for client in state.clients if client.live), default=0)
+        oldest = min((connection.rooms_revision for connection in state.connections if connection.live), default=0)
         if rooms.revisions.get(user_id, 0) > oldest or social.get(user_id, 0) > state.social_revision:
             gateway.user_changed(user_id)
 
 
-def _clients(gateway: Gateway, user_ids: Iterable[str]) -> list[Client]:
+def _clients(gateway: Gateway, user_ids: Iterable[str]) -> list[UserConnection]:
     states = [gateway.users[user_id] for user_id in user_ids if user_id in gateway.users]
-    return [client for state in states for client in state.clients if client.live]
+    return [connection for state in states for connection in state.connections if connection.live]
 
 
 def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
@@ -123,57 +123,63 @@ def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
         *(ProfileUpdated(profile=profile) for id_, profile in now.items() if before.get(id_, profile) != profile),
     ]
     state.friends, state.social_revision = now, friends.revision
-    for client in (client for client in state.clients if client.greeted):
+    for connection in (connection for connection in state.connections if connection.handshake_done):
         for frame in frames:
-            client.push_frame(frame)
+            connection.push_frame(frame)
 
 
 async def _sync_rooms(gateway: Gateway, users: dict[str, UserMemberships]) -> None:
     """Take connections out of rooms, then bring them into new ones; one request for the summaries of all users."""
-    clients = [client for client in _clients(gateway, users) if client.rooms_revision < users[client.user_id].revision]
+    connections = [
+        connection
+        for connection in _clients(gateway, users)
+        if connection.rooms_revision < users[connection.user_id].revision
+    ]
     added: dict[str, list[str] | None] = {}
-    for client in clients:
-        memberships = users[client.user_id].rooms
-        await _take_out(gateway, client, [room_id for room_id in client.memberships if room_id not in memberships])
+    for connection in connections:
+        memberships = users[connection.user_id].rooms
+        await _take_out(
+            gateway, connection, [room_id for room_id in connection.memberships if room_id not in memberships]
+        )
         for room_id, membership in memberships.items():
-            known = client.memberships.get(room_id)
+            known = connection.memberships.get(room_id)
             if known is None or known.since < membership.since:
-                added[client.user_id] = [*(added.get(client.user_id) or []), room_id]
+                added[connection.user_id] = [*(added.get(connection.user_id) or []), room_id]
             elif known.muted != membership.muted:
-                client.memberships[room_id] = membership
-                client.push_frame(RoomMuted(room_id=room_id, muted=membership.muted))
-    homes = (await gateway.rooms.homes(added)).users if added else {}
-    for client in clients:
-        await _bring_in(gateway, client, homes.get(client.user_id) or RoomList(0, []))
-        client.rooms_revision = users[client.user_id].revision
+                connection.memberships[room_id] = membership
+                connection.push_frame(RoomMuted(room_id=room_id, muted=membership.muted))
+    homes = (await gateway.rooms.room_lists(added)).users if added else {}
+    for connection in connections:
+        await _bring_in(gateway, connection, homes.get(connection.user_id) or RoomList(0, []))
+        connection.rooms_revision = users[connection.user_id].revision
 
 
-async def _take_out(gateway: Gateway, client: Client, room_ids: list[str]) -> None:
+async def _take_out(gateway: Gateway, connection: UserConnection, room_ids: list[str]) -> None:
     """The user's own `member.left` comes first, where there is one: the hub delivers it when the room is repaired."""
-    await gateway.subscriber.repair([room_id for room_id in room_ids if gateway.hub.reads(client, room_id)])
+    await gateway.subscriber.repair([room_id for room_id in room_ids if gateway.hub.reads(connection, room_id)])
     for room_id in room_ids:
-        if room_id in client.memberships:
-            gateway.hub.leave(client, room_id)
-            gateway.forget_place(client, room_id)
-            client.push_frame(RoomRemoved(room_id=room_id))
+        if room_id in connection.memberships:
+            gateway.hub.leave(connection, room_id)
+            gateway.forget_membership(connection, room_id)
+            connection.push_frame(RoomRemoved(room_id=room_id))
 
 
-async def _bring_in(gateway: Gateway, client: Client, home: RoomList) -> None:
+async def _bring_in(gateway: Gateway, connection: UserConnection, home: RoomList) -> None:
     """What was missed is read on the connection's own time: a slow one holds up nobody, a failure closes it alone."""
-    entries = [entry for entry in home.rooms if _is_news(client, entry)]
+    entries = [entry for entry in home.rooms if _is_news(connection, entry)]
     for entry in entries:
-        gateway.hub.leave(client, entry.room.room_id)
-        gateway.forget_place(client, entry.room.room_id)
-    client.memberships |= {entry.room.room_id: entry.membership for entry in entries}
+        gateway.hub.leave(connection, entry.room.room_id)
+        gateway.forget_membership(connection, entry.room.room_id)
+    connection.memberships |= {entry.room.room_id: entry.membership for entry in entries}
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(entry.room.room_id for entry in entries))
-    if not client.live:
+    if not connection.live:
         return
     for entry in entries:
-        client.push_frame(RoomAdded(room=entry.room))
+        connection.push_frame(RoomAdded(room=entry.room))
     versions = {entry.room.room_id: entry.room.version for entry in entries}
-    client.spawn(join_rooms(gateway, client, dict(versions), versions))
+    connection.spawn(join_rooms(gateway, connection, dict(versions), versions))
 
 
-def _is_news(client: Client, entry: RoomEntry) -> bool:
-    known = client.memberships.get(entry.room.room_id)
-    return client.live and (known is None or known.since < entry.membership.since)
+def _is_news(connection: UserConnection, entry: RoomEntry) -> bool:
+    known = connection.memberships.get(entry.room.room_id)
+    return connection.live and (known is None or known.since < entry.membership.since)

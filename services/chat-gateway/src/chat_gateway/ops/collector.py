@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 import msgspec
 
-from chat_gateway.ops.figures import Figures, Replica, ServiceFigures, sum_up
+from chat_gateway.ops.figures import Figures, Replica, ServiceFigures, summarize
 from shared.rpc.client import Client
 from shared.rpc.replicas import list_replicas
 
@@ -53,7 +53,7 @@ class Collector:
     async def _ask_service(self, name: str, urls: Sequence[str]) -> ServiceFigures:
         addresses = await list_replicas(urls, MOST_REPLICAS)
         answers = await asyncio.gather(*map(self._ask_replica, addresses))
-        return sum_up(name, [replica for replica, _ in answers], [text for _, text in answers])
+        return summarize(name, [replica for replica, _ in answers], [text for _, text in answers])
 
     async def _ask_replica(self, address: str) -> tuple[Replica, str]:
         async with self._asking:

@@ -92,7 +92,7 @@ class Figures(msgspec.Struct):
     services: list[ServiceFigures]
 
 
-def sum_up(name: str, replicas: list[Replica], texts: Iterable[str]) -> ServiceFigures:
+def summarize(name: str, replicas: list[Replica], texts: Iterable[str]) -> ServiceFigures:
     """`texts`: what those that answered tell on /metrics."""
     numbers: dict[str, float] = {}
     codes: dict[str, float] = {}

@@ -16,7 +16,7 @@ class Start(msgspec.Struct, frozen=True):
     reset: bool
 
 
-def start_of(cursor: int | None, *, head: int, joined_version: int, same_log: bool) -> Start:
+def resume_point(cursor: int | None, *, head: int, joined_version: int, same_log: bool) -> Start:
     """Where a connection starts in a room whose snapshot in `ready` is at `head`.
 
     `cursor` is what the client has, None for a room it did not name; `same_log` is false where its epoch is absent
@@ -41,7 +41,7 @@ def is_member_event(frame: bytes) -> bool:
     return _MEMBER_OP in frame[:24]
 
 
-def until_left(frames: list[bytes], user_id: str, since: int) -> tuple[list[bytes], bool]:
+def split_at_leave(frames: list[bytes], user_id: str, since: int) -> tuple[list[bytes], bool]:
     """The frames up to and including the one by which the user, a member since `since`, left; and whether it did."""
     for index, frame in enumerate(frames):
         if is_member_event(frame):

@@ -19,13 +19,13 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from chat_gateway import meters
-from chat_gateway.driver.client import Client
+from chat_gateway import metrics
+from chat_gateway.driver.connection import UserConnection
+from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.run import run_effects
-from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
+from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.transport.handshake import Handshake
 from shared.errors import DomainError
 from shared.instance import INSTANCE, INSTANCE_HEADER
@@ -45,9 +45,26 @@ class Socket(asyncio.Protocol):
     """One socket. Once its handshake is done it is the `Wire` of its client."""
 
     __slots__ = (
-        "_binary", "_client", "_closing", "_congested", "_connections", "_exempt", "_gateway",
-        "_handshake", "_incoming", "_loop", "_lost", "_outgoing", "_parts", "_reading_paused", "_taking", "_timer",
-        "_transport", "_unanswered_pings", "_upgrade", "_ws",
+        "_binary",
+        "_closing",
+        "_congested",
+        "_connection",
+        "_connections",
+        "_exempt",
+        "_gateway",
+        "_handshake",
+        "_incoming",
+        "_loop",
+        "_lost",
+        "_outgoing",
+        "_parts",
+        "_reading_paused",
+        "_taking",
+        "_timer",
+        "_transport",
+        "_unanswered_pings",
+        "_upgrade",
+        "_ws",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -64,7 +81,7 @@ class Socket(asyncio.Protocol):
             max_size=MAX_MESSAGE_BYTES,
             logger=_quiet,
         )
-        self._client: Client | None = None
+        self._connection: UserConnection | None = None
         self._upgrade: asyncio.Task[None] | None = None
         # lists, which are short: an empty deque takes 700 bytes
         self._incoming: list[tuple[bytes, bool]] = []
@@ -82,13 +99,13 @@ class Socket(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(HIGH_WATER_BYTES)
         self._connections.add(self)
-        meters.SOCKETS.inc()
+        metrics.SOCKETS.inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._lost = self._closing = True
         self._connections.discard(self)
-        meters.SOCKETS.dec()
+        metrics.SOCKETS.dec()
         if self._timer is not None:
             self._timer.cancel()
         if self._upgrade is not None:
@@ -98,8 +115,8 @@ class Socket(asyncio.Protocol):
                 written.set_exception(ConnectionResetError("the socket is gone"))
                 written.exception()
         self._outgoing.clear()
-        if self._client is not None:
-            self._gateway.depart(self._client)
+        if self._connection is not None:
+            self._gateway.unregister(self._connection)
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -107,7 +124,7 @@ class Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._congested = False
         self._write_outgoing()
-        self.read_on()
+        self.process_frames()
 
     def eof_received(self) -> bool:
         return False
@@ -124,11 +141,11 @@ class Socket(asyncio.Protocol):
         self._write_control()
         if self._ws.parser_exc is not None:
             self._end()
-        self.read_on()
+        self.process_frames()
 
     def shutdown(self) -> None:
         """The server stops: say goodbye at a random moment of the spread, so that not all come back at once."""
-        spread = self._gateway.limits.drain_seconds if self._client is not None else 0
+        spread = self._gateway.limits.drain_seconds if self._connection is not None else 0
         delay = random.uniform(0, spread)  # noqa: S311 - no secret
         self._loop.call_later(delay, self.close, CloseCode.GOING_AWAY, "the gateway restarts")
 
@@ -168,10 +185,10 @@ class Socket(asyncio.Protocol):
         if offered is not None and self._ws.subprotocol is None:
             self.close(CloseCode.WRONG_VERSION, f"speak {SUBPROTOCOL}")
             return
-        connection = Connection(self._gateway.limits, self._loop.time())
-        self._client = self._gateway.new_client(principal, connection, self)
+        protocol = ProtocolState(self._gateway.limits, self._loop.time())
+        self._connection = self._gateway.new_connection(principal, protocol, self)
         self._timer = self._loop.call_later(self._gateway.limits.hello_seconds, self._check_hello)
-        self.read_on()
+        self.process_frames()
 
     def _respond(self, response: Response) -> None:
         self._ws.send_response(response)
@@ -181,8 +198,8 @@ class Socket(asyncio.Protocol):
             self._transport.close()
 
     def _check_hello(self) -> None:
-        assert self._client is not None
-        run_effects(self._gateway, self._client, self._client.connection.hello_overdue())
+        assert self._connection is not None
+        run_effects(self._gateway, self._connection, self._connection.protocol.hello_overdue())
         if not self._closing:
             self._beat()
 
@@ -213,16 +230,16 @@ class Socket(asyncio.Protocol):
                 self._incoming.append((b"".join(self._parts), self._binary))
                 self._parts.clear()
 
-    def read_on(self) -> None:
+    def process_frames(self) -> None:
         """Take the frames that were received, as far as the client may have unanswered ones and reads its answers."""
-        client = self._client
-        if client is None or self._taking:  # some frames are answered at once, and come by here
+        connection = self._connection
+        if connection is None or self._taking:  # some frames are answered at once, and come by here
             self._read_or_not()
             return
         self._taking = True
-        while self._incoming and not self._outgoing and client.accepts and not self._closing:
+        while self._incoming and not self._outgoing and connection.accepts and not self._closing:
             data, binary = self._incoming.pop(0)
-            run_effects(self._gateway, client, client.connection.receive(data, self._loop.time(), binary=binary))
+            run_effects(self._gateway, connection, connection.protocol.receive(data, self._loop.time(), binary=binary))
         self._taking = False
         self._read_or_not()
 
@@ -236,7 +253,7 @@ class Socket(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    # Writing (the client's Wire)
+    # Writing (the connection's Wire)
 
     def push(self, data: bytes) -> None:
         if self._closing:
@@ -250,7 +267,7 @@ class Socket(asyncio.Protocol):
         if self._transport.get_write_buffer_size() <= self._gateway.limits.outbound_bytes // 2:
             self.push(data)
 
-    def answer(self, data: bytes) -> None:
+    def enqueue(self, data: bytes) -> None:
         if not self._closing:
             self._outgoing.append((data, None))
             self._write_outgoing()
@@ -268,7 +285,7 @@ class Socket(asyncio.Protocol):
         """Say why and end the socket, at the latest after a few seconds; nothing is read or pushed any more."""
         if self._closing:
             return
-        meters.CLOSED.of(CloseCode(code).name.lower()).inc()
+        metrics.CLOSED.of(CloseCode(code).name.lower()).inc()
         while self._outgoing and not self._congested:
             self._write_outgoing()
         if self._ws.state is State.OPEN:

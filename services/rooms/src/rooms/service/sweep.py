@@ -39,7 +39,7 @@ async def _changed_after(deps: Dependencies, place: tuple[int, str]) -> list[tup
 async def _behind(deps: Dependencies, heads: dict[str, int]) -> set[str]:
     """A missing stream counts as behind."""
     found = await read_since(deps.redis, deps.publisher.epoch, heads, limit=1)
-    return {room_id for room_id, head in heads.items() if found[room_id].tip < head}
+    return {room_id for room_id, head in heads.items() if found[room_id].head < head}
 
 
 async def trim(deps: Dependencies) -> None:

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.clients.rooms import Rooms
-from chat_gateway.lanes import BATCH_BYTES, BATCH_COMMANDS, BUSY, GAVE_UP, SIGNED_OUT, Lane, Lanes
+from chat_gateway.command_queue import (
+    BATCH_BYTES,
+    BATCH_COMMANDS,
+    BUSY,
+    GAVE_UP,
+    SIGNED_OUT,
+    CommandQueue,
+    CommandQueues,
+)
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import Accepted, AnyCommand, LeaveRoom, ReadRoom, Rejected, Result, SendMessage
 from shared.errors import Invalid, Unavailable
@@ -19,7 +27,7 @@ from shared.metrics import REGISTRY
 from shared.testing.fixtures import eventually
 from shared.tracing.context import new_span_context
 
-from ..edge import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import RoomsService  # noqa: TID252 - the tests of one service
 
 
 class Sender:
@@ -28,8 +36,8 @@ class Sender:
     def __init__(self, **options: Any) -> None:
         self.rooms, self.epochs = RoomsService(), list[str]()
         client: Any = self.rooms
-        self.lanes = Lanes(Rooms(client), self.epochs.append, count=1, **options)
-        [self.lane] = self.lanes._lanes
+        self.command_queues = CommandQueues(Rooms(client), self.epochs.append, count=1, **options)
+        [self.lane] = self.command_queues._lanes
         self.room_id = self.rooms.create("minji", "junho")
         self.results: list[tuple[str, Result]] = []
         self.submitted = 0
@@ -42,11 +50,11 @@ class Sender:
         command = SendMessage(
             command_id="", room_id=room_id or self.room_id, user_id="minji", client_id=new_id(), body=body, **fields
         )
-        self.lanes.submit(command, owner, self.note(body))
+        self.command_queues.submit(command, owner, self.note(body))
 
     def read(self, seq: int, name: str = "read", owner: str = "c", user_id: str = "minji") -> None:
         command = ReadRoom(command_id=new_id(), room_id=self.room_id, user_id=user_id, seq=seq)
-        self.lanes.submit(command, owner, self.note(name))
+        self.command_queues.submit(command, owner, self.note(name))
 
     @property
     def batches(self) -> list[int]:
@@ -55,7 +63,7 @@ class Sender:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Keep one request pending while the block runs, then wait for all results."""
-        async with self.lanes.running():
+        async with self.command_queues.running():
             self.rooms.gate.clear()
             self.send("first", owner="first")
             await eventually(lambda: self.rooms.asked)
@@ -90,7 +98,7 @@ async def test_a_request_holds_so_many_bytes_and_at_least_one_command():
 
 async def test_rooms_is_told_until_when_it_may_commit():
     sender = Sender(timings=Timings(command_budget=0.05))
-    async with sender.lanes.running():
+    async with sender.command_queues.running():
         sender.send("x")
         await eventually(lambda: sender.results)
     [batch] = sender.rooms.of("commands")
@@ -99,7 +107,7 @@ async def test_rooms_is_told_until_when_it_may_commit():
 
 async def test_a_room_has_one_lane_and_rooms_are_spread_over_all():
     client: Any = RoomsService()
-    lanes = Lanes(Rooms(client), lambda _: None, count=8)
+    lanes = CommandQueues(Rooms(client), lambda _: None, count=8)
     rooms = [new_id() for _ in range(200)]
     for room_id in rooms * 2:
         lanes.submit(LeaveRoom(command_id=new_id(), room_id=room_id, user_id="u"), "c", lambda _: None)
@@ -118,7 +126,7 @@ async def test_reads_of_one_user_in_one_room_become_the_furthest():
         for seq in (1, 3, 2):
             sender.read(seq, f"minji {seq}")
         sender.read(1, "junho", user_id="junho")
-        assert sender.lanes.depth == 2
+        assert sender.command_queues.depth == 2
     assert sender.batches == [1, 2]
     read = {name: result.read_seq for name, result in sender.results[1:] if isinstance(result, Accepted)}
     assert read == {"minji 1": 3 + 1, "minji 3": 3 + 1, "minji 2": 3 + 1, "junho": 3}
@@ -126,7 +134,7 @@ async def test_reads_of_one_user_in_one_room_become_the_furthest():
 
 async def test_a_read_behind_one_that_is_under_way_goes_by_itself():
     sender = Sender()
-    async with sender.lanes.running():
+    async with sender.command_queues.running():
         for _ in range(2):
             sender.rooms.gate.clear()
             before = len(sender.rooms.asked)
@@ -134,7 +142,7 @@ async def test_a_read_behind_one_that_is_under_way_goes_by_itself():
             await eventually(lambda before=before: len(sender.rooms.asked) > before)
             sender.read(1)
             sender.rooms.gate.set()
-            await eventually(lambda: not sender.lanes.depth)
+            await eventually(lambda: not sender.command_queues.depth)
         await eventually(lambda: len(sender.results) == 4)
     assert sender.batches == [1, 1, 1, 1]
 
@@ -144,7 +152,7 @@ async def test_beyond_its_bound_commands_are_turned_away_at_once():
     for number in range(65):
         sender.send(f"{number}")
     assert sender.results == [("64", BUSY)]
-    assert (sender.lanes.depth, sender.lanes.filled) == (64, 1)
+    assert (sender.command_queues.depth, sender.command_queues.filled) == (64, 1)
 
 
 async def test_an_outcome_that_is_unknown_is_asked_for_again_before_anything_else_goes():
@@ -180,7 +188,7 @@ async def test_what_stays_unknown_fails_with_all_that_waits_behind_it_for_the_sa
 
 async def test_a_request_that_is_never_answered_is_given_up():
     sender = Sender(timings=Timings(command_request=0.02, command_give_up=0.1))
-    async with sender.lanes.running():
+    async with sender.command_queues.running():
         sender.rooms.gate.clear()
         sender.send("x")
         await eventually(lambda: sender.results)
@@ -218,7 +226,7 @@ async def test_a_lane_answers_whatever_hits_it_and_goes_on():
 
 async def test_what_waits_at_the_end_of_the_gateway_is_answered():
     sender = Sender()
-    async with sender.lanes.running():
+    async with sender.command_queues.running():
         sender.rooms.gate.clear()
         sender.send("x")
         await eventually(lambda: sender.rooms.asked)
@@ -232,7 +240,7 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_but_reads_go_on(
         sender.send("gone", owner="gone")
         sender.read(1, "read", owner="gone")
         sender.send("stays", owner="stays")
-        sender.lanes.refuse("gone")
+        sender.command_queues.refuse("gone")
         assert sender.results == [("gone", SIGNED_OUT)]
     assert sender.rooms.bodies(sender.room_id) == ["first", "stays"]
     assert [type(result) for _, result in sender.results[1:]] == [Accepted] * 3
@@ -241,8 +249,8 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_but_reads_go_on(
 async def test_rooms_is_not_asked_where_all_that_waited_was_refused():
     sender = Sender()
     sender.send("gone", owner="gone")
-    sender.lanes.refuse("gone")
-    async with sender.lanes.running():
+    sender.command_queues.refuse("gone")
+    async with sender.command_queues.running():
         await asyncio.sleep(0.02)
         assert sender.rooms.asked == []
         sender.send("stays")
@@ -252,7 +260,7 @@ async def test_rooms_is_not_asked_where_all_that_waited_was_refused():
 
 async def test_what_waits_for_a_session_that_is_gone_is_refused_in_all_lanes():
     client: Any = RoomsService()
-    lanes, results = Lanes(Rooms(client), lambda _: None, count=8), list[Result]()
+    lanes, results = CommandQueues(Rooms(client), lambda _: None, count=8), list[Result]()
     for _ in range(100):
         command = LeaveRoom(command_id=new_id(), room_id=new_id(), user_id="u")
         lanes.submit(command, "gone", results.append)
@@ -263,7 +271,7 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_in_all_lanes():
 async def test_a_sampled_command_has_a_span_for_its_request(spans: list[dict[str, Any]]):
     membership = new_span_context()
     sender = Sender()
-    async with sender.lanes.running():
+    async with sender.command_queues.running():
         sender.send("x", traceparent=membership.traceparent)
         await eventually(lambda: sender.results)
     [span] = spans
@@ -287,7 +295,7 @@ def test_whatever_happens_each_is_answered_once_and_each_sender_keeps_its_order(
     async def play() -> None:
         sender = Sender()
         timings = Timings(command_request=0, command_give_up=0)
-        sender.lane = Lane(sender.lanes._lanes[0]._rooms, lambda _: None, timings=timings)
+        sender.lane = CommandQueue(sender.command_queues._lanes[0]._rooms, lambda _: None, timings=timings)
         sent: list[tuple[str, int]] = []
         gone: set[str] = set()
         done: dict[tuple[str, int], list[Result]] = {}

@@ -23,12 +23,12 @@ from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.driver.client import Client
+from chat_gateway.driver.connection import UserConnection
+from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.run import run_effects
-from chat_gateway.driver.sync import check_users, follow_changes
-from chat_gateway.protocol.connection import Connection
+from chat_gateway.driver.sync import check_users, sync_changed_users
 from chat_gateway.protocol.limits import Limits
+from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.settings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
@@ -92,7 +92,7 @@ from shared.events.rooms import (
 )
 from shared.ids import new_id, now_ms, rfc3339
 from shared.redis.client import AnyRedis
-from shared.roomlog.frames import payload_of, runs_of, split_frames
+from shared.roomlog.frames import batch_events, payload_of, split_frames
 from shared.roomlog.stream import publish_next
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
@@ -281,7 +281,7 @@ class RoomsService(Service):
 
     async def publish(self, redis: AnyRedis, room_id: str, after: int = 0) -> None:
         """Publish the events after a version, as the publisher of rooms does."""
-        runs = runs_of(self.rooms[room_id].events[after:])
+        runs = batch_events(self.rooms[room_id].events[after:])
         await publish_next(redis, self.epoch, [(room_id, run) for run in runs])
 
     # what it answers
@@ -608,7 +608,7 @@ class MemoryPipeline:
         return int(self._redis.expiries[key])
 
 
-class Wire:
+class FakeTransport:
     """A transport that records frames. `sent` counts calls of `send`, which block while `gate` is not set."""
 
     def __init__(self) -> None:
@@ -616,13 +616,13 @@ class Wire:
         self.closed: int | None = None
         self.gate = asyncio.Event()
         self.gate.set()
-        self.sent = self.read = 0
+        self.sent = self.processed = 0
 
     def push(self, data: bytes) -> None:
         if self.closed is None:
             self.frames += [json.loads(payload_of(frame)) for frame in split_frames(data)]
 
-    push_droppable = answer = push
+    push_droppable = enqueue = push
 
     async def send(self, data: bytes) -> None:
         if self.closed is not None:
@@ -632,26 +632,26 @@ class Wire:
         await self.gate.wait()
         self.push(data)
 
-    def read_on(self) -> None:
-        self.read += 1
+    def process_frames(self) -> None:
+        self.processed += 1
 
     def close(self, code: int, _: str) -> None:
         self.closed = self.closed or code
 
 
-class Person:
+class FakeClient:
     """One connection of a user, driven by frames."""
 
     def __init__(self, gateway: Gateway, user_id: str, session_id: str, limits: Limits) -> None:
-        self.gateway, self.wire = gateway, Wire()
+        self.gateway, self.transport = gateway, FakeTransport()
         principal = Principal(subject=user_id, session_id=session_id, use="user")
-        self.client: Client = gateway.new_client(principal, Connection(limits, 0.0), self.wire)
+        self.connection: UserConnection = gateway.new_connection(principal, ProtocolState(limits, 0.0), self.transport)
         self.user_id, self.session_id = user_id, session_id
         self._ids = 0
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        return self.wire.frames
+        return self.transport.frames
 
     def of(self, op: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["op"] == op]
@@ -665,7 +665,7 @@ class Person:
         self._ids += 1
         frame_id = f"{self._ids}"
         data = json.dumps({"op": op, "id": frame_id} | fields).encode()
-        run_effects(self.gateway, self.client, self.client.connection.receive(data, 0.0))
+        run_effects(self.gateway, self.connection, self.connection.protocol.receive(data, 0.0))
         return frame_id
 
     def reply(self, frame_id: str) -> dict[str, Any] | None:
@@ -684,16 +684,16 @@ class Person:
 
     async def settle(self) -> None:
         """Wait until the connection has no running tasks."""
-        while self.client.tasks:
-            await asyncio.wait(self.client.tasks)
+        while self.connection.tasks:
+            await asyncio.wait(self.connection.tasks)
             await asyncio.sleep(0)
 
     def leave(self) -> None:
         """Disconnect."""
-        self.gateway.depart(self.client)
+        self.gateway.unregister(self.connection)
 
 
-class Edge:
+class GatewayHarness:
     """A gateway with in-memory services, and an in-memory Redis unless `redis` is given.
 
     In-memory subscriptions are confirmed while `confirms` is set.
@@ -720,28 +720,28 @@ class Edge:
         defaults = {"limits": self.limits, "lanes": 2, "overload": self.overload, "timings": QUICK}
         return Gateway(redis=self.redis, **(services | defaults | options))
 
-    def person(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> Person:
+    def client(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> FakeClient:
         """Create a connection with an active session, before its `hello`."""
         session_id = session_id or f"session-{new_id()}"
         self.auth.sign_in(user_id, session_id)
-        return Person(gateway or self.gateway, user_id, session_id, self.limits)
+        return FakeClient(gateway or self.gateway, user_id, session_id, self.limits)
 
-    async def live(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> Person:
+    async def live(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> FakeClient:
         """Create a connection and wait until it is live."""
-        person = self.person(user_id, gateway)
-        person.say("hello", **hello)
-        await person.settle()
-        assert person.client.live, (person.wire.closed, person.frames)
-        return person
+        client = self.client(user_id, gateway)
+        client.say("hello", **hello)
+        await client.settle()
+        assert client.connection.live, (client.transport.closed, client.frames)
+        return client
 
     @asynccontextmanager
     async def working(self, gateway: Gateway) -> AsyncIterator[Gateway]:
         """Run the background work that `main` starts, except presence. Needs a real Redis."""
         async with (
-            gateway.lanes.running(),
+            gateway.command_queues.running(),
             gateway.subscriber.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
-            background("changes", partial(follow_changes, gateway), pause=0, longest=0.02),
+            background("changes", partial(sync_changed_users, gateway), pause=0, longest=0.02),
             background("check", partial(check_users, gateway), pause=0, longest=0.02),
         ):
             yield gateway
@@ -763,9 +763,9 @@ class Edge:
             return
 
         async def confirm() -> None:
-            await subscriber._ask.wait()
-            subscriber._ask.clear()
-            asked, subscriber._asked = subscriber._asked, []
+            await subscriber._has_pending.wait()
+            subscriber._has_pending.clear()
+            asked, subscriber._pending = subscriber._pending, []
             await self.confirms.wait()
             for channel in asked:
                 message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
@@ -773,8 +773,8 @@ class Edge:
 
         self.memory.on_publish = self.hear
         async with (
-            self.gateway.lanes.running(),
+            self.gateway.command_queues.running(),
             background("confirm", confirm, pause=0),
-            background("repair", subscriber._repair_torn, pause=0, longest=0.02),
+            background("repair", subscriber._repair_dirty, pause=0, longest=0.02),
         ):
             yield

@@ -7,10 +7,10 @@ keep their order. An upload holds nothing back: people go on talking while it ru
 import logging
 from collections.abc import Callable
 
-from chat_gateway.driver.client import Client
 from chat_gateway.driver.commands import send_command
-from chat_gateway.driver.following import follow
+from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
+from chat_gateway.driver.tracing import follow
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
 from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Rejected, Result
@@ -24,9 +24,9 @@ UPLOADS_A_MINUTE = 5
 Submit = Callable[[AnyFrame, list[Attachment]], None]
 
 
-def hold_back(client: Client, frame: AnyFrame, room_id: str) -> bool:
+def hold_back(connection: UserConnection, frame: AnyFrame, room_id: str) -> bool:
     """Queue a command behind an earlier one of its room that waits for media; False where none does."""
-    waiting = client.held.get(room_id)
+    waiting = connection.deferred.get(room_id)
     if waiting is None:
         return False
     waiting.append(frame)
@@ -34,31 +34,31 @@ def hold_back(client: Client, frame: AnyFrame, room_id: str) -> bool:
 
 
 async def attach(
-    gateway: Gateway, client: Client, frame: MessageSend, submit: Submit, again: Callable[[AnyFrame], None]
+    gateway: Gateway, connection: UserConnection, frame: MessageSend, submit: Submit, again: Callable[[AnyFrame], None]
 ) -> None:
     """Look the attachments of a message up and submit it; then go on with what waited behind it."""
     try:
         if not all(map(is_id, frame.attachment_ids)):
-            client.refuse(frame.id, "invalid", "attachment_ids: there is no such attachment.")
+            connection.send_error(frame.id, "invalid", "attachment_ids: there is no such attachment.")
         else:
-            submit(frame, await gateway.media.attachments(client.user_id, frame.room_id, frame.attachment_ids))
+            submit(frame, await gateway.media.attachments(connection.user_id, frame.room_id, frame.attachment_ids))
     except Unavailable as problem:  # it will be sent again: what waits behind it must not overtake it
-        for unsent in (frame, *client.held.pop(frame.room_id)):
-            client.refuse(unsent.id, "unavailable", f"attachment_ids: {problem.detail}", retry_after=1)
+        for unsent in (frame, *connection.deferred.pop(frame.room_id)):
+            connection.send_error(unsent.id, "unavailable", f"attachment_ids: {problem.detail}", retry_after=1)
         return
     except DomainError as problem:
         code = "invalid" if problem.code == "not_found" else problem.code
-        client.refuse(frame.id, code, f"attachment_ids: {problem.detail}", retry_after=problem.retry_after)
-    for waiting in client.held.pop(frame.room_id):
+        connection.send_error(frame.id, code, f"attachment_ids: {problem.detail}", retry_after=problem.retry_after)
+    for waiting in connection.deferred.pop(frame.room_id):
         again(waiting)
 
 
-async def upload(gateway: Gateway, client: Client, frame: FileUpload) -> None:
+async def upload(gateway: Gateway, connection: UserConnection, frame: FileUpload) -> None:
     """Store the file, then send the message that carries it, under the same `client_id`."""
     try:
-        await _check_rate(gateway, client.user_id)
+        await _check_rate(gateway, connection.user_id)
         request = UploadRequest(
-            user_id=client.user_id,
+            user_id=connection.user_id,
             room_id=frame.room_id,
             client_id=frame.client_id.lower(),
             filename=frame.filename,
@@ -66,18 +66,18 @@ async def upload(gateway: Gateway, client: Client, frame: FileUpload) -> None:
         )
         attachment = await gateway.media.upload(request)
     except DomainError as problem:
-        client.refuse(frame.id, problem.code, problem.detail, retry_after=problem.retry_after)
+        connection.send_error(frame.id, problem.code, problem.detail, retry_after=problem.retry_after)
         return
 
     def done(result: Result) -> None:
         if isinstance(result, Rejected):
-            client.refuse(frame.id, result.code, result.detail)
+            connection.send_error(frame.id, result.code, result.detail)
         else:
             reply = Ok(id=frame.id or "", attachment=attachment, seq=result.seq, version=result.version)
             reply.at, reply.duplicate = result.at, result.duplicate
-            client.finish(frame.id, reply)
+            connection.send_reply(frame.id, reply)
 
-    follow(gateway, client, frame, send_command(frame, client.user_id, [attachment]), done)
+    follow(gateway, connection, frame, send_command(frame, connection.user_id, [attachment]), done)
 
 
 async def _check_rate(gateway: Gateway, user_id: str) -> None:

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
-from chat_gateway import meters
+from chat_gateway import metrics
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from shared.contracts.rooms import AnyCommand, BatchResult, ReadRoom, Rejected, Result
@@ -69,7 +69,7 @@ def _finish(spans: list[Span], outcome: Outcome) -> None:
         span.end(outcome)
 
 
-class Lane:
+class CommandQueue:
     def __init__(
         self,
         rooms: Rooms,
@@ -116,7 +116,7 @@ class Lane:
         """Send one batch, when there is something to send."""
         await self._filled.wait()
         items = self._take()
-        meters.LANE_BATCH.observe(len(items))
+        metrics.LANE_BATCH.observe(len(items))
         started = time.perf_counter()
         spans = _follow(items)
         try:
@@ -126,7 +126,7 @@ class Lane:
             self._fail(items)
             raise
         finally:
-            meters.LANE_REQUESTS.observe(time.perf_counter() - started)
+            metrics.LANE_REQUESTS.observe(time.perf_counter() - started)
         _finish(spans, "failure" if answer is None else "success")
         if answer is None:
             self._fail(items)
@@ -191,12 +191,12 @@ class Lane:
                 self._reads.pop((item.command.user_id, item.command.room_id))
         if not self._queue:
             self._filled.clear()
-        meters.LANE_UNKNOWN.inc(len(items) + len(behind))
+        metrics.LANE_UNKNOWN.inc(len(items) + len(behind))
         for item in items + behind:
             item.finish(GAVE_UP)
 
 
-class Lanes:
+class CommandQueues:
     """The lanes of this gateway; the same room takes the same lane on every gateway with as many."""
 
     def __init__(
@@ -209,7 +209,7 @@ class Lanes:
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
         self._room_for = room_for
-        self._lanes = [Lane(rooms, on_epoch, room_for=room_for, timings=timings) for _ in range(count)]
+        self._lanes = [CommandQueue(rooms, on_epoch, room_for=room_for, timings=timings) for _ in range(count)]
 
     @property
     def depth(self) -> int:

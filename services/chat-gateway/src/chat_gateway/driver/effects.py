@@ -1,7 +1,7 @@
 """Carries out the effects that a connection's protocol asks for."""
 
-from chat_gateway import meters
-from chat_gateway.driver.client import Client
+from chat_gateway import metrics
+from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.perform import perform
 from chat_gateway.driver.start import start
@@ -9,15 +9,15 @@ from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from shared.roomlog.frames import text_frame
 
 
-def run_effects(gateway: Gateway, client: Client, effects: list[Effect]) -> None:
+def run_effects(gateway: Gateway, connection: UserConnection, effects: list[Effect]) -> None:
     for effect in effects:
         match effect:
             case Perform(frame=frame):
-                perform(gateway, client, frame)
+                perform(gateway, connection, frame)
             case Reply(payload=payload, code=code):
-                meters.ERRORS.of(code).inc()
-                client.wire.answer(text_frame(payload))
+                metrics.ERRORS.of(code).inc()
+                connection.transport.enqueue(text_frame(payload))
             case Close(code=code, reason=reason):
-                client.wire.close(code, reason)
+                connection.transport.close(code, reason)
             case Start(hello=hello):
-                client.spawn(start(gateway, client, hello))
+                connection.spawn(start(gateway, connection, hello))

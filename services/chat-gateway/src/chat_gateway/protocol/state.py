@@ -14,17 +14,17 @@ from chat_gateway.protocol.parse import parse
 _encoder = msgspec.json.Encoder()
 
 
-class Connection:
+class ProtocolState:
     """The state of one connection. It is `full` while `limits.unanswered` frames wait for their answer."""
 
     __slots__ = (
-        "_greeted", "_limited_at", "_limited_since", "_limits", "_malformed", "_refilled", "_tokens", "closing",
+        "_hello_received", "_limited_at", "_limited_since", "_limits", "_malformed", "_refilled", "_tokens", "closing",
         "unanswered",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
-        self._greeted = False
+        self._hello_received = False
         self._tokens, self._refilled = limits.burst, now
         self._limited_since = self._limited_at = 0.0
         self._malformed: list[float] = []
@@ -36,8 +36,8 @@ class Connection:
         return self.unanswered >= self._limits.unanswered
 
     @property
-    def greeted(self) -> bool:
-        return self._greeted
+    def hello_received(self) -> bool:
+        return self._hello_received
 
     def answered(self) -> None:
         self.unanswered -= 1
@@ -55,18 +55,18 @@ class Connection:
             return effects + (self._count_malformed(now) if error.malformed else [])
 
     def hello_overdue(self) -> list[Effect]:
-        return [] if self._greeted else self._close(CloseCode.NO_HELLO, "no hello within 10 s")
+        return [] if self._hello_received else self._close(CloseCode.NO_HELLO, "no hello within 10 s")
 
     def _accept(self, data: bytes, *, binary: bool) -> list[Effect]:
         if binary:
             raise FrameError("bad_frame", "Frames are text.", malformed=True)
         frame = parse(data, frame_bytes=self._limits.frame_bytes)
         if isinstance(frame, Hello):
-            if self._greeted:
+            if self._hello_received:
                 raise FrameError("invalid", "hello was said already.", frame.id)
-            self._greeted = True
+            self._hello_received = True
             return [Start(frame)]
-        if not self._greeted:
+        if not self._hello_received:
             raise FrameError("invalid", "The first frame is hello.", frame.id)
         if not isinstance(frame, RoomTyping):
             self.unanswered += 1

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Together(Generic[T]):
+class DataLoader(Generic[T]):
     """`ask` takes at most `most` keys; keys that it does not answer have no answer."""
 
     def __init__(self, ask: Callable[[list[str]], Awaitable[Mapping[str, T]]], *, most: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chat_gateway.driver.together import Together
+from chat_gateway.driver.data_loader import DataLoader
 
 
 class Service:
@@ -26,7 +26,7 @@ class Service:
 
 async def test_what_comes_meanwhile_goes_in_the_next_call():
     service = Service()
-    together = Together(service.ask, most=3)
+    together = DataLoader(service.ask, most=3)
     first = asyncio.create_task(together.find("a"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -41,7 +41,7 @@ async def test_what_comes_meanwhile_goes_in_the_next_call():
 
 async def test_an_error_reaches_all_who_asked_and_nobody_after_them():
     service = Service()
-    together = Together(service.ask, most=10)
+    together = DataLoader(service.ask, most=10)
     service.gate.set()
     service.error = ValueError("away")
     results = await asyncio.gather(*(together.find(key) for key in "abc"), return_exceptions=True)
@@ -52,7 +52,7 @@ async def test_an_error_reaches_all_who_asked_and_nobody_after_them():
 
 async def test_who_no_longer_waits_takes_nothing_from_others():
     service = Service()
-    together = Together(service.ask, most=10)
+    together = DataLoader(service.ask, most=10)
     leaves, stays = (asyncio.create_task(together.find("a")) for _ in range(2))
     await asyncio.sleep(0)
     leaves.cancel()
