@@ -1,8 +1,9 @@
-"""Commands to rooms: a room's commands all pass through one lane, and a lane has one request under way.
+"""Queues of commands for rooms.
 
-What arrives meanwhile goes together in the next request, so that at rest nothing waits and under load commands batch by
-themselves; one sender's messages in a room never overtake each other. A batch of unknown outcome is repeated before the
-next one is sent; every command is idempotent.
+All commands of a room pass through one queue, and each queue has at most one request in flight. Commands that arrive
+meanwhile are sent together in the next request. Without load no command waits, and under load the batches grow. The
+commands of one sender in a room stay in order. A batch of unknown outcome is repeated before the next one is sent,
+which is safe because every command is idempotent.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from chat_gateway import metrics
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from shared.contracts.rooms import AnyCommand, BatchResult, ReadRoom, Rejected, Result
-from shared.errors import DomainError, Unavailable
+from shared.errors import DomainError, ErrorCode, Unavailable
 from shared.logging.context import about_room
 from shared.tasks import background
 from shared.tracing.spans import Outcome, Span, child_span
@@ -30,210 +31,229 @@ BATCH_COMMANDS = 256
 BATCH_BYTES = 512 * 1024
 QUEUE_COMMANDS = 10_000
 
-GAVE_UP = Rejected(
-    code="unavailable", detail="The outcome is unknown: send it again, in order, with the same client_id."
+OUTCOME_UNKNOWN = Rejected(
+    code=ErrorCode.UNAVAILABLE, detail="The outcome is unknown: send it again, in order, with the same client_id."
 )
-SIGNED_OUT = Rejected(code="unauthenticated", detail="The session is gone: sign in again.")
-BUSY = Rejected(
-    code="unavailable", detail="Too much is waiting for this room: send it again, in order, a little later."
+SESSION_GONE = Rejected(code=ErrorCode.UNAUTHENTICATED, detail="The session is gone: sign in again.")
+QUEUE_FULL = Rejected(
+    code=ErrorCode.UNAVAILABLE, detail="Too much is waiting for this room: send it again, in order, a little later."
 )
 
 
-class Item(msgspec.Struct):
-    """A command that waits. `owner` names the connection: behind a failed one of the same owner and room, all fail."""
+class QueuedCommand(msgspec.Struct):
+    """A command in a queue. If it fails, later commands of the same connection and room fail too."""
 
     command: AnyCommand
-    owner: str
-    done: list[Callable[[Result], None]]
+    connection_id: str
+    callbacks: list[Callable[[Result], None]]
     size: int
 
-    def finish(self, result: Result) -> None:
-        for done in self.done:
-            done(result)
+    @property
+    def sender(self) -> tuple[str, str]:
+        return self.connection_id, self.command.room_id
+
+    def resolve(self, result: Result) -> None:
+        for callback in self.callbacks:
+            callback(result)
 
 
-def _follow(items: list[Item]) -> list[Span]:
-    """Of the commands whose way is written down, a span each; what rooms does stands under it."""
+def _start_spans(queued: list[QueuedCommand]) -> list[Span]:
+    """Start a span for each sampled command of a batch. The spans of rooms become its children."""
     spans = []
-    for item in items:
+    for item in queued:
         if item.command.traceparent:
-            fields = {"webchat.room": item.command.room_id, "webchat.batch": len(items)}
+            fields = {"webchat.room": item.command.room_id, "webchat.batch": len(queued)}
             if (span := child_span(item.command.traceparent, "rooms.commands", "client", fields)) is not None:
                 item.command.traceparent = span.traceparent
                 spans.append(span)
     return spans
 
 
-def _finish(spans: list[Span], outcome: Outcome) -> None:
+def _end_spans(spans: list[Span], outcome: Outcome) -> None:
     for span in spans:
         span.end(outcome)
 
 
 class CommandQueue:
+    """A queue that holds at most `capacity` commands."""
+
     def __init__(
         self,
         rooms: Rooms,
         on_epoch: Callable[[str], None],
         *,
-        room_for: int = QUEUE_COMMANDS,
+        capacity: int = QUEUE_COMMANDS,
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
-        self._rooms, self._on_epoch, self._room_for, self._timings = rooms, on_epoch, room_for, timings
-        self._queue: deque[Item] = deque()
-        self._reads: dict[tuple[str, str], Item] = {}
-        self._filled = asyncio.Event()
+        self._rooms, self._on_epoch, self._capacity, self._timings = rooms, on_epoch, capacity, timings
+        self._queue: deque[QueuedCommand] = deque()
+        self._reads: dict[tuple[str, str], QueuedCommand] = {}
+        self._not_empty = asyncio.Event()
 
     @property
     def depth(self) -> int:
         return len(self._queue)
 
-    def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
-        """Queue a command; `done` gets its result, from this loop, exactly once."""
-        if len(self._queue) >= self._room_for:
-            done(BUSY)
+    def submit(self, command: AnyCommand, connection_id: str, on_result: Callable[[Result], None]) -> None:
+        """Queue a command. `on_result` is called exactly once, on this event loop."""
+        if len(self._queue) >= self._capacity:
+            on_result(QUEUE_FULL)
             return
-        if isinstance(command, ReadRoom) and self._merge_read(command, done):
+        if isinstance(command, ReadRoom) and self._merge_read(command, on_result):
             return
         body = getattr(command, "body", "")
-        item = Item(command, owner, [done], 256 + 4 * len(body))
+        item = QueuedCommand(command, connection_id, [on_result], 256 + 4 * len(body))
         if isinstance(command, ReadRoom):
             self._reads[command.user_id, command.room_id] = item
         self._queue.append(item)
-        self._filled.set()
+        self._not_empty.set()
 
-    def refuse(self, owner: str) -> None:
-        """Refuse what waits for a connection whose session is gone. Reads, which may be another's as well, go on."""
-        refused = [item for item in self._queue if item.owner == owner and not isinstance(item.command, ReadRoom)]
-        if refused:
-            gone = {id(item) for item in refused}
-            self._queue = deque(item for item in self._queue if id(item) not in gone)
+    def reject(self, connection_id: str) -> None:
+        """Reject the queued commands of a connection whose session is gone.
+
+        `ReadRoom` commands stay in the queue, because they may be merged with those of another connection.
+        """
+        rejected = [
+            item
+            for item in self._queue
+            if item.connection_id == connection_id and not isinstance(item.command, ReadRoom)
+        ]
+        if rejected:
+            ids = {id(item) for item in rejected}
+            self._queue = deque(item for item in self._queue if id(item) not in ids)
             if not self._queue:
-                self._filled.clear()
-        for item in refused:
-            item.finish(SIGNED_OUT)
+                self._not_empty.clear()
+        for item in rejected:
+            item.resolve(SESSION_GONE)
 
     async def run(self) -> None:
-        """Send one batch, when there is something to send."""
-        await self._filled.wait()
-        items = self._take()
-        metrics.LANE_BATCH.observe(len(items))
+        """Wait for commands and send one batch."""
+        await self._not_empty.wait()
+        batch = self._take_batch()
+        metrics.BATCH_COMMANDS.observe(len(batch))
         started = time.perf_counter()
-        spans = _follow(items)
+        spans = _start_spans(batch)
         try:
-            answer = await self._send([item.command for item in items])
+            response = await self._send([item.command for item in batch])
         except BaseException:
-            _finish(spans, "failure")
-            self._fail(items)
+            _end_spans(spans, "failure")
+            self._fail(batch)
             raise
         finally:
-            metrics.LANE_REQUESTS.observe(time.perf_counter() - started)
-        _finish(spans, "failure" if answer is None else "success")
-        if answer is None:
-            self._fail(items)
+            metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
+        _end_spans(spans, "failure" if response is None else "success")
+        if response is None:
+            self._fail(batch)
             return
-        for item, result in zip(items, answer.results, strict=True):
-            item.finish(result)
-        self._on_epoch(answer.epoch)
+        for item, result in zip(batch, response.results, strict=True):
+            item.resolve(result)
+        self._on_epoch(response.epoch)
 
-    def _merge_read(self, command: ReadRoom, done: Callable[[Result], None]) -> bool:
-        """Raise the waiting read of the same user and room instead of queueing another."""
-        waiting = self._reads.get((command.user_id, command.room_id))
-        if waiting is None:
+    def _merge_read(self, command: ReadRoom, on_result: Callable[[Result], None]) -> bool:
+        """Merge the command into a queued one of the same user and room. Returns False if there is none."""
+        queued = self._reads.get((command.user_id, command.room_id))
+        if queued is None:
             return False
-        assert isinstance(waiting.command, ReadRoom)
-        waiting.command.seq = max(waiting.command.seq, command.seq)
-        waiting.done.append(done)
+        assert isinstance(queued.command, ReadRoom)
+        queued.command.seq = max(queued.command.seq, command.seq)
+        queued.callbacks.append(on_result)
         return True
 
-    def _take(self) -> list[Item]:
-        items: list[Item] = []
+    def _take_batch(self) -> list[QueuedCommand]:
+        batch: list[QueuedCommand] = []
         size = 0
-        while self._queue and len(items) < BATCH_COMMANDS and (not items or size + self._queue[0].size <= BATCH_BYTES):
+        while self._queue and len(batch) < BATCH_COMMANDS and (not batch or size + self._queue[0].size <= BATCH_BYTES):
             item = self._queue.popleft()
             size += item.size
-            items.append(item)
+            batch.append(item)
             if isinstance(item.command, ReadRoom):
                 self._reads.pop((item.command.user_id, item.command.room_id))
         if not self._queue:
-            self._filled.clear()
-        return items
+            self._not_empty.clear()
+        return batch
 
     async def _send(self, commands: list[AnyCommand]) -> BatchResult | None:
-        """The answer; None where the outcome stayed unknown for too long."""
+        """Send a batch until its outcome is known. Returns None if it is still unknown at the deadline."""
         loop = asyncio.get_running_loop()
         budget_ms, timeout = round(self._timings.command_budget * 1000), self._timings.command_request
-        give_up, pause = loop.time() + self._timings.command_give_up, 0.05
+        deadline, pause = loop.time() + self._timings.command_give_up, 0.05
         while True:
             try:
                 return await self._rooms.commands(commands, budget_ms=budget_ms, timeout=timeout)
-            except Unavailable as problem:
-                if loop.time() + pause + timeout > give_up:
-                    log.warning("gave up on %d commands: %s", len(commands), problem.detail, extra=about_room(commands))
+            except Unavailable as error:
+                if loop.time() + pause + timeout > deadline:
+                    log.warning("gave up on %d commands: %s", len(commands), error.detail, extra=about_room(commands))
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
-            except DomainError as problem:
+            except DomainError as error:
                 room = about_room(commands)
-                log.error("rooms refused a batch: %s", problem.detail, extra=room)  # noqa: TRY400 - no bug of ours
-                return BatchResult("", [Rejected(code=problem.code, detail=problem.detail)] * len(commands))
+                log.error("rooms rejected a batch: %s", error.detail, extra=room)  # noqa: TRY400 - not a bug here
+                return BatchResult("", [Rejected(code=error.code, detail=error.detail)] * len(commands))
 
-    def _fail(self, items: list[Item]) -> None:
-        """Answer the items, and all that waits behind them for the same owner and room, with `unavailable`."""
-        failed = {(item.owner, item.command.room_id) for item in items}
-        waiting, self._queue = self._queue, deque()
-        behind: list[Item] = []
-        for item in waiting:
-            if (item.owner, item.command.room_id) not in failed:
+    def _fail(self, batch: list[QueuedCommand]) -> None:
+        """Answer the batch, and all queued commands of the same connections and rooms, with `unavailable`."""
+        failed_senders = {item.sender for item in batch}
+        queue, self._queue = self._queue, deque()
+        failed = list(batch)
+        for item in queue:
+            if item.sender not in failed_senders:
                 self._queue.append(item)
                 continue
-            behind.append(item)
+            failed.append(item)
             if isinstance(item.command, ReadRoom):
                 self._reads.pop((item.command.user_id, item.command.room_id))
         if not self._queue:
-            self._filled.clear()
-        metrics.LANE_UNKNOWN.inc(len(items) + len(behind))
-        for item in items + behind:
-            item.finish(GAVE_UP)
+            self._not_empty.clear()
+        metrics.UNKNOWN_OUTCOMES.inc(len(failed))
+        for item in failed:
+            item.resolve(OUTCOME_UNKNOWN)
 
 
 class CommandQueues:
-    """The lanes of this gateway; the same room takes the same lane on every gateway with as many."""
+    """The command queues of this gateway, one per partition. A hash of the room ID chooses the partition.
+
+    Gateways with the same number of partitions assign a room to the same partition.
+    """
 
     def __init__(
         self,
         rooms: Rooms,
         on_epoch: Callable[[str], None],
         *,
-        count: int,
-        room_for: int = QUEUE_COMMANDS,
+        partitions: int,
+        capacity: int = QUEUE_COMMANDS,
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
-        self._room_for = room_for
-        self._lanes = [CommandQueue(rooms, on_epoch, room_for=room_for, timings=timings) for _ in range(count)]
+        self._capacity = capacity
+        self._queues = [CommandQueue(rooms, on_epoch, capacity=capacity, timings=timings) for _ in range(partitions)]
 
     @property
     def depth(self) -> int:
-        return sum(lane.depth for lane in self._lanes)
+        """The number of queued commands in all queues."""
+        return sum(queue.depth for queue in self._queues)
 
     @property
     def deepest(self) -> int:
-        return max(lane.depth for lane in self._lanes)
+        """The number of queued commands in the fullest queue."""
+        return max(queue.depth for queue in self._queues)
 
     @property
-    def filled(self) -> float:
-        """Which share of the commands that may wait in a lane do, in the fullest."""
-        return self.deepest / self._room_for
+    def fill_level(self) -> float:
+        """The fill level of the fullest queue, from 0 to 1."""
+        return self.deepest / self._capacity
 
-    def submit(self, command: AnyCommand, owner: str, done: Callable[[Result], None]) -> None:
-        self._lanes[zlib.crc32(command.room_id.encode()) % len(self._lanes)].submit(command, owner, done)
+    def submit(self, command: AnyCommand, connection_id: str, on_result: Callable[[Result], None]) -> None:
+        partition = zlib.crc32(command.room_id.encode()) % len(self._queues)
+        self._queues[partition].submit(command, connection_id, on_result)
 
-    def refuse(self, owner: str) -> None:
-        for lane in self._lanes:
-            lane.refuse(owner)
+    def reject(self, connection_id: str) -> None:
+        for queue in self._queues:
+            queue.reject(connection_id)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for index, lane in enumerate(self._lanes):
-                await stack.enter_async_context(background(f"lane {index}", lane.run, pause=0))
+            for partition, queue in enumerate(self._queues):
+                await stack.enter_async_context(background(f"command queue {partition}", queue.run, pause=0))
             yield

@@ -1,4 +1,4 @@
-"""Questions asked together: few calls, each answer to who asked for it, none older than its question."""
+"""Request coalescing: few calls, the right result for each caller, no result older than its request."""
 
 import asyncio
 
@@ -8,14 +8,14 @@ from chat_gateway.driver.data_loader import DataLoader
 
 
 class Service:
-    """Answers each key with the number of the call; a call takes as long as `gate` is closed."""
+    """Returns the number of the call for each key. Calls block while `gate` is not set."""
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
         self.gate = asyncio.Event()
         self.error: Exception | None = None
 
-    async def ask(self, keys: list[str]) -> dict[str, int]:
+    async def load(self, keys: list[str]) -> dict[str, int]:
         self.calls.append(keys)
         number = len(self.calls)
         await self.gate.wait()
@@ -24,39 +24,39 @@ class Service:
         return {key: number for key in keys if key != "nobody"}
 
 
-async def test_what_comes_meanwhile_goes_in_the_next_call():
+async def test_keys_requested_during_a_call_go_into_the_next_call():
     service = Service()
-    together = DataLoader(service.ask, most=3)
-    first = asyncio.create_task(together.find("a"))
+    loader = DataLoader(service.load, max_batch=3)
+    first = asyncio.create_task(loader.load("a"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    others = [asyncio.create_task(together.find(key)) for key in ("a", "b", "b", "c", "d", "nobody")]
+    others = [asyncio.create_task(loader.load(key)) for key in ("a", "b", "b", "c", "d", "nobody")]
     await asyncio.sleep(0)
     service.gate.set()
     assert await first == 1
     assert await asyncio.gather(*others) == [2, 2, 2, 2, 3, None]
     assert service.calls == [["a"], ["a", "b", "c"], ["d", "nobody"]]
-    assert await together.find("a") == 4
+    assert await loader.load("a") == 4
 
 
-async def test_an_error_reaches_all_who_asked_and_nobody_after_them():
+async def test_an_error_is_raised_to_the_callers_of_that_call_only():
     service = Service()
-    together = DataLoader(service.ask, most=10)
+    loader = DataLoader(service.load, max_batch=10)
     service.gate.set()
     service.error = ValueError("away")
-    results = await asyncio.gather(*(together.find(key) for key in "abc"), return_exceptions=True)
+    results = await asyncio.gather(*(loader.load(key) for key in "abc"), return_exceptions=True)
     assert results == [service.error] * 3
     service.error = None
-    assert await together.find("a") == 2
+    assert await loader.load("a") == 2
 
 
-async def test_who_no_longer_waits_takes_nothing_from_others():
+async def test_a_cancelled_caller_does_not_affect_others():
     service = Service()
-    together = DataLoader(service.ask, most=10)
-    leaves, stays = (asyncio.create_task(together.find("a")) for _ in range(2))
+    loader = DataLoader(service.load, max_batch=10)
+    cancelled, waiting = (asyncio.create_task(loader.load("a")) for _ in range(2))
     await asyncio.sleep(0)
-    leaves.cancel()
+    cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await leaves
+        await cancelled
     service.gate.set()
-    assert await stays == 1
+    assert await waiting == 1

@@ -1,4 +1,4 @@
-"""The figures of /ops, summed from what processes tell."""
+"""The figures of /ops, summed from the metrics of processes."""
 
 from chat_gateway.ops.figures import Replica, summarize
 
@@ -40,6 +40,6 @@ def test_numbers_codes_and_histograms_are_summed_over_replicas():
     assert (redis[1].bounds, redis[1].counts, redis[1].sum) == ([0.5], [5, 7], 8.5)
 
 
-def test_one_that_does_not_answer_adds_nothing():
+def test_a_replica_without_an_answer_adds_nothing():
     service = summarize("rooms", [Replica("a", up=False, missing=[])], [""])
     assert (service.numbers, service.codes, service.histograms) == ({}, {}, {})

@@ -1,4 +1,4 @@
-"""Pages and snapshots without cached pages in Redis: sources, visibility and errors."""
+"""Queries without cached pages in Redis: sources, visibility and errors."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,57 +30,57 @@ from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[GatewayHarness]:
-    it = GatewayHarness()
-    async with it.running():
-        yield it
+    harness = GatewayHarness()
+    async with harness.running():
+        yield harness
 
 
 async def bodies(client: FakeClient, room_id: str, **choice: Any) -> list[str]:
-    reply = await client.ask("message.list", room_id=room_id, **choice)
+    reply = await client.request("message.list", room_id=room_id, **choice)
     assert reply["op"] == "ok", reply
     return [message["body"] for message in reply["messages"]]
 
 
-# The list of rooms, and entering one
+# The room list, and entering a room
 
 
-async def test_the_list_has_rooms_and_friends_and_how_to_go_on(harness: GatewayHarness):
+async def test_the_room_list_has_rooms_friends_and_the_next_cursor(harness: GatewayHarness):
     room_ids = [harness.rooms.create("minji") for _ in range(3)]
     harness.social.follow("minji", "junho")
-    minji = await harness.live("minji")
-    reply = await minji.ask("home.list", limit=2)
+    minji = await harness.connect("minji")
+    reply = await minji.request("home.list", limit=2)
     assert [room["room_id"] for room in reply["rooms"]] == room_ids[:2]
     assert ([friend["user_id"] for friend in reply["friends"]], reply["next"]) == (["junho"], "more")
-    assert (await minji.ask("home.list", before="more"))["next"] is None
-    assert harness.rooms.of("home-page") == [
+    assert (await minji.request("home.list", before="more"))["next"] is None
+    assert harness.rooms.requests_to("home-page") == [
         RoomListPageRequest(user_id="minji", before=None, limit=2),
         RoomListPageRequest(user_id="minji", before="more", limit=200),
     ]
 
 
-async def test_entering_marks_the_room_read_before_it_is_shown(harness: GatewayHarness):
+async def test_entering_marks_the_room_as_read_before_the_snapshot(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "junho", "hello")
-    minji = await harness.live("minji")
-    reply = await minji.ask("room.enter", room_id=room_id)
+    harness.rooms.add_message(room_id, "junho", "hello")
+    minji = await harness.connect("minji")
+    reply = await minji.request("room.enter", room_id=room_id)
     assert (reply["room"]["unread"], reply["room"]["read_seq"], reply["version"]) == (0, 1, 3)
     assert [message["body"] for message in reply["messages"]] == ["hello"]
     assert [member["user_id"] for member in reply["room"]["members"]] == ["minji", "junho"]
-    [read] = harness.rooms.done
+    [read] = harness.rooms.commands
     assert isinstance(read, ReadRoom)
     assert (read.user_id, read.room_id, read.seq) == ("minji", room_id, MAX_INTEGER)
 
 
-async def test_entering_marks_nothing_read_where_it_is_told_not_to(harness: GatewayHarness):
+async def test_entering_without_mark_read_leaves_the_room_unread(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "junho")
-    minji = await harness.live("minji")
-    assert (await minji.ask("room.enter", room_id=room_id, mark_read=False))["room"]["unread"] == 1
-    assert harness.rooms.done == []
+    harness.rooms.add_message(room_id, "junho")
+    minji = await harness.connect("minji")
+    assert (await minji.request("room.enter", room_id=room_id, mark_read=False))["room"]["unread"] == 1
+    assert harness.rooms.commands == []
 
 
 @pytest.mark.parametrize(
-    ("refusal", "code", "retry_after"),
+    ("rejection", "code", "retry_after"),
     [
         (None, "not_found", None),
         (Rejected(code="forbidden", detail="No."), "forbidden", None),
@@ -88,16 +88,16 @@ async def test_entering_marks_nothing_read_where_it_is_told_not_to(harness: Gate
         (Rejected(code="something new", detail="?"), "unavailable", 1),
     ],
 )
-async def test_who_cannot_read_a_room_does_not_enter_it(
-    harness: GatewayHarness, refusal: Rejected | None, code: str, retry_after: int | None
+async def test_a_room_is_not_entered_if_it_cannot_be_marked_as_read(
+    harness: GatewayHarness, rejection: Rejected | None, code: str, retry_after: int | None
 ):
     room_id = harness.rooms.create("junho")
-    minji = await harness.live("minji")
-    if refusal is not None:
-        harness.rooms.refusals[ReadRoom] = refusal
-    reply = await minji.ask("room.enter", room_id=room_id)
+    minji = await harness.connect("minji")
+    if rejection is not None:
+        harness.rooms.rejections[ReadRoom] = rejection
+    reply = await minji.request("room.enter", room_id=room_id)
     assert (reply["op"], reply["code"], reply.get("retry_after")) == ("error", code, retry_after)
-    assert harness.rooms.of("enter") == []
+    assert harness.rooms.requests_to("enter") == []
 
 
 # Pages
@@ -115,99 +115,99 @@ async def test_who_cannot_read_a_room_does_not_enter_it(
         ({"limit": RECENT_MESSAGES + 1}, PageChoice(limit=RECENT_MESSAGES + 1)),
     ],
 )
-async def test_a_choice_of_messages_reaches_rooms(
+async def test_the_choice_of_a_page_is_passed_to_rooms(
     harness: GatewayHarness, choice: dict[str, Any], expected: PageChoice
 ):
     room_id = harness.rooms.create("minji")
-    harness.rooms.say(room_id, "minji", "hello")
-    minji = await harness.live("minji")
-    reply = await minji.ask("message.list", room_id=room_id, **choice)
+    harness.rooms.add_message(room_id, "minji", "hello")
+    minji = await harness.connect("minji")
+    reply = await minji.request("message.list", room_id=room_id, **choice)
     assert (reply["version"], reply["has_more"]) == (2, False)
-    asked = harness.rooms.of("messages")
-    assert asked == [MessagesRequest(user_id="minji", room_id=room_id, choice=expected)]
+    requests = harness.rooms.requests_to("messages")
+    assert requests == [MessagesRequest(user_id="minji", room_id=room_id, choice=expected)]
 
 
-async def test_a_time_that_is_none_is_refused(harness: GatewayHarness):
+async def test_an_invalid_time_is_rejected(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
-    minji = await harness.live("minji")
+    minji = await harness.connect("minji")
     for at in ("yesterday", "2026-11-24T07:42:44"):
-        reply = await minji.ask("message.list", room_id=room_id, at=at)
+        reply = await minji.request("message.list", room_id=room_id, at=at)
         assert (reply["code"], reply["detail"][:3]) == ("invalid", "at:")
-    assert harness.rooms.of("messages") == []
+    assert harness.rooms.requests_to("messages") == []
 
 
-async def test_the_newest_page_is_asked_for_once_while_the_room_stands_still(harness: GatewayHarness):
+async def test_the_newest_page_is_loaded_once_while_the_room_does_not_change(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "junho", "one")
-    minji, junho = await harness.live("minji"), await harness.live("junho")
-    for client in (minji, minji, junho):  # both have been there from the beginning
+    harness.rooms.add_message(room_id, "junho", "one")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
+    for client in (minji, minji, junho):  # both joined before the first message
         assert await bodies(client, room_id) == ["one"]
-    assert len(harness.rooms.of("messages")) == 1
-    harness.rooms.say(room_id, "junho", "two")
+    assert len(harness.rooms.requests_to("messages")) == 1
+    harness.rooms.add_message(room_id, "junho", "two")
     await harness.gateway.subscriber.repair([room_id])
     assert await bodies(minji, room_id) == ["one", "two"]
     assert await bodies(minji, room_id, limit=1) == ["two"]
     assert await bodies(minji, room_id, before=2) == ["one"]
     assert await bodies(minji, room_id) == ["one", "two"]
-    assert len(harness.rooms.of("messages")) == 4
+    assert len(harness.rooms.requests_to("messages")) == 4
 
 
-async def test_who_joined_later_is_never_shown_the_page_of_who_was_there_before(harness: GatewayHarness):
-    """Not even if the same page was just sent to an earlier member."""
+async def test_a_later_member_never_gets_the_page_of_an_earlier_member(harness: GatewayHarness):
+    """Not even if an earlier member just got the same page."""
     room_id = harness.rooms.create("minji")
-    harness.rooms.say(room_id, "minji", "before sora came")
+    harness.rooms.add_message(room_id, "minji", "before sora joined")
     harness.rooms.add(room_id, "sora")
-    harness.rooms.say(room_id, "minji", "welcome")
-    minji, sora = await harness.live("minji"), await harness.live("sora")
-    for _ in range(2):  # asked of rooms, and answered again
-        assert await bodies(minji, room_id) == ["before sora came", "welcome"]
+    harness.rooms.add_message(room_id, "minji", "welcome")
+    minji, sora = await harness.connect("minji"), await harness.connect("sora")
+    for _ in range(2):  # from rooms, and from the cache
+        assert await bodies(minji, room_id) == ["before sora joined", "welcome"]
         assert await bodies(sora, room_id) == ["welcome"]
-    assert len(harness.rooms.of("messages")) == 2
+    assert len(harness.rooms.requests_to("messages")) == 2
 
 
-async def test_who_is_out_of_a_room_is_not_shown_the_page_that_is_kept(harness: GatewayHarness):
+async def test_a_user_who_left_does_not_get_the_cached_page(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "minji", "one")
-    minji, junho = await harness.live("minji"), await harness.live("junho")
+    harness.rooms.add_message(room_id, "minji", "one")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
     assert await bodies(junho, room_id) == ["one"]
     harness.rooms.remove(room_id, "junho")
     await harness.gateway.subscriber.repair([room_id])
     assert await bodies(minji, room_id) == ["one"]
-    for client in (junho, await harness.live("stranger")):
-        reply = await client.ask("message.list", room_id=room_id)
+    for client in (junho, await harness.connect("stranger")):
+        reply = await client.request("message.list", room_id=room_id)
         assert (reply["op"], reply["code"]) == ("error", "not_found")
 
 
-async def test_who_was_told_of_a_room_but_is_not_in_it_yet_is_answered_by_rooms(harness: GatewayHarness):
+async def test_a_connection_that_has_not_joined_the_room_yet_gets_the_page_from_rooms(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "minji", "one")
-    minji, junho = await harness.live("minji"), await harness.live("junho")
+    harness.rooms.add_message(room_id, "minji", "one")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
     assert await bodies(minji, room_id) == ["one"]
     harness.gateway.hub.leave(junho.connection, room_id)
     assert await bodies(junho, room_id) == ["one"]
-    assert len(harness.rooms.of("messages")) == 2
+    assert len(harness.rooms.requests_to("messages")) == 2
 
 
-async def test_a_page_of_another_epoch_is_answered_and_not_kept(harness: GatewayHarness):
+async def test_a_page_of_another_epoch_is_returned_but_not_cached(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
-    minji = await harness.live("minji")
+    minji = await harness.connect("minji")
     harness.rooms.epoch = "epoch-2"
-    for asked in (1, 2):
+    for count in (1, 2):
         assert await bodies(minji, room_id) == []
-        assert len(harness.rooms.of("messages")) == asked
+        assert len(harness.rooms.requests_to("messages")) == count
 
 
-async def test_pages_of_the_old_epoch_are_forgotten_with_it(harness: GatewayHarness):
+async def test_a_new_epoch_clears_the_page_cache(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
-    harness.rooms.say(room_id, "minji", "old")
-    assert await bodies(await harness.live("minji"), room_id) == ["old"]
+    harness.rooms.add_message(room_id, "minji", "old")
+    assert await bodies(await harness.connect("minji"), room_id) == ["old"]
     harness.rooms.epoch = "epoch-2"
     harness.gateway.adopt_epoch("epoch-2")
     harness.rooms.rooms[room_id].messages[0].body = "new"
-    assert await bodies(await harness.live("minji"), room_id) == ["new"]
+    assert await bodies(await harness.connect("minji"), room_id) == ["new"]
 
 
-# Where something is away, or too much
+# Unavailable services and load
 
 
 @pytest.mark.parametrize(
@@ -215,48 +215,48 @@ async def test_pages_of_the_old_epoch_are_forgotten_with_it(harness: GatewayHarn
     [("home.list", {}), ("room.enter", {"mark_read": False}), ("message.list", {"before": 9})],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_is_read_has_to_wait_under_load(harness: GatewayHarness, op: str, fields: dict[str, Any]):
+async def test_queries_are_rejected_under_load(harness: GatewayHarness, op: str, fields: dict[str, Any]):
     room_id = harness.rooms.create("minji")
-    minji = await harness.live("minji")
-    asked = len(harness.rooms.asked)
+    minji = await harness.connect("minji")
+    before = len(harness.rooms.requests)
     harness.overload.load = 1
-    reply = await minji.ask(op, **({} if op == "home.list" else {"room_id": room_id}), **fields)
+    reply = await minji.request(op, **({} if op == "home.list" else {"room_id": room_id}), **fields)
     assert (reply["op"], reply["code"], reply["retry_after"] in range(1, 5)) == ("error", "unavailable", True)
-    assert len(harness.rooms.asked) == asked
+    assert len(harness.rooms.requests) == before
     harness.overload.load = 0
-    assert (await minji.ask(op, **({} if op == "home.list" else {"room_id": room_id}), **fields))["op"] == "ok"
+    assert (await minji.request(op, **({} if op == "home.list" else {"room_id": room_id}), **fields))["op"] == "ok"
 
 
 @pytest.mark.parametrize(
-    ("problem", "code", "retry_after"),
+    ("error", "code", "retry_after"),
     [
         (Unavailable("away"), "unavailable", 1),
         (Invalid("limit: no."), "invalid", None),
         (ValueError("?"), "unavailable", 1),
     ],
-    ids=["away", "refused", "not to be understood"],
+    ids=["unavailable", "rejected", "undecodable"],
 )
-async def test_what_rooms_does_not_answer_is_told(
-    harness: GatewayHarness, problem: Any, code: str, retry_after: int | None
+async def test_an_error_of_rooms_is_passed_to_the_client(
+    harness: GatewayHarness, error: Any, code: str, retry_after: int | None
 ):
     room_id = harness.rooms.create("minji")
-    minji = await harness.live("minji")
-    harness.rooms.problem = problem
-    reply = await minji.ask("message.list", room_id=room_id)
+    minji = await harness.connect("minji")
+    harness.rooms.error = error
+    reply = await minji.request("message.list", room_id=room_id)
     assert (reply["op"], reply["code"], reply.get("retry_after")) == ("error", code, retry_after)
     assert (minji.connection.protocol.unanswered, minji.transport.closed) == (0, None)
 
 
-async def test_a_fault_of_ours_closes_the_connection_to_come_back(harness: GatewayHarness):
-    minji = await harness.live("minji")
-    harness.social.problem = KeyError("a fault")
-    minji.say("home.list")
+async def test_an_unexpected_error_closes_the_connection_with_try_again(harness: GatewayHarness):
+    minji = await harness.connect("minji")
+    harness.social.error = KeyError("a fault")
+    minji.send("home.list")
     await minji.settle()
     await eventually(lambda: minji.transport.closed)
-    assert (minji.transport.closed, minji.of("error")) == (1013, [])
+    assert (minji.transport.closed, minji.received("error")) == (1013, [])
 
 
-# The page that a snapshot makes
+# Pages of a snapshot
 
 
 def message(seq: int) -> Message:
@@ -267,27 +267,27 @@ def message(seq: int) -> Message:
 
 @settings(deadline=None)
 @given(first=st.integers(1, 12), last=st.integers(0, 15), joined_seq=st.integers(0, 15), limit=st.integers(1, 12))
-def test_a_page_is_what_a_member_sees_of_the_room_or_none(first: int, last: int, joined_seq: int, limit: int):
-    """The room has messages from 1 on, the snapshot from `first` on."""
+def test_a_page_contains_exactly_the_visible_messages(first: int, last: int, joined_seq: int, limit: int):
+    """The room has messages from seq 1 on, the snapshot from `first` on."""
     snapshot = Snapshot(99, first, {seq: message(seq) for seq in range(last, first - 1, -1)})
     visible = [seq for seq in range(1, last + 1) if seq > joined_seq]
     page = _page_of(snapshot, "e", joined_seq, limit)
     if page is None:
-        assert first > joined_seq + 1  # only where the snapshot does not reach back far enough
+        assert first > joined_seq + 1  # the snapshot does not reach back far enough
         assert len([seq for seq in visible if seq >= first]) < limit
         return
     assert page.messages == [message(seq) for seq in visible[-limit:]]
     assert (page.has_more, page.version, page.epoch) == (len(visible) > limit, 99, "e")
 
 
-async def test_a_reply_in_flight_for_who_left_is_no_page_of_the_room_for_others(harness: GatewayHarness):
+async def test_a_page_is_not_cached_if_its_reader_left_meanwhile(harness: GatewayHarness):
     """A page is not cached if its reader left the room meanwhile."""
     room_id = harness.rooms.create("minji", "junho")
-    harness.rooms.say(room_id, "minji", "one")
-    minji = await harness.live("minji")
+    harness.rooms.add_message(room_id, "minji", "one")
+    minji = await harness.connect("minji")
     harness.rooms.gate.clear()
-    frame_id = minji.say("message.list", room_id=room_id)
-    await eventually(lambda: harness.rooms.of("messages"))
+    frame_id = minji.send("message.list", room_id=room_id)
+    await eventually(lambda: harness.rooms.requests_to("messages"))
     harness.gateway.forget_membership(minji.connection, room_id)
     harness.rooms.gate.set()
     await minji.settle()
@@ -295,12 +295,12 @@ async def test_a_reply_in_flight_for_who_left_is_no_page_of_the_room_for_others(
     assert harness.gateway.recent_pages._pages == {}
 
 
-async def test_moved_cursors_reach_the_readers_merged(harness: GatewayHarness):
+async def test_moved_cursors_are_merged_and_sent_to_readers(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
-    minji = await harness.live("minji")
+    minji = await harness.connect("minji")
     channel = live_channel("epoch-1", room_id)
     for cursors in ({"junho": 1}, {"junho": 3, "minji": 2}):
-        harness.hear(channel, b"0 0 r\n" + msgspec.json.encode(cursors))
-    assert minji.of("room.read") == []
+        harness.deliver(channel, b"0 0 r\n" + msgspec.json.encode(cursors))
+    assert minji.received("room.read") == []
     await harness.gateway.flush_cursors()
-    assert minji.of("room.read") == [{"op": "room.read", "room_id": room_id, "cursors": {"junho": 3, "minji": 2}}]
+    assert minji.received("room.read") == [{"op": "room.read", "room_id": room_id, "cursors": {"junho": 3, "minji": 2}}]

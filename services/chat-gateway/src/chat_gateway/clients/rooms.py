@@ -1,4 +1,4 @@
-"""Rooms: commands, snapshots, pages, and the events that Redis no longer has."""
+"""Client of rooms: commands, snapshots, pages, and events that Redis does not have."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""One connection of one user on this gateway: its protocol state, its place in rooms, and the wire to write to."""
+"""A connection of a user: its protocol state, its memberships, its tasks, and the transport that it writes to."""
 
 import asyncio
 import logging
@@ -22,31 +22,33 @@ _encoder = msgspec.json.Encoder()
 
 
 class Transport(Protocol):
-    """What the driver needs of a socket."""
+    """The socket of a connection."""
 
     def push(self, data: bytes) -> None:
-        """Write live events now; a reader that is too slow is closed."""
+        """Write live events immediately, or close the socket if too many bytes are waiting."""
 
     def push_droppable(self, data: bytes) -> None:
-        """Write unless much waits already."""
+        """Write live events, or drop them if many bytes are waiting."""
 
     def enqueue(self, data: bytes) -> None:
-        """Write when what was written before has drained, in order."""
+        """Write data in order, when the data enqueued before it has drained."""
 
     async def send(self, data: bytes) -> None:
-        """`answer`, and wait until it was written."""
+        """Enqueue data and wait until it is written."""
 
     def process_frames(self) -> None:
-        """A frame was answered: the next may be read."""
+        """Process further received frames. Call this when a frame was answered."""
 
     def close(self, code: int, reason: str) -> None: ...
 
 
 class UserConnection:
-    """A reader of the hub. `memberships` holds the rooms that this connection was told of, until it is told otherwise.
+    """A connection of a user, and a `Reader` of the hub.
 
-    `context`: what log lines about its work tell, as it was made.
-    `handshake_done`: its `ready` is on the way; `live`: it is in its rooms, and has not departed.
+    `memberships` are the user's rooms as the client knows them. `watching` maps watched users to the status that was
+    sent last. `deferred` are commands, by room, that wait for a message with attachments. `context` gives log lines
+    the fields of this connection. `handshake_done` is set when `ready` is sent, and `live` while the connection
+    receives the events of all of its rooms.
     """
 
     __slots__ = (
@@ -89,18 +91,19 @@ class UserConnection:
         self.live = False
 
     @property
-    def accepts(self) -> bool:
-        """Whether its next frame may be performed: not between its hello and its `ready`, nor while many wait."""
+    def accepts_frames(self) -> bool:
+        """Whether the next frame may be performed: not between `hello` and `ready`, and not beyond the limit."""
         return self.handshake_done == self.protocol.hello_received and not self.protocol.full
 
+    # Tasks
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` on behalf of this connection; it ends with the connection, and a bug in it is logged."""
+        """Run a task for this connection. An error in it is logged and closes the connection."""
         task = asyncio.create_task(work, context=self.context)
         self.tasks.add(task)
         task.add_done_callback(self._task_done)
 
-    def stop(self) -> None:
-        """Cancel the tasks of this connection, so that nothing it asked for is sent any more."""
+    def cancel_tasks(self) -> None:
         for task in self.tasks:
             task.cancel()
 
@@ -108,8 +111,10 @@ class UserConnection:
         self.tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, ConnectionResetError):
-            log.error("work for a connection failed", exc_info=error)
+            log.error("a task of a connection failed", exc_info=error)
             self.transport.close(CloseCode.TRY_AGAIN, "something went wrong on our side")
+
+    # Events
 
     def push(self, data: bytes) -> None:
         self.transport.push(data)
@@ -119,7 +124,7 @@ class UserConnection:
 
     @staticmethod
     def encode(frame: msgspec.Struct) -> bytes:
-        """A frame of this user alone, ready to write."""
+        """Encode a frame that only this user gets."""
         return text_frame(_encoder.encode(frame))
 
     def push_frame(self, frame: msgspec.Struct) -> None:
@@ -128,10 +133,10 @@ class UserConnection:
     def removed_from(self, room_id: str) -> None:
         self.on_removed(self, room_id)
 
-    # Answers: every performed frame gets exactly one
+    # Replies: every performed frame gets exactly one
 
     def send_reply(self, frame_id: str | None, result: Ok) -> None:
-        """Answer a frame; without an id it is only counted as answered."""
+        """Reply to a frame. A frame without an id gets no reply, but counts as answered."""
         self.send_encoded_reply(frame_id, _encoder.encode(result))
 
     def send_encoded_reply(self, frame_id: str | None, reply: bytes) -> None:
@@ -141,6 +146,7 @@ class UserConnection:
         self.transport.process_frames()
 
     def send_error(self, frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None) -> None:
+        """Reply with an error. `retry_after` is in seconds."""
         metrics.ERRORS.of(code).inc()
         self.protocol.answered()
         self.transport.enqueue(text_frame(error_payload(frame_id, code, detail, retry_after=retry_after)))

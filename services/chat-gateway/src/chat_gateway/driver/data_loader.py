@@ -1,8 +1,4 @@
-"""Questions that many connections ask at once, in one call: what comes while a call is under way goes in the next.
-
-So at rest nothing waits, and when hundreds come back at once the other services see a few calls. An answer is never
-older than the question: a call that was under way already does not answer it.
-"""
+"""Request coalescing: many concurrent lookups share a few calls to another service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,35 +9,41 @@ T = TypeVar("T")
 
 
 class DataLoader(Generic[T]):
-    """`ask` takes at most `most` keys; keys that it does not answer have no answer."""
+    """Combines lookups of single keys into batches.
 
-    def __init__(self, ask: Callable[[list[str]], Awaitable[Mapping[str, T]]], *, most: int) -> None:
-        self._ask, self._most = ask, most
-        self._wanted: dict[str, asyncio.Future[T | None]] = {}
-        self._asking: asyncio.Task[None] | None = None
+    One call is in flight at a time, and keys requested meanwhile go into the next call. So a single lookup does not
+    wait, and when hundreds of clients reconnect at once, the other services get few calls. A result is never older than
+    its request: a call in flight does not answer keys that are requested later. `load_batch` gets at most `max_batch`
+    keys.
+    """
 
-    async def find(self, key: str) -> T | None:
-        """Raises what `ask` raises."""
-        answer = self._wanted.setdefault(key, asyncio.get_running_loop().create_future())
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask_on())
-        return await asyncio.shield(answer)
+    def __init__(self, load_batch: Callable[[list[str]], Awaitable[Mapping[str, T]]], *, max_batch: int) -> None:
+        self._load_batch, self._max_batch = load_batch, max_batch
+        self._requested: dict[str, asyncio.Future[T | None]] = {}
+        self._worker: asyncio.Task[None] | None = None
 
-    async def _ask_on(self) -> None:
+    async def load(self, key: str) -> T | None:
+        """Return the value of a key, or None if `load_batch` does not return one. Raises what `load_batch` raises."""
+        future = self._requested.setdefault(key, asyncio.get_running_loop().create_future())
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await asyncio.shield(future)
+
+    async def _work(self) -> None:
         try:
-            while self._wanted:
-                await self._ask_some()
+            while self._requested:
+                await self._load_next()
         finally:
-            self._asking = None
+            self._worker = None
 
-    async def _ask_some(self) -> None:
-        answers = {key: self._wanted.pop(key) for key in list(islice(self._wanted, self._most))}
+    async def _load_next(self) -> None:
+        futures = {key: self._requested.pop(key) for key in list(islice(self._requested, self._max_batch))}
         try:
-            found = await self._ask(list(answers))
-        except Exception as error:  # noqa: BLE001 - it is raised where it was asked
-            for answer in answers.values():
-                answer.set_exception(error)
-                answer.exception()  # those who asked may be gone
+            values = await self._load_batch(list(futures))
+        except Exception as error:  # noqa: BLE001 - callers of `load` get it
+            for future in futures.values():
+                future.set_exception(error)
+                future.exception()  # mark it as retrieved, because the callers may be gone
         else:
-            for key, answer in answers.items():
-                answer.set_result(found.get(key))
+            for key, future in futures.items():
+                future.set_result(values.get(key))

@@ -1,4 +1,4 @@
-"""Carries out the effects that a connection's protocol asks for."""
+"""Runs the effects that the protocol state of a connection returns."""
 
 from chat_gateway import metrics
 from chat_gateway.driver.connection import UserConnection

@@ -1,4 +1,4 @@
-"""What the connections of this process share: the hub, the lanes, the subscriber, presence, and the other services."""
+"""The gateway: the state that all connections of this process share."""
 
 import asyncio
 import logging
@@ -43,11 +43,11 @@ _notification_decoder = msgspec.json.Decoder(UserNotification)
 
 SESSIONS_PER_CALL = 500
 ROOM_LISTS_PER_CALL = 20
-"""A home has up to 1,000 rooms and 2,000 friends."""
+"""A user has up to 1,000 rooms and 2,000 friends."""
 
 
 class UserState(msgspec.Struct):
-    """What this gateway knows of a connected user; `friends` as last told to its connections."""
+    """The connections of a user on this gateway, and the friends as last sent to them."""
 
     connections: set[UserConnection]
     friends: dict[str, Profile]
@@ -64,25 +64,27 @@ class Gateway:
         social: Social,
         media: Media,
         limits: Limits,
-        lanes: int,
+        partitions: int,
         overload: Overload,
-        lane_commands: int = QUEUE_COMMANDS,
+        queue_capacity: int = QUEUE_COMMANDS,
         trace_sample: float = 0,
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
         self.redis, self.limits, self.overload, self.trace_sample = redis, limits, overload, trace_sample
         self.timings = timings
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
-        self.sessions: DataLoader[User] = DataLoader(auth.active_sessions, most=SESSIONS_PER_CALL)
-        self.room_lists: DataLoader[tuple[str, RoomList]] = DataLoader(self._load_room_lists, most=ROOM_LISTS_PER_CALL)
-        self.friends: DataLoader[Friends] = DataLoader(social.friends, most=ROOM_LISTS_PER_CALL)
+        self.sessions: DataLoader[User] = DataLoader(auth.active_sessions, max_batch=SESSIONS_PER_CALL)
+        self.room_lists: DataLoader[tuple[str, RoomList]] = DataLoader(
+            self._load_room_lists, max_batch=ROOM_LISTS_PER_CALL
+        )
+        self.friends: DataLoader[Friends] = DataLoader(social.friends, max_batch=ROOM_LISTS_PER_CALL)
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
         self.command_queues = CommandQueues(
-            rooms, self.adopt_epoch, count=lanes, room_for=lane_commands, timings=timings
+            rooms, self.adopt_epoch, partitions=partitions, capacity=queue_capacity, timings=timings
         )
-        overload.watch(lambda: self.command_queues.filled)
+        overload.watch(lambda: self.command_queues.fill_level)
         self.subscriber = Subscriber(
             redis,
             self.hub,
@@ -98,13 +100,13 @@ class Gateway:
         self.changed_users: set[str] = set()
         self.users_changed = asyncio.Event()
         self.change_traces: dict[str, str] = {}
-        """User → traceparent of the change that is to be told, where its way is written down."""
+        """Changed user → traceparent of the change, if it is sampled."""
         self.check_now = asyncio.Event()
 
     async def _load_room_lists(self, user_ids: list[str]) -> dict[str, tuple[str, RoomList]]:
-        """All rooms of each user, with the epoch of the logs."""
-        homes = await self.rooms.room_lists(dict.fromkeys(user_ids))
-        return {user_id: (homes.epoch, homes.users.get(user_id) or RoomList(0, [])) for user_id in user_ids}
+        """Return the epoch and the complete room list of each user."""
+        response = await self.rooms.room_lists(dict.fromkeys(user_ids))
+        return {user_id: (response.epoch, response.users.get(user_id) or RoomList(0, [])) for user_id in user_ids}
 
     async def flush_cursors(self) -> None:
         self.hub.flush_cursors()
@@ -117,32 +119,31 @@ class Gateway:
             metrics.FANOUT_LAG.observe(max(0, now_ms() - at) / 1000)
 
     def register_metrics(self) -> None:
-        """Let the numbers of this process be those of this gateway."""
+        """Let the metrics of this process read the values of this gateway."""
         metrics.CONNECTIONS.set_function(lambda: sum(len(state.connections) for state in self.users.values()))
         metrics.USERS.set_function(lambda: len(self.users))
         metrics.ROOMS.set_function(lambda: len(self.hub.rooms))
         metrics.RECEIVED.set_function(lambda: self.hub.received)
         metrics.DELIVERED.set_function(lambda: self.hub.delivered)
-        metrics.LANE_DEPTH.set_function(lambda: self.command_queues.depth)
-        metrics.DEEPEST_LANE.set_function(lambda: self.command_queues.deepest)
+        metrics.QUEUED_COMMANDS.set_function(lambda: self.command_queues.depth)
+        metrics.DEEPEST_QUEUE.set_function(lambda: self.command_queues.deepest)
 
     # Connections
 
     def new_connection(self, principal: Principal, protocol: ProtocolState, transport: Transport) -> UserConnection:
-        return UserConnection(
-            new_id(), principal.subject, principal.session_id, protocol, transport, self.forget_membership
-        )
+        user_id, session_id = principal.subject, principal.session_id
+        return UserConnection(new_id(), user_id, session_id, protocol, transport, self.forget_membership)
 
     async def register(self, connection: UserConnection) -> None:
-        """Count a connection as its user's, and listen to the user's channel."""
+        """Add a connection to its user, and subscribe to the user's channel."""
         state = self.users.setdefault(connection.user_id, UserState(set(), {}))
         state.connections.add(connection)
         await self.subscriber.acquire({user_channel(connection.user_id): self._user_handler(connection.user_id)})
 
     def unregister(self, connection: UserConnection) -> None:
-        """Forget a connection; called once, when its socket is gone."""
+        """Remove a connection whose socket is gone."""
         connection.live = False
-        connection.stop()
+        connection.cancel_tasks()
         self.hub.leave_all(connection, list(connection.memberships))
         self.presence.unregister(connection)
         state = self.users.get(connection.user_id)
@@ -159,14 +160,14 @@ class Gateway:
         return [connection for state in self.users.values() for connection in state.connections]
 
     def forget_membership(self, connection: UserConnection, room_id: str) -> None:
-        """The connection is told that its user is out of the room."""
+        """Remove a membership from a connection whose client learns that the user left the room."""
         if connection.memberships.pop(room_id, None) is not None:
             self.subscriber.release([live_channel(connection.epoch, room_id)])
 
-    # What changes
+    # Changes
 
     def adopt_epoch(self, epoch: str) -> None:
-        """The logs began anew: every client comes back and starts from snapshots."""
+        """Close all connections if the epoch changed. Clients reconnect and start from snapshots."""
         if epoch in {"", self.subscriber.epoch}:
             return
         first, self.subscriber.epoch = not self.subscriber.epoch, epoch
@@ -179,24 +180,27 @@ class Gateway:
                 self.unregister(connection)
 
     def user_changed(self, user_id: str) -> None:
+        """Synchronise the user's connections soon."""
         self.changed_users.add(user_id)
         self.users_changed.set()
 
-    def end_sessions(self, user_id: str, gone: Callable[[str], bool], *, revoked: bool) -> None:
-        """Close the user's sockets whose session is gone; refuse their queued commands, cancel their uploads.
+    def end_sessions(self, user_id: str, is_gone: Callable[[str], bool], *, revoked: bool) -> None:
+        """Close the user's connections whose session is gone, reject their queued commands, and cancel their uploads.
 
-        Where it is not known to be revoked it may be over merely: the connection asks auth, and keeps what is unsent.
+        If the session may only have expired (`revoked` is false), clients are not asked to delete their data: they ask
+        auth, and keep unsent messages.
         """
-        state = self.users.get(user_id)
-        ended = (
-            [connection for connection in state.connections if gone(connection.session_id)] if state is not None else []
-        )
-        for connection in ended:
-            connection.stop()
-            self.command_queues.refuse(connection.id)
+        connections = [connection for connection in self._connections_of(user_id) if is_gone(connection.session_id)]
+        for connection in connections:
+            connection.cancel_tasks()
+            self.command_queues.reject(connection.id)
             if revoked:
                 connection.push_frame(SessionRevoked())
-        self._close(ended, CloseCode.SESSION_GONE, "the session is gone")
+        self._close(connections, CloseCode.SESSION_GONE, "the session is gone")
+
+    def _connections_of(self, user_id: str) -> list[UserConnection]:
+        state = self.users.get(user_id)
+        return [] if state is None else list(state.connections)
 
     def _close(self, connections: list[UserConnection], code: CloseCode, reason: str) -> None:
         for connection in connections:
@@ -210,21 +214,19 @@ class Gateway:
                     if traceparent:
                         self.change_traces[user_id] = traceparent
                     self.user_changed(user_id)
-                case SessionsRevoked(session_ids=gone):
-                    self.end_sessions(user_id, lambda session_id: not gone or session_id in gone, revoked=True)
+                case SessionsRevoked(session_ids=revoked):
+                    self.end_sessions(user_id, lambda id_: not revoked or id_ in revoked, revoked=True)
                 case ConnectionsEvicted(connection_ids=ids):
-                    state = self.users.get(user_id)
-                    evicted = (
-                        [connection for connection in state.connections if connection.id in ids]
-                        if state is not None
-                        else []
-                    )
+                    evicted = [connection for connection in self._connections_of(user_id) if connection.id in ids]
                     self._close(evicted, CloseCode.TOO_MANY_SOCKETS, "more sockets than allowed")
 
         return handle
 
     def _reset_room(self, room_id: str, head: int) -> None:
-        """The hub goes on at `head`. Who is a member may have changed unseen: its readers come back and start anew."""
+        """Continue a room at `head`, and close its readers' connections.
+
+        A missed event may have changed who is a member, so the readers reconnect and start from snapshots.
+        """
         readers = [reader for reader in self.hub.skip_to(room_id, head) if isinstance(reader, UserConnection)]
         metrics.RESETS.inc(len(readers))
         self._close(readers, CloseCode.TRY_AGAIN, "a room's log does not reach back")

@@ -1,4 +1,4 @@
-"""What follows a `hello`: the session is checked, `ready` sent, then what was missed, then the connection is live."""
+"""Starts a connection after its `hello`: checks the session, sends `ready` and the missed events, and joins rooms."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from chat_gateway.protocol.state import error_payload
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends
-from shared.errors import Unavailable
+from shared.errors import ErrorCode, Unavailable
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import text_frame
 from shared.streams.notifications import ConnectionsEvicted, publish_notifications
@@ -24,47 +24,52 @@ log = logging.getLogger(__name__)
 
 
 async def start(gateway: Gateway, connection: UserConnection, hello: Hello) -> None:
-    """Bring a connection live; where a part of WebChat is away it is told so and closed, to come back."""
+    """Bring a connection live. If a service or Redis is unavailable, reply with an error and close the connection."""
     try:
         async with asyncio.timeout(gateway.timings.start):
-            home = await _greet(gateway, connection)
-            if home is None:
+            room_list = await _finish_handshake(gateway, connection)
+            if room_list is None:
                 return
-        await _resume(gateway, connection, hello, home)
+        await _resume(gateway, connection, hello, room_list)
     except (Unavailable, *REDIS_DOWN) as error:
         log.warning("a connection could not start: %r", error)
-        metrics.ERRORS.of("unavailable").inc()
+        metrics.ERRORS.of(ErrorCode.UNAVAILABLE).inc()
         detail = "WebChat is not complete right now: come back in a moment."
-        connection.transport.enqueue(text_frame(error_payload(hello.id, "unavailable", detail, retry_after=1)))
+        payload = error_payload(hello.id, ErrorCode.UNAVAILABLE, detail, retry_after=1)
+        connection.transport.enqueue(text_frame(payload))
         connection.transport.close(CloseCode.TRY_AGAIN, "a part of WebChat is away")
 
 
-async def _greet(gateway: Gateway, connection: UserConnection) -> RoomList | None:
-    """Subscribe to the user's channel first, then check the session: a revocation is heard or seen."""
+async def _finish_handshake(gateway: Gateway, connection: UserConnection) -> RoomList | None:
+    """Check the session and send `ready`. Returns the user's rooms, or None if the connection is closed.
+
+    The user's channel is subscribed before the session is checked, so that a revocation cannot be missed.
+    """
     await gateway.register(connection)
-    user = await gateway.sessions.find(connection.session_id)
+    user = await gateway.sessions.load(connection.session_id)
     if user is None:
         connection.protocol.closing = True
         connection.transport.close(CloseCode.SESSION_GONE, "the session is gone")
         return None
-    found, friends = await asyncio.gather(
-        gateway.room_lists.find(connection.user_id), gateway.friends.find(connection.user_id)
+    loaded, friends = await asyncio.gather(
+        gateway.room_lists.load(connection.user_id), gateway.friends.load(connection.user_id)
     )
-    assert found is not None
-    epoch, home = found
+    assert loaded is not None
+    epoch, room_list = loaded
     gateway.adopt_epoch(epoch)
-    if connection.protocol.closing:  # by the new epoch: it has departed
+    if connection.protocol.closing:  # by the new epoch, which also unregistered the connection
         return None
     connection.epoch = epoch
-    connection.memberships = {entry.room.room_id: entry.membership for entry in home.rooms}
-    connection.rooms_revision = home.revision
+    connection.memberships = {entry.room.room_id: entry.membership for entry in room_list.rooms}
+    connection.rooms_revision = room_list.revision
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(connection.memberships))
-    await _count_sockets(gateway, connection)
-    await _send_ready(gateway, connection, user, home, friends or Friends(0, []))
-    return home
+    await _evict_oldest(gateway, connection)
+    await _send_ready(gateway, connection, user, room_list, friends or Friends(0, []))
+    return room_list
 
 
-async def _count_sockets(gateway: Gateway, connection: UserConnection) -> None:
+async def _evict_oldest(gateway: Gateway, connection: UserConnection) -> None:
+    """Register presence, and close the user's oldest connections on all gateways if there are too many."""
     ids = await gateway.presence.register(connection)
     if len(ids) > gateway.limits.sockets_per_user:
         oldest = ConnectionsEvicted(ids[: -gateway.limits.sockets_per_user])
@@ -72,14 +77,14 @@ async def _count_sockets(gateway: Gateway, connection: UserConnection) -> None:
 
 
 async def _send_ready(
-    gateway: Gateway, connection: UserConnection, user: User, home: RoomList, friends: Friends
+    gateway: Gateway, connection: UserConnection, user: User, room_list: RoomList, friends: Friends
 ) -> None:
     sync_friends(gateway, connection.user_id, friends)
     ready = Ready(
         session_id=connection.session_id,
         user=user,
         friends=list(gateway.users[connection.user_id].friends.values()),
-        rooms=[entry.room for entry in home.rooms],
+        rooms=[entry.room for entry in room_list.rooms],
         heartbeat=int(gateway.limits.heartbeat_seconds),
         epoch=connection.epoch,
     )
@@ -88,17 +93,17 @@ async def _send_ready(
     connection.transport.process_frames()
 
 
-async def _resume(gateway: Gateway, connection: UserConnection, hello: Hello, home: RoomList) -> None:
+async def _resume(gateway: Gateway, connection: UserConnection, hello: Hello, room_list: RoomList) -> None:
     metrics.STARTS.of("resumed" if hello.cursors else "fresh").inc()
     same_log = hello.epoch == connection.epoch
     cursors: dict[str, int] = {}
     heads: dict[str, int] = {}
-    for entry in home.rooms:
+    for entry in room_list.rooms:
         room_id = entry.room.room_id
         cursor, joined_version = hello.cursors.get(room_id), entry.membership.joined_version
-        begin = resume_point(cursor, head=entry.room.version, joined_version=joined_version, same_log=same_log)
-        cursors[room_id], heads[room_id] = begin.version, entry.room.version
-        if begin.reset:
+        point = resume_point(cursor, head=entry.room.version, joined_version=joined_version, same_log=same_log)
+        cursors[room_id], heads[room_id] = point.version, entry.room.version
+        if point.reset:
             metrics.RESETS.inc()
             await connection.transport.send(connection.encode(RoomReset(room_id=room_id)))
     await join_rooms(gateway, connection, cursors, heads)

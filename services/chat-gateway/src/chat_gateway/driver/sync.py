@@ -1,6 +1,7 @@
-"""What changed for a user – rooms, mute marks, friends, profiles – brought to each of its connections.
+"""Synchronisation: sends a user's changed rooms, mutes, friends and profiles to the user's connections.
 
-One way for a hint, a gap, a lost subscription and the background check: fetch what holds now, send what differs.
+Notifications, gaps, lost subscriptions and the background check all lead to the same procedure: load the current
+state, and send the differences.
 """
 
 import asyncio
@@ -26,48 +27,49 @@ from shared.tracing.spans import Span, child_span
 
 log = logging.getLogger(__name__)
 
-USERS_AT_ONCE = 100
-CHECK_AT_ONCE = 500
+USERS_PER_ROUND = 100
+CHECKS_PER_CALL = 500
 
 
 async def sync_changed_users(gateway: Gateway) -> None:
-    """One round over the users that changed."""
+    """Wait for changed users, and synchronise one round of them. If that fails, they remain changed."""
     await gateway.users_changed.wait()
-    user_ids = list(itertools.islice(gateway.changed_users, USERS_AT_ONCE))
-    gateway.changed_users.difference_update(user_ids)
+    changed = list(itertools.islice(gateway.changed_users, USERS_PER_ROUND))
+    gateway.changed_users.difference_update(changed)
     if not gateway.changed_users:
         gateway.users_changed.clear()
-    here = [user_id for user_id in user_ids if user_id in gateway.users]
-    spans = _spans(gateway, user_ids, here)
-    if not here:
+    user_ids = [user_id for user_id in changed if user_id in gateway.users]
+    spans = _start_spans(gateway, changed, user_ids)
+    if not user_ids:
         return
     try:
-        memberships, friends = await asyncio.gather(gateway.rooms.memberships(here), gateway.social.friends(here))
-        gateway.adopt_epoch(memberships.epoch)
-        for user_id in here:
-            sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
-        await _sync_rooms(
-            gateway, {user_id: memberships.users.get(user_id) or UserMemberships(0, {}) for user_id in here}
+        memberships, friends = await asyncio.gather(
+            gateway.rooms.memberships(user_ids), gateway.social.friends(user_ids)
         )
+        gateway.adopt_epoch(memberships.epoch)
+        for user_id in user_ids:
+            sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
+        users = {user_id: memberships.users.get(user_id) or UserMemberships(0, {}) for user_id in user_ids}
+        await _sync_rooms(gateway, users)
         while spans:
             spans.pop().end()
-        await gateway.presence.recheck(_clients(gateway, here))
+        await gateway.presence.recheck(_live_connections(gateway, user_ids))
     except BaseException:
         for span in spans:
             span.end("failure")
-        for user_id in here:
+        for user_id in user_ids:
             gateway.user_changed(user_id)
         raise
 
 
-def _spans(gateway: Gateway, user_ids: Iterable[str], here: Collection[str]) -> list[Span]:
-    """Of the changes that are told in this round, one for each that is written down."""
+def _start_spans(gateway: Gateway, changed: Iterable[str], user_ids: Collection[str]) -> list[Span]:
+    """Start a span for each sampled change of this round. `user_ids` are the users with a connection here."""
     if not gateway.change_traces:
         return []
-    popped = [(user_id, gateway.change_traces.pop(user_id, "")) for user_id in user_ids]
-    traced = Counter(trace for user_id, trace in popped if trace and user_id in here)
-    begun = (child_span(trace, "deliver", "consumer", {"webchat.receivers": count}) for trace, count in traced.items())
-    return [span for span in begun if span is not None]
+    traces = [(user_id, gateway.change_traces.pop(user_id, "")) for user_id in changed]
+    receivers = Counter(trace for user_id, trace in traces if trace and user_id in user_ids)
+    spans = (child_span(trace, "deliver", "consumer", {"webchat.receivers": n}) for trace, n in receivers.items())
+    return [span for span in spans if span is not None]
 
 
 async def check_users(gateway: Gateway) -> None:
@@ -77,16 +79,16 @@ async def check_users(gateway: Gateway) -> None:
     """
     gateway.check_now.clear()
     connections = gateway.connections()
-    for start in range(0, len(connections), CHECK_AT_ONCE):
-        some = connections[start : start + CHECK_AT_ONCE]
-        asked = {connection.session_id for connection in some}
-        gone = asked - (await gateway.auth.active_sessions(list(asked))).keys()
-        for connection in some:
+    for start in range(0, len(connections), CHECKS_PER_CALL):
+        checked = connections[start : start + CHECKS_PER_CALL]
+        session_ids = {connection.session_id for connection in checked}
+        gone = session_ids - (await gateway.auth.active_sessions(list(session_ids))).keys()
+        for connection in checked:
             if connection.session_id in gone:
                 gateway.end_sessions(connection.user_id, gone.__contains__, revoked=False)
     user_ids = list(gateway.users)
-    for start in range(0, len(user_ids), CHECK_AT_ONCE):
-        await _check_revisions(gateway, user_ids[start : start + CHECK_AT_ONCE])
+    for start in range(0, len(user_ids), CHECKS_PER_CALL):
+        await _check_revisions(gateway, user_ids[start : start + CHECKS_PER_CALL])
     try:
         async with asyncio.timeout(gateway.timings.user_check):
             await gateway.check_now.wait()
@@ -106,20 +108,20 @@ async def _check_revisions(gateway: Gateway, user_ids: list[str]) -> None:
             gateway.user_changed(user_id)
 
 
-def _clients(gateway: Gateway, user_ids: Iterable[str]) -> list[UserConnection]:
+def _live_connections(gateway: Gateway, user_ids: Iterable[str]) -> list[UserConnection]:
     states = [gateway.users[user_id] for user_id in user_ids if user_id in gateway.users]
     return [connection for state in states for connection in state.connections if connection.live]
 
 
 def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
-    """Tell all connections of the user that had their `ready` what is no longer as they were told."""
+    """Send the changes of a friend list to all connections of the user that already got `ready`."""
     state = gateway.users.get(user_id)
     if state is None or friends.revision < state.social_revision:
         return
     before, now = state.friends, {profile.user_id: profile for profile in friends.profiles}
     frames = [
-        *(FriendRemoved(user_id=gone) for gone in before if gone not in now),
-        *(FriendAdded(profile=profile) for new, profile in now.items() if new not in before),
+        *(FriendRemoved(user_id=removed) for removed in before if removed not in now),
+        *(FriendAdded(profile=profile) for added, profile in now.items() if added not in before),
         *(ProfileUpdated(profile=profile) for id_, profile in now.items() if before.get(id_, profile) != profile),
     ]
     state.friends, state.social_revision = now, friends.revision
@@ -129,18 +131,17 @@ def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
 
 
 async def _sync_rooms(gateway: Gateway, users: dict[str, UserMemberships]) -> None:
-    """Take connections out of rooms, then bring them into new ones; one request for the summaries of all users."""
+    """Remove connections from rooms, then add them to new ones. One request loads the new rooms of all users."""
     connections = [
         connection
-        for connection in _clients(gateway, users)
+        for connection in _live_connections(gateway, users)
         if connection.rooms_revision < users[connection.user_id].revision
     ]
     added: dict[str, list[str] | None] = {}
     for connection in connections:
         memberships = users[connection.user_id].rooms
-        await _take_out(
-            gateway, connection, [room_id for room_id in connection.memberships if room_id not in memberships]
-        )
+        removed = [room_id for room_id in connection.memberships if room_id not in memberships]
+        await _remove_from_rooms(gateway, connection, removed)
         for room_id, membership in memberships.items():
             known = connection.memberships.get(room_id)
             if known is None or known.since < membership.since:
@@ -148,14 +149,14 @@ async def _sync_rooms(gateway: Gateway, users: dict[str, UserMemberships]) -> No
             elif known.muted != membership.muted:
                 connection.memberships[room_id] = membership
                 connection.push_frame(RoomMuted(room_id=room_id, muted=membership.muted))
-    homes = (await gateway.rooms.room_lists(added)).users if added else {}
+    room_lists = (await gateway.rooms.room_lists(added)).users if added else {}
     for connection in connections:
-        await _bring_in(gateway, connection, homes.get(connection.user_id) or RoomList(0, []))
+        await _add_to_rooms(gateway, connection, room_lists.get(connection.user_id) or RoomList(0, []))
         connection.rooms_revision = users[connection.user_id].revision
 
 
-async def _take_out(gateway: Gateway, connection: UserConnection, room_ids: list[str]) -> None:
-    """The user's own `member.left` comes first, where there is one: the hub delivers it when the room is repaired."""
+async def _remove_from_rooms(gateway: Gateway, connection: UserConnection, room_ids: list[str]) -> None:
+    """Send `room.removed`. The rooms are repaired first, so that the hub delivers the user's `member.left` before."""
     await gateway.subscriber.repair([room_id for room_id in room_ids if gateway.hub.reads(connection, room_id)])
     for room_id in room_ids:
         if room_id in connection.memberships:
@@ -164,9 +165,9 @@ async def _take_out(gateway: Gateway, connection: UserConnection, room_ids: list
             connection.push_frame(RoomRemoved(room_id=room_id))
 
 
-async def _bring_in(gateway: Gateway, connection: UserConnection, home: RoomList) -> None:
-    """What was missed is read on the connection's own time: a slow one holds up nobody, a failure closes it alone."""
-    entries = [entry for entry in home.rooms if _is_news(connection, entry)]
+async def _add_to_rooms(gateway: Gateway, connection: UserConnection, room_list: RoomList) -> None:
+    """Send `room.added`, and join the rooms in a task of the connection, so that a slow one delays no others."""
+    entries = [entry for entry in room_list.rooms if _is_new(connection, entry)]
     for entry in entries:
         gateway.hub.leave(connection, entry.room.room_id)
         gateway.forget_membership(connection, entry.room.room_id)
@@ -180,6 +181,6 @@ async def _bring_in(gateway: Gateway, connection: UserConnection, home: RoomList
     connection.spawn(join_rooms(gateway, connection, dict(versions), versions))
 
 
-def _is_news(connection: UserConnection, entry: RoomEntry) -> bool:
+def _is_new(connection: UserConnection, entry: RoomEntry) -> bool:
     known = connection.memberships.get(entry.room.room_id)
     return connection.live and (known is None or known.since < entry.membership.since)

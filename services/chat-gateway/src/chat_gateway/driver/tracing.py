@@ -1,4 +1,4 @@
-"""Commands into their lanes; the way of one in a thousand, and of those whose client asks for it, is written down."""
+"""Submits commands. Starts a span for sampled commands and for commands that carry a `traceparent`."""
 
 import random
 from collections.abc import Callable
@@ -11,23 +11,23 @@ from shared.contracts.rooms import AnyCommand, Rejected, Result
 from shared.tracing.spans import Span, child_span, start_trace
 
 
-def follow(
+def submit_traced(
     gateway: Gateway,
     connection: UserConnection,
     frame: CommandFrame,
     command: AnyCommand,
-    done: Callable[[Result], None],
+    on_result: Callable[[Result], None],
 ) -> None:
-    """Submit the command; `done` gets its result. Its span ends when the client is answered."""
-    span = _span(gateway, connection, frame)
+    """Submit the command. Its span ends after `on_result`, which sends the reply."""
+    span = _start_span(gateway, connection, frame)
     if span is not None:
         command.traceparent = span.traceparent
-        done = partial(_finish, span, done)
-    gateway.command_queues.submit(command, connection.id, done)
+        on_result = partial(_finish, span, on_result)
+    gateway.command_queues.submit(command, connection.id, on_result)
 
 
-def _span(gateway: Gateway, connection: UserConnection, frame: CommandFrame) -> Span | None:
-    if frame.traceparent is None and random.random() >= gateway.trace_sample:  # noqa: S311 - no secret
+def _start_span(gateway: Gateway, connection: UserConnection, frame: CommandFrame) -> Span | None:
+    if frame.traceparent is None and random.random() >= gateway.trace_sample:  # noqa: S311 - not a secret
         return None
     action, fields = str(frame.__struct_config__.tag), {"user.id": connection.user_id, "webchat.room": frame.room_id}
     if frame.traceparent is None:
@@ -35,6 +35,6 @@ def _span(gateway: Gateway, connection: UserConnection, frame: CommandFrame) -> 
     return child_span(frame.traceparent, action, "server", fields)
 
 
-def _finish(span: Span, done: Callable[[Result], None], result: Result) -> None:
-    done(result)
+def _finish(span: Span, on_result: Callable[[Result], None], result: Result) -> None:
+    on_result(result)
     span.end("failure" if isinstance(result, Rejected) else "success")
