@@ -604,7 +604,7 @@ export interface paths {
         };
         /**
          * Get Figures
-         * @description The main figures of every service, at most two seconds old; for those whom `OPERATORS` names.
+         * @description Get the main figures of every service, at most two seconds old. Only for the users in `OPERATORS`.
          */
         get: operations["get_figures_api_ops_figures_get"];
         put?: never;
@@ -971,7 +971,7 @@ export interface components {
         };
         /**
          * Figures
-         * @description `at` in seconds since 1970: rates are differences of two answers by theirs.
+         * @description The figures of all services at a time in seconds since 1970. Two of them give rates.
          */
         Figures: {
             at: number;
@@ -979,7 +979,7 @@ export interface components {
         };
         /**
          * ServiceFigures
-         * @description `codes`: answers that are errors, by code. Counts are since the start of each process.
+         * @description The sums of a service. `codes` counts errors by code. Counters start at 0 when a process starts.
          */
         ServiceFigures: {
             name: string;
@@ -996,7 +996,7 @@ export interface components {
         };
         /**
          * Replica
-         * @description `up`: it answers. `missing`: what its /readyz lacks, or goes on without.
+         * @description A process. `up`: it answers. `missing`: the dependencies that its /readyz reports as missing or degraded.
          */
         Replica: {
             address: string;
@@ -1005,7 +1005,7 @@ export interface components {
         };
         /**
          * Histogram
-         * @description How many were at most so large: `counts` beside `bounds`, and one more for all. `sum` of their sizes.
+         * @description Cumulative counts of the values up to each bound, one more count for all values, and the sum of the values.
          */
         Histogram: {
             bounds: number[];

@@ -46,7 +46,7 @@ export interface Frames {
   server: ServerFrame;
 }
 /**
- * The first frame, within 10 s. `cursors` holds the last version that the client has of each room.
+ * The first frame, within 10 s. `cursors` maps room IDs to the last version that the client has.
  */
 export interface Hello {
   op: "hello";
@@ -57,14 +57,14 @@ export interface Hello {
   epoch?: string | null;
 }
 /**
- * Answered with the time of the server.
+ * Ask for the time of the server.
  */
 export interface Ping {
   op: "ping";
   id?: string | null;
 }
 /**
- * Friends, and rooms by latest activity; `before` is the `next` of the last answer.
+ * List friends, and rooms by latest activity. `before` is the `next` of the previous reply.
  */
 export interface HomeList {
   op: "home.list";
@@ -73,7 +73,7 @@ export interface HomeList {
   limit?: number;
 }
 /**
- * The room with its members and its newest page, in one snapshot; marks it read unless told not to.
+ * Get the room with its members and newest page in one snapshot, and by default mark it as read.
  */
 export interface RoomEnter {
   op: "room.enter";
@@ -82,7 +82,7 @@ export interface RoomEnter {
   mark_read?: boolean;
 }
 /**
- * The room is no longer looked at; its events go on coming.
+ * Close the view of a room. Its events are still sent.
  */
 export interface RoomExit {
   op: "room.exit";
@@ -90,7 +90,7 @@ export interface RoomExit {
   room_id: string;
 }
 /**
- * Answered after the commit. The same `client_id` again is answered with the first message.
+ * Send a message. The reply follows the commit. A repeated `client_id` gets the reply of the first message.
  */
 export interface MessageSend {
   op: "message.send";
@@ -110,7 +110,7 @@ export interface MessageSend {
   mentions?: string[];
 }
 /**
- * A page of messages: at most one of `before`, `after`, `around`, `at` (RFC 3339), `offset`; none: the newest.
+ * Get a page by one of `before`, `after`, `around`, `at` (RFC 3339) and `offset`, or by default the newest page.
  */
 export interface MessageList {
   op: "message.list";
@@ -124,7 +124,7 @@ export interface MessageList {
   limit?: number;
 }
 /**
- * One's own message; the same body again makes no event.
+ * Edit one's own message. An unchanged body creates no event.
  */
 export interface MessageEdit {
   op: "message.edit";
@@ -135,7 +135,7 @@ export interface MessageEdit {
   body: string;
 }
 /**
- * One's own message, or any as an admin; it stays in pages, empty.
+ * Delete one's own message, or any message as an admin. It remains in pages without content.
  */
 export interface MessageDelete {
   op: "message.delete";
@@ -145,7 +145,7 @@ export interface MessageDelete {
   seq: number;
 }
 /**
- * At most 32 bytes of emoji; `remove` takes the reaction back.
+ * Add a reaction of at most 32 bytes, or remove it.
  */
 export interface MessageReact {
   op: "message.react";
@@ -157,7 +157,7 @@ export interface MessageReact {
   remove?: boolean;
 }
 /**
- * Read up to `seq`: forward only, clamped to the room's last message.
+ * Move the read cursor up to `seq`, forward only, at most to the room's last message.
  */
 export interface RoomRead {
   op: "room.read";
@@ -167,7 +167,7 @@ export interface RoomRead {
   seq: number;
 }
 /**
- * No reply. Goes to the other members, to no socket of the typist.
+ * Notify the other members that the user types or stopped. There is no reply.
  */
 export interface RoomTyping {
   op: "room.typing";
@@ -176,7 +176,7 @@ export interface RoomTyping {
   typing: boolean;
 }
 /**
- * Own id, repeats and members are ignored; one unknown id refuses all.
+ * Invite users. The own ID, duplicates and members are ignored; one unknown ID rejects the frame.
  */
 export interface RoomInvite {
   op: "room.invite";
@@ -190,7 +190,7 @@ export interface RoomInvite {
   user_ids: string[];
 }
 /**
- * Leave a group; hide a direct room until its next message.
+ * Leave a group, or hide a direct room until its next message.
  */
 export interface RoomLeave {
   op: "room.leave";
@@ -199,7 +199,7 @@ export interface RoomLeave {
   traceparent?: string | null;
 }
 /**
- * `data` is base64, at most 5 MiB decoded; the message is sent once the file is stored.
+ * Store a file and send a message with it. `data` is base64, at most 5 MiB decoded.
  */
 export interface FileUpload {
   op: "file.upload";
@@ -212,7 +212,7 @@ export interface FileUpload {
   body?: string;
 }
 /**
- * Replaces the earlier set; strangers and those who blocked one are shown as offline.
+ * Replace the set of watched users. Strangers and users who blocked the watcher appear offline.
  */
 export interface PresenceWatch {
   op: "presence.watch";
@@ -223,7 +223,7 @@ export interface PresenceWatch {
   user_ids: string[];
 }
 /**
- * A reply; the result's fields stand beside `id`.
+ * A successful reply. The fields of the result are next to `id`.
  */
 export interface Ok {
   op: "ok";
@@ -330,7 +330,7 @@ export interface Profile {
   followed: boolean;
 }
 /**
- * `retry_after` in seconds.
+ * A failed reply, or an error of a frame without an `id`. `retry_after` is in seconds.
  */
 export interface ErrorFrame {
   op: "error";
@@ -340,7 +340,7 @@ export interface ErrorFrame {
   retry_after?: number | null;
 }
 /**
- * `heartbeat` in seconds.
+ * The reply to `hello`. `heartbeat` is in seconds.
  */
 export interface Ready {
   op: "ready";
@@ -361,7 +361,7 @@ export interface User {
   display_name: string;
 }
 /**
- * The room's events after `room.version` follow.
+ * The user is now a member. The room's events after `room.version` follow.
  */
 export interface RoomAdded {
   op: "room.added";
@@ -377,7 +377,7 @@ export interface RoomMuted {
   muted: boolean;
 }
 /**
- * The log does not reach back to the client's cursor: load the newest page and go on from its version.
+ * The log does not reach back to the client's cursor: load the newest page and continue after its version.
  */
 export interface RoomReset {
   op: "room.reset";
@@ -399,7 +399,7 @@ export interface SessionRevoked {
   op: "session.revoked";
 }
 /**
- * At most four a second per room; forward only, so that the next repairs a lost one.
+ * Read cursors moved. At most four per second and room; a lost one is corrected by the next.
  */
 export interface CursorsMoved {
   op: "room.read";

@@ -79,7 +79,7 @@ class MessageSend(CommandFrame, tag="message.send", kw_only=True):
 
 
 class MessageList(RoomFrame, tag="message.list", kw_only=True):
-    """Get a page of messages by `before`, `after`, `around`, `at` (RFC 3339) or `offset`; by default the newest."""
+    """Get a page by one of `before`, `after`, `around`, `at` (RFC 3339) and `offset`, or by default the newest page."""
 
     before: Seq | None = None
     after: Seq | None = None
