@@ -32,11 +32,12 @@ BATCH_BYTES = 512 * 1024
 QUEUE_COMMANDS = 10_000
 
 OUTCOME_UNKNOWN = Rejected(
-    code=ErrorCode.UNAVAILABLE, detail="The outcome is unknown: send it again, in order, with the same client_id."
+    code=ErrorCode.UNAVAILABLE, detail="The outcome is unknown. Send it again, in order, with the same client_id."
 )
-SESSION_GONE = Rejected(code=ErrorCode.UNAUTHENTICATED, detail="The session is gone: sign in again.")
+SESSION_GONE = Rejected(code=ErrorCode.UNAUTHENTICATED, detail="The session has ended. Sign in again.")
 QUEUE_FULL = Rejected(
-    code=ErrorCode.UNAVAILABLE, detail="Too much is waiting for this room: send it again, in order, a little later."
+    code=ErrorCode.UNAVAILABLE,
+    detail="Too many commands are waiting for this room. Send it again, in order, a little later.",
 )
 
 

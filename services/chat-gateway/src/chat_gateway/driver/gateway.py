@@ -175,7 +175,7 @@ class Gateway:
             log.warning("the room logs have a new epoch; closing all sockets")
             self.recent_pages.clear()
             connections = self.connections()
-            self._close(connections, CloseCode.EPOCH_CHANGED, "the logs began anew")
+            self._close(connections, CloseCode.EPOCH_CHANGED, "the room logs have a new epoch")
             for connection in connections:
                 self.unregister(connection)
 
@@ -187,8 +187,8 @@ class Gateway:
     def end_sessions(self, user_id: str, is_gone: Callable[[str], bool], *, revoked: bool) -> None:
         """Close the user's connections whose session is gone, reject their queued commands, and cancel their uploads.
 
-        If the session may only have expired (`revoked` is false), clients are not asked to delete their data: they ask
-        auth, and keep unsent messages.
+        `revoked` sends `session.revoked` first, which makes clients delete their data. Otherwise the session may only have
+        expired, so the client asks auth and keeps its unsent messages (ADR 16).
         """
         connections = [connection for connection in self._connections_of(user_id) if is_gone(connection.session_id)]
         for connection in connections:
@@ -196,7 +196,7 @@ class Gateway:
             self.command_queues.reject(connection.id)
             if revoked:
                 connection.push_frame(SessionRevoked())
-        self._close(connections, CloseCode.SESSION_GONE, "the session is gone")
+        self._close(connections, CloseCode.SESSION_GONE, "the session has ended")
 
     def _connections_of(self, user_id: str) -> list[UserConnection]:
         state = self.users.get(user_id)

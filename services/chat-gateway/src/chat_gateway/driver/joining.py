@@ -39,7 +39,7 @@ async def join_rooms(
             await gateway.subscriber.repair(ahead)
             _try_join(gateway, connection, since, cursors, ahead)
     else:
-        connection.transport.close(CloseCode.SLOW_READER, "the rooms move faster than this connection reads")
+        connection.transport.close(CloseCode.SLOW_READER, "the rooms change faster than this connection reads")
 
 
 def _is_member(connection: UserConnection, since: dict[str, int], room_id: str) -> bool:

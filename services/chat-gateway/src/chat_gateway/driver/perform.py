@@ -99,7 +99,7 @@ async def _answer_query(gateway: Gateway, connection: UserConnection, frame: Que
         connection.send_error(frame.id, error.code, error.detail, retry_after=retry_after)
     except (*REDIS_DOWN, ValueError) as error:
         log.warning("%s failed: %r", type(frame).__name__, error)
-        detail = "A part of WebChat is away: try again."
+        detail = "A part of WebChat is unavailable. Try again."
         connection.send_error(frame.id, ErrorCode.UNAVAILABLE, detail, retry_after=1)
 
 

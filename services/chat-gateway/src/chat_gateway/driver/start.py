@@ -34,10 +34,10 @@ async def start(gateway: Gateway, connection: UserConnection, hello: Hello) -> N
     except (Unavailable, *REDIS_DOWN) as error:
         log.warning("a connection could not start: %r", error)
         metrics.ERRORS.of(ErrorCode.UNAVAILABLE).inc()
-        detail = "WebChat is not complete right now: come back in a moment."
+        detail = "A part of WebChat is unavailable. Try again in a moment."
         payload = error_payload(hello.id, ErrorCode.UNAVAILABLE, detail, retry_after=1)
         connection.transport.enqueue(text_frame(payload))
-        connection.transport.close(CloseCode.TRY_AGAIN, "a part of WebChat is away")
+        connection.transport.close(CloseCode.TRY_AGAIN, "a part of WebChat is unavailable")
 
 
 async def _finish_handshake(gateway: Gateway, connection: UserConnection) -> RoomList | None:
@@ -49,7 +49,7 @@ async def _finish_handshake(gateway: Gateway, connection: UserConnection) -> Roo
     user = await gateway.sessions.load(connection.session_id)
     if user is None:
         connection.protocol.closing = True
-        connection.transport.close(CloseCode.SESSION_GONE, "the session is gone")
+        connection.transport.close(CloseCode.SESSION_GONE, "the session has ended")
         return None
     loaded, friends = await asyncio.gather(
         gateway.room_lists.load(connection.user_id), gateway.friends.load(connection.user_id)

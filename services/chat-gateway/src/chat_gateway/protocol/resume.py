@@ -17,7 +17,7 @@ class ResumePoint(msgspec.Struct, frozen=True):
 
 
 def resume_point(cursor: int | None, *, head: int, joined_version: int, same_log: bool) -> ResumePoint:
-    """Return where a connection resumes in a room whose snapshot in `ready` is at `head`.
+    """Decide where a connection resumes in a room whose snapshot in `ready` is at `head`.
 
     `cursor` is the last version that the client has, or None for a room that it did not name. `same_log` is false if
     the client's epoch is missing or differs from the server's.

@@ -154,7 +154,7 @@ class Socket(asyncio.Protocol):
             self._send_response(response)
             return None
         if request.headers.get(INSTANCE_HEADER, INSTANCE) != INSTANCE:
-            self._send_response(self._ws.reject(404, "Another gateway is wanted.\n"))
+            self._send_response(self._ws.reject(404, "This request is for another gateway.\n"))
             return None
         principal = await self._handshake.check(request.headers)
         if isinstance(principal, DomainError):
