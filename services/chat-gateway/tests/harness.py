@@ -116,16 +116,14 @@ QUICK = Timings(
 class Service:
     """A service that records and answers calls.
 
-    `requests` lists all calls in order. Calls block while `gate`, or the entry of their path in `gates`, is not set.
+    `requests` lists all calls in order. Calls wait while the service, or their path, is paused.
     `error` fails every call, each entry of `errors` fails one call, `errors_at` fails all calls of a path.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.requests: list[tuple[str, Any]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.gates: dict[str, asyncio.Event] = {}
+        self._paused: dict[str, asyncio.Event] = {}
         self.error: Exception | None = None
         self.errors: list[Exception] = []
         self.errors_at: dict[str, Exception] = {}
@@ -135,6 +133,14 @@ class Service:
     def serve(self, path: str, request_type: type, handler: Callable[[Any], Any]) -> None:
         self.request_types[path], self.handlers[path] = request_type, handler
 
+    def pause(self, path: str = "") -> None:
+        """Let calls of a path, or all calls, wait until `resume`."""
+        self._paused.setdefault(path, asyncio.Event())
+
+    def resume(self, path: str = "") -> None:
+        if (resumed := self._paused.pop(path, None)) is not None:
+            resumed.set()
+
     def requests_to(self, path: str) -> list[Any]:
         """Return the request bodies of one path."""
         return [body for requested, body in self.requests if requested == path]
@@ -143,9 +149,9 @@ class Service:
         request: Any = msgspec.json.decode(body, type=self.request_types[path])
         self.requests.append((path, request))
         await asyncio.sleep(0)
-        await self.gate.wait()
-        if path in self.gates:
-            await self.gates[path].wait()
+        for paused in ("", path):
+            if paused in self._paused:
+                await self._paused[paused].wait()
         if self.errors:
             raise self.errors.pop(0)
         if (error := self.errors_at.get(path, self.error)) is not None:
@@ -613,14 +619,14 @@ class MemoryPipeline:
 class FakeTransport:
     """A transport that records frames.
 
-    `sent` counts calls of `send`, which block while `gate` is not set. `processed` counts calls of `process_frames`.
+    `sent` counts calls of `send`, which wait until `writable` is set. `processed` counts calls of `process_frames`.
     """
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.writable = asyncio.Event()
+        self.writable.set()
         self.sent = self.processed = 0
 
     def push(self, data: bytes) -> None:
@@ -634,7 +640,7 @@ class FakeTransport:
             raise ConnectionResetError("the socket is closing")
         self.sent += 1
         await asyncio.sleep(0)
-        await self.gate.wait()
+        await self.writable.wait()
         self.push(data)
 
     def process_frames(self) -> None:

@@ -403,7 +403,7 @@ async def test_the_fill_level_of_the_command_queues_counts_as_load(stack: Stack)
     """With a full command queue, queries for history are rejected."""
     room_id = stack.rooms.create(MINJI)
     async with stack.gateway(lanes=1, lane_commands=64) as gateway, gateway.connect(MINJI) as minji:
-        stack.rooms.gate.clear()
+        stack.rooms.pause()
         results: list[Result] = []
         for waiting in (0, 64):
             for number in range(max(1, waiting)):
@@ -418,7 +418,7 @@ async def test_the_fill_level_of_the_command_queues_counts_as_load(stack: Stack)
         assert await gateway.number("webchat_lane_deepest_commands") == 64
         await eventually(lambda: gateway.instance.overload.load > 0.75)
         assert (await minji.request("message.list", room_id=room_id, before=9))["code"] == "unavailable"
-        stack.rooms.gate.set()
+        stack.rooms.resume()
         await eventually(lambda: len(results) == 65)
 
 

@@ -49,7 +49,7 @@ async def test_a_message_carries_the_attachments_from_media(harness: GatewayHarn
 async def test_later_commands_of_the_room_are_deferred_and_those_of_other_rooms_are_not(harness: GatewayHarness):
     room_id, elsewhere = harness.rooms.create("minji"), harness.rooms.create("minji")
     minji, file = await harness.connect("minji"), harness.media.store()
-    harness.media.gate.clear()
+    harness.media.pause()
     send(minji, room_id, "first", file.attachment_id)
     send(minji, room_id, "second", file.attachment_id)
     send(minji, room_id, "third")
@@ -57,7 +57,7 @@ async def test_later_commands_of_the_room_are_deferred_and_those_of_other_rooms_
     send(minji, elsewhere, "now")
     await eventually(lambda: harness.rooms.bodies(elsewhere) == ["now"])
     assert harness.rooms.bodies(room_id) == []
-    harness.media.gate.set()
+    harness.media.resume()
     await eventually(lambda: len(minji.received("ok")) == 5)
     assert harness.rooms.bodies(room_id) == ["first", "second", "third"]
     assert type(harness.rooms.commands[-1]).__name__ == "EditMessage"
@@ -67,11 +67,11 @@ async def test_later_commands_of_the_room_are_deferred_and_those_of_other_rooms_
 async def test_commands_of_another_connection_are_not_deferred(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
-    harness.media.gate.clear()
+    harness.media.pause()
     send(minji, room_id, "late", harness.media.store().attachment_id)
     reply = await junho.request("message.send", room_id=room_id, client_id=new_id(), body="early")
     assert reply["seq"] == 1
-    harness.media.gate.set()
+    harness.media.resume()
     await eventually(lambda: harness.rooms.bodies(room_id) == ["early", "late"])
 
 
@@ -111,11 +111,11 @@ async def test_an_invalid_attachment_id_is_rejected_without_a_request_to_media(h
 async def test_if_media_is_unavailable_all_deferred_commands_fail_in_order(harness: GatewayHarness):
     room_id, elsewhere = harness.rooms.create("minji"), harness.rooms.create("minji")
     minji, file = await harness.connect("minji"), harness.media.store()
-    harness.media.gate.clear()
+    harness.media.pause()
     harness.media.error = Unavailable("media is away")
     ids = [send(minji, room_id, "first", file.attachment_id), send(minji, room_id, "second")]
     other = send(minji, elsewhere, "other")
-    harness.media.gate.set()
+    harness.media.resume()
     await eventually(lambda: len(minji.received("error")) == 2 and minji.reply(other))
     rejected = [(frame["id"], frame["code"], frame["retry_after"]) for frame in minji.received("error")]
     assert rejected == [(frame_id, "unavailable", 1) for frame_id in ids]
@@ -151,10 +151,10 @@ async def test_an_upload_is_stored_and_then_sent_with_the_same_client_id(harness
 async def test_messages_are_not_deferred_while_a_file_is_stored(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
     minji = await harness.connect("minji")
-    harness.media.gate.clear()
+    harness.media.pause()
     frame_id = upload(minji, room_id, body="file")
     assert (await minji.request("message.send", room_id=room_id, client_id=new_id(), body="text"))["seq"] == 1
-    harness.media.gate.set()
+    harness.media.resume()
     await eventually(lambda: minji.reply(frame_id))
     assert harness.rooms.bodies(room_id) == ["text", "file"]
 

@@ -169,7 +169,7 @@ async def test_a_user_who_leaves_and_rejoins_during_the_join_gets_no_events_in_b
     room_id = harness.rooms.create("sora")
     minji, _ = await synced_clients(harness, "minji", "sora")
     harness.rooms.add(room_id, "minji")
-    harness.rooms.gates["events"] = asyncio.Event()
+    harness.rooms.pause("events")
 
     def skip_ahead(_: object) -> None:
         """Put the hub ahead of the snapshot, so that events have to be read."""
@@ -186,7 +186,7 @@ async def test_a_user_who_leaves_and_rejoins_during_the_join_gets_no_events_in_b
     harness.rooms.add(room_id, "minji")
     harness.gateway.user_changed("minji")
     await sync_changed_users(harness.gateway)
-    harness.rooms.gates["events"].set()
+    harness.rooms.resume("events")
     await minji.settle()
     harness.rooms.add_message(room_id, "sora", "after")
     await harness.gateway.subscriber.repair([room_id])
@@ -205,7 +205,7 @@ async def test_a_user_who_rejoins_before_the_departure_is_written_stays(harness:
         harness.rooms.on_room_lists = lambda _: None
         harness.rooms.remove(room_id, "minji")
         harness.gateway.hub.skip_to(room_id, 3)
-        minji.transport.gate.clear()
+        minji.transport.writable.clear()
 
     harness.rooms.on_room_lists = leave
     harness.gateway.user_changed("minji")
@@ -214,7 +214,7 @@ async def test_a_user_who_rejoins_before_the_departure_is_written_stays(harness:
     harness.rooms.add(room_id, "minji")
     harness.gateway.user_changed("minji")
     await sync_changed_users(harness.gateway)
-    minji.transport.gate.set()
+    minji.transport.writable.set()
     await minji.settle()
     assert [frame["room"]["version"] for frame in minji.received("room.added")] == [2, 4]
     assert minji.received("room.removed") == []
@@ -319,13 +319,13 @@ async def test_an_older_friend_list_changes_nothing(harness: GatewayHarness):
 async def test_changed_friends_are_not_sent_before_ready(harness: GatewayHarness):
     [first] = await synced_clients(harness, "minji")
     starting = harness.client("minji")
-    harness.rooms.gate.clear()
+    harness.rooms.pause()
     starting.send("hello")
     await eventually(lambda: len(harness.gateway.users["minji"].connections) == 2)
     harness.social.follow("minji", "junho")
     sync_friends(harness.gateway, "minji", Friends(harness.social.revision["minji"], [harness.social.profile("junho")]))
     assert (len(first.received("friend.added")), starting.frames) == (1, [])
-    harness.rooms.gate.set()
+    harness.rooms.resume()
     await starting.settle()
     assert [friend["user_id"] for friend in starting.frames[0]["friends"]] == ["junho"]
 
@@ -350,8 +350,8 @@ async def test_commands_of_a_revoked_session_are_not_sent(harness: GatewayHarnes
     """Covers queued commands, uploads, messages with attachments, and commands deferred by them."""
     room_id = harness.rooms.create("minji", "junho")
     minji, junho = await synced_clients(harness, "minji", "junho")
-    harness.rooms.gate.clear()
-    harness.media.gate.clear()
+    harness.rooms.pause()
+    harness.media.pause()
     in_flight = minji.send("message.send", room_id=room_id, client_id=room_id, body="in flight")
     await eventually(lambda: harness.rooms.requests_to("commands"))
     file, client_id = harness.media.store(), minji.connection.id
@@ -367,9 +367,9 @@ async def test_commands_of_a_revoked_session_are_not_sent(harness: GatewayHarnes
     harness.deliver(user_channel("minji"), msgspec.json.encode(SessionsRevoked([minji.session_id])))
     assert minji.transport.closed == 4401
     minji.send("message.send", room_id=room_id, client_id=minji.session_id[8:], body="too late")
-    harness.media.gate.set()
+    harness.media.resume()
     await minji.settle()
-    harness.rooms.gate.set()
+    harness.rooms.resume()
     await eventually(lambda: "other" in harness.rooms.bodies(room_id) and not harness.gateway.command_queues.depth)
     await junho.request("message.send", room_id=room_id, client_id=client_id, body="last")
     assert harness.rooms.bodies(room_id) == ["in flight", "other", "last"]
@@ -381,14 +381,14 @@ async def test_commands_of_a_revoked_session_are_not_sent(harness: GatewayHarnes
 async def test_the_check_closes_connections_without_a_session_and_rejects_their_commands(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
     minji, junho = await synced_clients(harness, "minji", "junho")
-    harness.rooms.gate.clear()
+    harness.rooms.pause()
     minji.send("message.send", room_id=room_id, client_id=room_id, body="in flight")
     await eventually(lambda: harness.rooms.requests_to("commands"))
     minji.send("message.send", room_id=room_id, client_id=minji.connection.id, body="queued")
     del harness.auth.sessions[minji.session_id]
     check = asyncio.create_task(check_users(harness.gateway))
     await eventually(lambda: minji.transport.closed)
-    harness.rooms.gate.set()
+    harness.rooms.resume()
     await check
     await junho.request("message.send", room_id=room_id, client_id=junho.connection.id, body="last")
     assert harness.rooms.bodies(room_id) == ["in flight", "last"]
@@ -399,12 +399,12 @@ async def test_only_checked_sessions_are_ended(harness: GatewayHarness):
     """A session that starts during the check is missing in the response of auth."""
     [gone] = await synced_clients(harness, "minji")
     harness.auth.sessions.clear()
-    harness.auth.gate.clear()
+    harness.auth.pause()
     check = asyncio.create_task(check_users(harness.gateway))
     await eventually(lambda: harness.auth.requests_to("sessions")[1:])
     new = harness.client("minji")
     await harness.gateway.register(new.connection)
-    harness.auth.gate.set()
+    harness.auth.resume()
     await check
     assert (gone.transport.closed, new.transport.closed) == (4401, None)
 

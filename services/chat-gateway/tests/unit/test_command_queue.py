@@ -64,11 +64,11 @@ class Sender:
     async def busy(self) -> AsyncIterator[None]:
         """Keep one request pending while the block runs, then wait for all results."""
         async with self.command_queues.running():
-            self.rooms.gate.clear()
+            self.rooms.pause()
             self.send("first", connection_id="first")
             await eventually(lambda: self.rooms.requests)
             yield
-            self.rooms.gate.set()
+            self.rooms.resume()
             await eventually(lambda: len(self.results) == self.submitted)
 
 
@@ -136,12 +136,12 @@ async def test_a_read_is_not_merged_into_one_in_flight():
     sender = Sender()
     async with sender.command_queues.running():
         for _ in range(2):
-            sender.rooms.gate.clear()
+            sender.rooms.pause()
             before = len(sender.rooms.requests)
             sender.read(1)
             await eventually(lambda before=before: len(sender.rooms.requests) > before)
             sender.read(1)
-            sender.rooms.gate.set()
+            sender.rooms.resume()
             await eventually(lambda: not sender.command_queues.depth)
         await eventually(lambda: len(sender.results) == 4)
     assert sender.batches == [1, 1, 1, 1]
@@ -176,7 +176,7 @@ async def test_an_unknown_outcome_fails_later_commands_of_the_same_sender_and_ro
         sender.send("another sender", connection_id="second")
         sender.send("another room", connection_id="first", room_id=other_room)
         sender.rooms.errors = [Unavailable("away")]
-        sender.rooms.gate.set()
+        sender.rooms.resume()
         await eventually(lambda: len(sender.results) >= 3)
         sender.read(1, "a later read", connection_id="first")
     assert sender.results[:3] == [(name, OUTCOME_UNKNOWN) for name in ("first", "behind", "read behind")]
@@ -189,10 +189,10 @@ async def test_an_unknown_outcome_fails_later_commands_of_the_same_sender_and_ro
 async def test_a_request_that_is_never_answered_is_given_up():
     sender = Sender(timings=Timings(command_request=0.02, command_give_up=0.1))
     async with sender.command_queues.running():
-        sender.rooms.gate.clear()
+        sender.rooms.pause()
         sender.send("x")
         await eventually(lambda: sender.results)
-        sender.rooms.gate.set()
+        sender.rooms.resume()
     assert sender.results == [("x", OUTCOME_UNKNOWN)]
     assert len(sender.batches) >= 2
 
@@ -203,7 +203,7 @@ async def test_if_rooms_rejects_a_batch_each_command_is_rejected():
         sender.send("second", connection_id="second")
         sender.send("third", connection_id="third")
         sender.rooms.errors = [KeyError("a fault"), error]
-        sender.rooms.gate.set()
+        sender.rooms.resume()
         await eventually(lambda: len(sender.results) == 3)
         sender.send("fourth")
     rejected = Rejected(code=error.code, detail=error.detail)
@@ -227,7 +227,7 @@ async def test_a_queue_answers_its_commands_and_continues_after_any_error():
 async def test_commands_queued_at_shutdown_are_answered():
     sender = Sender()
     async with sender.command_queues.running():
-        sender.rooms.gate.clear()
+        sender.rooms.pause()
         sender.send("x")
         await eventually(lambda: sender.rooms.requests)
         sender.send("y")

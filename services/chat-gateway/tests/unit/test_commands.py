@@ -180,11 +180,11 @@ async def test_an_invalid_room_id_is_not_found(harness: GatewayHarness, op: str)
 async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
     minji = await harness.connect("minji")
-    harness.rooms.gate.clear()
+    harness.rooms.pause()
     for number in range(20):
         minji.send("message.send", room_id=room_id, client_id=str(uuid.uuid4()), body=f"{number}")
         await asyncio.sleep(0)
-    harness.rooms.gate.set()
+    harness.rooms.resume()
     await eventually(lambda: len(minji.received("ok")) == 20)
     assert harness.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
     assert len(harness.rooms.requests_to("commands")) < 20  # queued commands were sent together

@@ -8,17 +8,17 @@ from chat_gateway.driver.data_loader import DataLoader
 
 
 class Service:
-    """Returns the number of the call for each key. Calls block while `gate` is not set."""
+    """Returns the number of the call for each key. Calls wait while `running` is not set."""
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
-        self.gate = asyncio.Event()
+        self.running = asyncio.Event()
         self.error: Exception | None = None
 
     async def load(self, keys: list[str]) -> dict[str, int]:
         self.calls.append(keys)
         number = len(self.calls)
-        await self.gate.wait()
+        await self.running.wait()
         if self.error is not None:
             raise self.error
         return {key: number for key in keys if key != "nobody"}
@@ -32,7 +32,7 @@ async def test_keys_requested_during_a_call_go_into_the_next_call():
     await asyncio.sleep(0)
     others = [asyncio.create_task(loader.load(key)) for key in ("a", "b", "b", "c", "d", "nobody")]
     await asyncio.sleep(0)
-    service.gate.set()
+    service.running.set()
     assert await first == 1
     assert await asyncio.gather(*others) == [2, 2, 2, 2, 3, None]
     assert service.calls == [["a"], ["a", "b", "c"], ["d", "nobody"]]
@@ -42,7 +42,7 @@ async def test_keys_requested_during_a_call_go_into_the_next_call():
 async def test_an_error_is_raised_to_the_callers_of_that_call_only():
     service = Service()
     loader = DataLoader(service.load, max_batch=10)
-    service.gate.set()
+    service.running.set()
     service.error = ValueError("away")
     results = await asyncio.gather(*(loader.load(key) for key in "abc"), return_exceptions=True)
     assert results == [service.error] * 3
@@ -58,5 +58,5 @@ async def test_a_cancelled_caller_does_not_affect_others():
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
-    service.gate.set()
+    service.running.set()
     assert await waiting == 1

@@ -138,11 +138,11 @@ async def test_a_closed_connection_no_longer_watches(harness: GatewayHarness):
 
 async def test_a_connection_closed_while_watching_leaves_no_state(harness: GatewayHarness):
     ana = await harness.connect(ANA)
-    harness.social.gate.clear()
+    harness.social.pause()
     watching = asyncio.create_task(harness.gateway.presence.watch(ana.connection, [BEN]))
     await eventually(lambda: harness.social.requests_to("pairs"))
     ana.disconnect()
-    harness.social.gate.set()
+    harness.social.resume()
     assert await watching == {}
     assert harness.gateway.presence._watchers == harness.gateway.presence._visible == {}
 

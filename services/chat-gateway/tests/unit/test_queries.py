@@ -285,11 +285,11 @@ async def test_a_page_is_not_cached_if_its_reader_left_meanwhile(harness: Gatewa
     room_id = harness.rooms.create("minji", "junho")
     harness.rooms.add_message(room_id, "minji", "one")
     minji = await harness.connect("minji")
-    harness.rooms.gate.clear()
+    harness.rooms.pause()
     frame_id = minji.send("message.list", room_id=room_id)
     await eventually(lambda: harness.rooms.requests_to("messages"))
     harness.gateway.forget_membership(minji.connection, room_id)
-    harness.rooms.gate.set()
+    harness.rooms.resume()
     await minji.settle()
     assert (minji.reply(frame_id) or {})["op"] == "ok"
     assert harness.gateway.recent_pages._pages == {}

@@ -95,12 +95,12 @@ async def test_a_connection_without_an_active_session_is_closed_without_ready(ha
 async def test_a_revocation_during_the_session_check_is_not_missed(harness: GatewayHarness):
     """The user's channel is subscribed before the request to auth."""
     minji = harness.client("minji")
-    harness.auth.gate.clear()
+    harness.auth.pause()
     minji.send("hello")
     await eventually(lambda: harness.auth.requests)
     harness.deliver(user_channel("minji"), msgspec.json.encode(SessionsRevoked([minji.session_id])))
     assert (minji.transport.closed, [frame["op"] for frame in minji.frames]) == (4401, ["session.revoked"])
-    harness.auth.gate.set()
+    harness.auth.resume()
     await minji.settle()
     assert disconnect_leaves_no_state(harness, minji)
 
@@ -126,13 +126,13 @@ async def test_an_unavailable_service_closes_the_connection_with_try_again(harne
 async def test_a_service_that_does_not_answer_in_time_closes_the_connection_with_try_again():
     harness = GatewayHarness(timings=Timings(start=0.05))
     async with harness.running():
-        harness.rooms.gate.clear()
+        harness.rooms.pause()
         minji = harness.client("minji")
         minji.send("hello")
         await minji.settle()
         assert [frame["code"] for frame in minji.frames] == ["unavailable"]
         assert minji.transport.closed == 1013
-        harness.rooms.gate.set()
+        harness.rooms.resume()
 
 
 async def test_a_subscription_not_confirmed_in_time_closes_the_connection_with_try_again():
@@ -229,11 +229,11 @@ async def test_changes_since_the_snapshot_are_looked_for(harness: GatewayHarness
     harness.rooms.create("minji")
     minji = harness.client("minji")
     later = harness.rooms.create("junho")
-    harness.social.gate.clear()
+    harness.social.pause()
     minji.send("hello")
     await eventually(lambda: harness.rooms.requests_to("homes") and harness.social.requests)
     harness.rooms.add(later, "minji")
-    harness.social.gate.set()
+    harness.social.resume()
     await minji.settle()
     assert harness.gateway.changed_users == {"minji"}
     assert harness.gateway.users_changed.is_set()
@@ -269,12 +269,12 @@ async def test_a_connection_lost_during_the_start_leaves_no_state(harness: Gatew
     harness.rooms.create("minji")
     for service in (harness.auth, harness.social, harness.rooms):
         minji = harness.client("minji")
-        service.gate.clear()
+        service.pause()
         minji.send("hello")
         await eventually(lambda service=service: service.requests)
         assert disconnect_leaves_no_state(harness, minji)
         service.requests.clear()
-        service.gate.set()
+        service.resume()
         await minji.settle()
         assert minji.frames == []
 
@@ -282,10 +282,10 @@ async def test_a_connection_lost_during_the_start_leaves_no_state(harness: Gatew
 async def test_frames_are_not_accepted_between_hello_and_ready(harness: GatewayHarness):
     minji = harness.client("minji")
     assert minji.connection.accepts_frames
-    harness.auth.gate.clear()
+    harness.auth.pause()
     minji.send("hello")
     assert not minji.connection.accepts_frames
-    harness.auth.gate.set()
+    harness.auth.resume()
     await minji.settle()
     assert minji.connection.accepts_frames
 

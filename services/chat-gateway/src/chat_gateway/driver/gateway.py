@@ -187,8 +187,8 @@ class Gateway:
     def end_sessions(self, user_id: str, is_gone: Callable[[str], bool], *, revoked: bool) -> None:
         """Close the user's connections whose session is gone, reject their queued commands, and cancel their uploads.
 
-        `revoked` sends `session.revoked` first, which makes clients delete their data. Otherwise the session may only have
-        expired, so the client asks auth and keeps its unsent messages (ADR 16).
+        `revoked` sends `session.revoked` first, which makes clients delete their data. Otherwise the session may just
+        have expired, so the client asks auth and keeps its unsent messages (ADR 16).
         """
         connections = [connection for connection in self._connections_of(user_id) if is_gone(connection.session_id)]
         for connection in connections:
