@@ -147,11 +147,11 @@ def publishing(state: State, who: int) -> Iterator[State]:
         yield after._replace(channel=published)
 
 
-def receive(state: State, heard: Batch) -> int:
+def receive(state: State, publication: Batch) -> int:
     """Return the last version that the reader has delivered after a publication."""
-    if heard.last <= state.delivered:
+    if publication.last <= state.delivered:
         return state.delivered
-    return heard.last if heard.first <= state.delivered + 1 else check(state)
+    return publication.last if publication.first <= state.delivered + 1 else check(state)
 
 
 def check(state: State) -> int:

@@ -255,14 +255,14 @@ async def test_queued_commands_of_a_revoked_session_are_rejected(providers: Prov
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
     queues, results = CommandQueues(providers.rooms, lambda _: None, partitions=1), list[Result]()
-    for connection_id in ("gone", "stays", "gone"):
+    for connection_id in ("ended", "active", "ended"):
         queues.submit(send(room_id, user_id, connection_id), connection_id, results.append)
-    queues.reject("gone")
+    queues.reject("ended")
     assert results == [SESSION_GONE] * 2
     async with queues.running():
         await eventually(lambda: len(results) == 3)
     page = await providers.rooms.messages(user_id, room_id, PageChoice())
-    assert [message.body for message in page.messages] == ["stays"]
+    assert [message.body for message in page.messages] == ["active"]
 
 
 async def test_if_rooms_stays_unavailable_all_queued_commands_fail(providers: Providers):

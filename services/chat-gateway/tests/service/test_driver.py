@@ -103,13 +103,13 @@ async def test_changes_notified_while_a_subscription_is_lost_are_found(redis: Re
     harness = GatewayHarness(redis, timings=Timings(user_check=600))
     async with harness.running():
         room_id = harness.rooms.create("junho")
-        minji, gone = await harness.connect("minji"), await harness.connect("gone")
+        minji, sora = await harness.connect("minji"), await harness.connect("sora")
         await eventually(lambda: not harness.gateway.users_changed.is_set() and not harness.gateway.check_now.is_set())
         await cut(redis)
         harness.rooms.add(room_id, "minji")
-        del harness.auth.sessions[gone.session_id]
-        await publish_notifications(redis, [("minji", UserChanged("rooms", 1)), ("gone", SessionsRevoked([]))])
-        await eventually(lambda: minji.received("room.added") and gone.transport.closed == 4401)
+        del harness.auth.sessions[sora.session_id]
+        await publish_notifications(redis, [("minji", UserChanged("rooms", 1)), ("sora", SessionsRevoked([]))])
+        await eventually(lambda: minji.received("room.added") and sora.transport.closed == 4401)
 
 
 async def test_channels_of_rooms_without_readers_are_unsubscribed(harness: GatewayHarness):

@@ -191,10 +191,10 @@ async def test_a_service_cannot_open_a_socket(stack: Stack):
 
 
 async def test_only_operators_see_the_figures(stack: Stack):
-    gone, operator, other = Principal("user", "x", "gone"), signed_in(stack, MINJI), signed_in(stack, JUNHO)
+    unknown, operator, other = Principal("user", "x", "gone"), signed_in(stack, MINJI), signed_in(stack, JUNHO)
     async with stack.gateway(operators=[f"W-{MINJI.upper()}"]) as gateway:
         assert (await gateway.get("/api/ops/figures", other)).status_code == 404
-        assert (await gateway.get("/api/ops/figures", gone)).status_code == 404
+        assert (await gateway.get("/api/ops/figures", unknown)).status_code == 404
         assert (await gateway.get("/api/ops/figures", Principal("service", "rooms"))).status_code == 403
         assert (await gateway.get("/api/ops/figures")).status_code == 401
         response = await gateway.get("/api/ops/figures", operator)
@@ -214,13 +214,13 @@ async def test_the_figures_are_collected_from_all_replicas(stack: Stack):
     operator = signed_in(stack, MINJI)
     async with stack.gateway() as first, stack.gateway() as second:
         urls = [f"http://127.0.0.1:{one._port}" for one in (first, second)]
-        gone = f"http://127.0.0.1:{free_port()}"
-        options = {"operators": [f"w-{MINJI}"], "chat_gateway_url": [*urls, gone], "canary_url": gone}
+        unreachable = f"http://127.0.0.1:{free_port()}"
+        options = {"operators": [f"w-{MINJI}"], "chat_gateway_url": [*urls, unreachable], "canary_url": unreachable}
         async with stack.gateway(**options) as third, third.connect(JUNHO):
             figures = (await third.get("/api/ops/figures", operator)).json()
     canary, gateways, *_ = figures["services"]
     assert [(one["address"], one["up"], one["missing"]) for one in gateways["replicas"]] == sorted(
-        [(url[7:], True, []) for url in urls] + [(gone[7:], False, [])]
+        [(url[7:], True, []) for url in urls] + [(unreachable[7:], False, [])]
     )
     assert (canary["name"], [one["up"] for one in canary["replicas"]]) == ("canary", [False])
     assert gateways["numbers"]["users"] == 2  # both gateways are in this process and have the same metrics

@@ -69,28 +69,28 @@ async def test_a_stream_that_lost_its_newest_events_is_not_used(logs: Logs):
     """The hub has delivered version 4, so a stream that ends at 2 is incomplete."""
     room_id = await logs.room(5, published=2)
     assert len((await logs.log.read_after(E, {room_id: 1}))[room_id].frames) == 1
-    pages = (await logs.log.read_after(E, {room_id: 1}, {room_id: 4}))[room_id]
-    assert (len(pages.frames), pages.complete, pages.head) == (4, True, 5)
+    page = (await logs.log.read_after(E, {room_id: 1}, {room_id: 4}))[room_id]
+    assert (len(page.frames), page.complete, page.head) == (4, True, 5)
 
 
 async def test_a_page_that_is_cut_off_is_not_complete(logs: Logs):
     room_id = await logs.room(FRAMES_PER_READ + 10)
-    pages = (await logs.log.read_after(E, {room_id: 1}))[room_id]
-    assert (len(pages.frames), pages.complete) == (FRAMES_PER_READ, False)
+    page = (await logs.log.read_after(E, {room_id: 1}))[room_id]
+    assert (len(page.frames), page.complete) == (FRAMES_PER_READ, False)
     rest = (await logs.log.read_after(E, {room_id: 1 + FRAMES_PER_READ}))[room_id]
     assert (len(rest.frames), rest.complete) == (9, True)
     await logs.redis.delete(log_key(E, room_id))
     logs.rooms.events_at_once = 4
-    pages = (await logs.log.read_after(E, {room_id: 1}))[room_id]
-    assert (len(pages.frames), pages.complete) == (4, False)
+    page = (await logs.log.read_after(E, {room_id: 1}))[room_id]
+    assert (len(page.frames), page.complete) == (4, False)
 
 
 async def test_deleted_events_are_reported_as_gone(logs: Logs):
     room_id = await logs.room(5, after=3)
     logs.rooms.forget_events(room_id)
     for version in (1, 99):
-        pages = (await logs.log.read_after(E, {room_id: version}))[room_id]
-        assert (pages.frames, pages.gone, pages.head) == ([], True, 5)
+        page = (await logs.log.read_after(E, {room_id: version}))[room_id]
+        assert (page.frames, page.gone, page.head) == ([], True, 5)
 
 
 async def test_rooms_that_do_not_exist_are_left_out(logs: Logs):

@@ -397,7 +397,7 @@ async def test_the_check_closes_connections_without_a_session_and_rejects_their_
 
 async def test_only_checked_sessions_are_ended(harness: GatewayHarness):
     """A session that starts during the check is missing in the response of auth."""
-    [gone] = await synced_clients(harness, "minji")
+    [ended] = await synced_clients(harness, "minji")
     harness.auth.sessions.clear()
     harness.auth.pause()
     check = asyncio.create_task(check_users(harness.gateway))
@@ -406,7 +406,7 @@ async def test_only_checked_sessions_are_ended(harness: GatewayHarness):
     await harness.gateway.register(new.connection)
     harness.auth.resume()
     await check
-    assert (gone.transport.closed, new.transport.closed) == (4401, None)
+    assert (ended.transport.closed, new.transport.closed) == (4401, None)
 
 
 async def test_only_the_named_connections_are_evicted(harness: GatewayHarness):

@@ -237,23 +237,23 @@ async def test_commands_queued_at_shutdown_are_answered():
 async def test_queued_commands_of_an_ended_session_are_rejected_except_reads():
     sender = Sender()
     async with sender.busy():
-        sender.send("gone", connection_id="gone")
-        sender.read(1, "read", connection_id="gone")
-        sender.send("stays", connection_id="stays")
-        sender.command_queues.reject("gone")
-        assert sender.results == [("gone", SESSION_GONE)]
-    assert sender.rooms.bodies(sender.room_id) == ["first", "stays"]
+        sender.send("ended", connection_id="ended")
+        sender.read(1, "read", connection_id="ended")
+        sender.send("active", connection_id="active")
+        sender.command_queues.reject("ended")
+        assert sender.results == [("ended", SESSION_GONE)]
+    assert sender.rooms.bodies(sender.room_id) == ["first", "active"]
     assert [type(result) for _, result in sender.results[1:]] == [Accepted] * 3
 
 
 async def test_no_request_is_sent_if_all_queued_commands_were_rejected():
     sender = Sender()
-    sender.send("gone", connection_id="gone")
-    sender.command_queues.reject("gone")
+    sender.send("ended", connection_id="ended")
+    sender.command_queues.reject("ended")
     async with sender.command_queues.running():
         await asyncio.sleep(0.02)
         assert sender.rooms.requests == []
-        sender.send("stays")
+        sender.send("active")
         await eventually(lambda: len(sender.results) == 2)
     assert sender.batches == [1]
 
@@ -263,8 +263,8 @@ async def test_queued_commands_of_an_ended_session_are_rejected_in_all_queues():
     queues, results = CommandQueues(Rooms(client), lambda _: None, partitions=8), list[Result]()
     for _ in range(100):
         command = LeaveRoom(command_id=new_id(), room_id=new_id(), user_id="u")
-        queues.submit(command, "gone", results.append)
-    queues.reject("gone")
+        queues.submit(command, "ended", results.append)
+    queues.reject("ended")
     assert (queues.depth, results) == (0, [SESSION_GONE] * 100)
 
 
@@ -297,7 +297,7 @@ def test_every_command_is_answered_once_and_every_sender_keeps_its_order(data: s
         timings = Timings(command_request=0, command_give_up=0)
         sender.queue = CommandQueue(sender.command_queues._queues[0]._rooms, lambda _: None, timings=timings)
         sent: list[tuple[str, int]] = []
-        gone: set[str] = set()
+        ended: set[str] = set()
         results: dict[tuple[str, int], list[Result]] = {}
 
         def submit(connection_id: str) -> None:
@@ -315,7 +315,7 @@ def test_every_command_is_answered_once_and_every_sender_keeps_its_order(data: s
                     for connection_id in data.draw(st.lists(st.sampled_from("abc"), max_size=5)):
                         submit(connection_id)
                 case "end":
-                    gone.add(connection_id := data.draw(st.sampled_from("abc")))
+                    ended.add(connection_id := data.draw(st.sampled_from("abc")))
                     sender.queue.reject(connection_id)
                 case work:
                     if sender.queue.depth:
@@ -327,6 +327,6 @@ def test_every_command_is_answered_once_and_every_sender_keeps_its_order(data: s
         assert [key for key in sent if len(results[key]) != 1] == []
         committed = [key for key in sent if isinstance(results[key][0], Accepted)]
         assert sender.rooms.bodies(sender.room_id) == [f"{key}" for key in committed]
-        assert {key[0] for key in sent if results[key] == [SESSION_GONE]} <= gone
+        assert {key[0] for key in sent if results[key] == [SESSION_GONE]} <= ended
 
     asyncio.run(run())

@@ -281,7 +281,6 @@ def test_a_page_contains_exactly_the_visible_messages(first: int, last: int, joi
 
 
 async def test_a_page_is_not_cached_if_its_reader_left_meanwhile(harness: GatewayHarness):
-    """A page is not cached if its reader left the room meanwhile."""
     room_id = harness.rooms.create("minji", "junho")
     harness.rooms.add_message(room_id, "minji", "one")
     minji = await harness.connect("minji")
