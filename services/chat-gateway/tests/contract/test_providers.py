@@ -31,8 +31,8 @@ from chat_gateway.settings import GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
+from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.rooms import (
-    MAX_INTEGER,
     Accepted,
     DeleteMessage,
     EditMessage,

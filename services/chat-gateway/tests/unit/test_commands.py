@@ -9,8 +9,8 @@ import pytest
 
 from chat_gateway.driver.commands import command_of, reply_of, send_command
 from chat_gateway.protocol.frames import (
+    AnyCommandFrame,
     AnyFrame,
-    CommandFrame,
     FileUpload,
     MessageDelete,
     MessageEdit,
@@ -22,9 +22,9 @@ from chat_gateway.protocol.frames import (
     RoomLeave,
     RoomRead,
 )
+from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
-    MAX_INTEGER,
     Accepted,
     AnyCommand,
     DeleteMessage,
@@ -54,7 +54,7 @@ async def harness() -> AsyncIterator[GatewayHarness]:
         yield harness
 
 
-COMMANDS: list[tuple[CommandFrame, AnyCommand]] = [
+COMMANDS: list[tuple[AnyCommandFrame, AnyCommand]] = [
     (MessageEdit(**HEAD, seq=3, body="x"), EditMessage(command_id="", room_id=ROOM, user_id="u", seq=3, body="x")),
     (MessageDelete(**HEAD, seq=4), DeleteMessage(command_id="", room_id=ROOM, user_id="u", seq=4)),
     (
@@ -71,7 +71,7 @@ COMMANDS: list[tuple[CommandFrame, AnyCommand]] = [
 
 
 @pytest.mark.parametrize(("frame", "expected"), COMMANDS, ids=lambda value: type(value).__name__)
-def test_a_frame_is_converted_into_a_command_with_a_new_id(frame: CommandFrame, expected: AnyCommand):
+def test_a_frame_is_converted_into_a_command_with_a_new_id(frame: AnyCommandFrame, expected: AnyCommand):
     first, second = command_of(frame, "u"), command_of(frame, "u")
     assert is_id(first.command_id)
     assert first.command_id != second.command_id
@@ -80,7 +80,7 @@ def test_a_frame_is_converted_into_a_command_with_a_new_id(frame: CommandFrame, 
 
 
 def test_every_command_frame_has_a_command():
-    frames = {frame for frame in AnyFrame.__args__ if issubclass(frame, CommandFrame)}
+    frames = {frame for frame in AnyFrame.__args__ if issubclass(frame, AnyCommandFrame.__args__)}
     assert {type(frame) for frame, _ in COMMANDS} | {MessageSend, FileUpload} == frames
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chat_gateway.hub import Hub
 from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
-from shared.contracts.rooms import MAX_RESUME
+from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, RoomEvent
 from shared.roomlog.frames import (
     Publication,

@@ -9,16 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.driver.queries import _page_of
-from shared.contracts.rooms import (
-    DEFAULT_PAGE,
-    MAX_INTEGER,
-    Message,
-    MessagesRequest,
-    PageChoice,
-    ReadRoom,
-    Rejected,
-    RoomListPageRequest,
-)
+from shared.contracts.limits import DEFAULT_PAGE, MAX_INTEGER
+from shared.contracts.rooms import Message, MessagesRequest, PageChoice, ReadRoom, Rejected, RoomListPageRequest
 from shared.errors import Invalid, Unavailable
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.keys import live_channel

@@ -9,7 +9,7 @@ import pytest
 from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.sync import check_users
 from chat_gateway.settings import Timings
-from shared.contracts.rooms import MAX_RESUME
+from shared.contracts.limits import MAX_RESUME
 from shared.errors import Unavailable
 from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel

@@ -29,17 +29,9 @@ from shared.ids import new_id
 
 def send_command(frame: MessageSend | FileUpload, user_id: str, attachments: list[Attachment]) -> SendMessage:
     """Return the command. It has no command ID, because its `client_id` makes it idempotent."""
-    command = SendMessage(
-        command_id="",
-        room_id=frame.room_id,
-        user_id=user_id,
-        client_id=frame.client_id.lower(),
-        body=frame.body,
-        attachments=attachments,
-    )
-    if isinstance(frame, MessageSend):
-        command.reply_to, command.mentions = frame.reply_to, frame.mentions
-    return command
+    content = frame.content() if isinstance(frame, MessageSend) else {"body": frame.body}
+    content["client_id"] = frame.client_id.lower()
+    return SendMessage(command_id="", room_id=frame.room_id, user_id=user_id, attachments=attachments, **content)
 
 
 def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:

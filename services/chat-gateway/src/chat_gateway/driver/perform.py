@@ -12,8 +12,9 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.queries import enter_room, find_recent_page, list_messages, list_rooms
 from chat_gateway.driver.tracing import submit_traced
 from chat_gateway.protocol.frames import (
+    AnyCommandFrame,
     AnyFrame,
-    CommandFrame,
+    AnyRoomFrame,
     FileUpload,
     HomeList,
     MessageList,
@@ -23,7 +24,6 @@ from chat_gateway.protocol.frames import (
     PresenceWatch,
     RoomEnter,
     RoomExit,
-    RoomFrame,
     RoomTyping,
     Typing,
 )
@@ -45,7 +45,7 @@ def perform(gateway: Gateway, connection: UserConnection, frame: AnyFrame) -> No
     """Start to perform a frame. It is answered exactly once, now or later. `room.typing` is not answered."""
     if isinstance(frame, RoomTyping):
         _publish_typing(gateway, connection, frame)
-    elif isinstance(frame, RoomFrame) and not is_id(frame.room_id):
+    elif isinstance(frame, AnyRoomFrame) and not is_id(frame.room_id):
         connection.send_error(frame.id, ErrorCode.NOT_FOUND, "There is no such room.")
     elif isinstance(frame, Ping):
         connection.send_reply(frame.id, Ok(id=frame.id or "", at=rfc3339(now_ms())))
@@ -62,7 +62,7 @@ def perform(gateway: Gateway, connection: UserConnection, frame: AnyFrame) -> No
 
 
 def _perform_command(gateway: Gateway, connection: UserConnection, frame: AnyFrame) -> None:
-    assert isinstance(frame, RoomFrame)
+    assert isinstance(frame, AnyRoomFrame)
     if defer(connection, frame, frame.room_id):
         return
     if isinstance(frame, MessageSend) and frame.attachment_ids:
@@ -74,7 +74,7 @@ def _perform_command(gateway: Gateway, connection: UserConnection, frame: AnyFra
 
 
 def _submit(gateway: Gateway, connection: UserConnection, frame: AnyFrame, attachments: list[Attachment]) -> None:
-    assert isinstance(frame, CommandFrame)
+    assert isinstance(frame, AnyCommandFrame)
 
     def on_result(result: Result) -> None:
         if isinstance(result, Rejected):

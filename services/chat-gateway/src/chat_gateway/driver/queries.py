@@ -6,7 +6,8 @@ import logging
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import HomeList, MessageList, Ok, RoomEnter
-from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
+from shared.contracts.limits import MAX_INTEGER
+from shared.contracts.rooms import Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
 from shared.errors import Invalid, error_for_code
 from shared.ids import new_id, parse_rfc3339
 from shared.redis.client import REDIS_DOWN

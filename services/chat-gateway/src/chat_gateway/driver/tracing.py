@@ -6,7 +6,7 @@ from functools import partial
 
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.protocol.frames import CommandFrame
+from chat_gateway.protocol.frames import AnyCommandFrame
 from shared.contracts.rooms import AnyCommand, Rejected, Result
 from shared.tracing.spans import Span, child_span, start_trace
 
@@ -14,7 +14,7 @@ from shared.tracing.spans import Span, child_span, start_trace
 def submit_traced(
     gateway: Gateway,
     connection: UserConnection,
-    frame: CommandFrame,
+    frame: AnyCommandFrame,
     command: AnyCommand,
     on_result: Callable[[Result], None],
 ) -> None:
@@ -26,7 +26,7 @@ def submit_traced(
     gateway.command_queues.submit(command, connection.id, on_result)
 
 
-def _start_span(gateway: Gateway, connection: UserConnection, frame: CommandFrame) -> Span | None:
+def _start_span(gateway: Gateway, connection: UserConnection, frame: AnyCommandFrame) -> Span | None:
     if frame.traceparent is None and random.random() >= gateway.trace_sample:  # noqa: S311 - not a secret
         return None
     action, fields = str(frame.__struct_config__.tag), {"user.id": connection.user_id, "webchat.room": frame.room_id}

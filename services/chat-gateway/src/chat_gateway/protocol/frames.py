@@ -10,31 +10,28 @@ import msgspec
 from msgspec import Meta
 
 from shared.contracts.auth import User
+from shared.contracts.limits import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, MAX_USER_IDS
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, Message, Room, RoomDetail
+from shared.contracts.rooms import ClientId, Message, NewMessage, Room, RoomDetail, Seq, ShortText
 from shared.contracts.social import Profile
 
-Text: TypeAlias = Annotated[str, Meta(max_length=256)]
-Seq: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 Offset: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
-ClientId: TypeAlias = Annotated[
-    str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$")
-]
+FrameId: TypeAlias = Annotated[str, Meta(max_length=128)]
 Status: TypeAlias = Literal["online", "offline"]
 
 
 class ClientFrame(msgspec.Struct, tag_field="op", kw_only=True):
     """A frame with an `id`, which the client chooses, gets a reply."""
 
-    id: Annotated[str, Meta(max_length=128)] | None = None
+    id: FrameId | None = None
 
 
 class Hello(ClientFrame, tag="hello", kw_only=True):
     """The first frame, within 10 s. `cursors` maps room IDs to the last version that the client has."""
 
     cursors: Annotated[dict[str, Annotated[int, Meta(ge=0, le=MAX_INTEGER)]], Meta(max_length=1000)] = {}
-    epoch: Text | None = None
+    epoch: ShortText | None = None
 
 
 class Ping(ClientFrame, tag="ping", kw_only=True):
@@ -44,18 +41,18 @@ class Ping(ClientFrame, tag="ping", kw_only=True):
 class HomeList(ClientFrame, tag="home.list", kw_only=True):
     """List friends, and rooms by latest activity. `before` is the `next` of the previous reply."""
 
-    before: Text | None = None
+    before: ShortText | None = None
     limit: Limit = MAX_PAGE
 
 
 class RoomFrame(ClientFrame, kw_only=True):
-    room_id: Text
+    room_id: ShortText
 
 
 class CommandFrame(RoomFrame, kw_only=True):
     """A command to change a room. `traceparent` (W3C) makes it part of a trace; it is ignored if malformed."""
 
-    traceparent: Text | None = None
+    traceparent: ShortText | None = None
 
 
 class RoomEnter(RoomFrame, tag="room.enter", kw_only=True):
@@ -68,14 +65,12 @@ class RoomExit(RoomFrame, tag="room.exit", kw_only=True):
     """Close the view of a room. Its events are still sent."""
 
 
-class MessageSend(CommandFrame, tag="message.send", kw_only=True):
+class MessageSend(NewMessage, tag_field="op", tag="message.send", kw_only=True):
     """Send a message. The reply follows the commit. A repeated `client_id` gets the reply of the first message."""
 
-    client_id: ClientId
-    body: str
-    reply_to: Seq | None = None
-    attachment_ids: Annotated[list[Text], Meta(max_length=10)] = []
-    mentions: Annotated[list[Text], Meta(max_length=50)] = []
+    id: FrameId | None = None
+    room_id: ShortText
+    traceparent: ShortText | None = None
 
 
 class MessageList(RoomFrame, tag="message.list", kw_only=True):
@@ -84,7 +79,7 @@ class MessageList(RoomFrame, tag="message.list", kw_only=True):
     before: Seq | None = None
     after: Seq | None = None
     around: Seq | None = None
-    at: Text | None = None
+    at: ShortText | None = None
     offset: Offset | None = None
     limit: Limit = DEFAULT_PAGE
 
@@ -106,7 +101,7 @@ class MessageReact(CommandFrame, tag="message.react", kw_only=True):
     """Add a reaction of at most 32 bytes, or remove it."""
 
     seq: Seq
-    emoji: Text
+    emoji: ShortText
     remove: bool = False
 
 
@@ -125,7 +120,7 @@ class RoomTyping(RoomFrame, tag="room.typing", kw_only=True):
 class RoomInvite(CommandFrame, tag="room.invite", kw_only=True):
     """Invite users. The own ID, duplicates and members are ignored; one unknown ID rejects the frame."""
 
-    user_ids: Annotated[list[Text], Meta(min_length=1, max_length=100)]
+    user_ids: Annotated[list[ShortText], Meta(min_length=1, max_length=MAX_USER_IDS)]
 
 
 class RoomLeave(CommandFrame, tag="room.leave", kw_only=True):
@@ -144,13 +139,17 @@ class FileUpload(CommandFrame, tag="file.upload", kw_only=True):
 class PresenceWatch(ClientFrame, tag="presence.watch", kw_only=True):
     """Replace the set of watched users. Strangers and users who blocked the watcher appear offline."""
 
-    user_ids: Annotated[list[Text], Meta(max_length=200)]
+    user_ids: Annotated[list[ShortText], Meta(max_length=200)]
 
 
 AnyFrame: TypeAlias = (
     Hello | Ping | HomeList | RoomEnter | RoomExit | MessageSend | MessageList | MessageEdit | MessageDelete
     | MessageReact | RoomRead | RoomTyping | RoomInvite | RoomLeave | FileUpload | PresenceWatch
 )  # fmt: skip
+
+AnyRoomFrame: TypeAlias = RoomFrame | MessageSend
+AnyCommandFrame: TypeAlias = CommandFrame | MessageSend
+"""`MessageSend` has the fields of a `CommandFrame`, but inherits those of the message."""
 
 OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.contracts.rooms import MAX_RESUME
+from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft
 from shared.roomlog.frames import decode_frame
 
