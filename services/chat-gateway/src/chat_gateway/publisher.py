@@ -1,29 +1,26 @@
-"""What may be lost on its way to other gateways: typing and presence, published together once a turn of the loop."""
+"""Publishing of messages that may be lost: typing and presence. Messages of one turn of the loop share a round trip."""
 
-import asyncio
+from itertools import count
 
+from shared.batcher import Batcher
 from shared.redis.client import AnyRedis
 
-WAITING_AT_MOST = 2000
+MAX_QUEUED = 2000
 
 
 class EphemeralPublisher:
     def __init__(self, redis: AnyRedis) -> None:
         self._redis = redis
-        self._waiting: list[tuple[str, bytes]] = []
-        self._filled = asyncio.Event()
+        self._numbers = count()
+        self._queue = Batcher[int, tuple[str, bytes]](self._publish, limit=MAX_QUEUED, requeue=False)
+        self.run = self._queue.run
 
     def publish(self, channel: str, message: bytes) -> None:
-        """Publish soon; dropped when too much waits already."""
-        if len(self._waiting) < WAITING_AT_MOST:
-            self._waiting.append((channel, message))
-            self._filled.set()
+        """Queue a message, or drop it if the queue is full."""
+        self._queue.add(next(self._numbers), (channel, message))
 
-    async def run(self) -> None:
-        await self._filled.wait()
-        self._filled.clear()
-        waiting, self._waiting = self._waiting, []
+    async def _publish(self, messages: dict[int, tuple[str, bytes]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
-        for channel, message in waiting:
+        for channel, message in messages.values():
             pipeline.execute_command("SPUBLISH", channel, message)
         await pipeline.execute()
