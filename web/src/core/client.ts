@@ -12,8 +12,8 @@ import { openDatabase } from "./database.ts";
 import type { Database, StoredHome } from "./database.ts";
 import { Drafts } from "./drafts.ts";
 import type { HomeSnapshot } from "./home.ts";
-import { Person } from "./person.ts";
-import type { PersonHost } from "./person.ts";
+import { Session } from "./session.ts";
+import type { SessionHost } from "./session.ts";
 import { browserPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import { SignedOutRoom } from "./signedout.ts";
@@ -62,7 +62,7 @@ class WebClient implements Client {
   readonly #database: Promise<Database>;
   readonly #unheard: () => void;
   #idle: Link;
-  #person: Person | null = null;
+  #session: Session | null = null;
   #phase: Phase = "starting";
   #because: ClientState["signedOutBecause"] = null;
   #notices: readonly Notice[] = [];
@@ -80,12 +80,12 @@ class WebClient implements Client {
     this.#drafts = new Drafts(
       platform.storage,
       () => this.#touch(),
-      (roomId) => this.#person?.room(roomId).touch(),
+      (roomId) => this.#session?.room(roomId).touch(),
     );
     this.actions = this.#makeActions();
     this.#database = openDatabase();
     this.#unheard = platform.surroundings({
-      wake: () => this.#person?.link.input({ type: "wake" }),
+      wake: () => this.#session?.link.input({ type: "wake" }),
       network: (online) => this.#networkChanged(online),
       leaving: () => this.#leaving(),
       stored: (key) => this.#drafts.stored(key),
@@ -97,13 +97,13 @@ class WebClient implements Client {
     void this.#start();
   }
 
-  readonly room = (roomId: string): RoomStore => this.#person?.room(roomId) ?? new SignedOutRoom(roomId);
+  readonly room = (roomId: string): RoomStore => this.#session?.room(roomId) ?? new SignedOutRoom(roomId);
 
   readonly stop = (): void => {
     this.#stopped = true;
     this.#leaving();
     this.#unheard();
-    this.#person?.end();
+    this.#session?.end();
     this.#tabs.end();
     void this.#database.then((database) => database.close());
   };
@@ -114,14 +114,14 @@ class WebClient implements Client {
   async #start(): Promise<void> {
     const database = await this.#database;
     const home = await database.loadHome().catch(() => undefined);
-    if (this.#stopped || this.#person) return;
+    if (this.#stopped || this.#session) return;
     if (home) this.#begin(database, home.user, home);
     else await this.#ask(database);
   }
 
   async #ask(database: Database): Promise<void> {
     const me = await this.#api.call("get", "/api/auth/me");
-    if (this.#stopped || this.#person || this.#phase === "signed_out") return;
+    if (this.#stopped || this.#session || this.#phase === "signed_out") return;
     if (me.ok) await this.#signedIn(me.value);
     else if (this.#owner() === null) this.#become("signed_out", null);
     else setTimeout(() => void this.#ask(database), RETRY_START);
@@ -136,7 +136,7 @@ class WebClient implements Client {
       this.#tabs,
       this.#drafts,
     ];
-    const host: PersonHost = {
+    const host: SessionHost = {
       platform,
       batch,
       database,
@@ -151,10 +151,10 @@ class WebClient implements Client {
       replaced: (next) => void this.#replace(next),
     };
     this.#own(user);
-    this.#person = new Person(user, host);
+    this.#session = new Session(user, host);
     this.#become(home ? "ready" : "starting", null);
-    if (!this.#network) this.#person.link.input({ type: "network", online: false });
-    this.#person.start(home);
+    if (!this.#network) this.#session.link.input({ type: "network", online: false });
+    this.#session.start(home);
   }
 
   #owner(): string | null {
@@ -171,7 +171,7 @@ class WebClient implements Client {
 
   /** What one's expired session left goes on; what another person's left goes. */
   async #signedIn(user: User): Promise<void> {
-    if (this.#person) return;
+    if (this.#session) return;
     const database = await this.#database;
     if (this.#owner() !== user.user_id) await this.#forget();
     this.#begin(database, user);
@@ -185,14 +185,14 @@ class WebClient implements Client {
   }
 
   #sessionGone(ended: boolean): void {
-    if (this.#person) this.#signedOut(ended ? "revoked" : "expired");
+    if (this.#session) this.#signedOut(ended ? "revoked" : "expired");
     else if (ended) this.#signedOut(null);
     else if (this.#phase !== "signed_out") this.#become("signed_out", null);
   }
 
   #signedOut(because: ClientState["signedOutBecause"], fromTab = false): void {
     if (this.#phase === "signed_out") return;
-    const known = this.#person !== null;
+    const known = this.#session !== null;
     this.#become("signed_out", because);
     void (because === "expired" ? this.#leave() : this.#forget());
     if (known && !fromTab) this.#tabs.tell({ type: "signed_out", because: because ?? "elsewhere" });
@@ -217,8 +217,8 @@ class WebClient implements Client {
 
   #end(): void {
     this.#drafts.flush();
-    this.#person?.end();
-    this.#person = null;
+    this.#session?.end();
+    this.#session = null;
     this.#notices = [];
     this.alerts.clear();
     this.#touch();
@@ -235,10 +235,10 @@ class WebClient implements Client {
   #heard(message: TabMessage): void {
     switch (message.type) {
       case "outbox":
-        return this.#person?.acknowledged(message.done);
+        return this.#session?.acknowledged(message.done);
       case "read":
-        this.#person?.read(message.roomId, message.seq);
-        return this.#person?.reads.readElsewhere(message.roomId, message.seq);
+        this.#session?.read(message.roomId, message.seq);
+        return this.#session?.reads.readElsewhere(message.roomId, message.seq);
       case "focus":
         return this.alerts.focus(message.tab, message.roomId);
       case "signed_in":
@@ -255,12 +255,12 @@ class WebClient implements Client {
     this.#network = online;
     this.#idle = { status: online ? "connecting" : "offline", since: this.#platform.now() };
     this.#touch();
-    this.#person?.link.input({ type: "network", online });
+    this.#session?.link.input({ type: "network", online });
   }
 
   #leaving(): void {
     this.#drafts.flush();
-    this.#person?.leaving();
+    this.#session?.leaving();
   }
 
   // Snapshot
@@ -277,17 +277,17 @@ class WebClient implements Client {
   }
 
   #build(before: ClientState | undefined): ClientState {
-    const person = this.#person;
-    const failedRooms = person?.outbox.failedRooms() ?? new Set<string>();
+    const session = this.#session;
+    const failedRooms = session?.outbox.failedRooms() ?? new Set<string>();
     if (!isSameSet(failedRooms, this.#failedRooms)) this.#failedRooms = failedRooms;
     return {
-      ...(person ? person.home.snapshot(before) : NOBODY),
+      ...(session ? session.home.snapshot(before) : NOBODY),
       phase: this.#phase,
       signedOutBecause: this.#because,
-      link: person?.link.link ?? this.#idle,
+      link: session?.link.link ?? this.#idle,
       drafts: this.#drafts.shelf.snapshot(),
       failedRooms: this.#failedRooms,
-      unsent: person?.outbox.unsent ?? 0,
+      unsent: session?.outbox.unsent ?? 0,
       notices: this.#notices,
       leader: this.alerts.leading,
     };
@@ -299,7 +299,7 @@ class WebClient implements Client {
       batch: this.#batch,
       drafts: this.#drafts,
       tabs: this.#tabs,
-      person: () => this.#person,
+      session: () => this.#session,
       signedIn: (user) => void this.#signedIn(user),
       signedOut: (because) => this.#signedOut(because),
       notice: (notice) => this.#notice(notice),
@@ -313,7 +313,7 @@ class WebClient implements Client {
         const result = await this.#api.call("get", "/api/ops/figures");
         return result.ok ? { ok: true, figures: result.value } : result;
       },
-      reconnect: () => this.#person?.link.input({ type: "reconnect" }),
+      reconnect: () => this.#session?.link.input({ type: "reconnect" }),
       dismissNotice: (id) => {
         this.#notices = this.#notices.filter((notice) => notice.id !== id);
         this.#touch();

@@ -3,7 +3,7 @@ import type { components } from "./generated/openapi.ts";
 import type { Attachment, Member, Message, Profile, Room, RoomDetail, User } from "./generated/protocol.ts";
 
 export type { Attachment, Member, Message, Profile, Room, RoomDetail, User };
-export type Session = components["schemas"]["SessionView"];
+export type SessionView = components["schemas"]["SessionView"];
 export type Figures = components["schemas"]["Figures"];
 export type ServiceFigures = components["schemas"]["ServiceFigures"];
 export type Role = Member["role"];

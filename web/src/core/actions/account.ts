@@ -3,7 +3,7 @@ import type { AccountActions } from "./index.ts";
 import { done, paged } from "./context.ts";
 import type { Context } from "./context.ts";
 
-export function accountActions({ api, person, signedIn, signedOut }: Context): AccountActions {
+export function accountActions({ api, session, signedIn, signedOut }: Context): AccountActions {
   return {
     async signUp({ email, password, webchatId, displayName }) {
       const body = { email, password, webchat_id: webchatId, display_name: displayName };
@@ -55,7 +55,7 @@ export function accountActions({ api, person, signedIn, signedOut }: Context): A
       };
       const result = await api.call("patch", "/api/social/profiles/me", { body });
       if (!result.ok) return result;
-      person()?.home.setProfile(result.value);
+      session()?.home.setProfile(result.value);
       return { ok: true, profile: result.value };
     },
   };

@@ -1,13 +1,13 @@
 // What the actions work with.
 import type { Api } from "../api.ts";
-import type { Person } from "../person.ts";
+import type { Session } from "../session.ts";
 import { failure } from "../requests.ts";
 import type { ClientState, Notice, Page, Problem, Result, User } from "../types.ts";
 
 export interface Context {
   readonly api: Api;
   /** null when nobody is signed in. */
-  person: () => Person | null;
+  session: () => Session | null;
   signedIn: (user: User) => void;
   signedOut: (because: ClientState["signedOutBecause"]) => void;
   notice: (notice: Omit<Notice, "id">) => void;

@@ -10,7 +10,7 @@ import type {
   Result,
   Role,
   RoomSummary,
-  Session,
+  SessionView,
   Upload,
   User,
 } from "../types.ts";
@@ -25,7 +25,7 @@ export interface AccountActions {
   signIn: (login: string, password: string) => Promise<Result<{ user: User }>>;
   signOut: () => Promise<Result>;
   isWebchatIdFree: (webchatId: string) => Promise<Result<{ available: boolean }>>;
-  listSessions: (cursor?: string) => Promise<Result<{ page: Page<Session> }>>;
+  listSessions: (cursor?: string) => Promise<Result<{ page: Page<SessionView> }>>;
   revokeSession: (sessionId: string) => Promise<Result>;
   revokeOthers: () => Promise<Result>;
   changePassword: (current: string, next: string) => Promise<Result>;

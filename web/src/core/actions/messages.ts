@@ -20,38 +20,38 @@ export interface MessageContext extends Context {
 }
 
 export function messageActions(context: MessageContext): MessageActions {
-  const { api, person, batch, drafts, tabs } = context;
+  const { api, session, batch, drafts, tabs } = context;
   return {
     send(roomId, { body, replyTo, mentions = [], attachments = [] }) {
-      const signedIn = person();
-      if (!signedIn) return unauthenticated();
+      const current = session();
+      if (!current) return unauthenticated();
       if (body.trim() === "" && attachments.length === 0)
         return failure("invalid", "There is nothing to send.");
       if (Array.from(body).length > MOST_CHARACTERS)
         return failure("too_large", "A message has 4,000 characters at most.");
-      signedIn.typing.set(roomId, false);
+      current.typing.set(roomId, false);
       const quote = replyTo === undefined ? {} : { replyTo };
-      const clientId = signedIn.outbox.add({ roomId, body, mentions, attachments, ...quote });
-      void signedIn.room(roomId).toLatest();
+      const clientId = current.outbox.add({ roomId, body, mentions, attachments, ...quote });
+      void current.room(roomId).toLatest();
       batch.flush();
       return { ok: true, clientId };
     },
-    retry: (clientId) => person()?.outbox.retry(clientId),
-    discard: (clientId) => person()?.outbox.discard(clientId),
-    edit: (roomId, seq, body) => answered(person()?.ask({ op: "message.edit", room_id: roomId, seq, body })),
-    remove: (roomId, seq) => person()?.removals.hold(roomId, seq),
-    undoRemove: (roomId, seq) => person()?.removals.undo(roomId, seq),
+    retry: (clientId) => session()?.outbox.retry(clientId),
+    discard: (clientId) => session()?.outbox.discard(clientId),
+    edit: (roomId, seq, body) => answered(session()?.ask({ op: "message.edit", room_id: roomId, seq, body })),
+    remove: (roomId, seq) => session()?.removals.hold(roomId, seq),
+    undoRemove: (roomId, seq) => session()?.removals.undo(roomId, seq),
     react: (roomId, seq, emoji, remove = false) =>
-      answered(person()?.ask({ op: "message.react", room_id: roomId, seq, emoji, remove })),
+      answered(session()?.ask({ op: "message.react", room_id: roomId, seq, emoji, remove })),
     markRead(roomId, seq) {
-      const signedIn = person();
-      if (!signedIn || seq <= signedIn.reads.readTo(roomId)) return;
-      const moved = signedIn.read(roomId, seq);
-      if (!moved && seq <= (signedIn.home.rooms.get(roomId)?.read_seq ?? 0)) return;
-      signedIn.reads.read(roomId, seq);
+      const current = session();
+      if (!current || seq <= current.reads.readTo(roomId)) return;
+      const moved = current.read(roomId, seq);
+      if (!moved && seq <= (current.home.rooms.get(roomId)?.read_seq ?? 0)) return;
+      current.reads.read(roomId, seq);
       tabs.tell({ type: "read", roomId, seq });
     },
-    setTyping: (roomId, typing) => person()?.typing.set(roomId, typing),
+    setTyping: (roomId, typing) => session()?.typing.set(roomId, typing),
     setDraft: (roomId, draft) => drafts.set(roomId, draft),
     async searchMessages({ q, roomId, cursor }) {
       const query = {
@@ -62,9 +62,9 @@ export function messageActions(context: MessageContext): MessageActions {
       return paged(await api.call("get", "/api/rooms/search", { query }));
     },
     listFiles: (roomId, before) => {
-      const signedIn = person();
-      return signedIn
-        ? listFiles((frame) => signedIn.ask(frame), roomId, before)
+      const current = session();
+      return current
+        ? listFiles((frame) => current.ask(frame), roomId, before)
         : Promise.resolve(unauthenticated());
     },
     upload: (file, roomId) => new FileUpload(batch, file, roomId),

@@ -7,10 +7,10 @@ import type { Page, Profile, Result } from "../types.ts";
 const FOLLOWING = "/api/social/following/{user_id}";
 const BLOCK = "/api/social/blocks/{user_id}";
 
-export function peopleActions({ api, person }: Context): PeopleActions {
+export function peopleActions({ api, session }: Context): PeopleActions {
   /** Whoever is listed is known from then on. */
   const met = (found: Result<{ page: Page<Profile> }>): Result<{ page: Page<Profile> }> => {
-    if (found.ok) for (const profile of found.page.items) person()?.home.setProfile(profile);
+    if (found.ok) for (const profile of found.page.items) session()?.home.setProfile(profile);
     return found;
   };
   const from = (cursor: string | undefined): { cursor?: string } => (cursor === undefined ? {} : { cursor });
@@ -26,17 +26,17 @@ export function peopleActions({ api, person }: Context): PeopleActions {
       return met(paged(await api.call("get", "/api/social/blocks", { query: from(cursor) })));
     },
     needProfiles(userIds) {
-      person()?.profiles.need(userIds);
+      session()?.profiles.need(userIds);
     },
     async follow(userId) {
       const result = await api.call("put", FOLLOWING, { path: { user_id: userId } });
-      const profile = person()?.home.profiles.get(userId);
-      if (result.ok && profile) person()?.home.setFriend(profile, true);
+      const profile = session()?.home.profiles.get(userId);
+      if (result.ok && profile) session()?.home.setFriend(profile, true);
       return done(result);
     },
     async unfollow(userId) {
       const result = await api.call("delete", FOLLOWING, { path: { user_id: userId } });
-      if (result.ok) person()?.home.unfriend(userId);
+      if (result.ok) session()?.home.unfriend(userId);
       return done(result);
     },
     async block(userId) {
@@ -46,7 +46,7 @@ export function peopleActions({ api, person }: Context): PeopleActions {
       return done(await api.call("delete", BLOCK, { path: { user_id: userId } }));
     },
     watchPresence(view, userIds) {
-      person()?.watch.set(view, userIds);
+      session()?.watch.set(view, userIds);
     },
   };
 }

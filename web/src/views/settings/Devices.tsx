@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useActions } from "../../app/client.ts";
 import { toast } from "../../app/overlay.ts";
 import { useNow } from "../../app/time.ts";
-import type { Session } from "../../core/index.ts";
+import type { SessionView } from "../../core/index.ts";
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
@@ -55,12 +55,12 @@ export function Devices() {
   );
 }
 
-function nameOfDevice(session: Session, { settings }: Texts): string {
+function nameOfDevice(session: SessionView, { settings }: Texts): string {
   const device = deviceOf(session.user_agent);
   return device ? settings.deviceOn(device.browser, device.system) : settings.unknownDevice;
 }
 
-function Device({ session, onGone }: { session: Session; onGone: () => void }) {
+function Device({ session, onGone }: { session: SessionView; onGone: () => void }) {
   const texts = useTexts();
   const language = useLanguage();
   const now = useNow();

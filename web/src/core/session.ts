@@ -27,7 +27,7 @@ import { OwnTyping } from "./typing.ts";
 /** Rooms, besides the open ones, whose messages stay in memory, and whose missed events are asked for. */
 const RESUMED = 20;
 
-export interface PersonHost {
+export interface SessionHost {
   readonly platform: Platform;
   readonly batch: Batch;
   readonly database: Database;
@@ -44,7 +44,7 @@ export interface PersonHost {
   replaced: (user: User) => void;
 }
 
-export class Person {
+export class Session {
   readonly user: User;
   readonly home: Home;
   readonly link: SocketLink;
@@ -55,14 +55,14 @@ export class Person {
   readonly removals: Removals;
   readonly typing: OwnTyping;
   readonly cache: Cache;
-  readonly #host: PersonHost;
+  readonly #host: SessionHost;
   /** The room opened last comes last. */
   readonly #rooms = new Map<string, RoomView>();
   #resumed: ReadonlySet<string> = new Set();
   #epoch: string | null = null;
   #ended = false;
 
-  constructor(user: User, host: PersonHost) {
+  constructor(user: User, host: SessionHost) {
     this.user = user;
     this.#host = host;
     const { platform, database, api } = host;
