@@ -1,7 +1,7 @@
 /** The client's snapshots, drawn by views: each takes the part that it shows. */
 import { createContext, use, useSyncExternalStore } from "react";
 
-import type { Actions, Client, ClientState, Profile, Store, User } from "../core/index.ts";
+import type { Actions, Client, ClientState, Profile, ReadonlyStore, User } from "../core/index.ts";
 
 export const ClientContext = createContext<Client | null>(null);
 
@@ -16,7 +16,7 @@ export function useActions(): Actions {
 }
 
 /** What `select` picks must keep its identity while it does not change. */
-export function useStore<S, T>(store: Store<S>, select: (state: S) => T): T {
+export function useStore<S, T>(store: ReadonlyStore<S>, select: (state: S) => T): T {
   return useSyncExternalStore(store.subscribe, () => select(store.getSnapshot()));
 }
 

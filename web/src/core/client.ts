@@ -17,13 +17,13 @@ import type { SessionHost } from "./session.ts";
 import { browserPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import { SignedOutRoom } from "./signedout.ts";
-import { Batch, Source } from "./store.ts";
+import { UpdateBatch, Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
 import type { TabMessage } from "./tabs.ts";
-import type { Alerts, ClientState, Link, Notice, Phase, RoomStore, Store, User } from "./types.ts";
+import type { Alerts, ClientState, Link, Notice, Phase, RoomStore, ReadonlyStore, User } from "./types.ts";
 
 export interface Client {
-  readonly state: Store<ClientState>;
+  readonly state: ReadonlyStore<ClientState>;
   /** The same store for the same room, until one is signed out. */
   readonly room: (roomId: string) => RoomStore;
   readonly actions: Actions;
@@ -50,11 +50,11 @@ export function createClient(platform: Platform = browserPlatform()): Client {
 }
 
 class WebClient implements Client {
-  readonly state: Source<ClientState>;
+  readonly state: Store<ClientState>;
   readonly alerts = new AlertDesk();
   readonly actions: Actions;
   readonly #platform: Platform;
-  readonly #batch: Batch;
+  readonly #batch: UpdateBatch;
   readonly #tab = uuid();
   readonly #tabs: Tabs;
   readonly #drafts: Drafts;
@@ -72,15 +72,15 @@ class WebClient implements Client {
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    this.#batch = new Batch(platform.schedule);
-    this.state = new Source(this.#batch, (before) => this.#build(before));
+    this.#batch = new UpdateBatch(platform.schedule);
+    this.state = new Store(this.#batch, (before) => this.#build(before));
     this.#idle = { status: "connecting", since: platform.now() };
     this.#api = new Api(platform, (ended) => this.#sessionGone(ended));
     this.#tabs = new Tabs(platform, (message) => this.#heard(message));
     this.#drafts = new Drafts(
       platform.storage,
-      () => this.#touch(),
-      (roomId) => this.#session?.room(roomId).touch(),
+      () => this.#invalidate(),
+      (roomId) => this.#session?.room(roomId).invalidate(),
     );
     this.actions = this.#makeActions();
     this.#database = openDatabase();
@@ -92,7 +92,7 @@ class WebClient implements Client {
     });
     this.#tabs.lead(() => {
       this.alerts.lead();
-      this.#touch();
+      this.#invalidate();
     });
     void this.#start();
   }
@@ -144,7 +144,7 @@ class WebClient implements Client {
       tabs,
       alerts,
       drafts,
-      touched: () => this.#touch(),
+      changed: () => this.#invalidate(),
       ready: () => this.#become("ready", null),
       notice: (notice) => this.#notice(notice),
       sessionGone: () => this.#sessionGone(true),
@@ -221,13 +221,13 @@ class WebClient implements Client {
     this.#session = null;
     this.#notices = [];
     this.alerts.clear();
-    this.#touch();
+    this.#invalidate();
   }
 
   #become(phase: Phase, because: ClientState["signedOutBecause"]): void {
     this.#phase = phase;
     this.#because = because;
-    this.#touch();
+    this.#invalidate();
   }
 
   // The tab and the other ones
@@ -254,7 +254,7 @@ class WebClient implements Client {
   #networkChanged(online: boolean): void {
     this.#network = online;
     this.#idle = { status: online ? "connecting" : "offline", since: this.#platform.now() };
-    this.#touch();
+    this.#invalidate();
     this.#session?.link.input({ type: "network", online });
   }
 
@@ -265,15 +265,15 @@ class WebClient implements Client {
 
   // Snapshot
 
-  #touch(): void {
-    this.state.touch();
+  #invalidate(): void {
+    this.state.invalidate();
   }
 
   #notice(notice: Omit<Notice, "id">): void {
     const { retryAfter } = notice.problem;
     const retryAt = retryAfter === undefined ? {} : { retryAt: this.#platform.now() + retryAfter * 1_000 };
     this.#notices = [...this.#notices, { ...notice, ...retryAt, id: uuid() }];
-    this.#touch();
+    this.#invalidate();
   }
 
   #build(before: ClientState | undefined): ClientState {
@@ -316,7 +316,7 @@ class WebClient implements Client {
       reconnect: () => this.#session?.link.input({ type: "reconnect" }),
       dismissNotice: (id) => {
         this.#notices = this.#notices.filter((notice) => notice.id !== id);
-        this.#touch();
+        this.#invalidate();
       },
       setFocus: (roomId) => {
         this.alerts.focus(this.#tab, roomId);

@@ -38,7 +38,7 @@ export interface LoaderView {
   readonly roster: Roster;
   readonly isOpen: boolean;
   /** Something else than messages changed. */
-  touch: () => void;
+  invalidate: () => void;
   /** A page came in. */
   merged: () => void;
   refused: (problem: Failed["problem"]) => void;
@@ -136,7 +136,7 @@ export class Loader {
     if (!detail.ok) return;
     roster.replace(detail.value.members, detail.value.version);
     this.#host.seen(roomId, [], people([], detail.value.members));
-    this.#view.touch();
+    this.#view.invalidate();
   }
 
   /** What was kept of an earlier visit, until the server has answered. */
@@ -150,7 +150,7 @@ export class Loader {
       ...people(kept.messages, kept.members),
       ...peopleOfLines(kept.lines ?? []),
     ]);
-    this.#view.touch();
+    this.#view.invalidate();
   }
 
   async #revisit(): Promise<void> {
@@ -204,11 +204,11 @@ export class Loader {
     const promise = work().finally(() => {
       if (this.#under.get(loading) === promise) this.#under.delete(loading);
       this.loading = [...this.#under.keys()].at(-1) ?? null;
-      this.#view.touch();
+      this.#view.invalidate();
     });
     this.#under.set(loading, promise);
     this.loading = loading;
-    this.#view.touch();
+    this.#view.invalidate();
     return promise;
   }
 

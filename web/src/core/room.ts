@@ -8,14 +8,14 @@ import type { LoaderHost } from "./loader.ts";
 import type { OutboxItem } from "./outbox.ts";
 import { Quotes } from "./quotes.ts";
 import { Roster } from "./roster.ts";
-import { Source } from "./store.ts";
-import type { Batch } from "./store.ts";
+import { Store } from "./store.ts";
+import type { UpdateBatch } from "./store.ts";
 import { Timeline } from "./timeline.ts";
 import type { Entry, Problem, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
 import { Typists } from "./typing.ts";
 
 export interface RoomHost extends LoaderHost {
-  readonly batch: Batch;
+  readonly batch: UpdateBatch;
   me: () => string;
   outbox: (roomId: string) => readonly OutboxItem[];
   quotedByDraft: (roomId: string) => number | undefined;
@@ -31,7 +31,7 @@ export class RoomView implements RoomStore {
   readonly timeline: Timeline;
   readonly roster = new Roster();
   readonly #host: RoomHost;
-  readonly #source: Source<RoomState>;
+  readonly #store: Store<RoomState>;
   readonly #loader: Loader;
   readonly #entries = new Entries();
   readonly #typists: Typists;
@@ -45,20 +45,20 @@ export class RoomView implements RoomStore {
     this.#host = host;
     const summary = host.summary(roomId);
     this.timeline = new Timeline(summary?.version ?? 0, summary?.last_seq ?? 0);
-    this.#source = new Source(host.batch, (before) => this.#build(before));
-    this.getSnapshot = this.#source.getSnapshot;
-    this.subscribe = this.#source.subscribe;
+    this.#store = new Store(host.batch, (before) => this.#build(before));
+    this.getSnapshot = this.#store.getSnapshot;
+    this.subscribe = this.#store.subscribe;
     this.#loader = new Loader(this, host);
-    this.#typists = new Typists(() => this.touch());
-    this.#quotes = new Quotes(roomId, host, () => this.touch());
+    this.#typists = new Typists(() => this.invalidate());
+    this.#quotes = new Quotes(roomId, host, () => this.invalidate());
   }
 
   get isOpen(): boolean {
     return this.#opened > 0;
   }
 
-  touch(): void {
-    this.#source.touch();
+  invalidate(): void {
+    this.#store.invalidate();
   }
 
   readonly open = (): void => {
@@ -82,14 +82,14 @@ export class RoomView implements RoomStore {
 
   readonly look = (first: number, last: number): void => {
     this.#loader.look(first, last);
-    if (this.#loader.trim()) this.touch();
+    if (this.#loader.trim()) this.invalidate();
   };
 
   /** When the deletion of a message becomes final; null takes it back. */
   setRemoving(seq: number, until: number | null): void {
     if (until === null) this.#removing.delete(seq);
     else this.#removing.set(seq, until);
-    this.touch();
+    this.invalidate();
   }
 
   merged(): void {
@@ -99,7 +99,7 @@ export class RoomView implements RoomStore {
 
   refused({ code }: Problem): void {
     this.#gone ||= (code === "not_found" || code === "forbidden") && !this.#host.summary(this.roomId);
-    this.touch();
+    this.invalidate();
   }
 
   /** The version to resume from; null when the room has to be loaded anew. */
@@ -114,7 +114,7 @@ export class RoomView implements RoomStore {
     this.#loader.problem = null;
     if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
     else if (summary && !resumed) this.reset();
-    this.touch();
+    this.invalidate();
   }
 
   /** Events may be missing: what is shown stays until it is loaded anew. */
@@ -124,7 +124,7 @@ export class RoomView implements RoomStore {
     this.timeline.reset(summary.version, summary.last_seq);
     this.#quotes.clear();
     if (this.isOpen) void this.#loader.reload();
-    this.touch();
+    this.invalidate();
   }
 
   /** Gives the memory back; the next visit loads the room anew. */
@@ -148,7 +148,7 @@ export class RoomView implements RoomStore {
   }
 
   cursorsMoved(cursors: Readonly<Record<string, number>>): void {
-    if (this.roster.moved(cursors)) this.touch();
+    if (this.roster.moved(cursors)) this.invalidate();
   }
 
   typing(frame: Extract<ServerFrame, { op: "room.typing" }>): void {
@@ -158,7 +158,7 @@ export class RoomView implements RoomStore {
 
   removed(): void {
     this.#gone = true;
-    this.touch();
+    this.invalidate();
   }
 
   added(): void {
@@ -173,7 +173,7 @@ export class RoomView implements RoomStore {
   }
 
   #noted(): void {
-    this.touch();
+    this.invalidate();
     this.#host.changed(this.roomId);
   }
 

@@ -19,7 +19,7 @@ import { Reads } from "./reads.ts";
 import { Removals } from "./removals.ts";
 import type { Ask } from "./requests.ts";
 import { RoomView } from "./room.ts";
-import type { Batch } from "./store.ts";
+import type { UpdateBatch } from "./store.ts";
 import type { Tabs } from "./tabs.ts";
 import type { Message, Notice, User } from "./types.ts";
 import { OwnTyping } from "./typing.ts";
@@ -29,13 +29,13 @@ const RESUMED = 20;
 
 export interface SessionHost {
   readonly platform: Platform;
-  readonly batch: Batch;
+  readonly batch: UpdateBatch;
   readonly database: Database;
   readonly api: Api;
   readonly tabs: Tabs;
   readonly alerts: AlertDesk;
   readonly drafts: Drafts;
-  touched: () => void;
+  changed: () => void;
   /** Live state is there. */
   ready: () => void;
   notice: (notice: Omit<Notice, "id">) => void;
@@ -143,7 +143,7 @@ export class Session {
     const moved = this.home.read(roomId, seq);
     this.#rooms.get(roomId)?.cursorsMoved({ [this.user.user_id]: seq });
     if (moved) this.#host.alerts.read(roomId, seq);
-    this.#rooms.get(roomId)?.touch();
+    this.#rooms.get(roomId)?.invalidate();
     return moved;
   }
 
@@ -164,8 +164,8 @@ export class Session {
       ready: (frame) => this.#ready(frame),
       frame: (frame) => this.#frame(frame),
       linkChanged: () => {
-        this.#host.touched();
-        for (const room of this.#rooms.values()) if (room.isOpen) room.touch();
+        this.#host.changed();
+        for (const room of this.#rooms.values()) if (room.isOpen) room.invalidate();
       },
       // Whatever it answers: a session that is gone is told by the call itself.
       checkSession: () => void this.#host.api.call("get", "/api/auth/me"),
@@ -182,8 +182,8 @@ export class Session {
       transmit: (message) => this.ask(sendFrame(message)),
       lastSeq: (roomId) => this.#lastSeq(roomId),
       changed: (roomId) => {
-        this.#rooms.get(roomId)?.touch();
-        this.#host.touched();
+        this.#rooms.get(roomId)?.invalidate();
+        this.#host.changed();
       },
       announce: (done) => tabs.tell({ type: "outbox", ...(done ? { done } : {}) }),
       exclusively: (name, work) => tabs.exclusively(name, work),
@@ -251,7 +251,7 @@ export class Session {
       case "room.reset":
         return this.#rooms.get(frame.room_id)?.reset();
       case "room.muted":
-        return this.#rooms.get(frame.room_id)?.touch();
+        return this.#rooms.get(frame.room_id)?.invalidate();
       case "friend.added":
       case "profile.updated":
         return this.profiles.known([frame.profile.user_id]);
@@ -266,7 +266,7 @@ export class Session {
     this.home.event(event);
     this.home.read(event.room_id, this.reads.readTo(event.room_id));
     room?.event(event);
-    room?.touch();
+    room?.invalidate();
     if (event.op !== "message.created") return;
     this.#arrived(event, true);
     this.outbox.settleUpTo(event.room_id, this.#lastSeq(event.room_id));
@@ -312,7 +312,7 @@ export class Session {
   }
 
   #homeChanged(): void {
-    this.#host.touched();
+    this.#host.changed();
     if (this.#host.alerts.leading) this.cache.homeChanged();
   }
 

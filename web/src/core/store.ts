@@ -1,15 +1,15 @@
 // Snapshots and their listeners: what changes together is told once, at the next frame of the screen.
-import type { Store } from "./types.ts";
+import type { ReadonlyStore } from "./types.ts";
 
 export type Schedule = (flush: () => void) => void;
 
-interface Told {
-  tell: () => void;
+interface Notifiable {
+  notify: () => void;
 }
 
 /** Gathers the sources that changed, and tells their listeners in one go. */
-export class Batch {
-  readonly #changed = new Set<Told>();
+export class UpdateBatch {
+  readonly #changed = new Set<Notifiable>();
   readonly #schedule: Schedule;
   #due = false;
 
@@ -17,8 +17,8 @@ export class Batch {
     this.#schedule = schedule;
   }
 
-  add(source: Told): void {
-    this.#changed.add(source);
+  add(store: Notifiable): void {
+    this.#changed.add(store);
     if (this.#due) return;
     this.#due = true;
     this.#schedule(() => this.flush());
@@ -26,21 +26,21 @@ export class Batch {
 
   flush(): void {
     this.#due = false;
-    const sources = [...this.#changed];
+    const stores = [...this.#changed];
     this.#changed.clear();
-    for (const source of sources) source.tell();
+    for (const store of stores) store.notify();
   }
 }
 
 /** A store whose snapshot is built when it is asked for, from the one before. */
-export class Source<S> implements Store<S> {
+export class Store<S> implements ReadonlyStore<S> {
   readonly #listeners = new Set<() => void>();
-  readonly #batch: Batch;
+  readonly #batch: UpdateBatch;
   readonly #build: (before: S | undefined) => S;
   #snapshot: S | undefined;
   #stale = true;
 
-  constructor(batch: Batch, build: (before: S | undefined) => S) {
+  constructor(batch: UpdateBatch, build: (before: S | undefined) => S) {
     this.#batch = batch;
     this.#build = build;
   }
@@ -59,12 +59,12 @@ export class Source<S> implements Store<S> {
     return () => void this.#listeners.delete(own);
   };
 
-  touch(): void {
+  invalidate(): void {
     this.#stale = true;
     this.#batch.add(this);
   }
 
-  tell(): void {
+  notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -10,7 +10,7 @@ export type Role = Member["role"];
 export type Presence = "online" | "offline";
 
 /** Fits `useSyncExternalStore`: a snapshot is immutable, and its unchanged parts keep their identity. */
-export interface Store<S> {
+export interface ReadonlyStore<S> {
   getSnapshot: () => S;
   /** The listener is called at most once per animation frame; the function returned ends the subscription. */
   subscribe: (listener: () => void) => () => void;
@@ -195,7 +195,7 @@ export interface RoomState {
   quoted: ReadonlyMap<number, Message | null>;
 }
 
-export interface RoomStore extends Store<RoomState> {
+export interface RoomStore extends ReadonlyStore<RoomState> {
   readonly roomId: string;
   /** Loads and keeps the room until `close`; calls are counted. */
   open: () => void;
@@ -226,7 +226,7 @@ export interface UploadState {
   problem: Problem | null;
 }
 
-export interface Upload extends Store<UploadState> {
+export interface Upload extends ReadonlyStore<UploadState> {
   readonly id: string;
   readonly file: File;
   cancel: () => void;

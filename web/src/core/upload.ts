@@ -2,8 +2,8 @@
 import { v4 as uuid } from "uuid";
 import { problemFrom } from "./api.ts";
 import { failure } from "./requests.ts";
-import { Source } from "./store.ts";
-import type { Batch } from "./store.ts";
+import { Store } from "./store.ts";
+import type { UpdateBatch } from "./store.ts";
 import type { Attachment, Problem, Result, Upload, UploadState } from "./types.ts";
 
 const URL = "/api/media/attachments";
@@ -15,17 +15,17 @@ export class FileUpload implements Upload {
   readonly subscribe: (listener: () => void) => () => void;
   readonly done: Promise<Result<{ attachment: Attachment }>>;
   readonly #roomId: string | undefined;
-  readonly #source: Source<UploadState>;
+  readonly #store: Store<UploadState>;
   readonly #finish: (result: Result<{ attachment: Attachment }>) => void;
   #state: UploadState = { status: "uploading", progress: 0, attachment: null, problem: null };
   #request: XMLHttpRequest | null = null;
 
-  constructor(batch: Batch, file: File, roomId?: string) {
+  constructor(batch: UpdateBatch, file: File, roomId?: string) {
     this.file = file;
     this.#roomId = roomId;
-    this.#source = new Source(batch, () => this.#state);
-    this.getSnapshot = this.#source.getSnapshot;
-    this.subscribe = this.#source.subscribe;
+    this.#store = new Store(batch, () => this.#state);
+    this.getSnapshot = this.#store.getSnapshot;
+    this.subscribe = this.#store.subscribe;
     let finish: (result: Result<{ attachment: Attachment }>) => void = () => undefined;
     this.done = new Promise((resolve) => (finish = resolve));
     this.#finish = finish;
@@ -80,6 +80,6 @@ export class FileUpload implements Upload {
 
   #set(change: Partial<UploadState>): void {
     this.#state = { ...this.#state, ...change };
-    this.#source.touch();
+    this.#store.invalidate();
   }
 }

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
 import type { Drafts } from "../drafts.ts";
 import { failure } from "../requests.ts";
 import type { Reply } from "../requests.ts";
-import type { Batch } from "../store.ts";
+import type { UpdateBatch } from "../store.ts";
 import type { Tabs } from "../tabs.ts";
 import type { Result } from "../types.ts";
 import { FileUpload } from "../upload.ts";
@@ -14,7 +14,7 @@ import { listFiles } from "./files.ts";
 const MOST_CHARACTERS = 4_000;
 
 export interface MessageContext extends Context {
-  readonly batch: Batch;
+  readonly batch: UpdateBatch;
   readonly drafts: Drafts;
   readonly tabs: Tabs;
 }
