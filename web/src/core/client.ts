@@ -285,7 +285,7 @@ class WebClient implements Client {
       phase: this.#phase,
       signedOutBecause: this.#because,
       link: session?.link.link ?? this.#idle,
-      drafts: this.#drafts.shelf.snapshot(),
+      drafts: this.#drafts.byRoom.snapshot(),
       failedRooms: this.#failedRooms,
       unsent: session?.outbox.unsent ?? 0,
       notices: this.#notices,

@@ -3,7 +3,7 @@ import type { RoomEvent } from "./events.ts";
 import { foldRoom, messageOf, withRead } from "./fold.ts";
 import type { Ready, ServerFrame } from "./generated/protocol.ts";
 import type { StoredHome } from "./database.ts";
-import { Shelf } from "./store.ts";
+import { ObservableMap } from "./store.ts";
 import type { ClientState, Presence, Profile, Room, RoomSummary, User } from "./types.ts";
 
 export type HomeSnapshot = Pick<
@@ -12,18 +12,18 @@ export type HomeSnapshot = Pick<
 >;
 
 export class Home {
-  readonly rooms: Shelf<string, RoomSummary>;
-  readonly profiles: Shelf<string, Profile>;
-  readonly presence: Shelf<string, Presence>;
+  readonly rooms: ObservableMap<string, RoomSummary>;
+  readonly profiles: ObservableMap<string, Profile>;
+  readonly presence: ObservableMap<string, Presence>;
   #me: User | null = null;
   #friends: readonly string[] = [];
-  readonly #touched: () => void;
+  readonly #changed: () => void;
 
-  constructor(touched: () => void) {
-    this.#touched = touched;
-    this.rooms = new Shelf(touched);
-    this.profiles = new Shelf(touched);
-    this.presence = new Shelf(touched);
+  constructor(changed: () => void) {
+    this.#changed = changed;
+    this.rooms = new ObservableMap(changed);
+    this.profiles = new ObservableMap(changed);
+    this.presence = new ObservableMap(changed);
   }
 
   get me(): User | null {
@@ -32,7 +32,7 @@ export class Home {
 
   setMe(user: User | null): void {
     this.#me = user;
-    this.#touched();
+    this.#changed();
   }
 
   /** `wantedRead`: where one has read to though the server may not know yet. */
@@ -46,7 +46,7 @@ export class Home {
         return [room.room_id, before && isSame(before, summary) ? before : summary];
       }),
     );
-    this.#touched();
+    this.#changed();
   }
 
   restore({ user, friends, profiles, rooms }: StoredHome): void {
@@ -65,7 +65,7 @@ export class Home {
   clear(): void {
     this.#me = null;
     this.#friends = [];
-    for (const shelf of [this.rooms, this.profiles, this.presence]) shelf.replace([]);
+    for (const map of [this.rooms, this.profiles, this.presence]) map.replace([]);
   }
 
   event(event: RoomEvent): void {
@@ -128,7 +128,7 @@ export class Home {
     this.setProfile({ ...profile, followed });
     const others = this.#friends.filter((userId) => userId !== profile.user_id);
     this.#friends = followed ? [...others, profile.user_id] : others;
-    this.#touched();
+    this.#changed();
   }
 
   unfriend(userId: string): void {

@@ -129,7 +129,7 @@ export class Session {
       summary: (id) => this.home.rooms.get(id),
       outbox: (id) => this.outbox.list(id),
       seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
-      quotedByDraft: (id) => drafts.shelf.get(id)?.replyTo,
+      quotedByDraft: (id) => drafts.byRoom.get(id)?.replyTo,
       loadPage: (id) => database.loadPage(id).catch(() => undefined),
       changed: (id) => this.cache.pageChanged(id),
       opened: (view) => this.#opened(view),

@@ -70,14 +70,14 @@ export class Store<S> implements ReadonlyStore<S> {
 }
 
 /** A map that is changed in place, with immutable copies made only when one is asked for after a change. */
-export class Shelf<K, V> {
+export class ObservableMap<K, V> {
   readonly #map: Map<K, V>;
-  readonly #touched: () => void;
+  readonly #changed: () => void;
   #copy: ReadonlyMap<K, V> | null = null;
 
-  constructor(touched: () => void, entries: Iterable<readonly [K, V]> = []) {
+  constructor(changed: () => void, entries: Iterable<readonly [K, V]> = []) {
     this.#map = new Map(entries);
-    this.#touched = touched;
+    this.#changed = changed;
   }
 
   get(key: K): V | undefined {
@@ -119,6 +119,6 @@ export class Shelf<K, V> {
 
   #change(): void {
     this.#copy = null;
-    this.#touched();
+    this.#changed();
   }
 }

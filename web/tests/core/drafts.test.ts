@@ -23,7 +23,7 @@ describe("a draft", () => {
     vi.advanceTimersByTime(200);
     expect(storage.length).toBe(0);
     vi.advanceTimersByTime(200);
-    expect(drafts(storage).shelf.get("r")).toEqual({ text: "안녕", replyTo: 3 });
+    expect(drafts(storage).byRoom.get("r")).toEqual({ text: "안녕", replyTo: 3 });
   });
 
   it("is written at once when the tab goes", () => {
@@ -31,7 +31,7 @@ describe("a draft", () => {
     const tab = drafts(storage);
     tab.set("r", { text: "half a sen" });
     tab.flush();
-    expect(drafts(storage).shelf.get("r")).toEqual({ text: "half a sen" });
+    expect(drafts(storage).byRoom.get("r")).toEqual({ text: "half a sen" });
   });
 
   it("comes to the other tab, but not over what is being written there", () => {
@@ -40,12 +40,12 @@ describe("a draft", () => {
     a.set("r", { text: "from a" });
     a.flush();
     b.stored("webchat.draft.r");
-    expect(b.shelf.get("r")).toEqual({ text: "from a" });
+    expect(b.byRoom.get("r")).toEqual({ text: "from a" });
     b.set("r", { text: "from b" });
     a.set("r", { text: "from a again" });
     a.flush();
     b.stored("webchat.draft.r");
-    expect(b.shelf.get("r")).toEqual({ text: "from b" });
+    expect(b.byRoom.get("r")).toEqual({ text: "from b" });
   });
 
   it("is dropped with its last letter, here and in the other tab", () => {
@@ -57,13 +57,13 @@ describe("a draft", () => {
     a.set("r", { text: "" });
     a.flush();
     b.stored("webchat.draft.r");
-    expect([a.shelf.get("r"), b.shelf.get("r"), storage.length]).toEqual([undefined, undefined, 0]);
+    expect([a.byRoom.get("r"), b.byRoom.get("r"), storage.length]).toEqual([undefined, undefined, 0]);
   });
 
   it("that cannot be read is none", () => {
     const storage = new MemoryStorage();
     storage.setItem("webchat.draft.r", "{");
     storage.setItem("webchat.draft.s", '"text"');
-    expect([...drafts(storage).shelf.keys()]).toEqual([]);
+    expect([...drafts(storage).byRoom.keys()]).toEqual([]);
   });
 });
