@@ -39,7 +39,7 @@ export interface OutboxHost {
   exclusively: (name: string, work: () => Promise<void>) => Promise<void>;
   pause: (milliseconds: number) => Promise<void>;
   /** Milliseconds to wait before the next message may go out. */
-  pace: () => number;
+  sendDelay: () => number;
   /** The message is not kept over a reload. */
   notKept: () => void;
 }
@@ -191,7 +191,7 @@ export class Outbox {
     for (;;) {
       const next = await this.#next(roomId);
       if (!next || !this.#host.online()) return;
-      const wait = this.#host.pace();
+      const wait = this.#host.sendDelay();
       if (wait > 0) await this.#host.pause(wait);
       const reply = await this.#send(next);
       if (reply === null) {

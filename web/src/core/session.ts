@@ -12,7 +12,7 @@ import { listLines } from "./lines.ts";
 import { SocketLink } from "./link.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
-import { Pace } from "./pace.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import { Profiles, Watch } from "./people.ts";
 import type { Platform } from "./platform.ts";
 import { Reads } from "./reads.ts";
@@ -174,9 +174,9 @@ export class Session {
 
   #outboxHost(): OutboxHost {
     const { platform, tabs } = this.#host;
-    const pace = new Pace(platform.now);
+    const bucket = new TokenBucket(platform.now);
     return {
-      pace: () => pace.take(),
+      sendDelay: () => bucket.take(),
       now: platform.now,
       online: () => this.link.online,
       transmit: (message) => this.ask(sendFrame(message)),

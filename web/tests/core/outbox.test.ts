@@ -128,7 +128,7 @@ class Browser {
       },
       exclusively: locked ? exclusively : (_, work) => work(),
       pause,
-      pace: () => 0,
+      sendDelay: () => 0,
       notKept: () => expect.unreachable("the database takes everything here"),
     };
   }
@@ -348,7 +348,7 @@ describe("a message", () => {
       announce: () => undefined,
       exclusively,
       pause,
-      pace: () => 0,
+      sendDelay: () => 0,
       notKept: () => undefined,
     };
     const theirs = new Outbox(database, host, "someone else");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Pace } from "../../src/core/pace.ts";
+import { TokenBucket } from "../../src/core/token-bucket.ts";
 
 /** The server's bucket: bursts of 60, 20 a second. */
 function refused(sentAt: readonly number[]): number {
@@ -19,11 +19,11 @@ describe("a queue of any length", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(200), { maxLength: 400, size: "max" }), (gaps) => {
         let now = 0;
-        const pace = new Pace(() => now);
+        const bucket = new TokenBucket(() => now);
         const sentAt: number[] = [];
         for (const [index, gap] of gaps.entries()) {
           now += gap % 7 === 0 ? gap : 1;
-          const wait = pace.take();
+          const wait = bucket.take();
           if (index < 30) expect(wait).toBe(0);
           now += wait;
           sentAt.push(now);

@@ -2,7 +2,7 @@
 const BURST = 30;
 const PER_SECOND = 12;
 
-export class Pace {
+export class TokenBucket {
   readonly #now: () => number;
   #tokens = BURST;
   #filled: number;
