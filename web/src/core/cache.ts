@@ -1,12 +1,12 @@
 // Keeps the state of home and the newest pages for the next start, a moment after they changed.
-import type { Database, StoredHome, StoredPage } from "./database.ts";
+import type { Database, StoredUserState, StoredPage } from "./database.ts";
 
 const PAUSE = 2_000;
 /** As many as the server's newest page has: what is shown first and what comes then is the same list. */
 const KEPT_MESSAGES = 50;
 
 export interface CacheHost {
-  home: () => StoredHome | null;
+  userState: () => StoredUserState | null;
   /** null where the newest messages are not in memory. */
   page: (roomId: string) => Omit<StoredPage, "savedAt"> | null;
   now: () => number;
@@ -18,7 +18,7 @@ export class Cache {
   readonly #pages = new Set<string>();
   /** Rooms with a page of this visit: the first is kept at once. */
   readonly #kept = new Set<string>();
-  #home = false;
+  #userStateDue = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(database: Database, host: CacheHost) {
@@ -26,8 +26,8 @@ export class Cache {
     this.#host = host;
   }
 
-  homeChanged(): void {
-    this.#home = true;
+  userStateChanged(): void {
+    this.#userStateDue = true;
     this.#timer ??= setTimeout(() => this.flush(), PAUSE);
   }
 
@@ -39,26 +39,26 @@ export class Cache {
   }
 
   /** Now, in whichever tab: the next start may come at any moment. */
-  keepHome(): void {
-    this.#home = true;
+  saveUserState(): void {
+    this.#userStateDue = true;
     this.flush();
   }
 
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const home = this.#home ? this.#host.home() : null;
+    const state = this.#userStateDue ? this.#host.userState() : null;
     const pages = [...this.#pages];
-    this.#home = false;
+    this.#userStateDue = false;
     this.#pages.clear();
-    if (home) void this.#database.saveHome(home).catch(() => undefined);
+    if (state) void this.#database.saveUserState(state).catch(() => undefined);
     for (const roomId of pages) this.#keep(roomId);
   }
 
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#home = false;
+    this.#userStateDue = false;
     this.#pages.clear();
   }
 

@@ -9,9 +9,9 @@ import { roomActions } from "./actions/rooms.ts";
 import { AlertDesk } from "./alerts.ts";
 import { Api } from "./api.ts";
 import { openDatabase } from "./database.ts";
-import type { Database, StoredHome } from "./database.ts";
+import type { Database, StoredUserState } from "./database.ts";
 import { Drafts } from "./drafts.ts";
-import type { HomeSnapshot } from "./home.ts";
+import type { UserSnapshot } from "./user-state.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { browserPlatform } from "./platform.ts";
@@ -32,7 +32,7 @@ export interface Client {
   readonly stop: () => void;
 }
 
-const NOBODY: HomeSnapshot = {
+const NOBODY: UserSnapshot = {
   me: null,
   friends: [],
   profiles: new Map(),
@@ -113,9 +113,9 @@ class WebClient implements Client {
   /** From what was kept, at once; else the cookie tells who it is. */
   async #start(): Promise<void> {
     const database = await this.#database;
-    const home = await database.loadHome().catch(() => undefined);
+    const stored = await database.loadUserState().catch(() => undefined);
     if (this.#stopped || this.#session) return;
-    if (home) this.#begin(database, home.user, home);
+    if (stored) this.#begin(database, stored.user, stored);
     else await this.#ask(database);
   }
 
@@ -127,7 +127,7 @@ class WebClient implements Client {
     else setTimeout(() => void this.#ask(database), RETRY_START);
   }
 
-  #begin(database: Database, user: User, home?: StoredHome): void {
+  #begin(database: Database, user: User, stored?: StoredUserState): void {
     const { alerts } = this;
     const [platform, batch, api, tabs, drafts] = [
       this.#platform,
@@ -152,9 +152,9 @@ class WebClient implements Client {
     };
     this.#own(user);
     this.#session = new Session(user, host);
-    this.#become(home ? "ready" : "starting", null);
+    this.#become(stored ? "ready" : "starting", null);
     if (!this.#network) this.#session.link.input({ type: "network", online: false });
-    this.#session.start(home);
+    this.#session.start(stored);
   }
 
   #owner(): string | null {
@@ -281,7 +281,7 @@ class WebClient implements Client {
     const failedRooms = session?.outbox.failedRooms() ?? new Set<string>();
     if (!isSameSet(failedRooms, this.#failedRooms)) this.#failedRooms = failedRooms;
     return {
-      ...(session ? session.home.snapshot(before) : NOBODY),
+      ...(session ? session.userState.snapshot(before) : NOBODY),
       phase: this.#phase,
       signedOutBecause: this.#because,
       link: session?.link.link ?? this.#idle,

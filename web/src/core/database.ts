@@ -22,7 +22,7 @@ export interface StoredMessage {
   failed?: { problem: Problem; afterSeq: number };
 }
 
-export interface StoredHome {
+export interface StoredUserState {
   user: User;
   friends: readonly string[];
   profiles: readonly Profile[];
@@ -45,8 +45,8 @@ export interface Database {
   /** Nothing where it is no longer kept. */
   updateMessage: (message: StoredMessage) => Promise<void>;
   removeMessage: (n: number) => Promise<void>;
-  loadHome: () => Promise<StoredHome | undefined>;
-  saveHome: (home: StoredHome) => Promise<void>;
+  loadUserState: () => Promise<StoredUserState | undefined>;
+  saveUserState: (state: StoredUserState) => Promise<void>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   savePage: (page: StoredPage) => Promise<void>;
   /** Home and pages; what was written stays. */
@@ -57,7 +57,7 @@ export interface Database {
 
 interface Schema extends DBSchema {
   outbox: { key: number; value: StoredMessage };
-  home: { key: string; value: StoredHome };
+  home: { key: string; value: StoredUserState };
   pages: { key: string; value: StoredPage; indexes: { savedAt: number } };
 }
 
@@ -97,10 +97,10 @@ function stored(db: IDBPDatabase<Schema>): Database {
       await tx.done;
     },
     removeMessage: (n) => db.delete("outbox", n),
-    loadHome: () => db.get("home", "home"),
-    saveHome: async (home) => {
+    loadUserState: () => db.get("home", "home"),
+    saveUserState: async (state) => {
       const tx = db.transaction("home", "readwrite");
-      const put = tx.store.put(home, "home");
+      const put = tx.store.put(state, "home");
       tx.commit();
       await Promise.all([put, tx.done]);
     },
@@ -137,11 +137,11 @@ async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<voi
 export function inMemory(): Database {
   const messages = new Map<number, StoredMessage>();
   const pages = new Map<string, StoredPage>();
-  let home: StoredHome | undefined;
+  let userState: StoredUserState | undefined;
   let next = 0;
   const wipeSeen = (): Promise<void> => {
     pages.clear();
-    home = undefined;
+    userState = undefined;
     return Promise.resolve();
   };
   return {
@@ -157,9 +157,9 @@ export function inMemory(): Database {
       return Promise.resolve();
     },
     removeMessage: (n) => Promise.resolve(void messages.delete(n)),
-    loadHome: () => Promise.resolve(home),
-    saveHome: (saved) => {
-      home = saved;
+    loadUserState: () => Promise.resolve(userState),
+    saveUserState: (saved) => {
+      userState = saved;
       return Promise.resolve();
     },
     loadPage: (roomId) => Promise.resolve(pages.get(roomId)),

@@ -1,6 +1,6 @@
 // Profiles of whoever comes into sight, fetched together; and who of them is there.
 import type { Api } from "./api.ts";
-import type { Home } from "./home.ts";
+import type { UserState } from "./user-state.ts";
 import type { Reply } from "./requests.ts";
 
 const AT_ONCE = 200;
@@ -9,14 +9,14 @@ const PAUSE = 30;
 /** Each profile is asked for once in the life of the tab; later changes of friends come as events. */
 export class Profiles {
   readonly #api: Api;
-  readonly #home: Home;
+  readonly #userState: UserState;
   readonly #asked = new Set<string>();
   #wanted = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(api: Api, home: Home) {
+  constructor(api: Api, userState: UserState) {
     this.#api = api;
-    this.#home = home;
+    this.#userState = userState;
   }
 
   need(userIds: Iterable<string>): void {
@@ -46,7 +46,7 @@ export class Profiles {
     const now = wanted.slice(0, AT_ONCE);
     this.known(now);
     const found = await this.#api.call("get", "/api/social/profiles", { query: { user_ids: now.join() } });
-    if (found.ok) for (const profile of found.value.items) this.#home.setProfile(profile);
+    if (found.ok) for (const profile of found.value.items) this.#userState.setProfile(profile);
     else for (const userId of now) this.forget(userId);
     this.need([]);
   }
@@ -55,14 +55,14 @@ export class Profiles {
 /** Who is watched, by the names of the views that watch. */
 export class Watch {
   readonly #ask: (userIds: string[]) => Promise<Reply>;
-  readonly #home: Home;
+  readonly #userState: UserState;
   readonly #views = new Map<string, readonly string[]>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sent = "";
 
-  constructor(ask: (userIds: string[]) => Promise<Reply>, home: Home) {
+  constructor(ask: (userIds: string[]) => Promise<Reply>, userState: UserState) {
     this.#ask = ask;
-    this.#home = home;
+    this.#userState = userState;
   }
 
   set(view: string, userIds: readonly string[]): void {
@@ -94,6 +94,6 @@ export class Watch {
       return;
     }
     for (const [userId, status] of Object.entries(answered.reply.presence ?? {}))
-      this.#home.presence.set(userId, status);
+      this.#userState.presence.set(userId, status);
   }
 }

@@ -2,12 +2,12 @@
 import type { AlertDesk } from "./alerts.ts";
 import type { Api } from "./api.ts";
 import { Cache } from "./cache.ts";
-import type { Database, StoredHome } from "./database.ts";
+import type { Database, StoredUserState } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { isRoomEvent } from "./events.ts";
 import type { RoomEvent } from "./events.ts";
 import type { Hello, MessageSend, Ready, ServerFrame } from "./generated/protocol.ts";
-import { Home } from "./home.ts";
+import { UserState } from "./user-state.ts";
 import { listLines } from "./lines.ts";
 import { SocketLink } from "./link.ts";
 import { Outbox } from "./outbox.ts";
@@ -46,7 +46,7 @@ export interface SessionHost {
 
 export class Session {
   readonly user: User;
-  readonly home: Home;
+  readonly userState: UserState;
   readonly link: SocketLink;
   readonly outbox: Outbox;
   readonly reads: Reads;
@@ -67,12 +67,12 @@ export class Session {
     this.#host = host;
     const { platform, database, api } = host;
     this.cache = new Cache(database, {
-      home: () => this.home.store(),
+      userState: () => this.userState.toStored(),
       page: (roomId) => this.#page(roomId),
       now: platform.now,
     });
-    this.home = new Home(() => this.#homeChanged());
-    this.home.setMe(user);
+    this.userState = new UserState(() => this.#userStateChanged());
+    this.userState.setMe(user);
     this.link = new SocketLink(platform, this.#linkListener());
     this.outbox = new Outbox(database, this.#outboxHost(), user.user_id);
     const online = (): boolean => this.link.online;
@@ -80,8 +80,8 @@ export class Session {
       online,
       ask: (roomId, seq) => this.ask({ op: "room.read", room_id: roomId, seq }),
     });
-    this.watch = new Watch((userIds) => this.ask({ op: "presence.watch", user_ids: userIds }), this.home);
-    this.profiles = new Profiles(api, this.home);
+    this.watch = new Watch((userIds) => this.ask({ op: "presence.watch", user_ids: userIds }), this.userState);
+    this.profiles = new Profiles(api, this.userState);
     this.removals = new Removals({
       now: platform.now,
       mark: (roomId, seq, until) => this.room(roomId).setRemoving(seq, until),
@@ -93,9 +93,9 @@ export class Session {
     );
   }
 
-  start(stored?: StoredHome): void {
+  start(stored?: StoredUserState): void {
     if (stored) {
-      this.home.restore(stored);
+      this.userState.restore(stored);
       // Gives the cookie anew, so that it lives as long as the session does.
       void this.#host.api.call("get", "/api/auth/me");
     }
@@ -126,7 +126,7 @@ export class Session {
       ask: (frame) => this.ask(frame),
       getRoom: (id) => api.call("get", "/api/rooms/{room_id}", { path: { room_id: id } }),
       listLines: (id, span) => listLines(api, id, span),
-      summary: (id) => this.home.rooms.get(id),
+      summary: (id) => this.userState.rooms.get(id),
       outbox: (id) => this.outbox.list(id),
       seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
       quotedByDraft: (id) => drafts.byRoom.get(id)?.replyTo,
@@ -140,7 +140,7 @@ export class Session {
 
   /** One has read up to `seq`, here or in another tab. */
   read(roomId: string, seq: number): boolean {
-    const moved = this.home.read(roomId, seq);
+    const moved = this.userState.read(roomId, seq);
     this.#rooms.get(roomId)?.cursorsMoved({ [this.user.user_id]: seq });
     if (moved) this.#host.alerts.read(roomId, seq);
     this.#rooms.get(roomId)?.invalidate();
@@ -204,10 +204,10 @@ export class Session {
 
   #ready(frame: Ready): void {
     if (frame.user.user_id !== this.user.user_id) return this.#host.replaced(frame.user);
-    const before = this.#epoch === null ? null : this.home.rooms.snapshot();
+    const before = this.#epoch === null ? null : this.userState.rooms.snapshot();
     this.#epoch = frame.epoch;
     this.#tellUntoldReads(frame);
-    this.home.ready(frame, (roomId) => this.reads.readTo(roomId));
+    this.userState.ready(frame, (roomId) => this.reads.readTo(roomId));
     this.profiles.known(frame.friends.map((profile) => profile.user_id));
     this.profiles.need([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
     for (const room of this.#rooms.values()) room.ready(this.#resumed.has(room.roomId));
@@ -219,7 +219,7 @@ export class Session {
       this.outbox.settleUpTo(room.room_id, room.last_seq);
     }
     this.#host.ready();
-    if (before === null) this.cache.keepHome();
+    if (before === null) this.cache.saveUserState();
     this.outbox.resume();
     this.reads.resume();
     this.watch.resume();
@@ -228,7 +228,7 @@ export class Session {
   /** What was read here before the line, or the tab, went away: the server's cursors never go back. */
   #tellUntoldReads(frame: Ready): void {
     for (const room of frame.rooms) {
-      const here = Math.min(this.home.rooms.get(room.room_id)?.read_seq ?? 0, room.last_seq);
+      const here = Math.min(this.userState.rooms.get(room.room_id)?.read_seq ?? 0, room.last_seq);
       if (here > room.read_seq) this.reads.read(room.room_id, here);
     }
   }
@@ -236,14 +236,14 @@ export class Session {
   #frame(frame: ServerFrame): void {
     if (this.#ended) return;
     if (isRoomEvent(frame)) return this.#event(frame);
-    this.home.frame(frame);
+    this.userState.frame(frame);
     switch (frame.op) {
       case "room.read":
         return this.#cursorsMoved(frame.room_id, frame.cursors);
       case "room.typing":
         return this.#rooms.get(frame.room_id)?.typing(frame);
       case "room.added":
-        this.profiles.need(peopleOf(this.home.addRoom(frame.room)));
+        this.profiles.need(peopleOf(this.userState.addRoom(frame.room)));
         return this.#rooms.get(frame.room.room_id)?.added();
       case "room.removed":
         this.#host.alerts.read(frame.room_id, Infinity);
@@ -263,8 +263,8 @@ export class Session {
 
   #event(event: RoomEvent): void {
     const room = this.#rooms.get(event.room_id);
-    this.home.event(event);
-    this.home.read(event.room_id, this.reads.readTo(event.room_id));
+    this.userState.event(event);
+    this.userState.read(event.room_id, this.reads.readTo(event.room_id));
     room?.event(event);
     room?.invalidate();
     if (event.op !== "message.created") return;
@@ -275,7 +275,7 @@ export class Session {
   #arrived(message: Message, alert: boolean): void {
     if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
     else this.profiles.need([message.sender_id]);
-    if (alert) this.#host.alerts.arrived(message, this.home.rooms.get(message.room_id), this.user.user_id);
+    if (alert) this.#host.alerts.arrived(message, this.userState.rooms.get(message.room_id), this.user.user_id);
   }
 
   #cursorsMoved(roomId: string, cursors: Readonly<Record<string, number>>): void {
@@ -301,7 +301,7 @@ export class Session {
 
   #lastSeq(roomId: string): number {
     const timeline = this.#rooms.get(roomId)?.timeline;
-    return timeline?.loaded ? timeline.lastSeq : (this.home.rooms.get(roomId)?.last_seq ?? 0);
+    return timeline?.loaded ? timeline.lastSeq : (this.userState.rooms.get(roomId)?.last_seq ?? 0);
   }
 
   #page(roomId: string): ReturnType<ConstructorParameters<typeof Cache>[1]["page"]> {
@@ -311,9 +311,9 @@ export class Session {
     return { roomId, members: room.roster.members, messages, lines };
   }
 
-  #homeChanged(): void {
+  #userStateChanged(): void {
     this.#host.changed();
-    if (this.#host.alerts.leading) this.cache.homeChanged();
+    if (this.#host.alerts.leading) this.cache.userStateChanged();
   }
 
   async #remove(roomId: string, seq: number): Promise<void> {

@@ -355,7 +355,7 @@ describe("two tabs", () => {
     }
     expect(browser.storage.length).toBe(0);
     const database = await openDatabase();
-    expect([await database.loadHome(), await database.listMessages(), await database.loadPage("r1")]).toEqual(
+    expect([await database.loadUserState(), await database.listMessages(), await database.loadPage("r1")]).toEqual(
       [undefined, [], undefined],
     );
     database.close();

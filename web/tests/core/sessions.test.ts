@@ -25,7 +25,7 @@ describe("a session that is no more", () => {
 
   const kept = async (): Promise<unknown[]> => {
     const database = await openDatabase();
-    const stored = [await database.loadHome(), (await database.listMessages()).map(({ body }) => body)];
+    const stored = [await database.loadUserState(), (await database.listMessages()).map(({ body }) => body)];
     database.close();
     return stored;
   };

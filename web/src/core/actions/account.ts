@@ -55,7 +55,7 @@ export function accountActions({ api, session, signedIn, signedOut }: Context): 
       };
       const result = await api.call("patch", "/api/social/profiles/me", { body });
       if (!result.ok) return result;
-      session()?.home.setProfile(result.value);
+      session()?.userState.setProfile(result.value);
       return { ok: true, profile: result.value };
     },
   };

@@ -47,7 +47,7 @@ export function messageActions(context: MessageContext): MessageActions {
       const current = session();
       if (!current || seq <= current.reads.readTo(roomId)) return;
       const moved = current.read(roomId, seq);
-      if (!moved && seq <= (current.home.rooms.get(roomId)?.read_seq ?? 0)) return;
+      if (!moved && seq <= (current.userState.rooms.get(roomId)?.read_seq ?? 0)) return;
       current.reads.read(roomId, seq);
       tabs.tell({ type: "read", roomId, seq });
     },

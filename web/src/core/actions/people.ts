@@ -10,7 +10,7 @@ const BLOCK = "/api/social/blocks/{user_id}";
 export function peopleActions({ api, session }: Context): PeopleActions {
   /** Whoever is listed is known from then on. */
   const met = (found: Result<{ page: Page<Profile> }>): Result<{ page: Page<Profile> }> => {
-    if (found.ok) for (const profile of found.page.items) session()?.home.setProfile(profile);
+    if (found.ok) for (const profile of found.page.items) session()?.userState.setProfile(profile);
     return found;
   };
   const from = (cursor: string | undefined): { cursor?: string } => (cursor === undefined ? {} : { cursor });
@@ -30,13 +30,13 @@ export function peopleActions({ api, session }: Context): PeopleActions {
     },
     async follow(userId) {
       const result = await api.call("put", FOLLOWING, { path: { user_id: userId } });
-      const profile = session()?.home.profiles.get(userId);
-      if (result.ok && profile) session()?.home.setFriend(profile, true);
+      const profile = session()?.userState.profiles.get(userId);
+      if (result.ok && profile) session()?.userState.setFriend(profile, true);
       return done(result);
     },
     async unfollow(userId) {
       const result = await api.call("delete", FOLLOWING, { path: { user_id: userId } });
-      if (result.ok) session()?.home.unfriend(userId);
+      if (result.ok) session()?.userState.unfriend(userId);
       return done(result);
     },
     async block(userId) {

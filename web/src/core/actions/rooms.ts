@@ -12,7 +12,7 @@ const MEMBER = "/api/rooms/{room_id}/members/{user_id}";
 export function roomActions({ api, session }: Context): RoomActions {
   const added = (result: Result<{ value: Answer<"/api/rooms", "post"> }>): Result<{ room: RoomSummary }> => {
     if (!result.ok) return result;
-    const room = session()?.home.addRoom(result.value);
+    const room = session()?.userState.addRoom(result.value);
     return room ? { ok: true, room } : unauthenticated();
   };
   const change = async (
@@ -43,7 +43,7 @@ export function roomActions({ api, session }: Context): RoomActions {
     },
     async setMuted(roomId, muted) {
       const result = await change(roomId, { muted });
-      if (result.ok) session()?.home.setMuted(roomId, muted);
+      if (result.ok) session()?.userState.setMuted(roomId, muted);
       return result;
     },
     rename: (roomId, title) => change(roomId, { title }),

@@ -2,16 +2,16 @@
 import type { RoomEvent } from "./events.ts";
 import { foldRoom, messageOf, withRead } from "./fold.ts";
 import type { Ready, ServerFrame } from "./generated/protocol.ts";
-import type { StoredHome } from "./database.ts";
+import type { StoredUserState } from "./database.ts";
 import { ObservableMap } from "./store.ts";
 import type { ClientState, Presence, Profile, Room, RoomSummary, User } from "./types.ts";
 
-export type HomeSnapshot = Pick<
+export type UserSnapshot = Pick<
   ClientState,
   "me" | "friends" | "profiles" | "rooms" | "order" | "presence" | "totalUnread"
 >;
 
-export class Home {
+export class UserState {
   readonly rooms: ObservableMap<string, RoomSummary>;
   readonly profiles: ObservableMap<string, Profile>;
   readonly presence: ObservableMap<string, Presence>;
@@ -36,12 +36,12 @@ export class Home {
   }
 
   /** `wantedRead`: where one has read to though the server may not know yet. */
-  ready(frame: Ready, wantedRead: (roomId: string) => number): void {
+  ready(frame: Ready, readTo: (roomId: string) => number): void {
     this.#me = frame.user;
     this.#setFriends(frame.friends);
     this.rooms.replace(
       frame.rooms.map((room) => {
-        const summary = withRead(summaryOf(room, this.rooms.get(room.room_id)), wantedRead(room.room_id));
+        const summary = withRead(summaryOf(room, this.rooms.get(room.room_id)), readTo(room.room_id));
         const before = this.rooms.get(room.room_id);
         return [room.room_id, before && isSame(before, summary) ? before : summary];
       }),
@@ -49,14 +49,14 @@ export class Home {
     this.#changed();
   }
 
-  restore({ user, friends, profiles, rooms }: StoredHome): void {
+  restore({ user, friends, profiles, rooms }: StoredUserState): void {
     this.#me = user;
     this.#friends = friends;
     this.profiles.replace(profiles.map((profile) => [profile.user_id, profile]));
     this.rooms.replace(rooms.map((room) => [room.room_id, room]));
   }
 
-  store(): StoredHome | null {
+  toStored(): StoredUserState | null {
     if (!this.#me) return null;
     const [profiles, rooms] = [[...this.profiles.values()], [...this.rooms.values()]];
     return { user: this.#me, friends: this.#friends, profiles, rooms };
@@ -136,7 +136,7 @@ export class Home {
     if (profile) this.setFriend(profile, false);
   }
 
-  snapshot(before: HomeSnapshot | undefined): HomeSnapshot {
+  snapshot(before: UserSnapshot | undefined): UserSnapshot {
     const rooms = this.rooms.snapshot();
     const sameRooms = before?.rooms === rooms;
     return {
