@@ -69,9 +69,9 @@ export class Cache {
     this.#kept.add(roomId);
     const messages = page.messages.slice(-KEPT_MESSAGES);
     const first = messages[0]?.version ?? 0;
-    const lines = page.lines?.filter(({ version }) => version > first) ?? [];
+    const recent = page.lines?.filter(({ version }) => version > first) ?? [];
     void this.#database
-      .savePage({ ...page, messages, lines, savedAt: this.#host.now() })
+      .savePage({ ...page, messages, lines: recent, savedAt: this.#host.now() })
       .catch(() => undefined);
   }
 }

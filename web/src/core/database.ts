@@ -2,7 +2,7 @@
 // Without IndexedDB the same for as long as the tab lives.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
-import type { LineEvent } from "./timeline.ts";
+import type { SystemEvent } from "./timeline.ts";
 import type { Attachment, Member, Message, Problem, Profile, RoomSummary, User } from "./types.ts";
 
 const NAME = "webchat";
@@ -35,7 +35,7 @@ export interface StoredPage {
   members: readonly Member[];
   messages: readonly Message[];
   /** Absent in pages of earlier releases. */
-  lines?: readonly LineEvent[];
+  lines?: readonly SystemEvent[];
 }
 
 export interface Database {

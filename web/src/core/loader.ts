@@ -4,7 +4,7 @@ import type { Ok, RoomDetail } from "./generated/protocol.ts";
 import { failure } from "./requests.ts";
 import type { Ask, Reply } from "./requests.ts";
 import type { Roster } from "./roster.ts";
-import type { LineEvent, Merged, MessagesPage, Place, Span, Ticket, Timeline } from "./timeline.ts";
+import type { SystemEvent, Merged, MessagesPage, Place, VersionRange, Ticket, Timeline } from "./timeline.ts";
 import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
 
 const PAGE = 100;
@@ -15,7 +15,7 @@ const STALE_TRIES = 4;
 const PASSING: ReadonlySet<string> = new Set(["rate_limited", "unavailable"]);
 const RETRY = 2_000;
 /** So long a page waits for its lines. */
-const LINES_LATE = 1_000;
+const SYSTEM_EVENTS_TIMEOUT = 1_000;
 
 type Loading = RoomWindow["loading"];
 type Failed = Result & { ok: false };
@@ -26,7 +26,7 @@ export interface LoaderHost {
   getRoom: (roomId: string) => Promise<Result<{ value: RoomDetail }>>;
   summary: (roomId: string) => RoomSummary | undefined;
   /** What stands between messages; null where it cannot be had now. */
-  listLines: (roomId: string, span: Span) => Promise<readonly LineEvent[] | null>;
+  listSystemEvents: (roomId: string, range: VersionRange) => Promise<readonly SystemEvent[] | null>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   /** Messages have come into sight: whose profile is needed, which of one's own are stored. */
   seen: (roomId: string, messages: readonly Message[], userIds: readonly string[]) => void;
@@ -135,7 +135,7 @@ export class Loader {
     const detail = await this.#host.getRoom(roomId);
     if (!detail.ok) return;
     roster.replace(detail.value.members, detail.value.version);
-    this.#host.seen(roomId, [], people([], detail.value.members));
+    this.#host.seen(roomId, [], usersIn([], detail.value.members));
     this.#view.invalidate();
   }
 
@@ -147,8 +147,8 @@ export class Loader {
     timeline.show(kept.messages, kept.lines);
     roster.show(kept.members);
     this.#host.seen(roomId, kept.messages, [
-      ...people(kept.messages, kept.members),
-      ...peopleOfLines(kept.lines ?? []),
+      ...usersIn(kept.messages, kept.members),
+      ...usersInEvents(kept.lines ?? []),
     ]);
     this.#view.invalidate();
   }
@@ -172,7 +172,7 @@ export class Loader {
     if (room) roster.replace(room.members, page.version);
     if (room && !this.#placed) this.#freeze(room);
     if (!timeline.isCurrent(ticket)) return { ok: true };
-    this.#host.seen(roomId, page.messages, people(page.messages, room?.members ?? []));
+    this.#host.seen(roomId, page.messages, usersIn(page.messages, room?.members ?? []));
     const start = around ?? (this.#placed ? null : this.firstUnread);
     if (start !== null && start < (page.messages[0]?.seq ?? 0))
       return this.#fetch("around", () => ({ around: start }));
@@ -180,8 +180,8 @@ export class Loader {
     const merged = timeline.merge(ticket, whole);
     if (merged === "merged") {
       // The room is shown without waiting for them: of a room seen before they are kept.
-      const span = timeline.span(ticket, whole);
-      void this.#showLines(span, this.#host.listLines(roomId, span));
+      const range = timeline.range(ticket, whole);
+      void this.#showSystemEvents(range, this.#host.listSystemEvents(roomId, range));
       return this.#merged(page.messages);
     }
     return merged === "stale" ? this.#fetch("newest", () => ({})) : { ok: true };
@@ -237,31 +237,31 @@ export class Loader {
     const { roomId, timeline } = this.#view;
     const checked = timeline.check(ticket, page);
     if (checked !== "merged") return checked;
-    const span = timeline.span(ticket, page);
-    const asked = this.#host.listLines(roomId, span);
-    const lines = await Promise.race([asked, late(LINES_LATE)]);
+    const range = timeline.range(ticket, page);
+    const asked = this.#host.listSystemEvents(roomId, range);
+    const events = await Promise.race([asked, late(SYSTEM_EVENTS_TIMEOUT)]);
     const merged = timeline.merge(ticket, page);
-    if (merged === "merged" && lines) this.#told(span, lines);
-    else if (merged === "merged") void this.#showLines(span, asked);
+    if (merged === "merged" && events) this.#mergeSystemEvents(range, events);
+    else if (merged === "merged") void this.#showSystemEvents(range, asked);
     return merged;
   }
 
-  async #showLines(span: Span, asked: ReturnType<LoaderHost["listLines"]>): Promise<void> {
+  async #showSystemEvents(range: VersionRange, asked: ReturnType<LoaderHost["listSystemEvents"]>): Promise<void> {
     const { timeline } = this.#view;
     const ticket = timeline.ticket("newest");
-    const lines = await asked;
-    if (lines && timeline.isCurrent(ticket) && this.#told(span, lines)) this.#view.merged();
+    const events = await asked;
+    if (events && timeline.isCurrent(ticket) && this.#mergeSystemEvents(range, events)) this.#view.merged();
   }
 
-  #told(span: Span, lines: readonly LineEvent[]): boolean {
-    this.#host.seen(this.#view.roomId, [], peopleOfLines(lines));
-    return this.#view.timeline.tell(span, lines);
+  #mergeSystemEvents(range: VersionRange, events: readonly SystemEvent[]): boolean {
+    this.#host.seen(this.#view.roomId, [], usersInEvents(events));
+    return this.#view.timeline.mergeSystemEvents(range, events);
   }
 
   #merged(messages: readonly Message[]): Result {
     this.problem = null;
     this.#placed = true;
-    this.#host.seen(this.#view.roomId, messages, people(messages, []));
+    this.#host.seen(this.#view.roomId, messages, usersIn(messages, []));
     this.trim();
     this.#view.merged();
     return { ok: true };
@@ -317,11 +317,11 @@ function hasOlder(page: MessagesPage): boolean {
   return page.hasMore || (page.messages[0]?.seq ?? 1) > 1;
 }
 
-function people(messages: readonly Message[], members: readonly { user_id: string }[]): string[] {
+function usersIn(messages: readonly Message[], members: readonly { user_id: string }[]): string[] {
   const reacted = messages.flatMap((message) => Object.values(message.reactions ?? {}).flat());
   return [...members.map((m) => m.user_id), ...messages.map((message) => message.sender_id), ...reacted];
 }
 
-function peopleOfLines(lines: readonly LineEvent[]): string[] {
-  return lines.flatMap((line) => ("user_id" in line ? [line.user_id, line.by] : [line.by]));
+function usersInEvents(events: readonly SystemEvent[]): string[] {
+  return events.flatMap((event) => ("user_id" in event ? [event.user_id, event.by] : [event.by]));
 }

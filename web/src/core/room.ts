@@ -204,7 +204,7 @@ export class RoomView implements RoomStore {
     return this.#entries.build({
       me: this.#host.me(),
       messages: timeline.messages,
-      lines: timeline.lines,
+      systemEvents: timeline.systemEvents,
       outbox,
       removing: this.#removing,
       hasBefore: timeline.hasBefore,

@@ -8,7 +8,7 @@ import { isRoomEvent } from "./events.ts";
 import type { RoomEvent } from "./events.ts";
 import type { Hello, MessageSend, Ready, ServerFrame } from "./generated/protocol.ts";
 import { UserState } from "./user-state.ts";
-import { listLines } from "./lines.ts";
+import { listSystemEvents } from "./system-events.ts";
 import { SocketLink } from "./link.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
@@ -125,7 +125,7 @@ export class Session {
       online: () => this.link.online,
       ask: (frame) => this.ask(frame),
       getRoom: (id) => api.call("get", "/api/rooms/{room_id}", { path: { room_id: id } }),
-      listLines: (id, span) => listLines(api, id, span),
+      listSystemEvents: (id, range) => listSystemEvents(api, id, range),
       summary: (id) => this.userState.rooms.get(id),
       outbox: (id) => this.outbox.list(id),
       seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
@@ -307,8 +307,8 @@ export class Session {
   #page(roomId: string): ReturnType<ConstructorParameters<typeof Cache>[1]["page"]> {
     const room = this.#rooms.get(roomId);
     if (!room?.timeline.loaded || room.timeline.hasAfter) return null;
-    const { messages, lines } = room.timeline;
-    return { roomId, members: room.roster.members, messages, lines };
+    const { messages } = room.timeline;
+    return { roomId, members: room.roster.members, messages, lines: room.timeline.systemEvents };
   }
 
   #userStateChanged(): void {

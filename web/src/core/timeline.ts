@@ -37,19 +37,19 @@ interface Held {
 }
 
 /** The versions between two: both are outside. */
-export interface Span {
+export interface VersionRange {
   after: number;
   before: number;
 }
 
 /** An event that is no message, shown between messages by its version. */
-export type LineEvent = Exclude<RoomEvent, MessageCreated | MessageChange>;
+export type SystemEvent = Exclude<RoomEvent, MessageCreated | MessageChange>;
 
 export class Timeline {
   #version: number;
   #lastSeq: number;
   #held: Held[] = [];
-  #lines: LineEvent[] = [];
+  #systemEvents: SystemEvent[] = [];
   #kept: RoomEvent[] = [];
   #keptFrom: number;
   #move = 0;
@@ -83,10 +83,10 @@ export class Timeline {
   }
 
   /** Those within the window. */
-  get lines(): readonly LineEvent[] {
+  get systemEvents(): readonly SystemEvent[] {
     const first = this.#held[0]?.message.version ?? 0;
     const last = this.#held.at(-1)?.message.version ?? 0;
-    return this.#lines.filter(
+    return this.#systemEvents.filter(
       ({ version }) => (!this.hasBefore || version > first) && (!this.hasAfter || version < last),
     );
   }
@@ -112,7 +112,7 @@ export class Timeline {
   }
 
   /** Between which versions the lines are that a page brings into the window. */
-  span({ place, edge }: Ticket, { messages, hasMore, version }: MessagesPage): Span {
+  range({ place, edge }: Ticket, { messages, hasMore, version }: MessagesPage): VersionRange {
     const [first, last] = [messages[0], messages.at(-1)];
     const next = edge === null ? undefined : this.find(edge)?.version;
     const start = first && hasMore && first.seq > 1 ? first.version : 0;
@@ -123,20 +123,20 @@ export class Timeline {
   }
 
   /** All lines of a span, as the server tells them; whether anything is new. */
-  tell({ after, before }: Span, lines: readonly LineEvent[]): boolean {
-    const within = this.#lines.filter(({ version }) => version > after && version < before);
+  mergeSystemEvents({ after, before }: VersionRange, events: readonly SystemEvent[]): boolean {
+    const within = this.#systemEvents.filter(({ version }) => version > after && version < before);
     const known = new Set(within.map(({ version }) => version));
-    if (lines.length === known.size && lines.every(({ version }) => known.has(version))) return false;
-    const others = this.#lines.filter(({ version }) => version <= after || version >= before);
-    this.#lines = [...others, ...lines].sort((a, b) => a.version - b.version);
+    if (events.length === known.size && events.every(({ version }) => known.has(version))) return false;
+    const others = this.#systemEvents.filter(({ version }) => version <= after || version >= before);
+    this.#systemEvents = [...others, ...events].sort((a, b) => a.version - b.version);
     return true;
   }
 
   /** Shows what was kept from an earlier visit until the server has answered. */
-  show(messages: readonly Message[], lines: readonly LineEvent[] = []): void {
+  show(messages: readonly Message[], events: readonly SystemEvent[] = []): void {
     if (this.#loaded) return;
-    const newest = lines.at(-1)?.version ?? 0;
-    this.#lines = [...lines, ...this.#lines.filter(({ version }) => version > newest)];
+    const newest = events.at(-1)?.version ?? 0;
+    this.#systemEvents = [...events, ...this.#systemEvents.filter(({ version }) => version > newest)];
     this.#put(messages.map((message) => ({ message, asOf: this.#version })));
     this.hasBefore = messages.length > 0;
     this.hasAfter = (this.last ?? this.#lastSeq) < this.#lastSeq;
@@ -147,7 +147,7 @@ export class Timeline {
     this.#version = this.#keptFrom = version;
     this.#lastSeq = lastSeq;
     this.#kept = [];
-    this.#lines = this.#lines.filter((line) => line.version <= version);
+    this.#systemEvents = this.#systemEvents.filter((event) => event.version <= version);
     this.#loaded = false;
     this.#move += 1;
     this.hasAfter = this.#held.length > 0 && lastSeq > (this.last ?? 0);
@@ -167,8 +167,8 @@ export class Timeline {
     if (this.#kept.length > 2 * KEPT_EVENTS) this.#forget();
     this.#replay(event);
     // It may have been told with a page already.
-    const span = { after: event.version - 1, before: event.version + 1 };
-    if (!event.op.startsWith("message.")) this.tell(span, [event as LineEvent]);
+    const range = { after: event.version - 1, before: event.version + 1 };
+    if (!event.op.startsWith("message.")) this.mergeSystemEvents(range, [event as SystemEvent]);
     return true;
   }
 

@@ -147,11 +147,11 @@ export interface PendingEntry {
 }
 
 /** Something that happened to the room itself while this client was looking. */
-export interface LineEntry {
-  kind: "line";
+export interface SystemEntry {
+  kind: "system";
   key: string;
   at: string;
-  line:
+  event:
     | { type: "joined"; userId: string; by: string }
     | { type: "left"; userId: string; by: string }
     | { type: "role"; userId: string; by: string; role: Role }
@@ -159,7 +159,7 @@ export interface LineEntry {
     | { type: "pinned"; by: string; seq: number | null };
 }
 
-export type Entry = MessageEntry | PendingEntry | LineEntry;
+export type Entry = MessageEntry | PendingEntry | SystemEntry;
 
 export interface RoomWindow {
   hasBefore: boolean;

@@ -104,7 +104,7 @@ export function messagesOf(state: RoomState): string[] {
       ? `${entry.message.seq}`
       : entry.kind === "pending"
         ? entry.pending.body
-        : "line",
+        : "system",
   );
 }
 
@@ -135,7 +135,7 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
   if (!state.window.hasAfter) expect(first - 1 + shown.length).toBe(truth.messages.length);
   if (!state.window.hasBefore) expect(first).toBe(1);
   expect(state.entries.filter((entry) => entry.kind === "pending")).toEqual([]);
-  expectLinesAsServer(truth, state);
+  expectSystemEventsAsServer(truth, state);
   const cursors = Object.fromEntries(state.members.map((member) => [member.user_id, member.read_seq]));
   expect(cursors).toEqual(
     Object.fromEntries([...truth.members.values()].map((m) => [m.user_id, m.read_seq])),
@@ -147,15 +147,15 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
 }
 
 /** Between the messages shown stands everything else that happened meanwhile, in its place. */
-function expectLinesAsServer(truth: WorldRoom, state: RoomState): void {
+function expectSystemEventsAsServer(truth: WorldRoom, state: RoomState): void {
   const { hasBefore, hasAfter } = state.window;
   const versions = truth.messages.map(({ version }) => version);
   const shown = state.entries.map((entry) =>
     entry.kind === "message" ? entry.message.version : Number(entry.key.split("/")[1]),
   );
   const [first, last] = [hasBefore ? (shown[0] ?? 0) : 1, hasAfter ? (shown.at(-1) ?? 0) : truth.version];
-  const lines = truth.events.flatMap((event) => (truth.isLine(event) ? [event.version] : []));
-  const within = [...versions, ...lines].filter((version) => version >= first && version <= last);
+  const systemEvents = truth.events.flatMap((event) => (truth.isSystemEvent(event) ? [event.version] : []));
+  const within = [...versions, ...systemEvents].filter((version) => version >= first && version <= last);
   expect(shown).toEqual(within.sort((a, b) => a - b));
 }
 

@@ -78,7 +78,7 @@ describe("a room", () => {
         .members.map((member) => member.user_id)
         .sort(),
     ).toEqual([ME, OTHER]);
-    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "line", "1", "line", "2"]);
+    expect(messagesOf(store.getSnapshot())).toEqual(["too late", "system", "1", "system", "2"]);
   });
 
   it("shows the numbers beside messages fall with every reader", async () => {
@@ -215,7 +215,7 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
     const kept = client.room("r1").getSnapshot().entries;
-    expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1", "line", "2"]);
+    expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1", "system", "2"]);
     await browser.quiet();
     expect(client.room("r1").getSnapshot().entries).toBe(kept);
   });

@@ -80,16 +80,16 @@ export class WorldRoom {
     };
   }
 
-  isLine({ op, version }: RoomEvent): boolean {
+  isSystemEvent({ op, version }: RoomEvent): boolean {
     return !op.startsWith("message.") && version > BEGINNING;
   }
 
   /** What stands between messages, looked for in a few versions at a time. */
-  lines(query: URLSearchParams): { items: RoomEvent[]; next: string | null } {
+  systemEvents(query: URLSearchParams): { items: RoomEvent[]; next: string | null } {
     const after = Number(query.get("cursor") ?? query.get("after"));
     const end = Math.min(Number(query.get("before")) - 1, this.version);
     const last = Math.min(after + 5, end);
-    const items = this.events.slice(after, last).filter((event) => this.isLine(event));
+    const items = this.events.slice(after, last).filter((event) => this.isSystemEvent(event));
     return { items, next: last < end ? String(last) : null };
   }
 
@@ -287,7 +287,7 @@ export class World {
     const [, roomId, events] = /^\/api\/rooms\/(\w+)(\/events)?$/.exec(pathname) ?? [];
     const room = this.rooms.get(roomId ?? "");
     if (!room?.members.has(userId)) return Response.json({ detail: "No such room." }, { status: 404 });
-    if (events) return Response.json(room.lines(searchParams));
+    if (events) return Response.json(room.systemEvents(searchParams));
     return Response.json({ ...room.seenBy(userId), members: [...room.members.values()] });
   }
 }

@@ -29,10 +29,10 @@ describe("groups", () => {
 
   it("end with another person, another day and a line about the room", () => {
     const line: Entry = {
-      kind: "line",
+      kind: "system",
       key: "l",
       at: at("10:02"),
-      line: { type: "left", userId: "b", by: "b" },
+      event: { type: "left", userId: "b", by: "b" },
     };
     const rows = rowsOf(
       [

@@ -17,7 +17,7 @@ export interface Row {
 
 export function timeOfEntry(entry: Entry): Date {
   if (entry.kind === "pending") return new Date(entry.pending.at);
-  return new Date(entry.kind === "line" ? entry.at : entry.message.at);
+  return new Date(entry.kind === "system" ? entry.at : entry.message.at);
 }
 
 export function seqOfEntry(entry: Entry): number | null {
@@ -25,7 +25,7 @@ export function seqOfEntry(entry: Entry): number | null {
 }
 
 function senderOf(entry: Entry, me: string): string | null {
-  if (entry.kind === "line") return null;
+  if (entry.kind === "system") return null;
   return entry.kind === "pending" ? me : entry.message.sender_id;
 }
 

@@ -18,7 +18,7 @@ import { shownOf, type Shown } from "./shown.ts";
 import { useLongPress } from "./long-press.ts";
 
 interface MessageRowProps {
-  entry: Exclude<Entry, { kind: "line" }>;
+  entry: Exclude<Entry, { kind: "system" }>;
   first: boolean;
   tabbable: boolean;
   open: boolean;

@@ -18,7 +18,7 @@ export function useRoving({ rows, handleRef, scrollerRef }: Given) {
   const [inside, setInside] = useState(false);
   const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);
   const tabbable =
-    activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "line")?.key ?? null);
+    activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "system")?.key ?? null);
   const kept = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
 
   const focus = useCallback(
@@ -42,7 +42,7 @@ export function useRoving({ rows, handleRef, scrollerRef }: Given) {
       if (by === 0) return;
       event.preventDefault();
       let index = rows.findIndex((row) => row.key === target.dataset["key"]) + by;
-      while (rows[index]?.entry.kind === "line") index += by;
+      while (rows[index]?.entry.kind === "system") index += by;
       focus(index);
     },
     [rows, focus],

@@ -18,7 +18,7 @@ export interface Shown {
   problem: Problem | null;
 }
 
-export function shownOf(entry: Exclude<Entry, { kind: "line" }>, me: string): Shown {
+export function shownOf(entry: Exclude<Entry, { kind: "system" }>, me: string): Shown {
   if (entry.kind === "pending") {
     const { pending } = entry;
     return {

@@ -25,7 +25,7 @@ describe("a room", () => {
       await browser.quiet();
     }
     const numbered = Array.from({ length: 15 }, (_, index) => `${index + 1}`);
-    const wanted = numbered.flatMap((seq) => (Number(seq) % 5 === 0 ? [seq, "line"] : [seq]));
+    const wanted = numbered.flatMap((seq) => (Number(seq) % 5 === 0 ? [seq, "system"] : [seq]));
     expect(messagesOf(store.getSnapshot())).toEqual(wanted);
   });
 });
