@@ -13,12 +13,12 @@ export class CrashGuard extends Component<{ children: React.ReactNode }, { crash
 
   override render() {
     if (!this.state.crashed) return this.props.children;
-    const { problem } = currentTexts();
+    const { errors } = currentTexts();
     return (
       <main className="gate" role="alert">
-        <Empty drawing="lost" title={problem.crashed} text={problem.crashedText} level={1}>
+        <Empty drawing="lost" title={errors.crashed} text={errors.crashedText} level={1}>
           <button type="button" className="button primary" onClick={() => location.reload()}>
-            {problem.reload}
+            {errors.reload}
           </button>
         </Empty>
       </main>

@@ -3,7 +3,7 @@ import { useEffect } from "react";
 
 import type { Client } from "../core/index.ts";
 import { currentTexts } from "../i18n/index.ts";
-import { problemText } from "../views/logic/problems.ts";
+import { errorText } from "../views/logic/errors.ts";
 import { useStore } from "./client.ts";
 import { toast } from "./overlay.ts";
 
@@ -11,7 +11,7 @@ export function useNotices(client: Client): void {
   const notices = useStore(client.state, (state) => state.notices);
   useEffect(() => {
     for (const notice of notices) {
-      toast(problemText(notice.problem, currentTexts()));
+      toast(errorText(notice.error, currentTexts()));
       client.actions.dismissNotice(notice.id);
     }
   }, [client, notices]);

@@ -2,12 +2,12 @@
 import type { paths } from "./generated/openapi.ts";
 import type { Platform } from "./platform.ts";
 import { failure } from "./requests.ts";
-import type { FieldProblem, Problem, ProblemCode, Result } from "./types.ts";
+import type { FieldError, DomainError, ErrorCode, Result } from "./types.ts";
 
 const PATIENCE = 20_000;
 const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
-const CODES: Readonly<Record<number, ProblemCode>> = {
+const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid",
   401: "unauthenticated",
   403: "forbidden",
@@ -22,10 +22,10 @@ const CODES: Readonly<Record<number, ProblemCode>> = {
   504: "unavailable",
 };
 
-interface ProblemBody {
+interface ProblemDetails {
   type?: string;
   detail?: string;
-  errors?: FieldProblem[];
+  errors?: FieldError[];
 }
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -63,14 +63,14 @@ export class Api {
   ): Promise<Result<{ value: Answer<P, M> }>> {
     const result = await this.#fetch(method, address(path, options), options.body);
     if (result.ok) return { ok: true, value: result.value as Answer<P, M> };
-    if (result.problem.code === "unauthenticated" && path !== "/api/auth/login")
-      this.#sessionMissed(path, result.problem);
+    if (result.error.code === "unauthenticated" && path !== "/api/auth/login")
+      this.#sessionMissed(path, result.error);
     return result;
   }
 
   /** Only the owner of sessions tells why there is none. */
-  #sessionMissed(path: keyof paths, problem: Problem): void {
-    if (path.startsWith("/api/auth/")) this.#unauthenticated(problem.sessionEnded === true);
+  #sessionMissed(path: keyof paths, error: DomainError): void {
+    if (path.startsWith("/api/auth/")) this.#unauthenticated(error.sessionEnded === true);
     else void this.call("get", "/api/auth/me");
   }
 
@@ -82,7 +82,7 @@ export class Api {
         signal: AbortSignal.timeout(PATIENCE),
         ...(body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {}),
       });
-      if (!response.ok) return { ok: false, problem: await problemOf(response) };
+      if (!response.ok) return { ok: false, error: await errorOf(response) };
       const value: unknown = response.status === 204 ? undefined : await response.json();
       return { ok: true, value };
     } catch (error) {
@@ -94,7 +94,7 @@ export class Api {
   }
 }
 
-export function problemFrom(status: number, body: string, retryAfter: string | null): Problem {
+export function errorFrom(status: number, body: string, retryAfter: string | null): DomainError {
   const { type, detail, errors } = parsed(body);
   const seconds = Number(retryAfter ?? NaN);
   return {
@@ -106,13 +106,13 @@ export function problemFrom(status: number, body: string, retryAfter: string | n
   };
 }
 
-async function problemOf(response: Response): Promise<Problem> {
-  return problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
+async function errorOf(response: Response): Promise<DomainError> {
+  return errorFrom(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-function parsed(body: string): ProblemBody {
+function parsed(body: string): ProblemDetails {
   try {
-    return JSON.parse(body) as ProblemBody;
+    return JSON.parse(body) as ProblemDetails;
   } catch {
     return {};
   }

@@ -270,7 +270,7 @@ class WebClient implements Client {
   }
 
   #notice(notice: Omit<Notice, "id">): void {
-    const { retryAfter } = notice.problem;
+    const { retryAfter } = notice.error;
     const retryAt = retryAfter === undefined ? {} : { retryAt: this.#platform.now() + retryAfter * 1_000 };
     this.#notices = [...this.#notices, { ...notice, ...retryAt, id: uuid() }];
     this.#invalidate();

@@ -144,7 +144,7 @@ export class Connection {
     if (!this.#isOpen()) return [];
     const neverOpened = this.#phase === "opening";
     if (code === 4409) return this.#halt("too_many_tabs");
-    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "refused");
+    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "rejected");
     const cause = neverOpened || (code >= 4400 && code <= 4499);
     return [
       ...this.#wait(now, code === 1001 ? 2 : 0),

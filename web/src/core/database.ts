@@ -3,7 +3,7 @@
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
 import type { SystemEvent } from "./timeline.ts";
-import type { Attachment, Member, Message, Problem, Profile, RoomSummary, User } from "./types.ts";
+import type { Attachment, Member, Message, DomainError, Profile, RoomSummary, User } from "./types.ts";
 
 const NAME = "webchat";
 const KEPT_PAGES = 60;
@@ -19,7 +19,7 @@ export interface StoredMessage {
   mentions: readonly string[];
   attachments: readonly Attachment[];
   at: number;
-  failed?: { problem: Problem; afterSeq: number };
+  failed?: { problem: DomainError; afterSeq: number };
 }
 
 export interface StoredUserState {

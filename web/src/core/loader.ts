@@ -41,7 +41,7 @@ export interface LoaderView {
   invalidate: () => void;
   /** A page came in. */
   merged: () => void;
-  refused: (problem: Failed["problem"]) => void;
+  rejected: (error: Failed["error"]) => void;
 }
 
 export class Loader {
@@ -53,7 +53,7 @@ export class Loader {
   #moves = 0;
   #looked: { first: number; last: number } | null = null;
   loading: Loading = null;
-  problem: RoomWindow["problem"] = null;
+  error: RoomWindow["error"] = null;
   firstUnread: number | null = null;
 
   constructor(view: LoaderView, host: LoaderHost) {
@@ -123,7 +123,7 @@ export class Loader {
     if (!this.#host.online()) return;
     const around = this.#placed ? this.#placeLooked() : null;
     const result = await this.#begin("newest", () => this.#enter(around));
-    if (!result.ok && PASSING.has(result.problem.code)) setTimeout(() => this.#again(), RETRY);
+    if (!result.ok && PASSING.has(result.error.code)) setTimeout(() => this.#again(), RETRY);
   }
 
   #again(): void {
@@ -166,7 +166,7 @@ export class Loader {
     const { roomId, timeline, roster } = this.#view;
     const ticket = timeline.ticket("newest");
     const entered = await this.#host.ask({ op: "room.enter", room_id: roomId, mark_read: false });
-    if (!entered.ok) return this.#refused(entered);
+    if (!entered.ok) return this.#rejected(entered);
     const { room } = entered.reply;
     const page = pageOf(entered.reply);
     if (room) roster.replace(room.members, page.version);
@@ -223,13 +223,13 @@ export class Loader {
         limit: PAGE,
         ...choice(),
       });
-      if (!answered.ok) return this.#refused(answered);
+      if (!answered.ok) return this.#rejected(answered);
       const page = pageOf(answered.reply);
       const merged = await this.#mergeWhole(ticket, page);
       if (merged === "merged") return this.#merged(page.messages);
       if (merged === "nothing" || (merged === "superseded" && !isWanted())) return { ok: true };
     }
-    return this.#refused(failure("unavailable", "The page stays older than what is known."));
+    return this.#rejected(failure("unavailable", "The page stays older than what is known."));
   }
 
   /** The page together with the lines in it: what comes between messages later would move what one reads. */
@@ -259,7 +259,7 @@ export class Loader {
   }
 
   #merged(messages: readonly Message[]): Result {
-    this.problem = null;
+    this.error = null;
     this.#placed = true;
     this.#host.seen(this.#view.roomId, messages, usersIn(messages, []));
     this.trim();
@@ -267,9 +267,9 @@ export class Loader {
     return { ok: true };
   }
 
-  #refused(result: Failed): Result {
-    this.problem = result.problem;
-    this.#view.refused(result.problem);
+  #rejected(result: Failed): Result {
+    this.error = result.error;
+    this.#view.rejected(result.error);
     return result;
   }
 

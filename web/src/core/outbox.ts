@@ -3,7 +3,7 @@
 import { v7 as uuid } from "uuid";
 import type { Database, StoredMessage } from "./database.ts";
 import type { Reply } from "./requests.ts";
-import type { PendingMessage, Problem } from "./types.ts";
+import type { PendingMessage, DomainError } from "./types.ts";
 
 /** Codes after which the same message may still get through. */
 const PASSING: ReadonlySet<string> = new Set(["rate_limited", "unavailable", "offline", "unauthenticated"]);
@@ -126,7 +126,7 @@ export class Outbox {
   retry(clientId: string): void {
     const item = this.#items.get(clientId);
     if (item?.pending.status !== "failed") return;
-    const { problem: _, ...pending } = item.pending;
+    const { error: _, ...pending } = item.pending;
     const waiting = { ...item, pending: { ...pending, status: "pending" as const }, afterSeq: null };
     this.#items.set(clientId, waiting);
     this.#host.changed(pending.roomId);
@@ -168,7 +168,7 @@ export class Outbox {
     { pending, stored }: OutboxItem,
     write: (stored: StoredMessage) => Promise<StoredMessage>,
   ): Promise<StoredMessage> {
-    const { status: _, problem: __, ...fields } = pending;
+    const { status: _, error: __, ...fields } = pending;
     const { failed: ___, ...waiting } = stored ?? { ...fields, n: NOT_KEPT, userId: this.#userId };
     try {
       return await write(waiting);
@@ -222,8 +222,8 @@ export class Outbox {
     return status === "stored" || status === "failed";
   }
 
-  /** The problem when the same message has to be sent again; null when it is done with. */
-  async #send(message: StoredMessage): Promise<Problem | null> {
+  /** The error when the same message has to be sent again; null when it is done with. */
+  async #send(message: StoredMessage): Promise<DomainError | null> {
     this.#mark(message.clientId, { status: "sent" });
     const reply = await this.#host.transmit(message);
     if (reply.ok) {
@@ -233,11 +233,11 @@ export class Outbox {
       await this.#removeStored(message);
       return null;
     }
-    if (PASSING.has(reply.problem.code)) {
+    if (PASSING.has(reply.error.code)) {
       this.#mark(message.clientId, { status: "pending" });
-      return reply.problem;
+      return reply.error;
     }
-    await this.#refuse(message, reply.problem);
+    await this.#reject(message, reply.error);
     this.#host.announce();
     return null;
   }
@@ -249,9 +249,9 @@ export class Outbox {
     if (seq <= this.#host.lastSeq(roomId)) this.#drop(clientId);
   }
 
-  async #refuse(message: StoredMessage, problem: Problem): Promise<void> {
+  async #reject(message: StoredMessage, error: DomainError): Promise<void> {
     const afterSeq = this.#host.lastSeq(message.roomId);
-    const failed = { ...message, failed: { problem, afterSeq } };
+    const failed = { ...message, failed: { problem: error, afterSeq } };
     if (!this.#items.has(message.clientId)) return;
     this.#take(failed);
     await this.#database.updateMessage(failed).catch(() => this.#host.notKept());
@@ -270,7 +270,7 @@ export class Outbox {
     const known = this.#items.get(message.clientId);
     if (known?.stored && known.pending.status !== "failed" && !failed) return;
     const pending: PendingMessage = failed
-      ? { ...fields, status: "failed", problem: failed.problem }
+      ? { ...fields, status: "failed", error: failed.problem }
       : { ...fields, status: "pending" };
     const seq = known?.seq ?? null;
     this.#items.set(message.clientId, { pending, stored: message, seq, afterSeq: failed?.afterSeq ?? null });

@@ -59,7 +59,7 @@ export class Quotes {
         around: seq,
         limit: 1,
       });
-      if (!answered.ok && answered.problem.code !== "not_found") break;
+      if (!answered.ok && answered.error.code !== "not_found") break;
       const messages = answered.ok ? (answered.reply.messages ?? []) : [];
       this.#fetched.set(seq, messages.find((message) => message.seq === seq) ?? null);
       this.#changed();

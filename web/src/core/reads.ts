@@ -69,7 +69,7 @@ export class Reads {
       if (this.readTo(roomId) > seq) this.#send(roomId);
     });
     void this.#host.ask(roomId, seq).then((reply) => {
-      const done = reply.ok || reply.problem.code === "not_found" || reply.problem.code === "forbidden";
+      const done = reply.ok || reply.error.code === "not_found" || reply.error.code === "forbidden";
       if (done && this.readTo(roomId) === seq) this.#untold.delete(roomId);
     });
   }

@@ -1,7 +1,7 @@
 // Frames that want a reply, told apart by id. What is not answered in time, or before the line broke, is `unavailable`:
 // it may have happened.
 import type { ClientFrame, ErrorReply, Ok } from "./generated/protocol.ts";
-import type { Problem, ProblemCode, Result } from "./types.ts";
+import type { DomainError, ErrorCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A frame before it has its id. */
@@ -9,7 +9,7 @@ export type Ask = DistributiveOmit<ClientFrame, "id">;
 export type Reply = Result<{ reply: Ok }>;
 
 const PATIENCE = 20_000;
-const CODES: ReadonlySet<string> = new Set<ProblemCode>([
+const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "invalid",
   "unauthenticated",
   "forbidden",
@@ -51,7 +51,7 @@ export class Requests {
 
   answered(frame: Ok | ErrorReply): void {
     if (typeof frame.id !== "string") return;
-    this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : refused(frame));
+    this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : rejected(frame));
   }
 
   lost(): void {
@@ -65,8 +65,8 @@ export class Requests {
   }
 }
 
-function refused(frame: ErrorReply): Reply {
-  const code = CODES.has(frame.code) ? (frame.code as ProblemCode) : "failed";
+function rejected(frame: ErrorReply): Reply {
+  const code = CODES.has(frame.code) ? (frame.code as ErrorCode) : "failed";
   return failure(code, frame.detail, frame.retry_after ?? undefined);
 }
 
@@ -74,14 +74,14 @@ function unknown(detail: string): Reply {
   return failure("unavailable", detail);
 }
 
-export function offline(): { ok: false; problem: Problem } {
+export function offline(): { ok: false; error: DomainError } {
   return failure("offline", "There is no connection.");
 }
 
 export function failure(
-  code: ProblemCode,
+  code: ErrorCode,
   detail: string,
   retryAfter?: number,
-): { ok: false; problem: Problem } {
-  return { ok: false, problem: { code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) } };
+): { ok: false; error: DomainError } {
+  return { ok: false, error: { code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) } };
 }

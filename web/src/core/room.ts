@@ -11,7 +11,7 @@ import { Roster } from "./roster.ts";
 import { Store } from "./store.ts";
 import type { UpdateBatch } from "./store.ts";
 import { Timeline } from "./timeline.ts";
-import type { Entry, Problem, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
+import type { Entry, DomainError, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
 import { Typists } from "./typing.ts";
 
 export interface RoomHost extends LoaderHost {
@@ -97,7 +97,7 @@ export class RoomView implements RoomStore {
     this.#noted();
   }
 
-  refused({ code }: Problem): void {
+  rejected({ code }: DomainError): void {
     this.#gone ||= (code === "not_found" || code === "forbidden") && !this.#host.summary(this.roomId);
     this.invalidate();
   }
@@ -111,7 +111,7 @@ export class RoomView implements RoomStore {
   ready(resumed: boolean): void {
     const summary = this.#host.summary(this.roomId);
     this.#gone = !summary;
-    this.#loader.problem = null;
+    this.#loader.error = null;
     if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
     else if (summary && !resumed) this.reset();
     this.invalidate();
@@ -181,7 +181,7 @@ export class RoomView implements RoomStore {
     const { timeline, roster } = this;
     const room = this.#host.summary(this.roomId) ?? null;
     const { hasBefore, hasAfter } = timeline;
-    const { loading, problem, firstUnread } = this.#loader;
+    const { loading, error, firstUnread } = this.#loader;
     const outbox = this.#host.outbox(this.roomId);
     const written = outbox.map((item) => item.pending.replyTo);
     const wanted = [this.#host.quotedByDraft(this.roomId), room?.pinned_seq, ...written];
@@ -190,7 +190,7 @@ export class RoomView implements RoomStore {
       room,
       members: roster.members,
       entries: same(before?.entries, this.#list(outbox)),
-      window: sameWindow(before?.window, { hasBefore, hasAfter, loading, problem }),
+      window: sameWindow(before?.window, { hasBefore, hasAfter, loading, error }),
       firstUnreadSeq: firstUnread,
       lastSeq: timeline.lastSeq,
       typing: this.#typists.list(before?.typing),

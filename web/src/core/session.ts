@@ -189,7 +189,7 @@ export class Session {
       exclusively: (name, work) => tabs.exclusively(name, work),
       pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
       notKept: () =>
-        this.#host.notice({ about: "storage", problem: { code: "failed", detail: "The storage is full." } }),
+        this.#host.notice({ about: "storage", error: { code: "failed", detail: "The storage is full." } }),
     };
   }
 
@@ -318,7 +318,7 @@ export class Session {
 
   async #remove(roomId: string, seq: number): Promise<void> {
     const removed = await this.ask({ op: "message.delete", room_id: roomId, seq });
-    if (!removed.ok) this.#host.notice({ about: "delete", problem: removed.problem, roomId });
+    if (!removed.ok) this.#host.notice({ about: "delete", error: removed.error, roomId });
   }
 }
 

@@ -8,7 +8,7 @@ const NOTHING: RoomState = {
   room: null,
   members: [],
   entries: [],
-  window: { hasBefore: false, hasAfter: false, loading: null, problem: null },
+  window: { hasBefore: false, hasAfter: false, loading: null, error: null },
   firstUnreadSeq: null,
   lastSeq: 0,
   typing: [],
@@ -16,7 +16,7 @@ const NOTHING: RoomState = {
   quoted: new Map(),
 };
 
-const REFUSED: Result & { ok: false } = failure("unauthenticated", "Nobody is signed in.");
+const UNAUTHENTICATED: Result & { ok: false } = failure("unauthenticated", "Nobody is signed in.");
 
 export class SignedOutRoom implements RoomStore {
   readonly roomId: string;
@@ -30,8 +30,8 @@ export class SignedOutRoom implements RoomStore {
   readonly open = (): void => undefined;
   readonly close = (): void => undefined;
   readonly look = (): void => undefined;
-  readonly loadBefore = (): Promise<Result> => Promise.resolve(REFUSED);
-  readonly loadAfter = (): Promise<Result> => Promise.resolve(REFUSED);
-  readonly toLatest = (): Promise<Result> => Promise.resolve(REFUSED);
-  readonly jumpTo = (): Promise<Result<{ seq: number }>> => Promise.resolve(REFUSED);
+  readonly loadBefore = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);
+  readonly loadAfter = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);
+  readonly toLatest = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);
+  readonly jumpTo = (): Promise<Result<{ seq: number }>> => Promise.resolve(UNAUTHENTICATED);
 }

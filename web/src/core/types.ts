@@ -16,13 +16,13 @@ export interface ReadonlyStore<S> {
   subscribe: (listener: () => void) => () => void;
 }
 
-export interface FieldProblem {
+export interface FieldError {
   field: string;
   message: string;
 }
 
 /** What went wrong, as a code to choose words by. `offline`: nothing was sent; `unavailable`: the outcome is unknown. */
-export type ProblemCode =
+export type ErrorCode =
   | "invalid"
   | "unauthenticated"
   | "forbidden"
@@ -36,18 +36,18 @@ export type ProblemCode =
   | "cancelled"
   | "failed";
 
-export interface Problem {
-  code: ProblemCode;
+export interface DomainError {
+  code: ErrorCode;
   /** In English, from the server; for logs and details, not for people. */
   detail: string;
   /** Seconds after which trying again makes sense. */
   retryAfter?: number;
-  errors?: readonly FieldProblem[];
+  errors?: readonly FieldError[];
   /** The session was revoked, not merely too old. */
   sessionEnded?: true;
 }
 
-export type Result<T extends object = object> = ({ ok: true } & T) | { ok: false; problem: Problem };
+export type Result<T extends object = object> = ({ ok: true } & T) | { ok: false; error: DomainError };
 
 export interface Page<T> {
   items: readonly T[];
@@ -64,7 +64,7 @@ export interface Link {
   /** When the next attempt is due; milliseconds. */
   retryAt?: number;
   /** Why it stays away until the person asks for it with `actions.reconnect`. */
-  stopped?: "outdated" | "too_many_tabs" | "refused";
+  stopped?: "outdated" | "too_many_tabs" | "rejected";
 }
 
 /** A room of the list. `activity` is the time of its last message or of its making, in milliseconds. */
@@ -80,7 +80,7 @@ export interface Draft {
 /** A failure of something that was done in the background; shown until dismissed. */
 export interface Notice {
   id: string;
-  problem: Problem;
+  error: DomainError;
   about: "edit" | "delete" | "react" | "read" | "storage" | "session" | "link";
   roomId?: string;
   /** When trying again makes sense; milliseconds. */
@@ -128,7 +128,7 @@ export interface PendingMessage {
   at: number;
   /** `pending`: waits for the line; `sent`: on the wire; `stored`: the server has it; `failed`: refused. */
   status: PendingStatus;
-  problem?: Problem;
+  error?: DomainError;
 }
 
 export interface MessageEntry {
@@ -167,7 +167,7 @@ export interface RoomWindow {
   hasAfter: boolean;
   loading: "newest" | "before" | "after" | "jump" | null;
   /** Why the last load failed. It is tried again when the line comes back. */
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
 /** Where every member has read to. */
@@ -223,7 +223,7 @@ export interface UploadState {
   /** 0 to 1. */
   progress: number;
   attachment: Attachment | null;
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
 export interface Upload extends ReadonlyStore<UploadState> {

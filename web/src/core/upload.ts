@@ -1,10 +1,10 @@
 // One file on its way to the server, with its progress; repeated after a failure under the same id.
 import { v4 as uuid } from "uuid";
-import { problemFrom } from "./api.ts";
+import { errorFrom } from "./api.ts";
 import { failure } from "./requests.ts";
 import { Store } from "./store.ts";
 import type { UpdateBatch } from "./store.ts";
-import type { Attachment, Problem, Result, Upload, UploadState } from "./types.ts";
+import type { Attachment, DomainError, Result, Upload, UploadState } from "./types.ts";
 
 const URL = "/api/media/attachments";
 
@@ -17,7 +17,7 @@ export class FileUpload implements Upload {
   readonly #roomId: string | undefined;
   readonly #store: Store<UploadState>;
   readonly #finish: (result: Result<{ attachment: Attachment }>) => void;
-  #state: UploadState = { status: "uploading", progress: 0, attachment: null, problem: null };
+  #state: UploadState = { status: "uploading", progress: 0, attachment: null, error: null };
   #request: XMLHttpRequest | null = null;
 
   constructor(batch: UpdateBatch, file: File, roomId?: string) {
@@ -46,7 +46,7 @@ export class FileUpload implements Upload {
   #start(): void {
     const request = new XMLHttpRequest();
     this.#request = request;
-    this.#set({ status: "uploading", progress: 0, problem: null });
+    this.#set({ status: "uploading", progress: 0, error: null });
     request.upload.onprogress = ({ loaded, total }) =>
       this.#set({ progress: total > 0 ? loaded / total : 0 });
     request.onload = () => this.#answered(request);
@@ -66,7 +66,7 @@ export class FileUpload implements Upload {
 
   #answered(request: XMLHttpRequest): void {
     if (request.status !== 201) {
-      this.#fail(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      this.#fail(errorFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
       return;
     }
     const attachment = JSON.parse(request.responseText) as Attachment;
@@ -74,8 +74,8 @@ export class FileUpload implements Upload {
     this.#finish({ ok: true, attachment });
   }
 
-  #fail(problem: Problem): void {
-    if (this.#state.status === "uploading") this.#set({ status: "failed", problem });
+  #fail(error: DomainError): void {
+    if (this.#state.status === "uploading") this.#set({ status: "failed", error });
   }
 
   #set(change: Partial<UploadState>): void {

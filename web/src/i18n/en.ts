@@ -290,7 +290,7 @@ export const en: Texts = {
     connecting: "Connecting",
     outdated: "This window runs an old WebChat. Please reload",
     too_many_tabs: "Too many windows are open, so this one has stopped",
-    refused: "The server refused the connection. Please try again in a moment",
+    rejected: "The server refused the connection. Please try again in a moment",
     retryIn: (seconds) => `Next try in ${seconds} s`,
   },
 
@@ -306,7 +306,7 @@ export const en: Texts = {
     place: (i, n) => `${i} of ${n}`,
   },
 
-  problem: {
+  errors: {
     network: "No connection. Check your network and try again",
     unavailable: "The server does not answer right now. Please try again in a moment",
     rateLimited: "That was too fast. Please wait a moment and try again",

@@ -287,7 +287,7 @@ export const ko = {
     connecting: "연결하는 중입니다",
     outdated: "이 창의 WebChat이 오래되었습니다. 새로 고쳐 주세요",
     too_many_tabs: "열린 창이 너무 많아 이 창은 멈췄습니다",
-    refused: "서버가 연결을 거절했습니다. 잠시 뒤 다시 시도해 주세요",
+    rejected: "서버가 연결을 거절했습니다. 잠시 뒤 다시 시도해 주세요",
     retryIn: (seconds: number) => `${seconds}초 뒤 다시 시도합니다`,
   },
 
@@ -303,7 +303,7 @@ export const ko = {
     place: (i: number, n: number) => `${n}장 중 ${i}번째`,
   },
 
-  problem: {
+  errors: {
     network: "연결되지 않았습니다. 인터넷 연결을 확인하고 다시 시도해 주세요",
     unavailable: "서버가 잠시 답하지 못합니다. 조금 뒤 다시 시도해 주세요",
     rateLimited: "너무 빠릅니다. 잠시 뒤 다시 시도해 주세요",

@@ -23,7 +23,7 @@ function Bar({ link }: { link: Link }) {
       {wait > 1 && <span className="tabular">{texts.link.retryIn(wait)}</span>}
       {link.stopped === "outdated" ? (
         <button type="button" className="text-button" onClick={() => location.reload()}>
-          {texts.problem.reload}
+          {texts.errors.reload}
         </button>
       ) : (
         link.status !== "connecting" && (

@@ -129,12 +129,12 @@ describe("a room", () => {
     await browser.quiet();
     expect(store.getSnapshot()).toMatchObject({
       status: "loading",
-      window: { problem: { code: "unavailable" } },
+      window: { error: { code: "unavailable" } },
     });
     away = false;
     await browser.quiet();
     expect(messagesOf(store.getSnapshot())).toEqual(["1"]);
-    expect(store.getSnapshot().window.problem).toBeNull();
+    expect(store.getSnapshot().window.error).toBeNull();
   });
 
   it("long closed gives its memory back, and is whole when it is opened again", async () => {

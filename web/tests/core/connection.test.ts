@@ -78,9 +78,9 @@ describe("close codes", () => {
 
   it.each([
     [4500, "outdated"],
-    [4501, "refused"],
-    [4529, "refused"],
-    [4599, "refused"],
+    [4501, "rejected"],
+    [4529, "rejected"],
+    [4599, "rejected"],
   ] as const)("%i: stays away until the person asks", (code, stopped) => {
     const { connection } = closing(code);
     expect(connection.link).toMatchObject({ status: "offline", stopped });

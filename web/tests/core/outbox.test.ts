@@ -10,23 +10,23 @@ import type { Reply } from "../../src/core/requests.ts";
 
 const ME = "me";
 
-type Fate = "ok" | "lost_before" | "lost_after" | "rate_limited" | "unavailable" | "refused";
+type Fate = "ok" | "lost_before" | "lost_after" | "rate_limited" | "unavailable" | "rejected";
 
 /** The server's side: stores each client_id once, and answers, or not. */
 class Server {
   readonly stored: StoredMessage[] = [];
   readonly #seqs = new Map<string, number>();
-  readonly #refused = new Set<string>();
+  readonly #rejected = new Set<string>();
   fates: Fate[] = [];
   online = true;
   sent = 0;
 
   async take(message: StoredMessage): Promise<Reply> {
     this.sent += 1;
-    const fate = this.#refused.has(message.clientId) ? "refused" : (this.fates.shift() ?? "ok");
+    const fate = this.#rejected.has(message.clientId) ? "rejected" : (this.fates.shift() ?? "ok");
     await pause();
-    if (fate === "refused") {
-      this.#refused.add(message.clientId);
+    if (fate === "rejected") {
+      this.#rejected.add(message.clientId);
       return failure("forbidden", "Blocked.");
     }
     if (fate === "rate_limited") return failure("rate_limited", "Slowly.", 1);
@@ -39,7 +39,7 @@ class Server {
 
   /** Only before any of it was stored can a refusal be lifted. */
   forgive(): void {
-    this.#refused.clear();
+    this.#rejected.clear();
   }
 
   #store(message: StoredMessage): number {
@@ -251,20 +251,20 @@ describe("a message", () => {
 
   it("that was refused stays where it was, lets others pass, and is sent again on request", async () => {
     const server = new Server();
-    server.fates = ["ok", "refused", "ok"];
+    server.fates = ["ok", "rejected", "ok"];
     const tab = await browserFor(server).open();
     write(tab, "one");
-    const refused = write(tab, "two");
+    const rejected = write(tab, "two");
     write(tab, "three");
     await settle();
     expect(server.stored.map((m) => m.body)).toEqual(["one", "three"]);
     expect(tab.list("r")[1]).toMatchObject({
       afterSeq: 0,
-      pending: { status: "failed", problem: { code: "forbidden" } },
+      pending: { status: "failed", error: { code: "forbidden" } },
     });
     expect([...tab.failedRooms()]).toEqual(["r"]);
     server.forgive();
-    tab.retry(refused);
+    tab.retry(rejected);
     await settle();
     expect(server.stored.map((m) => m.body)).toEqual(["one", "three", "two"]);
     expect(tab.failedRooms().size).toBe(0);
@@ -272,7 +272,7 @@ describe("a message", () => {
 
   it("that was refused is still so after a reload", async () => {
     const server = new Server();
-    server.fates = ["refused"];
+    server.fates = ["rejected"];
     const browser = browserFor(server);
     write(await browser.open(), "no");
     await settle();

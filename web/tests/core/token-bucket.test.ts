@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { TokenBucket } from "../../src/core/token-bucket.ts";
 
 /** The server's bucket: bursts of 60, 20 a second. */
-function refused(sentAt: readonly number[]): number {
+function rejected(sentAt: readonly number[]): number {
   let [tokens, filled, count] = [60, sentAt[0] ?? 0, 0];
   for (const at of sentAt) {
     tokens = Math.min(60, tokens + ((at - filled) / 1_000) * 20);
@@ -28,7 +28,7 @@ describe("a queue of any length", () => {
           now += wait;
           sentAt.push(now);
         }
-        expect(refused(sentAt)).toBe(0);
+        expect(rejected(sentAt)).toBe(0);
       }),
     );
   });

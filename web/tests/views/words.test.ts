@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import type { Message, Problem, RoomSummary } from "../../src/core/index.ts";
+import type { Message, DomainError, RoomSummary } from "../../src/core/index.ts";
 import { en } from "../../src/i18n/en.ts";
 import { preferredLanguage } from "../../src/i18n/index.ts";
 import { ko } from "../../src/i18n/ko.ts";
 import { deviceOf } from "../../src/views/logic/device.ts";
-import { kindOf, refusalOf, reservedSize } from "../../src/views/logic/files.ts";
+import { kindOf, fileErrorOf, reservedSize } from "../../src/views/logic/files.ts";
 import { agoOf, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/views/logic/format.ts";
-import { problemText } from "../../src/views/logic/problems.ts";
+import { errorText } from "../../src/views/logic/errors.ts";
 import {
   isEmojiOnly,
   letterOf,
@@ -129,13 +129,13 @@ describe("files", () => {
   const file = (size: number, name = "notes.txt", type = "") => ({ name, type, size });
 
   it("are refused before anything is uploaded", () => {
-    expect(refusalOf(file(10), 0)).toBeNull();
-    expect(refusalOf(file(0), 0)).toBe("empty");
-    expect(refusalOf(file(50 * 1024 * 1024 + 1), 0)).toBe("too_big");
-    expect(refusalOf(file(10), 10)).toBe("too_many");
-    expect(refusalOf(file(10, "IMG_0001.HEIC"), 0)).toBe("unreadable");
-    expect(refusalOf(file(10, "picture", "image/heif"), 0)).toBe("unreadable");
-    expect(refusalOf(file(10, "heic.png", "image/png"), 0)).toBeNull();
+    expect(fileErrorOf(file(10), 0)).toBeNull();
+    expect(fileErrorOf(file(0), 0)).toBe("empty");
+    expect(fileErrorOf(file(50 * 1024 * 1024 + 1), 0)).toBe("too_big");
+    expect(fileErrorOf(file(10), 10)).toBe("too_many");
+    expect(fileErrorOf(file(10, "IMG_0001.HEIC"), 0)).toBe("unreadable");
+    expect(fileErrorOf(file(10, "picture", "image/heif"), 0)).toBe("unreadable");
+    expect(fileErrorOf(file(10, "heic.png", "image/png"), 0)).toBeNull();
   });
 
   it("have a size, a kind and a place", () => {
@@ -160,9 +160,9 @@ it("names devices as people do", () => {
 });
 
 it("says when to try again, and never a code", () => {
-  const problem: Problem = { code: "rate_limited", detail: "Too many.", retryAfter: 2.2 };
-  expect(problemText(problem, en)).toBe("That was too fast. Try again in 3 s");
-  expect(problemText({ code: "unavailable", detail: "x" }, ko)).not.toMatch(/unavailable|503/);
+  const error: DomainError = { code: "rate_limited", detail: "Too many.", retryAfter: 2.2 };
+  expect(errorText(error, en)).toBe("That was too fast. Try again in 3 s");
+  expect(errorText({ code: "unavailable", detail: "x" }, ko)).not.toMatch(/unavailable|503/);
 });
 
 it("keeps the rows of the list still under the pointer", () => {

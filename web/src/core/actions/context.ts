@@ -2,7 +2,7 @@
 import type { Api } from "../api.ts";
 import type { Session } from "../session.ts";
 import { failure } from "../requests.ts";
-import type { ClientState, Notice, Page, Problem, Result, User } from "../types.ts";
+import type { ClientState, Notice, Page, DomainError, Result, User } from "../types.ts";
 
 export interface Context {
   readonly api: Api;
@@ -13,7 +13,7 @@ export interface Context {
   notice: (notice: Omit<Notice, "id">) => void;
 }
 
-export function unauthenticated(): { ok: false; problem: Problem } {
+export function unauthenticated(): { ok: false; error: DomainError } {
   return failure("unauthenticated", "Nobody is signed in.");
 }
 

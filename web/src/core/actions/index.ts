@@ -5,7 +5,7 @@ import type {
   Figures,
   Message,
   Page,
-  Problem,
+  DomainError,
   Profile,
   Result,
   Role,
@@ -75,7 +75,7 @@ export interface MessageActions {
       mentions?: readonly string[];
       attachments?: readonly Attachment[];
     },
-  ) => { ok: true; clientId: string } | { ok: false; problem: Problem };
+  ) => { ok: true; clientId: string } | { ok: false; error: DomainError };
   retry: (clientId: string) => void;
   discard: (clientId: string) => void;
   edit: (roomId: string, seq: number, body: string) => Promise<Result>;

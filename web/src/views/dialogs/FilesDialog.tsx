@@ -10,7 +10,7 @@ import { isPicture } from "../logic/files.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
 import { FileCard } from "../room/AttachmentList.tsx";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 import { Frame } from "./Frame.tsx";
 
 /** All that was exchanged in a room, the newest first, as far back as one asks. */
@@ -26,12 +26,12 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
     },
     [listFiles, roomId],
   );
-  const { items, more, problem, again } = usePages(load);
+  const { items, more, error, again } = usePages(load);
   const files = (items ?? []).flatMap((message) => message.attachments ?? []);
   return (
     <Frame title={texts.details.files} className="tall" flush>
-      {problem && <Refused problem={problem} again={again} />}
-      {!items && !problem && <RowSkeletons label={texts.loading} />}
+      {error && <LoadError error={error} again={again} />}
+      {!items && !error && <RowSkeletons label={texts.loading} />}
       {items && files.length === 0 && !more && <Empty drawing="lost" title={texts.details.noFiles} />}
       <Files files={files} />
       {more && (

@@ -12,7 +12,7 @@ import { Field } from "../../ui/Field.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
 import { matching } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { Frame } from "./Frame.tsx";
 
 const LIMIT = 100;
@@ -109,7 +109,7 @@ function PickDialog({ title, label, help, run, children, ...picker }: PickDialog
     setBusy(true);
     const result = await run();
     setBusy(false);
-    if (!result.ok) setError(problemText(result.problem, texts));
+    if (!result.ok) setError(errorText(result.error, texts));
   };
   return (
     <Frame

@@ -4,7 +4,7 @@ import { useActions, useClientState } from "../../app/client.ts";
 import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { Frame } from "./Frame.tsx";
 
 export function Rename({ roomId }: { roomId: string }) {
@@ -20,7 +20,7 @@ export function Rename({ roomId }: { roomId: string }) {
     }
     const result = await rename(roomId, trimmed);
     if (result.ok) closeDialog();
-    else setError(problemText(result.problem, texts));
+    else setError(errorText(result.error, texts));
   };
   return (
     <Frame title={texts.details.rename}>

@@ -11,7 +11,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { isComposing } from "../room/field.ts";
 import { matching } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { titleOf } from "../logic/text.ts";
 import { RoomAvatar } from "../rooms/RoomAvatar.tsx";
 
@@ -183,7 +183,7 @@ function useGo(query: string): (choice: Choice) => Promise<void> {
     else {
       const result = await createDirect(choice.userId);
       if (result.ok) go(paths.room(result.room.room_id));
-      else toast(problemText(result.problem, texts));
+      else toast(errorText(result.error, texts));
     }
   };
 }

@@ -10,7 +10,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { tell } from "../room/message-actions.ts";
 
 /** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */
@@ -73,7 +73,7 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
   const chat = async () => {
     const result = await actions.createDirect(userId);
     if (!result.ok) {
-      toast(problemText(result.problem, texts));
+      toast(errorText(result.error, texts));
       return;
     }
     onDone?.();

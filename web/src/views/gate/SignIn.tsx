@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { useActions, useClientState } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { GateFrame } from "./GateFrame.tsx";
 import { PasswordField } from "./PasswordField.tsx";
 
@@ -21,8 +21,8 @@ export default function SignIn() {
   const submit = form.handleSubmit(async ({ login, password }) => {
     const result = await signIn(login.trim(), password);
     if (result.ok) return;
-    const wrong = result.problem.code === "unauthenticated" || result.problem.code === "invalid";
-    form.setError("root", { message: wrong ? gate.wrong : problemText(result.problem, texts) });
+    const wrong = result.error.code === "unauthenticated" || result.error.code === "invalid";
+    form.setError("root", { message: wrong ? gate.wrong : errorText(result.error, texts) });
     form.setFocus("password", { shouldSelect: true });
   });
 

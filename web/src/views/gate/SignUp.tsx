@@ -2,10 +2,10 @@ import { useForm, type UseFormReturn } from "react-hook-form";
 import { Link } from "wouter";
 
 import { useActions } from "../../app/client.ts";
-import type { Problem } from "../../core/index.ts";
+import type { DomainError } from "../../core/index.ts";
 import { useTexts, type Texts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { fieldProblem, problemText } from "../logic/problems.ts";
+import { hasFieldError, errorText } from "../logic/errors.ts";
 import { useAvailability } from "./availability.ts";
 import { GateFrame } from "./GateFrame.tsx";
 import { newPasswordRules } from "./password.ts";
@@ -59,7 +59,7 @@ function useSignUp() {
       displayName: fields.displayName.trim(),
       password: fields.password,
     });
-    if (!result.ok) refuse(form, result.problem, texts);
+    if (!result.ok) showError(form, result.error, texts);
   });
   return { form, submit };
 }
@@ -138,15 +138,15 @@ function checkName(value: string, { gate }: Texts): true | string {
   return name.length <= 60 || gate.nameLong;
 }
 
-function refuse(form: UseFormReturn<Fields>, problem: Problem, texts: Texts): void {
+function showError(form: UseFormReturn<Fields>, error: DomainError, texts: Texts): void {
   const { gate } = texts;
   const messages: [keyof Fields, string, string][] = [
-    ["webchatId", "webchat_id", problem.code === "conflict" ? gate.idTaken : gate.idBad],
-    ["email", "email", problem.code === "conflict" ? gate.emailTaken : gate.emailBad],
+    ["webchatId", "webchat_id", error.code === "conflict" ? gate.idTaken : gate.idBad],
+    ["email", "email", error.code === "conflict" ? gate.emailTaken : gate.emailBad],
     ["displayName", "display_name", gate.nameLong],
     ["password", "password", gate.passwordWeak],
   ];
-  const about = messages.filter(([, field]) => fieldProblem(problem, field));
+  const about = messages.filter(([, field]) => hasFieldError(error, field));
   for (const [name, , message] of about.reverse()) form.setError(name, { message }, { shouldFocus: true });
-  if (about.length === 0) form.setError("root", { message: problemText(problem, texts) });
+  if (about.length === 0) form.setError("root", { message: errorText(error, texts) });
 }

@@ -5,12 +5,12 @@ export const FILES_AT_ONCE = 10;
 /** As phones keep their pictures: the server could not take out where they were taken, and refuses them. */
 const UNREADABLE = /^image\/hei[cf]|\.hei[cf]$/i;
 
-export type Refusal = "too_big" | "empty" | "too_many" | "unreadable";
+export type FileError = "too_big" | "empty" | "too_many" | "unreadable";
 
-export function refusalOf(
+export function fileErrorOf(
   { name, type, size }: { name: string; type: string; size: number },
   already: number,
-): Refusal | null {
+): FileError | null {
   if (already >= FILES_AT_ONCE) return "too_many";
   if (size === 0) return "empty";
   if (UNREADABLE.test(type) || UNREADABLE.test(name)) return "unreadable";

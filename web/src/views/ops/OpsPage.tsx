@@ -22,11 +22,11 @@ const STALE_SECONDS = 6;
 export default function OpsPage() {
   const texts = opsTexts[useLanguage()];
   const { loading, back, appName } = useTexts();
-  const { history, problem } = useFigures();
+  const { history, error } = useFigures();
   useEffect(() => {
     document.title = `${texts.title} · ${appName}`;
   }, [texts, appName]);
-  if (problem?.code === "not_found") return <Stranger texts={texts} />;
+  if (error?.code === "not_found") return <Stranger texts={texts} />;
   return (
     <main className="ops page">
       <header className="page-head">

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 
 import { useActions } from "../../app/client.ts";
-import type { Problem } from "../../core/index.ts";
+import type { DomainError } from "../../core/index.ts";
 import { kept, type History } from "./series.ts";
 
 const EVERY = 2_000;
@@ -10,21 +10,21 @@ const EVERY = 2_000;
 export interface Live {
   history: History;
   /** Why the last question has no answer. */
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
 export function useFigures(): Live {
   const { figures } = useActions();
-  const [live, setLive] = useState<Live>({ history: [], problem: null });
+  const [live, setLive] = useState<Live>({ history: [], error: null });
   useEffect(() => {
     let timer: number | undefined;
     let over = false;
     const ask = async () => {
       const result = document.hidden ? null : await figures();
       if (over) return;
-      if (result?.ok) setLive(({ history }) => ({ history: kept(history, result.figures), problem: null }));
-      else if (result) setLive(({ history }) => ({ history, problem: result.problem }));
-      if (result?.ok !== false || result.problem.code !== "not_found")
+      if (result?.ok) setLive(({ history }) => ({ history: kept(history, result.figures), error: null }));
+      else if (result) setLive(({ history }) => ({ history, error: result.error }));
+      if (result?.ok !== false || result.error.code !== "not_found")
         timer = window.setTimeout(() => void ask(), EVERY);
     };
     void ask();

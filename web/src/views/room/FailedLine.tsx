@@ -1,6 +1,6 @@
 import { useActions } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 
@@ -8,10 +8,10 @@ export function FailedLine({ shown }: { shown: Shown }) {
   const texts = useTexts();
   const tabIndex = useTabIndex();
   const { retry, discard } = useActions();
-  const refused = shown.problem?.code === "forbidden" ? texts.composer.blocked : null;
+  const blocked = shown.error?.code === "forbidden" ? texts.composer.blocked : null;
   return (
     <div className="failed-line" role="alert">
-      <span>{refused ?? (shown.problem ? problemText(shown.problem, texts) : texts.message.failed)}</span>
+      <span>{blocked ?? (shown.error ? errorText(shown.error, texts) : texts.message.failed)}</span>
       <span>
         <button type="button" tabIndex={tabIndex} onClick={() => retry(shown.clientId)}>
           {texts.message.resend}

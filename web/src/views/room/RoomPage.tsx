@@ -85,10 +85,10 @@ function RoomLog({
   const me = useMe();
   const texts = useTexts();
   const loading = useStore(store, (state) => state.status === "loading" && state.entries.length === 0);
-  const problem = useStore(store, (state) => (state.entries.length === 0 ? state.window.problem : null));
-  if (problem) {
+  const error = useStore(store, (state) => (state.entries.length === 0 ? state.window.error : null));
+  if (error) {
     return (
-      <Empty drawing="lost" title={texts.room.failedTitle} text={texts.problem.network}>
+      <Empty drawing="lost" title={texts.room.failedTitle} text={texts.errors.network}>
         <button type="button" className="button primary" onClick={() => void store.toLatest()}>
           {texts.retry}
         </button>

@@ -2,8 +2,8 @@ import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "../logic/files.ts";
 import { sizeOf } from "../logic/format.ts";
-import { problemText } from "../logic/problems.ts";
-import type { Problem } from "../../core/index.ts";
+import { errorText } from "../logic/errors.ts";
+import type { DomainError } from "../../core/index.ts";
 import { useUpload, type Tray, type TrayItem } from "./tray.ts";
 
 export function TrayList({ tray }: { tray: Tray }) {
@@ -20,11 +20,11 @@ export function TrayList({ tray }: { tray: Tray }) {
 function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
   const texts = useTexts();
   const language = useLanguage();
-  const { status, progress, problem } = useUpload(item.upload);
+  const { status, progress, error } = useUpload(item.upload);
   const { name, size } = item.file;
-  const refused = item.refusal !== null || status === "failed";
+  const failed = item.error !== null || status === "failed";
   return (
-    <li className={refused ? "tray refused" : "tray"}>
+    <li className={failed ? "tray refused" : "tray"}>
       {item.picture === null ? (
         <span className="file-kind" aria-hidden="true">
           {kindOf(name)}
@@ -35,13 +35,13 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
       <div className="tray-text">
         <div className="ellipsis">{name}</div>
         <div className="tray-note" aria-live="polite">
-          {refused ? why(item, problem, texts, sizeOf(FILE_LIMIT, language)) : sizeOf(size, language)}
+          {failed ? why(item, error, texts, sizeOf(FILE_LIMIT, language)) : sizeOf(size, language)}
         </div>
-        {!refused && status === "uploading" && (
+        {!failed && status === "uploading" && (
           <progress max={1} value={progress} aria-label={texts.composer.uploading(name)} />
         )}
       </div>
-      {status === "failed" && item.upload && !isFinal(problem) && (
+      {status === "failed" && item.upload && !isFinal(error) && (
         <IconButton icon="retry" label={texts.composer.retryFile(name)} onClick={item.upload.retry} />
       )}
       <IconButton icon="close" label={texts.composer.removeFile(name)} onClick={onRemove} />
@@ -50,12 +50,17 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
 }
 
 /** The same file would be refused again. */
-const isFinal = (problem: Problem | null) =>
-  problem?.code === "too_large" || problem?.code === "invalid" || problem?.code === "unsupported_type";
+const isFinal = (error: DomainError | null) =>
+  error?.code === "too_large" || error?.code === "invalid" || error?.code === "unsupported_type";
 
-function why({ refusal }: TrayItem, problem: Problem | null, texts: Texts, limit: string): string {
+function why(
+  { error: fileError }: TrayItem,
+  error: DomainError | null,
+  texts: Texts,
+  limit: string,
+): string {
   const { composer } = texts;
-  switch (refusal) {
+  switch (fileError) {
     case "too_big":
       return composer.tooBig(limit);
     case "too_many":
@@ -65,10 +70,10 @@ function why({ refusal }: TrayItem, problem: Problem | null, texts: Texts, limit
     case "unreadable":
       return composer.asJpeg;
     case null:
-      if (problem?.code === "too_large") return composer.tooBig(limit);
-      if (isFinal(problem)) return composer.notAllowed;
-      return problem === null || problem.code === "failed"
+      if (error?.code === "too_large") return composer.tooBig(limit);
+      if (isFinal(error)) return composer.notAllowed;
+      return error === null || error.code === "failed"
         ? composer.uploadFailed
-        : problemText(problem, texts);
+        : errorText(error, texts);
   }
 }

@@ -6,7 +6,7 @@ import { toast } from "../../app/overlay.ts";
 import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 
 export type Aim = { id: number } & ({ seq: number; flash: boolean } | { end: true });
 
@@ -35,7 +35,7 @@ export function useJumps(store: RoomStore): Jumps {
     async (target: { seq: number } | { at: string }, flash: boolean) => {
       const result = await store.jumpTo(target);
       if (result.ok) setAim({ id: ++lastId, seq: result.seq, flash });
-      else toast(problemText(result.problem, currentTexts()));
+      else toast(errorText(result.error, currentTexts()));
     },
     [store],
   );

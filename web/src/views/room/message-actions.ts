@@ -6,7 +6,7 @@ import { closePopup, openDialog, openEmoji, openMenu, toast, type MenuItem } fro
 import { paths } from "../../app/paths.ts";
 import type { Client, Message, Result, RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 
 export interface MessageActions {
   store: RoomStore;
@@ -82,7 +82,7 @@ export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenK
 
 export async function tell(doing: Promise<Result>): Promise<boolean> {
   const result = await doing;
-  if (!result.ok) toast(problemText(result.problem, currentTexts()));
+  if (!result.ok) toast(errorText(result.error, currentTexts()));
   return result.ok;
 }
 

@@ -4,7 +4,7 @@ import { toast } from "../../app/overlay.ts";
 import type { Message, RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { mentionedIn, type Candidate } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import type { DraftText } from "./draft.ts";
 import { tell } from "./message-actions.ts";
 import type { Writing } from "./RoomPage.tsx";
@@ -35,7 +35,7 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
   const actions = useActions();
   const body = draft.text.trim();
   const over = draft.text.length - LIMIT;
-  const files = writing.about === "edit" ? 0 : tray.items.filter((item) => item.refusal === null).length;
+  const files = writing.about === "edit" ? 0 : tray.items.filter((item) => item.error === null).length;
   const ready = over <= 0 && (body !== "" || files > 0);
 
   const saveEdit = async (message: Message) => {
@@ -56,7 +56,7 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
       attachments,
     });
     if (!sent.ok) {
-      toast(problemText(sent.problem, texts));
+      toast(errorText(sent.error, texts));
       return;
     }
     actions.setTyping(roomId, false);

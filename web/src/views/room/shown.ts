@@ -1,5 +1,5 @@
 /** One look for messages that are stored and those still on their way. */
-import type { Attachment, Entry, Message, Problem } from "../../core/index.ts";
+import type { Attachment, Entry, Message, DomainError } from "../../core/index.ts";
 
 export interface Shown {
   /** Null while it is on its way. */
@@ -15,7 +15,7 @@ export interface Shown {
   attachments: readonly Attachment[];
   mentions: readonly string[];
   status: "there" | "pending" | "sent" | "failed";
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
 export function shownOf(entry: Exclude<Entry, { kind: "system" }>, me: string): Shown {
@@ -34,7 +34,7 @@ export function shownOf(entry: Exclude<Entry, { kind: "system" }>, me: string): 
       attachments: pending.attachments,
       mentions: pending.mentions,
       status: pending.status === "stored" ? "there" : pending.status,
-      problem: pending.problem ?? null,
+      error: pending.error ?? null,
     };
   }
   const { message } = entry;
@@ -51,6 +51,6 @@ export function shownOf(entry: Exclude<Entry, { kind: "system" }>, me: string): 
     attachments: message.attachments ?? [],
     mentions: message.mentions ?? [],
     status: "there",
-    problem: null,
+    error: null,
   };
 }

@@ -55,7 +55,7 @@ export function fromEnd(list: VirtualizerHandle): number {
 
 function loadAhead(store: RoomStore, list: VirtualizerHandle): void {
   const { window } = store.getSnapshot();
-  if (window.loading !== null || window.problem !== null) return;
+  if (window.loading !== null || window.error !== null) return;
   if (window.hasBefore && list.scrollOffset < LOAD_AHEAD) void store.loadBefore();
   else if (window.hasAfter && fromEnd(list) < LOAD_AHEAD) void store.loadAfter();
 }

@@ -3,14 +3,14 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 
 import { useActions } from "../../app/client.ts";
 import type { Attachment, Upload } from "../../core/index.ts";
-import { isImage, refusalOf, type Refusal } from "../logic/files.ts";
+import { isImage, fileErrorOf, type FileError } from "../logic/files.ts";
 
 export interface TrayItem {
   id: string;
   file: File;
   picture: string | null;
   upload: Upload | null;
-  refusal: Refusal | null;
+  error: FileError | null;
 }
 
 export interface Tray {
@@ -33,20 +33,20 @@ export function useTray(roomId: string): Tray {
 
   const add = useCallback((files: readonly File[]) => {
     setItems((before) => {
-      let accepted = before.filter((item) => item.refusal === null).length;
+      let accepted = before.filter((item) => item.error === null).length;
       const added = files.map((file): TrayItem => {
-        const refusal = refusalOf(file, accepted);
-        if (refusal === null) accepted += 1;
-        const picture = refusal === null && isImage(file.type) ? URL.createObjectURL(file) : null;
-        return { id: `file-${++lastId}`, file, picture, upload: null, refusal };
+        const error = fileErrorOf(file, accepted);
+        if (error === null) accepted += 1;
+        const picture = error === null && isImage(file.type) ? URL.createObjectURL(file) : null;
+        return { id: `file-${++lastId}`, file, picture, upload: null, error };
       });
-      return [...before.filter((item) => item.refusal === null), ...added];
+      return [...before.filter((item) => item.error === null), ...added];
     });
   }, []);
 
   // Uploading begins outside of the state's update, which may run twice.
   useEffect(() => {
-    const fresh = items.filter((item) => item.upload === null && item.refusal === null);
+    const fresh = items.filter((item) => item.upload === null && item.error === null);
     if (fresh.length === 0) return;
     const begun = new Map(fresh.map((item) => [item.id, upload(item.file, roomId)]));
     // eslint-disable-next-line react-hooks/set-state-in-effect
@@ -65,7 +65,7 @@ export function useTray(roomId: string): Tray {
   }, []);
 
   const take = useCallback(() => {
-    const sendable = items.filter((item) => item.refusal === null);
+    const sendable = items.filter((item) => item.error === null);
     const attachments = sendable.map((item) => item.upload?.getSnapshot().attachment ?? null);
     if (attachments.some((attachment) => attachment === null)) return null;
     items.forEach(forget);
@@ -76,7 +76,7 @@ export function useTray(roomId: string): Tray {
   return useMemo(() => ({ items, add, remove, take }), [items, add, remove, take]);
 }
 
-const idle = { status: "uploading", progress: 0, attachment: null, problem: null } as const;
+const idle = { status: "uploading", progress: 0, attachment: null, error: null } as const;
 
 export function useUpload(upload: Upload | null) {
   return useSyncExternalStore(

@@ -13,7 +13,7 @@ import { listTime } from "../logic/format.ts";
 import { marked, nameOf, plain, titleOf } from "../logic/text.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
-import { Refused } from "./Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function MessageHits({ q, roomId }: { q: string; roomId: string | null }) {
   const texts = useTexts();
@@ -28,7 +28,7 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
       }),
     [searchMessages, wanted, roomId],
   );
-  const { items, more, problem, again } = usePages(wanted === "" ? null : load);
+  const { items, more, error, again } = usePages(wanted === "" ? null : load);
   useEffect(() => {
     if (items) needProfiles(items.map((message) => message.sender_id));
   }, [items, needProfiles]);
@@ -37,7 +37,7 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
       <Empty drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
     );
   }
-  if (problem) return <Refused problem={problem} again={again} />;
+  if (error) return <LoadError error={error} again={again} />;
   if (!items) return <RowSkeletons label={texts.loading} />;
   if (items.length === 0 && !more) {
     return <Empty drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;

@@ -11,19 +11,19 @@ import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { tell } from "../room/message-actions.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
-import { Refused } from "./Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function PeopleHits({ q }: { q: string }) {
   const texts = useTexts();
   const { searchProfiles } = useActions();
   const wanted = q.trim().replace(/^@/, "").toLowerCase();
   const load = useCallback((cursor?: string) => searchProfiles(wanted, cursor), [searchProfiles, wanted]);
-  const { items, more, problem, again } = usePages(wanted.length < 2 ? null : load);
+  const { items, more, error, again } = usePages(wanted.length < 2 ? null : load);
   if (wanted.length < 2) {
     return <Empty drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />;
   }
-  if (problem && problem.code !== "invalid") return <Refused problem={problem} again={again} />;
-  if (!items && !problem) return <RowSkeletons label={texts.loading} rows={3} />;
+  if (error && error.code !== "invalid") return <LoadError error={error} again={again} />;
+  if (!items && !error) return <RowSkeletons label={texts.loading} rows={3} />;
   if (!items || items.length === 0) {
     return <Empty drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
   }

@@ -1,10 +1,10 @@
 import { useCallback, useEffect, useState } from "react";
 
-import type { Page, Problem, Result } from "../../core/index.ts";
+import type { Page, DomainError, Result } from "../../core/index.ts";
 
 export interface Pages<T> {
   items: readonly T[] | null;
-  problem: Problem | null;
+  error: DomainError | null;
   more: (() => void) | null;
   again: () => void;
 }
@@ -13,14 +13,14 @@ interface State<T> {
   of: unknown;
   items: readonly T[] | null;
   next: string | null;
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
 /** The pages of a list, one after the other. `load` must be stable while it asks for the same; null asks nothing. */
 export function usePages<T>(
   load: ((cursor?: string) => Promise<Result<{ page: Page<T> }>>) | null,
 ): Pages<T> {
-  const blank: State<T> = { of: load, items: null, next: null, problem: null };
+  const blank: State<T> = { of: load, items: null, next: null, error: null };
   const [kept, setState] = useState(blank);
   const [tries, setTries] = useState(0);
   const state = kept.of === load ? kept : blank;
@@ -36,9 +36,9 @@ export function usePages<T>(
             of: load,
             items: before.of === load ? before.items : null,
             next: null,
-            problem: result.problem,
+            error: result.error,
           };
-        return { of: load, items: [...earlier, ...result.page.items], next: result.page.next, problem: null };
+        return { of: load, items: [...earlier, ...result.page.items], next: result.page.next, error: null };
       });
     },
     [load],
@@ -53,7 +53,7 @@ export function usePages<T>(
   const { next } = state;
   return {
     items: state.items,
-    problem: state.problem,
+    error: state.error,
     more: next === null ? null : () => void fetchPage(next),
     again: () => setTries((count) => count + 1),
   };

@@ -5,7 +5,7 @@ import { useActions, useMe } from "../../app/client.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { problemText, fieldProblem } from "../logic/problems.ts";
+import { errorText, hasFieldError } from "../logic/errors.ts";
 import { newPasswordRules } from "../gate/password.ts";
 import { PasswordField } from "../gate/PasswordField.tsx";
 
@@ -40,12 +40,12 @@ function Password() {
     if (result.ok) {
       form.reset();
       toast(settings.passwordChanged);
-    } else if (result.problem.code === "forbidden") {
+    } else if (result.error.code === "forbidden") {
       form.setError("current", { message: settings.passwordWrong }, { shouldFocus: true });
-    } else if (fieldProblem(result.problem, "new_password")) {
+    } else if (hasFieldError(result.error, "new_password")) {
       form.setError("next", { message: gate.passwordWeak }, { shouldFocus: true });
     } else {
-      form.setError("next", { message: problemText(result.problem, texts) });
+      form.setError("next", { message: errorText(result.error, texts) });
     }
   });
   return (
@@ -88,9 +88,9 @@ function Close() {
       go(paths.rooms);
       return;
     }
-    const wrong = result.problem.code === "forbidden";
+    const wrong = result.error.code === "forbidden";
     form.setError("password", {
-      message: wrong ? settings.passwordWrong : problemText(result.problem, texts),
+      message: wrong ? settings.passwordWrong : errorText(result.error, texts),
     });
   };
   const submit = form.handleSubmit(({ password }) => {

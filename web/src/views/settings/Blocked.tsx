@@ -10,14 +10,14 @@ import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { tell } from "../room/message-actions.ts";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function Blocked() {
   const texts = useTexts();
   const { listBlocked } = useActions();
-  const { items, more, problem, again } = usePages(listBlocked);
+  const { items, more, error, again } = usePages(listBlocked);
   const [freed, setFreed] = useState<ReadonlySet<string>>(new Set());
-  if (problem) return <Refused problem={problem} again={again} />;
+  if (error) return <LoadError error={error} again={again} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
   const shown = items.filter((one) => !freed.has(one.user_id));
   if (shown.length === 0) {

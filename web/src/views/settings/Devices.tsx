@@ -12,14 +12,14 @@ import { deviceOf } from "../logic/device.ts";
 import { agoOf, exactOf } from "../logic/format.ts";
 import { tell } from "../room/message-actions.ts";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function Devices() {
   const texts = useTexts();
   const { listSessions, revokeOthers } = useActions();
-  const { items, more, problem, again } = usePages(listSessions);
+  const { items, more, error, again } = usePages(listSessions);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
-  if (problem) return <Refused problem={problem} again={again} />;
+  if (error) return <LoadError error={error} again={again} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
   const shown = items
     .filter((one) => !gone.has(one.session_id))

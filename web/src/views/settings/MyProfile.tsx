@@ -8,7 +8,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Field } from "../../ui/Field.tsx";
 import { isImage } from "../logic/files.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../logic/errors.ts";
 import { tell } from "../room/message-actions.ts";
 
 export function MyProfile() {
@@ -36,9 +36,9 @@ function Picture() {
     const result = await upload(file).done;
     if (!result.ok) {
       toast(
-        ["unsupported_type", "invalid"].includes(result.problem.code)
+        ["unsupported_type", "invalid"].includes(result.error.code)
           ? settings.photoBad
-          : problemText(result.problem, texts),
+          : errorText(result.error, texts),
       );
       return;
     }
@@ -95,7 +95,7 @@ function Words() {
       form.reset({ name: name.trim(), status: status.trim() });
       toast(texts.saved);
     } else {
-      form.setError("status", { message: problemText(result.problem, texts) });
+      form.setError("status", { message: errorText(result.error, texts) });
     }
   });
   return (

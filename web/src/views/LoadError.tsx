@@ -1,0 +1,15 @@
+import type { DomainError } from "../core/index.ts";
+import { useTexts } from "../i18n/index.ts";
+import { TextButton } from "../ui/Button.tsx";
+import { errorText } from "./logic/errors.ts";
+
+/** Something did not load: what, and the way out. */
+export function LoadError({ error, again }: { error: DomainError; again: () => void }) {
+  const texts = useTexts();
+  return (
+    <div className="notice error" role="alert">
+      <p>{errorText(error, texts)}</p>
+      <TextButton onClick={again}>{texts.retry}</TextButton>
+    </div>
+  );
+}
