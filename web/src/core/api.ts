@@ -4,7 +4,7 @@ import type { Platform } from "./platform.ts";
 import { failure } from "./requests.ts";
 import type { FieldError, DomainError, ErrorCode, Result } from "./types.ts";
 
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -79,7 +79,7 @@ export class Api {
       const response = await this.#platform.fetch(this.#platform.origin + path, {
         method: method.toUpperCase(),
         credentials: "same-origin",
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(TIMEOUT),
         ...(body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {}),
       });
       if (!response.ok) return { ok: false, error: await errorOf(response) };

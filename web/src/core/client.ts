@@ -20,7 +20,7 @@ import { SignedOutRoom } from "./signedout.ts";
 import { UpdateBatch, Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
 import type { TabMessage } from "./tabs.ts";
-import type { Alerts, ClientState, Link, Notice, Phase, RoomStore, ReadonlyStore, User } from "./types.ts";
+import type { Alerts, ClientState, ConnectionState, Notice, Phase, RoomStore, ReadonlyStore, User } from "./types.ts";
 
 export interface Client {
   readonly state: ReadonlyStore<ClientState>;
@@ -61,7 +61,7 @@ class WebClient implements Client {
   readonly #api: Api;
   readonly #database: Promise<Database>;
   readonly #unheard: () => void;
-  #idle: Link;
+  #disconnected: ConnectionState;
   #session: Session | null = null;
   #phase: Phase = "starting";
   #because: ClientState["signedOutBecause"] = null;
@@ -74,7 +74,7 @@ class WebClient implements Client {
     this.#platform = platform;
     this.#batch = new UpdateBatch(platform.schedule);
     this.state = new Store(this.#batch, (before) => this.#build(before));
-    this.#idle = { status: "connecting", since: platform.now() };
+    this.#disconnected = { status: "connecting", since: platform.now() };
     this.#api = new Api(platform, (ended) => this.#sessionGone(ended));
     this.#tabs = new Tabs(platform, (message) => this.#heard(message));
     this.#drafts = new Drafts(
@@ -85,7 +85,7 @@ class WebClient implements Client {
     this.actions = this.#makeActions();
     this.#database = openDatabase();
     this.#unheard = platform.surroundings({
-      wake: () => this.#session?.link.input({ type: "wake" }),
+      wake: () => this.#session?.transport.input({ type: "wake" }),
       network: (online) => this.#networkChanged(online),
       leaving: () => this.#leaving(),
       stored: (key) => this.#drafts.stored(key),
@@ -116,15 +116,15 @@ class WebClient implements Client {
     const stored = await database.loadUserState().catch(() => undefined);
     if (this.#stopped || this.#session) return;
     if (stored) this.#begin(database, stored.user, stored);
-    else await this.#ask(database);
+    else await this.#signInByCookie(database);
   }
 
-  async #ask(database: Database): Promise<void> {
+  async #signInByCookie(database: Database): Promise<void> {
     const me = await this.#api.call("get", "/api/auth/me");
     if (this.#stopped || this.#session || this.#phase === "signed_out") return;
     if (me.ok) await this.#signedIn(me.value);
     else if (this.#owner() === null) this.#become("signed_out", null);
-    else setTimeout(() => void this.#ask(database), RETRY_START);
+    else setTimeout(() => void this.#signInByCookie(database), RETRY_START);
   }
 
   #begin(database: Database, user: User, stored?: StoredUserState): void {
@@ -153,7 +153,7 @@ class WebClient implements Client {
     this.#own(user);
     this.#session = new Session(user, host);
     this.#become(stored ? "ready" : "starting", null);
-    if (!this.#network) this.#session.link.input({ type: "network", online: false });
+    if (!this.#network) this.#session.transport.input({ type: "network", online: false });
     this.#session.start(stored);
   }
 
@@ -253,9 +253,9 @@ class WebClient implements Client {
 
   #networkChanged(online: boolean): void {
     this.#network = online;
-    this.#idle = { status: online ? "connecting" : "offline", since: this.#platform.now() };
+    this.#disconnected = { status: online ? "connecting" : "offline", since: this.#platform.now() };
     this.#invalidate();
-    this.#session?.link.input({ type: "network", online });
+    this.#session?.transport.input({ type: "network", online });
   }
 
   #leaving(): void {
@@ -284,7 +284,7 @@ class WebClient implements Client {
       ...(session ? session.userState.snapshot(before) : NOBODY),
       phase: this.#phase,
       signedOutBecause: this.#because,
-      link: session?.link.link ?? this.#idle,
+      connection: session?.transport.state ?? this.#disconnected,
       drafts: this.#drafts.byRoom.snapshot(),
       failedRooms: this.#failedRooms,
       unsent: session?.outbox.unsent ?? 0,
@@ -313,7 +313,7 @@ class WebClient implements Client {
         const result = await this.#api.call("get", "/api/ops/figures");
         return result.ok ? { ok: true, figures: result.value } : result;
       },
-      reconnect: () => this.#session?.link.input({ type: "reconnect" }),
+      reconnect: () => this.#session?.transport.input({ type: "reconnect" }),
       dismissNotice: (id) => {
         this.#notices = this.#notices.filter((notice) => notice.id !== id);
         this.#invalidate();

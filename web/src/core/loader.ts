@@ -2,7 +2,7 @@
 import type { StoredPage } from "./database.ts";
 import type { Ok, RoomDetail } from "./generated/protocol.ts";
 import { failure } from "./requests.ts";
-import type { Ask, Reply } from "./requests.ts";
+import type { RequestFrame, Reply } from "./requests.ts";
 import type { Roster } from "./roster.ts";
 import type { SystemEvent, Merged, MessagesPage, Place, VersionRange, Ticket, Timeline } from "./timeline.ts";
 import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
@@ -22,7 +22,7 @@ type Failed = Result & { ok: false };
 
 export interface LoaderHost {
   online: () => boolean;
-  ask: (frame: Ask) => Promise<Reply>;
+  request: (frame: RequestFrame) => Promise<Reply>;
   getRoom: (roomId: string) => Promise<Result<{ value: RoomDetail }>>;
   summary: (roomId: string) => RoomSummary | undefined;
   /** What stands between messages; null where it cannot be had now. */
@@ -165,7 +165,7 @@ export class Loader {
   async #enter(around: number | null): Promise<Result> {
     const { roomId, timeline, roster } = this.#view;
     const ticket = timeline.ticket("newest");
-    const entered = await this.#host.ask({ op: "room.enter", room_id: roomId, mark_read: false });
+    const entered = await this.#host.request({ op: "room.enter", room_id: roomId, mark_read: false });
     if (!entered.ok) return this.#rejected(entered);
     const { room } = entered.reply;
     const page = pageOf(entered.reply);
@@ -217,7 +217,7 @@ export class Loader {
     const { roomId, timeline } = this.#view;
     for (let tries = 0; tries < STALE_TRIES; tries += 1) {
       const ticket = timeline.ticket(place);
-      const answered = await this.#host.ask({
+      const answered = await this.#host.request({
         op: "message.list",
         room_id: roomId,
         limit: PAGE,
@@ -275,7 +275,7 @@ export class Loader {
 
   async #seqAt(at: string): Promise<number | Failed> {
     const { roomId, timeline } = this.#view;
-    const first = await this.#host.ask({ op: "message.list", room_id: roomId, at, limit: 1 });
+    const first = await this.#host.request({ op: "message.list", room_id: roomId, at, limit: 1 });
     if (!first.ok) return first;
     return first.reply.messages?.[0]?.seq ?? timeline.lastSeq;
   }

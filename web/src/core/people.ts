@@ -54,14 +54,14 @@ export class Profiles {
 
 /** Who is watched, by the names of the views that watch. */
 export class Watch {
-  readonly #ask: (userIds: string[]) => Promise<Reply>;
+  readonly #request: (userIds: string[]) => Promise<Reply>;
   readonly #userState: UserState;
   readonly #views = new Map<string, readonly string[]>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sent = "";
 
-  constructor(ask: (userIds: string[]) => Promise<Reply>, userState: UserState) {
-    this.#ask = ask;
+  constructor(request: (userIds: string[]) => Promise<Reply>, userState: UserState) {
+    this.#request = request;
     this.#userState = userState;
   }
 
@@ -88,7 +88,7 @@ export class Watch {
     const userIds = [...new Set([...this.#views.values()].flat())].slice(0, AT_ONCE);
     if (userIds.join() === this.#sent) return;
     this.#sent = userIds.join();
-    const answered = await this.#ask(userIds);
+    const answered = await this.#request(userIds);
     if (!answered.ok) {
       this.#sent = "";
       return;

@@ -1,10 +1,10 @@
 // Messages that others of a room quote, fetched one at a time where the window does not hold them.
-import type { Ask, Reply } from "./requests.ts";
+import type { RequestFrame, Reply } from "./requests.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Message } from "./types.ts";
 
 interface QuotesHost {
-  ask: (frame: Ask) => Promise<Reply>;
+  request: (frame: RequestFrame) => Promise<Reply>;
   online: () => boolean;
 }
 
@@ -53,7 +53,7 @@ export class Quotes {
   async #fetch(): Promise<void> {
     this.#fetching = true;
     for (const seq of this.#wanted) {
-      const answered = await this.#host.ask({
+      const answered = await this.#host.request({
         op: "message.list",
         room_id: this.#roomId,
         around: seq,

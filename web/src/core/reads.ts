@@ -6,7 +6,7 @@ const PAUSE = 250;
 const TRUST = 3_000;
 
 export interface ReadsHost {
-  ask: (roomId: string, seq: number) => Promise<Reply>;
+  request: (roomId: string, seq: number) => Promise<Reply>;
   online: () => boolean;
 }
 
@@ -68,7 +68,7 @@ export class Reads {
     wait(this.#pauses, roomId, PAUSE, () => {
       if (this.readTo(roomId) > seq) this.#send(roomId);
     });
-    void this.#host.ask(roomId, seq).then((reply) => {
+    void this.#host.request(roomId, seq).then((reply) => {
       const done = reply.ok || reply.error.code === "not_found" || reply.error.code === "forbidden";
       if (done && this.readTo(roomId) === seq) this.#untold.delete(roomId);
     });

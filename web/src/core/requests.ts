@@ -5,10 +5,10 @@ import type { DomainError, ErrorCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A frame before it has its id. */
-export type Ask = DistributiveOmit<ClientFrame, "id">;
+export type RequestFrame = DistributiveOmit<ClientFrame, "id">;
 export type Reply = Result<{ reply: Ok }>;
 
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "invalid",
   "unauthenticated",
@@ -30,13 +30,13 @@ export class Requests {
     this.#write = write;
   }
 
-  ask(frame: Ask): Promise<Reply> {
+  request(frame: RequestFrame): Promise<Reply> {
     this.#next += 1;
     const id = String(this.#next);
     const { op, ...fields } = frame;
     if (!this.#write(JSON.stringify({ op, id, ...fields }))) return Promise.resolve(offline());
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#settle(id, unknown("No answer came in time.")), PATIENCE);
+      const timer = setTimeout(() => this.#settle(id, unknown("No answer came in time.")), TIMEOUT);
       this.#waiting.set(id, (reply) => {
         clearTimeout(timer);
         resolve(reply);
@@ -45,11 +45,11 @@ export class Requests {
   }
 
   /** Without an answer. */
-  tell(frame: Ask): boolean {
+  send(frame: RequestFrame): boolean {
     return this.#write(JSON.stringify(frame));
   }
 
-  answered(frame: Ok | ErrorReply): void {
+  settle(frame: Ok | ErrorReply): void {
     if (typeof frame.id !== "string") return;
     this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : rejected(frame));
   }

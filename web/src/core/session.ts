@@ -9,7 +9,7 @@ import type { RoomEvent } from "./events.ts";
 import type { Hello, MessageSend, Ready, ServerFrame } from "./generated/protocol.ts";
 import { UserState } from "./user-state.ts";
 import { listSystemEvents } from "./system-events.ts";
-import { SocketLink } from "./link.ts";
+import { Transport } from "./transport.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -17,7 +17,7 @@ import { Profiles, Watch } from "./people.ts";
 import type { Platform } from "./platform.ts";
 import { Reads } from "./reads.ts";
 import { Removals } from "./removals.ts";
-import type { Ask } from "./requests.ts";
+import type { RequestFrame } from "./requests.ts";
 import { RoomView } from "./room.ts";
 import type { UpdateBatch } from "./store.ts";
 import type { Tabs } from "./tabs.ts";
@@ -47,7 +47,7 @@ export interface SessionHost {
 export class Session {
   readonly user: User;
   readonly userState: UserState;
-  readonly link: SocketLink;
+  readonly transport: Transport;
   readonly outbox: Outbox;
   readonly reads: Reads;
   readonly watch: Watch;
@@ -73,14 +73,14 @@ export class Session {
     });
     this.userState = new UserState(() => this.#userStateChanged());
     this.userState.setMe(user);
-    this.link = new SocketLink(platform, this.#linkListener());
+    this.transport = new Transport(platform, this.#transportListener());
     this.outbox = new Outbox(database, this.#outboxHost(), user.user_id);
-    const online = (): boolean => this.link.online;
+    const online = (): boolean => this.transport.online;
     this.reads = new Reads({
       online,
-      ask: (roomId, seq) => this.ask({ op: "room.read", room_id: roomId, seq }),
+      request: (roomId, seq) => this.request({ op: "room.read", room_id: roomId, seq }),
     });
-    this.watch = new Watch((userIds) => this.ask({ op: "presence.watch", user_ids: userIds }), this.userState);
+    this.watch = new Watch((userIds) => this.request({ op: "presence.watch", user_ids: userIds }), this.userState);
     this.profiles = new Profiles(api, this.userState);
     this.removals = new Removals({
       now: platform.now,
@@ -88,7 +88,7 @@ export class Session {
       remove: (roomId, seq) => this.#remove(roomId, seq),
     });
     this.typing = new OwnTyping(
-      (roomId, typing) => void this.link.tell({ op: "room.typing", room_id: roomId, typing }),
+      (roomId, typing) => void this.transport.send({ op: "room.typing", room_id: roomId, typing }),
       platform.now,
     );
   }
@@ -99,20 +99,20 @@ export class Session {
       // Gives the cookie anew, so that it lives as long as the session does.
       void this.#host.api.call("get", "/api/auth/me");
     }
-    this.link.input({ type: "start" });
+    this.transport.input({ type: "start" });
     void this.outbox.load();
   }
 
   end(): void {
     this.#ended = true;
-    this.link.input({ type: "stop" });
+    this.transport.input({ type: "stop" });
     for (const part of [this.outbox, this.reads, this.watch, this.profiles, this.removals, this.cache])
       part.end();
     for (const room of this.#rooms.values()) room.end();
   }
 
-  ask(frame: Ask): ReturnType<SocketLink["ask"]> {
-    return this.link.ask(frame);
+  request(frame: RequestFrame): ReturnType<Transport["request"]> {
+    return this.transport.request(frame);
   }
 
   room(roomId: string): RoomView {
@@ -122,8 +122,8 @@ export class Session {
     const room = new RoomView(roomId, {
       batch,
       me: () => this.user.user_id,
-      online: () => this.link.online,
-      ask: (frame) => this.ask(frame),
+      online: () => this.transport.online,
+      request: (frame) => this.request(frame),
       getRoom: (id) => api.call("get", "/api/rooms/{room_id}", { path: { room_id: id } }),
       listSystemEvents: (id, range) => listSystemEvents(api, id, range),
       summary: (id) => this.userState.rooms.get(id),
@@ -158,12 +158,12 @@ export class Session {
     this.cache.flush();
   }
 
-  #linkListener(): ConstructorParameters<typeof SocketLink>[1] {
+  #transportListener(): ConstructorParameters<typeof Transport>[1] {
     return {
       hello: () => this.#hello(),
       ready: (frame) => this.#ready(frame),
       frame: (frame) => this.#frame(frame),
-      linkChanged: () => {
+      stateChanged: () => {
         this.#host.changed();
         for (const room of this.#rooms.values()) if (room.isOpen) room.invalidate();
       },
@@ -178,8 +178,8 @@ export class Session {
     return {
       sendDelay: () => bucket.take(),
       now: platform.now,
-      online: () => this.link.online,
-      transmit: (message) => this.ask(sendFrame(message)),
+      online: () => this.transport.online,
+      transmit: (message) => this.request(sendFrame(message)),
       lastSeq: (roomId) => this.#lastSeq(roomId),
       changed: (roomId) => {
         this.#rooms.get(roomId)?.invalidate();
@@ -317,7 +317,7 @@ export class Session {
   }
 
   async #remove(roomId: string, seq: number): Promise<void> {
-    const removed = await this.ask({ op: "message.delete", room_id: roomId, seq });
+    const removed = await this.request({ op: "message.delete", room_id: roomId, seq });
     if (!removed.ok) this.#host.notice({ about: "delete", error: removed.error, roomId });
   }
 }

@@ -54,11 +54,11 @@ export interface Page<T> {
   next: string | null;
 }
 
-export type LinkStatus = "online" | "connecting" | "reconnecting" | "offline";
+export type ConnectionStatus = "online" | "connecting" | "reconnecting" | "offline";
 
-export interface Link {
+export interface ConnectionState {
   /** `offline`: no network, or stopped; `connecting`: the first time; `reconnecting`: it was there and is not. */
-  status: LinkStatus;
+  status: ConnectionStatus;
   /** When it became online, or when it stopped being so; milliseconds. */
   since: number;
   /** When the next attempt is due; milliseconds. */
@@ -81,7 +81,7 @@ export interface Draft {
 export interface Notice {
   id: string;
   error: DomainError;
-  about: "edit" | "delete" | "react" | "read" | "storage" | "session" | "link";
+  about: "edit" | "delete" | "react" | "read" | "storage" | "session" | "connection";
   roomId?: string;
   /** When trying again makes sense; milliseconds. */
   retryAt?: number;
@@ -94,7 +94,7 @@ export interface ClientState {
   /** Why one is signed out, when it was not by one's own wish in this tab. */
   signedOutBecause: "expired" | "revoked" | "closed" | "elsewhere" | null;
   me: User | null;
-  link: Link;
+  connection: ConnectionState;
   /** Ids of those whom I follow. */
   friends: readonly string[];
   /** Everyone seen so far, oneself too. */

@@ -284,7 +284,7 @@ export const en: Texts = {
     later: "Later",
   },
 
-  link: {
+  connection: {
     offline: "Offline – what you send goes out once you are connected",
     reconnecting: "Reconnecting. What you send goes out once you are connected",
     connecting: "Connecting",

@@ -281,7 +281,7 @@ export const ko = {
     later: "나중에",
   },
 
-  link: {
+  connection: {
     offline: "오프라인 – 보낸 메시지는 연결되면 전송됩니다",
     reconnecting: "다시 연결하는 중입니다. 보낸 메시지는 연결되면 전송됩니다",
     connecting: "연결하는 중입니다",

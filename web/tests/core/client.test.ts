@@ -212,7 +212,7 @@ describe("the start", () => {
     const { client } = await browser.open();
     client.room("r1").open();
     await turns(30);
-    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", link: { status: "connecting" } });
+    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", connection: { status: "connecting" } });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
     const kept = client.room("r1").getSnapshot().entries;
     expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1", "system", "2"]);

@@ -19,20 +19,20 @@ describe("greeting", () => {
   it("opens, says hello, and is online with ready", () => {
     const connection = new Connection(START, () => 0);
     expect(types(connection.receive({ type: "start" }, START))).toEqual(["open"]);
-    expect(connection.link.status).toBe("connecting");
+    expect(connection.state.status).toBe("connecting");
     expect(types(connection.receive({ type: "opened" }, START + 5))).toEqual(["hello"]);
     expect(connection.online).toBe(false);
     connection.receive({ type: "ready" }, START + 9);
-    expect(connection.link).toEqual({ status: "online", since: START + 9 });
+    expect(connection.state).toEqual({ status: "online", since: START + 9 });
   });
 
   it.each(["opened", "start"] as const)("gives up when nothing follows %s", (last) => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "start" }, START);
     if (last === "opened") connection.receive({ type: "opened" }, START);
-    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening - 1))).toEqual([]);
-    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening))).toEqual(["close", "lost"]);
-    expect(connection.due).toBe(START + TIMES.opening + TIMES.leastDelay);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.openTimeout - 1))).toEqual([]);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.openTimeout))).toEqual(["close", "lost"]);
+    expect(connection.due).toBe(START + TIMES.openTimeout + TIMES.minDelay);
   });
 
   it("asks whether the session stands when the door stays shut", () => {
@@ -56,7 +56,7 @@ describe("close codes", () => {
     (code) => {
       const { connection, effects } = closing(code);
       expect(effects).toEqual(["lost"]);
-      expect(connection.link.status).toBe("reconnecting");
+      expect(connection.state.status).toBe("reconnecting");
       expect(connection.due).not.toBeNull();
     },
   );
@@ -70,10 +70,10 @@ describe("close codes", () => {
   it("4409: waits until this tab is looked at", () => {
     const { connection, effects } = closing(4409);
     expect(effects).toEqual(["lost"]);
-    expect(connection.link).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
+    expect(connection.state).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
     expect(connection.due).toBeNull();
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual(["open"]);
-    expect(connection.link.stopped).toBeUndefined();
+    expect(connection.state.stopped).toBeUndefined();
   });
 
   it.each([
@@ -83,7 +83,7 @@ describe("close codes", () => {
     [4599, "rejected"],
   ] as const)("%i: stays away until the person asks", (code, stopped) => {
     const { connection } = closing(code);
-    expect(connection.link).toMatchObject({ status: "offline", stopped });
+    expect(connection.state).toMatchObject({ status: "offline", stopped });
     expect(connection.due).toBeNull();
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
     expect(types(connection.receive({ type: "reconnect" }, START + 9))).toEqual(["open"]);
@@ -105,11 +105,11 @@ describe("coming back", () => {
           connection.receive({ type: "closed", code: 1006 }, now);
           for (let failure = 1; failure < 12; failure += 1) {
             const delay = (connection.due ?? NaN) - now;
-            const most = Math.min(TIMES.mostDelay, TIMES.leastDelay * 2 ** failure);
-            expect(delay).toBeGreaterThanOrEqual(TIMES.leastDelay);
+            const most = Math.min(TIMES.maxDelay, TIMES.minDelay * 2 ** failure);
+            expect(delay).toBeGreaterThanOrEqual(TIMES.minDelay);
             expect(delay).toBeLessThanOrEqual(most);
             expect(delay).toBeCloseTo(
-              TIMES.leastDelay + (randoms[failure - 1] ?? 0) * (most - TIMES.leastDelay),
+              TIMES.minDelay + (randoms[failure - 1] ?? 0) * (most - TIMES.minDelay),
               3,
             );
             now = connection.due ?? NaN;
@@ -124,7 +124,7 @@ describe("coming back", () => {
   it("spreads over more time after a restart", () => {
     const { connection, now } = online(() => 1);
     connection.receive({ type: "closed", code: 1001 }, now);
-    expect(connection.due).toBe(now + TIMES.leastDelay * 4);
+    expect(connection.due).toBe(now + TIMES.minDelay * 4);
   });
 
   it("forgets earlier failures once the line has held", () => {
@@ -139,16 +139,16 @@ describe("coming back", () => {
     connection.receive({ type: "ready" }, now);
     now += TIMES.stable;
     connection.receive({ type: "closed", code: 1006 }, now);
-    expect(connection.due).toBe(now + TIMES.leastDelay * 2);
+    expect(connection.due).toBe(now + TIMES.minDelay * 2);
   });
 
   it("says since when the line is gone, however often it tries", () => {
     const { connection } = online();
     connection.receive({ type: "closed", code: 1006 }, START + 100);
     const due = connection.due ?? NaN;
-    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100, retryAt: due });
+    expect(connection.state).toEqual({ status: "reconnecting", since: START + 100, retryAt: due });
     connection.receive({ type: "tick" }, due);
-    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100 });
+    expect(connection.state).toEqual({ status: "reconnecting", since: START + 100 });
   });
 
   it("does not try where there is no network to begin with, but looks again after a while", () => {
@@ -156,41 +156,41 @@ describe("coming back", () => {
     connection.receive({ type: "network", online: false }, START);
     expect(types(connection.receive({ type: "start" }, START))).toEqual([]);
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
-    expect(connection.link.status).toBe("offline");
+    expect(connection.state.status).toBe("offline");
     expect(types(connection.receive({ type: "tick" }, START + TIMES.offline))).toEqual(["open"]);
   });
 
   it("drops the line without a network, and is back at once with it", () => {
     const { connection, now } = online();
     expect(types(connection.receive({ type: "network", online: false }, now))).toEqual(["close", "lost"]);
-    expect(connection.link.status).toBe("offline");
+    expect(connection.state.status).toBe("offline");
     expect(connection.due).toBe(now + TIMES.offline);
     expect(types(connection.receive({ type: "network", online: true }, now + 50))).toEqual(["open"]);
-    expect(connection.link.status).toBe("reconnecting");
+    expect(connection.state.status).toBe("reconnecting");
   });
 });
 
 describe("listening", () => {
   it("asks after a silence, and gives the line up without an answer", () => {
     const { connection } = online(() => 0);
-    const silent = START + TIMES.silence;
+    const silent = START + TIMES.idle;
     expect(types(connection.receive({ type: "tick" }, silent - 1))).toEqual([]);
     expect(types(connection.receive({ type: "tick" }, silent))).toEqual(["ping"]);
-    expect(types(connection.receive({ type: "tick" }, silent + TIMES.answer))).toEqual(["close", "lost"]);
-    expect(connection.link.status).toBe("reconnecting");
+    expect(types(connection.receive({ type: "tick" }, silent + TIMES.pongTimeout))).toEqual(["close", "lost"]);
+    expect(connection.state.status).toBe("reconnecting");
   });
 
   it("is content with any frame", () => {
     const { connection } = online();
-    connection.receive({ type: "tick" }, START + TIMES.silence);
-    connection.receive({ type: "received" }, START + TIMES.silence + 5);
-    expect(connection.due).toBe(START + 2 * TIMES.silence + 5);
+    connection.receive({ type: "tick" }, START + TIMES.idle);
+    connection.receive({ type: "received" }, START + TIMES.idle + 5);
+    expect(connection.due).toBe(START + 2 * TIMES.idle + 5);
   });
 
   it("asks at once after a sleep, with less patience", () => {
     const { connection } = online();
     expect(types(connection.receive({ type: "wake" }, START + 99))).toEqual(["ping"]);
-    expect(connection.due).toBe(START + 99 + TIMES.answerAfterWake);
+    expect(connection.due).toBe(START + 99 + TIMES.pongTimeoutAfterWake);
     expect(types(connection.receive({ type: "wake" }, START + 100))).toEqual([]);
   });
 });
@@ -231,9 +231,9 @@ describe("whatever happens", () => {
           }
           expect(lines).toBeGreaterThanOrEqual(0);
           expect(lines).toBeLessThanOrEqual(1);
-          expect(connection.online).toBe(connection.link.status === "online");
+          expect(connection.online).toBe(connection.state.status === "online");
           if (connection.online) expect(lines).toBe(1);
-          const stopped = connection.link.stopped !== undefined || !started;
+          const stopped = connection.state.stopped !== undefined || !started;
           expect(connection.due === null).toBe(stopped);
         }
       }),

@@ -1,5 +1,5 @@
 // The files of a room, found by going back through its messages a few pages a call.
-import type { Ask, Reply } from "../requests.ts";
+import type { RequestFrame, Reply } from "../requests.ts";
 import type { Message, Result } from "../types.ts";
 
 const PAGE = 200;
@@ -7,7 +7,7 @@ const PAGES = 4;
 const ENOUGH = 24;
 
 export async function listFiles(
-  ask: (frame: Ask) => Promise<Reply>,
+  request: (frame: RequestFrame) => Promise<Reply>,
   roomId: string,
   before?: number,
 ): Promise<Result<{ items: readonly Message[]; before: number | null }>> {
@@ -15,7 +15,7 @@ export async function listFiles(
   let next = before;
   for (let page = 0; page < PAGES && items.length < ENOUGH; page += 1) {
     const from = next === undefined ? {} : { before: next };
-    const answered = await ask({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
+    const answered = await request({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
     if (!answered.ok) return answered;
     const messages = answered.reply.messages ?? [];
     items.push(...messages.filter((message) => (message.attachments?.length ?? 0) > 0).reverse());

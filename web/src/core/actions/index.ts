@@ -102,7 +102,7 @@ export interface MessageActions {
   upload: (file: File, roomId?: string) => Upload;
 }
 
-export interface LinkActions {
+export interface ConnectionActions {
   /** Tries at once instead of waiting. */
   reconnect: () => void;
   dismissNotice: (id: string) => void;
@@ -120,4 +120,4 @@ export type Actions = OperatorActions &
   PeopleActions &
   RoomActions &
   MessageActions &
-  LinkActions;
+  ConnectionActions;

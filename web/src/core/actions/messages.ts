@@ -38,11 +38,11 @@ export function messageActions(context: MessageContext): MessageActions {
     },
     retry: (clientId) => session()?.outbox.retry(clientId),
     discard: (clientId) => session()?.outbox.discard(clientId),
-    edit: (roomId, seq, body) => answered(session()?.ask({ op: "message.edit", room_id: roomId, seq, body })),
+    edit: (roomId, seq, body) => answered(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
     remove: (roomId, seq) => session()?.removals.hold(roomId, seq),
     undoRemove: (roomId, seq) => session()?.removals.undo(roomId, seq),
     react: (roomId, seq, emoji, remove = false) =>
-      answered(session()?.ask({ op: "message.react", room_id: roomId, seq, emoji, remove })),
+      answered(session()?.request({ op: "message.react", room_id: roomId, seq, emoji, remove })),
     markRead(roomId, seq) {
       const current = session();
       if (!current || seq <= current.reads.readTo(roomId)) return;
@@ -64,7 +64,7 @@ export function messageActions(context: MessageContext): MessageActions {
     listFiles: (roomId, before) => {
       const current = session();
       return current
-        ? listFiles((frame) => current.ask(frame), roomId, before)
+        ? listFiles((frame) => current.request(frame), roomId, before)
         : Promise.resolve(unauthenticated());
     },
     upload: (file, roomId) => new FileUpload(batch, file, roomId),

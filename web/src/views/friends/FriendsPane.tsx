@@ -11,7 +11,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { LinkBar } from "../LinkBar.tsx";
+import { ConnectionBar } from "../ConnectionBar.tsx";
 import { matching } from "../logic/mentions.ts";
 
 const WATCHED = 60;
@@ -48,7 +48,7 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
           />
         </div>
       )}
-      <LinkBar />
+      <ConnectionBar />
       <div className="pane-body scroll" ref={scroller}>
         {query === "" && <Myself selected={selected} />}
         {friends.length === 0 ? (

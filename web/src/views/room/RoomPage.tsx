@@ -8,7 +8,7 @@ import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Empty } from "../../ui/Empty.tsx";
 import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
-import { LinkBar } from "../LinkBar.tsx";
+import { ConnectionBar } from "../ConnectionBar.tsx";
 import { Composer } from "./Composer.tsx";
 import { Details } from "./Details.tsx";
 import { useDetails } from "./details-open.ts";
@@ -54,7 +54,7 @@ function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: bool
       <DropZone onFiles={tray.add} covered={phone && details.shown}>
         <RoomHeader store={store} detailsShown={details.shown} onDetails={details.toggle} />
         <div className="bars">
-          <LinkBar />
+          <ConnectionBar />
           <PinBar store={store} onJump={jumps.to} />
         </div>
         <div className="log-frame">

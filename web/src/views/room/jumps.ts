@@ -91,7 +91,7 @@ function useAddressedMessage(
   const valid = Number.isInteger(asked) && asked > 0;
   const visit = `${path}?${query.toString()}`;
   const [done, setDone] = useState<string | null>(null);
-  const connecting = useClientState((state) => state.link.status === "connecting");
+  const connecting = useClientState((state) => state.connection.status === "connecting");
   const loaded = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
   const due = valid && loaded && !connecting && done !== visit;
   useEffect(() => {

@@ -11,7 +11,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { IconButton, TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { LinkBar } from "../LinkBar.tsx";
+import { ConnectionBar } from "../ConnectionBar.tsx";
 import { useStillOrder } from "./order.ts";
 import { RoomRow } from "./RoomRow.tsx";
 
@@ -30,7 +30,7 @@ export function RoomsPane({ selected }: { selected: string | null }) {
           <kbd className="key">{switcherKey()}</kbd>
         </button>
       </div>
-      <LinkBar />
+      <ConnectionBar />
       <AlertAsk />
       <RoomList selected={selected} />
     </>

@@ -6,7 +6,7 @@ import { paths, type SearchKind } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { LinkBar } from "../LinkBar.tsx";
+import { ConnectionBar } from "../ConnectionBar.tsx";
 import { titleOf } from "../logic/text.ts";
 import { MessageHits } from "./MessageHits.tsx";
 import { PeopleHits } from "./PeopleHits.tsx";
@@ -66,7 +66,7 @@ export default function SearchPane() {
         ))}
       </div>
       {kind === "messages" && roomId !== null && <InRoom roomId={roomId} q={text} />}
-      <LinkBar />
+      <ConnectionBar />
       <div className="pane-body scroll">
         {kind === "messages" ? <MessageHits q={asked} roomId={roomId} /> : <PeopleHits q={asked} />}
       </div>

@@ -4,28 +4,28 @@ import type { Effect, Input } from "./connection.ts";
 import type { Hello, Ready, ServerFrame } from "./generated/protocol.ts";
 import type { Platform } from "./platform.ts";
 import { Requests } from "./requests.ts";
-import type { Ask, Reply } from "./requests.ts";
-import type { Link } from "./types.ts";
+import type { RequestFrame, Reply } from "./requests.ts";
+import type { ConnectionState } from "./types.ts";
 
-export interface LinkListener {
+export interface TransportListener {
   hello: () => Omit<Hello, "op" | "id">;
   ready: (frame: Ready) => void;
   /** Everything from the server but replies and `ready`. */
   frame: (frame: ServerFrame) => void;
-  linkChanged: (link: Link) => void;
+  stateChanged: (state: ConnectionState) => void;
   checkSession: () => void;
 }
 
-export class SocketLink {
+export class Transport {
   readonly #platform: Platform;
-  readonly #listener: LinkListener;
+  readonly #listener: TransportListener;
   readonly #connection: Connection;
   readonly #requests = new Requests((text) => this.#write(text));
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
 
-  constructor(platform: Platform, listener: LinkListener) {
+  constructor(platform: Platform, listener: TransportListener) {
     this.#platform = platform;
     this.#listener = listener;
     this.#connection = new Connection(platform.now(), platform.random);
@@ -35,36 +35,36 @@ export class SocketLink {
     return this.#connection.online;
   }
 
-  get link(): Link {
-    return this.#connection.link;
+  get state(): ConnectionState {
+    return this.#connection.state;
   }
 
-  ask(frame: Ask): Promise<Reply> {
-    return this.#requests.ask(frame);
+  request(frame: RequestFrame): Promise<Reply> {
+    return this.#requests.request(frame);
   }
 
-  tell(frame: Ask): boolean {
-    return this.#requests.tell(frame);
+  send(frame: RequestFrame): boolean {
+    return this.#requests.send(frame);
   }
 
   input(input: Input): void {
-    const before = this.#connection.link;
+    const before = this.#connection.state;
     const effects = this.#connection.receive(input, this.#platform.now());
-    for (const effect of effects) this.#do(effect);
-    this.#arm();
-    if (this.#connection.link !== before) this.#listener.linkChanged(this.#connection.link);
+    for (const effect of effects) this.#perform(effect);
+    this.#scheduleTick();
+    if (this.#connection.state !== before) this.#listener.stateChanged(this.#connection.state);
   }
 
-  #do(effect: Effect): void {
+  #perform(effect: Effect): void {
     switch (effect.type) {
       case "open":
         return this.#open();
       case "close":
-        return this.#drop();
+        return this.#closeSocket();
       case "hello":
         return this.#socket?.send(JSON.stringify({ op: "hello", ...this.#listener.hello() }));
       case "ping":
-        void this.#requests.ask({ op: "ping" });
+        void this.#requests.request({ op: "ping" });
         return;
       case "lost":
         return this.#requests.lost();
@@ -74,7 +74,7 @@ export class SocketLink {
   }
 
   #open(): void {
-    this.#drop();
+    this.#closeSocket();
     const socket = this.#platform.openSocket();
     this.#socket = socket;
     socket.onopen = () => this.input({ type: "opened" });
@@ -83,22 +83,22 @@ export class SocketLink {
       this.input({ type: "closed", code: event.code });
     };
     socket.onmessage = (event: MessageEvent<unknown>) => {
-      if (typeof event.data === "string") this.#received(JSON.parse(event.data) as ServerFrame);
+      if (typeof event.data === "string") this.#receive(JSON.parse(event.data) as ServerFrame);
     };
   }
 
   /** Deaf to what an abandoned socket still says: its closing can take a minute without a network. */
-  #drop(): void {
+  #closeSocket(): void {
     if (!this.#socket) return;
     this.#socket.onopen = this.#socket.onclose = this.#socket.onmessage = null;
     this.#socket.close();
     this.#socket = null;
   }
 
-  #received(frame: ServerFrame): void {
+  #receive(frame: ServerFrame): void {
     this.input({ type: "received" });
     if (frame.op === "ok" || frame.op === "error") {
-      this.#requests.answered(frame);
+      this.#requests.settle(frame);
     } else if (frame.op === "ready") {
       this.input({ type: "ready" });
       this.#listener.ready(frame);
@@ -114,7 +114,7 @@ export class SocketLink {
   }
 
   /** Frames put the time off more often than a timer should be set: an early one looks again. */
-  #arm(): void {
+  #scheduleTick(): void {
     const due = this.#connection.due ?? Infinity;
     if (due >= this.#timerAt) return;
     clearTimeout(this.#timer);

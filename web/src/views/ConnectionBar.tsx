@@ -1,0 +1,42 @@
+import { useActions, useClientState } from "../app/client.ts";
+import { usePassed, useSecondsUntil } from "../app/time.ts";
+import type { ConnectionState } from "../core/index.ts";
+import { useTexts, type Texts } from "../i18n/index.ts";
+
+const PATIENCE_MS = 2000;
+
+/** A thin bar for what keeps messages from going out, once it lasts; being offline looks different from coming back. */
+export function ConnectionBar() {
+  const connection = useClientState((state) => state.connection);
+  const lasts = usePassed(connection.since + PATIENCE_MS);
+  if (connection.status === "online" || !lasts) return null;
+  return <Bar connection={connection} />;
+}
+
+function Bar({ connection }: { connection: ConnectionState }) {
+  const texts = useTexts();
+  const { reconnect } = useActions();
+  const wait = useSecondsUntil(connection.retryAt ?? 0);
+  return (
+    <div className={connection.status === "offline" ? "link-bar" : "link-bar again"}>
+      <span role="status">{words(connection, texts)}</span>
+      {wait > 1 && <span className="tabular">{texts.connection.retryIn(wait)}</span>}
+      {connection.stopped === "outdated" ? (
+        <button type="button" className="text-button" onClick={() => location.reload()}>
+          {texts.errors.reload}
+        </button>
+      ) : (
+        connection.status !== "connecting" && (
+          <button type="button" className="text-button" onClick={reconnect}>
+            {texts.retry}
+          </button>
+        )
+      )}
+    </div>
+  );
+}
+
+function words({ status, stopped }: ConnectionState, { connection }: Texts): string {
+  if (stopped) return connection[stopped];
+  return status === "online" ? "" : connection[status];
+}
