@@ -2,7 +2,7 @@
 // and withdrawn when the message was read anywhere.
 import type { AlertChange, Alerts, Message, RoomSummary } from "./types.ts";
 
-export class AlertDesk implements Alerts {
+export class AlertDispatcher implements Alerts {
   readonly #listeners = new Set<(change: AlertChange) => void>();
   /** Tab to the room that it shows with the focus. */
   readonly #focus = new Map<string, string>();
@@ -28,29 +28,29 @@ export class AlertDesk implements Alerts {
     else this.#focus.set(tab, roomId);
   }
 
-  arrived(message: Message, room: RoomSummary | undefined, me: string): void {
+  messageReceived(message: Message, room: RoomSummary | undefined, me: string): void {
     const { room_id: roomId, seq } = message;
     const mentioned = message.mentions?.includes(me) ?? false;
     const wanted = room !== undefined && (!room.muted || mentioned) && room.read_seq < seq;
     if (!this.#leading || !wanted || message.sender_id === me || message.deleted) return;
     if ([...this.#focus.values()].includes(roomId) || seq <= (this.#shown.get(roomId) ?? 0)) return;
     this.#shown.set(roomId, seq);
-    this.#tell({ kind: "show", roomId, message, mentioned });
+    this.#emit({ kind: "show", roomId, message, mentioned });
   }
 
   read(roomId: string, upTo: number): void {
     const shown = this.#shown.get(roomId);
     if (shown === undefined) return;
     if (upTo >= shown) this.#shown.delete(roomId);
-    this.#tell({ kind: "withdraw", roomId, upTo });
+    this.#emit({ kind: "withdraw", roomId, upTo });
   }
 
   clear(): void {
-    for (const [roomId, seq] of this.#shown) this.#tell({ kind: "withdraw", roomId, upTo: seq });
+    for (const [roomId, seq] of this.#shown) this.#emit({ kind: "withdraw", roomId, upTo: seq });
     this.#shown.clear();
   }
 
-  #tell(change: AlertChange): void {
+  #emit(change: AlertChange): void {
     for (const listener of [...this.#listeners]) listener(change);
   }
 }

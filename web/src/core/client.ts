@@ -6,7 +6,7 @@ import { messageActions } from "./actions/messages.ts";
 import type { MessageContext } from "./actions/messages.ts";
 import { peopleActions } from "./actions/people.ts";
 import { roomActions } from "./actions/rooms.ts";
-import { AlertDesk } from "./alerts.ts";
+import { AlertDispatcher } from "./alerts.ts";
 import { Api } from "./api.ts";
 import { openDatabase } from "./database.ts";
 import type { Database, StoredUserState } from "./database.ts";
@@ -51,7 +51,7 @@ export function createClient(platform: Platform = browserPlatform()): Client {
 
 class WebClient implements Client {
   readonly state: Store<ClientState>;
-  readonly alerts = new AlertDesk();
+  readonly alerts = new AlertDispatcher();
   readonly actions: Actions;
   readonly #platform: Platform;
   readonly #batch: UpdateBatch;
@@ -60,11 +60,11 @@ class WebClient implements Client {
   readonly #drafts: Drafts;
   readonly #api: Api;
   readonly #database: Promise<Database>;
-  readonly #unheard: () => void;
+  readonly #unlisten: () => void;
   #disconnected: ConnectionState;
   #session: Session | null = null;
   #phase: Phase = "starting";
-  #because: ClientState["signedOutBecause"] = null;
+  #signedOutBecause: ClientState["signedOutBecause"] = null;
   #notices: readonly Notice[] = [];
   #failedRooms: ReadonlySet<string> = new Set();
   #network = true;
@@ -76,7 +76,7 @@ class WebClient implements Client {
     this.state = new Store(this.#batch, (before) => this.#build(before));
     this.#disconnected = { status: "connecting", since: platform.now() };
     this.#api = new Api(platform, (ended) => this.#sessionGone(ended));
-    this.#tabs = new Tabs(platform, (message) => this.#heard(message));
+    this.#tabs = new Tabs(platform, (message) => this.#tabMessageReceived(message));
     this.#drafts = new Drafts(
       platform.storage,
       () => this.#invalidate(),
@@ -84,11 +84,11 @@ class WebClient implements Client {
     );
     this.actions = this.#makeActions();
     this.#database = openDatabase();
-    this.#unheard = platform.surroundings({
+    this.#unlisten = platform.listen({
       wake: () => this.#session?.transport.input({ type: "wake" }),
-      network: (online) => this.#networkChanged(online),
-      leaving: () => this.#leaving(),
-      stored: (key) => this.#drafts.stored(key),
+      networkChanged: (online) => this.#networkChanged(online),
+      hidden: () => this.#hidden(),
+      storageChanged: (key) => this.#drafts.storageChanged(key),
     });
     this.#tabs.lead(() => {
       this.alerts.lead();
@@ -101,8 +101,8 @@ class WebClient implements Client {
 
   readonly stop = (): void => {
     this.#stopped = true;
-    this.#leaving();
-    this.#unheard();
+    this.#hidden();
+    this.#unlisten();
     this.#session?.end();
     this.#tabs.end();
     void this.#database.then((database) => database.close());
@@ -123,7 +123,7 @@ class WebClient implements Client {
     const me = await this.#api.call("get", "/api/auth/me");
     if (this.#stopped || this.#session || this.#phase === "signed_out") return;
     if (me.ok) await this.#signedIn(me.value);
-    else if (this.#owner() === null) this.#become("signed_out", null);
+    else if (this.#owner() === null) this.#setPhase("signed_out", null);
     else setTimeout(() => void this.#signInByCookie(database), RETRY_START);
   }
 
@@ -145,14 +145,14 @@ class WebClient implements Client {
       alerts,
       drafts,
       changed: () => this.#invalidate(),
-      ready: () => this.#become("ready", null),
+      ready: () => this.#setPhase("ready", null),
       notice: (notice) => this.#notice(notice),
       sessionGone: () => this.#sessionGone(true),
       replaced: (next) => void this.#replace(next),
     };
-    this.#own(user);
+    this.#setOwner(user);
     this.#session = new Session(user, host);
-    this.#become(stored ? "ready" : "starting", null);
+    this.#setPhase(stored ? "ready" : "starting", null);
     if (!this.#network) this.#session.transport.input({ type: "network", online: false });
     this.#session.start(stored);
   }
@@ -161,7 +161,7 @@ class WebClient implements Client {
     return this.#platform.storage?.getItem(OWNER) ?? null;
   }
 
-  #own(user: User): void {
+  #setOwner(user: User): void {
     try {
       this.#platform.storage?.setItem(OWNER, user.user_id);
     } catch {
@@ -175,31 +175,31 @@ class WebClient implements Client {
     const database = await this.#database;
     if (this.#owner() !== user.user_id) await this.#forget();
     this.#begin(database, user);
-    this.#tabs.tell({ type: "signed_in" });
+    this.#tabs.broadcast({ type: "signed_in" });
   }
 
   async #replace(user: User): Promise<void> {
     const database = await this.#forget();
-    this.#become("starting", null);
+    this.#setPhase("starting", null);
     this.#begin(database, user);
   }
 
   #sessionGone(ended: boolean): void {
     if (this.#session) this.#signedOut(ended ? "revoked" : "expired");
     else if (ended) this.#signedOut(null);
-    else if (this.#phase !== "signed_out") this.#become("signed_out", null);
+    else if (this.#phase !== "signed_out") this.#setPhase("signed_out", null);
   }
 
   #signedOut(because: ClientState["signedOutBecause"], fromTab = false): void {
     if (this.#phase === "signed_out") return;
     const known = this.#session !== null;
-    this.#become("signed_out", because);
-    void (because === "expired" ? this.#leave() : this.#forget());
-    if (known && !fromTab) this.#tabs.tell({ type: "signed_out", because: because ?? "elsewhere" });
+    this.#setPhase("signed_out", because);
+    void (because === "expired" ? this.#endExpired() : this.#forget());
+    if (known && !fromTab) this.#tabs.broadcast({ type: "signed_out", because: because ?? "elsewhere" });
   }
 
   /** What the person wrote and did not send stays, for when they sign in again; what they have seen goes. */
-  async #leave(): Promise<void> {
+  async #endExpired(): Promise<void> {
     this.#end();
     const database = await this.#database;
     await database.wipeSeen().catch(() => undefined);
@@ -224,15 +224,15 @@ class WebClient implements Client {
     this.#invalidate();
   }
 
-  #become(phase: Phase, because: ClientState["signedOutBecause"]): void {
+  #setPhase(phase: Phase, because: ClientState["signedOutBecause"]): void {
     this.#phase = phase;
-    this.#because = because;
+    this.#signedOutBecause = because;
     this.#invalidate();
   }
 
   // The tab and the other ones
 
-  #heard(message: TabMessage): void {
+  #tabMessageReceived(message: TabMessage): void {
     switch (message.type) {
       case "outbox":
         return this.#session?.acknowledged(message.done);
@@ -243,7 +243,7 @@ class WebClient implements Client {
         return this.alerts.focus(message.tab, message.roomId);
       case "signed_in":
         if (this.#phase !== "signed_out") return;
-        this.#become("starting", null);
+        this.#setPhase("starting", null);
         void this.#start();
         return;
       case "signed_out":
@@ -258,9 +258,9 @@ class WebClient implements Client {
     this.#session?.transport.input({ type: "network", online });
   }
 
-  #leaving(): void {
+  #hidden(): void {
     this.#drafts.flush();
-    this.#session?.leaving();
+    this.#session?.hidden();
   }
 
   // Snapshot
@@ -283,7 +283,7 @@ class WebClient implements Client {
     return {
       ...(session ? session.userState.snapshot(before) : NOBODY),
       phase: this.#phase,
-      signedOutBecause: this.#because,
+      signedOutBecause: this.#signedOutBecause,
       connection: session?.transport.state ?? this.#disconnected,
       drafts: this.#drafts.byRoom.snapshot(),
       failedRooms: this.#failedRooms,
@@ -320,7 +320,7 @@ class WebClient implements Client {
       },
       setFocus: (roomId) => {
         this.alerts.focus(this.#tab, roomId);
-        this.#tabs.tell({ type: "focus", tab: this.#tab, roomId });
+        this.#tabs.broadcast({ type: "focus", tab: this.#tab, roomId });
       },
     };
   }

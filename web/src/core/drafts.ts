@@ -36,7 +36,7 @@ export class Drafts {
   }
 
   /** Another tab wrote; what is being written here comes first. */
-  stored(key: string | null): void {
+  storageChanged(key: string | null): void {
     if (key === null) this.byRoom.replace(this.#read());
     if (!key?.startsWith(PREFIX)) return;
     const roomId = key.slice(PREFIX.length);

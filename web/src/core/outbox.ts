@@ -36,7 +36,7 @@ export interface OutboxHost {
   /** To the other tabs: the stored queue has changed, perhaps because the server has a message. */
   announce: (done?: Acknowledged) => void;
   /** Runs one tab at a time. */
-  exclusively: (name: string, work: () => Promise<void>) => Promise<void>;
+  withLock: (name: string, work: () => Promise<void>) => Promise<void>;
   pause: (milliseconds: number) => Promise<void>;
   /** Milliseconds to wait before the next message may go out. */
   sendDelay: () => number;
@@ -181,7 +181,7 @@ export class Outbox {
   async #drain(roomId: string): Promise<void> {
     if (this.#draining.has(roomId) || !this.#host.online() || this.#ended) return;
     this.#draining.add(roomId);
-    await this.#host.exclusively(`${this.#userId}/${roomId}`, () => this.#sendAll(roomId));
+    await this.#host.withLock(`${this.#userId}/${roomId}`, () => this.#sendAll(roomId));
     this.#draining.delete(roomId);
     if (this.#host.online() && (await this.#next(roomId))) void this.#drain(roomId);
   }

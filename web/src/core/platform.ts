@@ -10,13 +10,13 @@ export interface TextStorage {
   readonly length: number;
 }
 
-export interface Surroundings {
+export interface BrowserEvents {
   wake: () => void;
-  network: (online: boolean) => void;
+  networkChanged: (online: boolean) => void;
   /** The tab may be gone after this: last chance to keep something. */
-  leaving: () => void;
+  hidden: () => void;
   /** Another tab changed the text storage. */
-  stored: (key: string | null) => void;
+  storageChanged: (key: string | null) => void;
 }
 
 export interface Platform {
@@ -31,7 +31,7 @@ export interface Platform {
   channel: (name: string) => BroadcastChannel | null;
   locks: LockManager | null;
   /** Starts to listen; the function returned ends it. */
-  surroundings: (heard: Surroundings) => () => void;
+  listen: (handlers: BrowserEvents) => () => void;
 }
 
 export function browserPlatform(): Platform {
@@ -45,7 +45,7 @@ export function browserPlatform(): Platform {
     storage: textStorage(),
     channel: (name) => ("BroadcastChannel" in globalThis ? new BroadcastChannel(name) : null),
     locks: lockManager(),
-    surroundings: listen,
+    listen: listen,
   };
 }
 
@@ -79,16 +79,16 @@ function textStorage(): TextStorage | null {
   }
 }
 
-function listen(heard: Surroundings): () => void {
+function listen(handlers: BrowserEvents): () => void {
   const ended = new AbortController();
   const { signal } = ended;
-  const shown = (): void => (document.visibilityState === "visible" ? heard.wake() : heard.leaving());
+  const shown = (): void => (document.visibilityState === "visible" ? handlers.wake() : handlers.hidden());
   document.addEventListener("visibilitychange", shown, { signal });
-  addEventListener("pageshow", () => heard.wake(), { signal });
-  addEventListener("pagehide", () => heard.leaving(), { signal });
-  addEventListener("online", () => heard.network(true), { signal });
-  addEventListener("offline", () => heard.network(false), { signal });
-  addEventListener("storage", (event) => heard.stored(event.key), { signal });
-  if (!navigator.onLine) heard.network(false);
+  addEventListener("pageshow", () => handlers.wake(), { signal });
+  addEventListener("pagehide", () => handlers.hidden(), { signal });
+  addEventListener("online", () => handlers.networkChanged(true), { signal });
+  addEventListener("offline", () => handlers.networkChanged(false), { signal });
+  addEventListener("storage", (event) => handlers.storageChanged(event.key), { signal });
+  if (!navigator.onLine) handlers.networkChanged(false);
   return () => ended.abort();
 }

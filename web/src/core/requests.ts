@@ -55,7 +55,7 @@ export class Requests {
   }
 
   lost(): void {
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, unknown("The line broke."));
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, unknown("The connection was lost."));
   }
 
   #settle(id: string, reply: Reply): void {

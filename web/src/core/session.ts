@@ -1,5 +1,5 @@
 // All that belongs to the one who is signed in: the line, home, rooms, the outbox. Ends as a whole at signing out.
-import type { AlertDesk } from "./alerts.ts";
+import type { AlertDispatcher } from "./alerts.ts";
 import type { Api } from "./api.ts";
 import { Cache } from "./cache.ts";
 import type { Database, StoredUserState } from "./database.ts";
@@ -33,7 +33,7 @@ export interface SessionHost {
   readonly database: Database;
   readonly api: Api;
   readonly tabs: Tabs;
-  readonly alerts: AlertDesk;
+  readonly alerts: AlertDispatcher;
   readonly drafts: Drafts;
   changed: () => void;
   /** Live state is there. */
@@ -153,7 +153,7 @@ export class Session {
   }
 
   /** What is kept when the tab may go. */
-  leaving(): void {
+  hidden(): void {
     this.removals.flush();
     this.cache.flush();
   }
@@ -185,8 +185,8 @@ export class Session {
         this.#rooms.get(roomId)?.invalidate();
         this.#host.changed();
       },
-      announce: (done) => tabs.tell({ type: "outbox", ...(done ? { done } : {}) }),
-      exclusively: (name, work) => tabs.exclusively(name, work),
+      announce: (done) => tabs.broadcast({ type: "outbox", ...(done ? { done } : {}) }),
+      withLock: (name, work) => tabs.withLock(name, work),
       pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
       notKept: () =>
         this.#host.notice({ about: "storage", error: { code: "failed", detail: "The storage is full." } }),
@@ -275,7 +275,7 @@ export class Session {
   #arrived(message: Message, alert: boolean): void {
     if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
     else this.profiles.need([message.sender_id]);
-    if (alert) this.#host.alerts.arrived(message, this.userState.rooms.get(message.room_id), this.user.user_id);
+    if (alert) this.#host.alerts.messageReceived(message, this.userState.rooms.get(message.room_id), this.user.user_id);
   }
 
   #cursorsMoved(roomId: string, cursors: Readonly<Record<string, number>>): void {

@@ -12,21 +12,21 @@ export type TabMessage =
   | { type: "signed_out"; because: "expired" | "revoked" | "closed" | "elsewhere" };
 
 /** A tab that was put to sleep while it held a lock does not hold the others up for longer. */
-const PATIENCE = 30_000;
+const LOCK_TIMEOUT = 30_000;
 
 export class Tabs {
   readonly #channel: BroadcastChannel | null;
   readonly #locks: LockManager | null;
   readonly #ended = new AbortController();
 
-  constructor(platform: Platform, heard: (message: TabMessage) => void) {
+  constructor(platform: Platform, onMessage: (message: TabMessage) => void) {
     this.#locks = platform.locks;
     this.#channel = platform.channel("webchat");
     if (this.#channel)
-      this.#channel.onmessage = (event: MessageEvent<unknown>) => heard(event.data as TabMessage);
+      this.#channel.onmessage = (event: MessageEvent<unknown>) => onMessage(event.data as TabMessage);
   }
 
-  tell(message: TabMessage): void {
+  broadcast(message: TabMessage): void {
     if (!this.#ended.signal.aborted) this.#channel?.postMessage(message);
   }
 
@@ -44,9 +44,9 @@ export class Tabs {
     held.catch(() => undefined); // Ended while it waited.
   }
 
-  async exclusively(name: string, work: () => Promise<void>): Promise<void> {
+  async withLock(name: string, work: () => Promise<void>): Promise<void> {
     if (!this.#locks) return work();
-    const patience = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(PATIENCE)]);
+    const patience = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(LOCK_TIMEOUT)]);
     try {
       await this.#locks.request(`webchat/${name}`, { signal: patience }, work);
     } catch {

@@ -4,22 +4,22 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createClient } from "../../src/core/index.ts";
 import type { Client, Platform, RoomState } from "../../src/core/index.ts";
-import type { Surroundings } from "../../src/core/platform.ts";
+import type { BrowserEvents } from "../../src/core/platform.ts";
 import { MemoryStorage } from "./storage.ts";
-import { World } from "./world.ts";
-import type { Line, WorldRoom } from "./world.ts";
+import { ModelServer } from "./model-server.ts";
+import type { FakeSocket, ModelRoom } from "./model-server.ts";
 
 export const ME = "me";
 export const OTHER = "other";
 
-export async function turns(count = 12): Promise<void> {
+export async function runTasks(count = 12): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export interface Tab {
   client: Client;
-  heard: Surroundings;
-  lines: Line[];
+  events: BrowserEvents;
+  sockets: FakeSocket[];
 }
 
 const browsers = new Set<Browser>();
@@ -31,27 +31,27 @@ async function endAll(): Promise<void> {
 
 /** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
 export class Browser {
-  readonly world: World;
+  readonly server: ModelServer;
   /** Whose cookie it has. */
   userId = ME;
   readonly storage = new MemoryStorage();
   readonly tabs: Tab[] = [];
 
-  constructor(world: World) {
-    this.world = world;
+  constructor(server: ModelServer) {
+    this.server = server;
     browsers.add(this);
   }
 
   async open(): Promise<Tab> {
-    const lines: Line[] = [];
-    let heard: Surroundings | undefined;
+    const sockets: FakeSocket[] = [];
+    let events: BrowserEvents | undefined;
     const platform: Platform = {
       origin: "",
-      fetch: (input) => Promise.resolve(this.world.fetch(this.userId, input as string)),
+      fetch: (input) => Promise.resolve(this.server.fetch(this.userId, input as string)),
       openSocket: () => {
-        const line = this.world.connect(this.userId);
-        lines.push(line);
-        return line as unknown as WebSocket;
+        const socket = this.server.connect(this.userId);
+        sockets.push(socket);
+        return socket as unknown as WebSocket;
       },
       now: () => Date.now(),
       random: () => 0.5,
@@ -59,15 +59,15 @@ export class Browser {
       storage: this.storage,
       channel: (name) => new BroadcastChannel(name),
       locks: navigator.locks,
-      surroundings: (surroundings) => {
-        heard = surroundings;
+      listen: (handlers) => {
+        events = handlers;
         return () => undefined;
       },
     };
     const client = createClient(platform);
-    await turns();
-    if (!heard) throw new Error("The client does not listen to its surroundings.");
-    const tab = { client, heard, lines };
+    await runTasks();
+    if (!events) throw new Error("The client does not listen to the browser.");
+    const tab = { client, events, sockets };
     this.tabs.push(tab);
     return tab;
   }
@@ -75,26 +75,26 @@ export class Browser {
   async reload(which: number): Promise<void> {
     const [tab] = this.tabs.splice(which % this.tabs.length, 1);
     tab?.client.stop();
-    await turns();
+    await runTasks();
     await this.open();
   }
 
   /** Lets everything happen that is under way. */
   async quiet(): Promise<void> {
     for (let round = 0; round < 30; round += 1) {
-      await turns(6);
+      await runTasks(6);
       for (let step = 0; step < 200; step += 1)
-        for (const line of [...this.world.lines]) if (line.busy) line.step(step);
-      await turns(6);
+        for (const socket of [...this.server.sockets]) if (socket.busy) socket.step(step);
+      await runTasks(6);
       vi.advanceTimersByTime(round < 20 ? 700 : 2_000);
     }
-    await turns();
+    await runTasks();
   }
 
   async end(): Promise<void> {
     browsers.delete(this);
     for (const tab of this.tabs.splice(0)) tab.client.stop();
-    await turns();
+    await runTasks();
   }
 }
 
@@ -116,18 +116,18 @@ export function expectWhole(state: RoomState): void {
   expect(new Set(keys).size).toBe(keys.length);
 }
 
-export function expectAsServer(world: World, client: Client): void {
+export function expectAsServer(server: ModelServer, client: Client): void {
   const state = client.state.getSnapshot();
-  for (const room of world.rooms.values()) {
+  for (const room of server.rooms.values()) {
     const { activity: _, ...summary } = state.rooms.get(room.id) ?? { activity: 0 };
     expect(summary).toEqual(room.seenBy(ME));
   }
   expect(state.totalUnread).toBe([...state.rooms.values()].reduce((sum, room) => sum + room.unread, 0));
 }
 
-export function expectRoomAsServer(world: World, client: Client, roomId: string): void {
+export function expectRoomAsServer(server: ModelServer, client: Client, roomId: string): void {
   const state = client.room(roomId).getSnapshot();
-  const truth = world.room(roomId);
+  const truth = server.room(roomId);
   expectWhole(state);
   const shown = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message] : []));
   const first = shown[0]?.seq ?? 1;
@@ -147,7 +147,7 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
 }
 
 /** Between the messages shown stands everything else that happened meanwhile, in its place. */
-function expectSystemEventsAsServer(truth: WorldRoom, state: RoomState): void {
+function expectSystemEventsAsServer(truth: ModelRoom, state: RoomState): void {
   const { hasBefore, hasAfter } = state.window;
   const versions = truth.messages.map(({ version }) => version);
   const shown = state.entries.map((entry) =>
@@ -159,7 +159,7 @@ function expectSystemEventsAsServer(truth: WorldRoom, state: RoomState): void {
   expect(shown).toEqual(within.sort((a, b) => a - b));
 }
 
-export async function wiped(): Promise<void> {
+export async function deleteDatabase(): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const request = indexedDB.deleteDatabase("webchat");
     request.onsuccess = () => resolve();
@@ -168,20 +168,20 @@ export async function wiped(): Promise<void> {
   });
 }
 
-export async function start(tabs = 1): Promise<{ world: World; browser: Browser; tab: Tab }> {
-  await wiped();
-  const world = new World();
-  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) world.room(id).join(user);
-  const browser = new Browser(world);
+export async function start(tabs = 1): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
+  await deleteDatabase();
+  const server = new ModelServer();
+  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) server.room(id).join(user);
+  const browser = new Browser(server);
   for (let opened = 0; opened < tabs; opened += 1) await browser.open();
   await browser.quiet();
   const [tab] = browser.tabs;
   if (!tab) throw new Error("No tab.");
-  return { world, browser, tab };
+  return { server, browser, tab };
 }
 
 /** Time stands still but for what a test lets pass; all tabs end with their test. */
-export function onItsOwnTime(): void {
+export function useFakeTime(): void {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
   });

@@ -218,21 +218,21 @@ describe("whatever happens", () => {
       fc.property(fc.array(fc.tuple(input, fc.nat(40_000)), { maxLength: 60 }), (steps) => {
         const connection = new Connection(START, () => 0.3);
         let now = START;
-        let lines = 0;
+        let sockets = 0;
         let started = false;
         for (const [step, passed] of steps) {
           now += passed;
           if (step.type === "start") started = true;
-          if (step.type === "closed" && lines === 0) continue; // No line, no closing.
-          if (step.type === "closed") lines -= 1;
+          if (step.type === "closed" && sockets === 0) continue; // No line, no closing.
+          if (step.type === "closed") sockets -= 1;
           for (const effect of connection.receive(step, now)) {
-            if (effect.type === "open") lines += 1;
-            if (effect.type === "close") lines -= 1;
+            if (effect.type === "open") sockets += 1;
+            if (effect.type === "close") sockets -= 1;
           }
-          expect(lines).toBeGreaterThanOrEqual(0);
-          expect(lines).toBeLessThanOrEqual(1);
+          expect(sockets).toBeGreaterThanOrEqual(0);
+          expect(sockets).toBeLessThanOrEqual(1);
           expect(connection.online).toBe(connection.state.status === "online");
-          if (connection.online) expect(lines).toBe(1);
+          if (connection.online) expect(sockets).toBe(1);
           const stopped = connection.state.stopped !== undefined || !started;
           expect(connection.due === null).toBe(stopped);
         }

@@ -39,12 +39,12 @@ describe("a draft", () => {
     const [a, b] = [drafts(storage), drafts(storage)];
     a.set("r", { text: "from a" });
     a.flush();
-    b.stored("webchat.draft.r");
+    b.storageChanged("webchat.draft.r");
     expect(b.byRoom.get("r")).toEqual({ text: "from a" });
     b.set("r", { text: "from b" });
     a.set("r", { text: "from a again" });
     a.flush();
-    b.stored("webchat.draft.r");
+    b.storageChanged("webchat.draft.r");
     expect(b.byRoom.get("r")).toEqual({ text: "from b" });
   });
 
@@ -53,10 +53,10 @@ describe("a draft", () => {
     const [a, b] = [drafts(storage), drafts(storage)];
     a.set("r", { text: "x" });
     a.flush();
-    b.stored("webchat.draft.r");
+    b.storageChanged("webchat.draft.r");
     a.set("r", { text: "" });
     a.flush();
-    b.stored("webchat.draft.r");
+    b.storageChanged("webchat.draft.r");
     expect([a.byRoom.get("r"), b.byRoom.get("r"), storage.length]).toEqual([undefined, undefined, 0]);
   });
 

@@ -53,7 +53,7 @@ class Server {
 
   #cut(): Reply {
     this.online = false;
-    return failure("unavailable", "The line broke.");
+    return failure("unavailable", "The connection was lost.");
   }
 }
 
@@ -68,7 +68,7 @@ async function settle(rounds = 40): Promise<void> {
 const turns = new Map<string, Promise<void>>();
 
 /** One after the other, as the browser's locks are over all tabs. */
-function exclusively(name: string, work: () => Promise<void>): Promise<void> {
+function withLock(name: string, work: () => Promise<void>): Promise<void> {
   const turn = (turns.get(name) ?? Promise.resolve()).then(work);
   turns.set(name, turn);
   return turn;
@@ -126,7 +126,7 @@ class Browser {
           void tab.load();
         }
       },
-      exclusively: locked ? exclusively : (_, work) => work(),
+      withLock: locked ? withLock : (_, work) => work(),
       pause,
       sendDelay: () => 0,
       notKept: () => expect.unreachable("the database takes everything here"),
@@ -346,7 +346,7 @@ describe("a message", () => {
       lastSeq: () => 0,
       changed: () => undefined,
       announce: () => undefined,
-      exclusively,
+      withLock,
       pause,
       sendDelay: () => 0,
       notKept: () => undefined,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { messagesOf, onItsOwnTime, OTHER, start } from "./browser.ts";
+import { messagesOf, useFakeTime, OTHER, start } from "./browser.ts";
 
-onItsOwnTime();
+useFakeTime();
 
 describe("a room", () => {
   it("shows what happened between the messages, with each page of history", async () => {
-    const { world, browser, tab } = await start();
-    const room = world.room("r1");
+    const { server, browser, tab } = await start();
+    const room = server.room("r1");
     for (let n = 1; n <= 15; n += 1) {
       room.send(OTHER, `${n}`, `o${n}`);
       if (n % 5 === 0) room.add({ op: "room.updated", by: OTHER, title: `After ${n}` });

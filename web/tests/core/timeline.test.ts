@@ -119,7 +119,7 @@ class Reader {
   }
 
   hear(count: number): void {
-    for (let heard = 0; heard < count && this.#seen < this.room.version; heard += 1) {
+    for (let received = 0; received < count && this.#seen < this.room.version; received += 1) {
       const event = this.room.events[this.#seen];
       if (event) this.timeline.apply(event);
       this.#seen += 1;

@@ -49,7 +49,7 @@ export function messageActions(context: MessageContext): MessageActions {
       const moved = current.read(roomId, seq);
       if (!moved && seq <= (current.userState.rooms.get(roomId)?.read_seq ?? 0)) return;
       current.reads.read(roomId, seq);
-      tabs.tell({ type: "read", roomId, seq });
+      tabs.broadcast({ type: "read", roomId, seq });
     },
     setTyping: (roomId, typing) => session()?.typing.set(roomId, typing),
     setDraft: (roomId, draft) => drafts.set(roomId, draft),

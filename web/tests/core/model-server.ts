@@ -1,5 +1,5 @@
 // A model of the server for the tests of the whole client: rooms as logs, sockets whose events keep their order while
-// answers come whenever, lines that break with frames under way, logs that are lost.
+// answers come whenever, sockets that break with frames under way, logs that are lost.
 import type { RoomEvent } from "../../src/core/events.ts";
 import { changedMessage, messageOf } from "../../src/core/fold.ts";
 import type { ClientFrame, Message, Profile, Ready, ServerFrame } from "../../src/core/generated/protocol.ts";
@@ -12,17 +12,17 @@ const BEGINNING = 2;
 
 type Eventless<T> = T extends unknown ? Omit<T, "room_id" | "version" | "at"> : never;
 
-export class WorldRoom {
+export class ModelRoom {
   readonly id: string;
   readonly members = new Map<string, Member>();
   readonly events: RoomEvent[] = [];
   messages: Message[] = [];
   title = "";
-  readonly #world: World;
+  readonly #server: ModelServer;
 
-  constructor(id: string, world: World) {
+  constructor(id: string, server: ModelServer) {
     this.id = id;
-    this.#world = world;
+    this.#server = server;
   }
 
   get version(): number {
@@ -32,16 +32,16 @@ export class WorldRoom {
   add(event: Eventless<RoomEvent>): RoomEvent {
     const whole = { room_id: this.id, version: this.version + 1, at: AT, ...event };
     this.events.push(whole);
-    const heard = new Set(this.members.keys());
+    const before = new Set(this.members.keys());
     this.#fold(whole);
-    for (const userId of [...heard, ...this.members.keys()]) this.#world.tell(userId, whole);
+    for (const userId of [...before, ...this.members.keys()]) this.#server.send(userId, whole);
     return whole;
   }
 
   join(userId: string, role: Role = "member"): void {
     const read_seq = this.messages.length;
     this.add({ op: "member.joined", user_id: userId, by: userId, role, read_seq });
-    this.#world.tell(userId, { op: "room.added", room: this.seenBy(userId) });
+    this.#server.send(userId, { op: "room.added", room: this.seenBy(userId) });
   }
 
   send(userId: string, body: string, clientId: string): { seq: number; duplicate: boolean } {
@@ -58,7 +58,7 @@ export class WorldRoom {
     const read_seq = Math.max(member.read_seq, Math.min(seq, this.messages.length));
     this.members.set(userId, { ...member, read_seq });
     for (const other of this.members.keys())
-      this.#world.tell(other, { op: "room.read", room_id: this.id, cursors: { [userId]: read_seq } });
+      this.#server.send(other, { op: "room.read", room_id: this.id, cursors: { [userId]: read_seq } });
     return read_seq;
   }
 
@@ -109,25 +109,25 @@ export class WorldRoom {
 }
 
 /** One line: what is under way in both directions is lost when it breaks. */
-export class Line {
+export class FakeSocket {
   readyState = 0;
   onopen: (() => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   readonly userId: string;
-  readonly #world: World;
-  readonly #asked: ClientFrame[] = [];
+  readonly #server: ModelServer;
+  readonly #requests: ClientFrame[] = [];
   readonly #events: string[] = [];
-  readonly #answers: string[] = [];
-  #greeted = false;
+  readonly #replies: string[] = [];
+  #handshakeDone = false;
 
-  constructor(userId: string, world: World) {
+  constructor(userId: string, server: ModelServer) {
     this.userId = userId;
-    this.#world = world;
+    this.#server = server;
   }
 
   send(text: string): void {
-    this.#asked.push(JSON.parse(text) as ClientFrame);
+    this.#requests.push(JSON.parse(text) as ClientFrame);
   }
 
   close(): void {
@@ -137,16 +137,16 @@ export class Line {
   break(code: number): void {
     if (this.readyState > 1) return;
     this.readyState = 3;
-    this.#world.lines.delete(this);
+    this.#server.sockets.delete(this);
     this.onclose?.({ code });
   }
 
   event(frame: ServerFrame): void {
-    if (this.#greeted) this.#events.push(JSON.stringify(frame));
+    if (this.#handshakeDone) this.#events.push(JSON.stringify(frame));
   }
 
   get busy(): boolean {
-    return this.readyState === 0 || this.#asked.length + this.#events.length + this.#answers.length > 0;
+    return this.readyState === 0 || this.#requests.length + this.#events.length + this.#replies.length > 0;
   }
 
   /** One thing happens; `pick` chooses which. */
@@ -156,58 +156,58 @@ export class Line {
       this.onopen?.();
       return;
     }
-    const kind = [this.#asked, this.#events, this.#answers].filter((queue) => queue.length > 0);
+    const kind = [this.#requests, this.#events, this.#replies].filter((queue) => queue.length > 0);
     const queue = kind[pick % Math.max(1, kind.length)];
     if (!queue) return;
-    if (queue === this.#asked) {
-      const frame = this.#asked.shift();
-      if (frame) this.#take(frame);
+    if (queue === this.#requests) {
+      const frame = this.#requests.shift();
+      if (frame) this.#handle(frame);
     } else if (queue === this.#events) this.#deliver(this.#events.shift());
-    else this.#deliver(this.#answers.splice(pick % this.#answers.length, 1)[0]);
+    else this.#deliver(this.#replies.splice(pick % this.#replies.length, 1)[0]);
   }
 
   #deliver(text: string | undefined): void {
     if (text !== undefined) this.onmessage?.({ data: text });
   }
 
-  #take(frame: ClientFrame): void {
+  #handle(frame: ClientFrame): void {
     if (frame.op === "hello") {
-      this.#greeted = true;
-      for (const answer of this.#world.greet(this.userId, frame.cursors ?? {}, frame.epoch))
+      this.#handshakeDone = true;
+      for (const answer of this.#server.hello(this.userId, frame.cursors ?? {}, frame.epoch))
         this.event(answer);
       return;
     }
-    const answer = this.#world.answer(this.userId, frame);
-    if (frame.id != null) this.#answers.push(JSON.stringify({ ...answer, id: frame.id }));
+    const answer = this.#server.reply(this.userId, frame);
+    if (frame.id != null) this.#replies.push(JSON.stringify({ ...answer, id: frame.id }));
   }
 }
 
-export class World {
-  readonly rooms = new Map<string, WorldRoom>();
-  readonly lines = new Set<Line>();
+export class ModelServer {
+  readonly rooms = new Map<string, ModelRoom>();
+  readonly sockets = new Set<FakeSocket>();
   /** Of every browser: why there is none, if there is none. */
   session: "stands" | "expired" | "ended" = "stands";
   #epoch = 1;
 
-  room(id: string): WorldRoom {
-    const room = this.rooms.get(id) ?? new WorldRoom(id, this);
+  room(id: string): ModelRoom {
+    const room = this.rooms.get(id) ?? new ModelRoom(id, this);
     this.rooms.set(id, room);
     return room;
   }
 
   loseLogs(): void {
     this.#epoch += 1;
-    for (const line of [...this.lines]) line.break(4310);
+    for (const socket of [...this.sockets]) socket.break(4310);
   }
 
-  tell(userId: string, frame: ServerFrame): void {
-    for (const line of this.lines) if (line.userId === userId) line.event(frame);
+  send(userId: string, frame: ServerFrame): void {
+    for (const socket of this.sockets) if (socket.userId === userId) socket.event(frame);
   }
 
-  connect(userId: string): Line {
-    const line = new Line(userId, this);
-    this.lines.add(line);
-    return line;
+  connect(userId: string): FakeSocket {
+    const socket = new FakeSocket(userId, this);
+    this.sockets.add(socket);
+    return socket;
   }
 
   profile(userId: string): Profile {
@@ -221,7 +221,7 @@ export class World {
     };
   }
 
-  greet(userId: string, cursors: Record<string, number>, epoch?: string | null): ServerFrame[] {
+  hello(userId: string, cursors: Record<string, number>, epoch?: string | null): ServerFrame[] {
     const own = [...this.rooms.values()].filter((room) => room.members.has(userId));
     const ready: Ready = {
       op: "ready",
@@ -243,7 +243,7 @@ export class World {
     return [ready, ...missed];
   }
 
-  answer(userId: string, frame: ClientFrame): object {
+  reply(userId: string, frame: ClientFrame): object {
     if (!("room_id" in frame)) return { op: "ok", presence: {} };
     const room = this.rooms.get(frame.room_id);
     if (!room?.members.has(userId)) return { op: "error", code: "not_found", detail: "No such room." };
