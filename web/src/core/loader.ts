@@ -3,7 +3,7 @@ import type { StoredPage } from "./database.ts";
 import type { Ok, RoomDetail } from "./generated/protocol.ts";
 import { failure } from "./requests.ts";
 import type { RequestFrame, Reply } from "./requests.ts";
-import type { Roster } from "./roster.ts";
+import type { Members } from "./members.ts";
 import type { SystemEvent, Merged, MessagesPage, Place, VersionRange, Ticket, Timeline } from "./timeline.ts";
 import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
 
@@ -35,7 +35,7 @@ export interface LoaderHost {
 export interface LoaderView {
   readonly roomId: string;
   readonly timeline: Timeline;
-  readonly roster: Roster;
+  readonly members: Members;
   readonly isOpen: boolean;
   /** Something else than messages changed. */
   invalidate: () => void;
@@ -130,22 +130,22 @@ export class Loader {
     if (this.#view.isOpen && !this.#view.timeline.loaded && this.#under.size === 0) void this.reload();
   }
 
-  async refreshRoster(): Promise<void> {
-    const { roomId, roster } = this.#view;
+  async refreshMembers(): Promise<void> {
+    const { roomId, members } = this.#view;
     const detail = await this.#host.getRoom(roomId);
     if (!detail.ok) return;
-    roster.replace(detail.value.members, detail.value.version);
+    members.replace(detail.value.members, detail.value.version);
     this.#host.seen(roomId, [], usersIn([], detail.value.members));
     this.#view.invalidate();
   }
 
   /** What was kept of an earlier visit, until the server has answered. */
   async #showKept(): Promise<void> {
-    const { roomId, timeline, roster } = this.#view;
+    const { roomId, timeline, members } = this.#view;
     const kept = await this.#host.loadPage(roomId);
     if (!kept || timeline.loaded || !this.#host.summary(roomId)) return;
     timeline.show(kept.messages, kept.lines);
-    roster.show(kept.members);
+    members.show(kept.members);
     this.#host.seen(roomId, kept.messages, [
       ...usersIn(kept.messages, kept.members),
       ...usersInEvents(kept.lines ?? []),
@@ -159,17 +159,17 @@ export class Loader {
     if (unread !== null && !timeline.find(unread)) await this.jumpTo({ seq: unread });
     else if (unread === null && timeline.hasAfter) await this.toLatest();
     this.#placed = true;
-    await this.refreshRoster();
+    await this.refreshMembers();
   }
 
   async #enter(around: number | null): Promise<Result> {
-    const { roomId, timeline, roster } = this.#view;
+    const { roomId, timeline, members } = this.#view;
     const ticket = timeline.ticket("newest");
     const entered = await this.#host.request({ op: "room.enter", room_id: roomId, mark_read: false });
     if (!entered.ok) return this.#rejected(entered);
     const { room } = entered.reply;
     const page = pageOf(entered.reply);
-    if (room) roster.replace(room.members, page.version);
+    if (room) members.replace(room.members, page.version);
     if (room && !this.#placed) this.#freeze(room);
     if (!timeline.isCurrent(ticket)) return { ok: true };
     this.#host.seen(roomId, page.messages, usersIn(page.messages, room?.members ?? []));

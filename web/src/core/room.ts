@@ -7,7 +7,7 @@ import { Loader } from "./loader.ts";
 import type { LoaderHost } from "./loader.ts";
 import type { OutboxItem } from "./outbox.ts";
 import { Quotes } from "./quotes.ts";
-import { Roster } from "./roster.ts";
+import { Members } from "./members.ts";
 import { Store } from "./store.ts";
 import type { UpdateBatch } from "./store.ts";
 import { Timeline } from "./timeline.ts";
@@ -29,7 +29,7 @@ export class RoomView implements RoomStore {
   readonly getSnapshot: () => RoomState;
   readonly subscribe: (listener: () => void) => () => void;
   readonly timeline: Timeline;
-  readonly roster = new Roster();
+  readonly members = new Members();
   readonly #host: RoomHost;
   readonly #store: Store<RoomState>;
   readonly #loader: Loader;
@@ -112,7 +112,7 @@ export class RoomView implements RoomStore {
     const summary = this.#host.summary(this.roomId);
     this.#gone = !summary;
     this.#loader.error = null;
-    if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
+    if (summary && resumed && this.isOpen) void this.#loader.refreshMembers();
     else if (summary && !resumed) this.reset();
     this.invalidate();
   }
@@ -137,7 +137,7 @@ export class RoomView implements RoomStore {
   }
 
   event(event: RoomEvent): void {
-    this.roster.apply(event);
+    this.members.apply(event);
     if (event.op === "message.created") this.#typists.stop(event.sender_id);
     if (!this.timeline.apply(event)) return;
     if (event.op === "message.created") this.#host.seen(this.roomId, [event], [event.sender_id]);
@@ -148,7 +148,7 @@ export class RoomView implements RoomStore {
   }
 
   cursorsMoved(cursors: Readonly<Record<string, number>>): void {
-    if (this.roster.moved(cursors)) this.invalidate();
+    if (this.members.moveCursors(cursors)) this.invalidate();
   }
 
   typing(frame: Extract<ServerFrame, { op: "room.typing" }>): void {
@@ -178,7 +178,7 @@ export class RoomView implements RoomStore {
   }
 
   #build(before: RoomState | undefined): RoomState {
-    const { timeline, roster } = this;
+    const { timeline, members } = this;
     const room = this.#host.summary(this.roomId) ?? null;
     const { hasBefore, hasAfter } = timeline;
     const { loading, error, firstUnread } = this.#loader;
@@ -188,13 +188,13 @@ export class RoomView implements RoomStore {
     return {
       status: this.#status(),
       room,
-      members: roster.members,
+      members: members.list,
       entries: same(before?.entries, this.#list(outbox)),
       window: sameWindow(before?.window, { hasBefore, hasAfter, loading, error }),
       firstUnreadSeq: firstUnread,
       lastSeq: timeline.lastSeq,
       typing: this.#typists.list(before?.typing),
-      cursors: roster.cursors,
+      cursors: members.cursors,
       quoted: this.#quotes.resolve(timeline, wanted, before?.quoted),
     };
   }

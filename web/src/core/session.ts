@@ -308,7 +308,7 @@ export class Session {
     const room = this.#rooms.get(roomId);
     if (!room?.timeline.loaded || room.timeline.hasAfter) return null;
     const { messages } = room.timeline;
-    return { roomId, members: room.roster.members, messages, lines: room.timeline.systemEvents };
+    return { roomId, members: room.members.list, messages, lines: room.timeline.systemEvents };
   }
 
   #userStateChanged(): void {

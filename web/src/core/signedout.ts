@@ -1,6 +1,6 @@
 // The room that there is when nobody is signed in: nothing.
 import { failure } from "./requests.ts";
-import { readCursors } from "./roster.ts";
+import { readCursors } from "./members.ts";
 import type { Result, RoomState, RoomStore } from "./types.ts";
 
 const NOTHING: RoomState = {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { withRead } from "../../src/core/fold.ts";
-import { readCursors, Roster } from "../../src/core/roster.ts";
+import { readCursors, Members } from "../../src/core/members.ts";
 import type { Member, Room } from "../../src/core/types.ts";
 
 const member = (user_id: string, read_seq: number): Member => ({
@@ -32,51 +32,51 @@ describe("cursors", () => {
   it("only move forward, whatever comes in whatever order, so the number beside a message only falls", () => {
     fc.assert(
       fc.property(fc.array(news, { maxLength: 30 }), (all) => {
-        const roster = new Roster();
-        roster.replace(
+        const members = new Members();
+        members.replace(
           USERS.map((user) => member(user, 0)),
           0,
         );
         const highest = new Map(USERS.map((user) => [user, 0]));
         let version = 0;
         for (const item of all) {
-          const before = roster.cursors.unreadCount(25);
+          const before = members.cursors.unreadCount(25);
           if (item.kind === "moved") {
-            roster.moved(item.cursors);
+            members.moveCursors(item.cursors);
             for (const [user, seq] of Object.entries(item.cursors)) raise(highest, user, seq);
           } else if (item.kind === "list") {
-            roster.replace(item.members, item.version);
+            members.replace(item.members, item.version);
             version = Math.max(version, item.version);
             for (const { user_id, read_seq } of item.members) raise(highest, user_id, read_seq);
           } else {
             version = version + 1;
             const { seq, sender } = item;
             const base = { room_id: "r", version, seq, sender_id: sender, client_id: "c", at: "" };
-            roster.apply({ op: "message.created", ...base, kind: "text", body: "" });
+            members.apply({ op: "message.created", ...base, kind: "text", body: "" });
             raise(highest, sender, seq);
           }
-          expect(roster.cursors.unreadCount(25)).toBeLessThanOrEqual(before);
+          expect(members.cursors.unreadCount(25)).toBeLessThanOrEqual(before);
         }
-        for (const { user_id, read_seq } of roster.members) expect(read_seq).toBe(highest.get(user_id));
+        for (const { user_id, read_seq } of members.list) expect(read_seq).toBe(highest.get(user_id));
       }),
     );
   });
 
   it("that are heard before the members count when those come", () => {
-    const roster = new Roster();
-    roster.moved({ a: 7 });
-    roster.show([member("a", 1), member("b", 2)]);
-    roster.replace([member("a", 3), member("b", 3)], 4);
-    expect(roster.members.map((m) => m.read_seq)).toEqual([7, 3]);
+    const members = new Members();
+    members.moveCursors({ a: 7 });
+    members.show([member("a", 1), member("b", 2)]);
+    members.replace([member("a", 3), member("b", 3)], 4);
+    expect(members.list.map((m) => m.read_seq)).toEqual([7, 3]);
   });
 
   it("of a list from before later events do not bring back who has left", () => {
-    const roster = new Roster();
-    roster.apply({ op: "member.left", room_id: "r", version: 9, at: "", user_id: "b", by: "b" });
-    roster.replace([member("a", 3), member("b", 3)], 8);
-    expect(roster.members.map((m) => m.user_id)).toEqual(["a"]);
-    roster.replace([member("a", 5), member("b", 3)], 8);
-    expect(roster.members).toEqual([member("a", 5)]);
+    const members = new Members();
+    members.apply({ op: "member.left", room_id: "r", version: 9, at: "", user_id: "b", by: "b" });
+    members.replace([member("a", 3), member("b", 3)], 8);
+    expect(members.list.map((m) => m.user_id)).toEqual(["a"]);
+    members.replace([member("a", 5), member("b", 3)], 8);
+    expect(members.list).toEqual([member("a", 5)]);
   });
 
   it("count as many as have not read", () => {

@@ -4,32 +4,32 @@ import { foldMembers, raiseCursor } from "./fold.ts";
 import type { Member, ReadCursors } from "./types.ts";
 
 /** Events kept until the first list of members has come, which may be older than they are. */
-const KEPT_EVENTS = 500;
+const MAX_EARLY_EVENTS = 500;
 
-export class Roster {
+export class Members {
   readonly #members = new Map<string, Member>();
-  #kept: RoomEvent[] | null = [];
+  #earlyEvents: RoomEvent[] | null = [];
   /** Cursors of members that are not known yet. */
-  readonly #heard = new Map<string, number>();
+  readonly #earlyCursors = new Map<string, number>();
   #version = 0;
   #snapshot: { members: readonly Member[]; cursors: ReadCursors } | null = null;
 
   /** What was kept from an earlier visit, until the server has answered. */
   show(members: readonly Member[]): void {
-    if (this.#kept) this.#put(members);
+    if (this.#earlyEvents) this.#set(members);
   }
 
   /** The members as they were at `version`. A list older than what is known only moves cursors. */
   replace(members: readonly Member[], version: number): void {
-    const newer = this.#kept?.filter((event) => event.version > version);
+    const newer = this.#earlyEvents?.filter((event) => event.version > version);
     if (newer || version >= this.#version) {
       if (newer) this.#members.clear(); // What was only shown proves nothing.
-      this.#put(members);
+      this.#set(members);
       for (const event of newer ?? []) foldMembers(this.#members, event);
-      for (const [userId, seq] of this.#heard) raiseCursor(this.#members, userId, seq);
-      this.#heard.clear();
+      for (const [userId, seq] of this.#earlyCursors) raiseCursor(this.#members, userId, seq);
+      this.#earlyCursors.clear();
       this.#version = Math.max(this.#version, version);
-      this.#kept = null;
+      this.#earlyEvents = null;
     } else {
       for (const { user_id, read_seq } of members) raiseCursor(this.#members, user_id, read_seq);
     }
@@ -39,27 +39,27 @@ export class Roster {
   apply(event: RoomEvent): boolean {
     if (event.version <= this.#version) return false;
     this.#version = event.version;
-    if (this.#kept) this.#kept = [...this.#kept.slice(1 - KEPT_EVENTS), event];
-    return this.#noted(foldMembers(this.#members, event));
+    if (this.#earlyEvents) this.#earlyEvents = [...this.#earlyEvents.slice(1 - MAX_EARLY_EVENTS), event];
+    return this.#changed(foldMembers(this.#members, event));
   }
 
-  moved(cursors: Readonly<Record<string, number>>): boolean {
+  moveCursors(cursors: Readonly<Record<string, number>>): boolean {
     const moves = Object.entries(cursors);
-    if (this.#kept)
-      for (const [userId, seq] of moves) this.#heard.set(userId, Math.max(seq, this.#heard.get(userId) ?? 0));
+    if (this.#earlyEvents)
+      for (const [userId, seq] of moves) this.#earlyCursors.set(userId, Math.max(seq, this.#earlyCursors.get(userId) ?? 0));
     const raised = moves.map(([userId, seq]) => raiseCursor(this.#members, userId, seq));
-    return this.#noted(raised.includes(true));
+    return this.#changed(raised.includes(true));
   }
 
-  get members(): readonly Member[] {
-    return this.#taken().members;
+  get list(): readonly Member[] {
+    return this.#current().members;
   }
 
   get cursors(): ReadCursors {
-    return this.#taken().cursors;
+    return this.#current().cursors;
   }
 
-  #put(members: readonly Member[]): void {
+  #set(members: readonly Member[]): void {
     const before = [...this.#members.values()];
     this.#members.clear();
     for (const member of members) this.#members.set(member.user_id, member);
@@ -67,12 +67,12 @@ export class Roster {
     this.#snapshot = null;
   }
 
-  #noted(changed: boolean): boolean {
+  #changed(changed: boolean): boolean {
     if (changed) this.#snapshot = null;
     return changed;
   }
 
-  #taken(): { members: readonly Member[]; cursors: ReadCursors } {
+  #current(): { members: readonly Member[]; cursors: ReadCursors } {
     if (!this.#snapshot) {
       const members = [...this.#members.values()];
       this.#snapshot = { members, cursors: readCursors(members) };
