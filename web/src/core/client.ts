@@ -16,7 +16,7 @@ import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { browserPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
-import { SignedOutRoom } from "./signedout.ts";
+import { SignedOutRoom } from "./signed-out-room.ts";
 import { UpdateBatch, Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
 import type { TabMessage } from "./tabs.ts";
@@ -202,7 +202,7 @@ class WebClient implements Client {
   async #endExpired(): Promise<void> {
     this.#end();
     const database = await this.#database;
-    await database.wipeSeen().catch(() => undefined);
+    await database.wipeCache().catch(() => undefined);
   }
 
   /** Nothing of the person stays in this browser. */
@@ -238,7 +238,7 @@ class WebClient implements Client {
         return this.#session?.acknowledged(message.done);
       case "read":
         this.#session?.read(message.roomId, message.seq);
-        return this.#session?.reads.readElsewhere(message.roomId, message.seq);
+        return this.#session?.readCursors.advancedInOtherTab(message.roomId, message.seq);
       case "focus":
         return this.alerts.focus(message.tab, message.roomId);
       case "signed_in":

@@ -6,7 +6,7 @@ import type { SystemEvent } from "./timeline.ts";
 import type { Attachment, Member, Message, DomainError, Profile, RoomSummary, User } from "./types.ts";
 
 const NAME = "webchat";
-const KEPT_PAGES = 60;
+const MAX_PAGES = 60;
 
 /** `n` is the order in which the messages of all tabs were written. */
 export interface StoredMessage {
@@ -50,7 +50,7 @@ export interface Database {
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   savePage: (page: StoredPage) => Promise<void>;
   /** Home and pages; what was written stays. */
-  wipeSeen: () => Promise<void>;
+  wipeCache: () => Promise<void>;
   wipe: () => Promise<void>;
   close: () => void;
 }
@@ -61,8 +61,8 @@ interface Schema extends DBSchema {
   pages: { key: string; value: StoredPage; indexes: { savedAt: number } };
 }
 
-const SEEN = ["home", "pages"] as const;
-const STORES = ["outbox", ...SEEN] as const;
+const CACHE_STORES = ["home", "pages"] as const;
+const STORES = ["outbox", ...CACHE_STORES] as const;
 
 export async function openDatabase(): Promise<Database> {
   try {
@@ -106,7 +106,7 @@ function stored(db: IDBPDatabase<Schema>): Database {
     },
     loadPage: (roomId) => db.get("pages", roomId),
     savePage: (page) => savePage(db, page),
-    wipeSeen: () => clear(db, SEEN),
+    wipeCache: () => clear(db, CACHE_STORES),
     wipe: () => clear(db, STORES),
     close: () => db.close(),
   };
@@ -123,7 +123,7 @@ async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<voi
   saving.commit(); // Not only when the tab gets round to it: it may be closing.
   await Promise.all([put, saving.done]);
   const tx = db.transaction("pages", "readwrite");
-  const excess = (await tx.store.count()) - KEPT_PAGES;
+  const excess = (await tx.store.count()) - MAX_PAGES;
   const oldest = tx.store.index("savedAt").iterate();
   let dropped = 0;
   for await (const cursor of oldest) {
@@ -139,7 +139,7 @@ export function inMemory(): Database {
   const pages = new Map<string, StoredPage>();
   let userState: StoredUserState | undefined;
   let next = 0;
-  const wipeSeen = (): Promise<void> => {
+  const wipeCache = (): Promise<void> => {
     pages.clear();
     userState = undefined;
     return Promise.resolve();
@@ -164,10 +164,10 @@ export function inMemory(): Database {
     },
     loadPage: (roomId) => Promise.resolve(pages.get(roomId)),
     savePage: (page) => Promise.resolve(void pages.set(page.roomId, page)),
-    wipeSeen,
+    wipeCache,
     wipe: () => {
       messages.clear();
-      return wipeSeen();
+      return wipeCache();
     },
     close: () => undefined,
   };

@@ -6,13 +6,13 @@ import type { ServerFrame } from "./generated/protocol.ts";
 import { Loader } from "./loader.ts";
 import type { LoaderHost } from "./loader.ts";
 import type { OutboxItem } from "./outbox.ts";
-import { Quotes } from "./quotes.ts";
+import { QuotedMessages } from "./quoted-messages.ts";
 import { Members } from "./members.ts";
 import { Store } from "./store.ts";
 import type { UpdateBatch } from "./store.ts";
 import { Timeline } from "./timeline.ts";
 import type { Entry, DomainError, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
-import { Typists } from "./typing.ts";
+import { TypingUsers } from "./typing.ts";
 
 export interface RoomHost extends LoaderHost {
   readonly batch: UpdateBatch;
@@ -34,8 +34,8 @@ export class RoomView implements RoomStore {
   readonly #store: Store<RoomState>;
   readonly #loader: Loader;
   readonly #entries = new Entries();
-  readonly #typists: Typists;
-  readonly #quotes: Quotes;
+  readonly #typingUsers: TypingUsers;
+  readonly #quoted: QuotedMessages;
   readonly #removing = new Map<number, number>();
   #opened = 0;
   #gone = false;
@@ -49,8 +49,8 @@ export class RoomView implements RoomStore {
     this.getSnapshot = this.#store.getSnapshot;
     this.subscribe = this.#store.subscribe;
     this.#loader = new Loader(this, host);
-    this.#typists = new Typists(() => this.invalidate());
-    this.#quotes = new Quotes(roomId, host, () => this.invalidate());
+    this.#typingUsers = new TypingUsers(() => this.invalidate());
+    this.#quoted = new QuotedMessages(roomId, host, () => this.invalidate());
   }
 
   get isOpen(): boolean {
@@ -122,7 +122,7 @@ export class RoomView implements RoomStore {
     const summary = this.#host.summary(this.roomId);
     if (!summary) return;
     this.timeline.reset(summary.version, summary.last_seq);
-    this.#quotes.clear();
+    this.#quoted.clear();
     if (this.isOpen) void this.#loader.reload();
     this.invalidate();
   }
@@ -133,15 +133,15 @@ export class RoomView implements RoomStore {
     if (this.isOpen || !summary || !this.timeline.loaded) return;
     this.timeline.reset(summary.version, summary.last_seq);
     this.timeline.clear();
-    this.#quotes.clear();
+    this.#quoted.clear();
   }
 
   event(event: RoomEvent): void {
     this.members.apply(event);
-    if (event.op === "message.created") this.#typists.stop(event.sender_id);
+    if (event.op === "message.created") this.#typingUsers.stop(event.sender_id);
     if (!this.timeline.apply(event)) return;
     if (event.op === "message.created") this.#host.seen(this.roomId, [event], [event.sender_id]);
-    else if ("seq" in event) this.#quotes.change(event.seq, (message) => changedMessage(message, event));
+    else if ("seq" in event) this.#quoted.change(event.seq, (message) => changedMessage(message, event));
     else if ("user_id" in event) this.#host.seen(this.roomId, [], [event.user_id, event.by]);
     this.#loader.trim();
     this.#noted();
@@ -152,8 +152,8 @@ export class RoomView implements RoomStore {
   }
 
   typing(frame: Extract<ServerFrame, { op: "room.typing" }>): void {
-    if (frame.typing) this.#typists.start(frame.user_id);
-    else this.#typists.stop(frame.user_id);
+    if (frame.typing) this.#typingUsers.start(frame.user_id);
+    else this.#typingUsers.stop(frame.user_id);
   }
 
   removed(): void {
@@ -168,7 +168,7 @@ export class RoomView implements RoomStore {
   }
 
   end(): void {
-    this.#typists.end();
+    this.#typingUsers.end();
     this.#opened = 0;
   }
 
@@ -193,9 +193,9 @@ export class RoomView implements RoomStore {
       window: sameWindow(before?.window, { hasBefore, hasAfter, loading, error }),
       firstUnreadSeq: firstUnread,
       lastSeq: timeline.lastSeq,
-      typing: this.#typists.list(before?.typing),
+      typing: this.#typingUsers.list(before?.typing),
       cursors: members.cursors,
-      quoted: this.#quotes.resolve(timeline, wanted, before?.quoted),
+      quoted: this.#quoted.resolve(timeline, wanted, before?.quoted),
     };
   }
 

@@ -1,7 +1,7 @@
 // All that belongs to the one who is signed in: the line, home, rooms, the outbox. Ends as a whole at signing out.
 import type { AlertDispatcher } from "./alerts.ts";
 import type { Api } from "./api.ts";
-import { Cache } from "./cache.ts";
+import { SnapshotCache } from "./snapshot-cache.ts";
 import type { Database, StoredUserState } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { isRoomEvent } from "./events.ts";
@@ -13,16 +13,17 @@ import { Transport } from "./transport.ts";
 import { Outbox } from "./outbox.ts";
 import type { Acknowledged, OutboxHost } from "./outbox.ts";
 import { TokenBucket } from "./token-bucket.ts";
-import { Profiles, Watch } from "./people.ts";
+import { PresenceWatcher } from "./presence-watcher.ts";
+import { ProfileLoader } from "./profile-loader.ts";
 import type { Platform } from "./platform.ts";
-import { Reads } from "./reads.ts";
-import { Removals } from "./removals.ts";
+import { OwnReadCursors } from "./own-read-cursors.ts";
+import { PendingDeletions } from "./pending-deletions.ts";
 import type { RequestFrame } from "./requests.ts";
 import { RoomView } from "./room.ts";
 import type { UpdateBatch } from "./store.ts";
 import type { Tabs } from "./tabs.ts";
 import type { Message, Notice, User } from "./types.ts";
-import { OwnTyping } from "./typing.ts";
+import { TypingNotifier } from "./typing.ts";
 
 /** Rooms, besides the open ones, whose messages stay in memory, and whose missed events are asked for. */
 const RESUMED = 20;
@@ -49,12 +50,12 @@ export class Session {
   readonly userState: UserState;
   readonly transport: Transport;
   readonly outbox: Outbox;
-  readonly reads: Reads;
-  readonly watch: Watch;
-  readonly profiles: Profiles;
-  readonly removals: Removals;
-  readonly typing: OwnTyping;
-  readonly cache: Cache;
+  readonly readCursors: OwnReadCursors;
+  readonly presence: PresenceWatcher;
+  readonly profiles: ProfileLoader;
+  readonly pendingDeletions: PendingDeletions;
+  readonly typing: TypingNotifier;
+  readonly cache: SnapshotCache;
   readonly #host: SessionHost;
   /** The room opened last comes last. */
   readonly #rooms = new Map<string, RoomView>();
@@ -66,7 +67,7 @@ export class Session {
     this.user = user;
     this.#host = host;
     const { platform, database, api } = host;
-    this.cache = new Cache(database, {
+    this.cache = new SnapshotCache(database, {
       userState: () => this.userState.toStored(),
       page: (roomId) => this.#page(roomId),
       now: platform.now,
@@ -76,18 +77,18 @@ export class Session {
     this.transport = new Transport(platform, this.#transportListener());
     this.outbox = new Outbox(database, this.#outboxHost(), user.user_id);
     const online = (): boolean => this.transport.online;
-    this.reads = new Reads({
+    this.readCursors = new OwnReadCursors({
       online,
       request: (roomId, seq) => this.request({ op: "room.read", room_id: roomId, seq }),
     });
-    this.watch = new Watch((userIds) => this.request({ op: "presence.watch", user_ids: userIds }), this.userState);
-    this.profiles = new Profiles(api, this.userState);
-    this.removals = new Removals({
+    this.presence = new PresenceWatcher((userIds) => this.request({ op: "presence.watch", user_ids: userIds }), this.userState);
+    this.profiles = new ProfileLoader(api, this.userState);
+    this.pendingDeletions = new PendingDeletions({
       now: platform.now,
       mark: (roomId, seq, until) => this.room(roomId).setRemoving(seq, until),
-      remove: (roomId, seq) => this.#remove(roomId, seq),
+      remove: (roomId, seq) => this.#deleteMessage(roomId, seq),
     });
-    this.typing = new OwnTyping(
+    this.typing = new TypingNotifier(
       (roomId, typing) => void this.transport.send({ op: "room.typing", room_id: roomId, typing }),
       platform.now,
     );
@@ -106,7 +107,7 @@ export class Session {
   end(): void {
     this.#ended = true;
     this.transport.input({ type: "stop" });
-    for (const part of [this.outbox, this.reads, this.watch, this.profiles, this.removals, this.cache])
+    for (const part of [this.outbox, this.readCursors, this.presence, this.profiles, this.pendingDeletions, this.cache])
       part.end();
     for (const room of this.#rooms.values()) room.end();
   }
@@ -154,7 +155,7 @@ export class Session {
 
   /** What is kept when the tab may go. */
   hidden(): void {
-    this.removals.flush();
+    this.pendingDeletions.flush();
     this.cache.flush();
   }
 
@@ -206,10 +207,10 @@ export class Session {
     if (frame.user.user_id !== this.user.user_id) return this.#host.replaced(frame.user);
     const before = this.#epoch === null ? null : this.userState.rooms.snapshot();
     this.#epoch = frame.epoch;
-    this.#tellUntoldReads(frame);
-    this.userState.ready(frame, (roomId) => this.reads.readTo(roomId));
-    this.profiles.known(frame.friends.map((profile) => profile.user_id));
-    this.profiles.need([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
+    this.#resendReadCursors(frame);
+    this.userState.ready(frame, (roomId) => this.readCursors.get(roomId));
+    this.profiles.markLoaded(frame.friends.map((profile) => profile.user_id));
+    this.profiles.load([this.user.user_id, ...frame.rooms.flatMap((room) => peopleOf(room))]);
     for (const room of this.#rooms.values()) room.ready(this.#resumed.has(room.roomId));
     for (const room of frame.rooms) {
       if (this.#resumed.has(room.room_id)) continue;
@@ -221,15 +222,15 @@ export class Session {
     this.#host.ready();
     if (before === null) this.cache.saveUserState();
     this.outbox.resume();
-    this.reads.resume();
-    this.watch.resume();
+    this.readCursors.resume();
+    this.presence.resume();
   }
 
   /** What was read here before the line, or the tab, went away: the server's cursors never go back. */
-  #tellUntoldReads(frame: Ready): void {
+  #resendReadCursors(frame: Ready): void {
     for (const room of frame.rooms) {
       const here = Math.min(this.userState.rooms.get(room.room_id)?.read_seq ?? 0, room.last_seq);
-      if (here > room.read_seq) this.reads.read(room.room_id, here);
+      if (here > room.read_seq) this.readCursors.advance(room.room_id, here);
     }
   }
 
@@ -243,7 +244,7 @@ export class Session {
       case "room.typing":
         return this.#rooms.get(frame.room_id)?.typing(frame);
       case "room.added":
-        this.profiles.need(peopleOf(this.userState.addRoom(frame.room)));
+        this.profiles.load(peopleOf(this.userState.addRoom(frame.room)));
         return this.#rooms.get(frame.room.room_id)?.added();
       case "room.removed":
         this.#host.alerts.read(frame.room_id, Infinity);
@@ -254,7 +255,7 @@ export class Session {
         return this.#rooms.get(frame.room_id)?.invalidate();
       case "friend.added":
       case "profile.updated":
-        return this.profiles.known([frame.profile.user_id]);
+        return this.profiles.markLoaded([frame.profile.user_id]);
       case "session.revoked":
         return this.#host.sessionGone();
       default:
@@ -264,7 +265,7 @@ export class Session {
   #event(event: RoomEvent): void {
     const room = this.#rooms.get(event.room_id);
     this.userState.event(event);
-    this.userState.read(event.room_id, this.reads.readTo(event.room_id));
+    this.userState.read(event.room_id, this.readCursors.get(event.room_id));
     room?.event(event);
     room?.invalidate();
     if (event.op !== "message.created") return;
@@ -274,7 +275,7 @@ export class Session {
 
   #arrived(message: Message, alert: boolean): void {
     if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
-    else this.profiles.need([message.sender_id]);
+    else this.profiles.load([message.sender_id]);
     if (alert) this.#host.alerts.messageReceived(message, this.userState.rooms.get(message.room_id), this.user.user_id);
   }
 
@@ -282,12 +283,12 @@ export class Session {
     this.#rooms.get(roomId)?.cursorsMoved(cursors);
     const own = cursors[this.user.user_id];
     if (own === undefined) return;
-    this.reads.told(roomId, own);
+    this.readCursors.confirm(roomId, own);
     this.read(roomId, own);
   }
 
   #seen(roomId: string, messages: readonly Message[], userIds: readonly string[]): void {
-    this.profiles.need(userIds);
+    this.profiles.load(userIds);
     for (const message of messages)
       if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
     this.cache.pageChanged(roomId);
@@ -304,7 +305,7 @@ export class Session {
     return timeline?.loaded ? timeline.lastSeq : (this.userState.rooms.get(roomId)?.last_seq ?? 0);
   }
 
-  #page(roomId: string): ReturnType<ConstructorParameters<typeof Cache>[1]["page"]> {
+  #page(roomId: string): ReturnType<ConstructorParameters<typeof SnapshotCache>[1]["page"]> {
     const room = this.#rooms.get(roomId);
     if (!room?.timeline.loaded || room.timeline.hasAfter) return null;
     const { messages } = room.timeline;
@@ -316,7 +317,7 @@ export class Session {
     if (this.#host.alerts.leading) this.cache.userStateChanged();
   }
 
-  async #remove(roomId: string, seq: number): Promise<void> {
+  async #deleteMessage(roomId: string, seq: number): Promise<void> {
     const removed = await this.request({ op: "message.delete", room_id: roomId, seq });
     if (!removed.ok) this.#host.notice({ about: "delete", error: removed.error, roomId });
   }

@@ -43,7 +43,7 @@ export interface PeopleActions {
   listFollowers: (cursor?: string) => Promise<Result<{ page: Page<Profile> }>>;
   listBlocked: (cursor?: string) => Promise<Result<{ page: Page<Profile> }>>;
   /** Has the profiles loaded that are not in `profiles` yet. */
-  needProfiles: (userIds: readonly string[]) => void;
+  loadProfiles: (userIds: readonly string[]) => void;
   follow: (userId: string) => Promise<Result>;
   unfollow: (userId: string) => Promise<Result>;
   block: (userId: string) => Promise<Result>;

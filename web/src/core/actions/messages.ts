@@ -39,16 +39,16 @@ export function messageActions(context: MessageContext): MessageActions {
     retry: (clientId) => session()?.outbox.retry(clientId),
     discard: (clientId) => session()?.outbox.discard(clientId),
     edit: (roomId, seq, body) => answered(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
-    remove: (roomId, seq) => session()?.removals.hold(roomId, seq),
-    undoRemove: (roomId, seq) => session()?.removals.undo(roomId, seq),
+    remove: (roomId, seq) => session()?.pendingDeletions.schedule(roomId, seq),
+    undoRemove: (roomId, seq) => session()?.pendingDeletions.undo(roomId, seq),
     react: (roomId, seq, emoji, remove = false) =>
       answered(session()?.request({ op: "message.react", room_id: roomId, seq, emoji, remove })),
     markRead(roomId, seq) {
       const current = session();
-      if (!current || seq <= current.reads.readTo(roomId)) return;
+      if (!current || seq <= current.readCursors.get(roomId)) return;
       const moved = current.read(roomId, seq);
       if (!moved && seq <= (current.userState.rooms.get(roomId)?.read_seq ?? 0)) return;
-      current.reads.read(roomId, seq);
+      current.readCursors.advance(roomId, seq);
       tabs.broadcast({ type: "read", roomId, seq });
     },
     setTyping: (roomId, typing) => session()?.typing.set(roomId, typing),

@@ -25,8 +25,8 @@ export function peopleActions({ api, session }: Context): PeopleActions {
     async listBlocked(cursor) {
       return met(paged(await api.call("get", "/api/social/blocks", { query: from(cursor) })));
     },
-    needProfiles(userIds) {
-      session()?.profiles.need(userIds);
+    loadProfiles(userIds) {
+      session()?.profiles.load(userIds);
     },
     async follow(userId) {
       const result = await api.call("put", FOLLOWING, { path: { user_id: userId } });
@@ -46,7 +46,7 @@ export function peopleActions({ api, session }: Context): PeopleActions {
       return done(await api.call("delete", BLOCK, { path: { user_id: userId } }));
     },
     watchPresence(view, userIds) {
-      session()?.watch.set(view, userIds);
+      session()?.presence.set(view, userIds);
     },
   };
 }

@@ -18,13 +18,13 @@ export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () =>
   const texts = useTexts();
   const me = useMe();
   const profile = useProfile(userId);
-  const { needProfiles, watchPresence } = useActions();
+  const { loadProfiles, watchPresence } = useActions();
   const online = useClientState((state) => state.presence.get(userId) === "online");
   useEffect(() => {
-    needProfiles([userId]);
+    loadProfiles([userId]);
     watchPresence("profile", [userId]);
     return () => watchPresence("profile", []);
-  }, [userId, needProfiles, watchPresence]);
+  }, [userId, loadProfiles, watchPresence]);
   if (!profile) return <Empty drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
   const self = userId === me.user_id;
   return (

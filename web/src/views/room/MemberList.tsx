@@ -16,7 +16,7 @@ const ranks = { owner: 0, admin: 1, member: 2 };
 export function MemberList({ members, room }: { members: readonly Member[]; room: RoomSummary }) {
   const me = useMe();
   const profiles = useClientState((state) => state.profiles);
-  const { watchPresence, needProfiles } = useActions();
+  const { watchPresence, loadProfiles } = useActions();
   const sorted = useMemo(() => sort(members, me.user_id, profiles), [members, me, profiles]);
   const drawn = sorted.slice(0, DRAWN);
   const watched = drawn
@@ -25,10 +25,10 @@ export function MemberList({ members, room }: { members: readonly Member[]; room
     .join();
   useEffect(() => {
     const ids = watched.split(",").filter(Boolean);
-    needProfiles(ids);
+    loadProfiles(ids);
     watchPresence("members", ids);
     return () => watchPresence("members", []);
-  }, [watched, watchPresence, needProfiles]);
+  }, [watched, watchPresence, loadProfiles]);
   return (
     <ul>
       {drawn.map((member) => (

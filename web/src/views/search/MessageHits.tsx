@@ -17,7 +17,7 @@ import { LoadError } from "../LoadError.tsx";
 
 export function MessageHits({ q, roomId }: { q: string; roomId: string | null }) {
   const texts = useTexts();
-  const { searchMessages, needProfiles } = useActions();
+  const { searchMessages, loadProfiles } = useActions();
   const wanted = q.trim();
   const load = useCallback(
     (cursor?: string) =>
@@ -30,8 +30,8 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
   );
   const { items, more, error, again } = usePages(wanted === "" ? null : load);
   useEffect(() => {
-    if (items) needProfiles(items.map((message) => message.sender_id));
-  }, [items, needProfiles]);
+    if (items) loadProfiles(items.map((message) => message.sender_id));
+  }, [items, loadProfiles]);
   if (wanted === "") {
     return (
       <Empty drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />

@@ -3,25 +3,25 @@ import type { Database, StoredUserState, StoredPage } from "./database.ts";
 
 const PAUSE = 2_000;
 /** As many as the server's newest page has: what is shown first and what comes then is the same list. */
-const KEPT_MESSAGES = 50;
+const CACHED_MESSAGES = 50;
 
-export interface CacheHost {
+export interface SnapshotCacheHost {
   userState: () => StoredUserState | null;
   /** null where the newest messages are not in memory. */
   page: (roomId: string) => Omit<StoredPage, "savedAt"> | null;
   now: () => number;
 }
 
-export class Cache {
+export class SnapshotCache {
   readonly #database: Database;
-  readonly #host: CacheHost;
-  readonly #pages = new Set<string>();
+  readonly #host: SnapshotCacheHost;
+  readonly #duePages = new Set<string>();
   /** Rooms with a page of this visit: the first is kept at once. */
-  readonly #kept = new Set<string>();
+  readonly #saved = new Set<string>();
   #userStateDue = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(database: Database, host: CacheHost) {
+  constructor(database: Database, host: SnapshotCacheHost) {
     this.#database = database;
     this.#host = host;
   }
@@ -32,10 +32,10 @@ export class Cache {
   }
 
   pageChanged(roomId: string): void {
-    if (this.#kept.has(roomId)) {
-      this.#pages.add(roomId);
+    if (this.#saved.has(roomId)) {
+      this.#duePages.add(roomId);
       this.#timer ??= setTimeout(() => this.flush(), PAUSE);
-    } else this.#keep(roomId);
+    } else this.#savePage(roomId);
   }
 
   /** Now, in whichever tab: the next start may come at any moment. */
@@ -48,26 +48,26 @@ export class Cache {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const state = this.#userStateDue ? this.#host.userState() : null;
-    const pages = [...this.#pages];
+    const pages = [...this.#duePages];
     this.#userStateDue = false;
-    this.#pages.clear();
+    this.#duePages.clear();
     if (state) void this.#database.saveUserState(state).catch(() => undefined);
-    for (const roomId of pages) this.#keep(roomId);
+    for (const roomId of pages) this.#savePage(roomId);
   }
 
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#userStateDue = false;
-    this.#pages.clear();
+    this.#duePages.clear();
   }
 
   /** A full disk costs a faster start next time, nothing else. */
-  #keep(roomId: string): void {
+  #savePage(roomId: string): void {
     const page = this.#host.page(roomId);
     if (!page) return;
-    this.#kept.add(roomId);
-    const messages = page.messages.slice(-KEPT_MESSAGES);
+    this.#saved.add(roomId);
+    const messages = page.messages.slice(-CACHED_MESSAGES);
     const first = messages[0]?.version ?? 0;
     const recent = page.lines?.filter(({ version }) => version > first) ?? [];
     void this.#database

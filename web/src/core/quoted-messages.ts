@@ -3,20 +3,20 @@ import type { RequestFrame, Reply } from "./requests.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Message } from "./types.ts";
 
-interface QuotesHost {
+interface QuotedMessagesHost {
   request: (frame: RequestFrame) => Promise<Reply>;
   online: () => boolean;
 }
 
-export class Quotes {
+export class QuotedMessages {
   readonly #roomId: string;
-  readonly #host: QuotesHost;
+  readonly #host: QuotedMessagesHost;
   readonly #changed: () => void;
   readonly #fetched = new Map<number, Message | null>();
   readonly #wanted = new Set<number>();
   #fetching = false;
 
-  constructor(roomId: string, host: QuotesHost, changed: () => void) {
+  constructor(roomId: string, host: QuotedMessagesHost, changed: () => void) {
     this.#roomId = roomId;
     this.#host = host;
     this.#changed = changed;

@@ -3,7 +3,7 @@ import { failure } from "./requests.ts";
 import { readCursors } from "./members.ts";
 import type { Result, RoomState, RoomStore } from "./types.ts";
 
-const NOTHING: RoomState = {
+const EMPTY: RoomState = {
   status: "gone",
   room: null,
   members: [],
@@ -25,7 +25,7 @@ export class SignedOutRoom implements RoomStore {
     this.roomId = roomId;
   }
 
-  readonly getSnapshot = (): RoomState => NOTHING;
+  readonly getSnapshot = (): RoomState => EMPTY;
   readonly subscribe = (): (() => void) => () => undefined;
   readonly open = (): void => undefined;
   readonly close = (): void => undefined;
