@@ -3,8 +3,8 @@ import { Entries } from "./entries.ts";
 import type { RoomEvent } from "./events.ts";
 import { changedMessage } from "./fold.ts";
 import type { ServerFrame } from "./generated/protocol.ts";
-import { Loader } from "./loader.ts";
-import type { LoaderHost } from "./loader.ts";
+import { WindowLoader } from "./window-loader.ts";
+import type { WindowLoaderHost } from "./window-loader.ts";
 import type { OutboxItem } from "./outbox.ts";
 import { QuotedMessages } from "./quoted-messages.ts";
 import { Members } from "./members.ts";
@@ -14,14 +14,14 @@ import { Timeline } from "./timeline.ts";
 import type { Entry, DomainError, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
 import { TypingUsers } from "./typing.ts";
 
-export interface RoomHost extends LoaderHost {
+export interface RoomHost extends WindowLoaderHost {
   readonly batch: UpdateBatch;
   me: () => string;
   outbox: (roomId: string) => readonly OutboxItem[];
   quotedByDraft: (roomId: string) => number | undefined;
   opened: (room: RoomView) => void;
   /** The messages or members have changed, and are worth keeping. */
-  changed: (roomId: string) => void;
+  contentChanged: (roomId: string) => void;
 }
 
 export class RoomView implements RoomStore {
@@ -32,7 +32,7 @@ export class RoomView implements RoomStore {
   readonly members = new Members();
   readonly #host: RoomHost;
   readonly #store: Store<RoomState>;
-  readonly #loader: Loader;
+  readonly #loader: WindowLoader;
   readonly #entries = new Entries();
   readonly #typingUsers: TypingUsers;
   readonly #quoted: QuotedMessages;
@@ -48,7 +48,7 @@ export class RoomView implements RoomStore {
     this.#store = new Store(host.batch, (before) => this.#build(before));
     this.getSnapshot = this.#store.getSnapshot;
     this.subscribe = this.#store.subscribe;
-    this.#loader = new Loader(this, host);
+    this.#loader = new WindowLoader(this, host);
     this.#typingUsers = new TypingUsers(() => this.invalidate());
     this.#quoted = new QuotedMessages(roomId, host, () => this.invalidate());
   }
@@ -80,8 +80,8 @@ export class RoomView implements RoomStore {
 
   readonly toLatest = (): Promise<Result> => this.#loader.toLatest();
 
-  readonly look = (first: number, last: number): void => {
-    this.#loader.look(first, last);
+  readonly setVisibleRange = (first: number, last: number): void => {
+    this.#loader.setVisibleRange(first, last);
     if (this.#loader.trim()) this.invalidate();
   };
 
@@ -94,7 +94,7 @@ export class RoomView implements RoomStore {
 
   merged(): void {
     this.#gone = false;
-    this.#noted();
+    this.#changed();
   }
 
   rejected({ code }: DomainError): void {
@@ -140,11 +140,11 @@ export class RoomView implements RoomStore {
     this.members.apply(event);
     if (event.op === "message.created") this.#typingUsers.stop(event.sender_id);
     if (!this.timeline.apply(event)) return;
-    if (event.op === "message.created") this.#host.seen(this.roomId, [event], [event.sender_id]);
+    if (event.op === "message.created") this.#host.received(this.roomId, [event], [event.sender_id]);
     else if ("seq" in event) this.#quoted.change(event.seq, (message) => changedMessage(message, event));
-    else if ("user_id" in event) this.#host.seen(this.roomId, [], [event.user_id, event.by]);
+    else if ("user_id" in event) this.#host.received(this.roomId, [], [event.user_id, event.by]);
     this.#loader.trim();
-    this.#noted();
+    this.#changed();
   }
 
   cursorsMoved(cursors: Readonly<Record<string, number>>): void {
@@ -172,9 +172,9 @@ export class RoomView implements RoomStore {
     this.#opened = 0;
   }
 
-  #noted(): void {
+  #changed(): void {
     this.invalidate();
-    this.#host.changed(this.roomId);
+    this.#host.contentChanged(this.roomId);
   }
 
   #build(before: RoomState | undefined): RoomState {

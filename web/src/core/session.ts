@@ -129,10 +129,10 @@ export class Session {
       listSystemEvents: (id, range) => listSystemEvents(api, id, range),
       summary: (id) => this.userState.rooms.get(id),
       outbox: (id) => this.outbox.list(id),
-      seen: (id, messages, userIds) => this.#seen(id, messages, userIds),
+      received: (id, messages, userIds) => this.#messagesReceived(id, messages, userIds),
       quotedByDraft: (id) => drafts.byRoom.get(id)?.replyTo,
       loadPage: (id) => database.loadPage(id).catch(() => undefined),
-      changed: (id) => this.cache.pageChanged(id),
+      contentChanged: (id) => this.cache.pageChanged(id),
       opened: (view) => this.#opened(view),
     });
     this.#rooms.set(roomId, room);
@@ -287,7 +287,7 @@ export class Session {
     this.read(roomId, own);
   }
 
-  #seen(roomId: string, messages: readonly Message[], userIds: readonly string[]): void {
+  #messagesReceived(roomId: string, messages: readonly Message[], userIds: readonly string[]): void {
     this.profiles.load(userIds);
     for (const message of messages)
       if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);

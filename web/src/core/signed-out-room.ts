@@ -29,7 +29,7 @@ export class SignedOutRoom implements RoomStore {
   readonly subscribe = (): (() => void) => () => undefined;
   readonly open = (): void => undefined;
   readonly close = (): void => undefined;
-  readonly look = (): void => undefined;
+  readonly setVisibleRange = (): void => undefined;
   readonly loadBefore = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);
   readonly loadAfter = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);
   readonly toLatest = (): Promise<Result> => Promise.resolve(UNAUTHENTICATED);

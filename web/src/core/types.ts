@@ -206,7 +206,7 @@ export interface RoomStore extends ReadonlyStore<RoomState> {
   jumpTo: (target: { seq: number } | { at: string }) => Promise<Result<{ seq: number }>>;
   toLatest: () => Promise<Result>;
   /** What is on screen: the window is trimmed far from it, and kept around it over a reset. */
-  look: (firstSeq: number, lastSeq: number) => void;
+  setVisibleRange: (firstSeq: number, lastSeq: number) => void;
 }
 
 export type AlertChange =

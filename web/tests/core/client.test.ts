@@ -169,7 +169,7 @@ describe("a room", () => {
     store.open();
     await browser.quiet();
     await Promise.all([store.jumpTo({ seq: 20 }), browser.quiet()]);
-    store.look(18, 22);
+    store.setVisibleRange(18, 22);
     server.loseLogs();
     await browser.quiet();
     expect(messagesOf(store.getSnapshot())).toContain("20");

@@ -5,8 +5,8 @@ import type { RoomEvent } from "../../src/core/events.ts";
 import { changedMessage, messageOf } from "../../src/core/fold.ts";
 import type { Message } from "../../src/core/generated/protocol.ts";
 import type { OutboxItem } from "../../src/core/outbox.ts";
-import { Timeline, WINDOW } from "../../src/core/timeline.ts";
-import type { MessagesPage, Place, Ticket } from "../../src/core/timeline.ts";
+import { Timeline, MAX_WINDOW } from "../../src/core/timeline.ts";
+import type { MessagesPage, PageAnchor, PageTicket } from "../../src/core/timeline.ts";
 
 const AT = "2026-11-24T07:42:44.123Z";
 
@@ -33,7 +33,7 @@ class Room {
     return this.states[version] ?? [];
   }
 
-  page(choice: { place: Place; edge: number }, limit: number, version: number): MessagesPage {
+  page(choice: { place: PageAnchor; edge: number }, limit: number, version: number): MessagesPage {
     const all = this.at(version);
     if (choice.place === "before")
       return side(
@@ -85,7 +85,7 @@ function side(messages: Message[], limit: number, version: number): MessagesPage
 }
 
 interface Asked {
-  ticket: Ticket;
+  ticket: PageTicket;
   page: MessagesPage;
 }
 
@@ -103,7 +103,7 @@ class Reader {
   }
 
   /** Reads the page now; its answer comes later. */
-  ask(place: Place, around: number, limit: number): void {
+  ask(place: PageAnchor, around: number, limit: number): void {
     const { timeline, room } = this;
     if (place === "before" && !(timeline.loaded && timeline.hasBefore)) return;
     if (place === "after" && !(timeline.loaded && timeline.hasAfter)) return;
@@ -168,7 +168,7 @@ const step = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       step: fc.constant("ask" as const),
-      place: fc.constantFrom<Place>("newest", "around", "before", "after"),
+      place: fc.constantFrom<PageAnchor>("newest", "around", "before", "after"),
       around: fc.integer({ min: 1, max: 60 }),
       limit: fc.integer({ min: 1, max: 12 }),
     }),
@@ -297,12 +297,12 @@ describe("a page that overtakes or falls behind", () => {
 describe("a long window", () => {
   it("is trimmed far from what is looked at, and can be loaded again", () => {
     const room = new Room();
-    for (let count = 0; count < WINDOW + 400; count += 1) room.happen({ does: "create" });
+    for (let count = 0; count < MAX_WINDOW + 400; count += 1) room.happen({ does: "create" });
     const reader = new Reader(room);
-    reader.ask("newest", 0, WINDOW + 300);
+    reader.ask("newest", 0, MAX_WINDOW + 300);
     reader.answer(0);
     expect(reader.timeline.trim(150, 170)).toBe(true);
-    expect(reader.timeline.messages).toHaveLength(WINDOW);
+    expect(reader.timeline.messages).toHaveLength(MAX_WINDOW);
     expect(reader.timeline.hasAfter).toBe(true);
     expect(reader.timeline.first).toBe(101);
     room.happen({ does: "create" });
@@ -315,7 +315,7 @@ describe("a long window", () => {
     reader.expectSettled();
     expect(reader.timeline.trim(1_300, 1_320)).toBe(true);
     expect(reader.timeline.hasBefore).toBe(true);
-    expect(reader.timeline.last).toBe(WINDOW + 401);
+    expect(reader.timeline.last).toBe(MAX_WINDOW + 401);
     reader.expectSettled();
   });
 

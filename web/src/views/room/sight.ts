@@ -28,7 +28,7 @@ export function useSight({ store, rows, handleRef, rowsRef, settledRef, lookedAt
     if (!list || !settledRef.current) return;
     const seen = seqsOnScreen(list, rowsRef.current);
     if (seen) {
-      store.look(seen.first, seen.last);
+      store.setVisibleRange(seen.first, seen.last);
       lookedAt(seen.middle);
       if (looksAtPage()) markRead(store.roomId, seen.last);
     }
