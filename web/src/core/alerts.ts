@@ -1,10 +1,10 @@
-// Which messages are worth an alert: told in the tab that leads, once each, never for a room that is being looked at,
-// and withdrawn when the message was read anywhere.
+// Decides which messages cause a notification. Only the leading tab shows them, once per message and never for a room
+// that is visible in a focused tab. They are withdrawn when the message was read anywhere.
 import type { AlertChange, Alerts, Message, RoomSummary } from "./types.ts";
 
 export class AlertDispatcher implements Alerts {
   readonly #listeners = new Set<(change: AlertChange) => void>();
-  /** Tab to the room that it shows with the focus. */
+  /** The room that each tab shows while it has the focus. */
   readonly #focus = new Map<string, string>();
   readonly #shown = new Map<string, number>();
   #leading = false;

@@ -1,4 +1,4 @@
-// Calls of the HTTP API, typed by its document: a result for every outcome, nothing thrown.
+// Calls of the HTTP API, typed by its OpenAPI document. They return a result for every outcome and throw nothing.
 import type { paths } from "./generated/openapi.ts";
 import type { Platform } from "./platform.ts";
 import { failure } from "./requests.ts";
@@ -32,7 +32,7 @@ type Method = "get" | "post" | "put" | "patch" | "delete";
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 type Json<T> = T extends { content: { "application/json": infer J } } ? J : undefined;
 type Answers<O> = O extends { responses: infer R } ? R : never;
-/** What the call answers when it succeeds. */
+/** The body of a successful response. */
 export type Answer<P extends keyof paths, M extends Method> = Json<
   Answers<Operation<P, M>>[keyof Answers<Operation<P, M>> & (200 | 201)]
 >;
@@ -50,7 +50,10 @@ export class Api {
   readonly #platform: Platform;
   readonly #unauthenticated: (ended: boolean) => void;
 
-  /** `unauthenticated` is told when a call that needs a session finds that it is gone; `ended`: revoked, not too old. */
+  /**
+   * `unauthenticated` is called when a request finds that the session is gone. `ended` is true if it was revoked,
+   * false if it expired.
+   */
   constructor(platform: Platform, unauthenticated: (ended: boolean) => void) {
     this.#platform = platform;
     this.#unauthenticated = unauthenticated;
@@ -68,7 +71,7 @@ export class Api {
     return result;
   }
 
-  /** Only the owner of sessions tells why there is none. */
+  /** Report a missing session. Only auth knows the reason, so calls of other services ask it first. */
   #sessionMissed(path: keyof paths, error: DomainError): void {
     if (path.startsWith("/api/auth/")) this.#unauthenticated(error.sessionEnded === true);
     else void this.call("get", "/api/auth/me");

@@ -24,11 +24,11 @@ import type { Alerts, ClientState, ConnectionState, Notice, Phase, RoomStore, Re
 
 export interface Client {
   readonly state: ReadonlyStore<ClientState>;
-  /** The same store for the same room, until one is signed out. */
+  /** Return the store of a room. It is the same object until the user signs out. */
   readonly room: (roomId: string) => RoomStore;
   readonly actions: Actions;
   readonly alerts: Alerts;
-  /** Ends sockets, timers and subscriptions. */
+  /** Close sockets, timers and subscriptions. */
   readonly stop: () => void;
 }
 
@@ -42,7 +42,7 @@ const NOBODY: UserSnapshot = {
   totalUnread: 0,
 };
 const RETRY_START = 3_000;
-/** In the text storage: of whom this browser keeps something. */
+/** The key in the text storage for the user whose data this browser stores. */
 const OWNER = "webchat.signed_in";
 
 export function createClient(platform: Platform = browserPlatform()): Client {
@@ -108,9 +108,9 @@ class WebClient implements Client {
     void this.#database.then((database) => database.close());
   };
 
-  // Who is signed in
+  // Session
 
-  /** From what was kept, at once; else the cookie tells who it is. */
+  /** Start from the stored state if there is one. Otherwise ask the server whose cookie it is. */
   async #start(): Promise<void> {
     const database = await this.#database;
     const stored = await database.loadUserState().catch(() => undefined);
@@ -165,11 +165,11 @@ class WebClient implements Client {
     try {
       this.#platform.storage?.setItem(OWNER, user.user_id);
     } catch {
-      return; // A full storage: what is kept counts as another's at the next sign-in.
+      return; // With a full storage, the stored data counts as another user's at the next sign-in.
     }
   }
 
-  /** What one's expired session left goes on; what another person's left goes. */
+  /** Start a session. Data of the same user's expired session is used, another user's is deleted. */
   async #signedIn(user: User): Promise<void> {
     if (this.#session) return;
     const database = await this.#database;
@@ -198,14 +198,14 @@ class WebClient implements Client {
     if (known && !fromTab) this.#tabs.broadcast({ type: "signed_out", because: because ?? "elsewhere" });
   }
 
-  /** What the person wrote and did not send stays, for when they sign in again; what they have seen goes. */
+  /** End an expired session: unsent messages and drafts stay for the next sign-in, the cache is deleted. */
   async #endExpired(): Promise<void> {
     this.#end();
     const database = await this.#database;
     await database.wipeCache().catch(() => undefined);
   }
 
-  /** Nothing of the person stays in this browser. */
+  /** End the session and delete everything that this browser stores about the user. */
   async #forget(): Promise<Database> {
     this.#end();
     this.#drafts.clear();
@@ -230,7 +230,7 @@ class WebClient implements Client {
     this.#invalidate();
   }
 
-  // The tab and the other ones
+  // Tabs and browser events
 
   #tabMessageReceived(message: TabMessage): void {
     switch (message.type) {

@@ -1,5 +1,5 @@
-// One client's side of the socket: when to open, greet, ping, give up and come back. Sans I/O: takes inputs and a time
-// in milliseconds, returns effects; `due` says when to come back with a tick.
+// The state machine of one client's connection: when to open, shake hands, ping, give up and reconnect. It does no
+// I/O: it takes inputs with the time in milliseconds and returns effects. `due` is the time of the next tick.
 import type { ConnectionState } from "./types.ts";
 
 export type Input =
@@ -9,9 +9,9 @@ export type Input =
 
 export type Effect =
   | { type: "open" | "close" | "hello" | "ping" }
-  /** Ask by HTTP whether the session still stands. */
+  /** Ask over HTTP whether the session is still valid. */
   | { type: "check_session" }
-  /** The line is gone: what was under way has an unknown outcome. */
+  /** The connection is lost, so the outcome of pending requests is unknown. */
   | { type: "lost" };
 
 type Phase = "idle" | "waiting" | "opening" | "handshake" | "online" | "stopped";
@@ -19,15 +19,15 @@ type Phase = "idle" | "waiting" | "opening" | "handshake" | "online" | "stopped"
 export const TIMES = {
   minDelay: 500,
   maxDelay: 30_000,
-  /** An opening or a greeting that takes longer has failed. */
+  /** The time limit for opening the socket, and for the handshake. */
   openTimeout: 15_000,
-  /** Nothing heard for so long: ask. The server's own heartbeat is not seen by scripts. */
+  /** Send a ping after this time without a frame. Scripts cannot see the server's own heartbeat. */
   idle: 25_000,
   pongTimeout: 10_000,
   pongTimeoutAfterWake: 4_000,
-  /** A line that held so long has forgotten earlier failures. */
+  /** A connection that lasted this long resets the backoff. */
   stable: 10_000,
-  /** Without network according to the browser, which can be wrong. */
+  /** The retry delay while the browser reports no network, which can be wrong. */
   offline: 30_000,
 } as const;
 
@@ -158,7 +158,7 @@ export class Connection {
     return [{ type: "lost" }];
   }
 
-  /** Full jitter, so that the many whom a restart cut off do not come back at the same moment. */
+  /** Full jitter, so that the clients of a restarted gateway do not reconnect at the same moment. */
   #waitToRetry(now: number, atLeast: number): Effect[] {
     if (this.#phase === "online" && now - this.#onlineAt >= TIMES.stable) this.#failures = 0;
     const most = Math.min(TIMES.maxDelay, TIMES.minDelay * 2 ** Math.max(this.#failures + 1, atLeast));

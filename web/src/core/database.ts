@@ -1,5 +1,5 @@
-// What this browser keeps of one person: the outbox, the last state of home, the newest page of rooms seen lately.
-// Without IndexedDB the same for as long as the tab lives.
+// What this browser stores about one user: the outbox, the user state and the newest page of recent rooms. Without
+// IndexedDB, the same data lives in memory as long as the tab does.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
 import type { SystemEvent } from "./timeline.ts";
@@ -40,16 +40,16 @@ export interface StoredPage {
 
 export interface Database {
   addMessage: (message: Omit<StoredMessage, "n">) => Promise<StoredMessage>;
-  /** In the order written. */
+  /** Return all messages in the order in which they were written. */
   listMessages: () => Promise<StoredMessage[]>;
-  /** Nothing where it is no longer kept. */
+  /** Update a message. Does nothing if it was removed. */
   updateMessage: (message: StoredMessage) => Promise<void>;
   removeMessage: (n: number) => Promise<void>;
   loadUserState: () => Promise<StoredUserState | undefined>;
   saveUserState: (state: StoredUserState) => Promise<void>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   savePage: (page: StoredPage) => Promise<void>;
-  /** Home and pages; what was written stays. */
+  /** Delete the user state and pages, but not the outbox. */
   wipeCache: () => Promise<void>;
   wipe: () => Promise<void>;
   close: () => void;
@@ -66,7 +66,7 @@ const STORES = ["outbox", ...CACHE_STORES] as const;
 
 export async function openDatabase(): Promise<Database> {
   try {
-    return stored(
+    return indexedDatabase(
       await openDB<Schema>(NAME, 1, {
         upgrade(db) {
           db.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
@@ -77,16 +77,16 @@ export async function openDatabase(): Promise<Database> {
       }),
     );
   } catch {
-    return inMemory(); // Private windows of some browsers refuse.
+    return memoryDatabase(); // Some browsers refuse IndexedDB in private windows.
   }
 }
 
-function stored(db: IDBPDatabase<Schema>): Database {
+function indexedDatabase(db: IDBPDatabase<Schema>): Database {
   return {
     addMessage: async (message) => {
       const tx = db.transaction("outbox", "readwrite");
       const added = tx.store.add(message as StoredMessage);
-      tx.commit(); // Not only when the tab gets round to it: it may be closing.
+      tx.commit(); // Commit now, because the tab may be closing.
       const [n] = await Promise.all([added, tx.done]);
       return { ...message, n };
     },
@@ -120,7 +120,7 @@ async function clear(db: IDBPDatabase<Schema>, stores: readonly (typeof STORES)[
 async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<void> {
   const saving = db.transaction("pages", "readwrite");
   const put = saving.store.put(page);
-  saving.commit(); // Not only when the tab gets round to it: it may be closing.
+  saving.commit(); // Commit now, because the tab may be closing.
   await Promise.all([put, saving.done]);
   const tx = db.transaction("pages", "readwrite");
   const excess = (await tx.store.count()) - MAX_PAGES;
@@ -134,7 +134,7 @@ async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<voi
   await tx.done;
 }
 
-export function inMemory(): Database {
+export function memoryDatabase(): Database {
   const messages = new Map<number, StoredMessage>();
   const pages = new Map<string, StoredPage>();
   let userState: StoredUserState | undefined;

@@ -1,5 +1,5 @@
-// One draft per room, in the browser's text storage: written at each pause, and at once when the tab goes; its events
-// carry a draft to the other tabs.
+// One draft per room, in the browser's text storage. Drafts are written at each pause and when the tab is hidden.
+// Storage events carry them to the other tabs.
 import type { TextStorage } from "./platform.ts";
 import { ObservableMap } from "./store.ts";
 import type { Draft } from "./types.ts";
@@ -35,7 +35,7 @@ export class Drafts {
     for (const roomId of [...this.#unwritten.keys()]) this.#write(roomId);
   }
 
-  /** Another tab wrote; what is being written here comes first. */
+  /** Another tab wrote. A draft that is being written in this tab takes precedence. */
   storageChanged(key: string | null): void {
     if (key === null) this.byRoom.replace(this.#read());
     if (!key?.startsWith(PREFIX)) return;
@@ -61,7 +61,7 @@ export class Drafts {
       if (draft) this.#storage?.setItem(PREFIX + roomId, JSON.stringify(draft));
       else this.#storage?.removeItem(PREFIX + roomId);
     } catch {
-      return; // A full storage keeps the draft in this tab only.
+      return; // With a full storage, the draft exists only in this tab.
     }
   }
 

@@ -1,5 +1,5 @@
-// The list that a room shows, from its messages, its lines and one's own messages on their way. An entry that did not
-// change keeps its identity, and a message its key from the moment it was written.
+// Builds the list that a room shows from its messages, its system events and the user's pending messages. An
+// unchanged entry keeps its identity, and a message keeps its key from the moment it was written.
 import type { OutboxItem } from "./outbox.ts";
 import type { SystemEvent } from "./timeline.ts";
 import type { Entry, SystemEntry, Message, MessageEntry, PendingEntry } from "./types.ts";
@@ -23,26 +23,26 @@ export class Entries {
     const failed = outbox.filter((item) => item.afterSeq !== null);
     const onTheirWay = outbox.filter((item) => item.afterSeq === null);
     const entries = [
-      ...this.#stored(parts, failed),
+      ...this.#withFailed(parts, failed),
       ...(parts.hasAfter ? [] : onTheirWay.map((item) => this.#pending(item, parts.me))),
     ];
     this.#before = new Map(entries.map((entry) => [entry.key, entry]));
     return entries;
   }
 
-  /** Messages with the lines and failed messages that stand between them. */
-  #stored(parts: EntriesInput, failed: readonly OutboxItem[]): Entry[] {
+  /** Return the messages with the system events and failed messages between them. */
+  #withFailed(parts: EntriesInput, failed: readonly OutboxItem[]): Entry[] {
     const first = parts.messages[0]?.seq ?? 0;
     const last = parts.messages.at(-1)?.seq ?? 0;
     const systemEvents = [...parts.systemEvents];
     const waiting = failed.filter(
       ({ afterSeq }) =>
-        !((parts.hasBefore && at(afterSeq) < first) || (parts.hasAfter && at(afterSeq) >= last)),
+        !((parts.hasBefore && positionOf(afterSeq) < first) || (parts.hasAfter && positionOf(afterSeq) >= last)),
     );
-    waiting.sort((a, b) => at(a.afterSeq) - at(b.afterSeq));
+    waiting.sort((a, b) => positionOf(a.afterSeq) - positionOf(b.afterSeq));
     const entries: Entry[] = [];
     for (const message of parts.messages) {
-      while (at(waiting[0]?.afterSeq) < message.seq) this.#shift(waiting, entries, parts.me);
+      while (positionOf(waiting[0]?.afterSeq) < message.seq) this.#shift(waiting, entries, parts.me);
       while ((systemEvents[0]?.version ?? Infinity) < message.version) this.#shiftSystemEvent(systemEvents, entries);
       entries.push(this.#message(message, parts));
     }
@@ -83,7 +83,7 @@ function keyOf(userId: string, clientId: string): string {
   return `${userId}/${clientId}`;
 }
 
-function at(seq: number | null | undefined): number {
+function positionOf(seq: number | null | undefined): number {
   return seq ?? Infinity;
 }
 

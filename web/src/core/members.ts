@@ -1,9 +1,10 @@
-// The members of one room and where each has read to: the number beside a message. Cursors only move forward.
+// The members of one room with their read cursors, which give the unread count of each message. Cursors only move
+// forward.
 import type { RoomEvent } from "./events.ts";
 import { foldMembers, raiseCursor } from "./fold.ts";
 import type { Member, ReadCursors } from "./types.ts";
 
-/** Events kept until the first list of members has come, which may be older than they are. */
+/** The most events that are stored until the first list of members arrives, which may be older than they are. */
 const MAX_EARLY_EVENTS = 500;
 
 export class Members {
@@ -14,16 +15,16 @@ export class Members {
   #version = 0;
   #snapshot: { members: readonly Member[]; cursors: ReadCursors } | null = null;
 
-  /** What was kept from an earlier visit, until the server has answered. */
+  /** Show the cached members of an earlier visit until the server has answered. */
   show(members: readonly Member[]): void {
     if (this.#earlyEvents) this.#set(members);
   }
 
-  /** The members as they were at `version`. A list older than what is known only moves cursors. */
+  /** Set the members as they were at `version`. If that is older than the known version, only cursors move. */
   replace(members: readonly Member[], version: number): void {
     const newer = this.#earlyEvents?.filter((event) => event.version > version);
     if (newer || version >= this.#version) {
-      if (newer) this.#members.clear(); // What was only shown proves nothing.
+      if (newer) this.#members.clear(); // Cached members may have left since.
       this.#set(members);
       for (const event of newer ?? []) foldMembers(this.#members, event);
       for (const [userId, seq] of this.#earlyCursors) raiseCursor(this.#members, userId, seq);

@@ -1,8 +1,9 @@
-// Where one has read to: shown at once, told to the server a few times a second at most, and again after a break.
+// The user's own read cursors. They are shown at once, sent to the server a few times per second at most, and sent
+// again after a reconnect.
 import type { Reply } from "./requests.ts";
 
 const PAUSE = 250;
-/** So long another tab has to tell what was read there. */
+/** The time that another tab has to send its own cursor. */
 const OTHER_TAB_TIMEOUT = 3_000;
 
 export interface OwnReadCursorsHost {
@@ -15,7 +16,7 @@ type Timers = Map<string, ReturnType<typeof setTimeout>>;
 export class OwnReadCursors {
   readonly #host: OwnReadCursorsHost;
   readonly #cursors = new Map<string, number>();
-  /** What the server may not know yet. */
+  /** Rooms whose cursor the server may not know yet. */
   readonly #unconfirmed = new Set<string>();
   readonly #pauses: Timers = new Map();
   readonly #deferred: Timers = new Map();
@@ -24,7 +25,7 @@ export class OwnReadCursors {
     this.#host = host;
   }
 
-  /** As far as this tab knows; only ever higher. */
+  /** Return the cursor, as far as this tab knows. It only moves forward. */
   get(roomId: string): number {
     return this.#cursors.get(roomId) ?? 0;
   }
@@ -36,7 +37,7 @@ export class OwnReadCursors {
     this.#send(roomId);
   }
 
-  /** Read in another tab, which tells the server unless it is closed before. */
+  /** The cursor moved in another tab. That tab sends it, unless it is closed first. */
   advancedInOtherTab(roomId: string, seq: number): void {
     if (seq <= this.get(roomId)) return;
     this.#cursors.set(roomId, seq);
@@ -44,12 +45,12 @@ export class OwnReadCursors {
     if (!this.#deferred.has(roomId)) wait(this.#deferred, roomId, OTHER_TAB_TIMEOUT, () => this.#send(roomId));
   }
 
-  /** The server knows. */
+  /** The server knows the cursor up to `seq`. */
   confirm(roomId: string, seq: number): void {
     if (seq >= this.get(roomId)) this.#unconfirmed.delete(roomId);
   }
 
-  /** The line is back: what may not have arrived is told again. */
+  /** Send all unconfirmed cursors again after a reconnect. */
   resume(): void {
     for (const roomId of this.#unconfirmed) this.#send(roomId);
   }

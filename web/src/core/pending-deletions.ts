@@ -1,9 +1,9 @@
-// Deletions that can still be undone: held back here for five seconds, or until the tab goes.
+// Deletions that can still be undone. They are sent after five seconds, or when the tab is hidden.
 const UNDO_TIME = 5_000;
 
 export interface PendingDeletionsHost {
   now: () => number;
-  /** Until when it can be undone; null: no longer being removed. */
+  /** `until` is the time until which the deletion can be undone, or null when it is over. */
   mark: (roomId: string, seq: number, until: number | null) => void;
   remove: (roomId: string, seq: number) => Promise<unknown>;
 }
@@ -39,7 +39,7 @@ export class PendingDeletions {
     this.#host.mark(roomId, seq, null);
   }
 
-  /** The tab goes: now or never. */
+  /** Send all deletions now, because the tab may be closing. */
   flush(): void {
     for (const key of [...this.#pending.keys()]) this.#finish(key);
   }

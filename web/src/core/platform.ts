@@ -1,7 +1,7 @@
-// What the core needs from where it runs. Only this file looks at the browser's globals.
+// What the core needs from its environment. Only this file uses the browser's globals.
 import type { Schedule } from "./store.ts";
 
-/** The part of Storage that is used. */
+/** The subset of `Storage` that the core uses. */
 export interface TextStorage {
   getItem: (key: string) => string | null;
   setItem: (key: string, value: string) => void;
@@ -13,14 +13,14 @@ export interface TextStorage {
 export interface BrowserEvents {
   wake: () => void;
   networkChanged: (online: boolean) => void;
-  /** The tab may be gone after this: last chance to keep something. */
+  /** The tab may be closed after this. It is the last chance to store something. */
   hidden: () => void;
   /** Another tab changed the text storage. */
   storageChanged: (key: string | null) => void;
 }
 
 export interface Platform {
-  /** Before the paths of the API; empty in a browser. */
+  /** The prefix of API paths; empty in a browser. */
   origin: string;
   fetch: typeof fetch;
   openSocket: () => WebSocket;
@@ -30,7 +30,7 @@ export interface Platform {
   storage: TextStorage | null;
   channel: (name: string) => BroadcastChannel | null;
   locks: LockManager | null;
-  /** Starts to listen; the function returned ends it. */
+  /** Start to listen. The returned function stops it. */
   listen: (handlers: BrowserEvents) => () => void;
 }
 
@@ -49,7 +49,7 @@ export function browserPlatform(): Platform {
   };
 }
 
-/** The next frame of the screen; a hidden tab has none, and is told soon all the same. */
+/** Run on the next animation frame. A hidden tab has none, so a timer replaces it. */
 function nextFrame(flush: () => void): void {
   if (document.visibilityState === "hidden") {
     setTimeout(flush, 0);
@@ -66,7 +66,7 @@ function nextFrame(flush: () => void): void {
   requestAnimationFrame(once);
 }
 
-/** Absent where the page is not served securely. */
+/** Return null in an insecure context, which has no locks. */
 function lockManager(): LockManager | null {
   return (navigator as { locks?: LockManager }).locks ?? null;
 }
@@ -75,7 +75,7 @@ function textStorage(): TextStorage | null {
   try {
     return localStorage;
   } catch {
-    return null; // Forbidden by the person's settings.
+    return null; // The browser settings forbid storage.
   }
 }
 

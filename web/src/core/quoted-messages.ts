@@ -1,4 +1,4 @@
-// Messages that others of a room quote, fetched one at a time where the window does not hold them.
+// Messages that others quote. Those outside the window are fetched one at a time.
 import type { RequestFrame, Reply } from "./requests.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Message } from "./types.ts";
@@ -22,7 +22,7 @@ export class QuotedMessages {
     this.#changed = changed;
   }
 
-  /** All quotes of the window and of `also`, as far as they are there; the rest is fetched. */
+  /** Return the known quotes of the window and of `also`, and fetch the missing ones. */
   resolve(
     timeline: Timeline,
     also: readonly (number | null | undefined)[],

@@ -1,10 +1,10 @@
-// Frames that want a reply, told apart by id. What is not answered in time, or before the line broke, is `unavailable`:
-// it may have happened.
+// Frames that expect a reply, matched by `id`. Without a reply in time, or when the connection is lost, the result is
+// `unavailable`: the server may have executed the request.
 import type { ClientFrame, ErrorReply, Ok } from "./generated/protocol.ts";
 import type { DomainError, ErrorCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-/** A frame before it has its id. */
+/** A frame without its `id`. */
 export type RequestFrame = DistributiveOmit<ClientFrame, "id">;
 export type Reply = Result<{ reply: Ok }>;
 
@@ -25,7 +25,7 @@ export class Requests {
   readonly #write: (text: string) => boolean;
   #next = 0;
 
-  /** `write` says whether there is a line to write to. */
+  /** `write` returns false without a connection. */
   constructor(write: (text: string) => boolean) {
     this.#write = write;
   }
@@ -44,7 +44,7 @@ export class Requests {
     });
   }
 
-  /** Without an answer. */
+  /** Send a frame that gets no reply. */
   send(frame: RequestFrame): boolean {
     return this.#write(JSON.stringify(frame));
   }

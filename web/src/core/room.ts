@@ -1,4 +1,4 @@
-// One room: its window of messages, its members, who is typing, and what the socket says of them, as one snapshot.
+// The state of one room as one snapshot: its window of messages, members, read cursors and typing users.
 import { Entries } from "./entries.ts";
 import type { RoomEvent } from "./events.ts";
 import { changedMessage } from "./fold.ts";
@@ -20,7 +20,7 @@ export interface RoomHost extends WindowLoaderHost {
   outbox: (roomId: string) => readonly OutboxItem[];
   quotedByDraft: (roomId: string) => number | undefined;
   opened: (room: RoomView) => void;
-  /** The messages or members have changed, and are worth keeping. */
+  /** The messages or members changed, so the cached page is outdated. */
   contentChanged: (roomId: string) => void;
 }
 
@@ -85,7 +85,7 @@ export class RoomView implements RoomStore {
     if (this.#loader.trim()) this.invalidate();
   };
 
-  /** When the deletion of a message becomes final; null takes it back. */
+  /** Set when the deletion of a message becomes final, or null if it was undone. */
   setRemoving(seq: number, until: number | null): void {
     if (until === null) this.#removing.delete(seq);
     else this.#removing.set(seq, until);
@@ -102,12 +102,12 @@ export class RoomView implements RoomStore {
     this.invalidate();
   }
 
-  /** The version to resume from; null when the room has to be loaded anew. */
+  /** The version to resume from, or null if the room has to be loaded again. */
   get cursor(): number | null {
     return this.timeline.loaded && !this.#gone ? this.timeline.version : null;
   }
 
-  /** After `ready`: `resumed` when the missed events follow. */
+  /** Called after `ready`. With `resumed`, the missed events follow. */
   ready(resumed: boolean): void {
     const summary = this.#host.summary(this.roomId);
     this.#gone = !summary;
@@ -117,7 +117,7 @@ export class RoomView implements RoomStore {
     this.invalidate();
   }
 
-  /** Events may be missing: what is shown stays until it is loaded anew. */
+  /** Events may be missing. The window stays until it is loaded again. */
   reset(): void {
     const summary = this.#host.summary(this.roomId);
     if (!summary) return;
@@ -127,7 +127,7 @@ export class RoomView implements RoomStore {
     this.invalidate();
   }
 
-  /** Gives the memory back; the next visit loads the room anew. */
+  /** Free the memory. The next visit loads the room again. */
   unload(): void {
     const summary = this.#host.summary(this.roomId);
     if (this.isOpen || !summary || !this.timeline.loaded) return;
@@ -208,7 +208,7 @@ export class RoomView implements RoomStore {
       outbox,
       removing: this.#removing,
       hasBefore: timeline.hasBefore,
-      // Without a line one's own messages are shown all the same, though newer ones of others may lie between.
+      // Offline, pending messages are shown although newer messages of others may come before them.
       hasAfter: timeline.hasAfter && timeline.loaded && this.#host.online(),
     });
   }

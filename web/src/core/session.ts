@@ -1,4 +1,5 @@
-// All that belongs to the one who is signed in: the line, home, rooms, the outbox. Ends as a whole at signing out.
+// Everything that belongs to the signed-in user: the transport, the user state, rooms and the outbox. It ends as a
+// whole at sign-out.
 import type { AlertDispatcher } from "./alerts.ts";
 import type { Api } from "./api.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
@@ -25,7 +26,7 @@ import type { Tabs } from "./tabs.ts";
 import type { Message, Notice, User } from "./types.ts";
 import { TypingNotifier } from "./typing.ts";
 
-/** Rooms, besides the open ones, whose messages stay in memory, and whose missed events are asked for. */
+/** The number of closed rooms that stay in memory and are resumed after a reconnect. */
 const RESUMED = 20;
 
 export interface SessionHost {
@@ -37,11 +38,11 @@ export interface SessionHost {
   readonly alerts: AlertDispatcher;
   readonly drafts: Drafts;
   changed: () => void;
-  /** Live state is there. */
+  /** The server's state has arrived. */
   ready: () => void;
   notice: (notice: Omit<Notice, "id">) => void;
   sessionGone: () => void;
-  /** The cookie is that of another person. */
+  /** The cookie belongs to another user. */
   replaced: (user: User) => void;
 }
 
@@ -57,7 +58,7 @@ export class Session {
   readonly typing: TypingNotifier;
   readonly cache: SnapshotCache;
   readonly #host: SessionHost;
-  /** The room opened last comes last. */
+  /** In the order in which they were last opened. */
   readonly #rooms = new Map<string, RoomView>();
   #resumed: ReadonlySet<string> = new Set();
   #epoch: string | null = null;
@@ -97,7 +98,7 @@ export class Session {
   start(stored?: StoredUserState): void {
     if (stored) {
       this.userState.restore(stored);
-      // Gives the cookie anew, so that it lives as long as the session does.
+      // Renews the cookie, so that it expires with the session.
       void this.#host.api.call("get", "/api/auth/me");
     }
     this.transport.input({ type: "start" });
@@ -139,7 +140,7 @@ export class Session {
     return room;
   }
 
-  /** One has read up to `seq`, here or in another tab. */
+  /** The user has read up to `seq`, here or in another tab. */
   read(roomId: string, seq: number): boolean {
     const moved = this.userState.read(roomId, seq);
     this.#rooms.get(roomId)?.cursorsMoved({ [this.user.user_id]: seq });
@@ -153,7 +154,7 @@ export class Session {
     void this.outbox.load();
   }
 
-  /** What is kept when the tab may go. */
+  /** Store what would be lost if the tab was closed now. */
   hidden(): void {
     this.pendingDeletions.flush();
     this.cache.flush();
@@ -168,7 +169,7 @@ export class Session {
         this.#host.changed();
         for (const room of this.#rooms.values()) if (room.isOpen) room.invalidate();
       },
-      // Whatever it answers: a session that is gone is told by the call itself.
+      // The result does not matter: the call itself reports a missing session.
       checkSession: () => void this.#host.api.call("get", "/api/auth/me"),
     };
   }
@@ -186,10 +187,10 @@ export class Session {
         this.#rooms.get(roomId)?.invalidate();
         this.#host.changed();
       },
-      announce: (done) => tabs.broadcast({ type: "outbox", ...(done ? { done } : {}) }),
+      notifyTabs: (done) => tabs.broadcast({ type: "outbox", ...(done ? { done } : {}) }),
       withLock: (name, work) => tabs.withLock(name, work),
-      pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-      notKept: () =>
+      sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      storageFailed: () =>
         this.#host.notice({ about: "storage", error: { code: "failed", detail: "The storage is full." } }),
     };
   }
@@ -214,7 +215,7 @@ export class Session {
     for (const room of this.#rooms.values()) room.ready(this.#resumed.has(room.roomId));
     for (const room of frame.rooms) {
       if (this.#resumed.has(room.room_id)) continue;
-      // Nobody is alerted to what came before this tab was there.
+      // Messages from before this tab was started cause no notification.
       const isNew = before !== null && room.last_seq > (before.get(room.room_id)?.last_seq ?? 0);
       if (room.last_message) this.#arrived(room.last_message, isNew);
       this.outbox.settleUpTo(room.room_id, room.last_seq);
@@ -226,7 +227,9 @@ export class Session {
     this.presence.resume();
   }
 
-  /** What was read here before the line, or the tab, went away: the server's cursors never go back. */
+  /**
+   * Send read cursors that the server missed while offline or before a reload. The server never moves a cursor back.
+   */
   #resendReadCursors(frame: Ready): void {
     for (const room of frame.rooms) {
       const here = Math.min(this.userState.rooms.get(room.room_id)?.read_seq ?? 0, room.last_seq);

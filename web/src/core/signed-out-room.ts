@@ -1,4 +1,4 @@
-// The room that there is when nobody is signed in: nothing.
+// The empty room that stores are given while nobody is signed in.
 import { failure } from "./requests.ts";
 import { readCursors } from "./members.ts";
 import type { Result, RoomState, RoomStore } from "./types.ts";

@@ -1,13 +1,13 @@
-// Keeps the state of home and the newest pages for the next start, a moment after they changed.
+// Stores the user state and the newest page of rooms for the next start, shortly after they changed.
 import type { Database, StoredUserState, StoredPage } from "./database.ts";
 
 const PAUSE = 2_000;
-/** As many as the server's newest page has: what is shown first and what comes then is the same list. */
+/** As many as the server's newest page has, so that the cached and the loaded list are equal. */
 const CACHED_MESSAGES = 50;
 
 export interface SnapshotCacheHost {
   userState: () => StoredUserState | null;
-  /** null where the newest messages are not in memory. */
+  /** Return null if the newest messages are not in memory. */
   page: (roomId: string) => Omit<StoredPage, "savedAt"> | null;
   now: () => number;
 }
@@ -16,7 +16,7 @@ export class SnapshotCache {
   readonly #database: Database;
   readonly #host: SnapshotCacheHost;
   readonly #duePages = new Set<string>();
-  /** Rooms with a page of this visit: the first is kept at once. */
+  /** Rooms with a page of this visit. The first page is saved at once. */
   readonly #saved = new Set<string>();
   #userStateDue = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -38,7 +38,7 @@ export class SnapshotCache {
     } else this.#savePage(roomId);
   }
 
-  /** Now, in whichever tab: the next start may come at any moment. */
+  /** Save the user state now, in any tab, because the next start may come at any time. */
   saveUserState(): void {
     this.#userStateDue = true;
     this.flush();
@@ -62,7 +62,7 @@ export class SnapshotCache {
     this.#duePages.clear();
   }
 
-  /** A full disk costs a faster start next time, nothing else. */
+  /** A failed write is ignored: with a full disk the next start is only slower. */
   #savePage(roomId: string): void {
     const page = this.#host.page(roomId);
     if (!page) return;

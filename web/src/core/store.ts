@@ -1,4 +1,4 @@
-// Snapshots and their listeners: what changes together is told once, at the next frame of the screen.
+// Snapshots with listeners. Changes that happen together notify each listener once, on the next animation frame.
 import type { ReadonlyStore } from "./types.ts";
 
 export type Schedule = (flush: () => void) => void;
@@ -7,7 +7,7 @@ interface Notifiable {
   notify: () => void;
 }
 
-/** Gathers the sources that changed, and tells their listeners in one go. */
+/** Collects the changed stores and notifies their listeners together. */
 export class UpdateBatch {
   readonly #changed = new Set<Notifiable>();
   readonly #schedule: Schedule;
@@ -32,7 +32,7 @@ export class UpdateBatch {
   }
 }
 
-/** A store whose snapshot is built when it is asked for, from the one before. */
+/** A store whose snapshot is built lazily from the previous one. */
 export class Store<S> implements ReadonlyStore<S> {
   readonly #listeners = new Set<() => void>();
   readonly #batch: UpdateBatch;
@@ -69,7 +69,7 @@ export class Store<S> implements ReadonlyStore<S> {
   }
 }
 
-/** A map that is changed in place, with immutable copies made only when one is asked for after a change. */
+/** A map that is changed in place. `snapshot` returns an immutable copy, made only after a change. */
 export class ObservableMap<K, V> {
   readonly #map: Map<K, V>;
   readonly #changed: () => void;

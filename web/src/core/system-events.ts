@@ -1,11 +1,11 @@
-// What stands between a room's messages – who came and went, titles, pins – asked for by the versions of a page.
+// Loads the system events of a room, such as joins, titles and pins, for a range of versions.
 import type { Answer, Api } from "./api.ts";
 import type { SystemEvent, VersionRange } from "./timeline.ts";
 import type { Result } from "./types.ts";
 
 type Page = Answer<"/api/rooms/{room_id}/events", "get">;
 
-/** null: they cannot be had now. */
+/** Return null if they cannot be loaded now. */
 export async function listSystemEvents(
   api: Api,
   roomId: string,

@@ -1,4 +1,5 @@
-// How fast queued messages go out: below what the server allows a socket, so that a long queue never floods it.
+// Limits how fast queued messages are sent to less than the server's limit per socket, so that a long queue is never
+// rejected.
 const BURST = 30;
 const PER_SECOND = 12;
 
@@ -12,7 +13,7 @@ export class TokenBucket {
     this.#filled = now();
   }
 
-  /** Takes a turn; the milliseconds to wait before it. */
+  /** Take a token. Return the milliseconds to wait before using it. */
   take(): number {
     const now = this.#now();
     const gained = (Math.max(0, now - this.#filled) / 1_000) * PER_SECOND;

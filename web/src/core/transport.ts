@@ -1,4 +1,4 @@
-// The socket and its timer, driven by the connection's effects.
+// Performs the effects of the connection's state machine: the socket, its frames and the timer.
 import { Connection } from "./connection.ts";
 import type { Effect, Input } from "./connection.ts";
 import type { Hello, Ready, ServerFrame } from "./generated/protocol.ts";
@@ -10,7 +10,7 @@ import type { ConnectionState } from "./types.ts";
 export interface TransportListener {
   hello: () => Omit<Hello, "op" | "id">;
   ready: (frame: Ready) => void;
-  /** Everything from the server but replies and `ready`. */
+  /** Every server frame except replies and `ready`. */
   frame: (frame: ServerFrame) => void;
   stateChanged: (state: ConnectionState) => void;
   checkSession: () => void;
@@ -87,7 +87,7 @@ export class Transport {
     };
   }
 
-  /** Deaf to what an abandoned socket still says: its closing can take a minute without a network. */
+  /** Close the socket and ignore its later events. Without a network, closing can take a minute. */
   #closeSocket(): void {
     if (!this.#socket) return;
     this.#socket.onopen = this.#socket.onclose = this.#socket.onmessage = null;
@@ -113,7 +113,7 @@ export class Transport {
     return true;
   }
 
-  /** Frames put the time off more often than a timer should be set: an early one looks again. */
+  /** Set the timer. Each frame postpones the deadline, so a timer that fires early only checks and is set again. */
   #scheduleTick(): void {
     const due = this.#connection.due ?? Infinity;
     if (due >= this.#timerAt) return;

@@ -1,4 +1,4 @@
-// Who is typing in a room: for 15 s at most after they were last heard of.
+// The users who are typing in a room. Each one expires 15 s after the last event.
 const EXPIRY = 15_000;
 
 export class TypingUsers {
@@ -35,7 +35,7 @@ export class TypingUsers {
   }
 }
 
-/** Tells the others that one is typing: at its start, again while it lasts, and at its end. */
+/** Sends typing events: at the start, repeatedly while it lasts, and at the end. */
 export class TypingNotifier {
   readonly #send: (roomId: string, typing: boolean) => void;
   readonly #now: () => number;

@@ -1,4 +1,4 @@
-// One file on its way to the server, with its progress; repeated after a failure under the same id.
+// An upload of one file with its progress. A retry uses the same ID, so the server stores the file once.
 import { v4 as uuid } from "uuid";
 import { errorFrom } from "./api.ts";
 import { failure } from "./requests.ts";
@@ -55,7 +55,7 @@ export class FileUpload implements Upload {
     request.send(this.#form());
   }
 
-  /** The fields stand before the file: a server that reads a stream knows them in time. */
+  /** The fields come before the file, because the server reads the form as a stream. */
   #form(): FormData {
     const form = new FormData();
     form.set("client_id", this.id);

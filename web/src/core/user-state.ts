@@ -1,4 +1,4 @@
-// What is known outside of any one room: oneself, friends, profiles, the rooms of the list, who is there.
+// What is known outside of single rooms: the user, friends, profiles, the room list and presence.
 import type { RoomEvent } from "./events.ts";
 import { foldRoom, messageOf, withRead } from "./fold.ts";
 import type { Ready, ServerFrame } from "./generated/protocol.ts";
@@ -35,7 +35,7 @@ export class UserState {
     this.#changed();
   }
 
-  /** `wantedRead`: where one has read to though the server may not know yet. */
+  /** `readTo` returns the own read cursor of a room, which the server may not know yet. */
   ready(frame: Ready, readTo: (roomId: string) => number): void {
     this.#me = frame.user;
     this.#setFriends(frame.friends);
@@ -76,7 +76,7 @@ export class UserState {
     this.rooms.set(room.room_id, created ? { ...after, activity: Date.parse(messageOf(event).at) } : after);
   }
 
-  /** A room from a snapshot; an older one than what is known changes nothing. */
+  /** Add a room from a snapshot. A snapshot older than the known state changes nothing. */
   addRoom(room: Room): RoomSummary {
     const before = this.rooms.get(room.room_id);
     if (before && before.version > room.version) return before;
@@ -92,7 +92,7 @@ export class UserState {
     return true;
   }
 
-  /** Events of the user that change nothing else. */
+  /** Apply a frame that concerns the user and changes no room's log. */
   frame(frame: ServerFrame): void {
     switch (frame.op) {
       case "room.muted":
@@ -158,12 +158,12 @@ export class UserState {
 }
 
 function summaryOf(room: Room, before: RoomSummary | undefined): RoomSummary {
-  const said = room.last_message ? Date.parse(room.last_message.at) : 0;
-  return { ...room, activity: Math.max(said || madeAt(room.room_id), before?.activity ?? 0) };
+  const lastMessageAt = room.last_message ? Date.parse(room.last_message.at) : 0;
+  return { ...room, activity: Math.max(lastMessageAt || createdAt(room.room_id), before?.activity ?? 0) };
 }
 
-/** Ids are UUIDs of version 7: their first 48 bits are a time in milliseconds. */
-function madeAt(id: string): number {
+/** IDs are UUIDs of version 7. Their first 48 bits are a time in milliseconds. */
+function createdAt(id: string): number {
   const time = id[14] === "7" ? parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : 0;
   return Number.isFinite(time) ? time : 0;
 }
@@ -184,7 +184,7 @@ function sumOfUnread(rooms: ReadonlyMap<string, RoomSummary>): number {
   return sum;
 }
 
-/** By the primitive fields: whatever else a room or a profile has changes with its version. */
+/** Compare the primitive fields. Everything else in a room or profile changes together with its version. */
 function isSame<T extends object>(a: T, b: T): boolean {
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof T>;
   return [...keys].every((key) => a[key] === b[key] || (b[key] !== null && typeof b[key] === "object"));

@@ -179,7 +179,7 @@ export class WindowLoader {
     const whole = { ...page, hasMore: hasOlder(page) };
     const merged = timeline.merge(ticket, whole);
     if (merged === "merged") {
-      // The room is shown without waiting for them: of a room seen before they are cached.
+      // Do not wait for the system events: the cache has those of a room that was open before.
       const range = timeline.range(ticket, whole);
       void this.#showSystemEvents(range, this.#host.listSystemEvents(roomId, range));
       return this.#merged(page.messages);

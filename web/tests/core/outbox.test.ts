@@ -24,7 +24,7 @@ class Server {
   async take(message: StoredMessage): Promise<Reply> {
     this.sent += 1;
     const fate = this.#rejected.has(message.clientId) ? "rejected" : (this.fates.shift() ?? "ok");
-    await pause();
+    await sleep();
     if (fate === "rejected") {
       this.#rejected.add(message.clientId);
       return failure("forbidden", "Blocked.");
@@ -57,12 +57,12 @@ class Server {
   }
 }
 
-async function pause(): Promise<void> {
+async function sleep(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function settle(rounds = 40): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) await pause();
+  for (let round = 0; round < rounds; round += 1) await sleep();
 }
 
 const turns = new Map<string, Promise<void>>();
@@ -119,7 +119,7 @@ class Browser {
       transmit: (message) => server.take(message),
       lastSeq: () => 0,
       changed: () => undefined,
-      announce: (done?: Acknowledged) => {
+      notifyTabs: (done?: Acknowledged) => {
         for (const tab of this.tabs) {
           if (tab === self()) continue;
           if (done) tab.acknowledged(done);
@@ -127,9 +127,9 @@ class Browser {
         }
       },
       withLock: locked ? withLock : (_, work) => work(),
-      pause,
+      sleep,
       sendDelay: () => 0,
-      notKept: () => expect.unreachable("the database takes everything here"),
+      storageFailed: () => expect.unreachable("the database takes everything here"),
     };
   }
 }
@@ -241,7 +241,7 @@ describe("a message", () => {
     const clientId = write(tab, "hello");
     const status = (): string | undefined => tab.list("r")[0]?.pending.status;
     expect(status()).toBe("pending");
-    while (status() === "pending") await pause();
+    while (status() === "pending") await sleep();
     expect(status()).toBe("sent");
     await settle();
     expect(status()).toBe("stored");
@@ -345,11 +345,11 @@ describe("a message", () => {
       },
       lastSeq: () => 0,
       changed: () => undefined,
-      announce: () => undefined,
+      notifyTabs: () => undefined,
       withLock,
-      pause,
+      sleep,
       sendDelay: () => 0,
-      notKept: () => undefined,
+      storageFailed: () => undefined,
     };
     const theirs = new Outbox(database, host, "someone else");
     await theirs.load();

@@ -1,4 +1,4 @@
-// Signing up, in and out; devices, password, profile.
+// Actions for signing up, in and out, and for devices, the password and the profile.
 import type { AccountActions } from "./index.ts";
 import { done, paged } from "./context.ts";
 import type { Context } from "./context.ts";

@@ -1,4 +1,4 @@
-// What the actions work with.
+// The dependencies of the actions.
 import type { Api } from "../api.ts";
 import type { Session } from "../session.ts";
 import { failure } from "../requests.ts";
@@ -6,7 +6,7 @@ import type { ClientState, Notice, Page, DomainError, Result, User } from "../ty
 
 export interface Context {
   readonly api: Api;
-  /** null when nobody is signed in. */
+  /** null if nobody is signed in. */
   session: () => Session | null;
   signedIn: (user: User) => void;
   signedOut: (because: ClientState["signedOutBecause"]) => void;

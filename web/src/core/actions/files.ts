@@ -1,4 +1,4 @@
-// The files of a room, found by going back through its messages a few pages a call.
+// Lists the files of a room by reading its messages backwards, a few pages per call.
 import type { RequestFrame, Reply } from "../requests.ts";
 import type { Message, Result } from "../types.ts";
 

@@ -1,4 +1,4 @@
-// Writing, changing, reading and finding messages.
+// Actions for sending, changing, reading and searching messages.
 import type { MessageActions } from "./index.ts";
 import { done, paged, unauthenticated } from "./context.ts";
 import type { Context } from "./context.ts";

@@ -1,4 +1,4 @@
-// Finding people, following and blocking them.
+// Actions for finding, following and blocking users.
 import type { PeopleActions } from "./index.ts";
 import { done, paged } from "./context.ts";
 import type { Context } from "./context.ts";
@@ -8,7 +8,7 @@ const FOLLOWING = "/api/social/following/{user_id}";
 const BLOCK = "/api/social/blocks/{user_id}";
 
 export function peopleActions({ api, session }: Context): PeopleActions {
-  /** Whoever is listed is known from then on. */
+  /** Remember the profiles of a result. */
   const met = (found: Result<{ page: Page<Profile> }>): Result<{ page: Page<Profile> }> => {
     if (found.ok) for (const profile of found.page.items) session()?.userState.setProfile(profile);
     return found;

@@ -1,4 +1,4 @@
-// Making rooms, their members and their settings.
+// Actions for creating rooms, and for their members and settings.
 import type { RoomActions } from "./index.ts";
 import { done, unauthenticated } from "./context.ts";
 import type { Context } from "./context.ts";
