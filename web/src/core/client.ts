@@ -20,7 +20,16 @@ import { SignedOutRoom } from "./signed-out-room.ts";
 import { UpdateBatch, Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
 import type { TabMessage } from "./tabs.ts";
-import type { Alerts, ClientState, ConnectionState, Notice, Phase, RoomStore, ReadonlyStore, User } from "./types.ts";
+import type {
+  Alerts,
+  ClientState,
+  ConnectionState,
+  Notice,
+  Phase,
+  RoomStore,
+  ReadonlyStore,
+  User,
+} from "./types.ts";
 
 export interface Client {
   readonly state: ReadonlyStore<ClientState>;

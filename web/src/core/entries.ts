@@ -37,13 +37,17 @@ export class Entries {
     const systemEvents = [...parts.systemEvents];
     const waiting = failed.filter(
       ({ afterSeq }) =>
-        !((parts.hasBefore && positionOf(afterSeq) < first) || (parts.hasAfter && positionOf(afterSeq) >= last)),
+        !(
+          (parts.hasBefore && positionOf(afterSeq) < first) ||
+          (parts.hasAfter && positionOf(afterSeq) >= last)
+        ),
     );
     waiting.sort((a, b) => positionOf(a.afterSeq) - positionOf(b.afterSeq));
     const entries: Entry[] = [];
     for (const message of parts.messages) {
       while (positionOf(waiting[0]?.afterSeq) < message.seq) this.#shift(waiting, entries, parts.me);
-      while ((systemEvents[0]?.version ?? Infinity) < message.version) this.#shiftSystemEvent(systemEvents, entries);
+      while ((systemEvents[0]?.version ?? Infinity) < message.version)
+        this.#shiftSystemEvent(systemEvents, entries);
       entries.push(this.#message(message, parts));
     }
     while (systemEvents.length > 0) this.#shiftSystemEvent(systemEvents, entries);

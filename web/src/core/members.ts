@@ -47,7 +47,8 @@ export class Members {
   moveCursors(cursors: Readonly<Record<string, number>>): boolean {
     const moves = Object.entries(cursors);
     if (this.#earlyEvents)
-      for (const [userId, seq] of moves) this.#earlyCursors.set(userId, Math.max(seq, this.#earlyCursors.get(userId) ?? 0));
+      for (const [userId, seq] of moves)
+        this.#earlyCursors.set(userId, Math.max(seq, this.#earlyCursors.get(userId) ?? 0));
     const raised = moves.map(([userId, seq]) => raiseCursor(this.#members, userId, seq));
     return this.#changed(raised.includes(true));
   }

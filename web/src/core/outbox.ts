@@ -215,7 +215,9 @@ export class Outbox {
     const own = (message: StoredMessage): boolean =>
       message.userId === this.#userId && message.roomId === roomId && !message.failed;
     const unkept = this.list(roomId).flatMap(({ stored: kept }) => (kept && !isStored(kept) ? [kept] : []));
-    const next = [...stored, ...unkept].find((message) => own(message) && !this.#isFinished(message.clientId));
+    const next = [...stored, ...unkept].find(
+      (message) => own(message) && !this.#isFinished(message.clientId),
+    );
     if (next) this.#adopt(next);
     return next;
   }

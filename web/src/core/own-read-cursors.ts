@@ -42,7 +42,8 @@ export class OwnReadCursors {
     if (seq <= this.get(roomId)) return;
     this.#cursors.set(roomId, seq);
     this.#unconfirmed.add(roomId);
-    if (!this.#deferred.has(roomId)) wait(this.#deferred, roomId, OTHER_TAB_TIMEOUT, () => this.#send(roomId));
+    if (!this.#deferred.has(roomId))
+      wait(this.#deferred, roomId, OTHER_TAB_TIMEOUT, () => this.#send(roomId));
   }
 
   /** The server knows the cursor up to `seq`. */

@@ -82,7 +82,10 @@ export class Session {
       online,
       request: (roomId, seq) => this.request({ op: "room.read", room_id: roomId, seq }),
     });
-    this.presence = new PresenceWatcher((userIds) => this.request({ op: "presence.watch", user_ids: userIds }), this.userState);
+    this.presence = new PresenceWatcher(
+      (userIds) => this.request({ op: "presence.watch", user_ids: userIds }),
+      this.userState,
+    );
     this.profiles = new ProfileLoader(api, this.userState);
     this.pendingDeletions = new PendingDeletions({
       now: platform.now,
@@ -108,7 +111,14 @@ export class Session {
   end(): void {
     this.#ended = true;
     this.transport.input({ type: "stop" });
-    for (const part of [this.outbox, this.readCursors, this.presence, this.profiles, this.pendingDeletions, this.cache])
+    for (const part of [
+      this.outbox,
+      this.readCursors,
+      this.presence,
+      this.profiles,
+      this.pendingDeletions,
+      this.cache,
+    ])
       part.end();
     for (const room of this.#rooms.values()) room.end();
   }
@@ -279,7 +289,12 @@ export class Session {
   #arrived(message: Message, alert: boolean): void {
     if (message.sender_id === this.user.user_id) this.outbox.settle(message.client_id);
     else this.profiles.load([message.sender_id]);
-    if (alert) this.#host.alerts.messageReceived(message, this.userState.rooms.get(message.room_id), this.user.user_id);
+    if (alert)
+      this.#host.alerts.messageReceived(
+        message,
+        this.userState.rooms.get(message.room_id),
+        this.user.user_id,
+      );
   }
 
   #cursorsMoved(roomId: string, cursors: Readonly<Record<string, number>>): void {

@@ -4,7 +4,15 @@ import type { Ok, RoomDetail } from "./generated/protocol.ts";
 import { failure } from "./requests.ts";
 import type { RequestFrame, Reply } from "./requests.ts";
 import type { Members } from "./members.ts";
-import type { SystemEvent, MergeResult, MessagesPage, PageAnchor, VersionRange, PageTicket, Timeline } from "./timeline.ts";
+import type {
+  SystemEvent,
+  MergeResult,
+  MessagesPage,
+  PageAnchor,
+  VersionRange,
+  PageTicket,
+  Timeline,
+} from "./timeline.ts";
 import type { Message, Result, RoomSummary, RoomWindow } from "./types.ts";
 
 const PAGE = 100;
@@ -246,7 +254,10 @@ export class WindowLoader {
     return merged;
   }
 
-  async #showSystemEvents(range: VersionRange, pending: ReturnType<WindowLoaderHost["listSystemEvents"]>): Promise<void> {
+  async #showSystemEvents(
+    range: VersionRange,
+    pending: ReturnType<WindowLoaderHost["listSystemEvents"]>,
+  ): Promise<void> {
     const { timeline } = this.#view;
     const ticket = timeline.ticket("newest");
     const events = await pending;

@@ -212,7 +212,10 @@ describe("the start", () => {
     const { client } = await browser.open();
     client.room("r1").open();
     await runTasks(30);
-    expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", connection: { status: "connecting" } });
+    expect(client.state.getSnapshot()).toMatchObject({
+      phase: "ready",
+      connection: { status: "connecting" },
+    });
     expect([...client.state.getSnapshot().rooms.keys()].sort()).toEqual(["r1", "r2"]);
     const kept = client.room("r1").getSnapshot().entries;
     expect(messagesOf(client.room("r1").getSnapshot())).toEqual(["1", "system", "2"]);
@@ -355,9 +358,11 @@ describe("two tabs", () => {
     }
     expect(browser.storage.length).toBe(0);
     const database = await openDatabase();
-    expect([await database.loadUserState(), await database.listMessages(), await database.loadPage("r1")]).toEqual(
-      [undefined, [], undefined],
-    );
+    expect([
+      await database.loadUserState(),
+      await database.listMessages(),
+      await database.loadPage("r1"),
+    ]).toEqual([undefined, [], undefined]);
     database.close();
   });
 });

@@ -176,7 +176,10 @@ describe("listening", () => {
     const silent = START + TIMES.idle;
     expect(types(connection.receive({ type: "tick" }, silent - 1))).toEqual([]);
     expect(types(connection.receive({ type: "tick" }, silent))).toEqual(["ping"]);
-    expect(types(connection.receive({ type: "tick" }, silent + TIMES.pongTimeout))).toEqual(["close", "lost"]);
+    expect(types(connection.receive({ type: "tick" }, silent + TIMES.pongTimeout))).toEqual([
+      "close",
+      "lost",
+    ]);
     expect(connection.state.status).toBe("reconnecting");
   });
 

@@ -8,7 +8,9 @@ useFakeTime();
 
 describe("a session that is no more", () => {
   /** Two messages and a draft written without a line, then the tab opened anew without a session. */
-  async function left(session: "expired" | "ended"): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
+  async function left(
+    session: "expired" | "ended",
+  ): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
     const { server, browser, tab } = await start();
     tab.events.networkChanged(false);
     tab.client.actions.setDraft("r2", { text: "half a thought" });

@@ -359,7 +359,14 @@ describe("entries", () => {
     body: `${seq}`,
     at: AT,
   }));
-  const parts = { me: "u", messages, systemEvents: [], removing: new Map(), hasBefore: false, hasAfter: false };
+  const parts = {
+    me: "u",
+    messages,
+    systemEvents: [],
+    removing: new Map(),
+    hasBefore: false,
+    hasAfter: false,
+  };
   const keys = (outbox: OutboxItem[], change: object = {}): string[] =>
     new Entries().build({ ...parts, ...change, outbox }).map((entry) => entry.key);
 

@@ -38,7 +38,8 @@ export function messageActions(context: MessageContext): MessageActions {
     },
     retry: (clientId) => session()?.outbox.retry(clientId),
     discard: (clientId) => session()?.outbox.discard(clientId),
-    edit: (roomId, seq, body) => answered(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
+    edit: (roomId, seq, body) =>
+      answered(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
     remove: (roomId, seq) => session()?.pendingDeletions.schedule(roomId, seq),
     undoRemove: (roomId, seq) => session()?.pendingDeletions.undo(roomId, seq),
     react: (roomId, seq, emoji, remove = false) =>

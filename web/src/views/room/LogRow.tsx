@@ -62,7 +62,11 @@ function SystemMessage({ event }: { event: SystemEntry["event"] }) {
   return <p className="event-line">{systemText(event, profiles, texts)}</p>;
 }
 
-function systemText(event: SystemEntry["event"], profiles: ReadonlyMap<string, Profile>, texts: Texts): string {
+function systemText(
+  event: SystemEntry["event"],
+  profiles: ReadonlyMap<string, Profile>,
+  texts: Texts,
+): string {
   const { room } = texts;
   const name = (id: string) => nameOf(profiles.get(id), texts);
   switch (event.type) {

@@ -53,12 +53,7 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
 const isFinal = (error: DomainError | null) =>
   error?.code === "too_large" || error?.code === "invalid" || error?.code === "unsupported_type";
 
-function why(
-  { error: fileError }: TrayItem,
-  error: DomainError | null,
-  texts: Texts,
-  limit: string,
-): string {
+function why({ error: fileError }: TrayItem, error: DomainError | null, texts: Texts, limit: string): string {
   const { composer } = texts;
   switch (fileError) {
     case "too_big":
@@ -72,8 +67,6 @@ function why(
     case null:
       if (error?.code === "too_large") return composer.tooBig(limit);
       if (isFinal(error)) return composer.notAllowed;
-      return error === null || error.code === "failed"
-        ? composer.uploadFailed
-        : errorText(error, texts);
+      return error === null || error.code === "failed" ? composer.uploadFailed : errorText(error, texts);
   }
 }
