@@ -3,7 +3,7 @@ import { useEffect, useSyncExternalStore } from "react";
 
 import type { AlertChange, Client } from "../core/index.ts";
 import { currentTexts } from "../i18n/index.ts";
-import { nameOf, previewOf, titleOf } from "../views/logic/text.ts";
+import { nameOf, previewOf, titleOf } from "../format/text.ts";
 
 const OFF = "webchat.alerts";
 const ASK_LATER = "webchat.alerts.later";

@@ -3,7 +3,7 @@ import { useEffect } from "react";
 
 import type { Client } from "../core/index.ts";
 import { currentTexts } from "../i18n/index.ts";
-import { errorText } from "../views/logic/errors.ts";
+import { errorText } from "../format/errors.ts";
 import { useStore } from "./client.ts";
 import { toast } from "./overlay.ts";
 

@@ -1,7 +1,7 @@
 /** The number of unread messages in the tab's title and on the installed icon. */
 import { useEffect } from "react";
 
-import { badgeText } from "../views/logic/format.ts";
+import { badgeText } from "../format/locale.ts";
 
 interface BadgeNavigator {
   setAppBadge?: (count: number) => Promise<void>;

@@ -1,7 +1,7 @@
 /** Squircles: a picture, or a letter on one of eight colours that follows from the id; groups are two of them. */
 import { memo } from "react";
 
-import { characters, letterOf, toneOf } from "../views/logic/text.ts";
+import { characters, letterOf, toneOf } from "../format/text.ts";
 
 interface Look {
   id: string;

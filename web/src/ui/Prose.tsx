@@ -1,7 +1,7 @@
 /** A message's text. Markdown is drawn as elements, never as HTML; its reader is fetched when the first text needs it. */
 import { Fragment, useSyncExternalStore } from "react";
 
-import { splitMentions } from "../views/logic/mentions.ts";
+import { splitMentions } from "../format/mentions.ts";
 
 interface Reader {
   Markdown: React.ComponentType<{ body: string; people: readonly Called[]; me: string }>;

@@ -1,7 +1,7 @@
 import type { DomainError } from "../core/index.ts";
 import { useTexts } from "../i18n/index.ts";
 import { TextButton } from "../ui/Button.tsx";
-import { errorText } from "./logic/errors.ts";
+import { errorText } from "../format/errors.ts";
 
 /** Something did not load: what, and the way out. */
 export function LoadError({ error, again }: { error: DomainError; again: () => void }) {

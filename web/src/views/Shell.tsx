@@ -11,7 +11,7 @@ import { Empty } from "../ui/Empty.tsx";
 import { Rail, TabBar } from "./Navigation.tsx";
 import { RoomsPane } from "./rooms/RoomsPane.tsx";
 import { RoomPage } from "./room/RoomPage.tsx";
-import { nameOf, titleOf } from "./logic/text.ts";
+import { nameOf, titleOf } from "../format/text.ts";
 
 const FriendsPane = lazy(() => import("./friends/FriendsPane.tsx"));
 const FriendPage = lazy(() => import("./friends/FriendPage.tsx"));

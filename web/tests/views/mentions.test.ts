@@ -8,7 +8,7 @@ import {
   mentionedIn,
   rank,
   splitMentions,
-} from "../../src/views/logic/mentions.ts";
+} from "../../src/format/mentions.ts";
 
 const people = [
   { userId: "1", name: "김민지", webchatId: "minji" },

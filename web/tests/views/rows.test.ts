@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Entry, Message } from "../../src/core/index.ts";
-import { overlaps, rowsOf, stepsBetween, type Row } from "../../src/views/logic/rows.ts";
+import { overlaps, rowsOf, stepsBetween, type Row } from "../../src/views/room/rows.ts";
 
 const ME = "me";
 

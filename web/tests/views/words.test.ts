@@ -4,19 +4,11 @@ import type { Message, DomainError, RoomSummary } from "../../src/core/index.ts"
 import { en } from "../../src/i18n/en.ts";
 import { preferredLanguage } from "../../src/i18n/index.ts";
 import { ko } from "../../src/i18n/ko.ts";
-import { deviceOf } from "../../src/views/logic/device.ts";
-import { kindOf, fileErrorOf, reservedSize } from "../../src/views/logic/files.ts";
-import { agoOf, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/views/logic/format.ts";
-import { errorText } from "../../src/views/logic/errors.ts";
-import {
-  isEmojiOnly,
-  letterOf,
-  marked,
-  plain,
-  previewOf,
-  titleOf,
-  toneOf,
-} from "../../src/views/logic/text.ts";
+import { deviceOf } from "../../src/views/settings/device.ts";
+import { kindOf, fileErrorOf, reservedSize } from "../../src/views/room/files.ts";
+import { agoOf, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/format/locale.ts";
+import { errorText } from "../../src/format/errors.ts";
+import { isEmojiOnly, letterOf, marked, plain, previewOf, titleOf, toneOf } from "../../src/format/text.ts";
 import { stillOrder } from "../../src/views/rooms/order.ts";
 
 const message = (change: Partial<Message>): Message => ({

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { dayKey, startOfDay } from "../logic/format.ts";
+import { dayKey, startOfDay } from "../../format/locale.ts";
 import { Frame } from "./Frame.tsx";
 
 export function DateDialog({ onPick }: { onPick: (at: Date) => void }) {

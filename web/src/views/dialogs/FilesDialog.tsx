@@ -6,7 +6,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { isPicture } from "../logic/files.ts";
+import { isPicture } from "../room/files.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
 import { FileCard } from "../room/AttachmentList.tsx";
 import { usePages } from "../search/pages.ts";

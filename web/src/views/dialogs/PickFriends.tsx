@@ -11,8 +11,8 @@ import { Empty } from "../../ui/Empty.tsx";
 import { Field } from "../../ui/Field.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { matching } from "../logic/mentions.ts";
-import { errorText } from "../logic/errors.ts";
+import { matching } from "../../format/mentions.ts";
+import { errorText } from "../../format/errors.ts";
 import { Frame } from "./Frame.tsx";
 
 const LIMIT = 100;

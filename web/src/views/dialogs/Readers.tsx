@@ -4,7 +4,7 @@ import { useClient, useMe, useProfiles, useStore } from "../../app/client.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 import { Frame } from "./Frame.tsx";
 
 /** Who has read a message, and who has not; it follows live. */

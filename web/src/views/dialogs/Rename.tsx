@@ -4,7 +4,7 @@ import { useActions, useClientState } from "../../app/client.ts";
 import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 import { Frame } from "./Frame.tsx";
 
 export function Rename({ roomId }: { roomId: string }) {

@@ -10,9 +10,9 @@ import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { isComposing } from "../room/field.ts";
-import { matching } from "../logic/mentions.ts";
-import { errorText } from "../logic/errors.ts";
-import { titleOf } from "../logic/text.ts";
+import { matching } from "../../format/mentions.ts";
+import { errorText } from "../../format/errors.ts";
+import { titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "../rooms/RoomAvatar.tsx";
 
 type Choice = { key: string; name: string; webchatId: string } & (

@@ -12,7 +12,7 @@ import { IconButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
-import { matching } from "../logic/mentions.ts";
+import { matching } from "../../format/mentions.ts";
 
 const WATCHED = 60;
 

@@ -10,7 +10,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 import { tell } from "../room/message-actions.ts";
 
 /** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { useActions, useClientState } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 import { GateFrame } from "./GateFrame.tsx";
 import { PasswordField } from "./PasswordField.tsx";
 

@@ -5,7 +5,7 @@ import { useActions } from "../../app/client.ts";
 import type { DomainError } from "../../core/index.ts";
 import { useTexts, type Texts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { hasFieldError, errorText } from "../logic/errors.ts";
+import { hasFieldError, errorText } from "../../format/errors.ts";
 import { useAvailability } from "./availability.ts";
 import { GateFrame } from "./GateFrame.tsx";
 import { newPasswordRules } from "./password.ts";

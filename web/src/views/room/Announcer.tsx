@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { nameOf, previewOf } from "../logic/text.ts";
+import { nameOf, previewOf } from "../../format/text.ts";
 
 /** Says new messages of others to screen readers; the log itself is silent, since it also moves when one scrolls. */
 export function Announcer({ store, me }: { store: RoomStore; me: string }) {

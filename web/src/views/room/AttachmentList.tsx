@@ -3,9 +3,9 @@ import { memo } from "react";
 import { openDialog } from "../../app/overlay.ts";
 import type { Attachment } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
-import { sizeOf } from "../logic/format.ts";
+import { sizeOf } from "../../format/locale.ts";
 import { useTabIndex } from "./message-actions.ts";
-import { isPicture, kindOf, reservedSize } from "../logic/files.ts";
+import { isPicture, kindOf, reservedSize } from "./files.ts";
 
 export const AttachmentList = memo(function AttachmentList({
   files,

@@ -3,7 +3,7 @@ import { memo, useMemo, useState } from "react";
 import { useProfile, useProfiles, useStore } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Prose } from "../../ui/Prose.tsx";
-import { isEmojiOnly, nameOf, previewOf } from "../logic/text.ts";
+import { isEmojiOnly, nameOf, previewOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 

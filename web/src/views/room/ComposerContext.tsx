@@ -1,7 +1,7 @@
 import { useProfile } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
-import { nameOf, previewOf } from "../logic/text.ts";
+import { nameOf, previewOf } from "../../format/text.ts";
 import type { Writing } from "./RoomPage.tsx";
 
 /** Above the field: what one answers or changes. */

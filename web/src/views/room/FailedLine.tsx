@@ -1,6 +1,6 @@
 import { useActions } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 import { useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 

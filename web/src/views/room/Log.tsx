@@ -8,7 +8,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
-import { titleOf } from "../logic/text.ts";
+import { titleOf } from "../../format/text.ts";
 import type { Jumps } from "./jumps.ts";
 import { LogRow } from "./LogRow.tsx";
 import { MessageContext, useMessageActions } from "./message-actions.ts";

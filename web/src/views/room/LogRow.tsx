@@ -3,9 +3,9 @@ import { memo } from "react";
 import { useClientState } from "../../app/client.ts";
 import type { SystemEntry, Profile } from "../../core/index.ts";
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
-import { dayOf, startOfDay } from "../logic/format.ts";
-import type { Row } from "../logic/rows.ts";
-import { nameOf } from "../logic/text.ts";
+import { dayOf, startOfDay } from "../../format/locale.ts";
+import type { Row } from "./rows.ts";
+import { nameOf } from "../../format/text.ts";
 import { TabContext } from "./message-actions.ts";
 import { MessageRow } from "./MessageRow.tsx";
 

@@ -6,7 +6,7 @@ import type { Client, Member, Profile, RoomSummary } from "../../core/index.ts";
 import { currentTexts, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 import { tell } from "./message-actions.ts";
 
 const WATCHED = 100;

@@ -4,7 +4,7 @@ import { useMe, useProfiles, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { complete, matching, mentionAt, type Candidate } from "../logic/mentions.ts";
+import { complete, matching, mentionAt, type Candidate } from "../../format/mentions.ts";
 
 const SHOWN = 6;
 

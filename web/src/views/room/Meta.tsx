@@ -3,7 +3,7 @@ import { memo } from "react";
 import { useStore } from "../../app/client.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
-import { exactOf, timeOf } from "../logic/format.ts";
+import { exactOf, timeOf } from "../../format/locale.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
 

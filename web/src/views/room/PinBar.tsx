@@ -4,8 +4,8 @@ import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { errorText } from "../logic/errors.ts";
-import { nameOf, previewOf } from "../logic/text.ts";
+import { errorText } from "../../format/errors.ts";
+import { nameOf, previewOf } from "../../format/text.ts";
 
 export function PinBar({ store, onJump }: { store: RoomStore; onJump: (seq: number) => void }) {
   const texts = useTexts();

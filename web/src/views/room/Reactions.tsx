@@ -3,7 +3,7 @@ import { memo, useState } from "react";
 import { useProfiles } from "../../app/client.ts";
 import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 
 const NAMED = 20;

@@ -9,7 +9,7 @@ import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { nameOf, titleOf } from "../logic/text.ts";
+import { nameOf, titleOf } from "../../format/text.ts";
 
 const NAMES = 4;
 

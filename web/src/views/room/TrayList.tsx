@@ -1,8 +1,8 @@
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
-import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "../logic/files.ts";
-import { sizeOf } from "../logic/format.ts";
-import { errorText } from "../logic/errors.ts";
+import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "./files.ts";
+import { sizeOf } from "../../format/locale.ts";
+import { errorText } from "../../format/errors.ts";
 import type { DomainError } from "../../core/index.ts";
 import { useUpload, type Tray, type TrayItem } from "./tray.ts";
 

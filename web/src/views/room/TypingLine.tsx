@@ -2,7 +2,7 @@ import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 
 const NAMED = 3;
 

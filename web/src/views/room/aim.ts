@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
-import { seqOfEntry, type Row } from "../logic/rows.ts";
+import { seqOfEntry, type Row } from "./rows.ts";
 import { holdPlace } from "./pin.ts";
 import type { Aim } from "./jumps.ts";
 

@@ -6,7 +6,7 @@ import { toast } from "../../app/overlay.ts";
 import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 
 export type Aim = { id: number } & ({ seq: number; flash: boolean } | { end: true });
 

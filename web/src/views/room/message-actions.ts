@@ -6,7 +6,7 @@ import { closePopup, openDialog, openEmoji, openMenu, toast, type MenuItem } fro
 import { paths } from "../../app/paths.ts";
 import type { Client, Message, Result, RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { errorText } from "../logic/errors.ts";
+import { errorText } from "../../format/errors.ts";
 
 export interface MessageActions {
   store: RoomStore;

@@ -2,7 +2,7 @@
 import { useCallback, useMemo, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
-import type { Row } from "../logic/rows.ts";
+import type { Row } from "./rows.ts";
 
 interface Given {
   rows: readonly Row[];

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObje
 import type { VirtualizerHandle } from "virtua";
 
 import type { RoomStore } from "../../core/index.ts";
-import { seqOfEntry, type Row } from "../logic/rows.ts";
+import { seqOfEntry, type Row } from "./rows.ts";
 import { useAim } from "./aim.ts";
 import { useHeldShift } from "./held-shift.ts";
 import type { Jumps } from "./jumps.ts";

@@ -4,7 +4,7 @@ import type { VirtualizerHandle } from "virtua";
 
 import { useActions } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
-import { seqOfEntry, type Row } from "../logic/rows.ts";
+import { seqOfEntry, type Row } from "./rows.ts";
 
 const LOAD_AHEAD = 1600;
 

@@ -2,7 +2,7 @@
 import { useLayoutEffect, useMemo, useState } from "react";
 
 import type { Entry } from "../../core/index.ts";
-import { overlaps, rowsOf, stepsBetween, type Row } from "../logic/rows.ts";
+import { overlaps, rowsOf, stepsBetween, type Row } from "./rows.ts";
 
 type Step = ReturnType<typeof stepsBetween>[number];
 

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 
 import { useActions } from "../../app/client.ts";
 import type { Attachment, Upload } from "../../core/index.ts";
-import { isImage, fileErrorOf, type FileError } from "../logic/files.ts";
+import { isImage, fileErrorOf, type FileError } from "./files.ts";
 
 export interface TrayItem {
   id: string;

@@ -8,8 +8,8 @@ import type { Message, RoomSummary } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Badge } from "../../ui/Badge.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { exactOf, listTime } from "../logic/format.ts";
-import { nameOf, plain, previewOf, titleOf } from "../logic/text.ts";
+import { exactOf, listTime } from "../../format/locale.ts";
+import { nameOf, plain, previewOf, titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "./RoomAvatar.tsx";
 
 export const RoomRow = memo(function RoomRow({ roomId, selected }: { roomId: string; selected: boolean }) {

@@ -7,7 +7,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
-import { titleOf } from "../logic/text.ts";
+import { titleOf } from "../../format/text.ts";
 import { MessageHits } from "./MessageHits.tsx";
 import { PeopleHits } from "./PeopleHits.tsx";
 

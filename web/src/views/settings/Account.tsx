@@ -5,7 +5,7 @@ import { useActions, useMe } from "../../app/client.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { errorText, hasFieldError } from "../logic/errors.ts";
+import { errorText, hasFieldError } from "../../format/errors.ts";
 import { newPasswordRules } from "../gate/password.ts";
 import { PasswordField } from "../gate/PasswordField.tsx";
 

@@ -7,8 +7,8 @@ import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Field } from "../../ui/Field.tsx";
-import { isImage } from "../logic/files.ts";
-import { errorText } from "../logic/errors.ts";
+import { isImage } from "../room/files.ts";
+import { errorText } from "../../format/errors.ts";
 import { tell } from "../room/message-actions.ts";
 
 export function MyProfile() {

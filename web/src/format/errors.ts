@@ -1,6 +1,6 @@
 /** Words for what went wrong: what to do, and when to try again; never a code. */
-import type { DomainError } from "../../core/index.ts";
-import type { Texts } from "../../i18n/index.ts";
+import type { DomainError } from "../core/index.ts";
+import type { Texts } from "../i18n/index.ts";
 
 export function errorText({ code, retryAfter }: DomainError, { errors }: Texts): string {
   switch (code) {

@@ -1,6 +1,6 @@
 /** How entries of a room become rows of the log: days, groups of one person, the divider of what is unread. */
 import type { Entry } from "../../core/index.ts";
-import { dayKey } from "./format.ts";
+import { dayKey } from "../../format/locale.ts";
 
 const GROUP_MS = 5 * 60_000;
 

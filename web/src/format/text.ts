@@ -1,6 +1,6 @@
 /** Names, letters and short texts that views show of rooms, people and messages. */
-import type { Message, Profile, RoomSummary } from "../../core/index.ts";
-import type { Texts } from "../../i18n/index.ts";
+import type { Message, Profile, RoomSummary } from "../core/index.ts";
+import type { Texts } from "../i18n/index.ts";
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 

@@ -1,5 +1,5 @@
 /** Dates, times, sizes and numbers in the person's language and time zone. */
-import type { Language, Texts } from "../../i18n/index.ts";
+import type { Language, Texts } from "../i18n/index.ts";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
