@@ -1,7 +1,7 @@
 /** Failures of what the core did in the background, said once. */
 import { useEffect } from "react";
 
-import type { Client } from "../core/index.ts";
+import type { Client, Result } from "../core/index.ts";
 import { currentTexts } from "../i18n/index.ts";
 import { errorText } from "../format/errors.ts";
 import { useStore } from "./client.ts";
@@ -15,4 +15,11 @@ export function useNotices(client: Client): void {
       client.actions.dismissNotice(notice.id);
     }
   }, [client, notices]);
+}
+
+/** Await a result and show its error, if any, as a toast. Return whether it succeeded. */
+export async function showFailure(pending: Promise<Result>): Promise<boolean> {
+  const result = await pending;
+  if (!result.ok) toast(errorText(result.error, currentTexts()));
+  return result.ok;
 }

@@ -2,10 +2,10 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { closeDialog, type DialogRequest } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { tell } from "../room/message-actions.ts";
 import { Frame } from "./Frame.tsx";
 
 type Asked = Omit<Extract<DialogRequest, { kind: "confirm" }>, "kind">;
@@ -47,7 +47,7 @@ export function Leave({ roomId, title, text }: { roomId: string; title: string; 
   const { leave } = useActions();
   const [, go] = useLocation();
   const run = async () => {
-    if (await tell(leave(roomId))) go(paths.rooms);
+    if (await showFailure(leave(roomId))) go(paths.rooms);
   };
   return <Confirm title={title} text={text} action={details.leave} danger run={run} />;
 }

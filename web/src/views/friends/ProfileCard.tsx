@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
 import { useActions, useClientState, useMe, useProfile } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import type { Profile } from "../../core/index.ts";
@@ -11,7 +12,6 @@ import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { errorText } from "../../format/errors.ts";
-import { tell } from "../room/message-actions.ts";
 
 /** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */
 export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () => void }) {
@@ -80,15 +80,15 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
     go(paths.room(result.room.room_id));
   };
   const follow = async () => {
-    if (await tell(actions.follow(userId))) toast(texts.profile.followed(name));
+    if (await showFailure(actions.follow(userId))) toast(texts.profile.followed(name));
   };
   const unblock = async () => {
-    if (!(await tell(actions.unblock(userId)))) return;
+    if (!(await showFailure(actions.unblock(userId)))) return;
     setBlocked(false);
     toast(texts.profile.didUnblock(name));
   };
   const unfollow = async () => {
-    if (await tell(actions.unfollow(userId))) toast(texts.profile.unfollowed(name));
+    if (await showFailure(actions.unfollow(userId))) toast(texts.profile.unfollowed(name));
   };
   const block = () =>
     openDialog({
@@ -98,7 +98,7 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
       action: texts.profile.block,
       danger: true,
       run: async () => {
-        if (!(await tell(actions.block(userId)))) return;
+        if (!(await showFailure(actions.block(userId)))) return;
         setBlocked(true);
         toast(texts.profile.didBlock(name));
       },

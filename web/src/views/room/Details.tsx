@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 
 import { useActions, useClientState, useMe, useStore } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { useNow } from "../../app/time.ts";
 import type { RoomState, RoomStore, RoomSummary } from "../../core/index.ts";
@@ -14,7 +15,6 @@ import { nameOf, titleOf } from "../../format/text.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
 import { leaveRoom } from "./leave.ts";
 import { MemberList } from "./MemberList.tsx";
-import { tell } from "./message-actions.ts";
 
 interface DetailsProps {
   store: RoomStore;
@@ -103,7 +103,7 @@ function Toggles({ room, onDate }: { room: RoomSummary; onDate: (at: Date) => vo
         icon={room.muted ? "bell" : "muted"}
         label={room.muted ? details.unmute : details.mute}
         pressed={room.muted}
-        run={() => void tell(setMuted(roomId, !room.muted))}
+        run={() => void showFailure(setMuted(roomId, !room.muted))}
       />
       <Toggle
         icon="calendar"

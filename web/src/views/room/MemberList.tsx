@@ -1,13 +1,13 @@
 import { useEffect, useMemo } from "react";
 
 import { useActions, useClient, useClientState, useMe } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, openMenu, type MenuItem } from "../../app/overlay.ts";
 import type { Client, Member, Profile, RoomSummary } from "../../core/index.ts";
 import { currentTexts, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
 import { nameOf } from "../../format/text.ts";
-import { tell } from "./message-actions.ts";
 
 const WATCHED = 100;
 const DRAWN = 200;
@@ -103,7 +103,7 @@ function manageItems(
     items.push({
       icon: "person",
       label: theirs === "admin" ? details.makeMember : details.makeAdmin,
-      run: () => void tell(actions.setRole(room_id, user_id, next)),
+      run: () => void showFailure(actions.setRole(room_id, user_id, next)),
     });
     items.push({
       icon: "lock",
@@ -114,7 +114,7 @@ function manageItems(
           title: details.makeOwnerAsk(name),
           text: details.makeOwnerText,
           action: details.makeOwner,
-          run: () => tell(actions.setRole(room_id, user_id, "owner")),
+          run: () => showFailure(actions.setRole(room_id, user_id, "owner")),
         }),
     });
   }
@@ -130,7 +130,7 @@ function manageItems(
           text: details.kickText,
           action: details.kick,
           danger: true,
-          run: () => tell(actions.kick(room_id, user_id)),
+          run: () => showFailure(actions.kick(room_id, user_id)),
         }),
     });
   }

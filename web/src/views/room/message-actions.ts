@@ -2,11 +2,11 @@
 import { createContext, use, useMemo } from "react";
 
 import { useClient } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { closePopup, openDialog, openEmoji, openMenu, toast, type MenuItem } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
-import type { Client, Message, Result, RoomStore } from "../../core/index.ts";
+import type { Client, Message, RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { errorText } from "../../format/errors.ts";
 
 export interface MessageActions {
   store: RoomStore;
@@ -50,7 +50,7 @@ export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenK
   return useMemo(() => {
     const react = (message: Message, emoji: string) => {
       const mine = message.reactions?.[emoji]?.includes(me) ?? false;
-      void tell(client.actions.react(store.roomId, message.seq, emoji, mine));
+      void showFailure(client.actions.react(store.roomId, message.seq, emoji, mine));
     };
     const leave = <A extends unknown[]>(run: (...args: A) => void) => {
       return (...args: A) => {
@@ -78,12 +78,6 @@ export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenK
       open: setOpenKey,
     };
   }, [client, store, me, onReply, onEdit, onJump, setOpenKey]);
-}
-
-export async function tell(doing: Promise<Result>): Promise<boolean> {
-  const result = await doing;
-  if (!result.ok) toast(errorText(result.error, currentTexts()));
-  return result.ok;
 }
 
 async function copy(text: string): Promise<void> {
@@ -115,7 +109,7 @@ function moreItems(client: Client, { roomId }: RoomStore, me: string, message: M
     },
   ];
   if (rules) {
-    const run = () => void tell(actions.pin(roomId, pinned ? null : message.seq));
+    const run = () => void showFailure(actions.pin(roomId, pinned ? null : message.seq));
     items.push({ icon: "pin", label: pinned ? texts.unpin : texts.pin, run });
   }
   if (message.sender_id === me || rules) {

@@ -1,12 +1,12 @@
 /** What pressing Enter does: a new message goes out, or a change of an earlier one. */
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import type { Message, RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { mentionedIn, type Candidate } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
 import type { DraftText } from "./draft.ts";
-import { tell } from "./message-actions.ts";
 import type { Writing } from "./RoomPage.tsx";
 import type { Tray } from "./tray.ts";
 
@@ -40,7 +40,7 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
 
   const saveEdit = async (message: Message) => {
     onWriting({ about: "new" });
-    if (body !== message.body) await tell(actions.edit(roomId, message.seq, body));
+    if (body !== message.body) await showFailure(actions.edit(roomId, message.seq, body));
   };
   const sendNew = () => {
     const attachments = tray.take();

@@ -1,6 +1,7 @@
 import { useCallback } from "react";
 
 import { useActions, useClientState, useMe } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
@@ -8,7 +9,6 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { tell } from "../room/message-actions.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
 import { LoadError } from "../LoadError.tsx";
@@ -45,7 +45,7 @@ function Person({ found }: { found: Profile }) {
   const userId = found.user_id;
   const profile = useClientState((state) => state.profiles.get(userId)) ?? found;
   const add = async () => {
-    if (await tell(follow(userId))) toast(texts.profile.followed(profile.display_name));
+    if (await showFailure(follow(userId))) toast(texts.profile.followed(profile.display_name));
   };
   return (
     <>

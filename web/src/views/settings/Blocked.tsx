@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
@@ -8,7 +9,6 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Empty } from "../../ui/Empty.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { tell } from "../room/message-actions.ts";
 import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
 
@@ -45,7 +45,7 @@ function BlockedRow({ profile, onFreed }: { profile: Profile; onFreed: () => voi
   const { unblock } = useActions();
   const name = profile.display_name;
   const free = async () => {
-    if (!(await tell(unblock(profile.user_id)))) return;
+    if (!(await showFailure(unblock(profile.user_id)))) return;
     onFreed();
     toast(texts.profile.didUnblock(name));
   };

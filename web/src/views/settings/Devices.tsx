@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import { useNow } from "../../app/time.ts";
 import type { SessionView } from "../../core/index.ts";
@@ -10,7 +11,6 @@ import { Icon } from "../../ui/Icon.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { deviceOf } from "./device.ts";
 import { agoOf, exactOf } from "../../format/locale.ts";
-import { tell } from "../room/message-actions.ts";
 import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
 
@@ -26,7 +26,7 @@ export function Devices() {
     .sort((a, b) => Number(b.current) - Number(a.current));
   const others = shown.filter((one) => !one.current);
   const endOthers = async () => {
-    if (!(await tell(revokeOthers()))) return;
+    if (!(await showFailure(revokeOthers()))) return;
     setGone((before) => new Set([...before, ...others.map((one) => one.session_id)]));
     toast(texts.settings.othersRevoked);
     again();
@@ -68,7 +68,7 @@ function Device({ session, onGone }: { session: SessionView; onGone: () => void 
   const name = nameOfDevice(session, texts);
   const seen = new Date(session.last_seen_at);
   const end = async () => {
-    if (!(await tell(revokeSession(session.session_id)))) return;
+    if (!(await showFailure(revokeSession(session.session_id)))) return;
     onGone();
     toast(texts.settings.revoked);
   };

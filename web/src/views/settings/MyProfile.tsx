@@ -2,6 +2,7 @@ import { useRef } from "react";
 import { useForm } from "react-hook-form";
 
 import { useActions, useMe, useProfile } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
@@ -9,7 +10,6 @@ import { TextButton } from "../../ui/Button.tsx";
 import { Field } from "../../ui/Field.tsx";
 import { isImage } from "../room/files.ts";
 import { errorText } from "../../format/errors.ts";
-import { tell } from "../room/message-actions.ts";
 
 export function MyProfile() {
   return (
@@ -42,7 +42,7 @@ function Picture() {
       );
       return;
     }
-    if (await tell(updateProfile({ avatarAttachmentId: result.attachment.attachment_id })))
+    if (await showFailure(updateProfile({ avatarAttachmentId: result.attachment.attachment_id })))
       toast(texts.saved);
   };
   return (
@@ -69,7 +69,7 @@ function Picture() {
           {settings.changePhoto}
         </button>
         {profile?.avatar_url != null && (
-          <TextButton danger onClick={() => void tell(updateProfile({ avatarAttachmentId: null }))}>
+          <TextButton danger onClick={() => void showFailure(updateProfile({ avatarAttachmentId: null }))}>
             {settings.removePhoto}
           </TextButton>
         )}
