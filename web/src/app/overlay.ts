@@ -52,7 +52,7 @@ interface Overlay {
 const TOAST_MS = 5000;
 const listeners = new Set<() => void>();
 let overlay: Overlay = { dialog: null, popup: null, toasts: [] };
-let opener: { dialog: Element | null; popup: Element | null } = { dialog: null, popup: null };
+let openedFrom: { dialog: Element | null; popup: Element | null } = { dialog: null, popup: null };
 /** The popup has the focus, or had it when it was closed a moment ago. */
 let inPopup = false;
 let lastToast = 0;
@@ -64,18 +64,19 @@ function change(part: Partial<Overlay>): void {
 
 export function openDialog(dialog: DialogRequest): void {
   // What is chosen from a menu goes away with it: then the focus belongs to what opened the menu.
-  if (!overlay.dialog) opener = { ...opener, dialog: inPopup ? opener.popup : document.activeElement };
+  if (!overlay.dialog)
+    openedFrom = { ...openedFrom, dialog: inPopup ? openedFrom.popup : document.activeElement };
   inPopup = false;
   change({ dialog, popup: null });
 }
 
 export function closeDialog(): void {
   change({ dialog: null });
-  giveBack(opener.dialog);
+  restoreFocus(openedFrom.dialog);
 }
 
 function openPopup(anchor: Element, request: (rect: DOMRect) => PopupRequest): void {
-  opener = { ...opener, popup: anchor };
+  openedFrom = { ...openedFrom, popup: anchor };
   inPopup = true;
   change({ popup: request(anchor.getBoundingClientRect()) });
 }
@@ -89,14 +90,14 @@ export function openEmoji(anchor: Element, onPick: (emoji: string) => void): voi
 }
 
 /** The focus goes back to what opened the popup, or on to where its choice leads. */
-export function closePopup(next: Element | null = opener.popup): void {
+export function closePopup(next: Element | null = openedFrom.popup): void {
   if (!overlay.popup) return;
   change({ popup: null });
-  giveBack(next);
+  restoreFocus(next);
 }
 
 /** Focus goes back to where it was; where that is gone, to the writing. */
-function giveBack(element: Element | null): void {
+function restoreFocus(element: Element | null): void {
   requestAnimationFrame(() => {
     if (overlay.dialog || overlay.popup) return;
     inPopup = false;

@@ -16,7 +16,7 @@ export const useWide = () => useMedia("(min-width: 1180px)");
 export const usePhone = () => useMedia("(max-width: 599px)");
 
 /** Keeps `--viewport` at the height that is really seen: the composer then stays above the keyboard. */
-export function followViewport(): void {
+export function trackViewport(): void {
   const viewport = window.visualViewport;
   if (!viewport) return;
   const follow = () => {

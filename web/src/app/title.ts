@@ -17,11 +17,11 @@ async function setBadge(count: number): Promise<void> {
   }
 }
 
-export function useTitle(place: string | null, unread: number): void {
+export function useTitle(title: string | null, unread: number): void {
   useEffect(() => {
-    const name = place === null ? "WebChat" : `${place} – WebChat`;
-    document.title = unread > 0 ? `(${badgeText(unread)}) ${name}` : name;
-  }, [place, unread]);
+    const page = title === null ? "WebChat" : `${title} – WebChat`;
+    document.title = unread > 0 ? `(${badgeText(unread)}) ${page}` : page;
+  }, [title, unread]);
   useEffect(() => {
     void setBadge(unread);
   }, [unread]);

@@ -33,7 +33,7 @@ export const en: Texts = {
     myProfile: "My profile",
   },
 
-  gate: {
+  auth: {
     tagline: "Conversation on warm paper",
     signIn: "Sign in",
     signUp: "Sign up",

@@ -30,7 +30,7 @@ export const ko = {
     myProfile: "내 프로필",
   },
 
-  gate: {
+  auth: {
     tagline: "따뜻한 종이 위의 대화",
     signIn: "로그인",
     signUp: "가입하기",

@@ -3,7 +3,7 @@ import { memo } from "react";
 
 import { characters, letterOf, toneOf } from "../format/text.ts";
 
-interface Look {
+interface AvatarProps {
   id: string;
   name: string;
   size?: number;
@@ -14,7 +14,14 @@ interface Look {
   online?: boolean;
 }
 
-export const Avatar = memo(function Avatar({ id, name, size = 36, picture, online = false, tone }: Look) {
+export const Avatar = memo(function Avatar({
+  id,
+  name,
+  size = 36,
+  picture,
+  online = false,
+  tone,
+}: AvatarProps) {
   return (
     <span
       className="avatar"

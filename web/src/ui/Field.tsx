@@ -1,6 +1,6 @@
 import { useId } from "react";
 
-interface FieldLook {
+interface FieldProps {
   label: string;
   /** A word of help. */
   note?: string | undefined;
@@ -17,7 +17,7 @@ export function Field({
   tone = error === undefined ? "plain" : "error",
   children,
   ...input
-}: FieldLook & Omit<React.ComponentProps<"input">, "id" | "className">) {
+}: FieldProps & Omit<React.ComponentProps<"input">, "id" | "className">) {
   const id = useId();
   return (
     <div className="field">

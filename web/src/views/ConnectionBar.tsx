@@ -3,12 +3,12 @@ import { usePassed, useSecondsUntil } from "../app/time.ts";
 import type { ConnectionState } from "../core/index.ts";
 import { useTexts, type Texts } from "../i18n/index.ts";
 
-const PATIENCE_MS = 2000;
+const DELAY_MS = 2000;
 
 /** A thin bar for what keeps messages from going out, once it lasts; being offline looks different from coming back. */
 export function ConnectionBar() {
   const connection = useClientState((state) => state.connection);
-  const lasts = usePassed(connection.since + PATIENCE_MS);
+  const lasts = usePassed(connection.since + DELAY_MS);
   if (connection.status === "online" || !lasts) return null;
   return <Bar connection={connection} />;
 }
@@ -19,7 +19,7 @@ function Bar({ connection }: { connection: ConnectionState }) {
   const wait = useSecondsUntil(connection.retryAt ?? 0);
   return (
     <div className={connection.status === "offline" ? "link-bar" : "link-bar again"}>
-      <span role="status">{words(connection, texts)}</span>
+      <span role="status">{statusText(connection, texts)}</span>
       {wait > 1 && <span className="tabular">{texts.connection.retryIn(wait)}</span>}
       {connection.stopped === "outdated" ? (
         <button type="button" className="text-button" onClick={() => location.reload()}>
@@ -36,7 +36,7 @@ function Bar({ connection }: { connection: ConnectionState }) {
   );
 }
 
-function words({ status, stopped }: ConnectionState, { connection }: Texts): string {
+function statusText({ status, stopped }: ConnectionState, { connection }: Texts): string {
   if (stopped) return connection[stopped];
   return status === "online" ? "" : connection[status];
 }

@@ -4,7 +4,7 @@ import { useActions } from "../../app/client.ts";
 import type { Attachment, Message, Page, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { isPicture } from "../room/files.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
@@ -32,7 +32,7 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
     <Frame title={texts.details.files} className="tall" flush>
       {error && <LoadError error={error} again={again} />}
       {!items && !error && <RowSkeletons label={texts.loading} />}
-      {items && files.length === 0 && !more && <Empty drawing="lost" title={texts.details.noFiles} />}
+      {items && files.length === 0 && !more && <EmptyState drawing="lost" title={texts.details.noFiles} />}
       <Files files={files} />
       {more && (
         <div className="list-more">

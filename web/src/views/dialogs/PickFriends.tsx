@@ -7,7 +7,7 @@ import { paths } from "../../app/paths.ts";
 import type { Profile, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Field } from "../../ui/Field.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
@@ -157,7 +157,7 @@ function Picker({ picked, onPicked, excluded, note, failed }: PickerProps) {
     else toast(texts.group.tooMany);
   };
   if (friends.length === 0) {
-    return <Empty drawing="people" title={texts.group.nobody} text={texts.group.nobodyText} />;
+    return <EmptyState drawing="people" title={texts.group.nobody} text={texts.group.nobodyText} />;
   }
   return (
     <>

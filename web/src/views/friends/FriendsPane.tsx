@@ -9,7 +9,7 @@ import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
 import { matching } from "../../format/mentions.ts";
@@ -52,11 +52,11 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
       <div className="pane-body scroll" ref={scroller}>
         {query === "" && <Myself selected={selected} />}
         {friends.length === 0 ? (
-          <Empty drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
+          <EmptyState drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
             <button type="button" className="button primary" onClick={search}>
               {texts.friends.add}
             </button>
-          </Empty>
+          </EmptyState>
         ) : (
           <nav aria-label={texts.friends.label}>
             <h2 className="section-title">{texts.friends.count(found.length)}</h2>

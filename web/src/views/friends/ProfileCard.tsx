@@ -9,7 +9,7 @@ import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { errorText } from "../../format/errors.ts";
 
@@ -25,7 +25,7 @@ export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () =>
     watchPresence("profile", [userId]);
     return () => watchPresence("profile", []);
   }, [userId, loadProfiles, watchPresence]);
-  if (!profile) return <Empty drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
+  if (!profile) return <EmptyState drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
   const self = userId === me.user_id;
   return (
     <div className="profile-card">

@@ -6,7 +6,7 @@ import { Link } from "wouter";
 import { paths } from "../../app/paths.ts";
 import { useSecondsSince } from "../../app/time.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { CanaryCard } from "./CanaryCard.tsx";
@@ -68,11 +68,11 @@ function Stranger({ texts }: { texts: OpsTexts }) {
   return (
     <main className="page ops">
       <div className="page-body centre">
-        <Empty drawing="lost" title={texts.strangerTitle} text={texts.strangerText} level={1}>
+        <EmptyState drawing="lost" title={texts.strangerTitle} text={texts.strangerText} level={1}>
           <Link href={paths.rooms} className="button">
             {texts.home}
           </Link>
-        </Empty>
+        </EmptyState>
       </div>
     </main>
   );

@@ -2,7 +2,7 @@ import { memo, useMemo, useState } from "react";
 
 import { useProfile, useProfiles, useStore } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Prose } from "../../ui/Prose.tsx";
+import { MessageText } from "../../ui/MessageText.tsx";
 import { isEmojiOnly, nameOf, previewOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { Shown } from "./shown.ts";
@@ -40,7 +40,7 @@ function Body({ shown }: { shown: Shown }) {
   const long = shown.body.length > LONG_TEXT || shown.body.split("\n").length > LONG_LINES;
   return (
     <>
-      <Prose body={shown.body} people={people} me={me} folded={long && !unfolded} />
+      <MessageText body={shown.body} people={people} me={me} folded={long && !unfolded} />
       {long && (
         <button
           type="button"

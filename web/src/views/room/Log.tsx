@@ -5,7 +5,7 @@ import { useClientState, useStore } from "../../app/client.ts";
 import { composerField, openDialog } from "../../app/overlay.ts";
 import type { Message, RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
 import { titleOf } from "../../format/text.ts";
@@ -55,7 +55,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
   );
 
   if (entries.length === 0) {
-    return <Empty drawing="bubbles" title={texts.room.emptyTitle} text={texts.room.emptyText} />;
+    return <EmptyState drawing="bubbles" title={texts.room.emptyTitle} text={texts.room.emptyText} />;
   }
   return (
     <MessageContext value={actions}>

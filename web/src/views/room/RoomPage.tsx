@@ -6,7 +6,7 @@ import { paths } from "../../app/paths.ts";
 import { usePhone, useWide } from "../../app/screen.ts";
 import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
 import { Composer } from "./Composer.tsx";
@@ -88,11 +88,11 @@ function RoomLog({
   const error = useStore(store, (state) => (state.entries.length === 0 ? state.window.error : null));
   if (error) {
     return (
-      <Empty drawing="lost" title={texts.room.failedTitle} text={texts.errors.network}>
+      <EmptyState drawing="lost" title={texts.room.failedTitle} text={texts.errors.network}>
         <button type="button" className="button primary" onClick={() => void store.toLatest()}>
           {texts.retry}
         </button>
-      </Empty>
+      </EmptyState>
     );
   }
   if (loading || rest.jumps.arriving) {
@@ -111,11 +111,11 @@ function Missing() {
   return (
     <div className="page">
       <div className="page-body centre">
-        <Empty drawing="lost" title={room.missingTitle} text={room.missingText} level={1}>
+        <EmptyState drawing="lost" title={room.missingTitle} text={room.missingText} level={1}>
           <button type="button" className="button primary" onClick={() => go(paths.rooms)}>
             {room.toRooms}
           </button>
-        </Empty>
+        </EmptyState>
       </div>
     </div>
   );

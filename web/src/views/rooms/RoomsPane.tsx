@@ -2,14 +2,14 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
-import { useMayAsk, askLater, turnAlerts } from "../../app/alerts.ts";
+import { useMayAsk, askLater, setAlerts } from "../../app/alerts.ts";
 import { useActions, useClientState } from "../../app/client.ts";
 import { switcherKey } from "../../app/hotkeys.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton, TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
 import { useStillOrder } from "./order.ts";
@@ -46,11 +46,11 @@ function RoomList({ selected }: { selected: string | null }) {
   const [, go] = useLocation();
   if (order.length === 0) {
     return (
-      <Empty drawing="bubbles" title={rooms.emptyTitle} text={rooms.emptyText}>
+      <EmptyState drawing="bubbles" title={rooms.emptyTitle} text={rooms.emptyText}>
         <button type="button" className="button primary" onClick={() => go(paths.search({ kind: "people" }))}>
           {rooms.emptyAction}
         </button>
-      </Empty>
+      </EmptyState>
     );
   }
   return (
@@ -93,7 +93,7 @@ function AlertAsk() {
   return (
     <div className="notice alert-ask">
       <p>{alerts.ask}</p>
-      <TextButton onClick={() => void turnAlerts(true)}>{alerts.yes}</TextButton>
+      <TextButton onClick={() => void setAlerts(true)}>{alerts.yes}</TextButton>
       <TextButton onClick={askLater}>{alerts.later}</TextButton>
     </div>
   );

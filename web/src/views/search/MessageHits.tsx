@@ -7,7 +7,7 @@ import { useNow } from "../../app/time.ts";
 import type { Message } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { listTime } from "../../format/locale.ts";
 import { marked, nameOf, plain, titleOf } from "../../format/text.ts";
@@ -34,13 +34,13 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
   }, [items, loadProfiles]);
   if (wanted === "") {
     return (
-      <Empty drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
+      <EmptyState drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
     );
   }
   if (error) return <LoadError error={error} again={again} />;
   if (!items) return <RowSkeletons label={texts.loading} />;
   if (items.length === 0 && !more) {
-    return <Empty drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
+    return <EmptyState drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
   }
   return (
     <HitList count={items.length} more={more}>

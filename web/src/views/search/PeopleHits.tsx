@@ -7,7 +7,7 @@ import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
@@ -20,12 +20,14 @@ export function PeopleHits({ q }: { q: string }) {
   const load = useCallback((cursor?: string) => searchProfiles(wanted, cursor), [searchProfiles, wanted]);
   const { items, more, error, again } = usePages(wanted.length < 2 ? null : load);
   if (wanted.length < 2) {
-    return <Empty drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />;
+    return (
+      <EmptyState drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />
+    );
   }
   if (error && error.code !== "invalid") return <LoadError error={error} again={again} />;
   if (!items && !error) return <RowSkeletons label={texts.loading} rows={3} />;
   if (!items || items.length === 0) {
-    return <Empty drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
+    return <EmptyState drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
   }
   return (
     <HitList count={items.length} more={more}>

@@ -6,8 +6,8 @@ import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { errorText, hasFieldError } from "../../format/errors.ts";
-import { newPasswordRules } from "../gate/password.ts";
-import { PasswordField } from "../gate/PasswordField.tsx";
+import { newPasswordRules } from "../auth/password.ts";
+import { PasswordField } from "../auth/PasswordField.tsx";
 
 export function Account() {
   const { settings } = useTexts();
@@ -31,7 +31,7 @@ export function Account() {
 
 function Password() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { changePassword } = useActions();
   const form = useForm({ defaultValues: { current: "", next: "" } });
   const { errors, isSubmitting } = form.formState;
@@ -43,7 +43,7 @@ function Password() {
     } else if (result.error.code === "forbidden") {
       form.setError("current", { message: settings.passwordWrong }, { shouldFocus: true });
     } else if (hasFieldError(result.error, "new_password")) {
-      form.setError("next", { message: gate.passwordWeak }, { shouldFocus: true });
+      form.setError("next", { message: auth.passwordWeak }, { shouldFocus: true });
     } else {
       form.setError("next", { message: errorText(result.error, texts) });
     }
@@ -56,14 +56,14 @@ function Password() {
           label={settings.currentPassword}
           autoComplete="current-password"
           error={errors.current?.message}
-          {...form.register("current", { required: gate.needed })}
+          {...form.register("current", { required: auth.needed })}
         />
         <PasswordField
           label={settings.newPassword}
           autoComplete="new-password"
           error={errors.next?.message}
-          note={gate.passwordHint}
-          {...form.register("next", newPasswordRules(gate))}
+          note={auth.passwordHint}
+          {...form.register("next", newPasswordRules(auth))}
         />
         <div className="card-foot">
           <button type="submit" className="button primary" disabled={isSubmitting}>
@@ -77,7 +77,7 @@ function Password() {
 
 function Close() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { closeAccount } = useActions();
   const [, go] = useLocation();
   const form = useForm({ defaultValues: { password: "" } });
@@ -112,7 +112,7 @@ function Close() {
           label={settings.closeConfirm}
           autoComplete="current-password"
           error={errors.password?.message}
-          {...form.register("password", { required: gate.needed })}
+          {...form.register("password", { required: auth.needed })}
         />
         <div className="card-foot">
           <button type="submit" className="button danger">

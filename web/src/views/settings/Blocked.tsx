@@ -7,7 +7,7 @@ import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
@@ -21,7 +21,9 @@ export function Blocked() {
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
   const shown = items.filter((one) => !freed.has(one.user_id));
   if (shown.length === 0) {
-    return <Empty drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />;
+    return (
+      <EmptyState drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />
+    );
   }
   return (
     <>

@@ -80,7 +80,7 @@ function Picture() {
 
 function Words() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { updateProfile } = useActions();
   const me = useMe();
   const profile = useProfile(me.user_id);
@@ -104,10 +104,10 @@ function Words() {
         label={settings.name}
         autoComplete="name"
         error={errors.name?.message}
-        note={gate.nameHint}
+        note={auth.nameHint}
         {...form.register("name", {
           validate: (value) =>
-            value.trim() === "" ? gate.needed : value.trim().length <= 60 || gate.nameLong,
+            value.trim() === "" ? auth.needed : value.trim().length <= 60 || auth.nameLong,
         })}
       />
       <Field

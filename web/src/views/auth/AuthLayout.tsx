@@ -1,6 +1,6 @@
 import { chooseLanguage, useLanguage, useTexts } from "../../i18n/index.ts";
 
-export function GateFrame({
+export function AuthLayout({
   title,
   children,
   foot,
@@ -9,7 +9,7 @@ export function GateFrame({
   children: React.ReactNode;
   foot: React.ReactNode;
 }) {
-  const { appName, gate } = useTexts();
+  const { appName, auth } = useTexts();
   const language = useLanguage();
   return (
     <main className="gate">
@@ -23,7 +23,7 @@ export function GateFrame({
             />
           </svg>
           <h1>{appName}</h1>
-          <p>{gate.tagline}</p>
+          <p>{auth.tagline}</p>
         </div>
         <section className="gate-card" aria-label={title}>
           <h2>{title}</h2>

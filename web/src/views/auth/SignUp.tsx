@@ -7,7 +7,7 @@ import { useTexts, type Texts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
 import { hasFieldError, errorText } from "../../format/errors.ts";
 import { useAvailability } from "./availability.ts";
-import { GateFrame } from "./GateFrame.tsx";
+import { AuthLayout } from "./AuthLayout.tsx";
 import { newPasswordRules } from "./password.ts";
 import { PasswordField } from "./PasswordField.tsx";
 
@@ -19,29 +19,29 @@ interface Fields {
 }
 
 export default function SignUp() {
-  const { gate } = useTexts();
+  const { auth } = useTexts();
   const { form, submit } = useSignUp();
   const { errors, isSubmitting } = form.formState;
   return (
-    <GateFrame
-      title={gate.signUp}
+    <AuthLayout
+      title={auth.signUp}
       foot={
         <>
-          {gate.haveAccount} <Link href="/signin">{gate.goSignIn}</Link>
+          {auth.haveAccount} <Link href="/signin">{auth.goSignIn}</Link>
         </>
       }
     >
       <form className="form" onSubmit={(event) => void submit(event)} noValidate>
-        <IdField form={form} />
-        <PersonFields form={form} />
+        <WebchatIdField form={form} />
+        <OtherFields form={form} />
         <p className="field-note error" role="alert">
           {errors.root?.message}
         </p>
         <button type="submit" className="button primary wide" disabled={isSubmitting}>
-          {gate.createAccount}
+          {auth.createAccount}
         </button>
       </form>
-    </GateFrame>
+    </AuthLayout>
   );
 }
 
@@ -64,60 +64,60 @@ function useSignUp() {
   return { form, submit };
 }
 
-function PersonFields({ form }: { form: UseFormReturn<Fields> }) {
+function OtherFields({ form }: { form: UseFormReturn<Fields> }) {
   const texts = useTexts();
-  const { gate } = texts;
+  const { auth } = texts;
   const { errors } = form.formState;
   return (
     <>
       <Field
-        label={gate.displayName}
+        label={auth.displayName}
         autoComplete="name"
         error={errors.displayName?.message}
-        note={gate.nameHint}
+        note={auth.nameHint}
         {...form.register("displayName", { validate: (value) => checkName(value, texts) })}
       />
       <Field
-        label={gate.email}
+        label={auth.email}
         type="email"
         inputMode="email"
         autoComplete="email"
         error={errors.email?.message}
         {...form.register("email", {
-          required: gate.needed,
-          pattern: { value: /^\S+@\S+\.\S+$/, message: gate.emailBad },
+          required: auth.needed,
+          pattern: { value: /^\S+@\S+\.\S+$/, message: auth.emailBad },
         })}
       />
       <PasswordField
-        label={gate.password}
+        label={auth.password}
         autoComplete="new-password"
         error={errors.password?.message}
-        note={gate.passwordHint}
-        {...form.register("password", newPasswordRules(gate))}
+        note={auth.passwordHint}
+        {...form.register("password", newPasswordRules(auth))}
       />
     </>
   );
 }
 
-function IdField({ form }: { form: UseFormReturn<Fields> }) {
-  const { gate } = useTexts();
+function WebchatIdField({ form }: { form: UseFormReturn<Fields> }) {
+  const { auth } = useTexts();
   const value = form.watch("webchatId").trim().toLowerCase();
   const state = useAvailability(value);
   const error = form.formState.errors.webchatId?.message;
   const notes = {
-    none: gate.idHint,
-    bad: value.length < 3 ? gate.idHint : gate.idBad,
-    checking: gate.idChecking,
-    free: gate.idFree,
-    taken: gate.idTaken,
-    unknown: gate.idHint,
+    none: auth.idHint,
+    bad: value.length < 3 ? auth.idHint : auth.idBad,
+    checking: auth.idChecking,
+    free: auth.idFree,
+    taken: auth.idTaken,
+    unknown: auth.idHint,
   };
   const failed = state === "taken" || (state === "bad" && value.length >= 3);
   const tone =
     failed || (error !== undefined && state !== "free") ? "error" : state === "free" ? "good" : "plain";
   return (
     <Field
-      label={gate.webchatId}
+      label={auth.webchatId}
       autoComplete="username"
       autoCapitalize="none"
       spellCheck={false}
@@ -125,26 +125,26 @@ function IdField({ form }: { form: UseFormReturn<Fields> }) {
       tone={tone}
       note={state === "none" || state === "unknown" ? (error ?? notes[state]) : notes[state]}
       {...form.register("webchatId", {
-        required: gate.needed,
-        pattern: { value: /^\s*[a-z0-9_.]{3,20}\s*$/i, message: gate.idBad },
+        required: auth.needed,
+        pattern: { value: /^\s*[a-z0-9_.]{3,20}\s*$/i, message: auth.idBad },
       })}
     />
   );
 }
 
-function checkName(value: string, { gate }: Texts): true | string {
+function checkName(value: string, { auth }: Texts): true | string {
   const name = value.trim();
-  if (name === "") return gate.needed;
-  return name.length <= 60 || gate.nameLong;
+  if (name === "") return auth.needed;
+  return name.length <= 60 || auth.nameLong;
 }
 
 function showError(form: UseFormReturn<Fields>, error: DomainError, texts: Texts): void {
-  const { gate } = texts;
+  const { auth } = texts;
   const messages: [keyof Fields, string, string][] = [
-    ["webchatId", "webchat_id", error.code === "conflict" ? gate.idTaken : gate.idBad],
-    ["email", "email", error.code === "conflict" ? gate.emailTaken : gate.emailBad],
-    ["displayName", "display_name", gate.nameLong],
-    ["password", "password", gate.passwordWeak],
+    ["webchatId", "webchat_id", error.code === "conflict" ? auth.idTaken : auth.idBad],
+    ["email", "email", error.code === "conflict" ? auth.emailTaken : auth.emailBad],
+    ["displayName", "display_name", auth.nameLong],
+    ["password", "password", auth.passwordWeak],
   ];
   const about = messages.filter(([, field]) => hasFieldError(error, field));
   for (const [name, , message] of about.reverse()) form.setError(name, { message }, { shouldFocus: true });

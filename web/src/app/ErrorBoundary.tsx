@@ -1,10 +1,10 @@
 import { Component } from "react";
 
 import { currentTexts } from "../i18n/index.ts";
-import { Empty } from "../ui/Empty.tsx";
+import { EmptyState } from "../ui/EmptyState.tsx";
 
 /** The last resort: what is written and queued is in the browser's database, so a reload loses nothing. */
-export class CrashGuard extends Component<{ children: React.ReactNode }, { crashed: boolean }> {
+export class ErrorBoundary extends Component<{ children: React.ReactNode }, { crashed: boolean }> {
   override state = { crashed: false };
 
   static getDerivedStateFromError() {
@@ -16,11 +16,11 @@ export class CrashGuard extends Component<{ children: React.ReactNode }, { crash
     const { errors } = currentTexts();
     return (
       <main className="gate" role="alert">
-        <Empty drawing="lost" title={errors.crashed} text={errors.crashedText} level={1}>
+        <EmptyState drawing="lost" title={errors.crashed} text={errors.crashedText} level={1}>
           <button type="button" className="button primary" onClick={() => location.reload()}>
             {errors.reload}
           </button>
-        </Empty>
+        </EmptyState>
       </main>
     );
   }

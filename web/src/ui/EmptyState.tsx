@@ -29,7 +29,7 @@ const drawings = {
   ),
 };
 
-export function Empty({
+export function EmptyState({
   drawing,
   title,
   text,

@@ -1,29 +1,29 @@
-/** A message's text. Markdown is drawn as elements, never as HTML; its reader is fetched when the first text needs it. */
+/** A message's text. Markdown is drawn as elements, never as HTML; its markdown is fetched when the first text needs it. */
 import { Fragment, useSyncExternalStore } from "react";
 
 import { splitMentions } from "../format/mentions.ts";
 
-interface Reader {
-  Markdown: React.ComponentType<{ body: string; people: readonly Called[]; me: string }>;
+interface MarkdownModule {
+  Markdown: React.ComponentType<{ body: string; people: readonly MentionedUser[]; me: string }>;
 }
 
-export interface Called {
+export interface MentionedUser {
   userId: string;
   name: string;
 }
 
-const MARKS = /[*_`~[|\\]|^\s*(?:[-+>]|#{1,6}|\d{1,9}[.)])\s/m;
+const MARKDOWN = /[*_`~[|\\]|^\s*(?:[-+>]|#{1,6}|\d{1,9}[.)])\s/m;
 const LINK = /(https?:\/\/[^\s<>"']*[^\s<>"'.,:;!?)\]}])/g;
 
 const listeners = new Set<() => void>();
-let reader: Reader | null = null;
+let markdown: MarkdownModule | null = null;
 let loading = false;
 
 async function load(): Promise<void> {
   if (loading) return;
   loading = true;
   try {
-    reader = await import("./markdown.tsx");
+    markdown = await import("./markdown.tsx");
     for (const listener of listeners) listener();
   } catch {
     // The text stays plain until the next one asks.
@@ -39,40 +39,40 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-const nothing = () => () => undefined;
+const subscribeNothing = () => () => undefined;
 
-export function Prose({
+export function MessageText({
   body,
   people,
   me,
   folded = false,
 }: {
   body: string;
-  people: readonly Called[];
+  people: readonly MentionedUser[];
   me: string;
   folded?: boolean;
 }) {
-  const rich = MARKS.test(body);
-  const ready = useSyncExternalStore(rich ? subscribe : nothing, () => reader);
+  const rich = MARKDOWN.test(body);
+  const ready = useSyncExternalStore(rich ? subscribe : subscribeNothing, () => markdown);
   return (
     <div className={folded ? "prose fold" : "prose"}>
       {rich && ready ? (
         <ready.Markdown body={body} people={people} me={me} />
       ) : (
-        <Plain text={body} people={people} me={me} />
+        <PlainText text={body} people={people} me={me} />
       )}
     </div>
   );
 }
 
-function Plain({ text, people, me }: { text: string; people: readonly Called[]; me: string }) {
+function PlainText({ text, people, me }: { text: string; people: readonly MentionedUser[]; me: string }) {
   return text
     .split(LINK)
     .map((piece, i) =>
       i % 2 === 1 ? (
         <Anchor key={i} href={piece} text={piece} />
       ) : (
-        <Words key={i} text={piece} people={people} me={me} />
+        <TextWithMentions key={i} text={piece} people={people} me={me} />
       ),
     );
 }
@@ -86,7 +86,15 @@ export function Anchor({ href, text }: { href: string; text: React.ReactNode }) 
 }
 
 /** Text with the people who are called in it. */
-export function Words({ text, people, me }: { text: string; people: readonly Called[]; me: string }) {
+export function TextWithMentions({
+  text,
+  people,
+  me,
+}: {
+  text: string;
+  people: readonly MentionedUser[];
+  me: string;
+}) {
   if (text === "") return null;
   return splitMentions(text, people).map(({ text: piece, person }, i) =>
     person ? (

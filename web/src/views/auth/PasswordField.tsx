@@ -6,12 +6,12 @@ import { Field } from "../../ui/Field.tsx";
 
 export function PasswordField(props: Omit<React.ComponentProps<typeof Field>, "type" | "children">) {
   const [shown, setShown] = useState(false);
-  const { gate } = useTexts();
+  const { auth } = useTexts();
   return (
     <Field {...props} type={shown ? "text" : "password"} spellCheck={false} autoCapitalize="none">
       <IconButton
         icon={shown ? "eyeOff" : "eye"}
-        label={gate.showPassword}
+        label={auth.showPassword}
         aria-pressed={shown}
         onClick={() => setShown(!shown)}
       />
