@@ -9,7 +9,7 @@ import type { RoomSummary } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { isComposing } from "../room/field.ts";
+import { isComposing } from "../room/text-field.ts";
 import { matching } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
 import { titleOf } from "../../format/text.ts";

@@ -5,12 +5,12 @@ import { useTexts } from "../../i18n/index.ts";
 import { MessageText } from "../../ui/MessageText.tsx";
 import { isEmojiOnly, nameOf, previewOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
-import type { Shown } from "./shown.ts";
+import type { MessageView } from "./message-view.ts";
 
 const LONG_TEXT = 1200;
 const LONG_LINES = 18;
 
-export const Bubble = memo(function Bubble({ shown, flash }: { shown: Shown; flash: boolean }) {
+export const Bubble = memo(function Bubble({ shown, flash }: { shown: MessageView; flash: boolean }) {
   const texts = useTexts();
   const look = `bubble${flash ? " flash" : ""}${shown.deleted ? " deleted" : ""}`;
   if (shown.deleted) return <div className={look}>{texts.message.deleted}</div>;
@@ -22,7 +22,7 @@ export const Bubble = memo(function Bubble({ shown, flash }: { shown: Shown; fla
   );
 });
 
-function Body({ shown }: { shown: Shown }) {
+function Body({ shown }: { shown: MessageView }) {
   const { me } = useMessage();
   const tabIndex = useTabIndex();
   const texts = useTexts().message;

@@ -4,7 +4,7 @@ import { useRef, type RefObject } from "react";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import type { Tray } from "./tray.ts";
+import type { AttachmentTray } from "./attachment-tray.ts";
 
 const COUNTED_FROM = 200;
 
@@ -13,7 +13,7 @@ export function AttachButton({
   field,
   disabled,
 }: {
-  tray: Tray;
+  tray: AttachmentTray;
   field: RefObject<HTMLTextAreaElement | null>;
   disabled: boolean;
 }) {

@@ -13,7 +13,7 @@ import { isPicture } from "./files.ts";
 import { numberOf, shortDayOf } from "../../format/locale.ts";
 import { nameOf, titleOf } from "../../format/text.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
-import { leaveRoom } from "./leave.ts";
+import { leaveRoom } from "./leave-room.ts";
 import { MemberList } from "./MemberList.tsx";
 
 interface DetailsProps {

@@ -34,14 +34,14 @@ export function useCandidates(store: RoomStore): readonly Choice[] {
   );
 }
 
-interface Given {
+interface Options {
   text: string;
   caret: number;
   candidates: readonly Choice[];
   onComplete: (text: string, caret: number) => void;
 }
 
-export function useMentions({ text, caret, candidates, onComplete }: Given) {
+export function useMentions({ text, caret, candidates, onComplete }: Options) {
   const listId = useId();
   const word = mentionAt(text, caret);
   const asked = word === null ? null : `${word.start}:${word.query}`;

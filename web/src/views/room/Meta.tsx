@@ -5,10 +5,10 @@ import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
 import { exactOf, timeOf } from "../../format/locale.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
-import type { Shown } from "./shown.ts";
+import type { MessageView } from "./message-view.ts";
 
 /** Beside the bubble: how many have not read it, above the time. */
-export const Meta = memo(function Meta({ shown }: { shown: Shown }) {
+export const Meta = memo(function Meta({ shown }: { shown: MessageView }) {
   const texts = useTexts().message;
   const language = useLanguage();
   const exact = exactOf(shown.at, language);

@@ -1,4 +1,4 @@
-/** Where the log is asked to go, and the places to come back to. */
+/** Where the log is asked to go, and the positions to come back to. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
@@ -8,10 +8,10 @@ import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
 import { errorText } from "../../format/errors.ts";
 
-export type Aim = { id: number } & ({ seq: number; flash: boolean } | { end: true });
+export type ScrollTarget = { id: number } & ({ seq: number; flash: boolean } | { end: true });
 
 export interface Jumps {
-  aim: Aim | null;
+  target: ScrollTarget | null;
   /** To a message; where one was is a place to come back to. */
   to: (seq: number) => void;
   toDate: (at: Date) => void;
@@ -21,62 +21,70 @@ export interface Jumps {
   /** Null: there is no way back. */
   back: (() => void) | null;
   /** Tells where the log is; the way back is offered from there. */
-  lookedAt: (seq: number | null) => void;
+  setPosition: (seq: number | null) => void;
 }
 
 let lastId = 0;
 
 export function useJumps(store: RoomStore): Jumps {
-  const [aim, setAim] = useState<Aim | null>(null);
-  const [places, setPlaces] = useState<readonly number[]>([]);
-  const looked = useRef<number | null>(null);
+  const [target, setTarget] = useState<ScrollTarget | null>(null);
+  const [positions, setPositions] = useState<readonly number[]>([]);
+  const position = useRef<number | null>(null);
 
   const go = useCallback(
     async (target: { seq: number } | { at: string }, flash: boolean) => {
       const result = await store.jumpTo(target);
-      if (result.ok) setAim({ id: ++lastId, seq: result.seq, flash });
+      if (result.ok) setTarget({ id: ++lastId, seq: result.seq, flash });
       else toast(errorText(result.error, currentTexts()));
     },
     [store],
   );
-  const leave = useCallback(() => {
-    const place = looked.current;
-    if (place !== null) setPlaces((all) => [...all.slice(-9), place]);
+  const rememberPosition = useCallback(() => {
+    const current = position.current;
+    if (current !== null) setPositions((all) => [...all.slice(-9), current]);
   }, []);
   const to = useCallback(
     (seq: number) => {
-      leave();
+      rememberPosition();
       void go({ seq }, true);
     },
-    [go, leave],
+    [go, rememberPosition],
   );
   const toDate = useCallback(
     (at: Date) => {
-      leave();
+      rememberPosition();
       void go({ at: at.toISOString() }, false);
     },
-    [go, leave],
+    [go, rememberPosition],
   );
   const toBottom = useCallback(() => {
-    setPlaces([]);
+    setPositions([]);
     const { hasAfter } = store.getSnapshot().window;
-    const arrive = () => setAim({ id: ++lastId, end: true });
+    const arrive = () => setTarget({ id: ++lastId, end: true });
     if (hasAfter) void store.toLatest().then(arrive);
     else arrive();
   }, [store]);
-  const returnToPlace = useCallback(() => {
-    setPlaces((all) => all.slice(0, -1));
-    const place = places.at(-1);
-    if (place !== undefined) void go({ seq: place }, false);
-  }, [places, go]);
-  const lookedAt = useCallback((seq: number | null) => {
-    looked.current = seq;
+  const goBack = useCallback(() => {
+    setPositions((all) => all.slice(0, -1));
+    const last = positions.at(-1);
+    if (last !== undefined) void go({ seq: last }, false);
+  }, [positions, go]);
+  const setPosition = useCallback((seq: number | null) => {
+    position.current = seq;
   }, []);
   const arriving = useAddressedMessage(store, go);
 
   return useMemo(
-    () => ({ aim, arriving, to, toDate, toBottom, back: places.length > 0 ? returnToPlace : null, lookedAt }),
-    [aim, arriving, to, toDate, toBottom, places, returnToPlace, lookedAt],
+    () => ({
+      target,
+      arriving,
+      to,
+      toDate,
+      toBottom,
+      back: positions.length > 0 ? goBack : null,
+      setPosition,
+    }),
+    [target, arriving, to, toDate, toBottom, positions, goBack, setPosition],
   );
 }
 

@@ -36,7 +36,7 @@ export const TabContext = createContext<0 | -1>(0);
 
 export const useTabIndex = () => use(TabContext);
 
-interface Given {
+interface Options {
   store: RoomStore;
   me: string;
   onReply: (message: Message) => void;
@@ -45,7 +45,14 @@ interface Given {
   setOpenKey: (key: string | null) => void;
 }
 
-export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenKey }: Given): MessageActions {
+export function useMessageActions({
+  store,
+  me,
+  onReply,
+  onEdit,
+  onJump,
+  setOpenKey,
+}: Options): MessageActions {
   const client = useClient();
   return useMemo(() => {
     const react = (message: Message, emoji: string) => {

@@ -4,7 +4,7 @@ import type { VirtualizerHandle } from "virtua";
 
 import type { Row } from "./rows.ts";
 
-interface Given {
+interface Options {
   rows: readonly Row[];
   handleRef: RefObject<VirtualizerHandle | null>;
   scrollerRef: RefObject<HTMLElement | null>;
@@ -13,7 +13,7 @@ interface Given {
 const keyOf = (target: EventTarget) =>
   target instanceof HTMLElement ? (target.closest<HTMLElement>("[data-key]")?.dataset["key"] ?? null) : null;
 
-export function useRoving({ rows, handleRef, scrollerRef }: Given) {
+export function useRoving({ rows, handleRef, scrollerRef }: Options) {
   const [active, setActive] = useState<string | null>(null);
   const [inside, setInside] = useState(false);
   const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);

@@ -6,18 +6,18 @@ import type { Message, RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { mentionedIn, type Candidate } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
-import type { DraftText } from "./draft.ts";
-import type { Writing } from "./RoomPage.tsx";
-import type { Tray } from "./tray.ts";
+import type { DraftText } from "./draft-text.ts";
+import type { ComposerMode } from "./RoomPage.tsx";
+import type { AttachmentTray } from "./attachment-tray.ts";
 
 const LIMIT = 4000;
 
-interface Given {
+interface Options {
   store: RoomStore;
-  writing: Writing;
-  onWriting: (writing: Writing) => void;
+  mode: ComposerMode;
+  onMode: (mode: ComposerMode) => void;
   draft: DraftText;
-  tray: Tray;
+  tray: AttachmentTray;
   candidates: readonly Candidate[];
   onSent: () => void;
 }
@@ -29,17 +29,17 @@ export interface Sending {
   over: number;
 }
 
-export function useSending({ store, writing, onWriting, draft, tray, candidates, onSent }: Given): Sending {
+export function useSending({ store, mode, onMode, draft, tray, candidates, onSent }: Options): Sending {
   const { roomId } = store;
   const texts = useTexts();
   const actions = useActions();
   const body = draft.text.trim();
   const over = draft.text.length - LIMIT;
-  const files = writing.about === "edit" ? 0 : tray.items.filter((item) => item.error === null).length;
+  const files = mode.kind === "edit" ? 0 : tray.items.filter((item) => item.error === null).length;
   const ready = over <= 0 && (body !== "" || files > 0);
 
   const saveEdit = async (message: Message) => {
-    onWriting({ about: "new" });
+    onMode({ kind: "new" });
     if (body !== message.body) await showFailure(actions.edit(roomId, message.seq, body));
   };
   const sendNew = () => {
@@ -48,7 +48,7 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
       toast(texts.composer.keepWaiting);
       return;
     }
-    const reply = writing.about === "reply" ? { replyTo: writing.message.seq } : {};
+    const reply = mode.kind === "reply" ? { replyTo: mode.message.seq } : {};
     const sent = actions.send(roomId, {
       body,
       ...reply,
@@ -61,12 +61,12 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
     }
     actions.setTyping(roomId, false);
     draft.clear();
-    onWriting({ about: "new" });
+    onMode({ kind: "new" });
     onSent();
   };
   const send = () => {
     if (!ready) return;
-    if (writing.about === "edit") void saveEdit(writing.message);
+    if (mode.kind === "edit") void saveEdit(mode.message);
     else sendNew();
   };
   return { send, ready, over };

@@ -1,7 +1,7 @@
 import type { Message, RoomStore } from "../../core/index.ts";
 
 /** One's last message that can still be changed. */
-export function lastOwn(store: RoomStore): Message | null {
+export function lastOwnMessage(store: RoomStore): Message | null {
   const entry = store
     .getSnapshot()
     .entries.findLast(

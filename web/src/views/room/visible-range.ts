@@ -8,48 +8,55 @@ import { seqOfEntry, type Row } from "./rows.ts";
 
 const LOAD_AHEAD = 1600;
 
-interface Given {
+interface Options {
   store: RoomStore;
   rows: readonly Row[];
   handleRef: RefObject<VirtualizerHandle | null>;
   rowsRef: RefObject<readonly Row[]>;
   /** The log has found its place: before, nothing counts as seen. */
   settledRef: RefObject<boolean>;
-  lookedAt: (seq: number | null) => void;
+  setPosition: (seq: number | null) => void;
 }
 
-const looksAtPage = () => document.visibilityState === "visible" && document.hasFocus();
+const isPageFocused = () => document.visibilityState === "visible" && document.hasFocus();
 
 /** To be called whenever the log moves; calls itself when rows come and when the window gets the focus. */
-export function useSight({ store, rows, handleRef, rowsRef, settledRef, lookedAt }: Given): () => void {
+export function useVisibleRange({
+  store,
+  rows,
+  handleRef,
+  rowsRef,
+  settledRef,
+  setPosition,
+}: Options): () => void {
   const { markRead } = useActions();
-  const look = useCallback(() => {
+  const update = useCallback(() => {
     const list = handleRef.current;
     if (!list || !settledRef.current) return;
     const seen = seqsOnScreen(list, rowsRef.current);
     if (seen) {
       store.setVisibleRange(seen.first, seen.last);
-      lookedAt(seen.middle);
-      if (looksAtPage()) markRead(store.roomId, seen.last);
+      setPosition(seen.middle);
+      if (isPageFocused()) markRead(store.roomId, seen.last);
     }
     loadAhead(store, list);
-  }, [handleRef, rowsRef, settledRef, store, markRead, lookedAt]);
+  }, [handleRef, rowsRef, settledRef, store, markRead, setPosition]);
   useEffect(() => {
-    const timer = window.setTimeout(look, 60);
+    const timer = window.setTimeout(update, 60);
     return () => window.clearTimeout(timer);
-  }, [rows, look]);
+  }, [rows, update]);
   useEffect(() => {
-    window.addEventListener("focus", look);
-    document.addEventListener("visibilitychange", look);
+    window.addEventListener("focus", update);
+    document.addEventListener("visibilitychange", update);
     return () => {
-      window.removeEventListener("focus", look);
-      document.removeEventListener("visibilitychange", look);
+      window.removeEventListener("focus", update);
+      document.removeEventListener("visibilitychange", update);
     };
-  }, [look]);
-  return look;
+  }, [update]);
+  return update;
 }
 
-export function fromEnd(list: VirtualizerHandle): number {
+export function distanceFromEnd(list: VirtualizerHandle): number {
   return list.scrollSize - list.viewportSize - list.scrollOffset;
 }
 
@@ -57,7 +64,7 @@ function loadAhead(store: RoomStore, list: VirtualizerHandle): void {
   const { window } = store.getSnapshot();
   if (window.loading !== null || window.error !== null) return;
   if (window.hasBefore && list.scrollOffset < LOAD_AHEAD) void store.loadBefore();
-  else if (window.hasAfter && fromEnd(list) < LOAD_AHEAD) void store.loadAfter();
+  else if (window.hasAfter && distanceFromEnd(list) < LOAD_AHEAD) void store.loadAfter();
 }
 
 function seqsOnScreen(

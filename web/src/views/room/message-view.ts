@@ -1,7 +1,7 @@
 /** One look for messages that are stored and those still on their way. */
 import type { Attachment, Entry, Message, DomainError } from "../../core/index.ts";
 
-export interface Shown {
+export interface MessageView {
   /** Null while it is on its way. */
   message: Message | null;
   clientId: string;
@@ -18,7 +18,7 @@ export interface Shown {
   error: DomainError | null;
 }
 
-export function shownOf(entry: Exclude<Entry, { kind: "system" }>, me: string): Shown {
+export function messageViewOf(entry: Exclude<Entry, { kind: "system" }>, me: string): MessageView {
   if (entry.kind === "pending") {
     const { pending } = entry;
     return {

@@ -9,8 +9,8 @@ export interface DraftText {
   text: string;
   change: (text: string) => void;
   /** Another text for a while, such as that of a message being edited; the draft stays. */
-  borrow: (text: string) => void;
-  giveBack: () => void;
+  replaceTemporarily: (text: string) => void;
+  restore: () => void;
   clear: () => void;
 }
 
@@ -24,18 +24,18 @@ export function useDraft(
   const saved = useClientState((state) => state.drafts.get(roomId));
   const [text, setText] = useState(() => client.state.getSnapshot().drafts.get(roomId)?.text ?? "");
   const [seen, setSeen] = useState(saved);
-  const [borrowed, setBorrowed] = useState(false);
-  const latest = useRef({ text, replyTo, borrowed, dirty: false });
+  const [replaced, setReplaced] = useState(false);
+  const latest = useRef({ text, replyTo, replaced, dirty: false });
   const timer = useRef<number | undefined>(undefined);
 
   useEffect(() => {
-    Object.assign(latest.current, { text, replyTo, borrowed });
-  }, [text, replyTo, borrowed]);
+    Object.assign(latest.current, { text, replyTo, replaced });
+  }, [text, replyTo, replaced]);
 
-  const keep = useCallback(() => {
+  const save = useCallback(() => {
     window.clearTimeout(timer.current);
     const now = latest.current;
-    if (!now.dirty || now.borrowed) return;
+    if (!now.dirty || now.replaced) return;
     now.dirty = false;
     const empty = now.text === "" && now.replyTo === null;
     setDraft(
@@ -50,48 +50,48 @@ export function useDraft(
     if (answered.current === replyTo) return;
     answered.current = replyTo;
     latest.current.dirty = true;
-    keep();
-  }, [replyTo, keep]);
+    save();
+  }, [replyTo, save]);
 
   // What another tab wrote shows here, unless one is writing here.
   if (saved !== seen) {
     setSeen(saved);
-    if (!borrowed && document.activeElement?.hasAttribute("data-composer") !== true)
+    if (!replaced && document.activeElement?.hasAttribute("data-composer") !== true)
       setText(saved?.text ?? "");
   }
 
   useEffect(() => {
     const element = field.current;
-    window.addEventListener("pagehide", keep);
-    element?.addEventListener("blur", keep);
+    window.addEventListener("pagehide", save);
+    element?.addEventListener("blur", save);
     return () => {
-      window.removeEventListener("pagehide", keep);
-      element?.removeEventListener("blur", keep);
-      keep();
+      window.removeEventListener("pagehide", save);
+      element?.removeEventListener("blur", save);
+      save();
     };
-  }, [keep, field]);
+  }, [save, field]);
 
   const change = useCallback(
     (next: string) => {
       setText(next);
       Object.assign(latest.current, { text: next, dirty: true });
       window.clearTimeout(timer.current);
-      timer.current = window.setTimeout(keep, PAUSE_MS);
+      timer.current = window.setTimeout(save, PAUSE_MS);
     },
-    [keep],
+    [save],
   );
-  const borrow = useCallback(
+  const replaceTemporarily = useCallback(
     (other: string) => {
-      keep();
-      setBorrowed(true);
-      latest.current.borrowed = true;
+      save();
+      setReplaced(true);
+      latest.current.replaced = true;
       setText(other);
     },
-    [keep],
+    [save],
   );
-  const giveBack = useCallback(() => {
-    setBorrowed(false);
-    Object.assign(latest.current, { borrowed: false, dirty: false });
+  const restore = useCallback(() => {
+    setReplaced(false);
+    Object.assign(latest.current, { replaced: false, dirty: false });
     setText(client.state.getSnapshot().drafts.get(roomId)?.text ?? "");
   }, [client, roomId]);
   const clear = useCallback(() => {
@@ -100,5 +100,5 @@ export function useDraft(
     setText("");
     setDraft(roomId, null);
   }, [roomId, setDraft]);
-  return { text, change, borrow, giveBack, clear };
+  return { text, change, replaceTemporarily, restore, clear };
 }

@@ -4,9 +4,9 @@ import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "./files.ts";
 import { sizeOf } from "../../format/locale.ts";
 import { errorText } from "../../format/errors.ts";
 import type { DomainError } from "../../core/index.ts";
-import { useUpload, type Tray, type TrayItem } from "./tray.ts";
+import { useUpload, type AttachmentTray, type AttachmentTrayItem } from "./attachment-tray.ts";
 
-export function TrayList({ tray }: { tray: Tray }) {
+export function TrayView({ tray }: { tray: AttachmentTray }) {
   if (tray.items.length === 0) return null;
   return (
     <ul className="trays">
@@ -17,7 +17,7 @@ export function TrayList({ tray }: { tray: Tray }) {
   );
 }
 
-function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
+function Waiting({ item, onRemove }: { item: AttachmentTrayItem; onRemove: () => void }) {
   const texts = useTexts();
   const language = useLanguage();
   const { status, progress, error } = useUpload(item.upload);
@@ -53,7 +53,12 @@ function Waiting({ item, onRemove }: { item: TrayItem; onRemove: () => void }) {
 const isFinal = (error: DomainError | null) =>
   error?.code === "too_large" || error?.code === "invalid" || error?.code === "unsupported_type";
 
-function why({ error: fileError }: TrayItem, error: DomainError | null, texts: Texts, limit: string): string {
+function why(
+  { error: fileError }: AttachmentTrayItem,
+  error: DomainError | null,
+  texts: Texts,
+  limit: string,
+): string {
   const { composer } = texts;
   switch (fileError) {
     case "too_big":

@@ -2,7 +2,7 @@ import type { RefObject } from "react";
 
 import { useActions } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
-import type { DraftText } from "./draft.ts";
+import type { DraftText } from "./draft-text.ts";
 
 interface WritingFieldProps {
   roomId: string;
@@ -16,7 +16,7 @@ interface WritingFieldProps {
   aria: React.AriaAttributes;
 }
 
-export function WritingField({
+export function ComposerField({
   roomId,
   field,
   editing,

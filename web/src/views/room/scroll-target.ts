@@ -3,43 +3,51 @@ import { useEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
 import { seqOfEntry, type Row } from "./rows.ts";
-import { holdPlace } from "./pin.ts";
-import type { Aim } from "./jumps.ts";
+import { keepPosition } from "./scroll-lock.ts";
+import type { ScrollTarget } from "./jumps.ts";
 
 const FLASH_MS = 1400;
 
-interface Given {
-  aim: Aim | null;
+interface Options {
+  target: ScrollTarget | null;
   rows: readonly Row[];
   rowsRef: RefObject<readonly Row[]>;
   handleRef: RefObject<VirtualizerHandle | null>;
   scrollerRef: RefObject<HTMLElement | null>;
-  toEnd: () => void;
-  letGo: () => void;
+  scrollToEnd: () => void;
+  releaseEnd: () => void;
 }
 
 const indexOf = (rows: readonly Row[], seq: number) => rows.findIndex((row) => seqOfEntry(row.entry) === seq);
 
-export function useAim({ aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo }: Given): string | null {
+export function useScrollTarget({
+  target,
+  rows,
+  rowsRef,
+  handleRef,
+  scrollerRef,
+  scrollToEnd,
+  releaseEnd,
+}: Options): string | null {
   const done = useRef(0);
   const [flashed, setFlashed] = useState<string | null>(null);
   useEffect(() => {
-    if (!aim || aim.id === done.current) return;
-    if ("end" in aim) {
-      done.current = aim.id;
-      toEnd();
+    if (!target || target.id === done.current) return;
+    if ("end" in target) {
+      done.current = target.id;
+      scrollToEnd();
       return;
     }
-    const row = rows[indexOf(rows, aim.seq)];
+    const row = rows[indexOf(rows, target.seq)];
     if (!row || !scrollerRef.current) return;
-    done.current = aim.id;
-    letGo();
-    holdPlace(scrollerRef.current, () => {
-      const index = indexOf(rowsRef.current, aim.seq);
+    done.current = target.id;
+    releaseEnd();
+    keepPosition(scrollerRef.current, () => {
+      const index = indexOf(rowsRef.current, target.seq);
       if (index >= 0) handleRef.current?.scrollToIndex(index, { align: "center" });
     });
-    if (aim.flash) requestAnimationFrame(() => setFlashed(row.key));
-  }, [aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo]);
+    if (target.flash) requestAnimationFrame(() => setFlashed(row.key));
+  }, [target, rows, rowsRef, handleRef, scrollerRef, scrollToEnd, releaseEnd]);
   useEffect(() => {
     if (flashed === null) return;
     const timer = window.setTimeout(() => setFlashed(null), FLASH_MS);

@@ -2,9 +2,9 @@ import { useActions } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { errorText } from "../../format/errors.ts";
 import { useTabIndex } from "./message-actions.ts";
-import type { Shown } from "./shown.ts";
+import type { MessageView } from "./message-view.ts";
 
-export function FailedLine({ shown }: { shown: Shown }) {
+export function SendError({ shown }: { shown: MessageView }) {
   const texts = useTexts();
   const tabIndex = useTabIndex();
   const { retry, discard } = useActions();

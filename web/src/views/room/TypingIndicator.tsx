@@ -6,7 +6,7 @@ import { nameOf } from "../../format/text.ts";
 
 const NAMED = 3;
 
-export function TypingLine({ store }: { store: RoomStore }) {
+export function TypingIndicator({ store }: { store: RoomStore }) {
   const typing = useStore(store, (state) => state.typing);
   const profiles = useClientState((state) => state.profiles);
   const texts = useTexts();

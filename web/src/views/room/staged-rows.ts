@@ -6,12 +6,12 @@ import { overlaps, rowsOf, stepsBetween, type Row } from "./rows.ts";
 
 type Step = ReturnType<typeof stepsBetween>[number];
 
-export interface Staged extends Step {
+export interface StagedRows extends Step {
   /** Counts the windows that had nothing in common with the one before. */
   window: number;
 }
 
-interface State extends Staged {
+interface State extends StagedRows {
   target: readonly Row[];
   later: readonly Step[];
 }
@@ -38,7 +38,11 @@ function advanced(state: State, target: readonly Row[]): State {
   return { ...state, target, rows: step?.rows ?? target, shift: step?.shift ?? false, later };
 }
 
-export function useStagedRows(entries: readonly Entry[], me: string, firstUnreadSeq: number | null): Staged {
+export function useStagedRows(
+  entries: readonly Entry[],
+  me: string,
+  firstUnreadSeq: number | null,
+): StagedRows {
   const [memory] = useState(rowMemory);
   const target = useMemo(() => memory(entries, me, firstUnreadSeq), [memory, entries, me, firstUnreadSeq]);
   const [state, setState] = useState<State>({ target, rows: target, shift: false, later: [], window: 0 });

@@ -15,7 +15,7 @@ import { MessageContext, useMessageActions } from "./message-actions.ts";
 import { Announcer } from "./Announcer.tsx";
 import { useRoving } from "./roving.ts";
 import { useScroll } from "./scroll.ts";
-import { useStagedRows } from "./staged.ts";
+import { useStagedRows } from "./staged-rows.ts";
 import { BackToHits } from "./BackToHits.tsx";
 
 interface LogProps {
@@ -26,7 +26,7 @@ interface LogProps {
   onEdit: (message: Message) => void;
 }
 
-export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
+export function MessageLog({ store, me, jumps, onReply, onEdit }: LogProps) {
   const texts = useTexts();
   const entries = useStore(store, (state) => state.entries);
   const firstUnreadSeq = useStore(store, (state) => state.firstUnreadSeq);
@@ -65,7 +65,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
         role="log"
         aria-live="off"
         aria-label={texts.room.log(title)}
-        data-placed={scroll.placed}
+        data-placed={scroll.positioned}
         onKeyDown={(event) => {
           if (event.key === "Escape" && !event.defaultPrevented) composerField()?.focus();
           else roving.onKeyDown(event);
@@ -105,7 +105,7 @@ export function Log({ store, me, jumps, onReply, onEdit }: LogProps) {
           <BubbleSkeletons label={texts.loading} rows={2} />
         </div>
       )}
-      {!scroll.placed && (
+      {!scroll.positioned && (
         <div className="room-skeleton">
           <BubbleSkeletons label={texts.loading} />
         </div>

@@ -1,14 +1,14 @@
 /** Holds the log at its end while rows come and are measured, frame by frame, until it stands still or a hand moves it. */
-const STILL_FRAMES = 8;
-const MOST_FRAMES = 180;
+const STABLE_FRAMES = 8;
+const MAX_FRAMES = 180;
 
-export interface Pin {
+export interface EndLock {
   hold: (scroller: HTMLElement | null) => void;
   release: () => void;
-  holds: () => boolean;
+  active: () => boolean;
 }
 
-export function createPin(): Pin {
+export function createEndLock(): EndLock {
   let element: HTMLElement | null = null;
   let frame = 0;
   let still = 0;
@@ -22,44 +22,44 @@ export function createPin(): Pin {
     if (!there) element.scrollTop = end;
     still = there ? still + 1 : 0;
     left -= 1;
-    if (still < STILL_FRAMES && left > 0) frame = requestAnimationFrame(step);
+    if (still < STABLE_FRAMES && left > 0) frame = requestAnimationFrame(step);
   }
 
   return {
     hold: (scroller) => {
       element = scroller;
       still = 0;
-      left = MOST_FRAMES;
+      left = MAX_FRAMES;
       if (frame === 0) step();
     },
     release: () => {
       cancelAnimationFrame(frame);
       frame = 0;
     },
-    holds: () => frame !== 0,
+    active: () => frame !== 0,
   };
 }
 
-const HANDS = ["wheel", "touchstart", "pointerdown", "keydown"] as const;
+const USER_SCROLL_EVENTS = ["wheel", "touchstart", "pointerdown", "keydown"] as const;
 
 /** Calls `moved` for whatever a person scrolls with. */
-export function watchHands(element: HTMLElement, moved: () => void): () => void {
-  for (const hand of HANDS) element.addEventListener(hand, moved, { passive: true });
+export function onUserScroll(element: HTMLElement, moved: () => void): () => void {
+  for (const hand of USER_SCROLL_EVENTS) element.addEventListener(hand, moved, { passive: true });
   return () => {
-    for (const hand of HANDS) element.removeEventListener(hand, moved);
+    for (const hand of USER_SCROLL_EVENTS) element.removeEventListener(hand, moved);
   };
 }
 
 /** Goes to a place again each frame while rows around it are measured, until it stands still or a hand moves it. */
-export function holdPlace(scroller: HTMLElement, go: () => void): void {
+export function keepPosition(scroller: HTMLElement, go: () => void): void {
   let before = "";
   let still = 0;
-  let left = MOST_FRAMES / 3;
-  const forget = watchHands(scroller, () => {
+  let left = MAX_FRAMES / 3;
+  const forget = onUserScroll(scroller, () => {
     left = 0;
   });
   const step = () => {
-    if (left <= 0 || still >= STILL_FRAMES || !scroller.isConnected) {
+    if (left <= 0 || still >= STABLE_FRAMES || !scroller.isConnected) {
       forget();
       return;
     }

@@ -5,7 +5,7 @@ import { useActions } from "../../app/client.ts";
 import type { Attachment, Upload } from "../../core/index.ts";
 import { isImage, fileErrorOf, type FileError } from "./files.ts";
 
-export interface TrayItem {
+export interface AttachmentTrayItem {
   id: string;
   file: File;
   picture: string | null;
@@ -13,8 +13,8 @@ export interface TrayItem {
   error: FileError | null;
 }
 
-export interface Tray {
-  items: readonly TrayItem[];
+export interface AttachmentTray {
+  items: readonly AttachmentTrayItem[];
   add: (files: readonly File[]) => void;
   remove: (id: string) => void;
   /** Takes out what is uploaded, to be sent; null while something is still on its way. */
@@ -23,18 +23,18 @@ export interface Tray {
 
 let lastId = 0;
 
-function forget(item: TrayItem): void {
+function revokePicture(item: AttachmentTrayItem): void {
   if (item.picture !== null) URL.revokeObjectURL(item.picture);
 }
 
-export function useTray(roomId: string): Tray {
+export function useAttachmentTray(roomId: string): AttachmentTray {
   const { upload } = useActions();
-  const [items, setItems] = useState<readonly TrayItem[]>([]);
+  const [items, setItems] = useState<readonly AttachmentTrayItem[]>([]);
 
   const add = useCallback((files: readonly File[]) => {
     setItems((before) => {
       let accepted = before.filter((item) => item.error === null).length;
-      const added = files.map((file): TrayItem => {
+      const added = files.map((file): AttachmentTrayItem => {
         const error = fileErrorOf(file, accepted);
         if (error === null) accepted += 1;
         const picture = error === null && isImage(file.type) ? URL.createObjectURL(file) : null;
@@ -58,7 +58,7 @@ export function useTray(roomId: string): Tray {
       before.filter((item) => {
         if (item.id !== id) return true;
         item.upload?.cancel();
-        forget(item);
+        revokePicture(item);
         return false;
       }),
     );
@@ -68,7 +68,7 @@ export function useTray(roomId: string): Tray {
     const sendable = items.filter((item) => item.error === null);
     const attachments = sendable.map((item) => item.upload?.getSnapshot().attachment ?? null);
     if (attachments.some((attachment) => attachment === null)) return null;
-    items.forEach(forget);
+    items.forEach(revokePicture);
     setItems([]);
     return attachments.filter((attachment) => attachment !== null);
   }, [items]);
