@@ -25,7 +25,7 @@ export function timeOf(at: Date, language: Language): string {
   return format(language, "time", { hour: "numeric", minute: "2-digit" }).format(at);
 }
 
-export function exactOf(at: Date, language: Language): string {
+export function exactTime(at: Date, language: Language): string {
   return format(language, "exact", { dateStyle: "full", timeStyle: "medium" }).format(at);
 }
 
@@ -67,7 +67,7 @@ export function listTime(at: Date, language: Language, texts: Texts, now: Date):
   return days === 1 ? texts.time.yesterday : shortDayOf(at, language, now);
 }
 
-export function agoOf(at: Date, language: Language, texts: Texts, now: Date): string {
+export function relativeTime(at: Date, language: Language, texts: Texts, now: Date): string {
   const minutes = Math.floor((now.getTime() - at.getTime()) / 60_000);
   if (minutes < 1) return texts.time.now;
   const relative = new Intl.RelativeTimeFormat(localeOf(language), { numeric: "auto" });

@@ -28,26 +28,26 @@ export function rank(query: string, { name, webchatId }: { name: string; webchat
   if (lower.startsWith(wanted)) return 0;
   if (webchatId.startsWith(wanted)) return 1;
   if (CONSONANTS.test(wanted)) {
-    const place = getChoseong(name).replaceAll(" ", "").indexOf(wanted);
-    if (place >= 0) return place === 0 ? 1 : 2;
+    const index = getChoseong(name).replaceAll(" ", "").indexOf(wanted);
+    if (index >= 0) return index === 0 ? 1 : 2;
   }
   return lower.includes(wanted) ? 2 : null;
 }
 
-export function matching<T extends { name: string; webchatId: string }>(
+export function matchesOf<T extends { name: string; webchatId: string }>(
   query: string,
   all: readonly T[],
 ): T[] {
   return all
     .flatMap((one) => {
-      const place = rank(query, one);
-      return place === null ? [] : [{ one, place }];
+      const score = rank(query, one);
+      return score === null ? [] : [{ one, score }];
     })
-    .sort((a, b) => a.place - b.place || a.one.name.localeCompare(b.one.name))
+    .sort((a, b) => a.score - b.score || a.one.name.localeCompare(b.one.name))
     .map(({ one }) => one);
 }
 
-export function complete(
+export function completeMention(
   text: string,
   start: number,
   caret: number,

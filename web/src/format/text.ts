@@ -9,7 +9,7 @@ export function characters(text: string): string[] {
 }
 
 /** The letter on an avatar: the first that is not a space. */
-export function letterOf(name: string): string {
+export function initialOf(name: string): string {
   return (characters(name.trim())[0] ?? "?").toLocaleUpperCase();
 }
 
@@ -39,7 +39,7 @@ export function isEmojiOnly(body: string): boolean {
 }
 
 /** Markdown's marks taken out of a line of preview. */
-export function plain(body: string): string {
+export function stripMarkdown(body: string): string {
   return body
     .replace(/```\w*\n?/g, "")
     .replace(/(\*\*|__|~~|`)(\S(?:.*?\S)?)\1/g, "$2")
@@ -62,13 +62,13 @@ export function attachmentText(attachments: NonNullable<Message["attachments"]>,
 /** One line that stands for the message: in the list of rooms, quotes, alerts. */
 export function previewOf(message: Message, texts: Texts): string {
   if (message.deleted === true) return texts.rooms.deleted;
-  const text = plain(message.body);
+  const text = stripMarkdown(message.body);
   if (text !== "") return text;
   return attachmentText(message.attachments ?? [], texts);
 }
 
 /** The text cut into found and other pieces, for marking what was searched. */
-export function marked(text: string, query: string): { text: string; hit: boolean }[] {
+export function splitMatches(text: string, query: string): { text: string; hit: boolean }[] {
   const words = query.trim().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [{ text, hit: false }];
   const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));

@@ -1,7 +1,7 @@
 /** Squircles: a picture, or a letter on one of eight colours that follows from the id; groups are two of them. */
 import { memo } from "react";
 
-import { characters, letterOf, toneOf } from "../format/text.ts";
+import { characters, initialOf, toneOf } from "../format/text.ts";
 
 interface AvatarProps {
   id: string;
@@ -30,7 +30,7 @@ export const Avatar = memo(function Avatar({
       }
       aria-hidden="true"
     >
-      {picture == null ? letterOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
+      {picture == null ? initialOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
       {online && <span className="avatar-dot" />}
     </span>
   );

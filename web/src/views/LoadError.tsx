@@ -4,12 +4,12 @@ import { TextButton } from "../ui/Button.tsx";
 import { errorText } from "../format/errors.ts";
 
 /** Something did not load: what, and the way out. */
-export function LoadError({ error, again }: { error: DomainError; again: () => void }) {
+export function LoadError({ error, onRetry }: { error: DomainError; onRetry: () => void }) {
   const texts = useTexts();
   return (
     <div className="notice error" role="alert">
       <p>{errorText(error, texts)}</p>
-      <TextButton onClick={again}>{texts.retry}</TextButton>
+      <TextButton onClick={onRetry}>{texts.retry}</TextButton>
     </div>
   );
 }

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import {
-  complete,
-  matching,
+  completeMention,
+  matchesOf,
   mentionAt,
   mentionedIn,
   rank,
@@ -34,7 +34,7 @@ describe("the word at the caret", () => {
 
 describe("who matches", () => {
   it("by name, WebChat ID and initial consonants", () => {
-    const found = (query: string) => matching(query, people).map((one) => one.userId);
+    const found = (query: string) => matchesOf(query, people).map((one) => one.userId);
     expect(found("김민")).toEqual(["3", "1"]);
     expect(found("jun")).toEqual(["2"]);
     expect(found("ㅇㅈㅎ")).toEqual(["2"]);
@@ -50,8 +50,11 @@ describe("who matches", () => {
 });
 
 it("completes in place, with one space after the name", () => {
-  expect(complete("안녕 @ㅇㅈ 반가워", 3, 6, "이준호")).toEqual({ text: "안녕 @이준호 반가워", caret: 8 });
-  expect(complete("@j", 0, 2, "이준호")).toEqual({ text: "@이준호 ", caret: 5 });
+  expect(completeMention("안녕 @ㅇㅈ 반가워", 3, 6, "이준호")).toEqual({
+    text: "안녕 @이준호 반가워",
+    caret: 8,
+  });
+  expect(completeMention("@j", 0, 2, "이준호")).toEqual({ text: "@이준호 ", caret: 5 });
 });
 
 describe("people in a text", () => {

@@ -5,11 +5,19 @@ import { en } from "../../src/i18n/en.ts";
 import { preferredLanguage } from "../../src/i18n/index.ts";
 import { ko } from "../../src/i18n/ko.ts";
 import { deviceOf } from "../../src/views/settings/device.ts";
-import { kindOf, fileErrorOf, reservedSize } from "../../src/views/room/files.ts";
-import { agoOf, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/format/locale.ts";
+import { extensionOf, fileErrorOf, reservedSize } from "../../src/views/room/files.ts";
+import { relativeTime, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/format/locale.ts";
 import { errorText } from "../../src/format/errors.ts";
-import { isEmojiOnly, letterOf, marked, plain, previewOf, titleOf, toneOf } from "../../src/format/text.ts";
-import { stillOrder } from "../../src/views/rooms/order.ts";
+import {
+  isEmojiOnly,
+  initialOf,
+  splitMatches,
+  stripMarkdown,
+  previewOf,
+  titleOf,
+  toneOf,
+} from "../../src/format/text.ts";
+import { stableOrder } from "../../src/views/rooms/order.ts";
 
 const message = (change: Partial<Message>): Message => ({
   room_id: "r",
@@ -25,10 +33,10 @@ const message = (change: Partial<Message>): Message => ({
 
 describe("letters and colours", () => {
   it("take a whole character", () => {
-    expect(letterOf(" 민지")).toBe("민");
-    expect(letterOf("emma")).toBe("E");
-    expect(letterOf("👩‍🚀 Ana")).toBe("👩‍🚀");
-    expect(letterOf("  ")).toBe("?");
+    expect(initialOf(" 민지")).toBe("민");
+    expect(initialOf("emma")).toBe("E");
+    expect(initialOf("👩‍🚀 Ana")).toBe("👩‍🚀");
+    expect(initialOf("  ")).toBe("?");
   });
 
   it("are one of eight for every id", () => {
@@ -39,9 +47,9 @@ describe("letters and colours", () => {
 
 describe("previews", () => {
   it("are plain text", () => {
-    expect(plain("**굵게** `code` [글](https://example.com)\n둘째 줄")).toBe("굵게 code 글 둘째 줄");
-    expect(plain("<b>not bold</b>")).toBe("<b>not bold</b>");
-    expect(plain("snake_case_name")).toBe("snake_case_name");
+    expect(stripMarkdown("**굵게** `code` [글](https://example.com)\n둘째 줄")).toBe("굵게 code 글 둘째 줄");
+    expect(stripMarkdown("<b>not bold</b>")).toBe("<b>not bold</b>");
+    expect(stripMarkdown("snake_case_name")).toBe("snake_case_name");
   });
 
   it("name what has no words", () => {
@@ -60,7 +68,7 @@ describe("previews", () => {
   });
 
   it("mark what was searched, by word", () => {
-    expect(marked("오늘 점심 (점심) 뭐", "점심 뭐")).toEqual([
+    expect(splitMatches("오늘 점심 (점심) 뭐", "점심 뭐")).toEqual([
       { text: "오늘 ", hit: false },
       { text: "점심", hit: true },
       { text: " (", hit: false },
@@ -68,7 +76,7 @@ describe("previews", () => {
       { text: ") ", hit: false },
       { text: "뭐", hit: true },
     ]);
-    expect(marked("a+b", "+").map((piece) => piece.text)).toEqual(["a", "+", "b"]);
+    expect(splitMatches("a+b", "+").map((piece) => piece.text)).toEqual(["a", "+", "b"]);
   });
 });
 
@@ -105,9 +113,9 @@ describe("times", () => {
   });
 
   it("tell how long ago", () => {
-    expect(agoOf(new Date("2026-11-24T14:59:40"), "en", en, now)).toBe("just now");
-    expect(agoOf(new Date("2026-11-24T14:50:00"), "en", en, now)).toBe("10 minutes ago");
-    expect(agoOf(new Date("2026-11-22T14:50:00"), "en", en, now)).toBe("2 days ago");
+    expect(relativeTime(new Date("2026-11-24T14:59:40"), "en", en, now)).toBe("just now");
+    expect(relativeTime(new Date("2026-11-24T14:50:00"), "en", en, now)).toBe("10 minutes ago");
+    expect(relativeTime(new Date("2026-11-22T14:50:00"), "en", en, now)).toBe("2 days ago");
   });
 
   it("of a day begin at the local midnight", () => {
@@ -133,8 +141,8 @@ describe("files", () => {
   it("have a size, a kind and a place", () => {
     expect(sizeOf(1_234_567, "en")).toBe("1.2 MB");
     expect(sizeOf(980, "en")).toBe("980 B");
-    expect(kindOf("제주_일정.pdf")).toBe("PDF");
-    expect(kindOf("README")).toBe("···");
+    expect(extensionOf("제주_일정.pdf")).toBe("PDF");
+    expect(extensionOf("README")).toBe("···");
     expect(reservedSize(1600, 1200)).toEqual({ width: 300, ratio: 4 / 3 });
     expect(reservedSize(null, null)).toEqual({ width: 300, ratio: 4 / 3 });
     expect(reservedSize(100, 1000).ratio).toBe(0.5);
@@ -158,8 +166,8 @@ it("says when to try again, and never a code", () => {
 });
 
 it("keeps the rows of the list still under the pointer", () => {
-  expect(stillOrder(["a", "b", "c"], ["c", "d", "a", "b"])).toEqual(["a", "b", "c", "d"]);
-  expect(stillOrder(["a", "b", "c"], ["c", "a"])).toEqual(["a", "c"]);
+  expect(stableOrder(["a", "b", "c"], ["c", "d", "a", "b"])).toEqual(["a", "b", "c", "d"]);
+  expect(stableOrder(["a", "b", "c"], ["c", "a"])).toEqual(["a", "c"]);
 });
 
 it("counts to 999 in a badge", () => {

@@ -11,7 +11,7 @@ import { PictureGrid } from "../PictureGrid.tsx";
 import { FileCard } from "../room/AttachmentList.tsx";
 import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
 /** All that was exchanged in a room, the newest first, as far back as one asks. */
 export default function FilesDialog({ roomId }: { roomId: string }) {
@@ -26,20 +26,22 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
     },
     [listFiles, roomId],
   );
-  const { items, more, error, again } = usePages(load);
+  const { items, loadMore, error, retry } = usePages(load);
   const files = (items ?? []).flatMap((message) => message.attachments ?? []);
   return (
-    <Frame title={texts.details.files} className="tall" flush>
-      {error && <LoadError error={error} again={again} />}
+    <DialogFrame title={texts.details.files} className="tall" flush>
+      {error && <LoadError error={error} onRetry={retry} />}
       {!items && !error && <RowSkeletons label={texts.loading} />}
-      {items && files.length === 0 && !more && <EmptyState drawing="lost" title={texts.details.noFiles} />}
+      {items && files.length === 0 && !loadMore && (
+        <EmptyState drawing="lost" title={texts.details.noFiles} />
+      )}
       <Files files={files} />
-      {more && (
+      {loadMore && (
         <div className="list-more">
-          <TextButton onClick={more}>{texts.details.filesMore}</TextButton>
+          <TextButton onClick={loadMore}>{texts.details.filesMore}</TextButton>
         </div>
       )}
-    </Frame>
+    </DialogFrame>
   );
 }
 

@@ -10,7 +10,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { isComposing } from "../room/text-field.ts";
-import { matching } from "../../format/mentions.ts";
+import { matchesOf } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
 import { titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "../rooms/RoomAvatar.tsx";
@@ -25,10 +25,10 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
   const texts = useTexts();
   const listId = useId();
   const [query, setQuery] = useState(typed);
-  const [place, setPlace] = useState(0);
+  const [position, setPlace] = useState(0);
   const choices = useChoices(query);
-  const go = useGo(query);
-  const chosen = Math.min(place, choices.length - 1);
+  const go = useChoose(query);
+  const chosen = Math.min(position, choices.length - 1);
 
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (isComposing(event)) return;
@@ -92,7 +92,7 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
               if (i !== chosen) setPlace(i);
             }}
           >
-            <Look choice={choice} query={query.trim()} />
+            <ChoiceContent choice={choice} query={query.trim()} />
           </div>
         ))}
       </div>
@@ -100,7 +100,7 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
   );
 }
 
-function Look({ choice, query }: { choice: Choice; query: string }) {
+function ChoiceContent({ choice, query }: { choice: Choice; query: string }) {
   const { switcher } = useTexts();
   const profiles = useProfiles();
   switch (choice.to) {
@@ -163,14 +163,14 @@ function useChoices(query: string): Choice[] {
       ];
     });
     if (wanted === "") return toRooms.slice(0, SHOWN);
-    const found = matching(wanted, [...toRooms, ...toFriends]).slice(0, SHOWN);
+    const found = matchesOf(wanted, [...toRooms, ...toFriends]).slice(0, SHOWN);
     const search: Choice = { key: "messages", to: "messages", name: "", webchatId: "" };
     const people: Choice = { key: "people", to: "people", name: "", webchatId: "" };
     return [...found, search, ...(/^[a-z0-9_.]{2,20}$/i.test(wanted) ? [people] : [])];
   }, [query, order, rooms, friends, profiles, texts]);
 }
 
-function useGo(query: string): (choice: Choice) => Promise<void> {
+function useChoose(query: string): (choice: Choice) => Promise<void> {
   const [, go] = useLocation();
   const texts = useTexts();
   const { createDirect } = useActions();

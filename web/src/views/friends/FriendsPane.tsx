@@ -12,17 +12,17 @@ import { IconButton } from "../../ui/Button.tsx";
 import { EmptyState } from "../../ui/EmptyState.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
-import { matching } from "../../format/mentions.ts";
+import { matchesOf } from "../../format/mentions.ts";
 
-const WATCHED = 60;
+const MAX_WATCHED = 60;
 
 export default function FriendsPane({ selected }: { selected: string | null }) {
   const texts = useTexts();
   const [, go] = useLocation();
   const [query, setQuery] = useState("");
   const friends = useFriends();
-  const found = query === "" ? friends : matching(query, friends);
-  useWatched(friends);
+  const found = query === "" ? friends : matchesOf(query, friends);
+  useWatchedPresence(friends);
   const scroller = useRef<HTMLDivElement>(null);
   const { offset, head } = useOffset();
   const search = () => go(paths.search({ kind: "people" }));
@@ -50,7 +50,7 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
       )}
       <ConnectionBar />
       <div className="pane-body scroll" ref={scroller}>
-        {query === "" && <Myself selected={selected} />}
+        {query === "" && <OwnRow selected={selected} />}
         {friends.length === 0 ? (
           <EmptyState drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
             <button type="button" className="button primary" onClick={search}>
@@ -106,10 +106,10 @@ function useFriends(): { name: string; webchatId: string; profile: Profile }[] {
   );
 }
 
-function useWatched(friends: readonly { profile: Profile }[]): void {
+function useWatchedPresence(friends: readonly { profile: Profile }[]): void {
   const { watchPresence } = useActions();
   const ids = friends
-    .slice(0, WATCHED)
+    .slice(0, MAX_WATCHED)
     .map(({ profile }) => profile.user_id)
     .join();
   useEffect(() => {
@@ -118,7 +118,7 @@ function useWatched(friends: readonly { profile: Profile }[]): void {
   }, [ids, watchPresence]);
 }
 
-function Myself({ selected }: { selected: string | null }) {
+function OwnRow({ selected }: { selected: string | null }) {
   const me = useMe();
   const profile = useProfile(me.user_id);
   return profile ? <FriendRow profile={profile} selected={selected === me.user_id} /> : null;

@@ -1,6 +1,6 @@
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
-import { FILE_LIMIT, FILES_AT_ONCE, kindOf } from "./files.ts";
+import { FILE_LIMIT, FILES_AT_ONCE, extensionOf } from "./files.ts";
 import { sizeOf } from "../../format/locale.ts";
 import { errorText } from "../../format/errors.ts";
 import type { DomainError } from "../../core/index.ts";
@@ -27,7 +27,7 @@ function Waiting({ item, onRemove }: { item: AttachmentTrayItem; onRemove: () =>
     <li className={failed ? "tray refused" : "tray"}>
       {item.picture === null ? (
         <span className="file-kind" aria-hidden="true">
-          {kindOf(name)}
+          {extensionOf(name)}
         </span>
       ) : (
         <img src={item.picture} alt="" />

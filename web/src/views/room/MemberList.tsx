@@ -9,8 +9,8 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
 import { nameOf } from "../../format/text.ts";
 
-const WATCHED = 100;
-const DRAWN = 200;
+const MAX_WATCHED = 100;
+const MAX_SHOWN = 200;
 const ranks = { owner: 0, admin: 1, member: 2 };
 
 export function MemberList({ members, room }: { members: readonly Member[]; room: RoomSummary }) {
@@ -18,9 +18,9 @@ export function MemberList({ members, room }: { members: readonly Member[]; room
   const profiles = useClientState((state) => state.profiles);
   const { watchPresence, loadProfiles } = useActions();
   const sorted = useMemo(() => sort(members, me.user_id, profiles), [members, me, profiles]);
-  const drawn = sorted.slice(0, DRAWN);
-  const watched = drawn
-    .slice(0, WATCHED)
+  const shown = sorted.slice(0, MAX_SHOWN);
+  const watched = shown
+    .slice(0, MAX_WATCHED)
     .map(({ user_id }) => user_id)
     .join();
   useEffect(() => {
@@ -31,7 +31,7 @@ export function MemberList({ members, room }: { members: readonly Member[]; room
   }, [watched, watchPresence, loadProfiles]);
   return (
     <ul>
-      {drawn.map((member) => (
+      {shown.map((member) => (
         <li key={member.user_id}>
           <MemberRow member={member} room={room} />
         </li>

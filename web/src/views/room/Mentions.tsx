@@ -4,7 +4,7 @@ import { useMe, useProfiles, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { complete, matching, mentionAt, type Candidate } from "../../format/mentions.ts";
+import { completeMention, matchesOf, mentionAt, type Candidate } from "../../format/mentions.ts";
 
 const SHOWN = 6;
 
@@ -48,13 +48,13 @@ export function useMentions({ text, caret, candidates, onComplete }: Options) {
   const [{ place, of, closed }, setPlace] = useState({ place: 0, of: asked, closed: false });
   if (of !== asked)
     setPlace({ place: 0, of: asked, closed: closed && word !== null && word.start === startOf(of) });
-  const found = word === null || closed ? [] : matching(word.query, candidates).slice(0, SHOWN);
+  const found = word === null || closed ? [] : matchesOf(word.query, candidates).slice(0, SHOWN);
   const open = found.length > 0;
   const chosen = Math.min(place, found.length - 1);
 
   const pick = (candidate: Candidate) => {
     if (!word) return;
-    const done = complete(text, word.start, caret, candidate.name);
+    const done = completeMention(text, word.start, caret, candidate.name);
     onComplete(done.text, done.caret);
   };
 

@@ -3,7 +3,7 @@ import { memo } from "react";
 import { useStore } from "../../app/client.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
-import { exactOf, timeOf } from "../../format/locale.ts";
+import { exactTime, timeOf } from "../../format/locale.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { MessageView } from "./message-view.ts";
 
@@ -11,7 +11,7 @@ import type { MessageView } from "./message-view.ts";
 export const Meta = memo(function Meta({ shown }: { shown: MessageView }) {
   const texts = useTexts().message;
   const language = useLanguage();
-  const exact = exactOf(shown.at, language);
+  const exact = exactTime(shown.at, language);
   if (shown.status !== "there") {
     return (
       <span className="meta">
@@ -27,7 +27,7 @@ export const Meta = memo(function Meta({ shown }: { shown: MessageView }) {
       {shown.message && !shown.deleted && <Count seq={shown.message.seq} />}
       <span>
         {shown.editedAt && !shown.deleted && (
-          <span title={texts.editedAt(exactOf(shown.editedAt, language))}>{texts.edited} </span>
+          <span title={texts.editedAt(exactTime(shown.editedAt, language))}>{texts.edited} </span>
         )}
         <time dateTime={shown.at.toISOString()} title={exact}>
           {timeOf(shown.at, language)}

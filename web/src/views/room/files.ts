@@ -25,7 +25,7 @@ export function isPicture(attachment: { content_type: string; thumbnail_url?: st
 }
 
 /** Up to four letters for the tile of a file. */
-export function kindOf(filename: string): string {
+export function extensionOf(filename: string): string {
   const found = /\.([\p{L}\p{N}]{1,4})$/u.exec(filename);
   return found?.[1]?.toUpperCase() ?? "···";
 }

@@ -12,7 +12,7 @@ import { IconButton, TextButton } from "../../ui/Button.tsx";
 import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { ConnectionBar } from "../ConnectionBar.tsx";
-import { useStillOrder } from "./order.ts";
+import { useStableOrder } from "./order.ts";
 import { RoomRow } from "./RoomRow.tsx";
 
 export function RoomsPane({ selected }: { selected: string | null }) {
@@ -41,7 +41,7 @@ function RoomList({ selected }: { selected: string | null }) {
   const { rooms } = useTexts();
   const latest = useClientState((state) => state.order);
   const [hovered, setHovered] = useState(false);
-  const order = useStillOrder(latest, hovered);
+  const order = useStableOrder(latest, hovered);
   useWatchedPeers(latest);
   const [, go] = useLocation();
   if (order.length === 0) {
@@ -67,14 +67,14 @@ function RoomList({ selected }: { selected: string | null }) {
   );
 }
 
-const WATCHED = 60;
+const MAX_WATCHED = 60;
 
 /** The dots of those whom one talks with most. */
 function useWatchedPeers(order: readonly string[]): void {
   const { watchPresence } = useActions();
   const peers = useClientState((state) =>
     order
-      .slice(0, WATCHED)
+      .slice(0, MAX_WATCHED)
       .flatMap((roomId) => state.rooms.get(roomId)?.peer_id ?? [])
       .join(),
   );

@@ -10,7 +10,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { listTime } from "../../format/locale.ts";
-import { marked, nameOf, plain, titleOf } from "../../format/text.ts";
+import { splitMatches, nameOf, stripMarkdown, titleOf } from "../../format/text.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
 import { LoadError } from "../LoadError.tsx";
@@ -28,7 +28,7 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
       }),
     [searchMessages, wanted, roomId],
   );
-  const { items, more, error, again } = usePages(wanted === "" ? null : load);
+  const { items, loadMore, error, retry } = usePages(wanted === "" ? null : load);
   useEffect(() => {
     if (items) loadProfiles(items.map((message) => message.sender_id));
   }, [items, loadProfiles]);
@@ -37,13 +37,13 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
       <EmptyState drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
     );
   }
-  if (error) return <LoadError error={error} again={again} />;
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} />;
-  if (items.length === 0 && !more) {
+  if (items.length === 0 && !loadMore) {
     return <EmptyState drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
   }
   return (
-    <HitList count={items.length} more={more}>
+    <HitList count={items.length} onMore={loadMore}>
       {items.map((message) => (
         <li key={`${message.room_id}.${message.seq}`}>
           <Hit message={message} q={wanted} within={roomId} />
@@ -84,7 +84,7 @@ function Hit({ message, q, within }: { message: Message; q: string; within: stri
           <time dateTime={message.at}>{listTime(new Date(message.at), language, texts, now)}</time>
         </span>
         <span className="hit-body">
-          {marked(around(plain(message.body), q), q).map((piece, i) =>
+          {splitMatches(around(stripMarkdown(message.body), q), q).map((piece, i) =>
             piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text,
           )}
         </span>

@@ -18,19 +18,19 @@ export function PeopleHits({ q }: { q: string }) {
   const { searchProfiles } = useActions();
   const wanted = q.trim().replace(/^@/, "").toLowerCase();
   const load = useCallback((cursor?: string) => searchProfiles(wanted, cursor), [searchProfiles, wanted]);
-  const { items, more, error, again } = usePages(wanted.length < 2 ? null : load);
+  const { items, loadMore, error, retry } = usePages(wanted.length < 2 ? null : load);
   if (wanted.length < 2) {
     return (
       <EmptyState drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />
     );
   }
-  if (error && error.code !== "invalid") return <LoadError error={error} again={again} />;
+  if (error && error.code !== "invalid") return <LoadError error={error} onRetry={retry} />;
   if (!items && !error) return <RowSkeletons label={texts.loading} rows={3} />;
   if (!items || items.length === 0) {
     return <EmptyState drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
   }
   return (
-    <HitList count={items.length} more={more}>
+    <HitList count={items.length} onMore={loadMore}>
       {items.map((profile) => (
         <li key={profile.user_id} className="member">
           <Person found={profile} />

@@ -5,8 +5,8 @@ import type { Page, DomainError, Result } from "../../core/index.ts";
 export interface Pages<T> {
   items: readonly T[] | null;
   error: DomainError | null;
-  more: (() => void) | null;
-  again: () => void;
+  loadMore: (() => void) | null;
+  retry: () => void;
 }
 
 interface State<T> {
@@ -54,7 +54,7 @@ export function usePages<T>(
   return {
     items: state.items,
     error: state.error,
-    more: next === null ? null : () => void fetchPage(next),
-    again: () => setTries((count) => count + 1),
+    loadMore: next === null ? null : () => void fetchPage(next),
+    retry: () => setTries((count) => count + 1),
   };
 }

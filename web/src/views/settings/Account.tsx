@@ -23,13 +23,13 @@ export function Account() {
         </dl>
         <p className="card-text">{settings.idHelp}</p>
       </section>
-      <Password />
-      <Close />
+      <ChangePassword />
+      <CloseAccount />
     </>
   );
 }
 
-function Password() {
+function ChangePassword() {
   const texts = useTexts();
   const { settings, auth } = texts;
   const { changePassword } = useActions();
@@ -75,7 +75,7 @@ function Password() {
   );
 }
 
-function Close() {
+function CloseAccount() {
   const texts = useTexts();
   const { settings, auth } = texts;
   const { closeAccount } = useActions();

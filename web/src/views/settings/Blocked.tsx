@@ -15,11 +15,11 @@ import { LoadError } from "../LoadError.tsx";
 export function Blocked() {
   const texts = useTexts();
   const { listBlocked } = useActions();
-  const { items, more, error, again } = usePages(listBlocked);
-  const [freed, setFreed] = useState<ReadonlySet<string>>(new Set());
-  if (error) return <LoadError error={error} again={again} />;
+  const { items, loadMore, error, retry } = usePages(listBlocked);
+  const [unblocked, setFreed] = useState<ReadonlySet<string>>(new Set());
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
-  const shown = items.filter((one) => !freed.has(one.user_id));
+  const shown = items.filter((one) => !unblocked.has(one.user_id));
   if (shown.length === 0) {
     return (
       <EmptyState drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />
@@ -33,22 +33,22 @@ export function Blocked() {
           <BlockedRow
             key={profile.user_id}
             profile={profile}
-            onFreed={() => setFreed((before) => new Set([...before, profile.user_id]))}
+            onUnblocked={() => setFreed((before) => new Set([...before, profile.user_id]))}
           />
         ))}
       </ul>
-      {more && <TextButton onClick={more}>{texts.search.more}</TextButton>}
+      {loadMore && <TextButton onClick={loadMore}>{texts.search.more}</TextButton>}
     </>
   );
 }
 
-function BlockedRow({ profile, onFreed }: { profile: Profile; onFreed: () => void }) {
+function BlockedRow({ profile, onUnblocked }: { profile: Profile; onUnblocked: () => void }) {
   const texts = useTexts();
   const { unblock } = useActions();
   const name = profile.display_name;
   const free = async () => {
     if (!(await showFailure(unblock(profile.user_id)))) return;
-    onFreed();
+    onUnblocked();
     toast(texts.profile.didUnblock(name));
   };
   return (

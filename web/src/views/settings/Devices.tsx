@@ -10,16 +10,16 @@ import { TextButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { deviceOf } from "./device.ts";
-import { agoOf, exactOf } from "../../format/locale.ts";
+import { relativeTime, exactTime } from "../../format/locale.ts";
 import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
 
 export function Devices() {
   const texts = useTexts();
   const { listSessions, revokeOthers } = useActions();
-  const { items, more, error, again } = usePages(listSessions);
+  const { items, loadMore, error, retry } = usePages(listSessions);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
-  if (error) return <LoadError error={error} again={again} />;
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
   const shown = items
     .filter((one) => !gone.has(one.session_id))
@@ -29,7 +29,7 @@ export function Devices() {
     if (!(await showFailure(revokeOthers()))) return;
     setGone((before) => new Set([...before, ...others.map((one) => one.session_id)]));
     toast(texts.settings.othersRevoked);
-    again();
+    retry();
   };
   return (
     <>
@@ -43,7 +43,7 @@ export function Devices() {
           />
         ))}
       </ul>
-      {more && <TextButton onClick={more}>{texts.more}</TextButton>}
+      {loadMore && <TextButton onClick={loadMore}>{texts.more}</TextButton>}
       {others.length > 0 && (
         <div className="card-foot">
           <button type="button" className="button danger" onClick={() => void endOthers()}>
@@ -81,8 +81,8 @@ function Device({ session, onGone }: { session: SessionView; onGone: () => void 
         <strong>{name}</strong>
         <p>
           {session.address} ·{" "}
-          <time dateTime={session.last_seen_at} title={exactOf(seen, language)}>
-            {texts.settings.lastSeen(agoOf(seen, language, texts, now))}
+          <time dateTime={session.last_seen_at} title={exactTime(seen, language)}>
+            {texts.settings.lastSeen(relativeTime(seen, language, texts, now))}
           </time>
         </p>
       </div>

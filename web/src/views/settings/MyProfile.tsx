@@ -14,13 +14,13 @@ import { errorText } from "../../format/errors.ts";
 export function MyProfile() {
   return (
     <section className="card">
-      <Picture />
-      <Words />
+      <ProfilePicture />
+      <ProfileForm />
     </section>
   );
 }
 
-function Picture() {
+function ProfilePicture() {
   const texts = useTexts();
   const { settings } = texts;
   const { upload, updateProfile } = useActions();
@@ -78,7 +78,7 @@ function Picture() {
   );
 }
 
-function Words() {
+function ProfileForm() {
   const texts = useTexts();
   const { settings, auth } = texts;
   const { updateProfile } = useActions();

@@ -1,12 +1,12 @@
 import { useTexts } from "../../i18n/index.ts";
 import { ShortcutList } from "../settings/ShortcutList.tsx";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
-export default function Shortcuts() {
+export default function ShortcutsDialog() {
   const { settings } = useTexts();
   return (
-    <Frame title={settings.shortcuts}>
+    <DialogFrame title={settings.shortcuts}>
       <ShortcutList />
-    </Frame>
+    </DialogFrame>
   );
 }

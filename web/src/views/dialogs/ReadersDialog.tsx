@@ -5,20 +5,20 @@ import { openDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { nameOf } from "../../format/text.ts";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
 /** Who has read a message, and who has not; it follows live. */
-export function Readers({ roomId, seq }: { roomId: string; seq: number }) {
+export function ReadersDialog({ roomId, seq }: { roomId: string; seq: number }) {
   const { message } = useTexts();
   const me = useMe();
   const cursors = useStore(useClient().room(roomId), (state) => state.cursors);
   const { read, unread } = useMemo(() => cursors.who(seq), [cursors, seq]);
   const others = read.filter((id) => id !== me.user_id);
   return (
-    <Frame title={message.readTitle} flush>
+    <DialogFrame title={message.readTitle} flush>
       <Group title={message.notRead(unread.length)} ids={unread} none={message.everyoneRead} />
       <Group title={message.read(others.length)} ids={others} none={message.nobodyRead} />
-    </Frame>
+    </DialogFrame>
   );
 }
 

@@ -7,12 +7,12 @@ import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 
-export default function Viewer({ images, index }: { images: readonly Attachment[]; index: number }) {
+export default function ImageViewer({ images, index }: { images: readonly Attachment[]; index: number }) {
   const texts = useTexts();
-  const [place, setPlace] = useState(index);
-  const image = images[place];
+  const [position, setPlace] = useState(index);
+  const image = images[position];
   if (!image) return null;
-  const step = (by: number) => setPlace(Math.max(0, Math.min(images.length - 1, place + by)));
+  const step = (by: number) => setPlace(Math.max(0, Math.min(images.length - 1, position + by)));
   const many = images.length > 1;
   return (
     <Dialog
@@ -44,7 +44,7 @@ export default function Viewer({ images, index }: { images: readonly Attachment[
           <IconButton
             icon="back"
             label={texts.viewer.previous}
-            disabled={place === 0}
+            disabled={position === 0}
             onClick={() => step(-1)}
           />
         )}
@@ -53,13 +53,13 @@ export default function Viewer({ images, index }: { images: readonly Attachment[
           <IconButton
             icon="forward"
             label={texts.viewer.next}
-            disabled={place === images.length - 1}
+            disabled={position === images.length - 1}
             onClick={() => step(1)}
           />
         )}
       </div>
       <p className="viewer-foot" aria-live="polite">
-        {many && texts.viewer.place(place + 1, images.length)}
+        {many && texts.viewer.place(position + 1, images.length)}
       </p>
     </Dialog>
   );

@@ -5,9 +5,9 @@ import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
 import { errorText } from "../../format/errors.ts";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
-export function Rename({ roomId }: { roomId: string }) {
+export function RenameDialog({ roomId }: { roomId: string }) {
   const texts = useTexts();
   const { rename } = useActions();
   const [title, setTitle] = useState(useClientState((state) => state.rooms.get(roomId)?.title ?? ""));
@@ -23,7 +23,7 @@ export function Rename({ roomId }: { roomId: string }) {
     else setError(errorText(result.error, texts));
   };
   return (
-    <Frame title={texts.details.rename}>
+    <DialogFrame title={texts.details.rename}>
       <form
         className="form"
         onSubmit={(event) => {
@@ -43,6 +43,6 @@ export function Rename({ roomId }: { roomId: string }) {
           {texts.save}
         </button>
       </form>
-    </Frame>
+    </DialogFrame>
   );
 }

@@ -6,11 +6,11 @@ import { showFailure } from "../../app/notices.ts";
 import { closeDialog, type DialogRequest } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
 type Asked = Omit<Extract<DialogRequest, { kind: "confirm" }>, "kind">;
 
-export function Confirm({ title, text, action, danger = false, run }: Asked) {
+export function ConfirmDialog({ title, text, action, danger = false, run }: Asked) {
   const texts = useTexts();
   const [busy, setBusy] = useState(false);
   const act = async () => {
@@ -19,7 +19,7 @@ export function Confirm({ title, text, action, danger = false, run }: Asked) {
     closeDialog();
   };
   return (
-    <Frame
+    <DialogFrame
       title={title}
       foot={
         <>
@@ -38,16 +38,16 @@ export function Confirm({ title, text, action, danger = false, run }: Asked) {
       }
     >
       <p className="dialog-text">{text}</p>
-    </Frame>
+    </DialogFrame>
   );
 }
 
-export function Leave({ roomId, title, text }: { roomId: string; title: string; text: string }) {
+export function LeaveDialog({ roomId, title, text }: { roomId: string; title: string; text: string }) {
   const { details } = useTexts();
   const { leave } = useActions();
   const [, go] = useLocation();
   const run = async () => {
     if (await showFailure(leave(roomId))) go(paths.rooms);
   };
-  return <Confirm title={title} text={text} action={details.leave} danger run={run} />;
+  return <ConfirmDialog title={title} text={text} action={details.leave} danger run={run} />;
 }

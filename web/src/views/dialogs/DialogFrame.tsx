@@ -5,7 +5,7 @@ import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 
 /** A dialog with a title, a way out, and at most one row of buttons at its foot. */
-export function Frame({
+export function DialogFrame({
   title,
   className = "",
   foot,

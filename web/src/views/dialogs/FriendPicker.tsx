@@ -11,14 +11,14 @@ import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Field } from "../../ui/Field.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { matching } from "../../format/mentions.ts";
+import { matchesOf } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
-import { Frame } from "./Frame.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
 const LIMIT = 100;
 
 /** One friend opens a 1:1 room, several a group with a name. */
-export function NewChat() {
+export function NewChatDialog() {
   const texts = useTexts();
   const { createDirect, createGroup } = useActions();
   const [, go] = useLocation();
@@ -64,7 +64,7 @@ export function NewChat() {
 
 const none: ReadonlySet<string> = new Set();
 
-export function Invite({ roomId }: { roomId: string }) {
+export function InviteDialog({ roomId }: { roomId: string }) {
   const texts = useTexts();
   const { invite } = useActions();
   const members = useStore(useClient().room(roomId), (state) => state.members);
@@ -112,7 +112,7 @@ function PickDialog({ title, label, help, run, children, ...picker }: PickDialog
     if (!result.ok) setError(errorText(result.error, texts));
   };
   return (
-    <Frame
+    <DialogFrame
       title={title}
       className="tall"
       flush
@@ -129,7 +129,7 @@ function PickDialog({ title, label, help, run, children, ...picker }: PickDialog
     >
       {children}
       <Picker {...picker} note={error ?? help} failed={error !== undefined} />
-    </Frame>
+    </DialogFrame>
   );
 }
 
@@ -150,7 +150,7 @@ function Picker({ picked, onPicked, excluded, note, failed }: PickerProps) {
   const texts = useTexts();
   const friends = useFriends(excluded);
   const [query, setQuery] = useState("");
-  const found = query === "" ? friends : matching(query, friends);
+  const found = query === "" ? friends : matchesOf(query, friends);
   const toggle = (id: string) => {
     if (picked.includes(id)) onPicked(picked.filter((one) => one !== id));
     else if (picked.length < LIMIT) onPicked([...picked, id]);
@@ -175,7 +175,7 @@ function Picker({ picked, onPicked, excluded, note, failed }: PickerProps) {
           </p>
         )}
       </div>
-      <Picked picked={picked} onUnpick={toggle} />
+      <PickedFriends picked={picked} onUnpick={toggle} />
       <ul>
         {found.map(({ userId, name, profile }) => (
           <li key={userId}>
@@ -203,7 +203,7 @@ function Picker({ picked, onPicked, excluded, note, failed }: PickerProps) {
   );
 }
 
-function Picked({ picked, onUnpick }: { picked: readonly string[]; onUnpick: (id: string) => void }) {
+function PickedFriends({ picked, onUnpick }: { picked: readonly string[]; onUnpick: (id: string) => void }) {
   const texts = useTexts();
   const profiles = useProfiles();
   if (picked.length === 0) return null;
