@@ -13,7 +13,7 @@ import { CanaryCard } from "./CanaryCard.tsx";
 import { ServiceCard, type ServiceName } from "./ServiceCard.tsx";
 import { serviceOf, type History } from "./series.ts";
 import { opsTexts, type OpsTexts } from "./texts.ts";
-import { useFigures } from "./useFigures.ts";
+import { useFigures } from "./figures.ts";
 
 const SERVICES: ServiceName[] = ["chat-gateway", "rooms", "auth", "social", "media"];
 const STALE_SECONDS = 6;
@@ -26,7 +26,7 @@ export default function OpsPage() {
   useEffect(() => {
     document.title = `${texts.title} · ${appName}`;
   }, [texts, appName]);
-  if (error?.code === "not_found") return <Stranger texts={texts} />;
+  if (error?.code === "not_found") return <NotFound texts={texts} />;
   return (
     <main className="ops page">
       <header className="page-head">
@@ -64,11 +64,11 @@ function Freshness({ history, texts }: { history: History; texts: OpsTexts }) {
   );
 }
 
-function Stranger({ texts }: { texts: OpsTexts }) {
+function NotFound({ texts }: { texts: OpsTexts }) {
   return (
     <main className="page ops">
       <div className="page-body centre">
-        <EmptyState drawing="lost" title={texts.strangerTitle} text={texts.strangerText} level={1}>
+        <EmptyState drawing="lost" title={texts.notFoundTitle} text={texts.notFoundText} level={1}>
           <Link href={paths.rooms} className="button">
             {texts.home}
           </Link>

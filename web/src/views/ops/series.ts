@@ -12,7 +12,7 @@ export const RATE_SECONDS = 6;
 const QUANTILE_SECONDS = 60;
 
 /** Answers of several gateways may overtake each other: an older one is left out. */
-export function kept(history: History, next: Figures): History {
+export function appended(history: History, next: Figures): History {
   const last = history.at(-1);
   if (last && next.at <= last.at) return history;
   return [...history.filter((one) => one.at > next.at - KEPT_SECONDS), next];
@@ -27,7 +27,7 @@ function numberAt(figures: Figures | undefined, service: string, key: string): V
 }
 
 /** The answers of so many seconds up to the one at `index`, and the one before them. */
-function stretch(history: History, index: number, seconds: number): History {
+function lastSeconds(history: History, index: number, seconds: number): History {
   const until = history[index]?.at ?? 0;
   let first = index;
   while (first > 0 && until - (history[first]?.at ?? 0) < seconds) first -= 1;
@@ -39,15 +39,15 @@ function difference(now: Value, then: Value): Value {
   return now === null || then === null || now < then ? null : now - then;
 }
 
-export type Pick = (history: History, index: number) => Value;
+export type Series = (history: History, index: number) => Value;
 
-export function level(service: string, key: string): Pick {
+export function level(service: string, key: string): Series {
   return (history, index) => numberAt(history[index], service, key);
 }
 
-export function rate(service: string, key: string): Pick {
+export function rate(service: string, key: string): Series {
   return (history, index) => {
-    const steps = stretch(history, index, RATE_SECONDS);
+    const steps = lastSeconds(history, index, RATE_SECONDS);
     let rose = 0;
     let seconds = 0;
     steps.forEach((now, step) => {
@@ -63,7 +63,7 @@ export function rate(service: string, key: string): Pick {
 }
 
 /** How much a count rose in all that is kept. */
-export function risen(history: History, service: string, key: string): number {
+export function increaseOf(history: History, service: string, key: string): number {
   let sum = 0;
   history.forEach((now, index) => {
     const then = history[index - 1];
@@ -85,16 +85,16 @@ export function codesOf(history: History, service: string): [string, number][] {
   return [...sums].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
 }
 
-interface Window {
+interface Histogram {
   bounds: readonly number[];
   /** How many in each bucket, the last beyond all bounds. */
   counts: readonly number[];
   sum: number;
 }
 
-function windowOf(history: History, index: number, service: string, key: string): Window {
-  const steps = stretch(history, index, QUANTILE_SECONDS);
-  const found: Window = { bounds: [], counts: [], sum: 0 };
+function histogramOf(history: History, index: number, service: string, key: string): Histogram {
+  const steps = lastSeconds(history, index, QUANTILE_SECONDS);
+  const found: Histogram = { bounds: [], counts: [], sum: 0 };
   steps.forEach((moment, step) => {
     const earlier = steps[step - 1];
     const now = serviceOf(moment, service)?.histograms[key];
@@ -109,13 +109,13 @@ function windowOf(history: History, index: number, service: string, key: string)
   return found;
 }
 
-const allOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 
 /** The value that a share of a minute's observations did not exceed, read between the bounds of its bucket. */
-export function quantile(service: string, key: string, share: number): Pick {
+export function quantile(service: string, key: string, share: number): Series {
   return (history, index) => {
-    const { bounds, counts } = windowOf(history, index, service, key);
-    const all = allOf(counts);
+    const { bounds, counts } = histogramOf(history, index, service, key);
+    const all = sumOf(counts);
     if (all <= 0) return null;
     let rank = share * all;
     for (const [bucket, count] of counts.entries()) {
@@ -130,38 +130,38 @@ export function quantile(service: string, key: string, share: number): Pick {
 }
 
 /** The smallest size that a histogram tells apart from nothing. */
-export function finest(history: History, service: string, key: string): number {
+export function smallestBound(history: History, service: string, key: string): number {
   const last = history.at(-1);
   return (last && serviceOf(last, service)?.histograms[key]?.bounds[0]) ?? 0;
 }
 
 /** The mean of a minute's observations. */
-export function mean(service: string, key: string): Pick {
+export function mean(service: string, key: string): Series {
   return (history, index) => {
-    const { counts, sum } = windowOf(history, index, service, key);
-    const all = allOf(counts);
+    const { counts, sum } = histogramOf(history, index, service, key);
+    const all = sumOf(counts);
     return all > 0 ? sum / all : null;
   };
 }
 
-export const now = (history: History, pick: Pick): Value => pick(history, history.length - 1);
-export const line = (history: History, pick: Pick): Value[] =>
-  history.map((_, index) => pick(history, index));
+export const latest = (history: History, series: Series): Value => series(history, history.length - 1);
+export const valuesOf = (history: History, series: Series): Value[] =>
+  history.map((_, index) => series(history, index));
 
-export type Mood = "none" | "silent" | "starting" | "cries" | "waits" | "away" | "late" | "well";
+export type CanaryStatus = "none" | "silent" | "starting" | "cries" | "waits" | "away" | "late" | "well";
 
-const LONG_SECONDS = 5;
+const WAITING_SECONDS = 5;
 
 /** What the canary says, the worst first: it cries where a promise was broken in what is kept. */
-export function moodOf(history: History): Mood {
+export function canaryStatusOf(history: History): CanaryStatus {
   const last = history.at(-1);
   const canary = last && serviceOf(last, "canary");
   if (!last || !canary || canary.replicas.length === 0) return "none";
   if (!canary.replicas.some((replica) => replica.up)) return "silent";
-  const rose = (among: History, keys: string[]) => keys.some((key) => risen(among, "canary", key) > 0);
+  const rose = (among: History, keys: string[]) => keys.some((key) => increaseOf(among, "canary", key) > 0);
   if (rose(history, ["lost", "repeated", "gaps"])) return "cries";
   const { numbers } = canary;
-  if ((numbers["waiting_seconds"] ?? 0) > LONG_SECONDS) return "waits";
+  if ((numbers["waiting_seconds"] ?? 0) > WAITING_SECONDS) return "waits";
   if (!numbers["acked"]) return "starting";
   const gateways = serviceOf(last, "chat-gateway")?.replicas.length ?? 0;
   if ((numbers["up"] ?? 0) < gateways) return "away";

@@ -3,29 +3,30 @@ import { useEffect, useState } from "react";
 
 import { useActions } from "../../app/client.ts";
 import type { DomainError } from "../../core/index.ts";
-import { kept, type History } from "./series.ts";
+import { appended, type History } from "./series.ts";
 
-const EVERY = 2_000;
+const POLL_INTERVAL = 2_000;
 
-export interface Live {
+export interface FiguresState {
   history: History;
   /** Why the last question has no answer. */
   error: DomainError | null;
 }
 
-export function useFigures(): Live {
+export function useFigures(): FiguresState {
   const { figures } = useActions();
-  const [live, setLive] = useState<Live>({ history: [], error: null });
+  const [state, setState] = useState<FiguresState>({ history: [], error: null });
   useEffect(() => {
     let timer: number | undefined;
     let over = false;
     const ask = async () => {
       const result = document.hidden ? null : await figures();
       if (over) return;
-      if (result?.ok) setLive(({ history }) => ({ history: kept(history, result.figures), error: null }));
-      else if (result) setLive(({ history }) => ({ history, error: result.error }));
+      if (result?.ok)
+        setState(({ history }) => ({ history: appended(history, result.figures), error: null }));
+      else if (result) setState(({ history }) => ({ history, error: result.error }));
       if (result?.ok !== false || result.error.code !== "not_found")
-        timer = window.setTimeout(() => void ask(), EVERY);
+        timer = window.setTimeout(() => void ask(), POLL_INTERVAL);
     };
     void ask();
     return () => {
@@ -33,5 +34,5 @@ export function useFigures(): Live {
       window.clearTimeout(timer);
     };
   }, [figures]);
-  return live;
+  return state;
 }
