@@ -25,7 +25,7 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
   const texts = useTexts();
   const listId = useId();
   const [query, setQuery] = useState(typed);
-  const [position, setPlace] = useState(0);
+  const [position, setPosition] = useState(0);
   const choices = useChoices(query);
   const go = useChoose(query);
   const chosen = Math.min(position, choices.length - 1);
@@ -34,7 +34,7 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
     if (isComposing(event)) return;
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const choice = choices[chosen];
-    if (by !== 0) setPlace((chosen + by + choices.length) % Math.max(1, choices.length));
+    if (by !== 0) setPosition((chosen + by + choices.length) % Math.max(1, choices.length));
     else if (event.key === "Enter" && choice) void go(choice);
     else return;
     event.preventDefault();
@@ -65,38 +65,56 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
           value={query}
           onChange={(event) => {
             setQuery(event.target.value);
-            setPlace(0);
+            setPosition(0);
           }}
           onKeyDown={onKeyDown}
         />
       </div>
       {choices.length === 0 && <p className="section-none">{texts.switcher.none}</p>}
-      <div
-        className="switcher-list scroll"
-        role="listbox"
+      <ChoiceList
         id={listId}
-        aria-label={texts.switcher.label}
-        tabIndex={-1}
-      >
-        {choices.map((choice, i) => (
-          <div
-            key={choice.key}
-            id={`${listId}-${i}`}
-            role="option"
-            aria-selected={i === chosen}
-            className="person"
-            data-selected={i === chosen}
-            ref={i === chosen ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
-            onClick={() => void go(choice)}
-            onPointerMove={() => {
-              if (i !== chosen) setPlace(i);
-            }}
-          >
-            <ChoiceContent choice={choice} query={query.trim()} />
-          </div>
-        ))}
-      </div>
+        choices={choices}
+        chosen={chosen}
+        query={query.trim()}
+        onPoint={setPosition}
+        onChoose={(choice) => void go(choice)}
+      />
     </Dialog>
+  );
+}
+
+interface ChoiceListProps {
+  id: string;
+  choices: readonly Choice[];
+  /** The index of the choice that Enter takes. */
+  chosen: number;
+  query: string;
+  onPoint: (index: number) => void;
+  onChoose: (choice: Choice) => void;
+}
+
+function ChoiceList({ id, choices, chosen, query, onPoint, onChoose }: ChoiceListProps) {
+  const { switcher } = useTexts();
+  return (
+    <div className="switcher-list scroll" role="listbox" id={id} aria-label={switcher.label} tabIndex={-1}>
+      {choices.map((choice, i) => (
+        <div
+          key={choice.key}
+          id={`${id}-${i}`}
+          role="option"
+          aria-selected={i === chosen}
+          className="person"
+          data-selected={i === chosen}
+          ref={i === chosen ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
+          onClick={() => onChoose(choice)}
+          onPointerMove={() => {
+            if (i !== chosen) onPoint(i);
+          }}
+        >
+          <ChoiceContent choice={choice} query={query} />
+        </div>
+      ))}
+    </div>
   );
 }
 

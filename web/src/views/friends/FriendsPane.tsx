@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { Link, useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
@@ -24,7 +24,6 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
   const found = query === "" ? friends : matchesOf(query, friends);
   useWatchedPresence(friends);
   const scroller = useRef<HTMLDivElement>(null);
-  const { offset, head } = useOffset();
   const search = () => go(paths.search({ kind: "people" }));
   return (
     <>
@@ -58,26 +57,41 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
             </button>
           </EmptyState>
         ) : (
-          <nav aria-label={texts.friends.label}>
-            <h2 className="section-title">{texts.friends.count(found.length)}</h2>
-            {found.length === 0 && <p className="section-none">{texts.friends.none}</p>}
-            <div ref={head} key={query === "" ? "all" : "found"} />
-            <Virtualizer
-              as="ul"
-              item="li"
-              data={found}
-              scrollRef={scroller}
-              startMargin={offset}
-              bufferSize={400}
-            >
-              {({ profile }) => (
-                <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
-              )}
-            </Virtualizer>
-          </nav>
+          <FriendList friends={found} filtered={query !== ""} selected={selected} scrollerRef={scroller} />
         )}
       </div>
     </>
+  );
+}
+
+interface FriendListProps {
+  friends: readonly { profile: Profile }[];
+  filtered: boolean;
+  selected: string | null;
+  scrollerRef: RefObject<HTMLDivElement | null>;
+}
+
+function FriendList({ friends, filtered, selected, scrollerRef }: FriendListProps) {
+  const texts = useTexts();
+  const { offset, head } = useOffset();
+  return (
+    <nav aria-label={texts.friends.label}>
+      <h2 className="section-title">{texts.friends.count(friends.length)}</h2>
+      {friends.length === 0 && <p className="section-none">{texts.friends.none}</p>}
+      <div ref={head} key={filtered ? "found" : "all"} />
+      <Virtualizer
+        as="ul"
+        item="li"
+        data={friends}
+        scrollRef={scrollerRef}
+        startMargin={offset}
+        bufferSize={400}
+      >
+        {({ profile }) => (
+          <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
+        )}
+      </Virtualizer>
+    </nav>
   );
 }
 

@@ -66,9 +66,50 @@ function OwnActions({ onDone }: { onDone: (() => void) | undefined }) {
 
 function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => void) | undefined }) {
   const texts = useTexts();
+  const { blocked, chat, follow, unfollow, block, unblock } = useProfileActions(profile, onDone);
+  if (blocked) {
+    return (
+      <>
+        <p className="handle">{texts.profile.blocked}</p>
+        <div className="profile-actions">
+          <button type="button" className="button" onClick={() => void unblock()}>
+            {texts.profile.unblock}
+          </button>
+        </div>
+      </>
+    );
+  }
+  return (
+    <div className="profile-actions">
+      <button type="button" className="button primary" onClick={() => void chat()}>
+        <Icon name="chat" />
+        {texts.profile.chat}
+      </button>
+      {!profile.followed && (
+        <button type="button" className="button" onClick={() => void follow()}>
+          <Icon name="addPerson" />
+          {texts.profile.follow}
+        </button>
+      )}
+      <div className="profile-more">
+        {profile.followed && (
+          <TextButton onClick={() => void unfollow()}>{texts.profile.unfollow}</TextButton>
+        )}
+        <TextButton danger onClick={block}>
+          {texts.profile.block}
+        </TextButton>
+      </div>
+    </div>
+  );
+}
+
+function useProfileActions(
+  { user_id: userId, display_name: name }: Profile,
+  onDone: (() => void) | undefined,
+) {
+  const texts = useTexts();
   const actions = useActions();
   const [, go] = useLocation();
-  const { user_id: userId, display_name: name, followed } = profile;
   const { blocked, setBlocked } = useBlocked(userId);
   const chat = async () => {
     const result = await actions.createDirect(userId);
@@ -103,39 +144,7 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
         toast(texts.profile.didBlock(name));
       },
     });
-
-  if (blocked) {
-    return (
-      <>
-        <p className="handle">{texts.profile.blocked}</p>
-        <div className="profile-actions">
-          <button type="button" className="button" onClick={() => void unblock()}>
-            {texts.profile.unblock}
-          </button>
-        </div>
-      </>
-    );
-  }
-  return (
-    <div className="profile-actions">
-      <button type="button" className="button primary" onClick={() => void chat()}>
-        <Icon name="chat" />
-        {texts.profile.chat}
-      </button>
-      {!followed && (
-        <button type="button" className="button" onClick={() => void follow()}>
-          <Icon name="addPerson" />
-          {texts.profile.follow}
-        </button>
-      )}
-      <div className="profile-more">
-        {followed && <TextButton onClick={() => void unfollow()}>{texts.profile.unfollow}</TextButton>}
-        <TextButton danger onClick={block}>
-          {texts.profile.block}
-        </TextButton>
-      </div>
-    </div>
-  );
+  return { blocked, chat, follow, unfollow, block, unblock };
 }
 
 /** The list of those I blocked is short; it is looked through when a profile opens. */

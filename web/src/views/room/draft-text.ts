@@ -14,6 +14,14 @@ export interface DraftText {
   clear: () => void;
 }
 
+/** What `save` needs to know of the latest render. */
+interface Latest {
+  text: string;
+  replyTo: number | null;
+  replaced: boolean;
+  dirty: boolean;
+}
+
 export function useDraft(
   roomId: string,
   replyTo: number | null,
@@ -25,41 +33,83 @@ export function useDraft(
   const [text, setText] = useState(() => client.state.getSnapshot().drafts.get(roomId)?.text ?? "");
   const [seen, setSeen] = useState(saved);
   const [replaced, setReplaced] = useState(false);
-  const latest = useRef({ text, replyTo, replaced, dirty: false });
-  const timer = useRef<number | undefined>(undefined);
-
+  const latestRef = useRef<Latest>({ text, replyTo, replaced, dirty: false });
+  const timerRef = useRef<number | undefined>(undefined);
   useEffect(() => {
-    Object.assign(latest.current, { text, replyTo, replaced });
+    Object.assign(latestRef.current, { text, replyTo, replaced });
   }, [text, replyTo, replaced]);
+  const save = useSave(roomId, latestRef, timerRef);
+  useSaveOnReply(replyTo, latestRef, save);
+  useSaveOnLeave(field, save);
 
-  const save = useCallback(() => {
-    window.clearTimeout(timer.current);
-    const now = latest.current;
-    if (!now.dirty || now.replaced) return;
-    now.dirty = false;
-    const empty = now.text === "" && now.replyTo === null;
-    setDraft(
-      roomId,
-      empty ? null : { text: now.text, ...(now.replyTo === null ? {} : { replyTo: now.replyTo }) },
-    );
-  }, [roomId, setDraft]);
-
-  // What is answered belongs to the draft as much as the text does.
-  const answered = useRef(replyTo);
-  useEffect(() => {
-    if (answered.current === replyTo) return;
-    answered.current = replyTo;
-    latest.current.dirty = true;
-    save();
-  }, [replyTo, save]);
-
-  // What another tab wrote shows here, unless one is writing here.
+  // Take over the draft of another tab, unless the user is writing in this one.
   if (saved !== seen) {
     setSeen(saved);
     if (!replaced && document.activeElement?.hasAttribute("data-composer") !== true)
       setText(saved?.text ?? "");
   }
 
+  const change = useCallback(
+    (next: string) => {
+      setText(next);
+      Object.assign(latestRef.current, { text: next, dirty: true });
+      window.clearTimeout(timerRef.current);
+      timerRef.current = window.setTimeout(save, PAUSE_MS);
+    },
+    [save],
+  );
+  const replaceTemporarily = useCallback(
+    (other: string) => {
+      save();
+      setReplaced(true);
+      latestRef.current.replaced = true;
+      setText(other);
+    },
+    [save],
+  );
+  const restore = useCallback(() => {
+    setReplaced(false);
+    Object.assign(latestRef.current, { replaced: false, dirty: false });
+    setText(client.state.getSnapshot().drafts.get(roomId)?.text ?? "");
+  }, [client, roomId]);
+  const clear = useCallback(() => {
+    window.clearTimeout(timerRef.current);
+    Object.assign(latestRef.current, { text: "", dirty: false });
+    setText("");
+    setDraft(roomId, null);
+  }, [roomId, setDraft]);
+  return { text, change, replaceTemporarily, restore, clear };
+}
+
+function useSave(
+  roomId: string,
+  latestRef: RefObject<Latest>,
+  timerRef: RefObject<number | undefined>,
+): () => void {
+  const { setDraft } = useActions();
+  return useCallback(() => {
+    window.clearTimeout(timerRef.current);
+    const { text, replyTo, replaced, dirty } = latestRef.current;
+    if (!dirty || replaced) return;
+    latestRef.current.dirty = false;
+    const empty = text === "" && replyTo === null;
+    setDraft(roomId, empty ? null : { text, ...(replyTo === null ? {} : { replyTo }) });
+  }, [roomId, latestRef, timerRef, setDraft]);
+}
+
+/** Save at once when another message is quoted: the quote belongs to the draft as much as the text does. */
+function useSaveOnReply(replyTo: number | null, latestRef: RefObject<Latest>, save: () => void): void {
+  const savedRef = useRef(replyTo);
+  useEffect(() => {
+    if (savedRef.current === replyTo) return;
+    savedRef.current = replyTo;
+    latestRef.current.dirty = true;
+    save();
+  }, [replyTo, latestRef, save]);
+}
+
+/** Save when the field loses the focus, the page is hidden or the composer goes away. */
+function useSaveOnLeave(field: RefObject<HTMLTextAreaElement | null>, save: () => void): void {
   useEffect(() => {
     const element = field.current;
     window.addEventListener("pagehide", save);
@@ -70,35 +120,4 @@ export function useDraft(
       save();
     };
   }, [save, field]);
-
-  const change = useCallback(
-    (next: string) => {
-      setText(next);
-      Object.assign(latest.current, { text: next, dirty: true });
-      window.clearTimeout(timer.current);
-      timer.current = window.setTimeout(save, PAUSE_MS);
-    },
-    [save],
-  );
-  const replaceTemporarily = useCallback(
-    (other: string) => {
-      save();
-      setReplaced(true);
-      latest.current.replaced = true;
-      setText(other);
-    },
-    [save],
-  );
-  const restore = useCallback(() => {
-    setReplaced(false);
-    Object.assign(latest.current, { replaced: false, dirty: false });
-    setText(client.state.getSnapshot().drafts.get(roomId)?.text ?? "");
-  }, [client, roomId]);
-  const clear = useCallback(() => {
-    window.clearTimeout(timer.current);
-    Object.assign(latest.current, { text: "", dirty: false });
-    setText("");
-    setDraft(roomId, null);
-  }, [roomId, setDraft]);
-  return { text, change, replaceTemporarily, restore, clear };
 }

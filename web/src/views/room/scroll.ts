@@ -38,45 +38,31 @@ export interface Scroll {
 
 export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstUnreadSeq }: Options): Scroll {
   const { rows, window: windowNumber } = staged;
+  const { target, setPosition } = jumps;
   const rowsRef = useRef(rows);
   const settledRef = useRef(false);
   const [positionedWindow, setPositionedWindow] = useState(-1);
-  const { followsRef, scrollToEnd, releaseEnd, ...edges } = useEdges(store, handleRef, scrollerRef);
-  const { updateEdges } = edges;
+  const edges = useEdges(store, handleRef, scrollerRef);
+  const { followsRef, scrollToEnd, releaseEnd, updateEdges, atBottom, nearTop } = edges;
   useLayoutEffect(() => {
     rowsRef.current = rows;
   }, [rows]);
-  const updateVisibleRange = useVisibleRange({
-    store,
-    rows,
-    handleRef,
-    rowsRef,
-    settledRef,
-    setPosition: jumps.setPosition,
-  });
+  const updateVisibleRange = useVisibleRange({ store, rows, handleRef, rowsRef, settledRef, setPosition });
 
-  // A new window opens at the first unread message, else at its end; an aim may then lead elsewhere.
+  const toFirstUnread = useFirstUnread({ firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd });
+
   const empty = rows.length === 0;
   useLayoutEffect(() => {
     if (empty) return;
     settledRef.current = false;
-    const seq = firstUnreadSeq ?? Infinity;
-    if (indexOfSeq(rowsRef.current, seq) >= 0 && scrollerRef.current) {
-      releaseEnd();
-      keepPosition(scrollerRef.current, () => {
-        const index = indexOfSeq(rowsRef.current, seq);
-        handleRef.current?.scrollToIndex(index, { align: "start", offset: -HEADROOM });
-      });
-    } else {
-      scrollToEnd();
-    }
+    if (!toFirstUnread()) scrollToEnd();
     return afterFrames(FRAMES_TO_SETTLE, () => {
       settledRef.current = true;
       setPositionedWindow(windowNumber);
       updateEdges();
       updateVisibleRange();
     });
-    // Only the window's number counts: where reading begins is frozen, and rows that come later have their own effect.
+    // Only a new window opens at a position: the first unread message is fixed, and new rows have their own effect.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [windowNumber, empty]);
 
@@ -86,7 +72,7 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
 
   useListShift(staged, scrollerRef);
   const flashed = useScrollTarget({
-    target: jumps.target,
+    target,
     rows,
     rowsRef,
     handleRef,
@@ -102,7 +88,6 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     if (followsRef.current && settledRef.current) scrollToEnd();
     updateVisibleRange();
   }, [followsRef, scrollToEnd, updateVisibleRange]);
-  const { atBottom, nearTop } = edges;
   return {
     positioned: positionedWindow === windowNumber,
     atBottom,
@@ -112,6 +97,26 @@ export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstU
     onScrollEnd: updateVisibleRange,
     onResize,
   };
+}
+
+interface FirstUnreadOptions extends Pick<Options, "firstUnreadSeq" | "handleRef" | "scrollerRef"> {
+  rowsRef: RefObject<readonly Row[]>;
+  releaseEnd: () => void;
+}
+
+/** Return a function that scrolls to the first unread message. It returns false if there is none in the window. */
+function useFirstUnread(options: FirstUnreadOptions): () => boolean {
+  const { firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd } = options;
+  return useCallback(() => {
+    const seq = firstUnreadSeq ?? Infinity;
+    if (indexOfSeq(rowsRef.current, seq) < 0 || !scrollerRef.current) return false;
+    releaseEnd();
+    keepPosition(scrollerRef.current, () => {
+      const index = indexOfSeq(rowsRef.current, seq);
+      handleRef.current?.scrollToIndex(index, { align: "start", offset: -HEADROOM });
+    });
+    return true;
+  }, [firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd]);
 }
 
 /** Whether the log is at its end and follows it; a hand that scrolls decides, not rows that come or grow. */
