@@ -1,4 +1,5 @@
-// Writes the types of the protocol and the API from the documents in docs/; with --check, fails where they drifted.
+// Generates the types of the protocol and the API from the documents in docs/. With --check, fails if they are
+// outdated.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { compile } from "json-schema-to-typescript";
@@ -20,7 +21,7 @@ for (const [name, text] of Object.entries(files)) {
   }
 }
 if (drifted.length > 0) {
-  console.error(`Not what docs/ says any more; run \`npm run types\`: ${drifted.join(", ")}`);
+  console.error(`Outdated; run \`npm run types\`: ${drifted.join(", ")}`);
   process.exit(1);
 }
 
@@ -57,7 +58,7 @@ async function protocol() {
   return compile(requireOps(JSON.parse(text)), "Frames", options);
 }
 
-/** A frame from the server has its `op` always; a field with a default may be absent. */
+/** Mark `op` as required: the server always sends it, although its schema has a default. */
 function requireOps(schema) {
   for (const definition of Object.values(schema.definitions)) {
     if (definition.properties?.op) definition.required = [...new Set(["op", ...(definition.required ?? [])])];

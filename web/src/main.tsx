@@ -34,7 +34,7 @@ async function watch(): Promise<void> {
   try {
     await watchForUpdates(offer);
   } catch {
-    // A browser that keeps no workers, as in private windows: the client works, but not without a network.
+    // Without service workers, as in some private windows, the client works, but not offline.
   }
 }
 

@@ -61,7 +61,7 @@ function SignedInRoutes() {
   );
 }
 
-/** To the page that was asked for before one had to sign in. */
+/** Redirect to the page that was requested before the user signed in. */
 function AfterSignIn() {
   const state: unknown = history.state;
   const wanted =

@@ -3,7 +3,10 @@ import { Component } from "react";
 import { currentTexts } from "../i18n/index.ts";
 import { EmptyState } from "../ui/EmptyState.tsx";
 
-/** The last resort: what is written and queued is in the browser's database, so a reload loses nothing. */
+/**
+ * Shows a reload button after a crash. Drafts and the outbox are in the browser's database, so a reload loses
+ * nothing.
+ */
 export class ErrorBoundary extends Component<{ children: React.ReactNode }, { crashed: boolean }> {
   override state = { crashed: false };
 

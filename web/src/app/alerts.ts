@@ -1,4 +1,4 @@
-/** Alerts of the system for new messages. The core says which, in one tab only; this shows and withdraws them. */
+/** System notifications for new messages. The core decides which messages cause one, and only in one tab. */
 import { useEffect, useSyncExternalStore } from "react";
 
 import type { AlertChange, Client } from "../core/index.ts";
@@ -36,7 +36,7 @@ export function useAlertSetting(): AlertSetting {
   return useSyncExternalStore(subscribe, alertSetting);
 }
 
-/** Whether the question may be put now: never before, or long ago. */
+/** Return whether to offer notifications: not if the user postponed the offer recently. */
 function mayAsk(): boolean {
   return alertSetting() === "ask" && Date.now() - Number(localStorage.getItem(ASK_LATER_KEY) ?? 0) > LATER_MS;
 }
@@ -60,7 +60,7 @@ export async function setAlerts(on: boolean): Promise<void> {
   changed();
 }
 
-/** Once the sender's name is known; without it, where that takes too long. */
+/** Wait until the sender's profile is loaded, or for a limited time. */
 function waitForSender({ state }: Client, userId: string): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {
@@ -85,7 +85,7 @@ async function show(
   await waitForSender(client, change.message.sender_id);
   const { rooms, profiles } = client.state.getSnapshot();
   const room = rooms.get(change.roomId);
-  if (room === undefined || room.read_seq >= change.message.seq) return; // Read, left or signed out meanwhile.
+  if (room === undefined || room.read_seq >= change.message.seq) return; // Read, left or signed out in the meantime.
   const texts = currentTexts();
   const sender = nameOf(profiles.get(change.message.sender_id), texts);
   const preview = previewOf(change.message, texts);
@@ -105,7 +105,7 @@ async function show(
     const list = shown.get(change.roomId) ?? [];
     shown.set(change.roomId, [...list, { seq: change.message.seq, alert }]);
   } catch {
-    // Phones show alerts through the service worker only.
+    // Mobile browsers show notifications only through the service worker.
     void showByWorker(title, { ...options, data: { path: `/rooms/${change.roomId}` } });
   }
 }

@@ -1,4 +1,4 @@
-/** Failures of what the core did in the background, said once. */
+/** Toasts for failed operations. */
 import { useEffect } from "react";
 
 import type { Client, Result } from "../core/index.ts";

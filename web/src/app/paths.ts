@@ -1,4 +1,4 @@
-/** The addresses of the client, and which column they open on a phone. */
+/** The URLs of the client, and the column that each one shows on a phone. */
 export const paths = {
   rooms: "/",
   room: (roomId: string) => `/rooms/${roomId}`,
@@ -55,7 +55,7 @@ export function parseRoute(path: string): Route {
   }
 }
 
-/** On a phone either the list or what was chosen from it is seen. */
+/** Return whether a phone shows the main column. It shows either the list or what was chosen from it. */
 export function showsMain(route: Route): boolean {
   switch (route.area) {
     case "rooms":

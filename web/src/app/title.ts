@@ -1,4 +1,4 @@
-/** The number of unread messages in the tab's title and on the installed icon. */
+/** The title of the tab, and the unread count in it and on the installed app's icon. */
 import { useEffect } from "react";
 
 import { badgeText } from "../format/locale.ts";
@@ -13,7 +13,7 @@ async function setBadge(count: number): Promise<void> {
   try {
     await (count > 0 ? badge.setAppBadge?.(count) : badge.clearAppBadge?.());
   } catch {
-    // Not installed, or not allowed: the title says it as well.
+    // The app is not installed, or badges are not allowed. The title shows the count as well.
   }
 }
 

@@ -1,4 +1,4 @@
-// The empty room that stores are given while nobody is signed in.
+// The store of a room while nobody is signed in. It is always empty.
 import { failure } from "./requests.ts";
 import { readCursors } from "./members.ts";
 import type { Result, RoomState, RoomStore } from "./types.ts";

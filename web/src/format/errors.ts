@@ -1,4 +1,4 @@
-/** Words for what went wrong: what to do, and when to try again; never a code. */
+/** Error texts for users. They say what to do and when to retry, and never show a code. */
 import type { DomainError } from "../core/index.ts";
 import type { Texts } from "../i18n/index.ts";
 

@@ -1,4 +1,4 @@
-/** Dates, times, sizes and numbers in the person's language and time zone. */
+/** Dates, times, sizes and numbers in the user's language and time zone. */
 import type { Language, Texts } from "../i18n/index.ts";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -13,7 +13,7 @@ function format(language: Language, name: string, options: Intl.DateTimeFormatOp
   return found;
 }
 
-/** The browser's own region of the language where it has one: en-GB keeps its 24 hours. */
+/** Return the browser's regional variant of the language if it has one: en-GB has a 24-hour clock. */
 export function localeOf(language: Language): string {
   const offered = typeof navigator === "undefined" ? [] : navigator.languages;
   return (
@@ -42,13 +42,13 @@ export function shortDayOf(at: Date, language: Language, now: Date): string {
     : format(language, "long", { year: "numeric", month: "short", day: "numeric" }).format(at);
 }
 
-/** A calendar day of the local time zone, to compare and to fill a date field. */
+/** Return the calendar day in the local time zone, to compare days and to fill a date field. */
 export function dayKey(at: Date): string {
   const two = (n: number) => String(n).padStart(2, "0");
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
-/** The midnight with which the day begins here. */
+/** Return the local midnight at which a day begins. */
 export function startOfDay(key: string): Date | null {
   const [year, month, day] = key.split("-").map(Number);
   if (!year || !month || !day) return null;
@@ -60,7 +60,7 @@ function daysBetween(at: Date, now: Date): number {
   return Math.round((midnight(now) - midnight(at)) / 86_400_000);
 }
 
-/** In lists: the time today, then "yesterday", then the day. */
+/** Return the time for a list: the time of day, then "yesterday", then the date. */
 export function listTime(at: Date, language: Language, texts: Texts, now: Date): string {
   const days = daysBetween(at, now);
   if (days <= 0) return timeOf(at, language);

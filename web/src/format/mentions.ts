@@ -1,4 +1,4 @@
-/** Mentions: completing a name after `@`, also by initial consonants, and finding them in a text. */
+/** Mentions: completing a name after `@`, also by Hangul initial consonants, and finding names in a text. */
 import { getChoseong } from "es-hangul";
 
 export interface Candidate {
@@ -9,7 +9,7 @@ export interface Candidate {
 
 const CONSONANTS = /^[ㄱ-ㅎ]+$/;
 
-/** The `@word` that ends at the caret, if there is one. */
+/** Return the `@word` that ends at the caret. */
 export function mentionAt(text: string, caret: number): { start: number; query: string } | null {
   const before = text.slice(0, caret);
   const start = before.lastIndexOf("@");
@@ -20,7 +20,7 @@ export function mentionAt(text: string, caret: number): { start: number; query: 
   return query.length <= 30 && !/[\n@]/.test(query) && !/\s.*\s/.test(query) ? { start, query } : null;
 }
 
-/** Lower is better; null does not match. */
+/** Return how well a name matches. Lower is better, null is no match. */
 export function rank(query: string, { name, webchatId }: { name: string; webchatId: string }): number | null {
   const wanted = query.trim().toLocaleLowerCase();
   if (wanted === "") return 3;
@@ -60,7 +60,7 @@ export function completeMention(
   };
 }
 
-/** Pieces of a text: those that call one of the people, and the rest. Longer names win. */
+/** Split a text into mentions and the rest. If several names match, the longest wins. */
 export function splitMentions<T extends { name: string }>(
   text: string,
   people: readonly T[],
@@ -81,7 +81,7 @@ export function splitMentions<T extends { name: string }>(
   return pieces;
 }
 
-/** Who is called in a text, at most 50 as the protocol allows. */
+/** Return the mentioned user IDs, at most 50, which is the protocol's limit. */
 export function mentionedIn(text: string, people: readonly Candidate[]): string[] {
   const found = splitMentions(text, people).flatMap(({ person }) => (person ? [person.userId] : []));
   return [...new Set(found)].slice(0, 50);

@@ -1,4 +1,4 @@
-/** Names, letters and short texts that views show of rooms, people and messages. */
+/** Names, initials and previews of rooms, users and messages. */
 import type { Message, Profile, RoomSummary } from "../core/index.ts";
 import type { Texts } from "../i18n/index.ts";
 
@@ -8,12 +8,12 @@ export function characters(text: string): string[] {
   return Array.from(graphemes.segment(text), (part) => part.segment);
 }
 
-/** The letter on an avatar: the first that is not a space. */
+/** Return the first character of a name that is not a space. */
 export function initialOf(name: string): string {
   return (characters(name.trim())[0] ?? "?").toLocaleUpperCase();
 }
 
-/** One of eight colours, always the same for the same id. */
+/** Return one of eight colours, always the same for the same ID. */
 export function toneOf(id: string): number {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;
@@ -29,7 +29,7 @@ export function titleOf(room: RoomSummary, profiles: ReadonlyMap<string, Profile
   return room.peer_id == null ? texts.unknownRoom : nameOf(profiles.get(room.peer_id), texts);
 }
 
-/** One or three emoji alone are drawn large. */
+/** Return whether a message is one to three emoji, which are shown large. */
 export function isEmojiOnly(body: string): boolean {
   if (body.length > 40) return false;
   const parts = characters(body.replace(/\s/g, ""));
@@ -38,7 +38,7 @@ export function isEmojiOnly(body: string): boolean {
   );
 }
 
-/** Markdown's marks taken out of a line of preview. */
+/** Remove Markdown from a preview. */
 export function stripMarkdown(body: string): string {
   return body
     .replace(/```\w*\n?/g, "")
@@ -59,7 +59,7 @@ export function attachmentText(attachments: NonNullable<Message["attachments"]>,
   return first.filename;
 }
 
-/** One line that stands for the message: in the list of rooms, quotes, alerts. */
+/** Return a preview of one line for the room list, quotes and notifications. */
 export function previewOf(message: Message, texts: Texts): string {
   if (message.deleted === true) return texts.rooms.deleted;
   const text = stripMarkdown(message.body);
@@ -67,7 +67,7 @@ export function previewOf(message: Message, texts: Texts): string {
   return attachmentText(message.attachments ?? [], texts);
 }
 
-/** The text cut into found and other pieces, for marking what was searched. */
+/** Split a text into matches of the search query and the rest. */
 export function splitMatches(text: string, query: string): { text: string; hit: boolean }[] {
   const words = query.trim().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [{ text, hit: false }];

@@ -1,4 +1,4 @@
-/** Texts of the conversation itself: the log, messages, the composer. */
+/** Texts of the conversation: the log, messages and the composer. */
 export const conversation = {
   room: {
     log: (title: string) => `${title}의 메시지`,

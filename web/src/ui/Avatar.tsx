@@ -1,4 +1,4 @@
-/** Squircles: a picture, or a letter on one of eight colours that follows from the id; groups are two of them. */
+/** Avatars: a picture, or the initial on one of eight colours that the ID determines. Groups show two. */
 import { memo } from "react";
 
 import { characters, initialOf, toneOf } from "../format/text.ts";
@@ -8,9 +8,9 @@ interface AvatarProps {
   name: string;
   size?: number;
   picture?: string | null | undefined;
-  /** Another colour than the id's own. */
+  /** Overrides the colour that the ID determines. */
   tone?: number;
-  /** A dot for who is here now. */
+  /** Show a dot for a user who is online. */
   online?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a place says when there is nothing in it: what to do first, with one small drawing. */
+/** The content of an empty screen or list: what to do first, with a small drawing. */
 const drawings = {
   bubbles: (
     <>

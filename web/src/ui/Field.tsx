@@ -2,9 +2,9 @@ import { useId } from "react";
 
 interface FieldProps {
   label: string;
-  /** A word of help. */
+  /** A short help text. */
   note?: string | undefined;
-  /** What is wrong, in place of the note. */
+  /** An error text that replaces the note. */
   error?: string | undefined;
   tone?: "plain" | "error" | "good";
   children?: React.ReactNode;

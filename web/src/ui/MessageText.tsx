@@ -1,4 +1,7 @@
-/** A message's text. Markdown is drawn as elements, never as HTML; its markdown is fetched when the first text needs it. */
+/**
+ * The text of a message. Markdown is rendered as elements and never as HTML. Its parser is loaded with the first text
+ * that needs it.
+ */
 import { Fragment, useSyncExternalStore } from "react";
 
 import { splitMentions } from "../format/mentions.ts";
@@ -26,7 +29,7 @@ async function load(): Promise<void> {
     markdown = await import("./markdown.tsx");
     for (const listener of listeners) listener();
   } catch {
-    // The text stays plain until the next one asks.
+    // The text stays plain until the next message retries.
     loading = false;
   }
 }
@@ -85,7 +88,7 @@ export function Anchor({ href, text }: { href: string; text: React.ReactNode }) 
   );
 }
 
-/** Text with the people who are called in it. */
+/** A text with its mentions highlighted. */
 export function TextWithMentions({
   text,
   people,

@@ -1,4 +1,4 @@
-/** Markdown's tokens as React elements: what is HTML in a message is shown as the text that it is. */
+/** Renders Markdown tokens as React elements. HTML in a message is shown as text. */
 import { Fragment, useMemo } from "react";
 import { Marked, type Token, type Tokens } from "marked";
 
@@ -11,11 +11,11 @@ interface Mentions {
 
 const marked = new Marked({
   gfm: true,
-  // A line of dashes under a sentence is no heading in a chat, and an address of a picture loads nothing.
+  // In a chat, dashes below a sentence are no heading. Reference definitions would hide text.
   tokenizer: { lheading: () => undefined, def: () => undefined },
 });
 
-/** Only addresses that lead somewhere; never code. */
+/** Return the address of a link, or null if its scheme is not allowed, such as `javascript:`. */
 export function safeHref(href: string): string | null {
   return /^(?:https?:\/\/|mailto:)/i.test(href) ? href : null;
 }
@@ -46,7 +46,7 @@ function renderToken(token: Tokens.Generic, given: Mentions): React.ReactNode {
     case "em":
       return <em>{inner}</em>;
     case "del":
-      // One tilde at the end of a word is a tone of voice in Korean, not a line through it.
+      // In Korean, a single tilde after a word is a tone of voice and no strikethrough.
       return token.raw.startsWith("~~") ? <del>{inner}</del> : words(token.raw);
     case "codespan":
       return <code>{(token as Tokens.Codespan).text}</code>;
@@ -80,7 +80,7 @@ function renderToken(token: Tokens.Generic, given: Mentions): React.ReactNode {
   }
 }
 
-/** The lexer escapes nothing, but keeps a backslash's letter in `text`. */
+/** Return the text of a token. `text` has no backslash escapes, `raw` does. */
 function textOf(token: Tokens.Generic): string {
   return typeof token["text"] === "string" ? token["text"] : token.raw;
 }
@@ -91,7 +91,7 @@ function renderLink({ href, raw }: Tokens.Link, inner: React.ReactNode): React.R
 }
 
 function renderList(token: Tokens.List, given: Mentions): React.ReactNode {
-  // "2026. 11. 24." and the like at the head of a line is a date.
+  // A line that starts with a date, such as "2026. 11. 24.", is no list.
   if (token.ordered && token.items.length === 1)
     return (
       <p>

@@ -5,7 +5,7 @@ import { useTexts, type Texts } from "../i18n/index.ts";
 
 const DELAY_MS = 2000;
 
-/** A thin bar for what keeps messages from going out, once it lasts; being offline looks different from coming back. */
+/** Shows a lost connection once it lasts for a moment. Offline looks different from reconnecting. */
 export function ConnectionBar() {
   const connection = useClientState((state) => state.connection);
   const lasts = usePassed(connection.since + DELAY_MS);

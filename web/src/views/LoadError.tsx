@@ -3,7 +3,7 @@ import { useTexts } from "../i18n/index.ts";
 import { TextButton } from "../ui/Button.tsx";
 import { errorText } from "../format/errors.ts";
 
-/** Something did not load: what, and the way out. */
+/** Explains why something did not load and offers a retry. */
 export function LoadError({ error, onRetry }: { error: DomainError; onRetry: () => void }) {
   const texts = useTexts();
   return (

@@ -20,7 +20,7 @@ export function Overlays() {
   );
 }
 
-/** Who opens the switcher types on at once: while its code still comes, that must not go into the composer. */
+/** Collects what is typed while the switcher's code is loading. Otherwise it would go into the composer. */
 function SwitcherFallback() {
   const { switcher } = useTexts();
   return (

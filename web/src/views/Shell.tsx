@@ -64,7 +64,7 @@ function MainFallback({ area }: { area: Route["area"] }) {
   );
 }
 
-/** On a phone the list is all there is: it is the main part then. */
+/** The list column. On a phone it is the only column, and therefore the main landmark. */
 function ListPane({ route, main }: { route: Route; main: boolean }) {
   const { nav } = useTexts();
   const [query] = useSearchParams();
@@ -136,7 +136,7 @@ function useRouteTitle(route: Route, texts: Texts): void {
   useTitle(title, unread);
 }
 
-/** What the next click may need, fetched once nothing else is to do. */
+/** Load the code that the next click may need, once the first screen is done. */
 function usePreload(): void {
   useEffect(() => {
     const timer = window.setTimeout(() => {

@@ -6,7 +6,7 @@ export type Availability = "none" | "bad" | "checking" | "free" | "taken" | "unk
 
 const PAUSE_MS = 250;
 
-/** Whether a WebChat ID is free, asked as soon as one stops typing. */
+/** Return whether a WebChat ID is available. The server is asked when the user stops typing. */
 export function useAvailability(webchatId: string): Availability {
   const { isWebchatIdFree } = useActions();
   const [answer, setAnswer] = useState<{ webchatId: string; state: Availability }>({

@@ -1,4 +1,4 @@
-/** What a form asks of a new password; whether it is too common only the server knows. */
+/** Client-side rules for a new password. Only the server knows whether it is too common. */
 import type { Texts } from "../../i18n/index.ts";
 
 export function newPasswordRules(auth: Texts["auth"]) {

@@ -4,7 +4,7 @@ import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 
-/** A dialog with a title, a way out, and at most one row of buttons at its foot. */
+/** A dialog with a title, a close button and an optional row of buttons. */
 export function DialogFrame({
   title,
   className = "",

@@ -13,7 +13,7 @@ import { usePages } from "../search/pages.ts";
 import { LoadError } from "../LoadError.tsx";
 import { DialogFrame } from "./DialogFrame.tsx";
 
-/** All that was exchanged in a room, the newest first, as far back as one asks. */
+/** All files of a room, newest first. Older ones are loaded on request. */
 export default function FilesDialog({ roomId }: { roomId: string }) {
   const texts = useTexts();
   const { listFiles } = useActions();

@@ -17,7 +17,7 @@ import { DialogFrame } from "./DialogFrame.tsx";
 
 const LIMIT = 100;
 
-/** One friend opens a 1:1 room, several a group with a name. */
+/** One picked friend opens a direct room, several open a group with a title. */
 export function NewChatDialog() {
   const texts = useTexts();
   const { createDirect, createGroup } = useActions();
@@ -91,7 +91,7 @@ export function InviteDialog({ roomId }: { roomId: string }) {
 
 interface PickDialogProps {
   title: string;
-  /** Of the button that does it. */
+  /** The label of the submit button. */
   label: string;
   help?: string;
   excluded: ReadonlySet<string>;

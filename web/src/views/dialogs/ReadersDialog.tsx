@@ -7,7 +7,7 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { nameOf } from "../../format/text.ts";
 import { DialogFrame } from "./DialogFrame.tsx";
 
-/** Who has read a message, and who has not; it follows live. */
+/** Shows who has read a message and who has not. Updates live. */
 export function ReadersDialog({ roomId, seq }: { roomId: string; seq: number }) {
   const { message } = useTexts();
   const me = useMe();

@@ -86,7 +86,7 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
 interface ChoiceListProps {
   id: string;
   choices: readonly Choice[];
-  /** The index of the choice that Enter takes. */
+  /** The index of the selected choice. */
   chosen: number;
   query: string;
   onPoint: (index: number) => void;

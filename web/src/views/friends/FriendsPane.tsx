@@ -95,7 +95,7 @@ function FriendList({ friends, filtered, selected, scrollerRef }: FriendListProp
   );
 }
 
-/** How far down the list begins in what scrolls: measured by an element at its head, whenever that one is made. */
+/** Measure the offset of the list within its scroll container, with an element at the list's start. */
 function useOffset(): { offset: number; head: (element: HTMLElement | null) => void } {
   const [offset, setOffset] = useState(0);
   const head = useCallback((element: HTMLElement | null) => {

@@ -13,7 +13,7 @@ import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { errorText } from "../../format/errors.ts";
 
-/** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */
+/** A profile with its actions. In a dialog, `onDone` closes it. */
 export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () => void }) {
   const texts = useTexts();
   const me = useMe();
@@ -147,7 +147,9 @@ function useProfileActions(
   return { blocked, chat, follow, unfollow, block, unblock };
 }
 
-/** The list of those I blocked is short; it is looked through when a profile opens. */
+/**
+ * Whether I blocked the user. The server has no query for one user, so the short list of blocked users is searched.
+ */
 function useBlocked(userId: string): { blocked: boolean; setBlocked: (blocked: boolean) => void } {
   const { listBlocked } = useActions();
   const [blocked, setBlocked] = useState(false);

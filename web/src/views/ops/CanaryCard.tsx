@@ -1,4 +1,4 @@
-/** The first row: whether messages arrive. */
+/** The first card: whether messages arrive. */
 import { Tile, seriesFigure, quantileFigure, useFormatters, type Figure } from "./Tile.tsx";
 import { level, valuesOf, canaryStatusOf, rate, increaseOf, serviceOf, type History } from "./series.ts";
 import type { OpsTexts } from "./texts.ts";
@@ -7,7 +7,7 @@ const BROKEN = ["lost", "repeated", "gaps"] as const;
 const SLOW = ["late", "unacked"] as const;
 type Counted = (typeof BROKEN | typeof SLOW)[number];
 
-/** What is broken stays told; what was slow only while it is in what is kept. */
+/** Broken promises stay visible forever. Slowness is only shown while it is in the history. */
 function alarmFor(key: Counted, total: number, history: History): Figure["alarm"] {
   if (BROKEN.some((one) => one === key)) return total > 0 ? "broken" : undefined;
   return increaseOf(history, "canary", key) > 0 ? "waits" : undefined;

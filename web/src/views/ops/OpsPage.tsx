@@ -18,7 +18,7 @@ import { useFigures } from "./figures.ts";
 const SERVICES: ServiceName[] = ["chat-gateway", "rooms", "auth", "social", "media"];
 const STALE_SECONDS = 6;
 
-/** What runs, drawn live for operators. */
+/** Live figures of all services, for operators. */
 export default function OpsPage() {
   const texts = opsTexts[useLanguage()];
   const { loading, back, appName } = useTexts();

@@ -1,4 +1,4 @@
-/** One service: its replicas, its main figures, and the errors that it answered. */
+/** The card of one service: its replicas, main figures and error counts. */
 import type { ServiceFigures } from "../../core/index.ts";
 import { Tile, seriesFigure, quantileFigure, useFormatters, type Figure, type Formatters } from "./Tile.tsx";
 import { codesOf, level, mean, latest, rate, increaseOf, type History } from "./series.ts";

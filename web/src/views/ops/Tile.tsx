@@ -1,4 +1,4 @@
-/** One figure: what it is, how it stands, and its line over the last five minutes. */
+/** A tile with one figure: its label, its value and a sparkline of the last five minutes. */
 import { useLanguage } from "../../i18n/index.ts";
 import { opsTexts } from "./texts.ts";
 import {
@@ -13,16 +13,16 @@ import {
 
 const WIDTH = 120;
 const HEIGHT = 26;
-/** A line shows as many moments as fit into five minutes, however few there are yet. */
+/** The width of a sparkline in points: five minutes, even if there are fewer values yet. */
 const SPARK_POINTS = 150;
 
 export interface Figure {
   label: string;
   text: string;
-  /** What stands smaller beside it. */
+  /** A smaller text beside the value. */
   note?: string | undefined;
   values?: readonly Value[];
-  /** A promise was broken, or something waits. */
+  /** `broken`: a promise was broken. `waits`: something is slow or waiting. */
   alarm?: "broken" | "waits" | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface Formatters {
   seconds: (value: Value) => string;
 }
 
-/** Numbers as this language writes them. */
+/** Return number formatters for the current language. */
 export function useFormatters(): Formatters {
   const language = useLanguage();
   const texts = opsTexts[language];
@@ -88,7 +88,7 @@ export function useFormatters(): Formatters {
   };
 }
 
-/** The median, and beside it what one in a hundred exceeds, whose line is drawn. */
+/** Return the median as the value, with the 99th percentile as note and sparkline. */
 export function quantileFigure(
   history: History,
   service: string,

@@ -1,4 +1,4 @@
-/** Asks for the figures every two seconds while somebody looks, and keeps five minutes of them. */
+/** Polls the figures every two seconds while the page is visible. Five minutes of them are stored. */
 import { useEffect, useState } from "react";
 
 import { useActions } from "../../app/client.ts";
@@ -9,7 +9,7 @@ const POLL_INTERVAL = 2_000;
 
 export interface FiguresState {
   history: History;
-  /** Why the last question has no answer. */
+  /** The error of the last request. */
   error: DomainError | null;
 }
 

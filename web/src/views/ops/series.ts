@@ -1,17 +1,17 @@
-/** What the last minutes of figures say: rates, risen counts and quantiles. Nothing is kept anywhere but in the page. */
+/** Rates, increases and quantiles of the last minutes of figures. They exist only in the page. */
 import type { Figures, ServiceFigures } from "../../core/index.ts";
 
-/** The answers of the last five minutes, oldest first. */
+/** The figures of the last five minutes, oldest first. */
 export type History = readonly Figures[];
-/** What one moment has; null where it has nothing. */
+/** The value at one point in time, or null without data. */
 export type Value = number | null;
 
 export const KEPT_SECONDS = 300;
-/** Rates are over so long, and quantiles over ten times that. */
+/** The window of rates. Quantiles use ten times that. */
 export const RATE_SECONDS = 6;
 const QUANTILE_SECONDS = 60;
 
-/** Answers of several gateways may overtake each other: an older one is left out. */
+/** Append figures. Replies of several gateways can overtake each other, so older ones are dropped. */
 export function appended(history: History, next: Figures): History {
   const last = history.at(-1);
   if (last && next.at <= last.at) return history;
@@ -26,7 +26,7 @@ function numberAt(figures: Figures | undefined, service: string, key: string): V
   return (figures && serviceOf(figures, service)?.numbers[key]) ?? null;
 }
 
-/** The answers of so many seconds up to the one at `index`, and the one before them. */
+/** Return the figures of the last `seconds` up to `index`, and the one before them. */
 function lastSeconds(history: History, index: number, seconds: number): History {
   const until = history[index]?.at ?? 0;
   let first = index;
@@ -34,7 +34,7 @@ function lastSeconds(history: History, index: number, seconds: number): History 
   return history.slice(first, index + 1);
 }
 
-/** How much a count rose; null where it fell, for then a process began anew or did not answer: that step is left out. */
+/** Return how much a counter rose. After a restart it is lower, so that step counts as unknown (null). */
 function difference(now: Value, then: Value): Value {
   return now === null || then === null || now < then ? null : now - then;
 }
@@ -53,7 +53,7 @@ export function rate(service: string, key: string): Series {
     steps.forEach((now, step) => {
       const then = steps[step - 1];
       if (!then) return;
-      // A count that nobody has counted yet is 0.
+      // A counter that was never incremented is absent.
       const more = difference(numberAt(now, service, key) ?? 0, numberAt(then, service, key) ?? 0);
       rose += more ?? 0;
       seconds += more === null ? 0 : now.at - then.at;
@@ -62,7 +62,7 @@ export function rate(service: string, key: string): Series {
   };
 }
 
-/** How much a count rose in all that is kept. */
+/** Return how much a counter rose in the whole history. */
 export function increaseOf(history: History, service: string, key: string): number {
   let sum = 0;
   history.forEach((now, index) => {
@@ -72,7 +72,7 @@ export function increaseOf(history: History, service: string, key: string): numb
   return sum;
 }
 
-/** The error codes of a service that were answered in all that is kept, the most frequent first. */
+/** Return the error counts of a service in the whole history, most frequent first. */
 export function codesOf(history: History, service: string): [string, number][] {
   const sums = new Map<string, number>();
   history.forEach((now, index) => {
@@ -87,7 +87,7 @@ export function codesOf(history: History, service: string): [string, number][] {
 
 interface Histogram {
   bounds: readonly number[];
-  /** How many in each bucket, the last beyond all bounds. */
+  /** The count of each bucket. The last bucket is above all bounds. */
   counts: readonly number[];
   sum: number;
 }
@@ -111,7 +111,7 @@ function histogramOf(history: History, index: number, service: string, key: stri
 
 const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 
-/** The value that a share of a minute's observations did not exceed, read between the bounds of its bucket. */
+/** Return a quantile of the observations of one minute, interpolated within its bucket. */
 export function quantile(service: string, key: string, share: number): Series {
   return (history, index) => {
     const { bounds, counts } = histogramOf(history, index, service, key);
@@ -129,13 +129,13 @@ export function quantile(service: string, key: string, share: number): Series {
   };
 }
 
-/** The smallest size that a histogram tells apart from nothing. */
+/** Return the lowest bound of a histogram. Smaller values cannot be told apart. */
 export function smallestBound(history: History, service: string, key: string): number {
   const last = history.at(-1);
   return (last && serviceOf(last, service)?.histograms[key]?.bounds[0]) ?? 0;
 }
 
-/** The mean of a minute's observations. */
+/** Return the mean of the observations of one minute. */
 export function mean(service: string, key: string): Series {
   return (history, index) => {
     const { counts, sum } = histogramOf(history, index, service, key);
@@ -152,7 +152,7 @@ export type CanaryStatus = "none" | "silent" | "starting" | "cries" | "waits" | 
 
 const WAITING_SECONDS = 5;
 
-/** What the canary says, the worst first: it cries where a promise was broken in what is kept. */
+/** Return the status of the canary, the most severe first. `cries`: a promise was broken within the history. */
 export function canaryStatusOf(history: History): CanaryStatus {
   const last = history.at(-1);
   const canary = last && serviceOf(last, "canary");

@@ -1,4 +1,4 @@
-/** The words of /ops: few people read them, so they come with the page. */
+/** The texts of the operations page. Few users see it, so they are loaded with the page. */
 import type { Language } from "../../i18n/index.ts";
 
 const ko = {

@@ -5,7 +5,7 @@ import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { nameOf, previewOf } from "../../format/text.ts";
 
-/** Says new messages of others to screen readers; the log itself is silent, since it also moves when one scrolls. */
+/** Announces new messages to screen readers. The log itself is not live, because scrolling changes it too. */
 export function Announcer({ store, me }: { store: RoomStore; me: string }) {
   const texts = useTexts();
   const profiles = useClientState((state) => state.profiles);

@@ -49,7 +49,7 @@ function Waiting({ item, onRemove }: { item: AttachmentTrayItem; onRemove: () =>
   );
 }
 
-/** The same file would be refused again. */
+/** Return whether a retry with the same file would fail again. */
 const isFinal = (error: DomainError | null) =>
   error?.code === "too_large" || error?.code === "invalid" || error?.code === "unsupported_type";
 

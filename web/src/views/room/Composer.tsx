@@ -73,7 +73,7 @@ export function Composer(props: ComposerProps) {
   );
 }
 
-/** The text, the caret in it, what completes and what sends it, and the keys for all of them. */
+/** The state and the keyboard handling of the composer. */
 function useComposing({ store, mode, onMode, tray, onSent }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const draft = useDraft(store.roomId, mode.kind === "reply" ? mode.message.seq : null, field);
@@ -108,7 +108,7 @@ function useComposing({ store, mode, onMode, tray, onSent }: ComposerProps) {
   return { field, draft, caret, mentions, sending, stop, onKeyDown };
 }
 
-/** Where the caret is, and a way to move it once a changed text has been drawn. */
+/** The position of the caret, and a function that moves it after the next render. */
 function useCaret(field: RefObject<HTMLTextAreaElement | null>) {
   const [place, set] = useState(0);
   const [wanted, setWanted] = useState<{ place: number } | null>(null);
@@ -122,7 +122,7 @@ function useCaret(field: RefObject<HTMLTextAreaElement | null>) {
   return { place, set, move };
 }
 
-/** While a message is edited its text stands in the field; the draft comes back afterwards. */
+/** Show the text of the message that is being edited. The draft returns afterwards. */
 function useEditedText(mode: ComposerMode, { replaceTemporarily, restore }: DraftText): void {
   const body = mode.kind === "edit" ? mode.message.body : null;
   useEffect(() => {
@@ -132,7 +132,7 @@ function useEditedText(mode: ComposerMode, { replaceTemporarily, restore }: Draf
   }, [body, replaceTemporarily, restore]);
 }
 
-/** One may write at once; on a phone the keyboard comes only when one answers or edits. */
+/** Focus the field. On touch devices only for a reply or an edit, because the keyboard covers half the screen. */
 function useFieldFocus(field: RefObject<HTMLTextAreaElement | null>, mode: ComposerMode): void {
   useEffect(() => {
     if (mode.kind === "new" && !window.matchMedia("(pointer: fine)").matches) return;
@@ -140,7 +140,7 @@ function useFieldFocus(field: RefObject<HTMLTextAreaElement | null>, mode: Compo
   }, [field, mode]);
 }
 
-/** A draft may be an answer: what it answers comes back with it. */
+/** Restore the quoted message of a draft. */
 function useRestoredReply(store: RoomStore, onMode: (mode: ComposerMode) => void): void {
   const replyTo = useClientState((state) => state.drafts.get(store.roomId)?.replyTo);
   const [wanted, setWanted] = useState(replyTo);

@@ -4,7 +4,7 @@ import { IconButton } from "../../ui/Button.tsx";
 import { nameOf, previewOf } from "../../format/text.ts";
 import type { ComposerMode } from "./RoomPage.tsx";
 
-/** Above the field: what one answers or changes. */
+/** Shows above the field which message is quoted or edited. */
 export function ComposerContext({ mode, onStop }: { mode: ComposerMode; onStop: () => void }) {
   const texts = useTexts();
   const message = mode.kind === "new" ? null : mode.message;

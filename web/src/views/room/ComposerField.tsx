@@ -12,7 +12,7 @@ interface WritingFieldProps {
   onCaret: (place: number) => void;
   onFiles: (files: readonly File[]) => void;
   onKeyDown: (event: React.KeyboardEvent) => void;
-  /** What it is to a list of completions. */
+  /** ARIA attributes of the list of completions. */
   aria: React.AriaAttributes;
 }
 

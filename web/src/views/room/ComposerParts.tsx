@@ -1,4 +1,4 @@
-/** The buttons around the field of the composer, and how much more may be written. */
+/** The buttons of the composer and its character count. */
 import { useRef, type RefObject } from "react";
 
 import { useTexts } from "../../i18n/index.ts";
@@ -61,7 +61,7 @@ export function SendButton({ editing, disabled }: { editing: boolean; disabled: 
       className="icon-button send"
       aria-label={editing ? texts.save : texts.composer.send}
       disabled={disabled}
-      // The field keeps the focus, so that a phone's keyboard stays.
+      // The field keeps the focus, so the on-screen keyboard stays.
       onPointerDown={(event) => event.preventDefault()}
     >
       <Icon name={editing ? "check" : "send"} />

@@ -18,7 +18,7 @@ import { MemberList } from "./MemberList.tsx";
 
 interface DetailsProps {
   store: RoomStore;
-  /** Over the log, and not beside it. */
+  /** True if the panel covers the log, false if it is beside it. */
   modal: boolean;
   onClose: () => void;
   onDate: (at: Date) => void;

@@ -12,11 +12,11 @@ import { MessageRow } from "./MessageRow.tsx";
 export interface LogRowProps {
   row: Row;
   roomId: string;
-  /** In the order of Tab. */
+  /** True if Tab reaches the row. */
   tabbable: boolean;
-  /** It, or something in it, has the focus: what is in it is in the order of Tab too. */
+  /** True if the focus is in the row. Then Tab also reaches its buttons. */
   focused: boolean;
-  /** Its bar of actions is open. */
+  /** True if its toolbar is open. */
   open: boolean;
   flash: boolean;
   onDay: () => void;

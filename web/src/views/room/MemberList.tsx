@@ -88,7 +88,7 @@ function MemberRow({ member, room }: { member: Member; room: RoomSummary }) {
   );
 }
 
-/** What I may do with a member: the owner rules over all, admins over members. */
+/** Return the menu for a member. Owners can manage everybody, admins only members. */
 function manageItems(
   { actions }: Client,
   { room_id, kind, role }: RoomSummary,

@@ -7,7 +7,7 @@ import { exactTime, timeOf } from "../../format/locale.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 import type { MessageView } from "./message-view.ts";
 
-/** Beside the bubble: how many have not read it, above the time. */
+/** The unread count and the time beside a bubble. */
 export const Meta = memo(function Meta({ shown }: { shown: MessageView }) {
   const texts = useTexts().message;
   const language = useLanguage();

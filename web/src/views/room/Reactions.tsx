@@ -7,7 +7,7 @@ import { nameOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 
 const NAMED = 20;
-/** Kinds that are drawn before one asks for all. */
+/** The number of reactions that are shown before "more". */
 const FOLDED = 16;
 
 export const Reactions = memo(function Reactions({ message }: { message: Message }) {

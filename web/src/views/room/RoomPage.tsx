@@ -20,7 +20,7 @@ import { TypingIndicator } from "./TypingIndicator.tsx";
 import { useJumps } from "./jumps.ts";
 import { useAttachmentTray } from "./attachment-tray.ts";
 
-/** What the composer is about: a new message, an answer, or a change of an earlier one. */
+/** The mode of the composer: a new message, a reply or an edit. */
 export type ComposerMode =
   { kind: "new" } | { kind: "reply"; message: Message } | { kind: "edit"; message: Message };
 
@@ -121,7 +121,7 @@ function Missing() {
   );
 }
 
-/** No alerts for the room that one looks at. */
+/** Report the visible room, which gets no notifications. */
 function useFocusedRoom(roomId: string, setFocus: (roomId: string | null) => void): void {
   useEffect(() => {
     const update = () =>

@@ -1,4 +1,4 @@
-/** The files that wait beside the text: refused at once, or uploading, done, failed. */
+/** The files that will be attached to the message: rejected, uploading, uploaded or failed. */
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 
 import { useActions } from "../../app/client.ts";
@@ -17,7 +17,7 @@ export interface AttachmentTray {
   items: readonly AttachmentTrayItem[];
   add: (files: readonly File[]) => void;
   remove: (id: string) => void;
-  /** Takes out what is uploaded, to be sent; null while something is still on its way. */
+  /** Remove and return the uploaded files, or return null while an upload is running. */
   take: () => readonly Attachment[] | null;
 }
 
@@ -44,7 +44,7 @@ export function useAttachmentTray(roomId: string): AttachmentTray {
     });
   }, []);
 
-  // Uploading begins outside of the state's update, which may run twice.
+  // Start uploads outside of the state updater, which React may run twice.
   useEffect(() => {
     const fresh = items.filter((item) => item.upload === null && item.error === null);
     if (fresh.length === 0) return;

@@ -6,7 +6,10 @@ import { useWide } from "../../app/screen.ts";
 
 const STORED = "webchat.details";
 
-/** Wide: a column that stays as one left it. Narrower: a drawer or a screen with an address, so that "back" closes it. */
+/**
+ * The details panel. On wide screens it is a column whose state is stored. Otherwise it has its own URL, so "back"
+ * closes it.
+ */
 export function useDetails(
   roomId: string,
   asked: boolean,

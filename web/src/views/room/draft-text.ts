@@ -1,4 +1,4 @@
-/** The text of the composer: kept as the room's draft at each pause, and taken over from other tabs. */
+/** The text of the composer. It is saved as the room's draft at each pause and follows other tabs. */
 import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
 
 import { useActions, useClient, useClientState } from "../../app/client.ts";
@@ -8,13 +8,13 @@ const PAUSE_MS = 250;
 export interface DraftText {
   text: string;
   change: (text: string) => void;
-  /** Another text for a while, such as that of a message being edited; the draft stays. */
+  /** Show another text, such as that of an edited message, without changing the draft. */
   replaceTemporarily: (text: string) => void;
   restore: () => void;
   clear: () => void;
 }
 
-/** What `save` needs to know of the latest render. */
+/** The values of the latest render that `save` uses. */
 interface Latest {
   text: string;
   replyTo: number | null;
@@ -42,7 +42,7 @@ export function useDraft(
   useSaveOnReply(replyTo, latestRef, save);
   useSaveOnLeave(field, save);
 
-  // Take over the draft of another tab, unless the user is writing in this one.
+  // Show the draft of another tab, unless the user is writing in this one.
   if (saved !== seen) {
     setSeen(saved);
     if (!replaced && document.activeElement?.hasAttribute("data-composer") !== true)
@@ -97,7 +97,7 @@ function useSave(
   }, [roomId, latestRef, timerRef, setDraft]);
 }
 
-/** Save at once when another message is quoted: the quote belongs to the draft as much as the text does. */
+/** Save when another message is quoted, because the quote is part of the draft. */
 function useSaveOnReply(replyTo: number | null, latestRef: RefObject<Latest>, save: () => void): void {
   const savedRef = useRef(replyTo);
   useEffect(() => {
@@ -108,7 +108,7 @@ function useSaveOnReply(replyTo: number | null, latestRef: RefObject<Latest>, sa
   }, [replyTo, latestRef, save]);
 }
 
-/** Save when the field loses the focus, the page is hidden or the composer goes away. */
+/** Save when the field loses the focus, the page is hidden or the composer is unmounted. */
 function useSaveOnLeave(field: RefObject<HTMLTextAreaElement | null>, save: () => void): void {
   useEffect(() => {
     const element = field.current;

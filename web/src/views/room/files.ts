@@ -1,8 +1,8 @@
-/** What may be attached, decided before anything is uploaded. */
+/** The checks of files before an upload, and how attachments are shown. */
 export const FILE_LIMIT = 50 * 1024 * 1024;
 export const FILES_AT_ONCE = 10;
 
-/** As phones keep their pictures: the server could not take out where they were taken, and refuses them. */
+/** HEIC pictures of phones. The server cannot remove the location from them, so it rejects them. */
 const UNREADABLE = /^image\/hei[cf]|\.hei[cf]$/i;
 
 export type FileError = "too_big" | "empty" | "too_many" | "unreadable";
@@ -19,18 +19,18 @@ export function fileErrorOf(
 
 export const isImage = (type: string): boolean => type.startsWith("image/");
 
-/** Drawn by every browser; others are offered as a file. */
+/** Return whether every browser can show the picture. Others are offered as files. */
 export function isPicture(attachment: { content_type: string; thumbnail_url?: string | null }): boolean {
   return /^image\/(png|jpeg|gif|webp|avif)$/.test(attachment.content_type);
 }
 
-/** Up to four letters for the tile of a file. */
+/** Return the file extension, up to four characters. */
 export function extensionOf(filename: string): string {
   const found = /\.([\p{L}\p{N}]{1,4})$/u.exec(filename);
   return found?.[1]?.toUpperCase() ?? "···";
 }
 
-/** The size that a picture takes in the log, before it is loaded. */
+/** Return the size to reserve for a picture before it is loaded. */
 export function reservedSize(
   width: number | null | undefined,
   height: number | null | undefined,

@@ -1,4 +1,4 @@
-/** Where the log is asked to go, and the positions to come back to. */
+/** Jumps within the log, and the positions to return to. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
@@ -12,15 +12,15 @@ export type ScrollTarget = { id: number } & ({ seq: number; flash: boolean } | {
 
 export interface Jumps {
   target: ScrollTarget | null;
-  /** To a message; where one was is a place to come back to. */
+  /** Jump to a message and remember the current position. */
   to: (seq: number) => void;
   toDate: (at: Date) => void;
   toBottom: () => void;
-  /** The room opens at a message that is not there yet. */
+  /** True while the room opens at a message that is not loaded yet. */
   arriving: boolean;
-  /** Null: there is no way back. */
+  /** null if there is no position to return to. */
   back: (() => void) | null;
-  /** Tells where the log is; the way back is offered from there. */
+  /** Report the current position of the log. */
   setPosition: (seq: number | null) => void;
 }
 
@@ -88,7 +88,7 @@ export function useJumps(store: RoomStore): Jumps {
   );
 }
 
-/** `?at=12` in the address is a search hit or a link to a message; it waits until the room itself is there. */
+/** Jump to the message of `?at=12`, from a search result or a link, once the room is loaded. */
 function useAddressedMessage(
   store: RoomStore,
   go: (target: { seq: number }, flash: boolean) => Promise<void>,

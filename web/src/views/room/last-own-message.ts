@@ -1,6 +1,6 @@
 import type { Message, RoomStore } from "../../core/index.ts";
 
-/** One's last message that can still be changed. */
+/** Return the user's last message that can be edited. */
 export function lastOwnMessage(store: RoomStore): Message | null {
   const entry = store
     .getSnapshot()

@@ -2,7 +2,7 @@ import { openDialog } from "../../app/overlay.ts";
 import type { RoomSummary } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
 
-/** Asks first, and says what leaving means for this room. */
+/** Ask for confirmation, with the consequences for this kind of room. */
 export function leaveRoom(room: RoomSummary): void {
   const { details } = currentTexts();
   const owns = room.kind === "group" && room.role === "owner";

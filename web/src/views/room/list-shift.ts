@@ -1,15 +1,17 @@
-/** History that comes above must not move what one looks at. */
+/** Keeps the visible messages in place when older ones are inserted above them. */
 import { useLayoutEffect, type RefObject } from "react";
 
 import type { StagedRows } from "./staged-rows.ts";
 
 /**
- * Tells the list at once that it has moved itself. The browser tells it a frame later; where rows that came into sight
- * are measured before that, the list corrects the place that it had before the move, and loses the move.
+ * Notify the virtual list about its own scrolling at once.
+ *
+ * The browser reports it one frame later. If new rows are measured before that, the list corrects its old position
+ * and the scrolling is lost.
  */
 export function useListShift({ rows, shift }: StagedRows, scrollerRef: RefObject<HTMLElement | null>): void {
   useLayoutEffect(() => {
-    // Not within the effect itself: the list draws anew at once.
+    // Not within the effect, because the list renders synchronously.
     if (shift) queueMicrotask(() => scrollerRef.current?.dispatchEvent(new Event("scroll")));
   }, [rows, shift, scrollerRef]);
 }

@@ -1,4 +1,4 @@
-/** What can be done with a message; one object of stable functions for all rows of a log. */
+/** The actions of messages. All rows of a log share one object of stable functions. */
 import { createContext, use, useMemo } from "react";
 
 import { useClient } from "../../app/client.ts";
@@ -19,7 +19,7 @@ export interface MessageActions {
   more: (anchor: Element, message: Message) => void;
   jump: (seq: number) => void;
   readers: (seq: number) => void;
-  /** Shows the bar of a row, until it is closed or another row's is opened. */
+  /** Open the toolbar of a row and close any other. null closes it. */
   open: (key: string | null) => void;
 }
 
@@ -27,11 +27,11 @@ export const MessageContext = createContext<MessageActions | null>(null);
 
 export function useMessage(): MessageActions {
   const actions = use(MessageContext);
-  if (!actions) throw new Error("no log around this message");
+  if (!actions) throw new Error("A message must be inside of a MessageContext.");
   return actions;
 }
 
-/** The `tabIndex` of what is in a message: one goes from message to message first, then into it. */
+/** The `tabIndex` of controls within a message. Tab reaches them only while the message has the focus. */
 export const TabContext = createContext<0 | -1>(0);
 
 export const useTabIndex = () => use(TabContext);

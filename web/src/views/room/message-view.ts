@@ -1,8 +1,8 @@
-/** One look for messages that are stored and those still on their way. */
+/** A common view of stored and pending messages. */
 import type { Attachment, Entry, Message, DomainError } from "../../core/index.ts";
 
 export interface MessageView {
-  /** Null while it is on its way. */
+  /** null while the message is pending. */
   message: Message | null;
   clientId: string;
   mine: boolean;

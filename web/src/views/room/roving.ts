@@ -1,4 +1,7 @@
-/** Arrow keys between messages: one of them is in the order of Tab, and stays drawn while it has the focus. */
+/**
+ * A roving tab index for messages: arrow keys move between them, and one is in the tab order. A focused message stays
+ * mounted.
+ */
 import { useCallback, useMemo, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 

@@ -1,4 +1,4 @@
-/** How entries of a room become rows of the log: days, groups of one person, the divider of what is unread. */
+/** Turns the entries of a room into rows of the log, with days, groups of one sender and the unread divider. */
 import type { Entry } from "../../core/index.ts";
 import { dayKey } from "../../format/locale.ts";
 
@@ -7,11 +7,11 @@ const GROUP_MS = 5 * 60_000;
 export interface Row {
   key: string;
   entry: Entry;
-  /** The first of a group shows the avatar, the name and the pointed corner. */
+  /** True for the first row of a group, which shows the avatar and the name. */
   first: boolean;
-  /** The day that begins with this row. */
+  /** The day that starts with this row. */
   day: string | null;
-  /** The line above what is not yet read. */
+  /** True if the unread divider is above this row. */
   divider: boolean;
 }
 
@@ -39,7 +39,7 @@ function same(a: Row | undefined, b: Row): boolean {
   return a?.entry === b.entry && a.first === b.first && a.day === b.day && a.divider === b.divider;
 }
 
-/** Rows of the entries; those that did not change keep the identity that they have in `earlier`. */
+/** Return the rows of the entries. Unchanged rows keep their identity from `earlier`. */
 export function rowsOf(
   entries: readonly Entry[],
   me: string,
@@ -66,7 +66,10 @@ export function rowsOf(
   return rows;
 }
 
-/** The two steps of a change of the window: the end first, then the start, so that a list can keep its place. */
+/**
+ * Split a change of the window into steps: first the end, then the start. The list can only keep its position if one
+ * end changes at a time.
+ */
 export function stepsBetween(
   shown: readonly Row[],
   next: readonly Row[],
@@ -87,7 +90,7 @@ export function stepsBetween(
       ];
 }
 
-/** Whether any row of one list is in the other: otherwise the window jumped. */
+/** Return whether the lists have a row in common. Otherwise the window jumped. */
 export function overlaps(shown: readonly Row[], next: readonly Row[]): boolean {
   if (shown.length === 0 || next.length === 0) return shown.length === next.length;
   const keys = new Set(next.map((row) => row.key));

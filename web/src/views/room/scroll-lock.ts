@@ -1,4 +1,4 @@
-/** Holds the log at its end while rows come and are measured, frame by frame, until it stands still or a hand moves it. */
+/** Keeps a scroll position, frame by frame, while rows are measured, until it is stable or the user scrolls. */
 const STABLE_FRAMES = 8;
 const MAX_FRAMES = 180;
 
@@ -42,7 +42,7 @@ export function createEndLock(): EndLock {
 
 const USER_SCROLL_EVENTS = ["wheel", "touchstart", "pointerdown", "keydown"] as const;
 
-/** Calls `moved` for whatever a person scrolls with. */
+/** Call `moved` on any input that scrolls. */
 export function onUserScroll(element: HTMLElement, moved: () => void): () => void {
   for (const hand of USER_SCROLL_EVENTS) element.addEventListener(hand, moved, { passive: true });
   return () => {
@@ -50,7 +50,7 @@ export function onUserScroll(element: HTMLElement, moved: () => void): () => voi
   };
 }
 
-/** Goes to a place again each frame while rows around it are measured, until it stands still or a hand moves it. */
+/** Call `go` in each frame until the position is stable or the user scrolls. */
 export function keepPosition(scroller: HTMLElement, go: () => void): void {
   let before = "";
   let still = 0;

@@ -1,4 +1,4 @@
-/** Goes where the log is asked to go, as soon as that message is among its rows, and flashes it. */
+/** Scrolls to the target of a jump once its row is there, and flashes it. */
 import { useEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 

@@ -1,4 +1,4 @@
-/** The place of the log: where it opens, when it follows the newest message and when it stays. */
+/** The scroll position of the log: where it opens, and whether it follows new messages. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
@@ -13,7 +13,7 @@ import type { StagedRows } from "./staged-rows.ts";
 
 const NEAR_BOTTOM = 48;
 const NEAR_TOP = 400;
-/** Above the first unread message, so that its divider is seen and a little of what was read. */
+/** Space above the first unread message, so that the divider and some context are visible. */
 const HEADROOM = 72;
 const FRAMES_TO_SETTLE = 3;
 
@@ -119,7 +119,10 @@ function useFirstUnread(options: FirstUnreadOptions): () => boolean {
   }, [firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd]);
 }
 
-/** Whether the log is at its end and follows it; a hand that scrolls decides, not rows that come or grow. */
+/**
+ * Track whether the log is at its end and follows it. Only scrolling by the user changes that, not new or growing
+ * rows.
+ */
 function useEdges(
   store: RoomStore,
   handleRef: RefObject<VirtualizerHandle | null>,
@@ -149,7 +152,7 @@ function useEdges(
   useEffect(() => {
     const element = scrollerRef.current;
     if (!element) return;
-    // The keyboard of a phone, or a composer that grows, must not hide the newest message.
+    // An on-screen keyboard or a growing composer must not hide the newest message.
     const observer = new ResizeObserver(() => {
       if (followsRef.current) scrollToEnd();
     });

@@ -1,4 +1,4 @@
-/** What pressing Enter does: a new message goes out, or a change of an earlier one. */
+/** Sends the text of the composer as a new message or as an edit. */
 import { useActions } from "../../app/client.ts";
 import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
@@ -25,7 +25,7 @@ interface Options {
 export interface Sending {
   send: () => void;
   ready: boolean;
-  /** Characters above the limit; below zero: how many more there may be. */
+  /** The number of characters above the limit. Negative if there is space left. */
   over: number;
 }
 

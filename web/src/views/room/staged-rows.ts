@@ -1,4 +1,7 @@
-/** The rows that the list draws: a change of both ends of the window comes in two steps, so that it can keep its place. */
+/**
+ * The rows of the list. If both ends of the window change, the change is made in two steps, so that the list keeps
+ * its position.
+ */
 import { useLayoutEffect, useMemo, useState } from "react";
 
 import type { Entry } from "../../core/index.ts";
@@ -7,7 +10,7 @@ import { overlaps, rowsOf, stepsBetween, type Row } from "./rows.ts";
 type Step = ReturnType<typeof stepsBetween>[number];
 
 export interface StagedRows extends Step {
-  /** Counts the windows that had nothing in common with the one before. */
+  /** Increases when the window jumps, which remounts the list. */
   window: number;
 }
 
@@ -16,7 +19,7 @@ interface State extends StagedRows {
   later: readonly Step[];
 }
 
-/** Rows that keep their identity from call to call while they do not change. */
+/** Return a function that builds rows. Unchanged rows keep their identity between calls. */
 export function rowMemory(): (
   entries: readonly Entry[],
   me: string,
@@ -49,7 +52,7 @@ export function useStagedRows(
   if (state.target !== target) setState(advanced(state, target));
   useLayoutEffect(() => {
     const [step, ...later] = state.later;
-    // The second step must come after the list has measured itself for the first.
+    // The second step has to wait until the list has measured the first.
     // eslint-disable-next-line react-hooks/set-state-in-effect
     if (step) setState((current) => ({ ...current, ...step, later }));
   }, [state.later]);

@@ -1,6 +1,9 @@
-/** Small deeds with the text field of the composer. */
+/** Helpers for the text field of the composer. */
 
-/** Enter that ends a Hangul syllable is no Enter; Safari says so only by the key code 229. */
+/**
+ * Return whether a key belongs to an input method, such as the Enter that ends a Hangul syllable. Safari reports only
+ * the key code 229.
+ */
 export function isComposing(event: React.KeyboardEvent): boolean {
   // eslint-disable-next-line @typescript-eslint/no-deprecated
   return event.nativeEvent.isComposing || event.keyCode === 229;
@@ -14,7 +17,7 @@ export function fitHeight(field: HTMLTextAreaElement | null): void {
   field.style.height = `${field.scrollHeight}px`;
 }
 
-/** As if typed: the field's own `input` event tells React, and undo works. */
+/** Insert a text as if it was typed, so that React notices it and undo works. */
 export function insertAtCaret(field: HTMLTextAreaElement | null, text: string): void {
   if (!field) return;
   field.focus();

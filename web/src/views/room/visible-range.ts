@@ -1,4 +1,4 @@
-/** What of the log is on screen: read up to there, keep the window around it, load what comes next. */
+/** The visible part of the log: marks it as read, keeps the window around it and loads the next pages. */
 import { useCallback, useEffect, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
@@ -13,14 +13,16 @@ interface Options {
   rows: readonly Row[];
   handleRef: RefObject<VirtualizerHandle | null>;
   rowsRef: RefObject<readonly Row[]>;
-  /** The log has found its place: before, nothing counts as seen. */
+  /** True once the log has its initial position. Before that nothing counts as seen. */
   settledRef: RefObject<boolean>;
   setPosition: (seq: number | null) => void;
 }
 
 const isPageFocused = () => document.visibilityState === "visible" && document.hasFocus();
 
-/** To be called whenever the log moves; calls itself when rows come and when the window gets the focus. */
+/**
+ * Return a function to call whenever the log scrolls. It also runs after new rows and when the window gets the focus.
+ */
 export function useVisibleRange({
   store,
   rows,
@@ -78,7 +80,7 @@ function seqsOnScreen(
   for (let i = start; i < rows.length && list.getItemOffset(i) < bottom; i++) {
     const row = rows[i];
     const seq = row ? seqOfEntry(row.entry) : null;
-    // A message counts as seen when at least its upper half, or a screen of it, is there.
+    // A message counts as seen if its upper half, or one screen of it, is visible.
     const size = Math.min(list.getItemSize(i), list.viewportSize);
     if (seq !== null && list.getItemOffset(i) + size / 2 <= bottom) seqs.push(seq);
   }

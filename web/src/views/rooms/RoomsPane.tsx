@@ -69,7 +69,7 @@ function RoomList({ selected }: { selected: string | null }) {
 
 const MAX_WATCHED = 60;
 
-/** The dots of those whom one talks with most. */
+/** Watch the presence of the most recent conversation partners. */
 function useWatchedPeers(order: readonly string[]): void {
   const { watchPresence } = useActions();
   const peers = useClientState((state) =>
@@ -84,7 +84,7 @@ function useWatchedPeers(order: readonly string[]): void {
   }, [peers, watchPresence]);
 }
 
-/** Asked where it makes sense: beside the conversations, and only once there are some. */
+/** Offers notifications once there are conversations. */
 function AlertAsk() {
   const { alerts } = useTexts();
   const may = useMayAsk();

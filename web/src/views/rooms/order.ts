@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** Keeps the rows where they are while the pointer is over them; new rooms come at the end until it leaves. */
+/** Keep the order of the rows while the pointer is over them. New rooms are appended. */
 export function stableOrder(shown: readonly string[], latest: readonly string[]): readonly string[] {
   const there = new Set(latest);
   const kept = shown.filter((id) => there.has(id));

@@ -9,7 +9,7 @@ interface HitListProps {
   children: ReactNode;
 }
 
-/** What was found, how much it is said aloud, and a way to more. */
+/** A list of search results. Their number is announced to screen readers. */
 export function HitList({ count, onMore, children }: HitListProps) {
   const { search } = useTexts();
   return (

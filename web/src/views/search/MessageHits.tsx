@@ -93,7 +93,7 @@ function Hit({ message, q, within }: { message: Message; q: string; within: stri
   );
 }
 
-/** A long message is shown from a little before what was found. */
+/** Cut a long message, so that it starts shortly before the match. */
 function around(text: string, q: string): string {
   const first = q.trim().split(/\s+/)[0] ?? "";
   const at = text.toLocaleLowerCase().indexOf(first.toLocaleLowerCase());

@@ -13,7 +13,7 @@ import { PeopleHits } from "./PeopleHits.tsx";
 
 const PAUSE_MS = 250;
 
-/** What is searched stands in the address, so that "back" from a hit finds it again. */
+/** The search. Its query is in the URL, so "back" from a result returns to it. */
 export default function SearchPane() {
   const texts = useTexts();
   const [path, go] = useLocation();

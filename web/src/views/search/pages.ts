@@ -16,7 +16,7 @@ interface State<T> {
   error: DomainError | null;
 }
 
-/** The pages of a list, one after the other. `load` must be stable while it asks for the same; null asks nothing. */
+/** Load a list page by page. `load` must be stable, null loads nothing. */
 export function usePages<T>(
   load: ((cursor?: string) => Promise<Result<{ page: Page<T> }>>) | null,
 ): Pages<T> {
@@ -45,7 +45,7 @@ export function usePages<T>(
   );
 
   useEffect(() => {
-    // The answer comes later; nothing is set while the effect runs.
+    // The result arrives later, so this sets no state during the effect.
     // eslint-disable-next-line react-hooks/set-state-in-effect
     void fetchPage();
   }, [fetchPage, tries]);

@@ -1,4 +1,4 @@
-/** What a person calls the device behind a user agent. */
+/** Returns the browser and system names of a user agent. */
 const BROWSERS: [RegExp, string][] = [
   [/Edg\//, "Edge"],
   [/SamsungBrowser\//, "Samsung Internet"],
