@@ -1,5 +1,5 @@
-// A browser of one person for the tests of the whole client: tabs that share what a browser's tabs share, and a world of
-// servers at the other end.
+// A browser of one user for the tests of the whole client: tabs that share what a browser's tabs share, connected to
+// a model of the server.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createClient } from "../../src/core/index.ts";
@@ -24,15 +24,15 @@ export interface Tab {
 
 const browsers = new Set<Browser>();
 
-/** Also after a test that failed. */
+/** End all browsers, also after a failed test. */
 async function endAll(): Promise<void> {
   for (const browser of browsers) await browser.end();
 }
 
-/** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
+/** A browser of one user. Its tabs share IndexedDB, the text storage, channels and locks. */
 export class Browser {
   readonly server: ModelServer;
-  /** Whose cookie it has. */
+  /** The user whose cookie the browser has. */
   userId = ME;
   readonly storage = new MemoryStorage();
   readonly tabs: Tab[] = [];
@@ -79,7 +79,7 @@ export class Browser {
     await this.open();
   }
 
-  /** Lets everything happen that is under way. */
+  /** Run until all pending work is done. */
   async quiet(): Promise<void> {
     for (let round = 0; round < 30; round += 1) {
       await runTasks(6);
@@ -108,7 +108,7 @@ export function messagesOf(state: RoomState): string[] {
   );
 }
 
-/** One run of seqs without doubles; whatever is still on its way comes after it. */
+/** Check that the messages are consecutive and unique, with pending ones at the end. */
 export function expectWhole(state: RoomState): void {
   const seqs = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message.seq] : []));
   expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
@@ -146,7 +146,7 @@ export function expectRoomAsServer(server: ModelServer, client: Client, roomId: 
   }
 }
 
-/** Between the messages shown stands everything else that happened meanwhile, in its place. */
+/** Check that all system events of the window are between its messages, in order. */
 function expectSystemEventsAsServer(truth: ModelRoom, state: RoomState): void {
   const { hasBefore, hasAfter } = state.window;
   const versions = truth.messages.map(({ version }) => version);
@@ -180,7 +180,7 @@ export async function start(tabs = 1): Promise<{ server: ModelServer; browser: B
   return { server, browser, tab };
 }
 
-/** Time stands still but for what a test lets pass; all tabs end with their test. */
+/** Use fake time that only advances by the test. All tabs end with their test. */
 export function useFakeTime(): void {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });

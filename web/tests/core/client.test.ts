@@ -18,7 +18,7 @@ import { ModelServer } from "./model-server.ts";
 useFakeTime();
 
 describe("a room", () => {
-  it("opens at the first unread message, which stays marked while one reads on", async () => {
+  it("opens at the first unread message, whose mark stays while the user reads on", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     for (let count = 1; count <= 40; count += 1) room.send(OTHER, `${count}`, `o${count}`);
@@ -39,13 +39,13 @@ describe("a room", () => {
     expect(room.members.get(ME)?.read_seq).toBe(40);
   });
 
-  it("counts as read what was read a moment ago, though the server answers from before", async () => {
+  it("counts recently read messages as read although the server's reply is older", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     for (let count = 1; count <= 5; count += 1) room.send(OTHER, `${count}`, `o${count}`);
     await browser.quiet();
     const socket = tab.sockets.at(-1);
-    room.read = (userId) => room.members.get(userId)?.read_seq ?? 0; // Not yet.
+    room.read = (userId) => room.members.get(userId)?.read_seq ?? 0; // The server has not seen the cursor yet.
     tab.client.actions.markRead("r1", 3);
     tab.client.room("r1").open();
     while (socket?.busy) socket.step(0);
@@ -53,7 +53,7 @@ describe("a room", () => {
     expect(tab.client.room("r1").getSnapshot()).toMatchObject({ status: "open", firstUnreadSeq: 4 });
   });
 
-  it("is gone when one was removed, and loads again when one is back", async () => {
+  it("is gone after the user was removed, and loads again when the user is back", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     const store = tab.client.room("r1");
@@ -81,7 +81,7 @@ describe("a room", () => {
     expect(messagesOf(store.getSnapshot())).toEqual(["too late", "system", "1", "system", "2"]);
   });
 
-  it("shows the numbers beside messages fall with every reader", async () => {
+  it("lowers the unread counts with every reader", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     tab.client.room("r1").open();
@@ -95,7 +95,7 @@ describe("a room", () => {
     expect(tab.client.room("r1").getSnapshot().cursors.unreadCount(1)).toBe(0);
   });
 
-  it("goes where one jumped to, though it is just being loaded, or loaded anew", async () => {
+  it("jumps to a message while it is loading or reloading", async () => {
     const { server, browser, tab } = await start();
     for (let count = 1; count <= 60; count += 1) server.room("r1").send(OTHER, `${count}`, `o${count}`);
     await browser.quiet();
@@ -115,7 +115,7 @@ describe("a room", () => {
     expectWhole(store.getSnapshot());
   });
 
-  it("enters again by itself when the server could not answer", async () => {
+  it("is entered again automatically after the server was unavailable", async () => {
     const { server, browser, tab } = await start();
     server.room("r1").send(OTHER, "hello", "o1");
     const answer = server.reply.bind(server);
@@ -137,7 +137,7 @@ describe("a room", () => {
     expect(store.getSnapshot().window.error).toBeNull();
   });
 
-  it("long closed gives its memory back, and is whole when it is opened again", async () => {
+  it("is unloaded a while after it was closed, and complete when it is opened again", async () => {
     const { server, browser, tab } = await start();
     server.room("r1").send(OTHER, "hello", "o1");
     const store = tab.client.room("r1");
@@ -159,7 +159,7 @@ describe("a room", () => {
     expectRoomAsServer(server, tab.client, "r1");
   });
 
-  it("keeps the scroll place when its log is lost", async () => {
+  it("keeps the scroll position when its log is lost", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     for (let count = 1; count <= 60; count += 1) room.send(OTHER, `${count}`, `o${count}`);
@@ -176,7 +176,7 @@ describe("a room", () => {
     expectWhole(store.getSnapshot());
   });
 
-  it("deletes a message after five seconds, and not when that was undone", async () => {
+  it("deletes a message after five seconds unless that is undone", async () => {
     const { browser, tab } = await start();
     const { client } = tab;
     const store = client.room("r1");
@@ -198,7 +198,7 @@ describe("a room", () => {
 });
 
 describe("the start", () => {
-  it("shows what was kept before the server has said a word", async () => {
+  it("shows the cached state before the server has answered", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     room.send(OTHER, "kept", "o1");
@@ -223,7 +223,7 @@ describe("the start", () => {
     expect(client.room("r1").getSnapshot().entries).toBe(kept);
   });
 
-  it("is possible without a line a moment after the first sign-in", async () => {
+  it("works offline right after the first sign-in", async () => {
     await deleteDatabase();
     const server = new ModelServer();
     server.room("r1").join(ME);
@@ -238,7 +238,7 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", order: ["r1"] });
   });
 
-  it("asks the cookie who it is where this browser keeps nothing, and is at the door without one", async () => {
+  it("asks the server who is signed in if nothing is stored, and shows the sign-in without a cookie", async () => {
     await deleteDatabase();
     const server = new ModelServer();
     const browser = new Browser(server);
@@ -251,7 +251,7 @@ describe("the start", () => {
     expect(second.client.state.getSnapshot()).toMatchObject({ phase: "ready", me: { user_id: ME } });
   });
 
-  it("is at the door without a network where this browser keeps nothing", async () => {
+  it("shows the sign-in if nothing is stored and there is no network", async () => {
     await deleteDatabase();
     const server = new ModelServer();
     const browser = new Browser(server);
@@ -262,7 +262,7 @@ describe("the start", () => {
     expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: null });
   });
 
-  it("keeps what was written without a line over a reload, in place and in order", async () => {
+  it("keeps messages that were written offline over a reload, in position and in order", async () => {
     const { server, browser, tab } = await start();
     tab.client.room("r1").open();
     await browser.quiet();
@@ -279,7 +279,7 @@ describe("the start", () => {
     expect(server.room("r1").messages.map((message) => message.body)).toEqual(["one", "two", "three"]);
   });
 
-  it("tells the server what was read without a line before the tab was closed", async () => {
+  it("sends read cursors that moved offline before the tab was closed", async () => {
     const { server, browser, tab } = await start();
     server.room("r1").send(OTHER, "hello", "o1");
     await browser.quiet();
@@ -300,7 +300,7 @@ describe("two tabs", () => {
     return { server, browser, a, b };
   }
 
-  it("have one that leads, and another when that one is closed", async () => {
+  it("elect one leader, and another one when it is closed", async () => {
     const { browser, a, b } = await two();
     const leaders = (): boolean[] => [a, b].map(({ client }) => client.state.getSnapshot().leader);
     expect(leaders().filter(Boolean)).toHaveLength(1);
@@ -310,7 +310,7 @@ describe("two tabs", () => {
     expect(second.client.state.getSnapshot().leader).toBe(true);
   });
 
-  it("agree on what is read at once", async () => {
+  it("share read cursors at once", async () => {
     const { server, browser, a, b } = await two();
     server.room("r1").send(OTHER, "hello", "o1");
     await browser.quiet();
@@ -320,7 +320,7 @@ describe("two tabs", () => {
     expect([a, b].map(({ client }) => client.state.getSnapshot().totalUnread)).toEqual([0, 0]);
   });
 
-  it("alert once, not for the room that either shows, and withdraw what was read elsewhere", async () => {
+  it("notify once, not for a room that either shows, and withdraw what was read elsewhere", async () => {
     const { server, browser, a, b } = await two();
     const events: string[] = [];
     for (const { client } of [a, b])
@@ -342,7 +342,7 @@ describe("two tabs", () => {
     expect(events).toEqual(["show r1", "withdraw r1"]);
   });
 
-  it("both drop to signed out when the session ends, and nothing of the person stays", async () => {
+  it("both sign out when the session ends, and delete all data of the user", async () => {
     const { server, browser, a, b } = await two();
     a.client.actions.setDraft("r1", { text: "secret" });
     vi.advanceTimersByTime(400);
@@ -368,7 +368,7 @@ describe("two tabs", () => {
 });
 
 describe("a burst", () => {
-  it("of 1,000 events is told once a frame", async () => {
+  it("of 1,000 events notifies listeners once per frame", async () => {
     const { server, browser, tab } = await start();
     const store = tab.client.room("r1");
     store.open();

@@ -15,8 +15,8 @@ function types(effects: Effect[]): string[] {
   return effects.map((effect) => effect.type);
 }
 
-describe("greeting", () => {
-  it("opens, says hello, and is online with ready", () => {
+describe("handshake", () => {
+  it("opens, sends hello, and is online after ready", () => {
     const connection = new Connection(START, () => 0);
     expect(types(connection.receive({ type: "start" }, START))).toEqual(["open"]);
     expect(connection.state.status).toBe("connecting");
@@ -26,7 +26,7 @@ describe("greeting", () => {
     expect(connection.state).toEqual({ status: "online", since: START + 9 });
   });
 
-  it.each(["opened", "start"] as const)("gives up when nothing follows %s", (last) => {
+  it.each(["opened", "start"] as const)("gives up if nothing follows %s", (last) => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "start" }, START);
     if (last === "opened") connection.receive({ type: "opened" }, START);
@@ -35,7 +35,7 @@ describe("greeting", () => {
     expect(connection.due).toBe(START + TIMES.openTimeout + TIMES.minDelay);
   });
 
-  it("asks whether the session stands when the door stays shut", () => {
+  it("checks the session if the socket does not open", () => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "start" }, START);
     expect(types(connection.receive({ type: "closed", code: 1006 }, START))).toEqual([
@@ -52,7 +52,7 @@ describe("close codes", () => {
   };
 
   it.each([1000, 1001, 1005, 1006, 1009, 1013, 3000, 4300, 4308, 4309, 4310, 4399, 4600])(
-    "%i: comes back",
+    "%i: reconnects",
     (code) => {
       const { connection, effects } = closing(code);
       expect(effects).toEqual(["lost"]);
@@ -61,13 +61,13 @@ describe("close codes", () => {
     },
   );
 
-  it.each([4400, 4401, 4408, 4450, 4499])("%i: looks at the cause, then comes back", (code) => {
+  it.each([4400, 4401, 4408, 4450, 4499])("%i: checks the session, then reconnects", (code) => {
     const { connection, effects } = closing(code);
     expect(effects).toEqual(["lost", "check_session"]);
     expect(connection.due).not.toBeNull();
   });
 
-  it("4409: waits until this tab is looked at", () => {
+  it("4409: waits until this tab is visible", () => {
     const { connection, effects } = closing(4409);
     expect(effects).toEqual(["lost"]);
     expect(connection.state).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
@@ -81,7 +81,7 @@ describe("close codes", () => {
     [4501, "rejected"],
     [4529, "rejected"],
     [4599, "rejected"],
-  ] as const)("%i: stays away until the person asks", (code, stopped) => {
+  ] as const)("%i: stays offline until the user reconnects", (code, stopped) => {
     const { connection } = closing(code);
     expect(connection.state).toMatchObject({ status: "offline", stopped });
     expect(connection.due).toBeNull();
@@ -90,8 +90,8 @@ describe("close codes", () => {
   });
 });
 
-describe("coming back", () => {
-  it("waits with full jitter from half a second to thirty, longer with each failure", () => {
+describe("reconnecting", () => {
+  it("waits 0.5 to 30 seconds with full jitter, longer after each failure", () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), {
@@ -121,13 +121,13 @@ describe("coming back", () => {
     );
   });
 
-  it("spreads over more time after a restart", () => {
+  it("waits longer after a restart of the gateway", () => {
     const { connection, now } = online(() => 1);
     connection.receive({ type: "closed", code: 1001 }, now);
     expect(connection.due).toBe(now + TIMES.minDelay * 4);
   });
 
-  it("forgets earlier failures once the line has held", () => {
+  it("resets the backoff after a stable connection", () => {
     const { connection } = online(() => 1);
     let now = START;
     for (let failure = 0; failure < 6; failure += 1) {
@@ -142,7 +142,7 @@ describe("coming back", () => {
     expect(connection.due).toBe(now + TIMES.minDelay * 2);
   });
 
-  it("says since when the line is gone, however often it tries", () => {
+  it("keeps the time of the disconnect over all retries", () => {
     const { connection } = online();
     connection.receive({ type: "closed", code: 1006 }, START + 100);
     const due = connection.due ?? NaN;
@@ -151,7 +151,7 @@ describe("coming back", () => {
     expect(connection.state).toEqual({ status: "reconnecting", since: START + 100 });
   });
 
-  it("does not try where there is no network to begin with, but looks again after a while", () => {
+  it("does not connect without a network at the start, but retries after a while", () => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "network", online: false }, START);
     expect(types(connection.receive({ type: "start" }, START))).toEqual([]);
@@ -160,7 +160,7 @@ describe("coming back", () => {
     expect(types(connection.receive({ type: "tick" }, START + TIMES.offline))).toEqual(["open"]);
   });
 
-  it("drops the line without a network, and is back at once with it", () => {
+  it("disconnects without a network, and reconnects at once with it", () => {
     const { connection, now } = online();
     expect(types(connection.receive({ type: "network", online: false }, now))).toEqual(["close", "lost"]);
     expect(connection.state.status).toBe("offline");
@@ -170,8 +170,8 @@ describe("coming back", () => {
   });
 });
 
-describe("listening", () => {
-  it("asks after a silence, and gives the line up without an answer", () => {
+describe("liveness", () => {
+  it("pings an idle connection, and drops it without a reply", () => {
     const { connection } = online(() => 0);
     const silent = START + TIMES.idle;
     expect(types(connection.receive({ type: "tick" }, silent - 1))).toEqual([]);
@@ -183,14 +183,14 @@ describe("listening", () => {
     expect(connection.state.status).toBe("reconnecting");
   });
 
-  it("is content with any frame", () => {
+  it("counts any frame as a sign of life", () => {
     const { connection } = online();
     connection.receive({ type: "tick" }, START + TIMES.idle);
     connection.receive({ type: "received" }, START + TIMES.idle + 5);
     expect(connection.due).toBe(START + 2 * TIMES.idle + 5);
   });
 
-  it("asks at once after a sleep, with less patience", () => {
+  it("pings at once after a sleep, with a shorter timeout", () => {
     const { connection } = online();
     expect(types(connection.receive({ type: "wake" }, START + 99))).toEqual(["ping"]);
     expect(connection.due).toBe(START + 99 + TIMES.pongTimeoutAfterWake);
@@ -198,7 +198,7 @@ describe("listening", () => {
   });
 });
 
-describe("whatever happens", () => {
+describe("any sequence of inputs", () => {
   const input: fc.Arbitrary<Input> = fc.oneof(
     fc.constantFrom<Input>(
       { type: "start" },
@@ -216,7 +216,7 @@ describe("whatever happens", () => {
       .map((code) => ({ type: "closed" as const, code })),
   );
 
-  it("there is one line at most, and unless stopped always something to wait for", () => {
+  it("opens one socket at most, and always has a deadline unless it is stopped", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(input, fc.nat(40_000)), { maxLength: 60 }), (steps) => {
         const connection = new Connection(START, () => 0.3);
@@ -226,7 +226,7 @@ describe("whatever happens", () => {
         for (const [step, passed] of steps) {
           now += passed;
           if (step.type === "start") started = true;
-          if (step.type === "closed" && sockets === 0) continue; // No line, no closing.
+          if (step.type === "closed" && sockets === 0) continue; // Nothing to close.
           if (step.type === "closed") sockets -= 1;
           for (const effect of connection.receive(step, now)) {
             if (effect.type === "open") sockets += 1;

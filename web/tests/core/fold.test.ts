@@ -29,7 +29,7 @@ function document(path: string): unknown {
 
 const transcripts = document("transcripts/fold.json") as Transcript[];
 
-/** The client's own parts, started from a snapshot of the server's. */
+/** Start the client's parts from a snapshot of the server. */
 function start(snapshot: Snapshot): { timeline: Timeline; members: Members; room: Room } {
   const messages = Object.values(snapshot.messages).sort((a, b) => a.seq - b.seq);
   const last = messages.at(-1)?.seq ?? snapshot.from_seq - 1;
@@ -58,7 +58,7 @@ function start(snapshot: Snapshot): { timeline: Timeline; members: Members; room
   return { timeline, members, room };
 }
 
-/** Reactions are sets: their order means nothing. */
+/** Reactions are sets, so their order does not matter. */
 function unordered(message: Message): Message {
   if (!message.reactions) return message;
   const sorted = Object.entries(message.reactions).map(([emoji, users]) => [emoji, [...users].sort()]);
@@ -79,7 +79,7 @@ function expectFolded({ timeline, members, room }: ReturnType<typeof start>, fol
 
 describe("the server's golden transcripts", () => {
   it.each(transcripts.map((transcript, index) => [index, transcript] as const))(
-    "number %i is folded as on the server, and folding it twice does no harm",
+    "number %i folds to the server's state, and folding it twice changes nothing",
     (_, { snapshot, events, folded }) => {
       const parts = start(snapshot);
       for (const event of [...events, ...events]) {
@@ -91,7 +91,7 @@ describe("the server's golden transcripts", () => {
     },
   );
 
-  it("hold events of every kind", () => {
+  it("contain events of every kind", () => {
     const kinds = new Set(transcripts.flatMap(({ events }) => events.map((event) => event.op)));
     expect(kinds.size).toBe(8);
   });
@@ -102,7 +102,7 @@ describe("the server's golden frames", () => {
     (text) => JSON.parse(text) as ServerFrame,
   );
 
-  it("are events of a room exactly when they carry a version of it", () => {
+  it("are room events if and only if they carry a version", () => {
     for (const frame of frames)
       expect(isRoomEvent(frame)).toBe(frame.op !== "ok" && "version" in frame && "room_id" in frame);
   });

@@ -29,7 +29,7 @@ describe("cursors", () => {
     }),
   );
 
-  it("only move forward, whatever comes in whatever order, so the number beside a message only falls", () => {
+  it("only move forward in any order of events, so unread counts only fall", () => {
     fc.assert(
       fc.property(fc.array(news, { maxLength: 30 }), (all) => {
         const members = new Members();
@@ -62,7 +62,7 @@ describe("cursors", () => {
     );
   });
 
-  it("that are heard before the members count when those come", () => {
+  it("that arrive before the members are applied with them", () => {
     const members = new Members();
     members.moveCursors({ a: 7 });
     members.show([member("a", 1), member("b", 2)]);
@@ -70,7 +70,7 @@ describe("cursors", () => {
     expect(members.list.map((m) => m.read_seq)).toEqual([7, 3]);
   });
 
-  it("of a list from before later events do not bring back who has left", () => {
+  it("of a list older than an event do not restore a member who left", () => {
     const members = new Members();
     members.apply({ op: "member.left", room_id: "r", version: 9, at: "", user_id: "b", by: "b" });
     members.replace([member("a", 3), member("b", 3)], 8);
@@ -79,7 +79,7 @@ describe("cursors", () => {
     expect(members.list).toEqual([member("a", 5)]);
   });
 
-  it("count as many as have not read", () => {
+  it("count the members who have not read a message", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20)), fc.nat(21), (seqs, seq) => {
         const { unreadCount, who } = readCursors(seqs.map((read, index) => member(`${index}`, read)));
@@ -90,7 +90,7 @@ describe("cursors", () => {
     );
   });
 
-  it("of one's own never pass the last message, nor go back", () => {
+  it("of the user never pass the last message and never move back", () => {
     const room = { last_seq: 10, read_seq: 4, unread: 6 } as Room;
     expect(withRead(room, 99)).toMatchObject({ read_seq: 10, unread: 0 });
     expect(withRead(room, 2)).toMatchObject({ read_seq: 4, unread: 6 });

@@ -1,5 +1,5 @@
-// A model of the server for the tests of the whole client: rooms as logs, sockets whose events keep their order while
-// answers come whenever, sockets that break with frames under way, logs that are lost.
+// A model of the server for the tests of the whole client. Rooms are logs. Sockets keep the order of events, but
+// replies come at any time. Sockets can break with frames in flight, and logs can be lost.
 import type { RoomEvent } from "../../src/core/events.ts";
 import { changedMessage, messageOf } from "../../src/core/fold.ts";
 import type { ClientFrame, Message, Profile, Ready, ServerFrame } from "../../src/core/generated/protocol.ts";
@@ -7,7 +7,7 @@ import type { Member, Room, Role } from "../../src/core/types.ts";
 
 const AT = "2026-11-24T07:42:44.123Z";
 const KEPT = 12;
-/** A room begins with the joining of two, of which nothing is told. */
+/** A room starts with two joins, which are not listed as system events. */
 const BEGINNING = 2;
 
 type Eventless<T> = T extends unknown ? Omit<T, "room_id" | "version" | "at"> : never;
@@ -84,7 +84,7 @@ export class ModelRoom {
     return !op.startsWith("message.") && version > BEGINNING;
   }
 
-  /** What stands between messages, looked for in a few versions at a time. */
+  /** Return the system events of a range, a few versions per page. */
   systemEvents(query: URLSearchParams): { items: RoomEvent[]; next: string | null } {
     const after = Number(query.get("cursor") ?? query.get("after"));
     const end = Math.min(Number(query.get("before")) - 1, this.version);
@@ -108,7 +108,7 @@ export class ModelRoom {
   }
 }
 
-/** One line: what is under way in both directions is lost when it breaks. */
+/** A socket of the model. Frames in flight in both directions are lost when it breaks. */
 export class FakeSocket {
   readyState = 0;
   onopen: (() => void) | null = null;
@@ -149,7 +149,7 @@ export class FakeSocket {
     return this.readyState === 0 || this.#requests.length + this.#events.length + this.#replies.length > 0;
   }
 
-  /** One thing happens; `pick` chooses which. */
+  /** Process one frame. `pick` chooses which. */
   step(pick: number): void {
     if (this.readyState === 0) {
       this.readyState = 1;
@@ -185,7 +185,7 @@ export class FakeSocket {
 export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly sockets = new Set<FakeSocket>();
-  /** Of every browser: why there is none, if there is none. */
+  /** The session of every browser, or why there is none. */
   session: "stands" | "expired" | "ended" = "stands";
   #epoch = 1;
 

@@ -6,8 +6,8 @@ import type { ModelServer } from "./model-server.ts";
 
 useFakeTime();
 
-describe("a session that is no more", () => {
-  /** Two messages and a draft written without a line, then the tab opened anew without a session. */
+describe("a missing session", () => {
+  /** Write two messages and a draft offline, then reload the tab without a session. */
   async function left(
     session: "expired" | "ended",
   ): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
@@ -32,7 +32,7 @@ describe("a session that is no more", () => {
     return stored;
   };
 
-  it("because it expired, keeps what was written until the same person is back", async () => {
+  it("that expired keeps unsent messages until the same user signs in", async () => {
     const { server, browser, tab } = await left("expired");
     const { client } = tab;
     expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: "expired" });
@@ -44,7 +44,7 @@ describe("a session that is no more", () => {
     expect(client.state.getSnapshot().drafts.get("r2")).toEqual({ text: "half a thought" });
   });
 
-  it("because it expired, keeps nothing for another person", async () => {
+  it("that expired keeps nothing for another user", async () => {
     const { server, browser, tab } = await left("expired");
     browser.userId = OTHER;
     await tab.client.actions.signIn(OTHER, "secret");
@@ -54,7 +54,7 @@ describe("a session that is no more", () => {
     expect((await kept())[1]).toEqual([]);
   });
 
-  it("because it was ended from elsewhere meanwhile, keeps nothing", async () => {
+  it("that was revoked keeps nothing", async () => {
     const { browser, tab } = await left("ended");
     expect(tab.client.state.getSnapshot()).toMatchObject({
       phase: "signed_out",
@@ -67,7 +67,7 @@ describe("a session that is no more", () => {
   it.each([
     ["expired", "half a thought"],
     ["ended", null],
-  ] as const)("while its line was open is asked about: %s", async (session, draft) => {
+  ] as const)("is noticed while the socket was open: %s", async (session, draft) => {
     const { server, browser, tab } = await start();
     tab.client.actions.setDraft("r2", { text: "half a thought" });
     server.session = session;

@@ -126,8 +126,8 @@ class Story {
   }
 }
 
-describe("the client, whatever happens between it and the server", () => {
-  it("shows the server's state in the end, each message once and in one order", async () => {
+describe("the client, in any sequence of events", () => {
+  it("ends in the server's state, with each message once and in one order", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60, size: "max" }),

@@ -4,7 +4,7 @@ import { messagesOf, useFakeTime, OTHER, start } from "./browser.ts";
 useFakeTime();
 
 describe("a room", () => {
-  it("shows what happened between the messages, with each page of history", async () => {
+  it("shows the system messages of each page", async () => {
     const { server, browser, tab } = await start();
     const room = server.room("r1");
     for (let n = 1; n <= 15; n += 1) {

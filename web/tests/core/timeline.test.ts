@@ -13,7 +13,7 @@ const AT = "2026-11-24T07:42:44.123Z";
 type Happening =
   { does: "create" } | { does: "edit" | "delete" | "react"; which: number } | { does: "rename" };
 
-/** The room as the server has it: every version can be read again. */
+/** The server's room. Every version can be read again. */
 class Room {
   readonly events: RoomEvent[] = [];
   readonly states: Message[][] = [[]];
@@ -89,7 +89,7 @@ interface Asked {
   page: MessagesPage;
 }
 
-/** A client of that room: events come in order but late, answers whenever, and sometimes the log is lost. */
+/** A client of that room. Events come in order but late, replies at any time, and sometimes the log is lost. */
 class Reader {
   readonly room: Room;
   readonly timeline: Timeline;
@@ -102,7 +102,7 @@ class Reader {
     this.timeline = new Timeline(room.version, room.at(room.version).length);
   }
 
-  /** Reads the page now; its answer comes later. */
+  /** Read a page now. Its reply arrives later. */
   ask(place: PageAnchor, around: number, limit: number): void {
     const { timeline, room } = this;
     if (place === "before" && !(timeline.loaded && timeline.hasBefore)) return;
@@ -131,13 +131,13 @@ class Reader {
     this.timeline.reset(this.room.version, this.room.at(this.room.version).length);
   }
 
-  /** Whatever is shown is one run of the room's messages, each once. */
+  /** Check that the window is consecutive and without duplicates. */
   expectConsistent(): void {
     const seqs = this.timeline.messages.map((message) => message.seq);
     expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
   }
 
-  /** Everything has arrived: the window is exactly what the server has there. */
+  /** Check, after everything has arrived, that the window equals the server's messages. */
   expectSettled(): void {
     this.expectConsistent();
     if (!this.timeline.loaded) return;
@@ -196,8 +196,8 @@ function take(reader: Reader, taken: typeof step extends fc.Arbitrary<infer S> ?
   }
 }
 
-describe("pages, events and lost logs in any interleaving", () => {
-  it("never double a message, never show a hole as continuous, and end as the server is", () => {
+describe("pages, events and lost logs in any order", () => {
+  it("never duplicate a message, never hide a gap, and end in the server's state", () => {
     fc.assert(
       fc.property(
         fc.array(happening, { maxLength: 40 }),
@@ -219,7 +219,7 @@ describe("pages, events and lost logs in any interleaving", () => {
     );
   });
 
-  it("reach both ends of the room by loading on", () => {
+  it("reach both ends of the room", () => {
     fc.assert(
       fc.property(
         fc.array(happening, { minLength: 5, maxLength: 60 }),
@@ -243,14 +243,14 @@ describe("pages, events and lost logs in any interleaving", () => {
   });
 });
 
-describe("a page that overtakes or falls behind", () => {
+describe("a page that is newer or older than the events", () => {
   function edited(): Room {
     const room = new Room();
     for (let count = 0; count < 5; count += 1) room.happen({ does: "create" });
     return room;
   }
 
-  it("brings an old page up to date with the events heard since", () => {
+  it("is brought up to date with the events since then", () => {
     const room = edited();
     const reader = new Reader(room);
     reader.ask("newest", 0, 10);
@@ -262,7 +262,7 @@ describe("a page that overtakes or falls behind", () => {
     expect(reader.timeline.messages.map((m) => m.body)).toEqual(["1", "2", "edit 6", "4", "5", "6"]);
   });
 
-  it("does not apply an event that the page already shows", () => {
+  it("ignores an event that the page contains", () => {
     const room = edited();
     const reader = new Reader(room);
     room.happen({ does: "edit", which: 2 });
@@ -273,14 +273,14 @@ describe("a page that overtakes or falls behind", () => {
     expect(reader.timeline.find(3)?.body).toBe("edit 7");
   });
 
-  it("refuses a page from before the events that are kept", () => {
+  it("is rejected if it is older than the stored events", () => {
     const room = edited();
     const reader = new Reader(room);
     const page = room.page({ place: "newest", edge: 0 }, 10, 3);
     expect(reader.timeline.merge(reader.timeline.ticket("newest"), page)).toBe("stale");
   });
 
-  it("refuses a page for an edge that is no longer there", () => {
+  it("is rejected if its edge has moved", () => {
     const room = edited();
     const reader = new Reader(room);
     reader.ask("newest", 0, 2);
@@ -295,7 +295,7 @@ describe("a page that overtakes or falls behind", () => {
 });
 
 describe("a long window", () => {
-  it("is trimmed far from what is looked at, and can be loaded again", () => {
+  it("is trimmed far from the visible range, and can be loaded again", () => {
     const room = new Room();
     for (let count = 0; count < MAX_WINDOW + 400; count += 1) room.happen({ does: "create" });
     const reader = new Reader(room);
@@ -319,7 +319,7 @@ describe("a long window", () => {
     reader.expectSettled();
   });
 
-  it("takes a burst of 1,000 events in no time", () => {
+  it("applies 1,000 events quickly", () => {
     const room = new Room();
     for (let count = 0; count < 50; count += 1) room.happen({ does: "create" });
     const reader = new Reader(room);
@@ -370,15 +370,15 @@ describe("entries", () => {
   const keys = (outbox: OutboxItem[], change: object = {}): string[] =>
     new Entries().build({ ...parts, ...change, outbox }).map((entry) => entry.key);
 
-  it("show a message once, whether it is seen first in the room or in the outbox", () => {
+  it("show a message once, no matter whether the room or the outbox has it first", () => {
     expect(keys([item("c3"), item("c4")])).toEqual(["u/c1", "u/c2", "u/c3", "u/c4"]);
   });
 
-  it("keep a failed message where it was, and those on their way at the end", () => {
+  it("keep the position of a failed message, and pending ones at the end", () => {
     expect(keys([item("f", { afterSeq: 2 }), item("p")])).toEqual(["u/c1", "u/c2", "u/f", "u/c3", "u/p"]);
   });
 
-  it("show nothing behind a window that does not reach the end", () => {
+  it("show no pending messages after a window that does not reach the end", () => {
     expect(keys([item("f", { afterSeq: 3 }), item("p")], { hasAfter: true })).toEqual([
       "u/c1",
       "u/c2",
@@ -386,7 +386,7 @@ describe("entries", () => {
     ]);
   });
 
-  it("keep their identity while nothing changes", () => {
+  it("keep their identity without a change", () => {
     const entries = new Entries();
     const outbox = [item("p")];
     const first = entries.build({ ...parts, outbox });

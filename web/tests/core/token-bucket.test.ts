@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TokenBucket } from "../../src/core/token-bucket.ts";
 
-/** The server's bucket: bursts of 60, 20 a second. */
+/** The server's bucket: bursts of 60 and 20 per second. Returns the number of rejected messages. */
 function rejected(sentAt: readonly number[]): number {
   let [tokens, filled, count] = [60, sentAt[0] ?? 0, 0];
   for (const at of sentAt) {
@@ -15,7 +15,7 @@ function rejected(sentAt: readonly number[]): number {
 }
 
 describe("a queue of any length", () => {
-  it("is never refused for its speed, and does not wait while it is short", () => {
+  it("is never rejected for its rate, and does not wait while it is short", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(200), { maxLength: 400, size: "max" }), (gaps) => {
         let now = 0;

@@ -25,15 +25,15 @@ describe("the word at the caret", () => {
     expect(mentionAt("no", 2)).toBeNull();
   });
 
-  it("ends with the line, and may hold one space of a name", () => {
+  it("ends with the line, and can contain one space", () => {
     expect(mentionAt("@Emma Cl", 8)).toEqual({ start: 0, query: "Emma Cl" });
     expect(mentionAt("@Emma\nCl", 8)).toBeNull();
     expect(mentionAt("@a long story", 13)).toBeNull();
   });
 });
 
-describe("who matches", () => {
-  it("by name, WebChat ID and initial consonants", () => {
+describe("matches", () => {
+  it("are found by name, WebChat ID and initial consonants", () => {
     const found = (query: string) => matchesOf(query, people).map((one) => one.userId);
     expect(found("김민")).toEqual(["3", "1"]);
     expect(found("jun")).toEqual(["2"]);
@@ -43,7 +43,7 @@ describe("who matches", () => {
     expect(found("zzz")).toEqual([]);
   });
 
-  it("ranks the head of a name before its middle", () => {
+  it("rank the start of a name before its middle", () => {
     expect(rank("ㄱㅁ", people[0] ?? { name: "", webchatId: "" })).toBe(1);
     expect(rank("ㅁㅈ", people[0] ?? { name: "", webchatId: "" })).toBe(2);
   });
@@ -57,17 +57,17 @@ it("completes in place, with one space after the name", () => {
   expect(completeMention("@j", 0, 2, "이준호")).toEqual({ text: "@이준호 ", caret: 5 });
 });
 
-describe("people in a text", () => {
-  it("take the longest name", () => {
+describe("mentions in a text", () => {
+  it("use the longest name", () => {
     expect(mentionedIn("@김민지 @김민!", people)).toEqual(["1", "3"]);
     expect(mentionedIn("@김민지님 안녕", people)).toEqual(["1"]);
   });
 
-  it("are counted once, and not without @", () => {
+  it("count once, and not without @", () => {
     expect(mentionedIn("@이준호 @이준호 김민지", people)).toEqual(["2"]);
   });
 
-  it("lose no letter of the text", () => {
+  it("lose no character of the text", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("@", "김민지", "김민", " ", "a", "@김민", "\n")), (parts) => {
         const text = parts.join("");

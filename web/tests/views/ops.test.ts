@@ -1,4 +1,4 @@
-// The arithmetic of /ops: rates, rises and quantiles of answers that come every two seconds.
+// The calculations of the operations page: rates, increases and quantiles of figures every two seconds.
 import { describe, expect, it } from "vitest";
 
 import type { Figures, ServiceFigures } from "../../src/core/index.ts";
@@ -23,7 +23,7 @@ function service(name: string, more: Partial<ServiceFigures> = {}): ServiceFigur
   return { name, replicas: [up], numbers: {}, codes: {}, histograms: {}, ...more };
 }
 
-/** One service's answers, two seconds apart. */
+/** Return a history of one service with a value every two seconds. */
 function answers(name: string, moments: Partial<ServiceFigures>[]): History {
   return moments.map((moment, index) => ({ at: 100 + 2 * index, services: [service(name, moment)] }));
 }
@@ -34,8 +34,8 @@ const counted = (key: string, ...values: number[]): History =>
     values.map((value) => ({ numbers: { [key]: value } })),
   );
 
-describe("what is kept", () => {
-  it("is five minutes, in order, each moment once", () => {
+describe("the history", () => {
+  it("has five minutes in order, without duplicates", () => {
     let history: History = [];
     for (let at = 0; at <= 2 * KEPT_SECONDS; at += 2) history = appended(history, { at, services: [] });
     expect(history.length).toBe(KEPT_SECONDS / 2);
@@ -44,23 +44,23 @@ describe("what is kept", () => {
 });
 
 describe("counts", () => {
-  it("have a rate over some seconds, none at first; a step in which a process began anew is left out", () => {
+  it("have a rate over some seconds, none at first, without the step of a restart", () => {
     const history = counted("requests", 10, 14, 18, 22, 26, 3, 7);
     expect(valuesOf(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, 2, 2]);
     expect(valuesOf(counted("requests", 10, 3), rate("rooms", "requests"))).toEqual([null, null]);
   });
 
-  it("that nobody has counted yet are 0", () => {
+  it("that were never incremented are 0", () => {
     const history = answers("rooms", [{}, { numbers: { requests: 4 } }]);
     expect(latest(history, rate("rooms", "requests"))).toBe(2);
     expect(latest(history, level("rooms", "sockets"))).toBeNull();
   });
 
-  it("rise over restarts", () => {
+  it("rise across restarts", () => {
     expect(increaseOf(counted("lost", 5, 6, 0, 2), "rooms", "lost")).toBe(3);
   });
 
-  it("of errors are told by code, the most frequent first", () => {
+  it("of errors are listed by code, most frequent first", () => {
     const history = answers("rooms", [
       { codes: { invalid: 7 } },
       { codes: { invalid: 8, unavailable: 3 } },
@@ -78,14 +78,14 @@ describe("a histogram", () => {
     histograms: { redis: { bounds: [1, 2, 4], counts, sum } },
   });
 
-  it("is read within its bucket, of what came since", () => {
+  it("is interpolated within its bucket", () => {
     const history = answers("rooms", [at([90, 90, 90, 90], 0), at([95, 99, 100, 100], 20)]);
     expect(latest(history, quantile("rooms", "redis", 0.5))).toBe(1);
     expect(latest(history, quantile("rooms", "redis", 0.7))).toBeCloseTo(1.5);
     expect(latest(history, mean("rooms", "redis"))).toBe(2);
   });
 
-  it("says its last bound where values are beyond it, and nothing where there are none", () => {
+  it("returns its last bound for values above it, and null without values", () => {
     const beyond = answers("rooms", [at([0, 0, 0, 0], 0), at([0, 0, 0, 3], 30)]);
     expect(latest(beyond, quantile("rooms", "redis", 0.99))).toBe(4);
     const quiet = answers("rooms", [at([5, 5, 5, 5], 5), at([5, 5, 5, 5], 5)]);
@@ -107,15 +107,15 @@ describe("the canary", () => {
     });
   }
 
-  it("is well while nothing breaks, whatever broke before", () => {
+  it("is well while nothing breaks", () => {
     expect(canaryStatusOf(said({}, {}))).toBe("well");
   });
 
-  it.each(["lost", "repeated", "gaps"])("cries where something is %s", (key) => {
+  it.each(["lost", "repeated", "gaps"])("cries if something is %s", (key) => {
     expect(canaryStatusOf(said({}, { [key]: 2 }, { [key]: 2 }))).toBe("cries");
   });
 
-  it("tells what waits, what was late and what is away", () => {
+  it("reports waiting, late and unreachable", () => {
     expect(canaryStatusOf(said({ waiting_seconds: 12 }))).toBe("waits");
     expect(canaryStatusOf(said({}, { late: 1 }))).toBe("late");
     expect(canaryStatusOf(said({}, { unacked: 1 }))).toBe("late");
@@ -123,7 +123,7 @@ describe("the canary", () => {
     expect(canaryStatusOf(said({ acked: 0 }))).toBe("starting");
   });
 
-  it("may not be there, or not answer", () => {
+  it("can be absent or not respond", () => {
     expect(canaryStatusOf([])).toBe("none");
     expect(canaryStatusOf(said(null))).toBe("none");
     const silent = service("canary", { replicas: [{ ...up, up: false }] });

@@ -148,7 +148,7 @@ function useProfileActions(
 }
 
 /**
- * Whether I blocked the user. The server has no query for one user, so the short list of blocked users is searched.
+ * Return whether the user is blocked. The server has no query for one user, so the short list of blocked users is searched.
  */
 function useBlocked(userId: string): { blocked: boolean; setBlocked: (blocked: boolean) => void } {
   const { listBlocked } = useActions();

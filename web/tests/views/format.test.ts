@@ -31,8 +31,8 @@ const message = (change: Partial<Message>): Message => ({
   ...change,
 });
 
-describe("letters and colours", () => {
-  it("take a whole character", () => {
+describe("initials and colours", () => {
+  it("use a whole character", () => {
     expect(initialOf(" 민지")).toBe("민");
     expect(initialOf("emma")).toBe("E");
     expect(initialOf("👩‍🚀 Ana")).toBe("👩‍🚀");
@@ -52,7 +52,7 @@ describe("previews", () => {
     expect(stripMarkdown("snake_case_name")).toBe("snake_case_name");
   });
 
-  it("name what has no words", () => {
+  it("describe attachments", () => {
     const file = {
       attachment_id: "x",
       filename: "a.pdf",
@@ -67,7 +67,7 @@ describe("previews", () => {
     expect(previewOf(message({ deleted: true }), ko)).toBe("삭제된 메시지입니다");
   });
 
-  it("mark what was searched, by word", () => {
+  it("highlight matches by word", () => {
     expect(splitMatches("오늘 점심 (점심) 뭐", "점심 뭐")).toEqual([
       { text: "오늘 ", hit: false },
       { text: "점심", hit: true },
@@ -80,7 +80,7 @@ describe("previews", () => {
   });
 });
 
-it("draws up to three emoji large, and no digits", () => {
+it("shows up to three emoji large, but not digits", () => {
   expect(isEmojiOnly("👍")).toBe(true);
   expect(isEmojiOnly("👩‍👩‍👧 ❤️ 🎉")).toBe(true);
   expect(isEmojiOnly("👍👍👍👍")).toBe(false);
@@ -88,7 +88,7 @@ it("draws up to three emoji large, and no digits", () => {
   expect(isEmojiOnly("ok 👍")).toBe(false);
 });
 
-it("calls a 1:1 room by the other's name", () => {
+it("titles a direct room with the other user's name", () => {
   const room = { kind: "direct", title: "", peer_id: "b" } as RoomSummary;
   const profile = {
     user_id: "b",
@@ -105,20 +105,20 @@ it("calls a 1:1 room by the other's name", () => {
 describe("times", () => {
   const now = new Date("2026-11-24T15:00:00");
 
-  it("in lists are the time, yesterday, then the day", () => {
+  it("in lists are the time, then yesterday, then the date", () => {
     expect(listTime(new Date("2026-11-24T09:12:00"), "ko", ko, now)).toMatch(/9:12/);
     expect(listTime(new Date("2026-11-23T23:59:00"), "ko", ko, now)).toBe("어제");
     expect(listTime(new Date("2026-11-02T10:00:00"), "ko", ko, now)).toBe("11월 2일");
     expect(listTime(new Date("2025-01-02T10:00:00"), "ko", ko, now)).toMatch(/2025/);
   });
 
-  it("tell how long ago", () => {
+  it("can be relative", () => {
     expect(relativeTime(new Date("2026-11-24T14:59:40"), "en", en, now)).toBe("just now");
     expect(relativeTime(new Date("2026-11-24T14:50:00"), "en", en, now)).toBe("10 minutes ago");
     expect(relativeTime(new Date("2026-11-22T14:50:00"), "en", en, now)).toBe("2 days ago");
   });
 
-  it("of a day begin at the local midnight", () => {
+  it("of a day start at the local midnight", () => {
     expect(startOfDay("2026-11-24")).toEqual(new Date(2026, 10, 24));
     expect(dayKey(new Date(2026, 10, 4, 23, 59))).toBe("2026-11-04");
     expect(startOfDay("")).toBeNull();
@@ -128,7 +128,7 @@ describe("times", () => {
 describe("files", () => {
   const file = (size: number, name = "notes.txt", type = "") => ({ name, type, size });
 
-  it("are refused before anything is uploaded", () => {
+  it("are checked before the upload", () => {
     expect(fileErrorOf(file(10), 0)).toBeNull();
     expect(fileErrorOf(file(0), 0)).toBe("empty");
     expect(fileErrorOf(file(50 * 1024 * 1024 + 1), 0)).toBe("too_big");
@@ -138,7 +138,7 @@ describe("files", () => {
     expect(fileErrorOf(file(10, "heic.png", "image/png"), 0)).toBeNull();
   });
 
-  it("have a size, a kind and a place", () => {
+  it("have a size, an extension and reserved dimensions", () => {
     expect(sizeOf(1_234_567, "en")).toBe("1.2 MB");
     expect(sizeOf(980, "en")).toBe("980 B");
     expect(extensionOf("제주_일정.pdf")).toBe("PDF");
@@ -149,7 +149,7 @@ describe("files", () => {
   });
 });
 
-it("names devices as people do", () => {
+it("names devices by browser and system", () => {
   const windows =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140";
   const phone =
@@ -159,13 +159,13 @@ it("names devices as people do", () => {
   expect(deviceOf("python-httpx/0.28")).toBeNull();
 });
 
-it("says when to try again, and never a code", () => {
+it("says when to retry, and never shows a code", () => {
   const error: DomainError = { code: "rate_limited", detail: "Too many.", retryAfter: 2.2 };
   expect(errorText(error, en)).toBe("That was too fast. Try again in 3 s");
   expect(errorText({ code: "unavailable", detail: "x" }, ko)).not.toMatch(/unavailable|503/);
 });
 
-it("keeps the rows of the list still under the pointer", () => {
+it("keeps the order of the rows under the pointer", () => {
   expect(stableOrder(["a", "b", "c"], ["c", "d", "a", "b"])).toEqual(["a", "b", "c", "d"]);
   expect(stableOrder(["a", "b", "c"], ["c", "a"])).toEqual(["a", "c"]);
 });
@@ -176,13 +176,13 @@ it("counts to 999 in a badge", () => {
 });
 
 describe("the language", () => {
-  it("is the one chosen by hand, else the browser's, else English", () => {
+  it("is the user's choice, else the browser's, else English", () => {
     expect(preferredLanguage("en", ["ko-KR"])).toBe("en");
     expect(preferredLanguage(null, ["fr-FR", "ko-KR", "en-US"])).toBe("ko");
     expect(preferredLanguage("xx", ["fr-FR"])).toBe("en");
   });
 
-  it("has each text in both", () => {
+  it("has each text in both languages", () => {
     const keys = (texts: object): string[] =>
       Object.entries(texts).flatMap(([key, value]) =>
         typeof value === "object" && value !== null
