@@ -245,7 +245,7 @@ describe("the start", () => {
     server.session = "expired";
     const { client } = await browser.open();
     expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: null });
-    server.session = "stands";
+    server.session = "active";
     const second = await browser.open();
     await browser.quiet();
     expect(second.client.state.getSnapshot()).toMatchObject({ phase: "ready", me: { user_id: ME } });

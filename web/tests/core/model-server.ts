@@ -186,7 +186,7 @@ export class ModelServer {
   readonly rooms = new Map<string, ModelRoom>();
   readonly sockets = new Set<FakeSocket>();
   /** The session of every browser, or why there is none. */
-  session: "stands" | "expired" | "ended" = "stands";
+  session: "active" | "expired" | "ended" = "active";
   #epoch = 1;
 
   room(id: string): ModelRoom {
@@ -272,8 +272,8 @@ export class ModelServer {
 
   fetch(userId: string, url: string): Response {
     const { pathname, searchParams } = new URL(url, "http://world");
-    if (pathname === "/api/auth/login") this.session = "stands";
-    if (this.session !== "stands") {
+    if (pathname === "/api/auth/login") this.session = "active";
+    if (this.session !== "active") {
       const type =
         this.session === "ended" && pathname === "/api/auth/me" ? "session_ended" : "unauthenticated";
       return Response.json({ type: `urn:webchat:problem:${type}` }, { status: 401 });

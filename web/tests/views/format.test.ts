@@ -64,7 +64,7 @@ describe("previews", () => {
     expect(previewOf(message({ attachments: [file] }), ko)).toBe("a.pdf");
     expect(previewOf(message({ attachments: [photo] }), ko)).toBe("사진");
     expect(previewOf(message({ attachments: [photo, photo] }), ko)).toBe("사진 2장");
-    expect(previewOf(message({ deleted: true }), ko)).toBe("삭제된 메시지입니다");
+    expect(previewOf(message({ deleted: true }), ko)).toBe("삭제된 메시지예요");
   });
 
   it("highlight matches by word", () => {
