@@ -31,19 +31,19 @@ interface ProblemDetails {
 type Method = "get" | "post" | "put" | "patch" | "delete";
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 type Json<T> = T extends { content: { "application/json": infer J } } ? J : undefined;
-type Answers<O> = O extends { responses: infer R } ? R : never;
+type ResponsesOf<O> = O extends { responses: infer R } ? R : never;
 /** The body of a successful response. */
-export type Answer<P extends keyof paths, M extends Method> = Json<
-  Answers<Operation<P, M>>[keyof Answers<Operation<P, M>> & (200 | 201)]
+export type ResponseBody<P extends keyof paths, M extends Method> = Json<
+  ResponsesOf<Operation<P, M>>[keyof ResponsesOf<Operation<P, M>> & (200 | 201)]
 >;
-type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
+type RequestBody<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
 type Query<O> = O extends { parameters: { query?: infer Q } } ? Q : never;
 type InPath<O> = O extends { parameters: { path: infer P } } ? P : never;
 
 export interface CallOptions<O> {
   path?: InPath<O>;
   query?: Query<O>;
-  body?: Body<O>;
+  body?: RequestBody<O>;
 }
 
 export class Api {
@@ -63,16 +63,16 @@ export class Api {
     method: M,
     path: P,
     options: CallOptions<Operation<P, M>> = {},
-  ): Promise<Result<{ value: Answer<P, M> }>> {
-    const result = await this.#fetch(method, address(path, options), options.body);
-    if (result.ok) return { ok: true, value: result.value as Answer<P, M> };
+  ): Promise<Result<{ value: ResponseBody<P, M> }>> {
+    const result = await this.#fetch(method, urlOf(path, options), options.body);
+    if (result.ok) return { ok: true, value: result.value as ResponseBody<P, M> };
     if (result.error.code === "unauthenticated" && path !== "/api/auth/login")
-      this.#sessionMissed(path, result.error);
+      this.#reportMissingSession(path, result.error);
     return result;
   }
 
   /** Report a missing session. Only auth knows the reason, so calls of other services ask it first. */
-  #sessionMissed(path: keyof paths, error: DomainError): void {
+  #reportMissingSession(path: keyof paths, error: DomainError): void {
     if (path.startsWith("/api/auth/")) this.#unauthenticated(error.sessionEnded === true);
     else void this.call("get", "/api/auth/me");
   }
@@ -121,7 +121,7 @@ function parsed(body: string): ProblemDetails {
   }
 }
 
-function address(path: string, { path: names = {}, query = {} }: { path?: object; query?: object }): string {
+function urlOf(path: string, { path: names = {}, query = {} }: { path?: object; query?: object }): string {
   const named = path.replace(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(String((names as Record<string, unknown>)[name])),
   );

@@ -90,9 +90,9 @@ export class Outbox {
     const before = [...this.#items.values()].filter(({ stored }) => stored && isStored(stored));
     const stored = (await this.#listStored()).filter((message) => message.userId === this.#userId);
     if (this.#ended) return;
-    const kept = new Set(stored.map((message) => message.clientId));
+    const storedIds = new Set(stored.map((message) => message.clientId));
     for (const { pending } of before)
-      if (!kept.has(pending.clientId) && this.#items.get(pending.clientId)?.seq === null)
+      if (!storedIds.has(pending.clientId) && this.#items.get(pending.clientId)?.seq === null)
         this.#drop(pending.clientId);
     for (const message of stored) this.#adopt(message);
     this.resume();

@@ -1,9 +1,9 @@
 // Loads the system events of a room, such as joins, titles and pins, for a range of versions.
-import type { Answer, Api } from "./api.ts";
+import type { ResponseBody, Api } from "./api.ts";
 import type { SystemEvent, VersionRange } from "./timeline.ts";
 import type { Result } from "./types.ts";
 
-type Page = Answer<"/api/rooms/{room_id}/events", "get">;
+type Page = ResponseBody<"/api/rooms/{room_id}/events", "get">;
 
 /** Return null if they cannot be loaded now. */
 export async function listSystemEvents(

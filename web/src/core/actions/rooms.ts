@@ -2,7 +2,7 @@
 import type { RoomActions } from "./index.ts";
 import { done, unauthenticated } from "./context.ts";
 import type { Context } from "./context.ts";
-import type { Answer } from "../api.ts";
+import type { ResponseBody } from "../api.ts";
 import type { Result, RoomSummary } from "../types.ts";
 
 const ROOM = "/api/rooms/{room_id}";
@@ -10,7 +10,9 @@ const MEMBERS = "/api/rooms/{room_id}/members";
 const MEMBER = "/api/rooms/{room_id}/members/{user_id}";
 
 export function roomActions({ api, session }: Context): RoomActions {
-  const added = (result: Result<{ value: Answer<"/api/rooms", "post"> }>): Result<{ room: RoomSummary }> => {
+  const added = (
+    result: Result<{ value: ResponseBody<"/api/rooms", "post"> }>,
+  ): Result<{ room: RoomSummary }> => {
     if (!result.ok) return result;
     const room = session()?.userState.addRoom(result.value);
     return room ? { ok: true, room } : unauthenticated();

@@ -44,13 +44,13 @@ interface Options {
 export function useMentions({ text, caret, candidates, onComplete }: Options) {
   const listId = useId();
   const word = mentionAt(text, caret);
-  const asked = word === null ? null : `${word.start}:${word.query}`;
-  const [{ place, of, closed }, setPlace] = useState({ place: 0, of: asked, closed: false });
-  if (of !== asked)
-    setPlace({ place: 0, of: asked, closed: closed && word !== null && word.start === startOf(of) });
+  const wordKey = word === null ? null : `${word.start}:${word.query}`;
+  const [{ position, of, closed }, setState] = useState({ position: 0, of: wordKey, closed: false });
+  if (of !== wordKey)
+    setState({ position: 0, of: wordKey, closed: closed && word !== null && word.start === startOf(of) });
   const found = word === null || closed ? [] : matchesOf(word.query, candidates).slice(0, SHOWN);
   const open = found.length > 0;
-  const chosen = Math.min(place, found.length - 1);
+  const chosen = Math.min(position, found.length - 1);
 
   const pick = (candidate: Candidate) => {
     if (!word) return;
@@ -63,11 +63,11 @@ export function useMentions({ text, caret, candidates, onComplete }: Options) {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const choice = found[chosen];
     if (by !== 0) {
-      setPlace({ place: (chosen + by + found.length) % found.length, of: asked, closed });
+      setState({ position: (chosen + by + found.length) % found.length, of: wordKey, closed });
     } else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && choice) {
       pick(choice);
     } else if (event.key === "Escape") {
-      setPlace({ place: 0, of: asked, closed: true });
+      setState({ position: 0, of: wordKey, closed: true });
     } else {
       return false;
     }
@@ -83,8 +83,8 @@ export function useMentions({ text, caret, candidates, onComplete }: Options) {
   return { open, found, chosen, listId, pick, onKeyDown, field };
 }
 
-function startOf(asked: string | null): number | null {
-  return asked === null ? null : Number(asked.split(":")[0]);
+function startOf(wordKey: string | null): number | null {
+  return wordKey === null ? null : Number(wordKey.split(":")[0]);
 }
 
 export function Mentions({

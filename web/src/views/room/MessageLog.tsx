@@ -104,7 +104,7 @@ function LogRows({ roomId, staged, handleRef, scrollerRef, scroll, roving, openK
         shift={staged.shift}
         bufferSize={1200}
         itemSize={48}
-        keepMounted={roving.kept}
+        keepMounted={roving.mounted}
         onScroll={scroll.onScroll}
         onScrollEnd={scroll.onScrollEnd}
         onResize={scroll.onResize}

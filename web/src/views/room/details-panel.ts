@@ -12,16 +12,16 @@ const STORED = "webchat.details";
  */
 export function useDetails(
   roomId: string,
-  asked: boolean,
+  inUrl: boolean,
 ): { shown: boolean; toggle: () => void; close: () => void } {
   const wide = useWide();
-  const [kept, setKept] = useState(() => localStorage.getItem(STORED) !== "closed");
+  const [open, setOpen] = useState(() => localStorage.getItem(STORED) !== "closed");
   const [, go] = useLocation();
-  const keep = (open: boolean) => {
-    localStorage.setItem(STORED, open ? "open" : "closed");
-    setKept(open);
+  const save = (value: boolean) => {
+    localStorage.setItem(STORED, value ? "open" : "closed");
+    setOpen(value);
   };
-  if (wide) return { shown: kept, toggle: () => keep(!kept), close: () => keep(false) };
+  if (wide) return { shown: open, toggle: () => save(!open), close: () => save(false) };
   const close = () => go(paths.room(roomId), { replace: true });
-  return { shown: asked, toggle: () => (asked ? close() : go(paths.details(roomId))), close };
+  return { shown: inUrl, toggle: () => (inUrl ? close() : go(paths.details(roomId))), close };
 }

@@ -72,7 +72,7 @@ export function useJumps(store: RoomStore): Jumps {
   const setPosition = useCallback((seq: number | null) => {
     position.current = seq;
   }, []);
-  const arriving = useAddressedMessage(store, go);
+  const arriving = useLinkedMessage(store, go);
 
   return useMemo(
     () => ({
@@ -89,21 +89,21 @@ export function useJumps(store: RoomStore): Jumps {
 }
 
 /** Jump to the message of `?at=12`, from a search result or a link, once the room is loaded. */
-function useAddressedMessage(
+function useLinkedMessage(
   store: RoomStore,
   go: (target: { seq: number }, flash: boolean) => Promise<void>,
 ): boolean {
   const [path] = useLocation();
   const [query] = useSearchParams();
-  const asked = Number(query.get("at"));
-  const valid = Number.isInteger(asked) && asked > 0;
+  const seq = Number(query.get("at"));
+  const valid = Number.isInteger(seq) && seq > 0;
   const visit = `${path}?${query.toString()}`;
   const [done, setDone] = useState<string | null>(null);
   const connecting = useClientState((state) => state.connection.status === "connecting");
   const loaded = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
   const due = valid && loaded && !connecting && done !== visit;
   useEffect(() => {
-    if (due) void go({ seq: asked }, true).finally(() => setDone(visit));
-  }, [due, asked, visit, go]);
+    if (due) void go({ seq }, true).finally(() => setDone(visit));
+  }, [due, seq, visit, go]);
   return valid && done === null;
 }

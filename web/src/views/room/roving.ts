@@ -22,7 +22,7 @@ export function useRoving({ rows, handleRef, scrollerRef }: Options) {
   const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);
   const tabbable =
     activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "system")?.key ?? null);
-  const kept = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
+  const mounted = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
 
   const focus = useCallback(
     (index: number) => {
@@ -58,5 +58,5 @@ export function useRoving({ rows, handleRef, scrollerRef }: Options) {
   const onBlur = useCallback((event: React.FocusEvent) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setInside(false);
   }, []);
-  return { tabbable, focused: inside ? active : null, kept, onKeyDown, onFocus, onBlur };
+  return { tabbable, focused: inside ? active : null, mounted, onKeyDown, onFocus, onBlur };
 }

@@ -3,7 +3,7 @@ const STABLE_FRAMES = 8;
 const MAX_FRAMES = 180;
 
 export interface EndLock {
-  hold: (scroller: HTMLElement | null) => void;
+  lock: (scroller: HTMLElement | null) => void;
   release: () => void;
   active: () => boolean;
 }
@@ -26,7 +26,7 @@ export function createEndLock(): EndLock {
   }
 
   return {
-    hold: (scroller) => {
+    lock: (scroller) => {
       element = scroller;
       still = 0;
       left = MAX_FRAMES;

@@ -134,7 +134,7 @@ function useEdges(
 
   const scrollToEnd = useCallback(() => {
     followsRef.current = true;
-    endLock.hold(scrollerRef.current);
+    endLock.lock(scrollerRef.current);
   }, [endLock, scrollerRef]);
   const releaseEnd = useCallback(() => {
     followsRef.current = false;

@@ -8,10 +8,10 @@ export function stableOrder(shown: readonly string[], latest: readonly string[])
   return [...kept, ...latest.filter((id) => !known.has(id))];
 }
 
-export function useStableOrder(latest: readonly string[], held: boolean): readonly string[] {
-  const [shown, setShown] = useState({ latest, order: latest, held });
-  if (shown.latest === latest && shown.held === held) return shown.order;
-  const order = held ? stableOrder(shown.order, latest) : latest;
-  setShown({ latest, order, held });
+export function useStableOrder(latest: readonly string[], frozen: boolean): readonly string[] {
+  const [shown, setShown] = useState({ latest, order: latest, frozen });
+  if (shown.latest === latest && shown.frozen === frozen) return shown.order;
+  const order = frozen ? stableOrder(shown.order, latest) : latest;
+  setShown({ latest, order, frozen });
   return order;
 }

@@ -19,22 +19,22 @@ export default function SearchPane() {
   const [path, go] = useLocation();
   const [query] = useSearchParams();
   const kind: SearchKind = query.get("kind") === "people" ? "people" : "messages";
-  const asked = query.get("q") ?? "";
+  const urlText = query.get("q") ?? "";
   const roomId = query.get("room");
-  const [text, setText] = useState(asked);
-  const [seen, setSeen] = useState(asked);
-  if (seen !== asked) {
-    setSeen(asked);
-    setText(asked);
+  const [text, setText] = useState(urlText);
+  const [lastUrlText, setLastUrlText] = useState(urlText);
+  if (lastUrlText !== urlText) {
+    setLastUrlText(urlText);
+    setText(urlText);
   }
   useEffect(() => {
-    if (text === asked) return;
+    if (text === urlText) return;
     const timer = window.setTimeout(() => {
       const room = roomId === null ? {} : { room: roomId };
       go(paths.search({ q: text, kind, ...room }), { replace: path === "/search" });
     }, PAUSE_MS);
     return () => window.clearTimeout(timer);
-  }, [text, asked, kind, roomId, path, go]);
+  }, [text, urlText, kind, roomId, path, go]);
   const hint = kind === "people" ? texts.search.peopleHint : texts.search.messagesHint;
 
   return (
@@ -68,7 +68,7 @@ export default function SearchPane() {
       {kind === "messages" && roomId !== null && <InRoom roomId={roomId} q={text} />}
       <ConnectionBar />
       <div className="pane-body scroll">
-        {kind === "messages" ? <MessageHits q={asked} roomId={roomId} /> : <PeopleHits q={asked} />}
+        {kind === "messages" ? <MessageHits q={urlText} roomId={roomId} /> : <PeopleHits q={urlText} />}
       </div>
     </>
   );

@@ -21,9 +21,9 @@ export function usePages<T>(
   load: ((cursor?: string) => Promise<Result<{ page: Page<T> }>>) | null,
 ): Pages<T> {
   const blank: State<T> = { of: load, items: null, next: null, error: null };
-  const [kept, setState] = useState(blank);
+  const [stored, setState] = useState(blank);
   const [tries, setTries] = useState(0);
-  const state = kept.of === load ? kept : blank;
+  const state = stored.of === load ? stored : blank;
 
   const fetchPage = useCallback(
     async (cursor?: string) => {
