@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.service import metrics
+from shared import metrics
 
 TRIES = 50_000
 OFTEN = {"webchat_loop_lag_seconds"}

@@ -25,7 +25,7 @@ from canary.meter import Meter
 from canary.settings import CanarySettings
 from canary.watch import Watch
 from shared.roomlog.stream import PUBLISH_NEXT
-from shared.service.tasks import background
+from shared.tasks import background
 from shared.testing.servers import free_port, valkey
 
 pytestmark = pytest.mark.embedded_only("on containers it runs along with test_faults")

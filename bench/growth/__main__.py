@@ -75,8 +75,8 @@ async def _run(
     }  # fmt: skip
     settings = RoomsSettings(**given)
     found: dict[str, Any] = {"rooms": {}}
-    async with rooms_on(settings, folder) as parts:
-        meter = Meter(parts, server, times)
+    async with rooms_on(settings, folder) as deps:
+        meter = Meter(deps, server, times)
         await asyncio.to_thread(fill.prepare, server)
         there = 0
         for count in rooms:

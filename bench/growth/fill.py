@@ -8,7 +8,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from bench.tally import BODY
-from shared.service.ids import id_text
+from shared.ids import id_text
 
 CHUNK = 50_000
 ROOMS_EACH, PEOPLE, SAID = 20, 3, 2

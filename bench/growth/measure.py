@@ -16,17 +16,17 @@ from bench.tally import BODY
 from rooms.main import MIGRATIONS
 from rooms.service import commands, homes, reading, searching
 from rooms.service.committing import Committer
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
-from shared.contracts.rooms import Done, PageChoice, SendMessage
-from shared.service.cursors import cursor_of
-from shared.service.database import Database
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.migrations import migrate
-from shared.service.redis import connect_redis
+from shared.contracts.rooms import Accepted, PageChoice, SendMessage
+from shared.database.engine import Database
+from shared.database.migrations import migrate
+from shared.ids import new_id
+from shared.redis.client import connect_redis
+from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.testing.servers import valkey
+from shared.web.cursors import cursor_of
 
 Figures = dict[str, float]
 BATCH = 64
@@ -36,7 +36,7 @@ _CPU = "SELECT SUM(sum_cpu_time) FROM performance_schema.events_statements_summa
 
 
 @asynccontextmanager
-async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Parts]:
+async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Dependencies]:
     """rooms without its work in the background: what is counted is what is asked for."""
     async with AsyncExitStack() as stack:
         port = stack.enter_context(valkey(folder))
@@ -52,14 +52,14 @@ async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Parts
         tokens = ServiceTokens(client, settings)
         auth, media = (Peer(client, tokens, name, settings.auth_url) for name in ("auth", "media"))
         committer = Committer(database, publisher, writers=settings.writers)
-        yield Parts(settings, database, redis, publisher, committer, auth, media)
+        yield Dependencies(settings, database, redis, publisher, committer, auth, media)
 
 
 class Meter:
     """`times`: how often each thing is done."""
 
-    def __init__(self, parts: Parts, server: "pymysql.Connection[Cursor]", times: int) -> None:
-        self._parts, self._server, self._times = parts, server, times
+    def __init__(self, deps: Dependencies, server: "pymysql.Connection[Cursor]", times: int) -> None:
+        self._deps, self._server, self._times = deps, server, times
 
     async def by_rooms(self, rooms: Sequence[int]) -> dict[str, Figures]:
         """In rooms chosen at random; a few of them are all known to the server's memory before."""
@@ -74,16 +74,16 @@ class Meter:
 
         async def page() -> None:
             k = random.choice(rooms)
-            await reading.get_page(self._parts, room_id(k), user_id(k, 0), PageChoice())
+            await reading.get_page(self._deps, room_id(k), user_id(k, 0), PageChoice())
 
         async def home() -> None:
-            await homes.list_homes(self._parts, {user_id(random.choice(rooms), 0): None})
+            await homes.list_homes(self._deps, {user_id(random.choice(rooms), 0): None})
 
         return {
             "a page": await self._cost(page),
             "a list of rooms": await self._cost(home),
             "a send": await self._cost(send),
-            f"a send among {BATCH}": await self._cost(send_batch, parts=BATCH),
+            f"a send among {BATCH}": await self._cost(send_batch, share=BATCH),
         }
 
     async def by_depth(self, count: int) -> dict[str, Figures]:
@@ -91,14 +91,14 @@ class Meter:
 
         def at(choice: Callable[[], PageChoice]) -> Callable[[], Awaitable[None]]:
             async def page() -> None:
-                found = await reading.get_page(self._parts, room_id(DEEP), user_id(1, 0), choice())
+                found = await reading.get_page(self._deps, room_id(DEEP), user_id(1, 0), choice())
                 assert len(found.messages) == choice().limit
 
             return page
 
         def search(cursor: str | None) -> Callable[[], Awaitable[None]]:
             async def find() -> None:
-                await searching.search(self._parts, user_id(1, 0), "nowhere to be found", room_id(DEEP), cursor)
+                await searching.search(self._deps, user_id(1, 0), "nowhere to be found", room_id(DEEP), cursor)
 
             return find
 
@@ -117,16 +117,16 @@ class Meter:
 
     async def _send(self, rooms: list[int]) -> None:
         batch = [self._message(k) for k in rooms]
-        done = await commands.execute(self._parts, list(batch), time.monotonic() + 60)
-        assert all(isinstance(one, Done) for one in done.results), done.results
+        done = await commands.execute(self._deps, list(batch), time.monotonic() + 60)
+        assert all(isinstance(one, Accepted) for one in done.results), done.results
 
     def _message(self, k: int) -> SendMessage:
         user = user_id(max(k, 1), random.randrange(PEOPLE))
         return SendMessage(command_id=new_id(), room_id=room_id(k), user_id=user, body=BODY, client_id=new_id())
 
-    async def _cost(self, once: Callable[[], Awaitable[None]], *, parts: int = 1, seldom: int = 1) -> Figures:
+    async def _cost(self, once: Callable[[], Awaitable[None]], *, share: int = 1, seldom: int = 1) -> Figures:
         """Of one part; what takes long is done less often."""
-        times = max(3, self._times // parts // seldom)
+        times = max(3, self._times // share // seldom)
         for _ in range(times // 2):
             await once()
         before, took = self._counters(), []
@@ -134,8 +134,8 @@ class Meter:
             began = time.perf_counter()
             await once()
             took.append(time.perf_counter() - began)
-        used = {name: (value - before[name]) / times / parts for name, value in self._counters().items()}
-        return used | {"p50_ms": median(took) * 1000 / parts}
+        used = {name: (value - before[name]) / times / share for name, value in self._counters().items()}
+        return used | {"p50_ms": median(took) * 1000 / share}
 
     def _counters(self) -> dict[str, float]:
         with self._server.cursor() as cursor:

@@ -6,7 +6,7 @@ import msgspec
 
 from chat_gateway.protocol.frames import (
     CursorsMoved,
-    ErrorReply,
+    ErrorFrame,
     FriendAdded,
     FriendRemoved,
     Ok,
@@ -99,7 +99,7 @@ FRAMES: list[msgspec.Struct] = [
         epoch="3faba00ece042e49",
     ),
     Ok(id="1", seq=2, version=4, at=AT, duplicate=False),
-    ErrorReply(id="2", code="rate_limited", detail="More frames than allowed.", retry_after=1),
+    ErrorFrame(id="2", code="rate_limited", detail="More frames than allowed.", retry_after=1),
     RoomAdded(room=ROOM_SHAPE),
     RoomRemoved(room_id=ROOM),
     RoomMuted(room_id=ROOM, muted=True),

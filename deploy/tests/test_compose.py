@@ -12,7 +12,7 @@ from canary.settings import CanarySettings
 from chat_gateway.settings import GatewaySettings
 from media.settings import MediaSettings
 from rooms.settings import RoomsSettings
-from shared.service.settings import Settings
+from shared.settings import Settings
 from social.settings import SocialSettings
 
 ROOT = Path(__file__).parents[2]

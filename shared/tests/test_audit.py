@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
-from shared.service.audit import FAILURES_AT_ONCE, KINDS, KINDS_A_PERIOD, _trail, audit, network_of, open_trail
-from shared.service.logs import Describer, hash_user
+from shared.logging.audit import FAILURES_AT_ONCE, KINDS, KINDS_A_PERIOD, _trail, audit, network_of, open_trail
+from shared.logging.setup import Describer, hash_user
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.service import metrics
-from shared.service.redis import AnyRedis
-from shared.service.tasks import background
-from shared.service.trace_context import current_place
+from shared import metrics
+from shared.redis.client import AnyRedis
 from shared.streams.consumer import TRIES, Consumer
 from shared.streams.names import dead_letters, service_stream
+from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.tracing.context import current_span_context
 
 STREAM, DEAD = service_stream("auth"), dead_letters("auth", "rooms")
 
@@ -225,7 +225,7 @@ async def test_a_traced_event_is_handled_in_a_span_of_its_trace(
     places = []
 
     async def handle(event: Event) -> None:
-        places.append(current_place())
+        places.append(current_span_context())
         if failed:
             raise ValueError("no")
 

@@ -2,9 +2,9 @@ import base64
 
 import pytest
 
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.ids import new_id
-from shared.service.problems import Invalid
+from shared.errors import Invalid
+from shared.ids import new_id
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 
 
 def test_a_key_comes_back():

@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, text
 
-from shared.service.database import Database
-from shared.service.health import health_router
-from shared.service.migrations import SchemaIsBehindError, check_schema
-from shared.service.redis import check_redis, close_redis, redis_at
+from shared.database.engine import Database
+from shared.database.migrations import SchemaIsBehindError, check_schema
+from shared.redis.client import check_redis, close_redis, redis_at
+from shared.web.health import health_router
 
 
 @asynccontextmanager

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from shared.service.http import http_client, post
-from shared.service.problems import NotFound, Unavailable, problem_response
-from shared.service.trace_context import enter_place, parse_place
+from shared.errors import NotFound, Unavailable
+from shared.rpc.client import http_client, post
+from shared.tracing.context import attach_span_context, parse_traceparent
+from shared.web.errors import error_response
 
 
 class Counted(msgspec.Struct):
@@ -28,7 +29,7 @@ class Counter:
         if self.calls in self.silent:
             request.transport.close()
         if self.calls > 8:
-            return web.Response(status=404, body=bytes(problem_response(NotFound("Not here.")).body))
+            return web.Response(status=404, body=bytes(error_response(NotFound("Not here.")).body))
         return web.Response(body=msgspec.json.encode(Counted(self.calls)))
 
     @asynccontextmanager
@@ -68,7 +69,7 @@ async def test_a_call_goes_on_with_the_trace_of_what_makes_it():
     async with counter.answering() as (client, url):
         unsampled = f"00-{'a' * 32}-{'b' * 16}-00"
         for claimed in ("0AF7", unsampled, f"00-{'a' * 32}-{'b' * 16}-01"):
-            enter_place(parse_place(claimed))
+            attach_span_context(parse_traceparent(claimed))
             await post(client, url, {}, Counted)
     nowhere, unwritten, written = counter.traces
     assert (nowhere, unwritten) == ("", unsampled)

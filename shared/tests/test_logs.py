@@ -20,15 +20,15 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.service import logs
-from shared.service.app import create_app
-from shared.service.log_context import LogContext, note, shown_path
-from shared.service.log_lines import JsonLines, PlainLines
-from shared.service.log_volume import SummingHandler
-from shared.service.logs import Describer, hash_user
-from shared.service.settings import Settings
-from shared.service.trace_context import trace_headers
+from shared.logging import setup as logs
+from shared.logging.context import LogContext, note, shown_path
+from shared.logging.formatters import JsonLines, PlainLines
+from shared.logging.repeats import SummingHandler
+from shared.logging.setup import Describer, hash_user
+from shared.settings import Settings
 from shared.testing.fixtures import eventually
+from shared.tracing.context import trace_headers
+from shared.web.app import create_app
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)
@@ -214,8 +214,8 @@ def test_people_read_plain_lines():
 def test_a_process_that_dies_says_why_in_a_line():
     program = """
 from typing import ClassVar
-from shared.service.logs import configure_logging
-from shared.service.settings import Settings
+from shared.logging.setup import configure_logging
+from shared.settings import Settings
 class Own(Settings):
     service: ClassVar[str] = "rooms"
 configure_logging(Own(service_secret="s" * 32))

@@ -13,8 +13,8 @@ from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from shared.service.database import Database
-from shared.service.redis import (
+from shared.database.engine import Database
+from shared.redis.client import (
     REDIS_DOWN,
     AnyRedis,
     Cluster,
@@ -24,7 +24,7 @@ from shared.service.redis import (
     listening_client,
     shard_of,
 )  # fmt: skip
-from shared.service.settings import Settings
+from shared.settings import Settings
 from shared.testing.servers import free_port, mariadb, mariadb_is_here, valkey, wait_until
 from shared.testing.tls import Certificates, make_certificates, speaking_tls
 

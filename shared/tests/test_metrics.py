@@ -16,19 +16,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ResponseError
 from sqlalchemy import URL, text
 
-from shared import VERSION
+from shared import VERSION, metrics
 from shared.contracts.media import Attachment
+from shared.database.engine import Database
+from shared.errors import Conflict
 from shared.events.rooms import MessageCreated, MessageEdited, RoomEvent
+from shared.ids import rfc3339
+from shared.redis.client import REDIS_DOWN, AnyRedis, close_redis, redis_at
 from shared.roomlog.frames import event_frame, time_of
-from shared.service import metrics
-from shared.service.app import create_app
-from shared.service.database import Database
-from shared.service.ids import rfc3339
-from shared.service.problems import Conflict
-from shared.service.redis import REDIS_DOWN, AnyRedis, close_redis, redis_at
-from shared.service.settings import Settings
+from shared.settings import Settings
 from shared.testing.fixtures import on_both_engines
 from shared.testing.servers import free_port
+from shared.web.app import create_app
 
 Labels = dict[str, str]
 

@@ -11,11 +11,11 @@ from fastapi import APIRouter, FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.service.app import create_app
-from shared.service.overload import RETRY_S, TICKS, TYPING_SHED, WHEN_CALM, Overload
-from shared.service.problems import Unavailable
-from shared.service.settings import Settings
+from shared.errors import Unavailable
+from shared.settings import Settings
 from shared.testing.fixtures import eventually
+from shared.web.app import create_app
+from shared.web.overload import RETRY_S, TICKS, TYPING_SHED, WHEN_CALM, Overload
 
 LATE = st.floats(0, 10)
 

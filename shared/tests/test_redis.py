@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.service.redis import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, empty_redis, redis_at, shard_of
+from shared.redis.client import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, empty_redis, redis_at, shard_of
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import ValkeyCluster, free_port
 

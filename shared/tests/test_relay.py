@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from sqlalchemy import URL
 
+from shared.database.engine import Database
 from shared.outbox.relay import Relay
 from shared.outbox.table import outbox, record_events
-from shared.service.database import Database
-from shared.service.redis import AnyRedis
-from shared.service.tasks import background
+from shared.redis.client import AnyRedis
 from shared.streams.names import service_stream
+from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines
 
 pytestmark = on_both_engines

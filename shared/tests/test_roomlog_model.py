@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pytest
 from redis.asyncio import Redis
 
+from shared.ids import new_id
 from shared.roomlog.frames import DELETION, PLAIN, Run, text_frame
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.stream import publish_next, read_since
-from shared.service.ids import new_id
 from shared.testing.fixtures import on_both_engines
 
 HEAD = 4

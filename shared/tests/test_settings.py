@@ -4,7 +4,7 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from shared.service.settings import Settings
+from shared.settings import Settings
 
 
 class OfRooms(Settings):

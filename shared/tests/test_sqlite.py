@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from shared.service.database import Database
+from shared.database.engine import Database
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.service.tasks import background
+from shared.tasks import background
 from shared.testing.fixtures import eventually
 
 

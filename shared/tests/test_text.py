@@ -1,6 +1,6 @@
 import pytest
 
-from shared.service.text import one_line
+from shared.text import one_line
 
 
 @pytest.mark.parametrize(

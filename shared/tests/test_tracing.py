@@ -16,18 +16,18 @@ from fastapi import APIRouter, FastAPI
 
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberLeft, MessageReacted
+from shared.logging.context import LogContext, note
 from shared.outbox.table import _payload
 from shared.roomlog.frames import Live, parse_live, runs_of
-from shared.service.app import create_app
-from shared.service.log_context import LogContext, note
-from shared.service.otlp import QUEUE_SPANS, Collector
-from shared.service.settings import Settings
-from shared.service.telemetry import close_tracing, configure_tracing
-from shared.service.trace_context import current_place, draw_share, enter_place, parse_place
-from shared.service.tracing import export_to, first_span, span, span_after
+from shared.settings import Settings
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
 from shared.testing.otlp import collecting
+from shared.tracing.context import attach_span_context, current_span_context, parse_traceparent, set_sample_ratio
+from shared.tracing.otlp import QUEUE_SPANS, Collector
+from shared.tracing.setup import close_tracing, configure_tracing
+from shared.tracing.spans import child_span, export_to, span, start_trace
+from shared.web.app import create_app
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 WRITTEN, UNWRITTEN = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
@@ -40,9 +40,9 @@ class OfRooms(Settings):
 @pytest.fixture
 def told(spans: list[dict]) -> Iterator[list[dict]]:
     """The spans, where nothing else is drawn and nothing was before."""
-    enter_place(None)
+    attach_span_context(None)
     yield spans
-    draw_share(0)
+    set_sample_ratio(0)
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def told(spans: list[dict]) -> Iterator[list[dict]]:
     ],
 )  # fmt: skip
 def test_what_is_no_traceparent_is_none(traceparent: str):
-    assert parse_place(traceparent) is None
+    assert parse_traceparent(traceparent) is None
 
 
 def test_a_share_is_drawn_alike_everywhere_by_the_id_of_the_trace():
-    draw_share(0.5)
+    set_sample_ratio(0.5)
     try:
         low, high = f"00-{'a' * 24}00000001-{PARENT}-00", f"00-{'a' * 24}ffffffff-{PARENT}-00"
-        assert [place and place.is_sampled for place in map(parse_place, (low, high))] == [True, False]
+        assert [place and place.is_sampled for place in map(parse_traceparent, (low, high))] == [True, False]
     finally:
-        draw_share(0)
+        set_sample_ratio(0)
 
 
 def test_spans_nest_and_tell_how_it_went(told: list[dict]):
@@ -78,13 +78,13 @@ def test_spans_nest_and_tell_how_it_went(told: list[dict]):
     )
     assert outer["event.duration"] >= inner["event.duration"] >= 0
     assert outer["webchat.room"] == "01ROOM"
-    assert current_place() is None
+    assert current_span_context() is None
 
 
 def test_where_nothing_is_written_down_nothing_is_made(told: list[dict]):
     with span("outer", "server", after=UNWRITTEN), span("inner", "client"):
         pass
-    assert (told, span_after(UNWRITTEN, "x", "client", {}), span_after("", "x", "client", {})) == ([], None, None)
+    assert (told, child_span(UNWRITTEN, "x", "client", {}), child_span("", "x", "client", {})) == ([], None, None)
 
 
 async def test_a_request_of_a_trace_that_is_written_down_is_a_span(told: list[dict]):
@@ -113,7 +113,7 @@ def test_an_event_takes_its_trace_through_the_outbox_and_none_is_as_before(told:
     plain = _payload(closed)
     assert (json.loads(plain).keys(), _trace_of({b"payload": plain})) == ({"topic", "user_id", "version", "at"}, "")
     with span("close", "server", after=WRITTEN):
-        place = current_place()
+        place = current_span_context()
         payload = _payload(closed)
     assert place is not None
     assert _trace_of({b"payload": payload}) == place.traceparent
@@ -140,7 +140,7 @@ async def test_a_collector_gets_the_spans_of_the_lines(told: list[dict]):
         own = {"otel_exporter_otlp_endpoint": url, "otel_exporter_otlp_headers": headers}
         configure_tracing(OfRooms(service_secret="s" * 32, **own))
         try:
-            first = first_span("message.send", {"user.id": "01USER", "webchat.room": "01ROOM"})
+            first = start_trace("message.send", {"user.id": "01USER", "webchat.room": "01ROOM"})
             with span("commit", "server", after=first.traceparent):
                 pass
             first.end("failure")
@@ -163,7 +163,7 @@ async def test_a_collector_gets_what_waits_when_the_application_ends(told: list[
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        first_span("last", {}).end()
+        start_trace("last", {}).end()
 
     async def live() -> None:
         async with app.router.lifespan_context(app):
@@ -175,7 +175,7 @@ async def test_a_collector_gets_what_waits_when_the_application_ends(told: list[
         configure_tracing(settings)
         try:
             await asyncio.to_thread(asyncio.run, live())  # on a loop of its own: the collector is on this one
-            first_span("too late", {}).end()
+            start_trace("too late", {}).end()
             await eventually(lambda: taken)
         finally:
             await asyncio.to_thread(close_tracing)
@@ -185,13 +185,13 @@ async def test_a_collector_gets_what_waits_when_the_application_ends(told: list[
 def test_without_a_collector_no_exporter_is_loaded():
     program = """
 import sys
-from shared.service.app import create_app
-from shared.service.telemetry import configure_tracing
-from shared.service.settings import Settings
+from shared.web.app import create_app
+from shared.tracing.setup import configure_tracing
+from shared.settings import Settings
 class Own(Settings):
     service = "rooms"
 configure_tracing(Own(service_secret="s" * 32))
-assert "shared.service.otlp" not in sys.modules
+assert "shared.tracing.otlp" not in sys.modules
 assert not [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "opentelemetry.sdk.trace"))]
 """
     ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
@@ -205,7 +205,7 @@ async def test_a_collector_that_hangs_holds_nobody_up(told: list[dict]):
         export_to(collector.add)
         try:
             for _ in range(QUEUE_SPANS + 500):
-                first_span("message.send", {}).end()
+                start_trace("message.send", {}).end()
         finally:
             export_to(None)
             await asyncio.to_thread(collector.close)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from shared.service import http
-from shared.service.http import Verifier, http_client
-from shared.service.problems import Unauthenticated
-from shared.service.settings import Settings
-from shared.service.tokens import Principal
+from shared.errors import Unauthenticated
+from shared.rpc import client as http
+from shared.rpc.client import Verifier, http_client
+from shared.rpc.tokens import Principal
+from shared.settings import Settings
 
 
 class OfRooms(Settings):

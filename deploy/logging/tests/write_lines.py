@@ -7,9 +7,9 @@ from secrets import token_hex
 
 from pydantic import SecretStr
 
-from shared.service.log_context import note
-from shared.service.logs import configure_logging
-from shared.service.settings import Settings
+from shared.logging.context import note
+from shared.logging.setup import configure_logging
+from shared.settings import Settings
 
 log = logging.getLogger("auth.service.logs")
 

@@ -3,8 +3,8 @@ import pytest
 from auth.main import MIGRATIONS
 from auth.settings import AuthSettings
 from auth.storage.tables import session, signing_key, user
+from shared.database.engine import Database
 from shared.outbox.table import outbox
-from shared.service.database import Database
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_one_back, check_starting_at_once
 

@@ -30,48 +30,57 @@ from chat_gateway.driver.sync import check_users, follow_changes
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.settings import Timings
-from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SessionCheck, SessionsStanding, SigningKeys, User
+from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
-    Batch,
-    BatchDone,
+    BatchResult,
+    CommandBatch,
     DeleteMessage,
-    Done,
     EditMessage,
-    Entered,
-    EnterRequest,
     Events,
     EventsRequest,
-    Home,
-    HomePage,
-    HomePageRequest,
-    HomeRoom,
-    Homes,
-    HomesRequest,
     InviteMembers,
     LeaveRoom,
     Member,
+    Membership,
+    Memberships,
     Message,
     MessagesPage,
     MessagesRequest,
-    Place,
-    Places,
-    PlacesRequest,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     Result,
     Revisions,
     Room,
     RoomDetail,
+    RoomEntry,
     RoomEvents,
+    RoomList,
+    RoomListPage,
+    RoomListPageRequest,
+    RoomLists,
+    RoomListsRequest,
+    RoomSnapshot,
+    RoomSnapshotRequest,
     SendMessage,
-    SharedRequest,
+    SharedRoomsRequest,
     SharedWith,
-    UserPlaces,
+    UserIdsRequest,
+    UserMemberships,
 )
-from shared.contracts.social import Friends, FriendsOf, FriendsRequest, Pairs, PairsRequest, Profile, RevisionsOf
+from shared.contracts.social import (
+    FriendLists,
+    FriendRevisions,
+    Friends,
+    FriendsRequest,
+    Profile,
+    Relationships,
+    RelationshipsRequest,
+)
+from shared.errors import DomainError, NotFound, Unauthenticated, Unavailable
 from shared.events.rooms import (
     MemberJoined,
     MemberLeft,
@@ -81,15 +90,15 @@ from shared.events.rooms import (
     MessageReacted,
     RoomEvent,
 )
+from shared.ids import new_id, now_ms, rfc3339
+from shared.redis.client import AnyRedis
 from shared.roomlog.frames import payload_of, runs_of, split_frames
 from shared.roomlog.stream import publish_next
-from shared.service.ids import new_id, now_ms, rfc3339
-from shared.service.overload import Overload
-from shared.service.problems import NotFound, Problem, Unauthenticated, Unavailable, problem_response
-from shared.service.redis import AnyRedis
-from shared.service.tasks import background
-from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.tasks import background
 from shared.testing.fixtures import eventually
+from shared.web.errors import error_response
+from shared.web.overload import Overload
 
 T = TypeVar("T")
 
@@ -161,8 +170,8 @@ class Service:
                 if path not in {"token", "keys"} and request.headers[TOKEN_HEADER] != f"for {self.name}":
                     raise Unauthenticated("This request carries no valid token.")
                 return web.Response(body=await self.answer(path, await request.read()))
-            except Problem as problem:
-                told = problem_response(problem)
+            except DomainError as problem:
+                told = error_response(problem)
                 return web.Response(status=told.status_code, body=told.body)
 
         app = web.Application()
@@ -184,7 +193,7 @@ class RoomState:
     kept_after: int = 0
     """Events up to this version have been deleted."""
     messages: list[Message] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
+    memberships: dict[str, Membership] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -200,20 +209,20 @@ class RoomsService(Service):
         self.epoch, self.events_at_once = "epoch-1", 10_000
         self.rooms: dict[str, RoomState] = {}
         self.revision: dict[str, int] = defaultdict(int)
-        self.refusals: dict[type, Refused] = {}
+        self.refusals: dict[type, Rejected] = {}
         self.done: list[AnyCommand] = []
         self.on_events: Callable[[EventsRequest], None] = lambda _: None
-        self.on_homes: Callable[[HomesRequest], None] = lambda _: None
+        self.on_homes: Callable[[RoomListsRequest], None] = lambda _: None
         paths: list[tuple[str, type, Callable[[Any], Any]]] = [
-            ("commands", Batch, self._commands),
-            ("homes", HomesRequest, self._homes),
-            ("home-page", HomePageRequest, self._home_page),
+            ("commands", CommandBatch, self._commands),
+            ("homes", RoomListsRequest, self._homes),
+            ("home-page", RoomListPageRequest, self._home_page),
             ("messages", MessagesRequest, self._messages),
-            ("enter", EnterRequest, self._enter),
-            ("places", PlacesRequest, self._places),
-            ("revisions", PlacesRequest, self._revisions),
+            ("enter", RoomSnapshotRequest, self._enter),
+            ("places", UserIdsRequest, self._memberships),
+            ("revisions", UserIdsRequest, self._revisions),
             ("events", EventsRequest, self._events),
-            ("shared", SharedRequest, self._shared),
+            ("shared", SharedRoomsRequest, self._shared),
         ]
         for path, takes, answer in paths:
             self.serve(path, takes, answer)
@@ -234,7 +243,7 @@ class RoomsService(Service):
                 room_id=room_id, version=version, at=_now(), user_id=user_id, by=user_id, role="member", read_seq=seq
             )
         )
-        room.places[user_id] = Place(since=version, joined_version=version, joined_seq=seq, muted=False)
+        room.memberships[user_id] = Membership(since=version, joined_version=version, joined_seq=seq, muted=False)
         room.read[user_id] = seq
         self.revision[user_id] += 1
 
@@ -243,12 +252,12 @@ class RoomsService(Service):
         room.events.append(
             MemberLeft(room_id=room_id, version=room.version + 1, at=_now(), user_id=user_id, by=user_id)
         )
-        del room.places[user_id]
+        del room.memberships[user_id]
         self.revision[user_id] += 1
 
     def mute(self, room_id: str, user_id: str, *, muted: bool = True) -> None:
-        place = self.rooms[room_id].places[user_id]
-        self.rooms[room_id].places[user_id] = msgspec.structs.replace(place, muted=muted)
+        membership = self.rooms[room_id].memberships[user_id]
+        self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, muted=muted)
         self.revision[user_id] += 1
 
     def say(self, room_id: str, user_id: str, body: str = "hello", **fields: Any) -> Message:
@@ -279,20 +288,20 @@ class RoomsService(Service):
 
     def _room(self, room_id: str, user_id: str) -> RoomState:
         room = self.rooms.get(room_id)
-        if room is None or user_id not in room.places:
+        if room is None or user_id not in room.memberships:
             raise NotFound("There is no such room.")
         return room
 
-    def _commands(self, batch: Batch) -> BatchDone:
-        return BatchDone(self.epoch, [self._command(command) for command in batch.commands])
+    def _commands(self, batch: CommandBatch) -> BatchResult:
+        return BatchResult(self.epoch, [self._command(command) for command in batch.commands])
 
     def _command(self, command: AnyCommand) -> Result:
         self.done.append(command)
         if (refusal := self.refusals.get(type(command))) is not None:
             return refusal
         room = self.rooms.get(command.room_id)
-        if room is None or command.user_id not in room.places:
-            return Refused(code="not_found", detail="There is no such room.")
+        if room is None or command.user_id not in room.memberships:
+            return Rejected(code="not_found", detail="There is no such room.")
         room_id, user_id, version = command.room_id, command.user_id, room.version + 1
         head: dict[str, Any] = {"room_id": room_id, "version": version, "at": _now()}
         match command:
@@ -300,7 +309,7 @@ class RoomsService(Service):
                 return self._send(room, command)
             case ReadRoom():
                 room.read[user_id] = max(room.read[user_id], min(command.seq, len(room.messages)))
-                return Done(version=room.version, read_seq=room.read[user_id])
+                return Accepted(version=room.version, read_seq=room.read[user_id])
             case EditMessage():
                 room.events.append(
                     MessageEdited(seq=command.seq, body=command.body, edited_at=_now(), by=user_id, **head)
@@ -320,73 +329,79 @@ class RoomsService(Service):
                 self.remove(room_id, user_id)
             case _:
                 raise AssertionError(f"no gateway sends {command!r}")
-        return Done(version=room.version)
+        return Accepted(version=room.version)
 
-    def _send(self, room: RoomState, command: SendMessage) -> Done:
+    def _send(self, room: RoomState, command: SendMessage) -> Accepted:
         """Idempotent by `client_id`."""
         for message in room.messages:
             if (message.sender_id, message.client_id) == (command.user_id, command.client_id):
-                return Done(version=message.version, seq=message.seq, at=message.at, duplicate=True)
+                return Accepted(version=message.version, seq=message.seq, at=message.at, duplicate=True)
         message = self.say(
             command.room_id, command.user_id, command.body, client_id=command.client_id, reply_to=command.reply_to,
             attachments=command.attachments, mentions=command.mentions,
         )  # fmt: skip
-        return Done(version=message.version, seq=message.seq, at=message.at)
+        return Accepted(version=message.version, seq=message.seq, at=message.at)
 
     def shown(self, room_id: str, user_id: str) -> Room:
         """Return the room as a member sees it in the room list."""
         room = self.rooms[room_id]
-        place, read = room.places[user_id], room.read[user_id]
+        membership, read = room.memberships[user_id], room.read[user_id]
         return Room(
-            room_id=room_id, kind="group", title="Room", member_count=len(room.places), version=room.version,
-            last_seq=len(room.messages), read_seq=read, unread=len(room.messages) - read, muted=place.muted,
+            room_id=room_id, kind="group", title="Room", member_count=len(room.memberships), version=room.version,
+            last_seq=len(room.messages), read_seq=read, unread=len(room.messages) - read, muted=membership.muted,
             role="member",
         )  # fmt: skip
 
-    def _home(self, user_id: str, wanted: Sequence[str] | None) -> Home:
-        mine = [room_id for room_id, room in self.rooms.items() if user_id in room.places]
+    def _home(self, user_id: str, wanted: Sequence[str] | None) -> RoomList:
+        mine = [room_id for room_id, room in self.rooms.items() if user_id in room.memberships]
         chosen = [room_id for room_id in mine if wanted is None or room_id in wanted]
-        entries = [HomeRoom(self.shown(room_id, user_id), self.rooms[room_id].places[user_id]) for room_id in chosen]
-        return Home(self.revision[user_id], entries)
+        entries = [
+            RoomEntry(self.shown(room_id, user_id), self.rooms[room_id].memberships[user_id]) for room_id in chosen
+        ]
+        return RoomList(self.revision[user_id], entries)
 
-    def _homes(self, request: HomesRequest) -> Homes:
+    def _homes(self, request: RoomListsRequest) -> RoomLists:
         homes = {user_id: self._home(user_id, wanted) for user_id, wanted in request.users.items()}
         self.on_homes(request)
-        return Homes(self.epoch, homes)
+        return RoomLists(self.epoch, homes)
 
-    def _home_page(self, request: HomePageRequest) -> HomePage:
+    def _home_page(self, request: RoomListPageRequest) -> RoomListPage:
         rooms = [entry.room for entry in self._home(request.user_id, None).rooms][: request.limit]
-        return HomePage(self.epoch, rooms, "more" if request.before is None else None)
+        return RoomListPage(self.epoch, rooms, "more" if request.before is None else None)
 
     def _messages(self, request: MessagesRequest) -> MessagesPage:
         room, choice = self._room(request.room_id, request.user_id), request.choice
-        seen = [message for message in room.messages if message.seq > room.places[request.user_id].joined_seq]
+        seen = [message for message in room.messages if message.seq > room.memberships[request.user_id].joined_seq]
         if choice.before is not None:
             seen = [message for message in seen if message.seq < choice.before]
         page = seen[-choice.limit :]
         return MessagesPage(epoch=self.epoch, messages=page, has_more=len(page) < len(seen), version=room.version)
 
-    def _enter(self, request: EnterRequest) -> Entered:
+    def _enter(self, request: RoomSnapshotRequest) -> RoomSnapshot:
         room = self._room(request.room_id, request.user_id)
         shown = msgspec.to_builtins(self.shown(request.room_id, request.user_id))
         members = [
             Member(user_id=user_id, role="member", read_seq=room.read[user_id], joined_at=_now())
-            for user_id in room.places
+            for user_id in room.memberships
         ]
         detail = msgspec.convert(shown | {"members": msgspec.to_builtins(members)}, RoomDetail)
-        return Entered(epoch=self.epoch, room=detail, messages=room.messages[-50:], version=room.version)
+        return RoomSnapshot(epoch=self.epoch, room=detail, messages=room.messages[-50:], version=room.version)
 
-    def _places(self, request: PlacesRequest) -> Places:
-        places = {
-            user_id: UserPlaces(
+    def _memberships(self, request: UserIdsRequest) -> Memberships:
+        memberships = {
+            user_id: UserMemberships(
                 self.revision[user_id],
-                {room_id: room.places[user_id] for room_id, room in self.rooms.items() if user_id in room.places},
+                {
+                    room_id: room.memberships[user_id]
+                    for room_id, room in self.rooms.items()
+                    if user_id in room.memberships
+                },
             )
             for user_id in request.user_ids
         }
-        return Places(self.epoch, places)
+        return Memberships(self.epoch, memberships)
 
-    def _revisions(self, request: PlacesRequest) -> Revisions:
+    def _revisions(self, request: UserIdsRequest) -> Revisions:
         return Revisions(self.epoch, {user_id: self.revision[user_id] for user_id in request.user_ids})
 
     def _events(self, request: EventsRequest) -> Events:
@@ -401,8 +416,8 @@ class RoomsService(Service):
                 found[room_id] = RoomEvents(room.version, list(map(msgspec.Raw, events)), gone)
         return Events(self.epoch, found)
 
-    def _shared(self, request: SharedRequest) -> SharedWith:
-        together = [room.places.keys() for room in self.rooms.values() if request.user_id in room.places]
+    def _shared(self, request: SharedRoomsRequest) -> SharedWith:
+        together = [room.memberships.keys() for room in self.rooms.values() if request.user_id in room.memberships]
         return SharedWith([other for other in request.other_ids if any(other in users for users in together)])
 
 
@@ -417,7 +432,7 @@ class SocialService(Service):
         self.revision: dict[str, int] = defaultdict(int)
         self.serve("friends", FriendsRequest, self._friends)
         self.serve("revisions", FriendsRequest, self._revisions)
-        self.serve("pairs", PairsRequest, self._pairs)
+        self.serve("pairs", RelationshipsRequest, self._pairs)
 
     def follow(self, user_id: str, other: str) -> None:
         self.follows.add((user_id, other))
@@ -443,19 +458,19 @@ class SocialService(Service):
             user_id=user_id, webchat_id=user_id, display_name=name, status_message="", avatar_url=None, followed=True
         )
 
-    def _friends(self, request: FriendsRequest) -> FriendsOf:
+    def _friends(self, request: FriendsRequest) -> FriendLists:
         followed = {user: sorted(b for a, b in self.follows if a == user) for user in request.user_ids}
-        return FriendsOf(
+        return FriendLists(
             {user: Friends(self.revision[user], list(map(self.profile, followed[user]))) for user in followed}
         )
 
-    def _revisions(self, request: FriendsRequest) -> RevisionsOf:
-        return RevisionsOf({user_id: self.revision[user_id] for user_id in request.user_ids})
+    def _revisions(self, request: FriendsRequest) -> FriendRevisions:
+        return FriendRevisions({user_id: self.revision[user_id] for user_id in request.user_ids})
 
-    def _pairs(self, request: PairsRequest) -> Pairs:
+    def _pairs(self, request: RelationshipsRequest) -> Relationships:
         me, others = request.user_id, request.other_ids
         tied = [other for other in others if (me, other) in self.follows or (other, me) in self.follows]
-        return Pairs(tied, [other for other in others if (other, me) in self.blocks])
+        return Relationships(tied, [other for other in others if (other, me) in self.blocks])
 
 
 class AuthService(Service):
@@ -479,8 +494,8 @@ class AuthService(Service):
     def token(self, principal: Principal, audience: str = "chat-gateway") -> str:
         return sign_token(self._private, principal, audience)
 
-    def _sessions(self, request: SessionCheck) -> SessionsStanding:
-        return SessionsStanding({one: self.sessions[one] for one in request.session_ids if one in self.sessions})
+    def _sessions(self, request: SessionCheck) -> ActiveSessions:
+        return ActiveSessions({one: self.sessions[one] for one in request.session_ids if one in self.sessions})
 
 
 class MediaService(Service):

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `shared.service.migrations` hands over, in its transaction."""
+"""Runs the migrations on the connection that `shared.database.migrations` hands over, in its transaction."""
 
 from alembic import context
 

@@ -3,7 +3,7 @@ import pytest
 from media.main import MIGRATIONS
 from media.settings import MediaSettings
 from media.storage.tables import TABLES
-from shared.service.database import Database
+from shared.database.engine import Database
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_one_back, check_starting_at_once
 

@@ -1,7 +1,7 @@
 import pytest
 
+from shared.database.engine import Database
 from shared.outbox.table import outbox
-from shared.service.database import Database
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_one_back, check_starting_at_once
 from social.main import MIGRATIONS

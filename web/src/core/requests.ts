@@ -1,6 +1,6 @@
 // Frames that expect a reply, matched by `id`. Without a reply in time, or when the connection is lost, the result is
 // `unavailable`: the server may have executed the request.
-import type { ClientFrame, ErrorReply, Ok } from "./generated/protocol.ts";
+import type { ClientFrame, ErrorFrame, Ok } from "./generated/protocol.ts";
 import type { DomainError, ErrorCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -49,7 +49,7 @@ export class Requests {
     return this.#write(JSON.stringify(frame));
   }
 
-  settle(frame: Ok | ErrorReply): void {
+  settle(frame: Ok | ErrorFrame): void {
     if (typeof frame.id !== "string") return;
     this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : rejected(frame));
   }
@@ -65,7 +65,7 @@ export class Requests {
   }
 }
 
-function rejected(frame: ErrorReply): Reply {
+function rejected(frame: ErrorFrame): Reply {
   const code = CODES.has(frame.code) ? (frame.code as ErrorCode) : "failed";
   return failure(code, frame.detail, frame.retry_after ?? undefined);
 }

@@ -15,9 +15,9 @@ from canary.meter import Meter
 from canary.settings import CanarySettings
 from canary.watch import Watch
 from shared import VERSION
-from shared.service.instance import INSTANCE
-from shared.service.logs import configure_logging, finish_logs
-from shared.service.tasks import background
+from shared.instance import INSTANCE
+from shared.logging.setup import configure_logging, finish_logs
+from shared.tasks import background
 
 log = logging.getLogger(__name__)
 

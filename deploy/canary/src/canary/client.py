@@ -18,7 +18,7 @@ from canary.account import UNAUTHENTICATED, Account, RefusedError
 from canary.gateways import Gateways
 from canary.ledger import Event, Ledger, Message, Reader
 from canary.meter import UNKNOWN, Meter
-from shared.service.instance import INSTANCE_HEADER
+from shared.instance import INSTANCE_HEADER
 
 log = logging.getLogger(__name__)
 

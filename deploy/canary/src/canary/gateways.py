@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from canary.meter import UNKNOWN
-from shared.service.replicas import list_replicas
+from shared.rpc.replicas import list_replicas
 
 log = logging.getLogger(__name__)
 

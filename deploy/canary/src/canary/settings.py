@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.service.settings import CommaList, ProcessSettings
+from shared.settings import CommaList, ProcessSettings
 
 
 class CanarySettings(ProcessSettings):

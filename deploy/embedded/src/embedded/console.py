@@ -6,7 +6,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from shared.service.log_lines import JsonLines
+from shared.logging.formatters import JsonLines
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())

@@ -1,6 +1,6 @@
 from auth.main import MIGRATIONS, create_app
 from auth.settings import AuthSettings
-from shared.service.command_line import run_command
+from shared.command_line import run_command
 
 if __name__ == "__main__":
     run_command(AuthSettings.load(), create_app, MIGRATIONS)

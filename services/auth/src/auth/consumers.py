@@ -1,9 +1,9 @@
 """What auth does with the facts of social."""
 
 from auth.service.accounts import rename
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from shared.events.social import ProfileRenamed
 
 
-async def on_social(parts: Parts, event: ProfileRenamed) -> None:
-    await rename(parts, event.user_id, event.display_name, event.version)
+async def on_social(deps: Dependencies, event: ProfileRenamed) -> None:
+    await rename(deps, event.user_id, event.display_name, event.version)

@@ -11,32 +11,32 @@ from fastapi import FastAPI
 from auth.api import accounts, check, internal, sessions
 from auth.api.origin import OriginGuard
 from auth.consumers import on_social
+from auth.service.dependencies import Dependencies
 from auth.service.hasher import Hasher
 from auth.service.key_ring import KeyRing
-from auth.service.parts import Parts
 from auth.service.sessions import purge
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
 from auth.storage.session_cache import SessionCache
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.social import ProfileRenamed
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def _parts(settings: AuthSettings) -> Parts:
+def _deps(settings: AuthSettings) -> Dependencies:
     database = Database(settings.database_url, pool_size=settings.db_pool_size)
     redis = connect_redis(settings)
     gate = RedisGate(redis)
-    return Parts(
+    return Dependencies(
         settings=settings,
         database=database,
         redis=redis,
@@ -48,34 +48,34 @@ def _parts(settings: AuthSettings) -> Parts:
     )
 
 
-def _names(parts: Parts) -> Consumer[ProfileRenamed]:
-    name = f"{socket.gethostname()}:{parts.settings.listen_port}"
-    return Consumer(parts.redis, "social", parts.settings.service, name, ProfileRenamed, partial(on_social, parts))
+def _names(deps: Dependencies) -> Consumer[ProfileRenamed]:
+    name = f"{socket.gethostname()}:{deps.settings.listen_port}"
+    return Consumer(deps.redis, "social", deps.settings.service, name, ProfileRenamed, partial(on_social, deps))
 
 
 def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            parts = _parts(settings)
-            stack.push_async_callback(parts.database.close)
-            stack.push_async_callback(close_redis, parts.redis)
-            stack.callback(parts.hasher.close)
-            await migrate(parts.database, MIGRATIONS)
-            await parts.keys.refresh()
-            app.state.parts = parts
-            app.state.verify = parts.keys.verify
+            deps = _deps(settings)
+            stack.push_async_callback(deps.database.close)
+            stack.push_async_callback(close_redis, deps.redis)
+            stack.callback(deps.hasher.close)
+            await migrate(deps.database, MIGRATIONS)
+            await deps.keys.refresh()
+            app.state.deps = deps
+            app.state.verify = deps.keys.verify
             app.state.checks = {
-                "database": parts.database.ping,
-                "schema": partial(check_schema, parts.database, MIGRATIONS),
-                "signing keys": parts.keys.check,
+                "database": deps.database.ping,
+                "schema": partial(check_schema, deps.database, MIGRATIONS),
+                "signing keys": deps.keys.check,
             }
-            app.state.wishes = {"redis": partial(check_redis, parts.redis)}
-            await stack.enter_async_context(background("outbox relay", parts.relay.run))
-            await stack.enter_async_context(background("facts of social", _names(parts).run, pause=0))
+            app.state.wishes = {"redis": partial(check_redis, deps.redis)}
+            await stack.enter_async_context(background("outbox relay", deps.relay.run))
+            await stack.enter_async_context(background("facts of social", _names(deps).run, pause=0))
             for what, work, pause in (
-                ("signing keys", parts.keys.refresh, settings.signing_key_refresh_s),
-                ("expired sessions", partial(purge, parts), settings.session_purge_s),
+                ("signing keys", deps.keys.refresh, settings.signing_key_refresh_s),
+                ("expired sessions", partial(purge, deps), settings.session_purge_s),
             ):
                 await stack.enter_async_context(background(what, work, pause=pause))
             yield

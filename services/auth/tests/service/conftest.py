@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 import auth.storage
 from auth.main import create_app
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from auth.settings import AuthSettings
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 from shared.testing.once import database_env, function_fixture, module_fixture, redis, redis_endpoint, share_loop, tag
 from shared.testing.statements import led_by_keys
 
@@ -58,7 +58,7 @@ async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         with led_by_keys(
-            auth.storage, app.state.parts.database.engine.sync_engine, but={"keys.list_keys", "sessions.purge_sessions"}
+            auth.storage, app.state.deps.database.engine.sync_engine, but={"keys.list_keys", "sessions.purge_sessions"}
         ):
             yield app
 
@@ -72,8 +72,8 @@ async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI
 
 
 @pytest.fixture
-def parts(app: FastAPI) -> Parts:
-    return app.state.parts
+def deps(app: FastAPI) -> Dependencies:
+    return app.state.deps
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ async def published(redis: Redis, user_id: str) -> list[dict]:
     return [event for event in events if event["user_id"] == user_id]
 
 
-async def row_of(parts, user_id: str):
-    async with parts.database.read() as db:
+async def row_of(deps, user_id: str):
+    async with deps.database.read() as db:
         return (await db.execute(select(user).where(user.c.id == user_id))).mappings().one()
 
 
@@ -127,19 +127,19 @@ async def test_a_wrong_current_password_changes_nothing(sign_up, log_in):
     await log_in(anna["webchat_id"])
 
 
-async def test_a_sign_in_that_a_password_change_overtook_fails(sign_up, parts):
+async def test_a_sign_in_that_a_password_change_overtook_fails(sign_up, deps):
     """It verified the old password; the session must not be made after the change ended all sessions."""
     _, anna = await sign_up("anna")
     verified = OpenAccount(
         user_id=anna["user_id"], email=anna["email"], webchat_id=anna["webchat_id"], display_name="Anna",
         password_hash="of the password before", version=1,
     )  # fmt: skip
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         with pytest.raises(accounts.Unauthenticated):
             await accounts._check_unchanged(db, verified)
 
 
-async def test_a_closed_account_leaves_nothing_but_its_id(sign_up, log_in, browser, parts, redis):
+async def test_a_closed_account_leaves_nothing_but_its_id(sign_up, log_in, browser, deps, redis):
     client, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     assert (await client.request("DELETE", "/api/auth/me", json={"password": "wrong horse"})).status_code == 403
@@ -147,8 +147,8 @@ async def test_a_closed_account_leaves_nothing_but_its_id(sign_up, log_in, brows
     assert (await client.request("DELETE", "/api/auth/me", json={"password": PASSWORD})).status_code == 204
     for signed in (client, there):
         assert (await signed.get("/api/auth/me")).status_code == 401
-    row = await row_of(parts, anna["user_id"])
-    async with parts.database.read() as db:
+    row = await row_of(deps, anna["user_id"])
+    async with deps.database.read() as db:
         assert (await db.execute(select(session).where(session.c.user_id == anna["user_id"]))).all() == []
     assert [row[name] for name in ("webchat_id", "email", "email_key", "display_name", "password_hash")] == [
         None, None, None, "", "",
@@ -175,14 +175,14 @@ async def test_the_id_of_a_closed_account_stays_taken_and_its_address_does_not(s
     await sign_up("berta", email=f"anna{tag}@example.com")
 
 
-async def test_the_name_follows_the_profile_and_never_goes_back(sign_up, parts):
+async def test_the_name_follows_the_profile_and_never_goes_back(sign_up, deps):
     client, anna = await sign_up("anna")
     for name, version in (("Second", 2), ("First", 1), ("Second", 2)):
-        await on_social(parts, ProfileRenamed(user_id=anna["user_id"], display_name=name, version=version))
+        await on_social(deps, ProfileRenamed(user_id=anna["user_id"], display_name=name, version=version))
     assert (await client.get("/api/auth/me")).json()["display_name"] == "Second"
     await client.request("DELETE", "/api/auth/me", json={"password": PASSWORD})
-    await on_social(parts, ProfileRenamed(user_id=anna["user_id"], display_name="Third", version=3))
-    assert (await row_of(parts, anna["user_id"]))["display_name"] == ""
+    await on_social(deps, ProfileRenamed(user_id=anna["user_id"], display_name="Third", version=3))
+    assert (await row_of(deps, anna["user_id"]))["display_name"] == ""
 
 
 async def test_the_name_is_heard_from_the_stream(sign_up, redis):
@@ -196,13 +196,13 @@ async def test_the_name_is_heard_from_the_stream(sign_up, redis):
     await eventually(is_renamed)
 
 
-async def test_parameters_of_the_hash_are_renewed_at_sign_in(sign_up, log_in, parts):
+async def test_parameters_of_the_hash_are_renewed_at_sign_in(sign_up, log_in, deps):
     _, anna = await sign_up("anna")
-    old = parts.hasher._argon2.__class__(time_cost=1, memory_cost=16, parallelism=1).hash(PASSWORD)
-    async with parts.database.write() as db:
+    old = deps.hasher._argon2.__class__(time_cost=1, memory_cost=16, parallelism=1).hash(PASSWORD)
+    async with deps.database.write() as db:
         await db.execute(user.update().where(user.c.id == anna["user_id"]).values(password_hash=old))
     await log_in(anna["webchat_id"])
-    now = (await row_of(parts, anna["user_id"]))["password_hash"]
+    now = (await row_of(deps, anna["user_id"]))["password_hash"]
     assert now != old
-    assert not parts.hasher.is_outdated(now)
+    assert not deps.hasher.is_outdated(now)
     await log_in(anna["webchat_id"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 
 from .conftest import PASSWORD, SECRETS, with_settings
 

@@ -3,8 +3,8 @@
 import pytest
 
 from shared import VERSION
-from shared.service.problems import Unauthenticated
-from shared.service.tokens import token_key_id, verify_token
+from shared.errors import Unauthenticated
+from shared.rpc.tokens import token_key_id, verify_token
 
 from .conftest import with_settings
 

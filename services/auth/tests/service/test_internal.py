@@ -3,7 +3,7 @@
 import pytest
 
 from auth.settings import AuthSettings
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")

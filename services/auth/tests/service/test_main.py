@@ -4,7 +4,7 @@ import httpx
 from sqlalchemy import select, text, update
 
 from auth.storage.tables import session, signing_key
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 from shared.testing.fixtures import eventually
 from shared.testing.once import check_readiness, wait_for_readiness
 
@@ -15,14 +15,14 @@ DAY = 24 * 3600 * 1000
 
 
 @often
-async def test_expired_sessions_are_removed(sign_up, parts):
+async def test_expired_sessions_are_removed(sign_up, deps):
     (_, anna), (_, berta) = await sign_up("anna"), await sign_up("berta")
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         mine = session.c.user_id == anna["user_id"]
         await db.execute(update(session).where(mine).values(expires_at=now_ms() - 1))
 
     async def owners():
-        async with parts.database.read() as db:
+        async with deps.database.read() as db:
             return set((await db.execute(select(session.c.user_id))).scalars())
 
     await eventually(lambda: _lacks(owners, anna["user_id"]))
@@ -34,9 +34,9 @@ async def _lacks(read, wanted) -> bool:
 
 
 @often
-async def test_keys_are_rotated(parts, client):
+async def test_keys_are_rotated(deps, client):
     before = (await client.get("/internal/jwks")).json()["keys"]
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(update(signing_key).values(created_at=signing_key.c.created_at - 31 * DAY))
 
     async def keys():
@@ -51,15 +51,15 @@ async def test_keys_are_rotated(parts, client):
 
 
 async def test_it_is_ready_when_database_schema_and_keys_are_there(spare):
-    parts = spare.state.parts
-    signing, parts.keys._signing = parts.keys._signing, {}
+    deps = spare.state.deps
+    signing, deps.keys._signing = deps.keys._signing, {}
     await wait_for_readiness(spare, status="waiting", missing=["signing keys"])
-    parts.keys._signing = signing
-    await check_readiness(spare, parts.database)
+    deps.keys._signing = signing
+    await check_readiness(spare, deps.database)
 
 
 async def test_a_database_that_fails_is_an_outage(spare):
-    async with spare.state.parts.database.write() as db:
+    async with spare.state.deps.database.write() as db:
         await db.execute(text("DROP TABLE session"))
     transport = httpx.ASGITransport(spare, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://chat.example") as client:

@@ -8,11 +8,11 @@ from redis.asyncio import Redis
 from sqlalchemy import event, select, update
 
 from auth.domain.accounts import StandingSession
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from auth.service.sessions import purge
 from auth.storage import sessions as stored
 from auth.storage.tables import session
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
@@ -28,8 +28,8 @@ def hash_of(client) -> bytes:
     return hashlib.sha256(secret_of(client).encode()).digest()
 
 
-async def row_of(parts: Parts, client) -> StandingSession:
-    async with parts.database.read() as db:
+async def row_of(deps: Dependencies, client) -> StandingSession:
+    async with deps.database.read() as db:
         found = await stored.find_session(db, hash_of(client), 0)
     assert found is not None
     return found
@@ -40,9 +40,9 @@ async def forget(redis: Redis, client) -> None:
     await redis.delete(f"auth:session:{{{hash_of(client).hex()}}}")
 
 
-async def set_times(parts: Parts, redis: Redis, client, **times: int) -> None:
+async def set_times(deps: Dependencies, redis: Redis, client, **times: int) -> None:
     """What a passing of time would do to the client's session: change the table, let the cache run out."""
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(update(session).where(session.c.secret_hash == hash_of(client)).values(**times))
     await forget(redis, client)
 
@@ -51,17 +51,17 @@ async def test_the_cookie(client, tag):
     names = {"email": f"{tag}@example.com", "webchat_id": f"anna{tag}", "display_name": "A"}
     body = {"password": "correct horse", **names}
     answer = await client.post("/api/auth/signup", json=body)
-    parts = answer.headers["set-cookie"].split("; ")
-    assert set(parts[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", f"Max-Age={30 * 24 * 3600 - 120}"}
+    attributes = answer.headers["set-cookie"].split("; ")
+    assert set(attributes[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", f"Max-Age={30 * 24 * 3600 - 120}"}
     login = {"login": names["email"], "password": "correct horse"}
     secure = await client.post("/api/auth/login", json=login, headers={"X-Forwarded-Proto": "https"})
     assert "Secure" in secure.headers["set-cookie"].split("; ")
 
 
-async def test_the_secret_is_in_the_cookie_only(sign_up, parts, redis):
+async def test_the_secret_is_in_the_cookie_only(sign_up, deps, redis):
     client, _ = await sign_up("anna")
     await client.get("/api/auth/me")
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         table = repr((await db.execute(select(session))).all())
     kept = [key + b" " + (await redis.dump(key) or b"") for key in await redis.keys()]
     assert any(b"auth:session" in one for one in kept)
@@ -157,15 +157,15 @@ async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
 
 
 @pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone lies", "after the tombstone"])
-async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_up, parts, redis, age):
+async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_up, deps, redis, age):
     client, _ = await sign_up("anna")
-    read = await row_of(parts, client)
+    read = await row_of(deps, client)
     secret, kept = secret_of(client), f"auth:session:{{{hash_of(client).hex()}}}"
     await client.post("/api/auth/logout")
     assert await redis.exists(kept)
     if age:
         await redis.delete(kept)
-    await parts.cache.fill(hashlib.sha256(secret.encode()).digest(), read, now_ms() - age)
+    await deps.cache.fill(hashlib.sha256(secret.encode()).digest(), read, now_ms() - age)
     client.cookies.set("webchat_session", secret, domain="chat.example")
     assert (await client.get("/api/auth/me")).status_code == 401
 
@@ -177,13 +177,13 @@ async def test_what_another_version_kept_is_not_believed(sign_up, redis, kept):
     assert (await client.get("/api/auth/me")).status_code == 200
 
 
-async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
+async def test_a_session_slides_once_a_minute(sign_up, deps, redis):
     client, _ = await sign_up("anna")
     before = now_ms() - 2 * MINUTE
-    await set_times(parts, redis, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
+    await set_times(deps, redis, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
     writes = []
 
-    @event.listens_for(parts.database.engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(deps.database.engine.sync_engine, "before_cursor_execute")
     def count(_connection, _cursor, statement, *_):
         if statement.startswith("UPDATE session"):
             writes.append(statement)
@@ -193,20 +193,20 @@ async def test_a_session_slides_once_a_minute(sign_up, parts, redis):
         assert f"Max-Age={30 * 24 * 3600 - 120}" in answer.headers["set-cookie"]
     await forget(redis, client)
     await client.get("/api/auth/me")
-    after = await row_of(parts, client)
+    after = await row_of(deps, client)
     assert len(writes) == 1
     assert after.last_seen_at >= before + 2 * MINUTE
-    assert after.expires_at - after.last_seen_at == parts.settings.session_lifetime_ms
+    assert after.expires_at - after.last_seen_at == deps.settings.session_lifetime_ms
 
 
-async def test_an_expired_session_is_none_and_is_removed(sign_up, parts, redis):
+async def test_an_expired_session_is_none_and_is_removed(sign_up, deps, redis):
     (client, anna), (other, _) = await sign_up("anna"), await sign_up("berta")
-    await set_times(parts, redis, client, expires_at=now_ms() - 1)
+    await set_times(deps, redis, client, expires_at=now_ms() - 1)
     assert (await client.get("/api/auth/me")).status_code == 401
-    await purge(parts)
-    async with parts.database.read() as db:
+    await purge(deps)
+    async with deps.database.read() as db:
         assert (await db.execute(select(session).where(session.c.user_id == anna["user_id"]))).all() == []
-    assert (await row_of(parts, other)).expires_at > now_ms()
+    assert (await row_of(deps, other)).expires_at > now_ms()
 
 
 @pytest.mark.parametrize("secret", ["", "x", "a" * 43, "ä" * 43, "a" * 5000, "'; DROP TABLE session; --"])

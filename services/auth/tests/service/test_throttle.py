@@ -7,7 +7,7 @@ import pytest
 from auth.domain.bucket import Rate, take
 from auth.storage.buckets import Buckets
 from auth.storage.redis_gate import RedisGate
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 from shared.testing.fixtures import on_both_engines
 
 from .conftest import with_settings

@@ -8,7 +8,7 @@ import pytest
 
 from auth.service.hasher import Hasher
 from auth.settings import AuthSettings
-from shared.service.problems import Unavailable
+from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
 
 SECRETS = dict.fromkeys(

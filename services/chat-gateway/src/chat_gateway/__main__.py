@@ -5,7 +5,7 @@ import math
 from chat_gateway.main import create_app
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.socket import Socket
-from shared.service.app import run_app
+from shared.web.app import run_app
 
 if __name__ == "__main__":
     settings = GatewaySettings.load()

@@ -18,11 +18,11 @@ import msgspec
 from chat_gateway import meters
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
-from shared.contracts.rooms import AnyCommand, BatchDone, ReadRoom, Refused, Result
-from shared.service.log_context import about_room
-from shared.service.problems import Problem, Unavailable
-from shared.service.tasks import background
-from shared.service.tracing import Outcome, Span, span_after
+from shared.contracts.rooms import AnyCommand, BatchResult, ReadRoom, Rejected, Result
+from shared.errors import DomainError, Unavailable
+from shared.logging.context import about_room
+from shared.tasks import background
+from shared.tracing.spans import Outcome, Span, child_span
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,13 @@ BATCH_COMMANDS = 256
 BATCH_BYTES = 512 * 1024
 QUEUE_COMMANDS = 10_000
 
-GAVE_UP = Refused(
+GAVE_UP = Rejected(
     code="unavailable", detail="The outcome is unknown: send it again, in order, with the same client_id."
 )
-SIGNED_OUT = Refused(code="unauthenticated", detail="The session is gone: sign in again.")
-BUSY = Refused(code="unavailable", detail="Too much is waiting for this room: send it again, in order, a little later.")
+SIGNED_OUT = Rejected(code="unauthenticated", detail="The session is gone: sign in again.")
+BUSY = Rejected(
+    code="unavailable", detail="Too much is waiting for this room: send it again, in order, a little later."
+)
 
 
 class Item(msgspec.Struct):
@@ -56,7 +58,7 @@ def _follow(items: list[Item]) -> list[Span]:
     for item in items:
         if item.command.traceparent:
             fields = {"webchat.room": item.command.room_id, "webchat.batch": len(items)}
-            if (span := span_after(item.command.traceparent, "rooms.commands", "client", fields)) is not None:
+            if (span := child_span(item.command.traceparent, "rooms.commands", "client", fields)) is not None:
                 item.command.traceparent = span.traceparent
                 spans.append(span)
     return spans
@@ -156,7 +158,7 @@ class Lane:
             self._filled.clear()
         return items
 
-    async def _send(self, commands: list[AnyCommand]) -> BatchDone | None:
+    async def _send(self, commands: list[AnyCommand]) -> BatchResult | None:
         """The answer; None where the outcome stayed unknown for too long."""
         loop = asyncio.get_running_loop()
         budget_ms, timeout = round(self._timings.command_budget * 1000), self._timings.command_request
@@ -170,10 +172,10 @@ class Lane:
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
-            except Problem as problem:
+            except DomainError as problem:
                 room = about_room(commands)
                 log.error("rooms refused a batch: %s", problem.detail, extra=room)  # noqa: TRY400 - no bug of ours
-                return BatchDone("", [Refused(code=problem.code, detail=problem.detail)] * len(commands))
+                return BatchResult("", [Rejected(code=problem.code, detail=problem.detail)] * len(commands))
 
     def _fail(self, items: list[Item]) -> None:
         """Answer the items, and all that waits behind them for the same owner and room, with `unavailable`."""

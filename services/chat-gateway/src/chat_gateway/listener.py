@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.crc import key_slot
 
-from shared.service.redis import Access, Address, listening_client
+from shared.redis.client import Access, Address, listening_client
 
 Message = dict[str, Any]
 

@@ -17,10 +17,10 @@ from chat_gateway.ops import routes
 from chat_gateway.ops.collector import Collector
 from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from chat_gateway.transport.handshake import Handshake
-from shared.service.app import create_app as create_service
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.redis import check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 
 def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) -> FastAPI:

@@ -1,7 +1,7 @@
 """The numbers of a gateway: its sockets and rooms, what it delivers and how late, its lanes, and what it refuses."""
 
 from chat_gateway.protocol.errors import CloseCode
-from shared.service import metrics
+from shared import metrics
 
 SOCKETS = metrics.gauge("webchat_sockets", "Open sockets, those without a `ready` among them.")
 CONNECTIONS = metrics.gauge("webchat_connections", "Connections that said hello.")

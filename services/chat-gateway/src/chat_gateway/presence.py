@@ -18,12 +18,12 @@ from chat_gateway.protocol.frames import PresenceChanged, Status
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from shared.ids import now_ms
+from shared.redis.client import AnyRedis
 from shared.roomlog.frames import text_frame
-from shared.service.ids import now_ms
-from shared.service.overload import PRESENCE_SHED, Overload
-from shared.service.redis import AnyRedis
-from shared.service.tasks import background
 from shared.streams.names import presence_channel, presence_key
+from shared.tasks import background
+from shared.web.overload import PRESENCE_SHED, Overload
 
 log = logging.getLogger(__name__)
 

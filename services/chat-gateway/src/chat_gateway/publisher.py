@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 
 WAITING_AT_MOST = 2000
 

@@ -7,9 +7,9 @@ import msgspec
 
 from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import RoomEvents
+from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
 from shared.roomlog.stream import Since, read_since
-from shared.service.redis import REDIS_DOWN, AnyRedis
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import Field
 
 from chat_gateway.protocol.limits import Limits
-from shared.service.settings import CommaList, Settings
+from shared.settings import CommaList, Settings
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,12 +20,12 @@ from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import Found, RoomLog
 from chat_gateway.settings import Timings
+from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
 from shared.roomlog.keys import live_channel
-from shared.service.overload import TYPING_SHED, Overload
-from shared.service.redis import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
-from shared.service.tasks import background
-from shared.service.tracing import Span, span_after
+from shared.tasks import background
+from shared.tracing.spans import Span, child_span
+from shared.web.overload import TYPING_SHED, Overload
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Subscriber:
         if room is None or live.last <= room.version:
             return None
         fields = {"webchat.room": room_id, "webchat.receivers": len(room.readers)}
-        return span_after(live.traceparent, "deliver", "consumer", fields)
+        return child_span(live.traceparent, "deliver", "consumer", fields)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -33,22 +33,22 @@ from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import (
     MAX_INTEGER,
+    Accepted,
     DeleteMessage,
-    Done,
     EditMessage,
     PageChoice,
     ReadRoom,
-    Refused,
+    Rejected,
     Result,
     SendMessage,
 )
-from shared.contracts.social import Pairs
+from shared.contracts.social import Relationships
+from shared.errors import NotFound, Unavailable
+from shared.ids import new_id
+from shared.metrics import REGISTRY
 from shared.roomlog.frames import decode_frame
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.metrics import REGISTRY
-from shared.service.problems import NotFound, Unavailable
-from shared.service.tokens import TOKEN_HEADER
+from shared.rpc.client import Peer, ServiceTokens, http_client
+from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.testing.servers import free_port
 from social.main import create_app as create_social
@@ -165,9 +165,9 @@ async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
     assert {user: [one.user_id for one in of.profiles] for user, of in friends.items()} == {sora: [junho], junho: []}
     assert friends[sora].revision > 0
     assert await social.revisions([sora, junho]) == {user: of.revision for user, of in friends.items()}
-    assert await social.pairs(sora, [minji, junho]) == Pairs([junho], [])
-    assert await social.pairs(junho, [sora]) == Pairs([sora], [])
-    assert await social.pairs(minji, [sora]) == Pairs([], [sora])
+    assert await social.pairs(sora, [minji, junho]) == Relationships([junho], [])
+    assert await social.pairs(junho, [sora]) == Relationships([sora], [])
+    assert await social.pairs(minji, [sora]) == Relationships([], [sora])
 
 
 async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
@@ -175,13 +175,13 @@ async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
     room_id, rooms = await providers.group(user_id), providers.rooms
     for body in ("one", "two"):
         [done] = (await rooms.commands([send(room_id, user_id, body)], budget_ms=3000, timeout=5)).results
-        assert isinstance(done, Done)
+        assert isinstance(done, Accepted)
     homes = await rooms.homes({user_id: None})
     [entry] = homes.users[user_id].rooms
     assert (entry.room.room_id, entry.room.last_seq, entry.room.unread) == (room_id, 2, 0)
-    places = await rooms.places([user_id])
-    assert places.users[user_id].rooms[room_id] == entry.place
-    assert (await rooms.revisions([user_id])).revisions == {user_id: places.users[user_id].revision}
+    memberships = await rooms.memberships([user_id])
+    assert memberships.users[user_id].rooms[room_id] == entry.membership
+    assert (await rooms.revisions([user_id])).revisions == {user_id: memberships.users[user_id].revision}
     page = await rooms.messages(user_id, room_id, PageChoice(limit=1))
     assert ([m.body for m in page.messages], page.has_more) == (["two"], True)
     entered = await rooms.enter(user_id, room_id)
@@ -200,7 +200,7 @@ async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Provider
     room_id, log = await providers.group(user_id), RoomLog(providers.redis, providers.rooms)
     commands = [send(room_id, user_id, "one"), send(room_id, user_id, "two")]
     answer = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
-    head = answer.results[-1].version if isinstance(answer.results[-1], Done) else 0
+    head = answer.results[-1].version if isinstance(answer.results[-1], Accepted) else 0
 
     async def published() -> bool:
         return (await log.behind(answer.epoch, {room_id: head - 1})) != {}
@@ -226,9 +226,9 @@ async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(provide
         for _ in range(3):
             lanes.submit(last, "c", lambda result: results.append((-1, result)))
         await eventually(lambda: len(results) == 203)
-    sends = [(n, result.seq) for n, result in results if n >= 0 and isinstance(result, Done)]
+    sends = [(n, result.seq) for n, result in results if n >= 0 and isinstance(result, Accepted)]
     assert sends == [(n, n + 1) for n in range(200)]
-    assert {result.read_seq for n, result in results if n < 0 and isinstance(result, Done)} == {200}
+    assert {result.read_seq for n, result in results if n < 0 and isinstance(result, Accepted)} == {200}
     assert len(epochs) == 1
 
 
@@ -245,7 +245,7 @@ async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
         ):
             lanes.submit(command, "c", results.append)
         await eventually(lambda: len(results) == 4)
-    kinds = [result.code if isinstance(result, Refused) else "done" for result in results]
+    kinds = [result.code if isinstance(result, Rejected) else "done" for result in results]
     assert kinds == ["done", "not_found", "not_found", "done"]
 
 

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.settings import Timings
+from shared.ids import new_id
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id
-from shared.streams.hints import Changed, SessionsRevoked, publish_hints
 from shared.streams.names import user_channel
+from shared.streams.notifications import SessionsRevoked, UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -72,7 +72,7 @@ async def test_a_session_is_ended_on_every_gateway(edge: Edge, other: Gateway):
     for person in (first, second):
         person.say("hello")
         await person.settle()
-    await publish_hints(edge.redis, [("minji", SessionsRevoked([session_id]))])
+    await publish_notifications(edge.redis, [("minji", SessionsRevoked([session_id]))])
     for person in (first, second):
         await eventually(lambda person=person: person.wire.closed == 4401)
         assert [frame["op"] for frame in person.frames] == ["ready", "session.revoked"]
@@ -104,7 +104,7 @@ async def test_what_was_hinted_while_a_subscription_is_lost_is_found(redis: Redi
         await cut(redis)
         edge.rooms.add(room_id, "minji")
         del edge.auth.sessions[gone.session_id]
-        await publish_hints(redis, [("minji", Changed("rooms", 1)), ("gone", SessionsRevoked([]))])
+        await publish_notifications(redis, [("minji", UserChanged("rooms", 1)), ("gone", SessionsRevoked([]))])
         await eventually(lambda: minji.of("room.added") and gone.wire.closed == 4401)
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from chat_gateway.hub import Hub
 from chat_gateway.subscriber import Subscriber
-from shared.service.overload import Overload
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually
 from shared.testing.servers import ValkeyCluster
+from shared.web.overload import Overload
 
 from ..edge import QUICK  # noqa: TID252 - the tests of one service
 

@@ -25,12 +25,12 @@ from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
 from shared.contracts.auth import ServiceTokenRequest
 from shared.contracts.rooms import LeaveRoom, Result
+from shared.errors import Unavailable
+from shared.ids import new_id
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id
-from shared.service.problems import Unavailable
-from shared.service.tokens import TOKEN_HEADER, Principal
-from shared.streams.hints import Changed, publish_hints
+from shared.rpc.tokens import TOKEN_HEADER, Principal
 from shared.streams.names import presence_key
+from shared.streams.notifications import UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 
@@ -314,7 +314,7 @@ async def test_changes_are_followed(stack: Stack):
     async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.talk(MINJI) as minji:
         await eventually(lambda: not gateway.inside.users_changed.is_set())
         stack.rooms.add(room_id, MINJI)
-        await publish_hints(stack.redis, [(MINJI, Changed("rooms", 1))])
+        await publish_notifications(stack.redis, [(MINJI, UserChanged("rooms", 1))])
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 
 

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.settings import Timings
-from shared.service.ids import new_id
-from shared.service.redis import AnyRedis
+from shared.ids import new_id
+from shared.redis.client import AnyRedis
 from shared.streams.names import presence_key
 from shared.testing.fixtures import eventually, on_both_engines
 

@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.room_log import FRAMES_A_READ, RoomLog
 from shared.contracts.rooms import EventsRequest
+from shared.errors import Unavailable
+from shared.redis.client import AnyRedis, redis_at
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key
-from shared.service.problems import Unavailable
-from shared.service.redis import AnyRedis, redis_at
 from shared.testing.fixtures import on_both_engines
 from shared.testing.servers import free_port
 

@@ -18,11 +18,11 @@ from websockets.typing import Subprotocol
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
+from shared.errors import Unauthenticated
+from shared.instance import INSTANCE, INSTANCE_HEADER
+from shared.metrics import REGISTRY
 from shared.roomlog.frames import text_frame
-from shared.service.instance import INSTANCE, INSTANCE_HEADER
-from shared.service.metrics import REGISTRY
-from shared.service.problems import Unauthenticated
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.rpc.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge  # noqa: TID252 - the tests of one service

@@ -14,12 +14,12 @@ from chat_gateway.listener import Listener, Message
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, live_header, split_frames
 from shared.roomlog.keys import live_channel
-from shared.service.overload import Overload
-from shared.service.redis import OPEN, AnyRedis, shard_of
-from shared.service.trace_context import new_place
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.tracing.context import new_span_context
+from shared.web.overload import Overload
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 
@@ -288,19 +288,19 @@ async def test_a_version_that_skips_is_read_from_the_log(listening: Listening):
 
 
 async def test_a_sampled_event_has_a_span_where_it_is_new(listening: Listening, spans: list[dict[str, Any]]):
-    room_id, place = listening.rooms.create("minji"), new_place()
+    room_id, context = listening.rooms.create("minji"), new_span_context()
     reader = await listening.read(room_id)
     await listening.read(room_id, "junho")
     listening.rooms.say(room_id, "minji")
     [frame] = listening.frames(room_id, 1)
-    message = live_header(2, 2, b"- " + place.traceparent.encode()) + frame
+    message = live_header(2, 2, b"- " + context.traceparent.encode()) + frame
     for _ in range(2):  # the second time it is known
         await listening.say(live_channel("epoch-1", room_id), message)
     listening.rooms.say(room_id, "minji")
     await listening.rooms.publish(listening.redis, room_id, 2)
     await eventually(lambda: len(reader.frames) == 2)
     [span] = spans
-    assert (span["event.action"], span["trace.id"], span["webchat.receivers"]) == ("deliver", place.trace_id, 2)
+    assert (span["event.action"], span["trace.id"], span["webchat.receivers"]) == ("deliver", context.trace_id, 2)
 
 
 async def test_a_stream_past_what_was_delivered_is_noticed(redis: Redis):

@@ -7,9 +7,9 @@ import pytest
 
 from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
 from shared.contracts.media import AttachmentsRequest, UploadRequest
-from shared.contracts.rooms import Refused, SendMessage
-from shared.service.ids import new_id
-from shared.service.problems import Forbidden, NotFound, RateLimited, Unavailable
+from shared.contracts.rooms import Rejected, SendMessage
+from shared.errors import Forbidden, NotFound, RateLimited, Unavailable
+from shared.ids import new_id
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -172,7 +172,7 @@ async def test_a_file_that_is_not_stored_is_not_sent(edge: Edge):
 async def test_a_file_whose_message_rooms_refuses_is_refused(edge: Edge):
     room_id = edge.rooms.create("minji")
     minji = await edge.live("minji")
-    edge.rooms.refusals[SendMessage] = Refused(code="forbidden", detail="Blocked.")
+    edge.rooms.refusals[SendMessage] = Rejected(code="forbidden", detail="Blocked.")
     frame_id = upload(minji, room_id)
     refused: dict[str, Any] = await eventually(lambda: minji.reply(frame_id))
     assert (refused["op"], refused["code"], refused["detail"]) == ("error", "forbidden", "Blocked.")

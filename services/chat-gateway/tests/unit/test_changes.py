@@ -8,15 +8,15 @@ import pytest
 
 from chat_gateway.driver.sync import USERS_AT_ONCE, check_users, follow_changes, sync_friends
 from chat_gateway.settings import Timings
-from shared.contracts.rooms import PlacesRequest
+from shared.contracts.rooms import UserIdsRequest
 from shared.contracts.social import Friends
+from shared.errors import Unavailable
+from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel
-from shared.service.metrics import REGISTRY
-from shared.service.problems import Unavailable
-from shared.service.trace_context import new_place
-from shared.streams.hints import Changed, SessionsRevoked, SocketsEvicted
 from shared.streams.names import user_channel
+from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked, UserChanged
 from shared.testing.fixtures import eventually
+from shared.tracing.context import new_span_context
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
 
@@ -38,7 +38,7 @@ async def settled(edge: Edge, *user_ids: str) -> list[Person]:
 
 async def change(edge: Edge, user_id: str, traceparent: str = "") -> None:
     """Notify the gateway of a change and wait until it is handled."""
-    hint = Changed("rooms", 1, traceparent)
+    hint = UserChanged("rooms", 1, traceparent)
     edge.hear(user_channel(user_id), msgspec.json.encode(hint))
     await follow_changes(edge.gateway)
     for client in edge.gateway.clients():
@@ -89,7 +89,7 @@ async def test_a_room_that_one_is_out_of_ends_with_ones_own_leaving(edge: Edge):
     await change(edge, "minji")
     ops = [frame["op"] for frame in minji.frames[1:]]
     assert ops == ["message.created", "member.left", "room.removed"]
-    assert (edge.gateway.hub.rooms, minji.client.places) == ({}, {})
+    assert (edge.gateway.hub.rooms, minji.client.memberships) == ({}, {})
     assert edge.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
@@ -100,7 +100,7 @@ async def test_a_room_that_is_gone_is_removed_without_an_event(edge: Edge):
     edge.rooms.revision["minji"] += 1
     await change(edge, "minji")
     assert minji.frames[1:] == [{"op": "room.removed", "room_id": room_id}]
-    assert (edge.gateway.hub.rooms, minji.client.places) == ({}, {})
+    assert (edge.gateway.hub.rooms, minji.client.memberships) == ({}, {})
     assert edge.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
@@ -112,7 +112,7 @@ async def test_who_left_and_is_back_is_removed_and_added_again(edge: Edge):
     edge.rooms.add(room_id, "minji")
     await change(edge, "minji")
     assert "a secret" not in [frame.get("body") for frame in minji.frames]
-    assert minji.client.places[room_id].since == 5
+    assert minji.client.memberships[room_id].since == 5
     assert minji.of("room.added")[0]["room"]["version"] == 5
     edge.rooms.say(room_id, "junho", "welcome")
     edge.gateway.subscriber.tear(room_id)
@@ -126,7 +126,7 @@ async def test_who_goes_before_its_new_room_is_known_is_not_brought_into_it(edge
     edge.rooms.add(room_id, "minji")
     edge.rooms.on_homes = lambda _: minji.leave()
     await change(edge, "minji")
-    assert (minji.of("room.added"), minji.client.places, edge.gateway.hub.rooms) == ([], {}, {})
+    assert (minji.of("room.added"), minji.client.memberships, edge.gateway.hub.rooms) == ([], {}, {})
     assert +edge.gateway.subscriber._wanted == {}
 
 
@@ -141,7 +141,7 @@ async def test_who_goes_before_its_new_room_is_listened_to_is_not_brought_into_i
     minji.leave()
     edge.confirms.set()
     await following
-    assert (minji.of("room.added"), minji.client.tasks, minji.client.places) == ([], set(), {})
+    assert (minji.of("room.added"), minji.client.tasks, minji.client.memberships) == ([], set(), {})
     assert +edge.gateway.subscriber._wanted == {}
 
 
@@ -274,20 +274,20 @@ async def test_many_changed_users_take_several_rounds(edge: Edge):
         await follow_changes(edge.gateway)
         assert len(edge.gateway.changed_users) == left
         assert edge.gateway.users_changed.is_set() == bool(left)
-    assert edge.rooms.of("places")[0] == PlacesRequest(edge.rooms.of("places")[0].user_ids)
+    assert edge.rooms.of("places")[0] == UserIdsRequest(edge.rooms.of("places")[0].user_ids)
     assert sorted(len(asked.user_ids) for asked in edge.rooms.of("places")) == [1, USERS_AT_ONCE]
 
 
 async def test_a_change_whose_way_is_sampled_ends_its_span(edge: Edge, spans: list[dict[str, object]]):
     await settled(edge, "minji", "minji")
-    place = new_place()
-    await change(edge, "minji", place.traceparent)
+    context = new_span_context()
+    await change(edge, "minji", context.traceparent)
     [span] = spans
     assert (span["event.action"], span["event.outcome"]) == ("deliver", "success")
-    assert (span["trace.id"], span["parent.id"], span["webchat.receivers"]) == (place.trace_id, place.span_id, 1)
+    assert (span["trace.id"], span["parent.id"], span["webchat.receivers"]) == (context.trace_id, context.span_id, 1)
     edge.rooms.problem = Unavailable("away")
     with pytest.raises(Unavailable):
-        await change(edge, "minji", place.traceparent)
+        await change(edge, "minji", context.traceparent)
     assert [one["event.outcome"] for one in spans] == ["success", "failure"]
 
 
@@ -411,7 +411,7 @@ async def test_only_sessions_that_were_asked_about_are_ended(edge: Edge):
 
 async def test_only_the_named_sockets_are_evicted(edge: Edge):
     first, second = await settled(edge, "minji", "minji")
-    edge.hear(user_channel("minji"), msgspec.json.encode(SocketsEvicted([first.client.id, "another gateway's"])))
+    edge.hear(user_channel("minji"), msgspec.json.encode(ConnectionsEvicted([first.client.id, "another gateway's"])))
     assert [one.wire.closed for one in (first, second)] == [4409, None]
 
 

@@ -25,20 +25,20 @@ from chat_gateway.protocol.frames import (
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
     MAX_INTEGER,
+    Accepted,
     AnyCommand,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     SendMessage,
 )
-from shared.service.ids import is_id, new_id
-from shared.service.trace_context import new_place
+from shared.ids import is_id, new_id
 from shared.testing.fixtures import eventually
+from shared.tracing.context import new_span_context
 
 from ..edge import Edge  # noqa: TID252 - the tests of one service
 
@@ -105,7 +105,7 @@ def test_an_upload_is_sent_as_a_message_with_its_file():
 
 
 def test_a_reply_carries_what_its_frame_asked_for():
-    done = Done(version=9, seq=4, at="then", duplicate=True, read_seq=2)
+    done = Accepted(version=9, seq=4, at="then", duplicate=True, read_seq=2)
     sent = Ok(id="1", seq=4, version=9, at="then", duplicate=True)
     assert reply_of(MessageSend(id="1", **HEAD, client_id=CLIENT, body=""), done) == sent
     assert reply_of(RoomRead(id="2", **HEAD, seq=1), done) == Ok(id="2", read_seq=2)
@@ -151,10 +151,10 @@ async def test_a_read_is_answered_with_where_it_led(edge: Edge):
 async def test_what_rooms_refuses_is_refused_with_its_code_and_words(edge: Edge):
     room_id = edge.rooms.create("minji")
     minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Refused(code="forbidden", detail="Not yours.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     reply = await minji.ask("message.edit", room_id=room_id, seq=1, body="x")
     assert reply == {"op": "error", "id": reply["id"], "code": "forbidden", "detail": "Not yours."}
-    edge.rooms.refusals[EditMessage] = Refused(code="unavailable", detail="Later.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="unavailable", detail="Later.")
     assert (await minji.ask("message.edit", room_id=room_id, seq=1, body="x"))["retry_after"] == 1
 
 
@@ -209,14 +209,14 @@ async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict
 
 
 async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spans: list[dict[str, Any]]):
-    room_id, place = edge.rooms.create("minji"), new_place()
+    room_id, membership = edge.rooms.create("minji"), new_span_context()
     minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Refused(code="forbidden", detail="Not yours.")
+    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     text = {"room_id": room_id, "seq": 1, "body": "x"}
-    await minji.ask("message.edit", **text, traceparent=place.traceparent)
+    await minji.ask("message.edit", **text, traceparent=membership.traceparent)
     call, edit = spans
     assert (edit["event.action"], edit["event.outcome"]) == ("message.edit", "failure")
-    assert (edit["trace.id"], edit["parent.id"]) == (place.trace_id, place.span_id)
+    assert (edit["trace.id"], edit["parent.id"]) == (membership.trace_id, membership.span_id)
     assert (call["parent.id"], call["event.outcome"]) == (edit["span.id"], "success")
     await minji.ask("message.edit", **text, traceparent="nonsense")
     assert len(spans) == 2

@@ -3,8 +3,8 @@
 import pytest
 
 from chat_gateway.transport.handshake import Handshake
-from shared.service.problems import Unauthenticated, Unavailable
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.errors import Unauthenticated, Unavailable
+from shared.rpc.tokens import TOKEN_HEADER, Principal
 
 MINJI = Principal("user", "minji", "session")
 
@@ -37,4 +37,4 @@ async def test_a_user_gets_in_as_who_it_is():
 async def test_others_are_told_why_not(headers: dict[str, str], status: int):
     problem = await Handshake(verify).check(headers)
     assert not isinstance(problem, Principal)
-    assert problem.status == status
+    assert problem.code.status == status

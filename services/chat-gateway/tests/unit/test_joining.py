@@ -6,9 +6,9 @@ import pytest
 
 from chat_gateway.driver.joining import ROOMS_AT_ONCE, ROUNDS, join_rooms
 from shared.contracts.rooms import EventsRequest
+from shared.metrics import REGISTRY
 from shared.roomlog.frames import event_frame
 from shared.roomlog.keys import live_channel
-from shared.service.metrics import REGISTRY
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -27,7 +27,7 @@ async def placed(edge: Edge, user_id: str, *room_ids: str) -> Person:
     gateway.adopt_epoch(edge.rooms.epoch)
     await gateway.enter(person.client)
     person.client.epoch, person.client.greeted = edge.rooms.epoch, True
-    person.client.places = {room_id: edge.rooms.rooms[room_id].places[user_id] for room_id in room_ids}
+    person.client.memberships = {room_id: edge.rooms.rooms[room_id].memberships[user_id] for room_id in room_ids}
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(room_ids))
     return person
 
@@ -181,7 +181,7 @@ async def test_ones_own_leaving_among_the_missed_is_the_last_that_is_sent(edge: 
     ops = [frame["op"] for frame in minji.frames]
     assert ops == ["message.created", "member.left", "room.removed"]
     assert not edge.gateway.hub.reads(minji.client, room_id)
-    assert (minji.client.places, wanted(edge, room_id)) == ({}, 0)
+    assert (minji.client.memberships, wanted(edge, room_id)) == ({}, 0)
 
 
 async def test_an_earlier_leaving_of_who_is_back_does_not_count(edge: Edge):

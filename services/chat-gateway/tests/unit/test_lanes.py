@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.lanes import BATCH_BYTES, BATCH_COMMANDS, BUSY, GAVE_UP, SIGNED_OUT, Lane, Lanes
 from chat_gateway.settings import Timings
-from shared.contracts.rooms import AnyCommand, Done, LeaveRoom, ReadRoom, Refused, Result, SendMessage
-from shared.service.ids import new_id
-from shared.service.metrics import REGISTRY
-from shared.service.problems import Invalid, Unavailable
-from shared.service.trace_context import new_place
+from shared.contracts.rooms import Accepted, AnyCommand, LeaveRoom, ReadRoom, Rejected, Result, SendMessage
+from shared.errors import Invalid, Unavailable
+from shared.ids import new_id
+from shared.metrics import REGISTRY
 from shared.testing.fixtures import eventually
+from shared.tracing.context import new_span_context
 
 from ..edge import RoomsService  # noqa: TID252 - the tests of one service
 
@@ -120,7 +120,7 @@ async def test_reads_of_one_user_in_one_room_become_the_furthest():
         sender.read(1, "junho", user_id="junho")
         assert sender.lanes.depth == 2
     assert sender.batches == [1, 2]
-    read = {name: result.read_seq for name, result in sender.results[1:] if isinstance(result, Done)}
+    read = {name: result.read_seq for name, result in sender.results[1:] if isinstance(result, Accepted)}
     assert read == {"minji 1": 3 + 1, "minji 3": 3 + 1, "minji 2": 3 + 1, "junho": 3}
 
 
@@ -173,7 +173,7 @@ async def test_what_stays_unknown_fails_with_all_that_waits_behind_it_for_the_sa
         sender.read(1, "a later read", owner="first")
     assert sender.results[:3] == [(name, GAVE_UP) for name in ("first", "behind", "read behind")]
     assert {name: type(result) for name, result in sender.results[3:]} == {
-        "another sender": Done, "another room": Done, "a later read": Done,
+        "another sender": Accepted, "another room": Accepted, "a later read": Accepted,
     }  # fmt: skip
     assert unknown() == before + 3
 
@@ -198,9 +198,9 @@ async def test_a_batch_that_rooms_refuses_is_refused_for_each():
         sender.rooms.gate.set()
         await eventually(lambda: len(sender.results) == 3)
         sender.send("fourth")
-    refused = Refused(code=problem.code, detail=problem.detail)
+    refused = Rejected(code=problem.code, detail=problem.detail)
     assert sender.results[:3] == [("first", GAVE_UP), ("second", refused), ("third", refused)]
-    assert isinstance(sender.results[3][1], Done)
+    assert isinstance(sender.results[3][1], Accepted)
 
 
 async def test_a_lane_answers_whatever_hits_it_and_goes_on():
@@ -213,7 +213,7 @@ async def test_a_lane_answers_whatever_hits_it_and_goes_on():
     sender.rooms.problem = None
     sender.send("y")
     await sender.lane.run()
-    assert isinstance(sender.results[1][1], Done)
+    assert isinstance(sender.results[1][1], Accepted)
 
 
 async def test_what_waits_at_the_end_of_the_gateway_is_answered():
@@ -235,7 +235,7 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_but_reads_go_on(
         sender.lanes.refuse("gone")
         assert sender.results == [("gone", SIGNED_OUT)]
     assert sender.rooms.bodies(sender.room_id) == ["first", "stays"]
-    assert [type(result) for _, result in sender.results[1:]] == [Done] * 3
+    assert [type(result) for _, result in sender.results[1:]] == [Accepted] * 3
 
 
 async def test_rooms_is_not_asked_where_all_that_waited_was_refused():
@@ -261,19 +261,19 @@ async def test_what_waits_for_a_session_that_is_gone_is_refused_in_all_lanes():
 
 
 async def test_a_sampled_command_has_a_span_for_its_request(spans: list[dict[str, Any]]):
-    place = new_place()
+    membership = new_span_context()
     sender = Sender()
     async with sender.lanes.running():
-        sender.send("x", traceparent=place.traceparent)
+        sender.send("x", traceparent=membership.traceparent)
         await eventually(lambda: sender.results)
     [span] = spans
     assert (span["event.action"], span["event.outcome"], span["parent.id"]) == (
-        "rooms.commands", "success", place.span_id,
+        "rooms.commands", "success", membership.span_id,
     )  # fmt: skip
     [command] = sender.rooms.done
-    assert command.traceparent == f"00-{place.trace_id}-{span['span.id']}-01"
+    assert command.traceparent == f"00-{membership.trace_id}-{span['span.id']}-01"
     sender.rooms.problem = KeyError("a fault")
-    sender.send("y", traceparent=place.traceparent)
+    sender.send("y", traceparent=membership.traceparent)
     with pytest.raises(KeyError):
         await sender.lane.run()
     assert [one["event.outcome"] for one in spans] == ["success", "failure"]
@@ -317,7 +317,7 @@ def test_whatever_happens_each_is_answered_once_and_each_sender_keeps_its_order(
         while sender.lane.depth:
             await sender.lane.run()
         assert [key for key in sent if len(done[key]) != 1] == []
-        committed = [key for key in sent if isinstance(done[key][0], Done)]
+        committed = [key for key in sent if isinstance(done[key][0], Accepted)]
         assert sender.rooms.bodies(sender.room_id) == [f"{key}" for key in committed]
         assert {key[0] for key in sent if done[key] == [SIGNED_OUT]} <= gone
 

@@ -7,8 +7,8 @@ import pytest
 
 from chat_gateway.driver.sync import follow_changes
 from chat_gateway.publisher import WAITING_AT_MOST
-from shared.service.ids import new_id, now_ms
-from shared.service.problems import Unavailable
+from shared.errors import Unavailable
+from shared.ids import new_id, now_ms
 from shared.streams.names import presence_channel, presence_key
 from shared.testing.fixtures import eventually
 

@@ -12,17 +12,17 @@ from chat_gateway.driver.reading import _page_of
 from shared.contracts.rooms import (
     DEFAULT_PAGE,
     MAX_INTEGER,
-    HomePageRequest,
     Message,
     MessagesRequest,
     PageChoice,
     ReadRoom,
-    Refused,
+    Rejected,
+    RoomListPageRequest,
 )
+from shared.errors import Invalid, Unavailable
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.keys import live_channel
 from shared.roomlog.page import RECENT_MESSAGES
-from shared.service.problems import Invalid, Unavailable
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -53,8 +53,8 @@ async def test_the_list_has_rooms_and_friends_and_how_to_go_on(edge: Edge):
     assert ([friend["user_id"] for friend in reply["friends"]], reply["next"]) == (["junho"], "more")
     assert (await minji.ask("home.list", before="more"))["next"] is None
     assert edge.rooms.of("home-page") == [
-        HomePageRequest(user_id="minji", before=None, limit=2),
-        HomePageRequest(user_id="minji", before="more", limit=200),
+        RoomListPageRequest(user_id="minji", before=None, limit=2),
+        RoomListPageRequest(user_id="minji", before="more", limit=200),
     ]
 
 
@@ -83,13 +83,13 @@ async def test_entering_marks_nothing_read_where_it_is_told_not_to(edge: Edge):
     ("refusal", "code", "retry_after"),
     [
         (None, "not_found", None),
-        (Refused(code="forbidden", detail="No."), "forbidden", None),
-        (Refused(code="unavailable", detail="Later."), "unavailable", 1),
-        (Refused(code="something new", detail="?"), "unavailable", 1),
+        (Rejected(code="forbidden", detail="No."), "forbidden", None),
+        (Rejected(code="unavailable", detail="Later."), "unavailable", 1),
+        (Rejected(code="something new", detail="?"), "unavailable", 1),
     ],
 )
 async def test_who_cannot_read_a_room_does_not_enter_it(
-    edge: Edge, refusal: Refused | None, code: str, retry_after: int | None
+    edge: Edge, refusal: Rejected | None, code: str, retry_after: int | None
 ):
     room_id = edge.rooms.create("junho")
     minji = await edge.live("minji")

@@ -10,11 +10,11 @@ from chat_gateway.driver.run import run_effects
 from chat_gateway.driver.sync import check_users
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import MAX_RESUME
+from shared.errors import Unavailable
+from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel
-from shared.service.metrics import REGISTRY
-from shared.service.problems import Unavailable
-from shared.streams.hints import SessionsRevoked, SocketsEvicted
 from shared.streams.names import presence_key, user_channel
+from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked
 from shared.testing.fixtures import eventually
 
 from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
@@ -43,7 +43,12 @@ def leaves_nothing(edge: Edge, person: Person) -> bool:
     """Disconnect, and return whether the gateway has no state left."""
     person.leave()
     gateway = edge.gateway
-    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, person.client.places) == ({}, {}, {}, {})
+    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, person.client.memberships) == (
+        {},
+        {},
+        {},
+        {},
+    )
 
 
 async def test_ready_tells_who_one_is_with_friends_and_rooms(edge: Edge):
@@ -255,7 +260,7 @@ async def test_sockets_beyond_the_allowed_ones_end_the_oldest():
         other = await edge.live("junho")
         assert edge.memory.published == []
         third = await edge.live("minji")
-        hint = msgspec.json.encode(SocketsEvicted([first.client.id]))
+        hint = msgspec.json.encode(ConnectionsEvicted([first.client.id]))
         assert edge.memory.published == [(user_channel("minji"), hint)]
         assert [one.wire.closed for one in (first, second, third, other)] == [4409, None, None, None]
 

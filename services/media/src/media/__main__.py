@@ -1,6 +1,6 @@
 from media.main import MIGRATIONS, bring_objects_back, create_app, save_objects
 from media.settings import MediaSettings
-from shared.service.command_line import run_command
+from shared.command_line import run_command
 
 if __name__ == "__main__":
     commands = {"save-objects": save_objects, "bring-objects-back": bring_objects_back}

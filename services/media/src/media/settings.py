@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from shared.service.settings import Settings
+from shared.settings import Settings
 
 MIB = 1024 * 1024
 

@@ -25,13 +25,13 @@ import media.storage
 from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from media.main import create_app
-from media.service.parts import Parts
+from media.service.dependencies import Dependencies
 from media.settings import MediaSettings
 from media.storage.tables import TABLES
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
-from shared.service.ids import new_id
-from shared.service.redis import AnyRedis
+from shared.ids import new_id
+from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
 from shared.testing.once import (
     database_env,
@@ -282,21 +282,21 @@ async def _is_up(app: FastAPI) -> bool:
 @module_fixture()
 async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
     async with started(settings) as app:
-        with led_by_keys(media.storage, app.state.parts.database.engine.sync_engine):
+        with led_by_keys(media.storage, app.state.deps.database.engine.sync_engine):
             yield app
 
 
 @function_fixture(autouse=True)
 async def clean(app: FastAPI) -> None:
     """Empty media's tables and bucket before each test."""
-    parts: Parts = app.state.parts
-    async with parts.database.write() as db:
+    deps: Dependencies = app.state.deps
+    async with deps.database.write() as db:
         for table in TABLES:
             await db.execute(delete(table))
-    await parts.bucket.check()
-    while found := await parts.bucket.list_after("", 1000):
+    await deps.bucket.check()
+    while found := await deps.bucket.list_after("", 1000):
         for one in found:
-            await parts.bucket.delete(one.key)
+            await deps.bucket.delete(one.key)
 
 
 @pytest.fixture
@@ -313,8 +313,8 @@ async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None
 
 
 @pytest.fixture
-def parts(app: FastAPI) -> Parts:
-    return app.state.parts
+def deps(app: FastAPI) -> Dependencies:
+    return app.state.deps
 
 
 @function_fixture()
@@ -367,19 +367,19 @@ async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Await
 
 
 @pytest.fixture
-def objects(parts: Parts) -> Callable[[], Awaitable[list[str]]]:
+def objects(deps: Dependencies) -> Callable[[], Awaitable[list[str]]]:
     """The keys of everything in the bucket."""
 
     async def objects() -> list[str]:
-        return [one.key for one in await parts.bucket.list_after("", 1000)]
+        return [one.key for one in await deps.bucket.list_after("", 1000)]
 
     return objects
 
 
 @pytest.fixture
-def rows(parts: Parts) -> Callable[[str], Awaitable[list[Any]]]:
+def rows(deps: Dependencies) -> Callable[[str], Awaitable[list[Any]]]:
     async def rows(statement: str) -> list[Any]:
-        async with parts.database.read() as db:
+        async with deps.database.read() as db:
             return [tuple(row) for row in (await db.execute(text(statement))).all()]
 
     return rows

@@ -8,7 +8,7 @@ import pytest
 from media.consumers import on_rooms
 from media.service.sweep import Sweep
 from shared.events.rooms import AttachmentsReleased
-from shared.service.ids import new_id, now_ms
+from shared.ids import new_id, now_ms
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database
 
@@ -46,34 +46,34 @@ async def receipts_of(receipts, size):
 
 
 @on_each_database
-async def test_twice_is_as_once_and_of_another_room_is_nothing(anna, parts, receipts, rows, objects):
+async def test_twice_is_as_once_and_of_another_room_is_nothing(anna, deps, receipts, rows, objects):
     room, other = await anna.group(), await anna.group()
     made = await anna.stored(b"a", room_id=room, client_id=new_id())
-    await on_rooms(parts, released(other, made))
+    await on_rooms(deps, released(other, made))
     assert (await anna.content(made["attachment_id"])).status_code == 200
     for _ in range(2):
-        await on_rooms(parts, released(room, made))
+        await on_rooms(deps, released(room, made))
     assert await receipts() == [("attachments.released", 1, 0)]
     assert await rows("SELECT state, filename FROM attachment") == [("deleted", "")]
     assert await objects() == []
 
 
 @on_each_database
-async def test_an_object_that_another_row_has_stays(anna, parts, objects):
+async def test_an_object_that_another_row_has_stays(anna, deps, objects):
     room = await anna.group()
     first, second = [await anna.stored(b"same", name, room_id=room) for name in ("a.txt", "b.txt")]
-    await on_rooms(parts, released(room, first))
+    await on_rooms(deps, released(room, first))
     assert len(await objects()) == 1
     assert (await anna.content(second["attachment_id"])).content == b"same"
-    await on_rooms(parts, released(room, second))
+    await on_rooms(deps, released(room, second))
     assert await objects() == []
 
 
 @on_each_database
-async def test_what_is_gone_can_be_stored_again(anna, parts):
+async def test_what_is_gone_can_be_stored_again(anna, deps):
     room, client_id = await anna.group(), new_id()
     first = await anna.stored(b"a", room_id=room, client_id=client_id)
-    await on_rooms(parts, released(room, first))
+    await on_rooms(deps, released(room, first))
     assert await anna.stored(b"a", room_id=room, client_id=client_id) == first
     assert (await anna.upload(b"b", room_id=room, client_id=client_id)).status_code == 409
     again = await anna.stored(b"a", room_id=room, client_id=new_id())
@@ -82,16 +82,16 @@ async def test_what_is_gone_can_be_stored_again(anna, parts):
 
 
 @on_each_database
-async def test_s3_is_away_meanwhile(anna, parts, wire, receipts, objects):
+async def test_s3_is_away_meanwhile(anna, deps, wire, receipts, objects):
     room = await anna.group()
     made = await anna.stored(b"a", room_id=room)
     wire.cut()
     with pytest.raises(Exception, match="onnect"):
-        await on_rooms(parts, released(room, made))
+        await on_rooms(deps, released(room, made))
     assert (await anna.content(made["attachment_id"])).status_code == 404
     assert await receipts() == [("attachments.released", 1, 1)]
     wire.mend()
-    await Sweep(parts).run()
+    await Sweep(deps).run()
     assert await receipts() == [("attachments.released", 1, 0)]
     assert await objects() == []
 
@@ -113,7 +113,7 @@ async def test_a_closed_account_leaves_no_avatar(anna, berta, receipts, picture,
 
 
 @on_each_database
-async def test_an_avatar_on_its_way_when_the_account_closes(anna, parts, wire, rows, picture, objects):
+async def test_an_avatar_on_its_way_when_the_account_closes(anna, deps, wire, rows, picture, objects):
     wire.open.clear()
     sending = asyncio.create_task(anna.upload(picture(), "me.png"))
 

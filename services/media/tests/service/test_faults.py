@@ -13,7 +13,7 @@ from sqlalchemy import update
 from media.service.sweep import Sweep
 from media.storage.bucket import open_bucket
 from media.storage.tables import attachment
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, module_fixture, plain_client, wait_for_readiness
 from shared.testing.servers import free_port, wait_for_port
@@ -59,22 +59,22 @@ def states(rows):
     return states
 
 
-async def pass_deadlines(parts):
+async def pass_deadlines(deps):
     """Do what the passing of time does."""
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(update(attachment).values(deadline_at=1))
 
 
 @pytest.fixture
-def swept(parts, rows, objects):
+def swept(deps, rows, objects):
     """Lets the deadlines of all uploads pass, and sweeps until what stopped half-way is gone; `left` objects stay."""
 
     async def swept(left):
-        await pass_deadlines(parts)
+        await pass_deadlines(deps)
 
         async def clean():
             for _ in range(2):
-                await Sweep(parts).run()
+                await Sweep(deps).run()
             states = {row[0] for row in await rows("SELECT state FROM attachment")}
             return states <= {"stored", "deleted"} and len(await objects()) == left
 
@@ -139,7 +139,7 @@ async def test_s3_does_not_answer(anna, hasty, wire, states, arrived, swept, way
     assert (await anna.content(made["attachment_id"])).content == DATA
 
 
-async def test_s3_is_cut_off_in_the_midst_of_pieces(anna, wire, states, swept, parts):
+async def test_s3_is_cut_off_in_the_midst_of_pieces(anna, wire, states, swept, deps):
     room, client_id, data = await anna.group(), new_id(), b"\x01piece" * (2 * MIB)
     wire.cut_after = wire.passed + 7 * MIB
     await check_failure(anna, room, client_id, data)
@@ -150,8 +150,8 @@ async def test_s3_is_cut_off_in_the_midst_of_pieces(anna, wire, states, swept, p
     assert (await anna.content(made["attachment_id"])).content == data
 
     async def no_pieces():
-        await Sweep(parts).run()
-        answer = await parts.bucket._client.list_multipart_uploads(Bucket=parts.settings.aws_storage_bucket_name)
+        await Sweep(deps).run()
+        answer = await deps.bucket._client.list_multipart_uploads(Bucket=deps.settings.aws_storage_bucket_name)
         return not answer.get("Uploads")
 
     await eventually(no_pieces)
@@ -184,7 +184,7 @@ def start_media(settings, port):
 
 @on_each_database
 @WAYS
-async def test_media_is_killed_in_between(anna, settings, parts, wire, states, arrived, swept, way):
+async def test_media_is_killed_in_between(anna, settings, deps, wire, states, arrived, swept, way):
     room, client_id, port = await anna.group(), new_id(), free_port()
     process = await asyncio.to_thread(start_media, settings, port)
     try:
@@ -205,7 +205,7 @@ async def test_media_is_killed_in_between(anna, settings, parts, wire, states, a
     assert await states() == ["pending"]
     busy = await anna.upload(DATA, "a.bin", room_id=room, client_id=client_id)
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
-    await pass_deadlines(parts)
+    await pass_deadlines(deps)
     if way == "after":
         await swept(left=0)
     made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
@@ -217,7 +217,7 @@ async def _are(read, wanted):
     return await read() == wanted
 
 
-async def test_a_request_that_is_given_up(anna, parts, wire, states, swept):
+async def test_a_request_that_is_given_up(anna, deps, wire, states, swept):
     room = await anna.group()
     wire.open.clear()
     sending = asyncio.create_task(anna.upload(DATA, room_id=room))
@@ -226,26 +226,26 @@ async def test_a_request_that_is_given_up(anna, parts, wire, states, swept):
     await asyncio.wait([sending])
     assert await states() == ["failed"]
     wire.mend()
-    await Sweep(parts).run()
+    await Sweep(deps).run()
     assert await states() == ["failed"]  # until its deadline something of it may arrive
     await swept(left=0)
 
 
 @on_each_database
-async def test_objects_that_no_row_knows_and_rows_without_object(anna, parts, swept, objects, rows, picture):
+async def test_objects_that_no_row_knows_and_rows_without_object(anna, deps, swept, objects, rows, picture):
     room = await anna.group()
     made = await anna.stored(picture(), "a.png", room_id=room)
     kept = await objects()
     for key in ("a/left-behind", "a/left-behind.thumbnail", "other"):
-        await parts.bucket._client.put_object(Bucket=parts.settings.aws_storage_bucket_name, Key=key, Body=b"x")
+        await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key=key, Body=b"x")
     assert len(await objects()) == 5
     await swept(left=2)
     assert await objects() == kept
     assert (await anna.content(made["attachment_id"])).status_code == 200
 
 
-async def test_an_object_too_young_to_judge_stays(anna, parts, objects):
-    young = parts.settings.model_copy(update={"orphan_s": 60})
-    await parts.bucket._client.put_object(Bucket=parts.settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
-    await Sweep(replace(parts, settings=young)).run()
+async def test_an_object_too_young_to_judge_stays(anna, deps, objects):
+    young = deps.settings.model_copy(update={"orphan_s": 60})
+    await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
+    await Sweep(replace(deps, settings=young)).run()
     assert await objects() == ["a/young"]

@@ -7,7 +7,7 @@ import json
 
 from PIL import Image
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
 
 from .conftest import SECRET, with_settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, plain_client

@@ -2,7 +2,7 @@
 
 import httpx
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from social.main import create_app as create_social
 from social.settings import SocialSettings
 

@@ -1,6 +1,6 @@
 from rooms.main import MIGRATIONS, create_app, forget_redis, new_epoch
 from rooms.settings import RoomsSettings
-from shared.service.command_line import run_command
+from shared.command_line import run_command
 
 if __name__ == "__main__":
     commands = {"new-epoch": new_epoch, "forget-redis": forget_redis}

@@ -10,31 +10,29 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from rooms.api import events, internal, members, messages, rooms
-from rooms.api.refusals import on_refusal
 from rooms.consumers import on_auth, on_social
-from rooms.domain.refusals import Refusal
 from rooms.service.committing import Committer
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Publisher
 from rooms.service.sweep import sweep, trim
 from rooms.settings import RoomsSettings
 from rooms.storage.epochs import renew_epoch
 from shared.contracts.auth import Accounts, UsersRequest
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
 from shared.events.social import SocialEvent
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis, empty_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis, empty_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
+async def _deps(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -> Dependencies:
     database = Database(settings.database_url, pool_size=settings.db_pool_size)
     stack.push_async_callback(database.close)
     redis = connect_redis(settings)
@@ -56,21 +54,21 @@ async def _parts(settings: RoomsSettings, app: FastAPI, stack: AsyncExitStack) -
     publisher = Publisher(database, redis, limit=settings.publish_queue)
     committer = Committer(database, publisher, writers=settings.writers)
     app.state.overload.watch(lambda: committer.filled)
-    return Parts(settings, database, redis, publisher, committer, auth, media)
+    return Dependencies(settings, database, redis, publisher, committer, auth, media)
 
 
-async def _start_work(parts: Parts, stack: AsyncExitStack) -> None:
-    settings, name = parts.settings, f"{socket.gethostname()}:{parts.settings.listen_port}"
-    accounts = Consumer(parts.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
-    blocks = Consumer(parts.redis, "social", settings.service, name, SocialEvent, partial(on_social, parts))
-    stack.push_async_callback(parts.publisher.drain)
-    await stack.enter_async_context(background("publisher", parts.publisher.run, pause=0, longest=0.5))
+async def _start_work(deps: Dependencies, stack: AsyncExitStack) -> None:
+    settings, name = deps.settings, f"{socket.gethostname()}:{deps.settings.listen_port}"
+    accounts = Consumer(deps.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, deps))
+    blocks = Consumer(deps.redis, "social", settings.service, name, SocialEvent, partial(on_social, deps))
+    stack.push_async_callback(deps.publisher.drain)
+    await stack.enter_async_context(background("publisher", deps.publisher.run, pause=0, longest=0.5))
     for what, work, pause in (
-        ("outbox relay", Relay(parts.database, parts.redis, settings.service).run, 0.1),
+        ("outbox relay", Relay(deps.database, deps.redis, settings.service).run, 0.1),
         ("events of auth", accounts.run, 0),
         ("events of social", blocks.run, 0),
-        ("sweep", partial(sweep, parts), settings.sweep_s),
-        ("trimming", partial(trim, parts), settings.trim_s),
+        ("sweep", partial(sweep, deps), settings.sweep_s),
+        ("trimming", partial(trim, deps), settings.trim_s),
     ):
         await stack.enter_async_context(background(what, work, pause=pause))
 
@@ -79,16 +77,14 @@ def create_app(settings: RoomsSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            parts = app.state.parts = await _parts(settings, app, stack)
-            await migrate(parts.database, MIGRATIONS)
-            await parts.publisher.open()
-            await _start_work(parts, stack)
+            deps = app.state.deps = await _deps(settings, app, stack)
+            await migrate(deps.database, MIGRATIONS)
+            await deps.publisher.open()
+            await _start_work(deps, stack)
             yield
 
     routers = [rooms.router, members.router, messages.router, events.router, internal.router]
-    app = create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
-    app.add_exception_handler(Refusal, on_refusal)
-    return app
+    return create_service(settings, title="WebChat rooms", routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
 
 
 def new_epoch(settings: RoomsSettings) -> str:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.service.settings import Settings
+from shared.settings import Settings
 
 
 class RoomsSettings(Settings):

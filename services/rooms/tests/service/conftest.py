@@ -20,17 +20,17 @@ from sqlalchemy import Connection, event, text
 from rooms.main import create_app
 from rooms.service import commands, creation, events, reading
 from rooms.service.committing import Committer
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
-    Batch,
-    BatchDone,
+    BatchResult,
+    CommandBatch,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
@@ -38,22 +38,23 @@ from shared.contracts.rooms import (
     PageChoice,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     Result,
     SendMessage,
     SetRole,
     UpdateRoom,
 )
+from shared.database.engine import Database, MysqlEngine
+from shared.errors import NotFound
 from shared.events.rooms import RoomEvent
+from shared.ids import new_id
+from shared.redis.client import close_redis, connect_redis
 from shared.roomlog.fold import MemberState, Snapshot
-from shared.service.database import Database, MysqlEngine
-from shared.service.http import Peer, ServiceTokens, http_client
-from shared.service.ids import new_id
-from shared.service.problems import NotFound, problem_response
-from shared.service.redis import close_redis, connect_redis
-from shared.service.tasks import background
-from shared.service.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.rpc.client import Peer, ServiceTokens, http_client
+from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
+from shared.tasks import background
+from shared.web.errors import error_response
 
 SECRET = "s" * 32
 
@@ -82,7 +83,7 @@ class StandInMedia:
         asked = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
         found = [self.files[one] for one in asked.attachment_ids if one in self.files]
         if len(found) < len(asked.attachment_ids):
-            return web.Response(status=404, body=bytes(problem_response(NotFound("There is no such file.")).body))
+            return web.Response(status=404, body=bytes(error_response(NotFound("There is no such file.")).body))
         return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
@@ -125,8 +126,8 @@ class StandInAuth:
 class House:
     """Shorthand for what the gateways ask of rooms, and for what a test looks at."""
 
-    def __init__(self, parts: Parts, auth: StandInAuth) -> None:
-        self.parts, self.auth = parts, auth
+    def __init__(self, deps: Dependencies, auth: StandInAuth) -> None:
+        self.deps, self.auth = deps, auth
 
     # what people do
 
@@ -169,32 +170,32 @@ class House:
         return kind(room_id=room, user_id=user, **fields)
 
     async def group(self, owner: str, *others: str, title: str = "Room") -> str:
-        return await creation.open_group(self.parts, owner, title, list(others))
+        return await creation.open_group(self.deps, owner, title, list(others))
 
     async def direct(self, user: str, other: str) -> str:
-        return (await creation.open_direct(self.parts, user, other))[0]
+        return (await creation.open_direct(self.deps, user, other))[0]
 
     async def batch(self, *batch: AnyCommand, seconds: float = 10) -> list[Result]:
-        return (await commands.execute(self.parts, list(batch), time.monotonic() + seconds)).results
+        return (await commands.execute(self.deps, list(batch), time.monotonic() + seconds)).results
 
-    async def do(self, *batch: AnyCommand) -> list[Done]:
+    async def do(self, *batch: AnyCommand) -> list[Accepted]:
         """A batch in which nothing is refused."""
         results = await self.batch(*batch)
-        assert not [result for result in results if isinstance(result, Refused)]
+        assert not [result for result in results if isinstance(result, Rejected)]
         return results  # type: ignore[return-value]
 
     async def refused(self, command: AnyCommand) -> str:
         """The code with which this is refused, after looking that nothing changed."""
         before = await self.heads()
         (result,) = await self.batch(command)
-        assert isinstance(result, Refused), result
+        assert isinstance(result, Rejected), result
         assert await self.heads() == before
         return result.code
 
     # what is there
 
     async def rows(self, statement: str) -> list[Any]:
-        async with self.parts.database.read() as db:
+        async with self.deps.database.read() as db:
             return list((await db.execute(text(statement))).all())
 
     async def heads(self) -> list[Any]:
@@ -205,7 +206,7 @@ class House:
         """As read today from the database."""
         found: list[RoomEvent] = []
         while True:
-            answer = (await events.list_events(self.parts, {room: after + len(found)})).rooms[room]
+            answer = (await events.list_events(self.deps, {room: after + len(found)})).rooms[room]
             assert not answer.gone
             found += [msgspec.json.decode(one, type=RoomEvent) for one in answer.events]
             if after + len(found) == answer.head:
@@ -213,11 +214,11 @@ class House:
 
     async def snapshot(self, room: str, user: str) -> Snapshot:
         """The room as `user`, in it from its beginning, sees it."""
-        entered = await reading.enter(self.parts, room, user)
+        entered = await reading.enter(self.deps, room, user)
         messages = list(entered.messages)
         while messages and messages[0].seq > 1:
             choice = PageChoice(before=messages[0].seq, limit=200)
-            messages = (await reading.get_page(self.parts, room, user, choice)).messages + messages
+            messages = (await reading.get_page(self.deps, room, user, choice)).messages + messages
         members = {one.user_id: MemberState(one.role, one.read_seq) for one in entered.room.members}
         return Snapshot(
             entered.version, 1, {one.seq: one for one in messages}, entered.room.title, entered.room.pinned_seq, members
@@ -225,8 +226,8 @@ class House:
 
     async def on_one_connection(self) -> None:
         """From now on: what a server counts for a session is then all that is asked here, and nothing else."""
-        await self.parts.database.close()
-        self.parts.database.engine = MysqlEngine(self.parts.settings.database_url, 1)
+        await self.deps.database.close()
+        self.deps.database.engine = MysqlEngine(self.deps.settings.database_url, 1)
 
     @asynccontextmanager
     async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
@@ -234,7 +235,7 @@ class House:
 
         SQLite finds a violated constraint at the end; a server is asked by a connection that is gone.
         """
-        database = self.parts.database
+        database = self.deps.database
         if database.is_sqlite:
             async with database.write() as db:
                 await db.execute(text("CREATE TABLE IF NOT EXISTS violated (id INTEGER PRIMARY KEY)"))
@@ -264,11 +265,11 @@ class House:
     @property
     def process_list(self) -> str:
         """The table of a server's connections. MySQL's information_schema fails on statements with binary ids."""
-        is_mariadb = self.parts.database.engine.sync_engine.dialect.is_mariadb
+        is_mariadb = self.deps.database.engine.sync_engine.dialect.is_mariadb
         return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
 
     def _cut_connections(self) -> None:
-        url = self.parts.settings.database_url
+        url = self.deps.settings.database_url
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
             cursor.execute(f"SELECT id FROM {self.process_list} WHERE db = %s", [url.database])
@@ -278,18 +279,18 @@ class House:
     @asynccontextmanager
     async def refusing(self, body: str) -> AsyncIterator[None]:
         """Meanwhile the database takes no message of this text."""
-        if self.parts.database.is_sqlite:
+        if self.deps.database.is_sqlite:
             make = f"CREATE TRIGGER refusal BEFORE INSERT ON message WHEN NEW.body = '{body}' "
             make, remove = make + "BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER refusal"
         else:
             make = f"ALTER TABLE message ADD CONSTRAINT refusal CHECK (body <> '{body}')"
             remove = "ALTER TABLE message DROP CONSTRAINT refusal"
-        async with self.parts.database.write() as db:
+        async with self.deps.database.write() as db:
             await db.execute(text(make))
         try:
             yield
         finally:
-            async with self.parts.database.write() as db:
+            async with self.deps.database.write() as db:
                 await db.execute(text(remove))
 
     @asynccontextmanager
@@ -300,7 +301,7 @@ class House:
         def note(_: Any, __: Any, statement: str, *___: Any) -> None:
             seen.append(statement)
 
-        engine = self.parts.database.engine.sync_engine
+        engine = self.deps.database.engine.sync_engine
         event.listen(engine, "before_cursor_execute", note)
         try:
             yield seen
@@ -311,9 +312,9 @@ class House:
 class Client:
     """Calls an application that runs in this process."""
 
-    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, parts: Parts) -> None:
-        self.http, self._auth, self.parts = http, auth, parts
-        self.house = House(parts, auth)
+    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, deps: Dependencies) -> None:
+        self.http, self._auth, self.deps = http, auth, deps
+        self.house = House(deps, auth)
 
     async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
         headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
@@ -325,9 +326,9 @@ class Client:
         return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
 
     async def batch(self, *commands: AnyCommand, budget_ms: int = 5_000) -> list[Result]:
-        answer = await self.internal("commands", Batch(budget_ms, list(commands)))
+        answer = await self.internal("commands", CommandBatch(budget_ms, list(commands)))
         assert answer.status_code == 200
-        return msgspec.json.decode(answer.content, type=BatchDone).results
+        return msgspec.json.decode(answer.content, type=BatchResult).results
 
     async def group(self, owner: str, *others: str) -> str:
         answer = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
@@ -342,7 +343,7 @@ def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSe
 
 
 @asynccontextmanager
-async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Parts]:
+async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Dependencies]:
     """Everything but the background work, on the tables of `database_env`."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
@@ -356,7 +357,7 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
         committer = Committer(database, publisher, writers=settings.writers)
-        yield Parts(settings, database, redis, publisher, committer, peer, media)
+        yield Dependencies(settings, database, redis, publisher, committer, peer, media)
 
 
 @pytest.fixture
@@ -367,13 +368,13 @@ def auth() -> StandInAuth:
 @pytest.fixture
 async def quiet(settings: RoomsSettings, auth: StandInAuth, redis: Redis) -> AsyncIterator[House]:
     """A house in which nothing is published by itself."""
-    async with open_parts(settings, auth) as parts:
-        yield House(parts, auth)
+    async with open_parts(settings, auth) as deps:
+        yield House(deps, auth)
 
 
 @pytest.fixture
 async def house(quiet: House) -> AsyncIterator[House]:
-    async with background("publisher", quiet.parts.publisher.run, pause=0):
+    async with background("publisher", quiet.deps.publisher.run, pause=0):
         yield quiet
 
 
@@ -383,8 +384,8 @@ def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
 
     @asynccontextmanager
     async def open_house() -> AsyncIterator[House]:
-        async with open_parts(settings, auth) as parts, background("publisher", parts.publisher.run, pause=0):
-            yield House(parts, auth)
+        async with open_parts(settings, auth) as deps, background("publisher", deps.publisher.run, pause=0):
+            yield House(deps, auth)
 
     return open_house
 
@@ -412,6 +413,6 @@ def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-            yield Client(http, auth, app.state.parts)
+            yield Client(http, auth, app.state.deps)
 
     return run

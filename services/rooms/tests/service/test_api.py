@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from shared.contracts.rooms import Batch, BatchDone, SendMessage
+from shared.contracts.rooms import BatchResult, CommandBatch, SendMessage
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
-from shared.service.ids import new_id
-from shared.service.tokens import TOKEN_HEADER
+from shared.ids import new_id
+from shared.rpc.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines
 
@@ -169,11 +169,11 @@ async def test_paths_that_name_nothing(call: Any) -> None:
 
 async def test_who_may_call(call: Any, auth: Any) -> None:
     user, service = auth.user_token(A), auth.service_token()
-    batch = Batch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
+    batch = CommandBatch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: "none"})).status_code == 401
     answer = await call.internal("commands", batch)
-    assert msgspec.json.decode(answer.content, type=BatchDone).epoch
+    assert msgspec.json.decode(answer.content, type=BatchResult).epoch
     headers = {TOKEN_HEADER: service}
     assert (await call.http.get("/api/rooms", headers=headers)).status_code == 403
     assert (await call.http.get("/api/rooms")).status_code == 401

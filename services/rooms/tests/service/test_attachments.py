@@ -7,9 +7,9 @@ import pytest
 
 from rooms.service.homes import get_membership
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import Membership
+from shared.contracts.rooms import MembershipCheck
 from shared.events.rooms import AttachmentsReleased
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B = new_id(), new_id()
@@ -107,5 +107,5 @@ async def test_media_may_ask_what_was_let_go(house: Any) -> None:
     await house.do(house.say(room, A, attachments=[gone]), house.say(room, A, attachments=[kept]))
     await house.do(house.delete(room, A, 1))
     asked = [gone.attachment_id, kept.attachment_id, new_id()]
-    assert await get_membership(house.parts, A, room, asked) == Membership(True, [gone.attachment_id])
-    assert await get_membership(house.parts, B, room, []) == Membership(False)
+    assert await get_membership(house.deps, A, room, asked) == MembershipCheck(True, [gone.attachment_id])
+    assert await get_membership(house.deps, B, room, []) == MembershipCheck(False)

@@ -21,8 +21,8 @@ from rooms.storage.tables import (
 )
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import PageChoice
-from shared.service.database import Db
-from shared.service.ids import new_id
+from shared.database.engine import Db
+from shared.ids import new_id
 from shared.testing.fixtures import on_mysql
 from shared.testing.plans import check_document, check_plans, explain
 from shared.testing.statements import Asked, entered_by, record, storage_functions
@@ -72,31 +72,31 @@ async def use(house: Any, here: str) -> None:
         house.mute(here, A), house.leave(other, B),
     )  # fmt: skip
     await house.do(house.read(here, B, second))
-    await sending.send(house.parts, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
+    await sending.send(house.deps, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
     await read(house, here, file.attachment_id)
 
 
 async def read(house: Any, here: str, attachment_id: str) -> None:
-    parts = house.parts
+    deps = house.deps
     for choice in (PageChoice(), PageChoice(before=9), PageChoice(after=1), PageChoice(at=1), PageChoice(around=2)):
-        await reading.get_page(parts, here, A, choice)
-    await reading.enter(parts, here, A)
-    await reading.get_detail(parts, here, A)
-    await homes.list_homes(parts, {A: None, B: [here]})
-    await homes.get_home_page(parts, A, None, 20)
-    await homes.list_places(parts, [A, B])
-    await homes.list_revisions(parts, [A, B])
-    await homes.list_shared(parts, A, [B, C])
-    await homes.get_membership(parts, A, here, [attachment_id])
-    await events.list_events(parts, {here: 1})
-    await lines.list_lines(parts, here, A, after=3, before=12)
-    await parts.publisher.catch_up([here])
-    await searching.search(parts, A, "hello", scanned=100)
-    await searching.search(parts, A, "hello", here, scanned=100)
+        await reading.get_page(deps, here, A, choice)
+    await reading.enter(deps, here, A)
+    await reading.get_detail(deps, here, A)
+    await homes.list_homes(deps, {A: None, B: [here]})
+    await homes.get_home_page(deps, A, None, 20)
+    await homes.list_memberships(deps, [A, B])
+    await homes.list_revisions(deps, [A, B])
+    await homes.list_shared(deps, A, [B, C])
+    await homes.get_membership(deps, A, here, [attachment_id])
+    await events.list_events(deps, {here: 1})
+    await lines.list_lines(deps, here, A, after=3, before=12)
+    await deps.publisher.catch_up([here])
+    await searching.search(deps, A, "hello", scanned=100)
+    await searching.search(deps, A, "hello", here, scanned=100)
 
 
 async def test_each_names_its_rooms_or_its_users(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = record(rooms.storage, quiet.parts.database.engine.sync_engine, monkeypatch)
+    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
     await use(quiet, await quiet.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
     for asked in recorder.asked:
@@ -124,9 +124,9 @@ def test_what_names_none_is_seen(statement: Any) -> None:
 async def test_how_mysql_finds_it(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here = await quiet.group(A, B, C)
     await fill(quiet, here)
-    recorder = record(rooms.storage, quiet.parts.database.engine.sync_engine, monkeypatch)
+    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
     await use(quiet, here)
-    plans = await explain(quiet.parts.database, recorder)
+    plans = await explain(quiet.deps.database, recorder)
     check_document("rooms", plans)
     check_plans(plans, one_row=ONE_ROW, sorted_by=SORTED)
 
@@ -135,10 +135,10 @@ async def fill(house: Any, here: str) -> None:
     """So much that to read a whole table, or a whole room, is the worse way."""
     people = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await _write(db, room, [_room(room_id) for room_id in ids])
         for number, room_id in enumerate(ids):
-            some = [people[(number + 21 * place) % len(people)] for place in range(5)]
+            some = [people[(number + 21 * membership) % len(people)] for membership in range(5)]
             await _write(db, member, [_member(room_id, user) for user in some])
             await _talk(db, room_id, some, range(1, MESSAGES + 1))
         await _talk(db, here, [A, B, C], range(5, DEEP + 1))

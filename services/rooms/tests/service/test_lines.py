@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from rooms.domain.refusals import Refusal
 from rooms.service import lines
 from rooms.service.sweep import trim
-from shared.service.ids import new_id
-from shared.service.problems import Invalid
+from shared.errors import DomainError, Invalid
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))
@@ -18,12 +17,12 @@ A, B, C, D = (new_id() for _ in range(4))
 async def told(house: Any, room: str, user: str = A, **choice: Any) -> list[tuple[int, str]]:
     """All pages, one after the other."""
     found: list[tuple[int, str]] = []
-    page = await lines.list_lines(house.parts, room, user, **choice)
+    page = await lines.list_lines(house.deps, room, user, **choice)
     while True:
         found += [(line.version, line.__struct_config__.tag) for line in page.items]
         if page.next is None:
             return found
-        page = await lines.list_lines(house.parts, room, user, **choice, cursor=page.next)
+        page = await lines.list_lines(house.deps, room, user, **choice, cursor=page.next)
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ async def test_the_lines_of_a_room(house: Any, room: str) -> None:
         for before in range(1, 13):
             wanted = [line for line in ALL if after < line[0] < before]
             assert await told(house, room, after=after, before=before) == wanted
-    renamed = (await lines.list_lines(house.parts, room, A, after=4, before=7)).items[0]
+    renamed = (await lines.list_lines(house.deps, room, A, after=4, before=7)).items[0]
     assert (renamed.title, renamed.by) == ("New", A)
 
 
@@ -61,8 +60,8 @@ async def test_they_begin_with_ones_own_joining(house: Any, room: str) -> None:
 
 async def test_outsiders_read_none(house: Any, room: str) -> None:
     for user, place in ((C, room), (D, room), (A, new_id())):
-        with pytest.raises(Refusal, match="no such room"):
-            await lines.list_lines(house.parts, place, user)
+        with pytest.raises(DomainError, match="no such room"):
+            await lines.list_lines(house.deps, place, user)
 
 
 async def test_a_direct_room_begins_without_any(house: Any) -> None:
@@ -74,7 +73,7 @@ async def test_a_direct_room_begins_without_any(house: Any) -> None:
 async def test_a_call_looks_at_so_many_versions(house: Any, room: str) -> None:
     for scanned in (1, 2, 3, 7, 11):
         assert await told(house, room, scanned=scanned) == ALL
-    page = await lines.list_lines(house.parts, room, A, scanned=3)
+    page = await lines.list_lines(house.deps, room, A, scanned=3)
     assert page.items == []
     assert page.next is not None
 
@@ -82,24 +81,24 @@ async def test_a_call_looks_at_so_many_versions(house: Any, room: str) -> None:
 async def test_a_page_has_so_many_lines(house: Any) -> None:
     here = await house.group(A)
     await house.do(*(house.update(here, A, title=f"T{n}") for n in range(10)))
-    page = await lines.list_lines(house.parts, here, A, most=3)
+    page = await lines.list_lines(house.deps, here, A, most=3)
     assert [line.version for line in page.items] == [2, 3]  # the third was a joining with which the room began
     assert [version for version, _ in await told(house, here, most=3)] == list(range(2, 12))
 
 
 @on_each_database
 async def test_they_go_with_the_events(house: Any, room: str) -> None:
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 7"))
-    await trim(house.parts)
+    await trim(house.deps)
     assert await told(house, room) == ALL[2:]
 
 
 async def test_cursors_that_are_not_ours(house: Any, room: str) -> None:
     for cursor in ("x", "LTE", "Ing"):
         with pytest.raises(Invalid):
-            await lines.list_lines(house.parts, room, A, cursor=cursor)
-    beyond = await lines.list_lines(house.parts, room, A, cursor="OTIyMzM3MjAzNjg1NDc3NTgwNw")  # 2**63 - 1
+            await lines.list_lines(house.deps, room, A, cursor=cursor)
+    beyond = await lines.list_lines(house.deps, room, A, cursor="OTIyMzM3MjAzNjg1NDc3NTgwNw")  # 2**63 - 1
     assert (beyond.items, beyond.next) == ([], None)
 
 

@@ -17,13 +17,13 @@ from sqlalchemy import text
 from rooms.main import forget_redis
 from rooms.settings import RoomsSettings
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import Done
+from shared.contracts.rooms import Accepted
 from shared.events.rooms import AttachmentsReleased
 from shared.events.social import UserBlocked
+from shared.ids import new_id
 from shared.roomlog.frames import parse_live
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import read_since
-from shared.service.ids import new_id
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_servers, subscription
 from shared.testing.forwarding import Forwarder, forwarding
@@ -43,7 +43,7 @@ def endpoint(forwarder: Forwarder) -> list[str]:
 
 async def tip(client: Any, redis: Redis, room: str) -> int:
     """The version at which the room's stream ends, seen past any forwarder."""
-    return (await read_since(redis, client.parts.publisher.epoch, {room: 0}))[room].tip
+    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].tip
 
 
 async def first_sweep(client: Any) -> None:
@@ -81,7 +81,7 @@ async def test_streams_that_are_lost_are_filled_by_the_sweep(start: Any, redis: 
     async with start(sweep_s=0.02) as client:
         room = await client.group(A)
         await eventually(lambda: reaches(client, redis, room, 1))
-        await redis.delete(log_key(client.parts.publisher.epoch, room))
+        await redis.delete(log_key(client.deps.publisher.epoch, room))
         await eventually(lambda: reaches(client, redis, room, 1))
 
 
@@ -105,7 +105,7 @@ async def test_files_that_are_let_go_are_told_to_media(start: Any, redis: Redis,
         sent = await client(A, "POST", f"/{room}/messages", message)
         assert (sent.status_code, sent.json()["attachments"][0]["filename"]) == (201, "f.txt")
         [done] = await client.batch(client.house.delete(room, A, 1))
-        assert isinstance(done, Done)
+        assert isinstance(done, Accepted)
         [(_, fields)] = await eventually(lambda: redis.xrange(service_stream("rooms")))
     released = msgspec.json.decode(fields[b"payload"], type=AttachmentsReleased)
     assert (released.room_id, released.attachment_ids) == (room, [file.attachment_id])
@@ -163,7 +163,7 @@ async def is_ready(client: Any) -> bool:
 
 async def test_on_a_schema_of_before_it_is_not_ready(start: Any) -> None:
     async with start() as client:
-        async with client.parts.database.write() as db:
+        async with client.deps.database.write() as db:
             await db.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         assert await missing(client) == (503, ["schema"], [])
 
@@ -200,7 +200,7 @@ async def test_as_many_transactions_as_the_settings_say(start: Any, monkeypatch:
             f"SELECT COUNT(*) FROM {client.house.process_list}"
             " WHERE db = DATABASE() AND command = 'Query' AND id <> CONNECTION_ID()"
         )
-        async with client.parts.database.write() as db:
+        async with client.deps.database.write() as db:
             await db.execute(text("SELECT id FROM room FOR UPDATE"))
             sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(20)]
             await eventually(lambda: are(client, waiting, 10))
@@ -220,7 +220,7 @@ async def test_more_than_may_wait_for_redis_is_left_to_be_repaired(start: Any, r
         await client.batch(house.say(room, A))
         await client.batch(house.say(room, A))
         await eventually(lambda: reaches(client, redis, room, 4))
-        async with subscription(redis, live_channel(client.parts.publisher.epoch, room)) as heard:
+        async with subscription(redis, live_channel(client.deps.publisher.epoch, room)) as heard:
             await client.batch(house.say(room, A), house.read(room, B, 1))
             await eventually(lambda: reaches(client, redis, room, 5))
             await client.batch(house.read(room, B, 2))
@@ -245,10 +245,10 @@ async def test_history_waits_while_commands_do(start: Any, monkeypatch: pytest.M
     monkeypatch.setattr("rooms.service.committing.GROUP_WEIGHT", 1)
     async with start() as client:
         room = await client.group(A)
-        async with client.parts.database.write():
+        async with client.deps.database.write():
             sending = [asyncio.create_task(client.batch(client.house.say(room, A))) for _ in range(5)]
             await eventually(lambda: status(client, room, 503))
-        assert [type(one) for done in await asyncio.gather(*sending) for one in done] == [Done] * 5
+        assert [type(one) for done in await asyncio.gather(*sending) for one in done] == [Accepted] * 5
         await eventually(lambda: status(client, room, 200))
 
 
@@ -265,7 +265,7 @@ async def test_what_still_waits_at_the_end_is_published(
         room = await client.group(A)
         await eventually(lambda: reaches(client, redis, room, 1))
         before_redis.close()
-        caplog.set_level(logging.WARNING, "shared.service.tasks")
+        caplog.set_level(logging.WARNING, "shared.tasks")
         await client.batch(client.house.say(room, A))
         await eventually(lambda: failures(caplog, "publisher") == 2)
         await before_redis.open()
@@ -282,10 +282,10 @@ async def test_what_is_answered_at_the_end_is_what_is_stored(start: Any, monkeyp
     async with start() as client:
         room = await client.group(A)
         sending = [asyncio.create_task(client.house.batch(client.house.say(room, A))) for _ in range(40)]
-        await eventually(lambda: client.parts.committer.filled > 0)
+        await eventually(lambda: client.deps.committer.filled > 0)
     answers = [one for [one] in await asyncio.gather(*sending)]
-    done = [one.seq for one in answers if isinstance(one, Done)]
-    assert {one.code for one in answers if not isinstance(one, Done)} <= {"unavailable"}
+    done = [one.seq for one in answers if isinstance(one, Accepted)]
+    assert {one.code for one in answers if not isinstance(one, Accepted)} <= {"unavailable"}
     async with start() as client:
         events = await client.house.events(room)
         assert [event.seq for event in events[1:]] == sorted(done) == list(range(1, len(done) + 1))

@@ -7,29 +7,29 @@ import pytest
 from sqlalchemy import text
 
 from rooms.consumers import on_auth, on_social
-from rooms.domain.refusals import Refusal
 from rooms.service import creation, homes
-from shared.contracts.rooms import Done, Refused
+from shared.contracts.rooms import Accepted, Rejected
+from shared.errors import DomainError
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 from shared.events.social import UserBlocked, UserUnblocked
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))
 
 
 async def block(house: Any, user: str, other: str, version: int = 1) -> None:
-    await on_social(house.parts, UserBlocked(user_id=user, blocked_id=other, version=version))
+    await on_social(house.deps, UserBlocked(user_id=user, blocked_id=other, version=version))
 
 
 async def rooms_of(house: Any, user: str) -> dict[str, Any]:
-    home = (await homes.list_homes(house.parts, {user: None})).users[user]
+    home = (await homes.list_homes(house.deps, {user: None})).users[user]
     return {one.room.room_id: one for one in home.rooms}
 
 
 async def revision(house: Any, user: str) -> int:
-    return (await homes.list_revisions(house.parts, [user])).revisions[user]
+    return (await homes.list_revisions(house.deps, [user])).revisions[user]
 
 
 @on_each_database
@@ -44,7 +44,7 @@ async def test_a_group_begins_with_its_members(house: Any) -> None:
 async def test_titles(house: Any) -> None:
     room = await house.group(A, title="  Zoë's 🦊  ")
     assert (await house.snapshot(room, A)).title == "Zoë's 🦊"
-    with pytest.raises(Refusal, match="title"):
+    with pytest.raises(DomainError, match="title"):
         await house.group(A, title="a\nb")
     assert await house.refused(house.update(room, A, title="a\nb")) == "invalid"
 
@@ -55,9 +55,10 @@ async def test_inviting(house: Any) -> None:
     await house.do(house.say(room, A))
     first, second = await house.do(house.invite(room, A, B, B, A), house.invite(room, B, C, B))
     assert (first.version, second.version) == (3, 4)
-    places = (await homes.list_places(house.parts, [B])).users[B]
-    assert places.revision == 1
-    assert (places.rooms[room].since, places.rooms[room].joined_version, places.rooms[room].joined_seq) == (3, 3, 1)
+    memberships = (await homes.list_memberships(house.deps, [B])).users[B]
+    membership = memberships.rooms[room]
+    assert memberships.revision == 1
+    assert (membership.since, membership.joined_version, membership.joined_seq) == (3, 3, 1)
     assert (await rooms_of(house, B))[room].room.last_message is None
     assert (await rooms_of(house, B))[room].room.unread == 0
 
@@ -71,10 +72,10 @@ async def test_whom_one_cannot_invite(house: Any) -> None:
     assert await house.refused(house.invite(room, A, *[new_id() for _ in range(101)])) == "invalid"
     await block(house, B, A)
     assert await house.refused(house.invite(room, A, C, B)) == "forbidden"
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         await house.group(A, B)
     assert refusal.value.code == "forbidden"
-    await on_social(house.parts, UserUnblocked(user_id=B, blocked_id=A, version=2))
+    await on_social(house.deps, UserUnblocked(user_id=B, blocked_id=A, version=2))
     await block(house, B, A, version=1)
     await house.do(house.invite(room, A, B))
 
@@ -83,25 +84,25 @@ async def test_without_auth_only_invitations_are_unavailable(house: Any) -> None
     room = await house.group(A)
     house.auth.away = True
     results = await house.batch(house.say(room, A), house.invite(room, A, B), house.say(room, A))
-    assert [isinstance(result, Done) for result in results] == [True, False, True]
-    assert isinstance(results[1], Refused)
+    assert [isinstance(result, Accepted) for result in results] == [True, False, True]
+    assert isinstance(results[1], Rejected)
     assert results[1].code == "unavailable"
-    with pytest.raises(Refusal, match="did not go through"):
+    with pytest.raises(DomainError, match="did not go through"):
         await house.direct(A, B)
 
 
 async def test_limits_of_rooms_and_people(house: Any) -> None:
     room = await house.group(A)
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
     results = await house.batch(house.invite(room, A, B), house.invite(room, A, C))
-    assert [type(result) for result in results] == [Done, Refused]
+    assert [type(result) for result in results] == [Accepted, Rejected]
     creation_limit = "rooms.domain.membership.MAX_ROOMS"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(creation_limit, 2)
         await house.group(C)
         await house.group(C)
-        with pytest.raises(Refusal, match="rooms already"):
+        with pytest.raises(DomainError, match="rooms already"):
             await house.group(C)
         assert await house.refused(house.invite(await house.group(D), D, C)) == "conflict"
 
@@ -115,8 +116,8 @@ async def test_leaving_and_coming_back(house: Any) -> None:
     (left,) = await house.do(house.leave(room, B))
     assert left.version == 6
     (back,) = await house.do(house.invite(room, A, B))
-    place = (await homes.list_places(house.parts, [B])).users[B].rooms[room]
-    assert (place.joined_version, place.joined_seq) == (back.version, 3)
+    membership = (await homes.list_memberships(house.deps, [B])).users[B].rooms[room]
+    assert (membership.joined_version, membership.joined_seq) == (back.version, 3)
     await house.do(house.say(room, B))
     assert [event.user_id for event in await house.events(room) if isinstance(event, MemberJoined)] == [A, B, B]
     assert await revision(house, B) == 3
@@ -128,7 +129,7 @@ async def test_join_and_leave_in_one_batch(house: Any) -> None:
     results = await house.batch(
         house.invite(room, A, B), house.say(room, B), house.leave(room, B), house.say(room, B), house.invite(room, A, B)
     )
-    assert [type(result) for result in results] == [Done, Done, Done, Refused, Done]
+    assert [type(result) for result in results] == [Accepted, Accepted, Accepted, Rejected, Accepted]
     assert (await rooms_of(house, B))[room].room.member_count == 2
 
 
@@ -197,7 +198,7 @@ async def test_muting_is_personal_and_raises_the_revision(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.mute(room, B), house.mute(room, B))
     assert (await rooms_of(house, B))[room].room.muted
-    assert (await homes.list_places(house.parts, [B])).users[B].rooms[room].muted
+    assert (await homes.list_memberships(house.deps, [B])).users[B].rooms[room].muted
     assert not (await rooms_of(house, A))[room].room.muted
     assert (await revision(house, A), await revision(house, B)) == (1, 2)
     assert len(await house.events(room)) == 2
@@ -206,21 +207,21 @@ async def test_muting_is_personal_and_raises_the_revision(house: Any) -> None:
 async def test_outsiders_learn_nothing(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A))
-    for place in (room, new_id(), "not-an-id", ""):
+    for target in (room, new_id(), "not-an-id", ""):
         for command in (
-            house.say(place, D), house.edit(place, D, 1, "x"), house.delete(place, D, 1), house.react(place, D, 1),
-            house.read(place, D, 1), house.invite(place, D, C), house.leave(place, D), house.remove(place, D, A),
-            house.role(place, D, A, "admin"), house.update(place, D, title="x"), house.mute(place, D),
+            house.say(target, D), house.edit(target, D, 1, "x"), house.delete(target, D, 1), house.react(target, D, 1),
+            house.read(target, D, 1), house.invite(target, D, C), house.leave(target, D), house.remove(target, D, A),
+            house.role(target, D, A, "admin"), house.update(target, D, title="x"), house.mute(target, D),
         ):  # fmt: skip
-            assert await house.batch(command) == [Refused(code="not_found", detail="There is no such room.")]
+            assert await house.batch(command) == [Rejected(code="not_found", detail="There is no such room.")]
 
 
 @on_each_database
 async def test_a_pair_has_one_direct_room_whatever_races(house: Any, second_house: Any) -> None:
     async with second_house() as other:
-        parts = [house.parts] if house.parts.database.is_sqlite else [house.parts, other.parts]
+        deps = [house.deps] if house.deps.database.is_sqlite else [house.deps, other.deps]
         opened = await asyncio.gather(
-            *(creation.open_direct(parts[n % len(parts)], *((A, B) if n % 3 else (B, A))) for n in range(10))
+            *(creation.open_direct(deps[n % len(deps)], *((A, B) if n % 3 else (B, A))) for n in range(10))
         )
     assert len({room for room, _ in opened}) == 1
     assert sum(is_new for _, is_new in opened) == 1
@@ -238,7 +239,7 @@ async def test_a_direct_room_keeps_its_two(house: Any) -> None:
     seen = (await rooms_of(house, A))[room].room
     assert (seen.title, seen.peer_id, seen.unread, seen.pinned_seq) == ("", B, 1, 1)
     for other, code in ((A, "invalid"), ("x", "not_found")):
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DomainError) as refusal:
             await house.direct(A, other)
         assert refusal.value.code == code
 
@@ -248,19 +249,19 @@ async def test_a_direct_room_is_hidden_until_the_next_message(house: Any) -> Non
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, A), house.leave(room, B))
     assert await rooms_of(house, A) == await rooms_of(house, B) == {}
-    assert (await homes.list_places(house.parts, [A])).users[A].rooms == {}
+    assert (await homes.list_memberships(house.deps, [A])).users[A].rooms == {}
     assert await revision(house, A) == 2
     (sent,) = await house.do(house.say(room, B))
     for user in (A, B):
-        assert (await rooms_of(house, user))[room].place.since == sent.version == 4
+        assert (await rooms_of(house, user))[room].membership.since == sent.version == 4
         assert await revision(house, user) == 3
 
 
 async def test_opening_a_hidden_direct_room_shows_it_to_oneself(house: Any) -> None:
     room = await house.direct(A, B)
     await house.do(house.say(room, A), house.leave(room, A), house.leave(room, B))
-    assert await creation.open_direct(house.parts, B, A) == (room, False)
-    assert (await rooms_of(house, B))[room].place.since == 3
+    assert await creation.open_direct(house.deps, B, A) == (room, False)
+    assert (await rooms_of(house, B))[room].membership.since == 3
     assert await rooms_of(house, A) == {}
 
 
@@ -274,7 +275,7 @@ async def test_blocks_in_direct_rooms(house: Any) -> None:
     await house.do(house.say(room, B), house.delete(room, A, 1))
     for first, other in ((A, B), (A, C)):
         await block(house, other, first)
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(DomainError) as refusal:
             await house.direct(first, other)
         assert refusal.value.code == "forbidden"
     assert await house.direct(B, A) == room
@@ -285,14 +286,14 @@ async def test_a_closed_account_leaves_everything_and_comes_nowhere(house: Any) 
     rooms = [await house.group(A, B) for _ in range(3)]
     direct = await house.direct(B, C)
     for _ in range(2):
-        await on_auth(house.parts, UserClosed(user_id=B, version=2, at=1))
+        await on_auth(house.deps, UserClosed(user_id=B, version=2, at=1))
     assert await rooms_of(house, B) == {}
     for room in rooms:
         assert set((await house.snapshot(room, A)).members) == {A}
         assert await house.refused(house.invite(room, A, B)) == "not_found"
     assert (await rooms_of(house, C))[direct].room.peer_id == B
     for attempt in (house.direct(B, D), house.direct(D, B), house.group(B), house.group(D, B)):
-        with pytest.raises(Refusal, match="no such user"):
+        with pytest.raises(DomainError, match="no such user"):
             await attempt
 
 
@@ -302,7 +303,7 @@ async def test_closing_and_inviting_at_the_same_time(house: Any) -> None:
     room = await house.group(A)
     await asyncio.gather(
         *(house.batch(house.invite(room, A, user)) for user in people),
-        *(on_auth(house.parts, UserClosed(user_id=user, version=2, at=1)) for user in people),
+        *(on_auth(house.deps, UserClosed(user_id=user, version=2, at=1)) for user in people),
     )
     assert set((await house.snapshot(room, A)).members) == {A}
 

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from rooms.main import MIGRATIONS
 from rooms.settings import RoomsSettings
 from rooms.storage.tables import TABLES, message
-from shared.service.database import Database
-from shared.service.ids import new_id
-from shared.service.migrations import migrate
+from shared.database.engine import Database
+from shared.database.migrations import migrate
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_older_start, check_one_back, check_starting_at_once
 

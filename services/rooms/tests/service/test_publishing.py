@@ -17,14 +17,14 @@ from rooms.service.publisher import Publisher
 from rooms.service.sweep import REACH_MS, sweep, trim
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
+from shared.ids import new_id
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_live, split_frames
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, read_since
-from shared.service.ids import new_id
-from shared.service.redis import REDIS_DOWN
-from shared.service.tasks import background
-from shared.streams.hints import Changed
 from shared.streams.names import user_channel
+from shared.streams.notifications import UserChanged
+from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
 A, B, C = (new_id() for _ in range(3))
@@ -32,13 +32,13 @@ A, B, C = (new_id() for _ in range(3))
 
 async def streamed(house: Any, room: str, after: int = 0) -> list[RoomEvent]:
     """What a reader of the stream after a version gets."""
-    publisher = house.parts.publisher
-    since = (await read_since(house.parts.redis, publisher.epoch, {room: after}))[room]
+    publisher = house.deps.publisher
+    since = (await read_since(house.deps.redis, publisher.epoch, {room: after}))[room]
     return [decode_frame(frame) for frame in since.frames]
 
 
 async def tip(house: Any, room: str) -> int:
-    return (await read_since(house.parts.redis, house.parts.publisher.epoch, {room: 10**9}))[room].tip
+    return (await read_since(house.deps.redis, house.deps.publisher.epoch, {room: 10**9}))[room].tip
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
 async def test_events_are_published_in_order_with_the_senders_client_id(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
     await eventually(lambda: tip_is(house, room, 2))
-    async with listening(redis, live_channel(house.parts.publisher.epoch, room)) as heard:
+    async with listening(redis, live_channel(house.deps.publisher.epoch, room)) as heard:
         message = house.say(room, A, "hi")
         await house.do(message, house.react(room, B, 1), house.leave(room, B), house.say(room, A))
         await eventually(lambda: len(heard) >= 3)
@@ -78,22 +78,22 @@ async def test_cursors_and_hints(house: Any, redis: Redis) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A), house.say(room, A))
     await eventually(lambda: tip_is(house, room, 4))
-    epoch = house.parts.publisher.epoch
+    epoch = house.deps.publisher.epoch
     async with listening(redis, live_channel(epoch, room)) as heard, listening(redis, user_channel(B)) as hints:
         await house.do(house.read(room, B, 1), house.read(room, B, 2), house.read(room, B, 1), house.mute(room, B))
         await eventually(lambda: heard and hints)
     live = parse_live(heard[-1])
     assert (live.first, live.last, live.flags, msgspec.json.decode(live.data)) == (0, 0, b"r", {B: 2})
-    assert msgspec.json.decode(hints[-1], type=Changed) == Changed("rooms", 2)
+    assert msgspec.json.decode(hints[-1], type=UserChanged) == UserChanged("rooms", 2)
 
 
 async def test_deleted_text_leaves_redis(house: Any, redis: Redis) -> None:
     room = await house.group(A)
     await house.do(house.say(room, A, "very secret"))
-    await eventually(lambda: redis.exists(log_key(house.parts.publisher.epoch, room)))
+    await eventually(lambda: redis.exists(log_key(house.deps.publisher.epoch, room)))
     await house.do(house.delete(room, A, 1))
     await eventually(lambda: tip_is(house, room, 3))
-    entries = await redis.xrange(log_key(house.parts.publisher.epoch, room))
+    entries = await redis.xrange(log_key(house.deps.publisher.epoch, room))
     assert len(entries) == 1
     assert b"secret" not in b"".join(entries[0][1].values())
 
@@ -109,13 +109,13 @@ async def test_two_processes_fill_each_others_holes(quiet: Any, second_house: An
         await other.do(*(other.say(room, A) for _ in range(3)))
         await eventually(lambda: tip_is(quiet, room, 5))
     # the stream began at the other's run: what this process publishes late is skipped
-    await quiet.parts.publisher.drain()
+    await quiet.deps.publisher.drain()
     assert [event.version for event in await streamed(quiet, room, 2)] == [3, 4, 5]
 
 
 async def test_a_hole_is_filled_from_the_database(quiet: Any, second_house: Any) -> None:
     room = await quiet.group(A)
-    await quiet.parts.publisher.drain()
+    await quiet.deps.publisher.drain()
     await quiet.do(*(quiet.say(room, A) for _ in range(3)))  # not published: as if this process died here
     async with second_house() as other:
         await other.do(other.say(room, A))
@@ -125,23 +125,23 @@ async def test_a_hole_is_filled_from_the_database(quiet: Any, second_house: Any)
 
 @on_each_database
 async def test_the_sweep_publishes_what_nobody_did(quiet: Any, redis: Redis) -> None:
-    parts = quiet.parts
+    deps = quiet.deps
     room, other, idle = [await quiet.group(A) for _ in range(3)]
-    await parts.publisher.drain()
+    await deps.publisher.drain()
     await quiet.do(quiet.say(room, A))
-    parts.publisher._waiting.clear()
-    await redis.delete(log_key(parts.publisher.epoch, other), log_key(parts.publisher.epoch, idle))
-    async with parts.database.write() as db:
+    deps.publisher._waiting.clear()
+    await redis.delete(log_key(deps.publisher.epoch, other), log_key(deps.publisher.epoch, idle))
+    async with deps.database.write() as db:
         longer_ago = f"UPDATE room SET updated_at = updated_at - {REACH_MS}"
         await db.execute(text(f"{longer_ago} WHERE id = X'{idle.replace('-', '')}'"))
         await epochs.set_last_sweep(db, 10**15)
-    await sweep(parts)
+    await sweep(deps)
     assert [await tip(quiet, one) for one in (room, other, idle)] == [2, 1, -1]
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(text("UPDATE sweep SET began_at = 1"))
-    await sweep(parts)
+    await sweep(deps)
     assert await tip(quiet, idle) == 1
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         assert await epochs.get_last_sweep(db) > 1
 
 
@@ -149,10 +149,10 @@ async def test_the_sweep_publishes_what_nobody_did(quiet: Any, redis: Redis) -> 
 async def test_a_sweep_over_several_pages(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.sweep.PAGE", 3)
     rooms = [await quiet.group(A) for _ in range(7)]
-    async with quiet.parts.database.write() as db:
+    async with quiet.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = 7"))
-    quiet.parts.publisher._waiting.clear()
-    await sweep(quiet.parts)
+    quiet.deps.publisher._waiting.clear()
+    await sweep(quiet.deps)
     assert {await tip(quiet, room) for room in rooms} == {1}
 
 
@@ -161,9 +161,9 @@ async def test_a_flushed_redis_is_filled_with_the_newest(quiet: Any, redis: Redi
     room = await quiet.group(A)
     for _ in range(4):
         await quiet.do(*(quiet.say(room, A) for _ in range(256)))
-    await quiet.parts.publisher.drain()
+    await quiet.deps.publisher.drain()
     await redis.flushall()
-    await sweep(quiet.parts)
+    await sweep(quiet.deps)
     assert await tip(quiet, room) == 1025
     found = await streamed(quiet, room, 1025 - KEPT_ENTRIES)
     assert [event.version for event in found] == list(range(1026 - KEPT_ENTRIES, 1026))
@@ -172,36 +172,36 @@ async def test_a_flushed_redis_is_filled_with_the_newest(quiet: Any, redis: Redi
 @on_each_database
 async def test_a_stream_whose_successors_are_trimmed_begins_anew(quiet: Any) -> None:
     room = await quiet.group(A)
-    await quiet.parts.publisher.drain()
+    await quiet.deps.publisher.drain()
     await quiet.do(*(quiet.say(room, A) for _ in range(6)))
-    quiet.parts.publisher._waiting.clear()
-    async with quiet.parts.database.write() as db:
+    quiet.deps.publisher._waiting.clear()
+    async with quiet.deps.database.write() as db:
         await db.execute(text("DELETE FROM room_event WHERE version < 4"))
-    await sweep(quiet.parts)
+    await sweep(quiet.deps)
     assert [event.version for event in await streamed(quiet, room, 3)] == [4, 5, 6, 7]
 
 
 async def test_redis_away_then_back(quiet: Any) -> None:
-    parts = quiet.parts
+    deps = quiet.deps
     room = await quiet.group(A)
-    broken = Publisher(parts.database, Redis(host="127.0.0.1", port=1), limit=3)
+    broken = Publisher(deps.database, Redis(host="127.0.0.1", port=1), limit=3)
     await broken.open()
-    parts.publisher._waiting, waiting = [], parts.publisher._waiting
+    deps.publisher._waiting, waiting = [], deps.publisher._waiting
     for committed in waiting:
         broken.add(committed)
     with pytest.raises(REDIS_DOWN):
         await broken.run()
-    broken._redis = parts.redis
+    broken._redis = deps.redis
     async with background("publisher", broken.run, pause=0):
         await eventually(lambda: tip_is(quiet, room, 1))
 
 
 async def test_more_waits_than_the_queue_holds(quiet: Any) -> None:
-    parts = quiet.parts
+    deps = quiet.deps
     room = await quiet.group(A)
-    small = Publisher(parts.database, parts.redis, limit=2)
+    small = Publisher(deps.database, deps.redis, limit=2)
     await small.open()
-    quiet.parts = parts_with(parts, small)
+    quiet.deps = parts_with(deps, small)
     for _ in range(5):
         await quiet.do(quiet.say(room, A))
     assert small._size == 2
@@ -209,9 +209,9 @@ async def test_more_waits_than_the_queue_holds(quiet: Any) -> None:
     assert await streamed(quiet, room, 1) == await quiet.events(room, 1)
 
 
-def parts_with(parts: Any, publisher: Publisher) -> Any:
-    committer = Committer(parts.database, publisher, writers=1)
-    return replace(parts, publisher=publisher, committer=committer)
+def parts_with(deps: Any, publisher: Publisher) -> Any:
+    committer = Committer(deps.database, publisher, writers=1)
+    return replace(deps, publisher=publisher, committer=committer)
 
 
 @on_each_database
@@ -219,19 +219,19 @@ async def test_another_epoch(quiet: Any, second_house: Any) -> None:
     room = await quiet.group(A)
     async with second_house() as other:
         await other.do(other.say(room, A))
-        old = other.parts.publisher.epoch
+        old = other.deps.publisher.epoch
         await eventually(lambda: tip_is(other, room, 2))
-        async with quiet.parts.database.write() as db:
+        async with quiet.deps.database.write() as db:
             new = await epochs.renew_epoch(db)
         await other.do(other.say(room, A))
-        await eventually(lambda: other.parts.publisher.epoch == new)
+        await eventually(lambda: other.deps.publisher.epoch == new)
         await eventually(lambda: tip_is(other, room, 3))
-        since = (await read_since(other.parts.redis, old, {room: 2}))[room]
+        since = (await read_since(other.deps.redis, old, {room: 2}))[room]
         assert since.tip == 2
     # whoever does not know yet publishes where nobody reads, until its next batch or sweep
-    await quiet.parts.publisher.drain()
-    await sweep(quiet.parts)
-    assert quiet.parts.publisher.epoch == new
+    await quiet.deps.publisher.drain()
+    await sweep(quiet.deps)
+    assert quiet.deps.publisher.epoch == new
     assert await tip(quiet, room) == 3
 
 
@@ -246,10 +246,10 @@ async def test_many_rooms_at_once(house: Any) -> None:
 
 @on_each_database
 async def test_the_operators_command(quiet: Any) -> None:
-    before = quiet.parts.publisher.epoch
-    renewed = await asyncio.to_thread(new_epoch, quiet.parts.settings)
-    await sweep(quiet.parts)
-    assert quiet.parts.publisher.epoch == renewed != before
+    before = quiet.deps.publisher.epoch
+    renewed = await asyncio.to_thread(new_epoch, quiet.deps.settings)
+    await sweep(quiet.deps)
+    assert quiet.deps.publisher.epoch == renewed != before
 
 
 @on_each_database
@@ -257,9 +257,9 @@ async def test_trimming_goes_slice_by_slice(quiet: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr("rooms.service.sweep.TRIM", 4)
     room, other = await quiet.group(A), await quiet.group(A)
     await quiet.do(*(quiet.say(where, A) for _ in range(9) for where in (room, other)))
-    async with quiet.parts.database.write() as db:
+    async with quiet.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 5 WHERE version <= 7"))
-    await trim(quiet.parts)
+    await trim(quiet.deps)
     assert await quiet.rows("SELECT version, COUNT(*) FROM room_event GROUP BY version") == [(8, 2), (9, 2), (10, 2)]
 
 
@@ -272,7 +272,7 @@ async def test_only_what_is_written_down_takes_its_trace_along(
     said = [house.say(room, A, str(number)) for number in range(5)]
     said[2].traceparent = traced
     said[3].traceparent = traced.replace("-01", "-00")
-    async with listening(redis, live_channel(house.parts.publisher.epoch, room)) as heard:
+    async with listening(redis, live_channel(house.deps.publisher.epoch, room)) as heard:
         await house.do(*said)
         await house.do(house.say(room, A, "2", client_id=said[2].client_id, traceparent=traced))  # leads no further
         await eventually(lambda: len(heard) == 3)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from shared.contracts.rooms import Done
-from shared.service.database import MysqlEngine
-from shared.service.ids import new_id
+from shared.contracts.rooms import Accepted
+from shared.database.engine import MysqlEngine
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C = (new_id() for _ in range(3))
@@ -42,7 +42,7 @@ async def test_everything_at_once_in_several_rooms(house: Any, second_house: Any
     async with second_house() as other:
         batches = [[command() for _ in range(6)] for _ in range(40)]
         results = await asyncio.gather(*((house, other)[n % 2].batch(*batch) for n, batch in enumerate(batches)))
-    refused = [one for batch in results for one in batch if not isinstance(one, Done)]
+    refused = [one for batch in results for one in batch if not isinstance(one, Accepted)]
     assert {one.code for one in refused} <= {"not_found"}
     assert len(refused) < 120, "most of the 240 commands are to meet each other"
     for room in rooms:
@@ -80,9 +80,9 @@ async def test_a_command_that_cannot_be_stored_spoils_no_other(house: Any) -> No
 @on_servers
 async def test_a_database_that_is_away_refuses_the_batch_at_once(house: Any, caplog: pytest.LogCaptureFixture) -> None:
     room = await house.group(A)
-    engine = house.parts.database.engine
-    house.parts.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)
+    engine = house.deps.database.engine
+    house.deps.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)
     results = await house.batch(house.say(room, A), house.say(room, A))
-    house.parts.database.engine = engine
+    house.deps.database.engine = engine
     assert [one.code for one in results] == ["unavailable"] * 2
     assert [record.message[:32] for record in caplog.records] == ["a batch of 2 was not committed: "]

@@ -6,18 +6,18 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from rooms.domain.refusals import Refusal
 from rooms.service import events, homes, reading
 from rooms.service.sweep import trim
 from shared.contracts.rooms import PAGE_BYTES, PageChoice
-from shared.service.ids import new_id, parse_rfc3339
+from shared.errors import DomainError
+from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))
 
 
 async def page(house: Any, room: str, user: str = A, **choice: Any) -> tuple[list[int], bool]:
-    found = await reading.get_page(house.parts, room, user, PageChoice(**choice))
+    found = await reading.get_page(house.deps, room, user, PageChoice(**choice))
     return [message.seq for message in found.messages], found.has_more
 
 
@@ -72,7 +72,7 @@ async def test_pages_begin_above_what_was_said_before_joining(house: Any, ten: s
 
 @on_each_database
 async def test_pages_by_time(house: Any, ten: str) -> None:
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE message SET at = 1000 * seq"))
     assert await page(house, ten, at=5000, limit=2) == ([5, 6], True)
     assert await page(house, ten, at=5001, limit=9) == ([6, 7, 8, 9, 10], False)
@@ -80,7 +80,7 @@ async def test_pages_by_time(house: Any, ten: str) -> None:
 
 
 async def test_bad_choices(house: Any, ten: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         await page(house, ten, before=1, after=1)
     assert refusal.value.code == "invalid"
 
@@ -88,8 +88,8 @@ async def test_bad_choices(house: Any, ten: str) -> None:
 async def test_outsiders_read_nothing(house: Any, ten: str) -> None:
     await house.do(house.leave(ten, B))
     for user, room in ((B, ten), (C, ten), (A, new_id())):
-        for attempt in (page(house, room, user), reading.enter(house.parts, room, user)):
-            with pytest.raises(Refusal, match="no such room"):
+        for attempt in (page(house, room, user), reading.enter(house.deps, room, user)):
+            with pytest.raises(DomainError, match="no such room"):
                 await attempt
 
 
@@ -99,7 +99,7 @@ async def test_a_page_is_at_most_512_kib(house: Any) -> None:
     for _ in range(3):
         await house.do(*(house.say(room, A, "\x01" * 4000) for _ in range(60)))
     for choice, first in (({}, 160), ({"after": 10}, 11), ({"around": 90}, 80)):
-        found = await reading.get_page(house.parts, room, A, PageChoice(**choice, limit=200))
+        found = await reading.get_page(house.deps, room, A, PageChoice(**choice, limit=200))
         assert found.has_more
         assert 19 <= len(found.messages) <= 22
         assert found.messages[0].seq == pytest.approx(first, abs=2)
@@ -120,7 +120,7 @@ async def test_a_page_takes_a_constant_number_of_statements(house: Any, ten: str
 @on_each_database
 async def test_entering(house: Any, ten: str) -> None:
     await house.do(house.react(ten, B, 10, "👍"), house.read(ten, B, 7))
-    entered = await reading.enter(house.parts, ten, B)
+    entered = await reading.enter(house.deps, ten, B)
     assert [message.seq for message in entered.messages] == [5, 6, 7, 8, 9, 10]
     assert (entered.version, entered.room.version, entered.room.unread, entered.room.member_count) == (13, 13, 3, 2)
     assert entered.room.last_message == entered.messages[-1]
@@ -136,7 +136,7 @@ async def test_homes_of_many_in_a_constant_number_of_statements(house: Any) -> N
             room = await house.group(A, B)
             await house.do(house.say(room, A), house.react(room, B, 1))
         async with house.counting() as statements:
-            found = await homes.list_homes(house.parts, {A: None, B: None, C: None})
+            found = await homes.list_homes(house.deps, {A: None, B: None, C: None})
         counts.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
     assert counts == [4, 4]
     assert {user: len(home.rooms) for user, home in found.users.items()} == {A: 8, B: 8, C: 0}
@@ -147,7 +147,7 @@ async def test_homes_of_many_in_a_constant_number_of_statements(house: Any) -> N
 @on_each_database
 async def test_named_rooms_of_homes(house: Any) -> None:
     mine, ours = await house.group(A), await house.group(A, B)
-    found = await homes.list_homes(house.parts, {A: [mine, new_id()], B: [mine, ours], C: []})
+    found = await homes.list_homes(house.deps, {A: [mine, new_id()], B: [mine, ours], C: []})
     assert {user: [one.room.room_id for one in home.rooms] for user, home in found.users.items()} == {
         A: [mine], B: [ours], C: [],
     }  # fmt: skip
@@ -156,13 +156,13 @@ async def test_named_rooms_of_homes(house: Any) -> None:
 @on_each_database
 async def test_home_pages_newest_activity_first(house: Any) -> None:
     rooms = [await house.group(A) for _ in range(5)]
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = 7"))  # the same moment: ids decide
     await house.do(house.say(rooms[2], A))
     seen: list[str] = []
     cursor = None
     while True:
-        found = await homes.get_home_page(house.parts, A, cursor, 2)
+        found = await homes.get_home_page(house.deps, A, cursor, 2)
         seen += [room.room_id for room in found.rooms]
         if (cursor := found.next) is None:
             break
@@ -173,10 +173,10 @@ async def test_home_pages_newest_activity_first(house: Any) -> None:
 async def test_sharing_a_room(house: Any) -> None:
     room = await house.group(A, B)
     await house.direct(A, C)
-    assert set((await homes.list_shared(house.parts, A, [B, C, new_id()])).user_ids) == {B, C}
+    assert set((await homes.list_shared(house.deps, A, [B, C, new_id()])).user_ids) == {B, C}
     await house.do(house.leave(room, B))
-    assert (await homes.list_shared(house.parts, A, [B])).user_ids == []
-    assert (await homes.list_shared(house.parts, B, [A])).user_ids == []
+    assert (await homes.list_shared(house.deps, A, [B])).user_ids == []
+    assert (await homes.list_shared(house.deps, B, [A])).user_ids == []
 
 
 @on_each_database
@@ -200,7 +200,7 @@ async def test_events_are_bounded_and_go_on(house: Any) -> None:
     for room in rooms:
         for _ in range(3):
             await house.do(*(house.say(room, A) for _ in range(200)))
-    answer = (await events.list_events(house.parts, dict.fromkeys(rooms, 1))).rooms
+    answer = (await events.list_events(house.deps, dict.fromkeys(rooms, 1))).rooms
     assert sorted((len(one.events), one.head, one.gone) for one in answer.values()) == [
         (0, 601, False), (500, 601, False), (500, 601, False),
     ]  # fmt: skip
@@ -211,7 +211,7 @@ async def test_events_are_bounded_and_go_on(house: Any) -> None:
 async def test_events_are_bounded_in_bytes(house: Any) -> None:
     room = await house.group(A)
     await house.do(*(house.say(room, A, "🦊" * 4000) for _ in range(60)))
-    answer = (await events.list_events(house.parts, {room: 0})).rooms[room]
+    answer = (await events.list_events(house.deps, {room: 0})).rooms[room]
     assert len(answer.events) == pytest.approx(33, abs=2)
     assert sum(len(bytes(event)) for event in answer.events) <= PAGE_BYTES
     assert len(await house.events(room)) == 61
@@ -221,12 +221,12 @@ async def test_events_are_bounded_in_bytes(house: Any) -> None:
 async def test_events_that_are_gone(house: Any) -> None:
     room, unknown = await house.group(A), new_id()
     await house.do(*(house.say(room, A) for _ in range(9)))
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 4"))
-    await trim(house.parts)
+    await trim(house.deps)
 
     async def gone(cursor: int) -> tuple[bool, int]:
-        answer = (await events.list_events(house.parts, {room: cursor, unknown: 0})).rooms
+        answer = (await events.list_events(house.deps, {room: cursor, unknown: 0})).rooms
         assert set(answer) == {room}
         return answer[room].gone, len(answer[room].events)
 
@@ -237,7 +237,7 @@ async def test_events_that_are_gone(house: Any) -> None:
 
 async def test_times_never_run_backwards(house: Any) -> None:
     room = await house.group(A)
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = updated_at + 3600000"))
     first, second = await house.do(house.say(room, A), house.say(room, A))
     joined = (await house.events(room))[0]

@@ -5,20 +5,19 @@ from typing import Any
 
 import pytest
 
-from rooms.domain.refusals import Refusal
 from rooms.service import searching
 from rooms.storage.tables import member, message, room
-from shared.service.cursors import cursor_of
-from shared.service.database import Db
-from shared.service.ids import new_id
-from shared.service.problems import Invalid
+from shared.database.engine import Db
+from shared.errors import DomainError, Invalid
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
+from shared.web.cursors import cursor_of
 
 A, B, C = (new_id() for _ in range(3))
 
 
 async def find(house: Any, typed: str, user: str = A, room_id: str | None = None) -> list[str]:
-    page = await searching.search(house.parts, user, typed, room_id)
+    page = await searching.search(house.deps, user, typed, room_id)
     assert page.next is None
     return [one.body for one in page.items]
 
@@ -27,7 +26,7 @@ async def walk(house: Any, typed: str, user: str = A, **options: Any) -> list[li
     """All pages."""
     pages, cursor = [], None
     while True:
-        page = await searching.search(house.parts, user, typed, cursor=cursor, **options)
+        page = await searching.search(house.deps, user, typed, cursor=cursor, **options)
         pages.append([(one.room_id, one.seq) for one in page.items])
         cursor = page.next
         if cursor is None:
@@ -55,7 +54,7 @@ async def test_what_is_found(house: Any) -> None:
     await house.do(*(house.say(room_id, (A, B)[n % 2], text) for n, text in enumerate(TEXTS)))
     found = {typed: await find(house, typed) for typed in FOUND}
     assert found == {typed: [TEXTS[n] for n in reversed(numbers)] for typed, numbers in FOUND.items()}
-    with pytest.raises(Refusal, match="q: 2 to"):
+    with pytest.raises(DomainError, match="q: 2 to"):
         await find(house, " 🚌")
 
 
@@ -64,7 +63,7 @@ async def test_the_current_text_alone_is_found(house: Any) -> None:
     room_id = await house.group(A)
     await house.do(house.say(room_id, A, "first word"), house.say(room_id, A, "word to go"))
     await house.do(house.edit(room_id, A, 1, "second WORD"), house.delete(room_id, A, 2), house.react(room_id, A, 1))
-    page = await searching.search(house.parts, A, "word")
+    page = await searching.search(house.deps, A, "word")
     assert [(one.body, one.reactions) for one in page.items] == [("second WORD", {"👍": [A]})]
     assert await find(house, "first") == await find(house, "to go") == []
     assert await house.rows("SELECT search_text FROM message ORDER BY seq") == [("second word",), (None,)]
@@ -87,7 +86,7 @@ async def test_a_room_one_is_not_in_is_none(house: Any) -> None:
     room_id = await house.group(A, B)
     await house.do(house.leave(room_id, B))
     for user, named in ((B, room_id), (C, room_id), (A, new_id())):
-        with pytest.raises(Refusal, match="no such room"):
+        with pytest.raises(DomainError, match="no such room"):
             await find(house, "hello", user, named)
     assert await find(house, "hello", A, room_id) == []
 
@@ -122,7 +121,7 @@ async def fill(house: Any, rooms: int, each: int, *, joined: int = 0) -> list[st
         said = [message_row(n, one, seq) for n, one in enumerate(ids) for seq in range(1, each + 1)]
         await db.execute(message.insert(), said)
 
-    await house.parts.database.transact(write)
+    await house.deps.database.transact(write)
     return ids
 
 
@@ -148,9 +147,9 @@ async def test_every_hit_comes_once_and_in_order(house: Any) -> None:
 async def test_what_comes_meanwhile_changes_nothing_behind_the_cursor(house: Any) -> None:
     room_id = await house.group(A)
     await house.do(*(house.say(room_id, A, f"word {n}") for n in range(6)))
-    first = await searching.search(house.parts, A, "word", limit=3)
+    first = await searching.search(house.deps, A, "word", limit=3)
     await house.do(house.say(room_id, A, "word 6"))
-    second = await searching.search(house.parts, A, "word", cursor=first.next, limit=3)
+    second = await searching.search(house.deps, A, "word", cursor=first.next, limit=3)
     assert [one.body for one in first.items + second.items] == [f"word {n}" for n in range(5, -1, -1)]
     assert second.next is None
 
@@ -177,11 +176,11 @@ async def test_large_messages_make_smaller_pages(house: Any) -> None:
 @pytest.mark.parametrize("rooms", [1, 1000])
 async def test_three_statements_however_many_rooms(house: Any, rooms: int) -> None:
     ids = await fill(house, rooms, 3)
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(message.update().values(reaction_count=1))
     for cursor in (None, cursor_of([1001, ids[-1], 3])):
         async with house.counting() as statements:
-            page = await searching.search(house.parts, A, "od", cursor=cursor)
+            page = await searching.search(house.deps, A, "od", cursor=cursor)
         assert page.items
         assert len([one for one in statements if not one.startswith(("BEGIN", "SET"))]) == 3
 
@@ -189,7 +188,7 @@ async def test_three_statements_however_many_rooms(house: Any, rooms: int) -> No
 async def test_cursors_that_are_none(house: Any) -> None:
     for cursor in ("x", "", cursor_of([1, 2, 3]), cursor_of([1, A]), cursor_of([-1, A, 1]), "%00"):
         with pytest.raises(Invalid):
-            await searching.search(house.parts, A, "word", cursor=cursor)
+            await searching.search(house.deps, A, "word", cursor=cursor)
 
 
 @on_servers
@@ -200,5 +199,5 @@ async def test_the_server_reads_no_more_than_is_looked_at(quiet: Any) -> None:
     server = "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next', 'Handler_read_prev')"
     for cursor, room_id in itertools.product((None, cursor_of([1100, ids[1], 1])), (None, ids[0])):
         before = sum(int(value) for _, value in await quiet.rows(server))
-        await searching.search(quiet.parts, A, "nothing", room_id, cursor, scanned=100)
+        await searching.search(quiet.deps, A, "nothing", room_id, cursor, scanned=100)
         assert sum(int(value) for _, value in await quiet.rows(server)) - before < 100 + 100

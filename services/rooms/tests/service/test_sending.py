@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import Done, Refused
-from shared.service.ids import new_id
+from shared.contracts.rooms import Accepted, Rejected
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C, D = (new_id() for _ in range(4))
@@ -45,9 +45,9 @@ async def test_a_refused_command_leaves_its_neighbours_alone(house: Any) -> None
         house.say(room, B),
         house.say(new_id(), A),
     )
-    assert [type(result) for result in results] == [Done, Refused, Refused, Done, Refused]
-    assert [result.seq for result in results if isinstance(result, Done)] == [1, 2]
-    assert results[1] == results[4] == Refused(code="not_found", detail="There is no such room.")
+    assert [type(result) for result in results] == [Accepted, Rejected, Rejected, Accepted, Rejected]
+    assert [result.seq for result in results if isinstance(result, Accepted)] == [1, 2]
+    assert results[1] == results[4] == Rejected(code="not_found", detail="There is no such room.")
 
 
 @on_each_database
@@ -170,9 +170,9 @@ async def test_a_message_takes_100_different_emoji(house: Any) -> None:
 async def test_a_message_takes_4000_reactions(house: Any) -> None:
     room = await house.group(A, B)
     await house.do(house.say(room, A))
-    async with house.parts.database.write() as db:
+    async with house.deps.database.write() as db:
         await db.execute(text("UPDATE message SET reaction_count = 3999"))
-    assert isinstance((await house.batch(house.react(room, A, 1), house.react(room, B, 1)))[1], Refused)
+    assert isinstance((await house.batch(house.react(room, A, 1), house.react(room, B, 1)))[1], Rejected)
 
 
 @on_each_database
@@ -192,7 +192,7 @@ async def test_past_the_budget_nothing_is_committed(house: Any) -> None:
     room = await house.group(A)
     before = await house.heads()
     results = await house.batch(house.say(room, A), house.say(room, A), seconds=0)
-    assert [result.code for result in results if isinstance(result, Refused)] == ["unavailable"] * 2
+    assert [result.code for result in results if isinstance(result, Rejected)] == ["unavailable"] * 2
     assert await house.heads() == before
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from shared.contracts.rooms import AnyCommand, Message
 from shared.events.rooms import RoomEvent
+from shared.ids import new_id
 from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame, runs_of
-from shared.service.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))
@@ -80,7 +80,7 @@ async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[
 
 def published(house: Any, room: str) -> list[RoomEvent]:
     """What this process has to publish of the room, through bytes and back."""
-    waiting = house.parts.publisher._waiting
+    waiting = house.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]
     waiting.clear()
     return [decode_frame(frame) for run in runs_of(events) for frame in run.frames]

@@ -5,7 +5,7 @@ from typing import Any
 from rooms.consumers import on_social
 from shared.contracts.rooms import AnyCommand
 from shared.events.social import UserBlocked
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 
 A, B, C, D = (new_id() for _ in range(4))
@@ -56,7 +56,7 @@ async def everything(house: Any, rounds: int) -> list[AnyCommand]:
 
 @on_each_database
 async def test_every_op_in_one_batch(house: Any) -> None:
-    await on_social(house.parts, UserBlocked(user_id=D, blocked_id=C, version=1))
+    await on_social(house.deps, UserBlocked(user_id=D, blocked_id=C, version=1))
     counts = [await count(house, *await everything(house, rounds)) for rounds in (1, 4)]
     assert counts[0] == counts[1] == EVERYTHING
 

@@ -15,24 +15,24 @@ from rooms.domain.state import attachments_of, direct_key, mentions_of
 from rooms.domain.work import Work
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
     MuteRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     SendMessage,
     SetRole,
     UpdateRoom,
 )
 from shared.events.rooms import MessageCreated
+from shared.ids import new_id
 from shared.roomlog.fold import Snapshot, fold
-from shared.service.ids import new_id
 
 A, B, C, D, STRANGER = (new_id() for _ in range(5))
 GROUP, DIRECT = new_id(), new_id()
@@ -85,14 +85,14 @@ def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
         events = len(work.events)
         result = decide(work, command)
         after = pickle.dumps(work)
-        if isinstance(result, Refused):
+        if isinstance(result, Rejected):
             assert pickle.loads(after) == pickle.loads(before)
             continue
         room = work.rooms[command.room_id]
         assert result.version <= room.head_version
         again = decide(pickle.loads(after), command)
         if len(work.events) > events or isinstance(command, SendMessage):
-            assert isinstance(again, Done)
+            assert isinstance(again, Accepted)
             assert (again.version, again.seq, again.at) == (result.version, result.seq, result.at)
     check_books(work)
 
@@ -136,7 +136,7 @@ def test_a_command_id_stands_on_the_last_of_its_events() -> None:
     work = new_work()
     command = SetRole(command_id=IDS[0], room_id=GROUP, user_id=A, target_id=B, role="owner")
     done = decide(work, command)
-    assert isinstance(done, Done)
+    assert isinstance(done, Accepted)
     assert [recorded.command_id for recorded in work.events[-2:]] == [None, IDS[0]]
     assert work.events[-1].event.version == done.version
 

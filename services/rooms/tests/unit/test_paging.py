@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rooms.domain.paging import check_choice, nearest, window_of
-from rooms.domain.refusals import Refusal
 from shared.contracts.rooms import PageChoice
+from shared.errors import DomainError
 
 limits, seqs = st.integers(1, 12), st.integers(1, 25)
 
@@ -64,6 +64,6 @@ def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget:
     ],
 )  # fmt: skip
 def test_bad_choices(choice: dict[str, int]) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         check_choice(PageChoice(**choice))
     assert refusal.value.code == "invalid"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.refusals import Refusal
-from rooms.domain.search import MAX_SEARCHED, Place, Reach, query_of, search_text, slices_of, steps_of
-from shared.service.ids import new_id
-from shared.service.text import normalised
+from rooms.domain.search import MAX_SEARCHED, Reach, SearchCursor, query_of, search_text, slices_of, steps_of
+from shared.errors import DomainError
+from shared.ids import new_id
+from shared.text import normalised
 
 ROOMS = sorted(new_id() for _ in range(6))
 times = st.lists(st.integers(1, 30), max_size=25).map(sorted)
@@ -23,7 +23,7 @@ def test_slices_are_the_newest_that_may_be_looked_at(rooms: list[tuple[list[int]
         top = len(of_room)
         samples = [(step, of_room[top - step - 1]) for step in steps_of(budget) if top - step > above]
         reaches.append(Reach(room_id, above, top, samples))
-        everything |= {Place(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
+        everything |= {SearchCursor(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
     slices, end = slices_of(reaches, budget)
     looked_at = {
         place
@@ -74,7 +74,7 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("typed", ["", "a", " a ", "\u3000a", "a" * 101, "ab\x00", "ab\ud800", "\ufdfa" * 6])
 def test_queries_that_are_none(typed: str) -> None:
-    with pytest.raises(Refusal, match="q: 2 to 100"):
+    with pytest.raises(DomainError, match="q: 2 to 100"):
         query_of(typed)
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from rooms.domain.refusals import Refusal
 from rooms.domain.well_formed import title_of, well_formed
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -16,7 +15,8 @@ from shared.contracts.rooms import (
     SendMessage,
     UpdateRoom,
 )
-from shared.service.ids import new_id
+from shared.errors import DomainError
+from shared.ids import new_id
 
 A, B, ROOM, COMMAND = (new_id() for _ in range(4))
 FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain", size=1, url="/x")
@@ -28,7 +28,7 @@ def send(**fields: Any) -> SendMessage:
 
 
 def refused(command: Any) -> str:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(DomainError) as refusal:
         well_formed(command)
     return refusal.value.code
 
@@ -77,7 +77,7 @@ def test_ids_become_lower_case_and_mentions_of_nobody_go() -> None:
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 101, "a\nb", "\u202e", "\ud800"])
 def test_what_is_no_title(title: str) -> None:
-    with pytest.raises(Refusal, match="title"):
+    with pytest.raises(DomainError, match="title"):
         title_of(title)
     assert refused(UpdateRoom(command_id=COMMAND, room_id=ROOM, user_id=A, title=title)) == "invalid"
 

@@ -1,4 +1,4 @@
-from shared.service.command_line import run_command
+from shared.command_line import run_command
 from social.main import MIGRATIONS, create_app
 from social.settings import SocialSettings
 

@@ -9,24 +9,24 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from shared.contracts.auth import Accounts, UsersRequest
+from shared.database.engine import DATABASE_OUTAGES, Database
+from shared.database.migrations import check_schema, migrate
 from shared.events.auth import AuthEvent
 from shared.outbox.relay import Relay
-from shared.service.app import create_app as create_service
-from shared.service.database import DATABASE_OUTAGES, Database
-from shared.service.http import Peer, ServiceTokens, Verifier, http_client
-from shared.service.migrations import check_schema, migrate
-from shared.service.redis import check_redis, close_redis, connect_redis
-from shared.service.tasks import background
+from shared.redis.client import check_redis, close_redis, connect_redis
+from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.streams.consumer import Consumer
+from shared.tasks import background
+from shared.web.app import create_app as create_service
 from social.api import internal, profiles, ties
 from social.consumers import on_auth
-from social.service.parts import Parts
+from social.service.dependencies import Dependencies
 from social.settings import SocialSettings
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-async def _parts(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) -> Parts:
+async def _deps(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) -> Dependencies:
     database = Database(settings.database_url, pool_size=settings.db_pool_size)
     stack.push_async_callback(database.close)
     redis = connect_redis(settings)
@@ -45,18 +45,18 @@ async def _parts(settings: SocialSettings, app: FastAPI, stack: AsyncExitStack) 
         "redis": partial(check_redis, redis),
         "auth": partial(auth.call, "accounts", UsersRequest([]), Accounts),
     }
-    return Parts(database, redis, Relay(database, redis, settings.service), auth, media)
+    return Dependencies(database, redis, Relay(database, redis, settings.service), auth, media)
 
 
 def create_app(settings: SocialSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            parts = app.state.parts = await _parts(settings, app, stack)
-            await migrate(parts.database, MIGRATIONS)
+            deps = app.state.deps = await _deps(settings, app, stack)
+            await migrate(deps.database, MIGRATIONS)
             name = f"{socket.gethostname()}:{settings.listen_port}"
-            accounts = Consumer(parts.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, parts))
-            await stack.enter_async_context(background("outbox relay", parts.relay.run))
+            accounts = Consumer(deps.redis, "auth", settings.service, name, AuthEvent, partial(on_auth, deps))
+            await stack.enter_async_context(background("outbox relay", deps.relay.run))
             await stack.enter_async_context(background("events of auth", accounts.run, pause=0))
             yield
 

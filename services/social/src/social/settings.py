@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from shared.service.settings import Settings
+from shared.settings import Settings
 
 
 class SocialSettings(Settings):

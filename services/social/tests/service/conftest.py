@@ -25,9 +25,9 @@ from auth.main import create_app as create_auth
 from auth.settings import AuthSettings
 from shared.contracts.auth import Account
 from shared.contracts.media import Avatar, AvatarRequest
-from shared.service.ids import new_id
-from shared.service.problems import NotFound, problem_response
-from shared.service.redis import AnyRedis
+from shared.errors import NotFound
+from shared.ids import new_id
+from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
 from shared.testing.once import (
     database_env,
@@ -41,9 +41,10 @@ from shared.testing.once import (
 )
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
+from shared.web.errors import error_response
 from social.main import create_app
+from social.service.dependencies import Dependencies
 from social.service.known import register
-from social.service.parts import Parts
 from social.settings import SocialSettings
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
@@ -100,7 +101,7 @@ async def media() -> AsyncIterator[tuple[str, set[str]]]:
     async def check(request: Request) -> Response:
         asked = msgspec.json.decode(await request.body(), type=AvatarRequest)
         if asked.attachment_id not in avatars:
-            return problem_response(NotFound("There is no such attachment."))
+            return error_response(NotFound("There is no such attachment."))
         return Response(msgspec.json.encode(Avatar(asked.attachment_id)))
 
     port = free_port()
@@ -139,9 +140,7 @@ def with_settings(**settings: Any) -> pytest.MarkDecorator:
 async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        with led_by_keys(
-            social.storage, app.state.parts.database.engine.sync_engine, but={"people.list_by_webchat_id"}
-        ):
+        with led_by_keys(social.storage, app.state.deps.database.engine.sync_engine, but={"people.list_by_webchat_id"}):
             yield app
 
 
@@ -154,8 +153,8 @@ async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastA
 
 
 @pytest.fixture
-def parts(app: FastAPI) -> Parts:
-    return app.state.parts
+def deps(app: FastAPI) -> Dependencies:
+    return app.state.deps
 
 
 @function_fixture()
@@ -198,7 +197,7 @@ async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Aw
 
 
 @pytest.fixture
-def crowd(parts: Parts, tag: str) -> Callable[[int], Awaitable[list[str]]]:
+def crowd(deps: Dependencies, tag: str) -> Callable[[int], Awaitable[list[str]]]:
     """Makes many people at once, known to social alone; their ids, in the order of their WebChat IDs."""
 
     async def crowd(number: int) -> list[str]:
@@ -206,16 +205,16 @@ def crowd(parts: Parts, tag: str) -> Callable[[int], Awaitable[list[str]]]:
             Account(user_id=new_id(), webchat_id=f"{tag}crowd{index:05}", display_name=f"C {index}", version=1)
             for index in range(number)
         ]
-        await register(parts, accounts)
+        await register(deps, accounts)
         return [account.user_id for account in accounts]
 
     return crowd
 
 
 @pytest.fixture
-def statements(parts: Parts) -> Iterator[list[str]]:
+def statements(deps: Dependencies) -> Iterator[list[str]]:
     """What is sent to the database from now on; to be cleared before the part that counts."""
-    engine, sent = parts.database.engine.sync_engine, list[str]()
+    engine, sent = deps.database.engine.sync_engine, list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "outbox" not in statement and not statement.startswith("BEGIN"):  # the relay's, and what SQLite begins with

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 from social.storage.tables import follow
 
@@ -50,10 +50,10 @@ async def test_lists_are_paged_the_newest_first(sign_up, crowd):
     assert (paged, cursor) == (others[::-1], None)
 
 
-async def test_a_page_ends_between_two_of_the_same_moment(sign_up, crowd, parts):
+async def test_a_page_ends_between_two_of_the_same_moment(sign_up, crowd, deps):
     anna, others = await sign_up("anna"), await crowd(5)
     rows = [{"follower_id": anna.user_id, "followee_id": other, "since": 7} for other in others]
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(follow.insert(), rows)
     first = (await anna.http.get("/following?limit=3")).json()
     second = (await anna.http.get("/following", params={"limit": 3, "cursor": first["next"]})).json()
@@ -69,11 +69,11 @@ async def test_followers_say_whom_one_follows_back(sign_up):
     assert {one["user_id"]: one["followed"] for one in items} == {berta.user_id: True, carla.user_id: False}
 
 
-async def test_at_most_2000_however_many_at_once(sign_up, crowd, parts):
+async def test_at_most_2000_however_many_at_once(sign_up, crowd, deps):
     anna, others = await sign_up("anna"), await crowd(2005)
     await anna.http.get("/profiles/me")
     rows = [{"follower_id": anna.user_id, "followee_id": other, "since": 1} for other in others[:1999]]
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(follow.insert(), rows)
     answers = await asyncio.gather(*(anna.http.put(f"/following/{other}") for other in others[1999:]))
     assert sorted(answer.status_code for answer in answers) == [204, 409, 409, 409, 409, 409]

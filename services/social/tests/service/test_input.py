@@ -1,7 +1,7 @@
 """Whatever is sent, the answer is a problem that names the field, and never a 500."""
 
-from shared.service.cursors import cursor_of
-from shared.service.ids import new_id
+from shared.ids import new_id
+from shared.web.cursors import cursor_of
 
 BAD = {
     "display_name": [None, 1, "", "   ", "a" * 61, "a\nb", "a\x00b", "\u202eanna", "\u200d", "a" * 5000],

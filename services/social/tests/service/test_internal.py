@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
 from .conftest import SECRET

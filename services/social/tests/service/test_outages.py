@@ -21,10 +21,10 @@ async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
 
 
 @with_settings(auth_url=f"http://{AWAY}", redis_endpoint=[AWAY])
-async def test_without_auth_those_who_are_known_stay_known(app, parts, crowd, sign_up):
+async def test_without_auth_those_who_are_known_stay_known(app, deps, crowd, sign_up):
     await wait_for_readiness(app, status="waiting", missing=["keys of auth"], degraded=["redis", "auth"])
     [known] = await crowd(1)
-    page = await list_profiles(parts, known, [known])
+    page = await list_profiles(deps, known, [known])
     assert [one.user_id for one in page.items] == [known]
     anna = await sign_up("anna")
     answer = await anna.http.get("/profiles/me")

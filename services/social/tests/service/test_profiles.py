@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.events.auth import UserClosed, UserRegistered
-from shared.service.ids import new_id
+from shared.ids import new_id
 from shared.streams.names import service_stream, user_channel
 from shared.testing.fixtures import eventually, on_each_database
 from social.consumers import on_auth
@@ -14,14 +14,14 @@ from social.storage.tables import person
 pytestmark = on_each_database
 
 
-async def rows(parts) -> dict:
-    async with parts.database.read() as db:
+async def rows(deps) -> dict:
+    async with deps.database.read() as db:
         return {row["user_id"]: row for row in (await db.execute(select(person))).mappings()}
 
 
-async def test_a_profile_is_made_when_someone_signs_up(sign_up, parts):
+async def test_a_profile_is_made_when_someone_signs_up(sign_up, deps):
     anna = await sign_up("anna")
-    await eventually(lambda: _known(parts, anna.user_id))
+    await eventually(lambda: _known(deps, anna.user_id))
     mine = (await anna.http.get("/profiles/me")).json()
     assert mine == {
         "user_id": anna.user_id, "webchat_id": anna.webchat_id, "display_name": "Anna", "status_message": "",
@@ -29,8 +29,8 @@ async def test_a_profile_is_made_when_someone_signs_up(sign_up, parts):
     }  # fmt: skip
 
 
-async def _known(parts, user_id: str) -> bool:
-    return user_id in await rows(parts)
+async def _known(deps, user_id: str) -> bool:
+    return user_id in await rows(deps)
 
 
 async def test_by_ids_in_their_order_without_those_who_are_nobody(sign_up):
@@ -183,7 +183,7 @@ async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_n
         assert (await anna.http.get("/profiles/search", params={"webchat_id": typed})).status_code == status
 
 
-async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts, avatar):
+async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, deps, avatar):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": avatar})
     await berta.http.put(f"/following/{anna.user_id}")
@@ -194,7 +194,7 @@ async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts, avat
     for path in paths:
         assert [one["user_id"] for one in (await berta.http.get(path)).json()["items"]] == [anna.user_id]
     await anna.close()
-    await eventually(lambda: _is_empty(parts, anna.user_id))
+    await eventually(lambda: _is_empty(deps, anna.user_id))
     assert (await berta.http.get(f"/profiles/{anna.user_id}")).status_code == 404
     for path in paths:
         assert (await berta.http.get(path)).json() == {"items": [], "next": None}
@@ -202,39 +202,39 @@ async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, parts, avat
     assert (await berta.http.put(f"/following/{anna.user_id}")).status_code == 404
     friends = (await gateway("friends", user_ids=[berta.user_id])).json()["users"][berta.user_id]
     assert friends == {"revision": 2, "profiles": []}
-    row = (await rows(parts))[anna.user_id]
+    row = (await rows(deps))[anna.user_id]
     personal = ("webchat_id", "display_name", "status_message", "avatar_id")
     assert [row[name] for name in personal] == [None, "", "", None]
 
 
-async def test_a_token_that_outlives_its_account_changes_nothing(sign_up, parts):
+async def test_a_token_that_outlives_its_account_changes_nothing(sign_up, deps):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await berta.http.get("/profiles/me")
     await anna.close()
-    await eventually(lambda: _is_empty(parts, anna.user_id))
+    await eventually(lambda: _is_empty(deps, anna.user_id))
     assert (await anna.http.patch("/profiles/me", json={"status_message": "back"})).status_code == 404
     for kind in ("following", "blocks"):
         assert (await anna.http.put(f"/{kind}/{berta.user_id}")).status_code == 404
     assert (await berta.http.get("/followers")).json()["items"] == []
-    assert await _is_empty(parts, anna.user_id)
-    assert (await rows(parts))[anna.user_id]["status_message"] == ""
+    assert await _is_empty(deps, anna.user_id)
+    assert (await rows(deps))[anna.user_id]["status_message"] == ""
 
 
-async def _is_empty(parts, user_id: str) -> bool:
-    row = (await rows(parts)).get(user_id)
+async def _is_empty(deps, user_id: str) -> bool:
+    row = (await rows(deps)).get(user_id)
     return row is not None and row["closed_at"] is not None
 
 
-async def test_events_twice_late_and_in_the_wrong_order(parts, sign_up, gateway, tag):
+async def test_events_twice_late_and_in_the_wrong_order(deps, sign_up, gateway, tag):
     """A consumer that died hands its events over late: what was closed stays closed."""
     berta, [user_id] = await sign_up("berta"), [new_id()]
     registered = UserRegistered(user_id=user_id, webchat_id=f"{tag}a", display_name="Anna", version=1, at=1)
     closed = UserClosed(user_id=user_id, version=2, at=2)
-    await on_auth(parts, registered)
-    await on_auth(parts, registered)
+    await on_auth(deps, registered)
+    await on_auth(deps, registered)
     await berta.http.put(f"/following/{user_id}")
     for event in (closed, closed, registered):
-        await on_auth(parts, event)
+        await on_auth(deps, event)
     assert (await berta.http.get(f"/profiles/{user_id}")).status_code == 404
     assert (await gateway("revisions", user_ids=[berta.user_id])).json() == {"revisions": {berta.user_id: 2}}
     other = new_id()
@@ -242,5 +242,5 @@ async def test_events_twice_late_and_in_the_wrong_order(parts, sign_up, gateway,
         UserClosed(user_id=other, version=2, at=2),
         UserRegistered(user_id=other, webchat_id=f"{tag}o", display_name="O", version=1, at=1),
     ):
-        await on_auth(parts, event)
+        await on_auth(deps, event)
     assert (await berta.http.get(f"/profiles/{other}")).status_code == 404

@@ -20,24 +20,24 @@ async def cost(statements):
     return cost
 
 
-async def followed_by(parts, someone: str, others: list[str]) -> None:
+async def followed_by(deps, someone: str, others: list[str]) -> None:
     rows = [{"follower_id": other, "followee_id": someone, "since": 1} for other in others]
-    async with parts.database.write() as db:
+    async with deps.database.write() as db:
         await db.execute(follow.insert(), rows)
         await db.execute(friend_revision.insert(), [{"user_id": other, "revision": 1} for other in others])
 
 
-async def has_heard(parts, someone) -> bool:
+async def has_heard(deps, someone) -> bool:
     """Whether social handled auth's event of a person, and those before it: otherwise that is counted too."""
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         return (await db.execute(select(person).where(person.c.user_id == someone.user_id))).first() is not None
 
 
-async def test_lists(sign_up, crowd, parts, cost, tag):
+async def test_lists(sign_up, crowd, deps, cost, tag):
     anna, others = await sign_up("anna"), await crowd(80)
-    await eventually(lambda: has_heard(parts, anna))
-    await followed_by(parts, anna.user_id, others)
-    async with parts.database.write() as db:
+    await eventually(lambda: has_heard(deps, anna))
+    await followed_by(deps, anna.user_id, others)
+    async with deps.database.write() as db:
         mine = [{"follower_id": anna.user_id, "followee_id": other, "since": 1} for other in others]
         await db.execute(follow.insert(), mine)
     for path in (
@@ -56,17 +56,17 @@ async def test_lists(sign_up, crowd, parts, cost, tag):
     assert len((await anna.http.get("/blocks")).json()["items"]) == 11
 
 
-async def test_what_the_gateways_ask(crowd, parts, gateway, cost):
+async def test_what_the_gateways_ask(crowd, deps, gateway, cost):
     someone, *others = await crowd(80)
-    await followed_by(parts, someone, others)
+    await followed_by(deps, someone, others)
     assert await cost(gateway("friends", user_ids=others)) == 2
     assert await cost(gateway("revisions", user_ids=others)) == 1
     assert await cost(gateway("pairs", user_id=someone, other_ids=others)) == 2
 
 
 @pytest.mark.parametrize("followers", [1, 60])
-async def test_a_change_of_a_profile(sign_up, crowd, parts, cost, followers):
+async def test_a_change_of_a_profile(sign_up, crowd, deps, cost, followers):
     anna = await sign_up("anna")
-    await eventually(lambda: has_heard(parts, anna))
-    await followed_by(parts, anna.user_id, await crowd(followers))
+    await eventually(lambda: has_heard(deps, anna))
+    await followed_by(deps, anna.user_id, await crowd(followers))
     assert await cost(anna.http.patch("/profiles/me", json={"status_message": "away"})) == 6

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.service.problems import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from social.domain.ties import MAX_FOLLOWING, check_can_follow, check_open, check_other
 
 

@@ -37,7 +37,7 @@ class SessionCheck(msgspec.Struct):
     session_ids: list[str]
 
 
-class SessionsStanding(msgspec.Struct):
+class ActiveSessions(msgspec.Struct):
     """The user of each session that stands; the others are gone."""
 
     users: dict[str, User]

@@ -97,12 +97,12 @@ class MessagesPage(msgspec.Struct, kw_only=True):
     version: int
 
 
-class EnterRequest(msgspec.Struct):
+class RoomSnapshotRequest(msgspec.Struct):
     user_id: str
     room_id: str
 
 
-class Entered(msgspec.Struct, kw_only=True):
+class RoomSnapshot(msgspec.Struct, kw_only=True):
     """The room and its newest page, read in one snapshot."""
 
     epoch: str
@@ -111,7 +111,7 @@ class Entered(msgspec.Struct, kw_only=True):
     version: int
 
 
-class Place(msgspec.Struct, kw_only=True):
+class Membership(msgspec.Struct, kw_only=True):
     """Where a member stands: in the room from `since` on, seeing messages above `joined_seq`.
 
     `since` is the version of the member's joining, or of the message that showed a hidden direct room again.
@@ -123,36 +123,36 @@ class Place(msgspec.Struct, kw_only=True):
     muted: bool
 
 
-class HomeRoom(msgspec.Struct):
+class RoomEntry(msgspec.Struct, rename={"membership": "place"}):
     room: Room
-    place: Place
+    membership: Membership
 
 
-class Home(msgspec.Struct):
+class RoomList(msgspec.Struct):
     """A user's rooms, read in one snapshot. `revision` rises with every change of that set or of its mute marks."""
 
     revision: int
-    rooms: list[HomeRoom]
+    rooms: list[RoomEntry]
 
 
-class HomesRequest(msgspec.Struct):
+class RoomListsRequest(msgspec.Struct):
     """The rooms of several users: those named, or all where the list is None. Rooms one is not in are left out."""
 
     users: dict[str, list[str] | None]
 
 
-class Homes(msgspec.Struct):
+class RoomLists(msgspec.Struct):
     epoch: str
-    users: dict[str, Home]
+    users: dict[str, RoomList]
 
 
-class HomePageRequest(msgspec.Struct, kw_only=True):
+class RoomListPageRequest(msgspec.Struct, kw_only=True):
     user_id: str
     before: str | None = None
     limit: int = MAX_PAGE
 
 
-class HomePage(msgspec.Struct):
+class RoomListPage(msgspec.Struct):
     """Newest activity first."""
 
     epoch: str
@@ -160,20 +160,20 @@ class HomePage(msgspec.Struct):
     next: str | None
 
 
-class PlacesRequest(msgspec.Struct):
+class UserIdsRequest(msgspec.Struct):
     user_ids: list[str]
 
 
-class UserPlaces(msgspec.Struct):
+class UserMemberships(msgspec.Struct):
     revision: int
-    rooms: dict[str, Place]
+    rooms: dict[str, Membership]
 
 
-class Places(msgspec.Struct):
+class Memberships(msgspec.Struct):
     """Where each user stands, in all of its rooms."""
 
     epoch: str
-    users: dict[str, UserPlaces]
+    users: dict[str, UserMemberships]
 
 
 class Revisions(msgspec.Struct):
@@ -207,7 +207,7 @@ class Events(msgspec.Struct):
     rooms: dict[str, RoomEvents]
 
 
-class SharedRequest(msgspec.Struct):
+class SharedRoomsRequest(msgspec.Struct):
     user_id: str
     other_ids: list[str]
 
@@ -218,7 +218,7 @@ class SharedWith(msgspec.Struct):
     user_ids: list[str]
 
 
-class MembershipRequest(msgspec.Struct, kw_only=True):
+class MembershipCheckRequest(msgspec.Struct, kw_only=True):
     """Is the user in the room? And which of these attachments has the room let go? At most 10."""
 
     user_id: str
@@ -226,7 +226,7 @@ class MembershipRequest(msgspec.Struct, kw_only=True):
     attachment_ids: list[str] = []
 
 
-class Membership(msgspec.Struct, omit_defaults=True):
+class MembershipCheck(msgspec.Struct, omit_defaults=True):
     """`is_in`: in rooms hidden by the user too, not in those that do not exist. `released`: never to be sent again."""
 
     is_in: bool
@@ -315,14 +315,14 @@ AnyCommand: TypeAlias = (
 )  # fmt: skip
 
 
-class Batch(msgspec.Struct):
+class CommandBatch(msgspec.Struct):
     """Commands in the order given, committed together; past `budget_ms` from its arrival nothing is committed."""
 
     budget_ms: int
     commands: list[AnyCommand]
 
 
-class Done(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
+class Accepted(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
     """Committed, or it held already. `seq`, `at` for sends; `read_seq` for reads."""
 
     version: int
@@ -332,17 +332,17 @@ class Done(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
     read_seq: int | None = None
 
 
-class Refused(msgspec.Struct, tag="refused", kw_only=True):
+class Rejected(msgspec.Struct, tag="refused", kw_only=True):
     """Nothing was changed. `code` is one of the protocol's error codes."""
 
     code: str
     detail: str
 
 
-Result: TypeAlias = Done | Refused
+Result: TypeAlias = Accepted | Rejected
 
 
-class BatchDone(msgspec.Struct):
+class BatchResult(msgspec.Struct):
     """One result per command, in order."""
 
     epoch: str

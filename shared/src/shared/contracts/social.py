@@ -27,24 +27,24 @@ class Friends(msgspec.Struct):
     profiles: list[Profile]
 
 
-class FriendsOf(msgspec.Struct):
+class FriendLists(msgspec.Struct):
     users: dict[str, Friends]
 
 
-class RevisionsOf(msgspec.Struct):
+class FriendRevisions(msgspec.Struct):
     """Revision per user; a user without one is at 0."""
 
     revisions: dict[str, int]
 
 
-class PairsRequest(msgspec.Struct):
+class RelationshipsRequest(msgspec.Struct):
     """What stands between one user and others; at most 1,000 a call."""
 
     user_id: str
     other_ids: list[str]
 
 
-class Pairs(msgspec.Struct):
+class Relationships(msgspec.Struct):
     followed: list[str]
     """Those who follow the user or are followed by them."""
     blocked_by: list[str]

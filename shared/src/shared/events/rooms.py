@@ -69,9 +69,9 @@ class RoomUpdated(Event, tag="room.updated", omit_defaults=True, kw_only=True):
     pinned_seq: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
-RoomLine: TypeAlias = MemberJoined | MemberLeft | MemberRoleChanged | RoomUpdated
+SystemEvent: TypeAlias = MemberJoined | MemberLeft | MemberRoleChanged | RoomUpdated
 """What stands between the messages."""
-RoomEvent: TypeAlias = MessageCreated | MessageEdited | MessageDeleted | MessageReacted | RoomLine
+RoomEvent: TypeAlias = MessageCreated | MessageEdited | MessageDeleted | MessageReacted | SystemEvent
 
 MEMBERSHIP = (MemberJoined, MemberLeft, MemberRoleChanged)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from redis.exceptions import ResponseError
 from sqlalchemy import bindparam, delete, func, select, update
 
+from shared import metrics
+from shared.database.engine import Database
+from shared.ids import now_ms
 from shared.outbox.table import outbox
-from shared.service import metrics
-from shared.service.database import Database
-from shared.service.ids import now_ms
-from shared.service.redis import AnyRedis, Script
+from shared.redis.client import AnyRedis, Script
 from shared.streams.names import service_stream
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, insert
 from sqlmodel import Field, SQLModel
 
-from shared.service.database import Db, table_of
-from shared.service.ids import now_ms
-from shared.service.trace_context import sampled_place
+from shared.database.engine import Db, table_of
+from shared.ids import now_ms
+from shared.tracing.context import sampled_span_context
 
 
 class Outbox(SQLModel, table=True):
@@ -38,5 +38,5 @@ async def record_events(db: Db, *events: msgspec.Struct) -> None:
 
 def _payload(event: msgspec.Struct) -> bytes:
     """One more member tells the way that led here, where that is written down; readers of events do not look at it."""
-    payload, place = msgspec.json.encode(event), sampled_place()
+    payload, place = msgspec.json.encode(event), sampled_span_context()
     return payload if place is None else b'%b,"traceparent":"%b"}' % (payload[:-1], place.traceparent.encode())

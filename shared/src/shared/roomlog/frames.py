@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from shared.events.rooms import MEMBERSHIP, MessageDeleted, RoomEvent
-from shared.service.ids import parse_rfc3339
+from shared.ids import parse_rfc3339
 
 PLAIN: Final = b"-"
 MEMBERS_CHANGED: Final = b"m"

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from shared.contracts.rooms import Message
+from shared.redis.client import AnyRedis, Script
 from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.stream import read_since
-from shared.service.redis import AnyRedis, Script
 
 RECENT_MESSAGES = 100
 PAGE_TTL_S = 3600

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from shared.redis.client import AnyRedis, Script
 from shared.roomlog.frames import Run
 from shared.roomlog.keys import live_channel, log_key, page_key
-from shared.service.redis import AnyRedis, Script
 
 KEPT_ENTRIES = 512
 LOG_TTL_S = 24 * 3600

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from redis.exceptions import ResponseError
 
-from shared.service import metrics
-from shared.service.redis import AnyRedis
-from shared.service.tracing import Fields, span
+from shared import metrics
+from shared.redis.client import AnyRedis
 from shared.streams.names import dead_letters, service_stream
+from shared.tracing.spans import Fields, span
 
 log = logging.getLogger(__name__)
 

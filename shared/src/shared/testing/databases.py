@@ -13,8 +13,8 @@ from typing import Any
 import pymysql
 from sqlalchemy import URL
 
-from shared.service.database import Database
-from shared.service.migrations import migrate
+from shared.database.engine import Database
+from shared.database.migrations import migrate
 
 _CHECKOUT = Path(__file__).parents[4]
 _KEPT = "alembic_version"

@@ -18,7 +18,7 @@ import pytest
 from redis.asyncio.client import PubSub
 from sqlalchemy import URL, make_url
 
-from shared.service.redis import AnyRedis, close_redis, listening_client, redis_at, shard_of
+from shared.redis.client import AnyRedis, close_redis, listening_client, redis_at, shard_of
 from shared.testing import databases, servers
 
 _servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
@@ -168,7 +168,7 @@ def trail() -> Iterator[list[dict[str, Any]]]:
 @pytest.fixture
 def spans() -> Iterator[list[dict[str, Any]]]:
     """The spans that are written down, in the order in which they end."""
-    yield from _keeping("shared.service.tracing")
+    yield from _keeping("shared.tracing.spans")
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, MetaData, Table, UniqueConstraint, inspect, select, text
 from sqlmodel import SQLModel
 
-from shared.service.database import Database
-from shared.service.migrations import current_revision, head_revision, migrate
+from shared.database.engine import Database
+from shared.database.migrations import current_revision, head_revision, migrate
 
 _VALUES: dict[type, Any] = {int: 1, str: "x", bytes: bytes(range(16)), bool: True}
 

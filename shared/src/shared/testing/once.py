@@ -19,9 +19,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from shared.service.database import Database
-from shared.service.redis import AnyRedis, close_redis, redis_at
-from shared.service.sqlite import SqliteEngine
+from shared.database.engine import Database
+from shared.database.sqlite import SqliteEngine
+from shared.redis.client import AnyRedis, close_redis, redis_at
 from shared.testing.databases import services_of
 from shared.testing.fixtures import endpoint_of, eventually, prepare_database
 

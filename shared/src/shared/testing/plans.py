@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from shared.service.database import Database
+from shared.database.engine import Database
 from shared.testing.statements import Recorder
 
 FOLDER = Path(__file__).parents[4] / "docs" / "database"

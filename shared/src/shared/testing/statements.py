@@ -30,7 +30,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import ClauseElement, Grouping
 from sqlmodel import SQLModel
 
-from shared.service.database import Db
+from shared.database.engine import Db
 
 Function: TypeAlias = Callable[..., Awaitable[Any]]
 Column: TypeAlias = tuple[str, str]

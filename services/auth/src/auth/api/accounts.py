@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from auth.api.bodies import MAX_BODY, Closing, PasswordChange, SignUp, WebChatId
-from auth.api.callers import COOKIE, Signed, client_address, device_of, give_cookie, parts_of, take_cookie
+from auth.api.callers import COOKIE, Signed, client_address, device_of, give_cookie, take_cookie
+from auth.api.dependencies import Deps
 from auth.service import accounts
 from shared.contracts.auth import User
-from shared.service.openapi import answers, reply
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/auth", tags=["account"], max_body_size=MAX_BODY)
 
@@ -20,35 +21,35 @@ class Availability(msgspec.Struct):
 
 
 @router.post("/signup", status_code=201, responses=answers(User, 201))
-async def sign_up(request: Request, body: SignUp) -> Response:
+async def sign_up(request: Request, deps: Deps, body: SignUp) -> Response:
     """Open an account and sign in to it."""
-    user, session = await accounts.sign_up(parts_of(request), **body.model_dump(), device=device_of(request))
-    return give_cookie(request, reply(user, 201), session.secret)
+    user, session = await accounts.sign_up(deps, **body.model_dump(), device=device_of(request))
+    return give_cookie(request, deps, reply(user, 201), session.secret)
 
 
 @router.get("/available", responses=answers(Availability))
-async def is_available(request: Request, webchat_id: Annotated[WebChatId, Query()]) -> Response:
+async def is_available(request: Request, deps: Deps, webchat_id: Annotated[WebChatId, Query()]) -> Response:
     """Whether nobody has this WebChat ID."""
-    available = await accounts.is_available(parts_of(request), webchat_id, client_address(request))
+    available = await accounts.is_available(deps, webchat_id, client_address(request))
     return reply(Availability(available))
 
 
 @router.get("/me", responses=answers(User))
-async def get_me(request: Request, session: Signed) -> Response:
+async def get_me(request: Request, deps: Deps, session: Signed) -> Response:
     """Who is signed in; the cookie is given anew, so that it lives as long as the session."""
-    user = await accounts.get_user(parts_of(request), session)
-    return give_cookie(request, reply(user), request.cookies[COOKIE])
+    user = await accounts.get_user(deps, session)
+    return give_cookie(request, deps, reply(user), request.cookies[COOKIE])
 
 
 @router.post("/password", status_code=204)
-async def change_password(request: Request, session: Signed, body: PasswordChange) -> Response:
+async def change_password(deps: Deps, session: Signed, body: PasswordChange) -> Response:
     """Set another password; all other sessions end."""
-    await accounts.change_password(parts_of(request), session, body.current_password, body.new_password)
+    await accounts.change_password(deps, session, body.current_password, body.new_password)
     return Response(status_code=204)
 
 
 @router.delete("/me", status_code=204)
-async def close_account(request: Request, session: Signed, body: Closing) -> Response:
+async def close_account(request: Request, deps: Deps, session: Signed, body: Closing) -> Response:
     """Close the account; what is personal is removed."""
-    await accounts.close_account(parts_of(request), session, body.password)
+    await accounts.close_account(deps, session, body.password)
     return take_cookie(request, Response(status_code=204))

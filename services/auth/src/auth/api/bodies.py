@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from auth.domain.identity import check_email, webchat_id_of
-from shared.service.text import one_line
+from shared.text import one_line
 
 MAX_BODY = 16 * 1024
 

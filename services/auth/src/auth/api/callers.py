@@ -6,20 +6,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from auth.api.dependencies import Deps
 from auth.domain.accounts import StandingSession
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
-from shared.service.log_context import note
-from shared.service.problems import SessionEnded, Unauthenticated
+from shared.errors import SessionEnded, Unauthenticated
+from shared.logging.context import note
 
 COOKIE = "webchat_session"
 SOONER_S = 120
 """A cookie goes before its session does: the use of a session is noted once a minute, and answers take a while."""
-
-
-def parts_of(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
 
 
 def client_address(request: Request) -> str:
@@ -36,9 +32,9 @@ def device_of(request: Request) -> Device:
     return Device(client_address(request), shown[:200])
 
 
-async def current_session(request: Request) -> StandingSession:
+async def current_session(request: Request, deps: Deps) -> StandingSession:
     secret = request.cookies.get(COOKIE, "")
-    session = await find_session(parts_of(request), secret)
+    session = await find_session(deps, secret)
     if session is not None:
         note(user_id=session.user_id)
         return session
@@ -56,12 +52,12 @@ def scheme_of(request: Request) -> str:
     return request.headers.get("X-Forwarded-Proto", request.url.scheme)
 
 
-def give_cookie(request: Request, response: Response, secret: str) -> Response:
+def give_cookie(request: Request, deps: Dependencies, response: Response, secret: str) -> Response:
     """Let the browser keep the session for almost as long as it lives from now on."""
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=parts_of(request).settings.session_lifetime_ms // 1000 - SOONER_S,
+        max_age=deps.settings.session_lifetime_ms // 1000 - SOONER_S,
         path="/",
         secure=scheme_of(request) == "https",
         httponly=True,

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from auth.api.callers import current_session, parts_of
+from auth.api.callers import current_session
+from auth.api.dependencies import Deps
 from auth.api.origin import is_let_in
 from shared import VERSION
-from shared.service.logs import USER_HEADER, hash_user
-from shared.service.openapi import reply
-from shared.service.problems import Forbidden
-from shared.service.tokens import TOKEN_HEADER
+from shared.errors import Forbidden
+from shared.logging.setup import USER_HEADER, hash_user
+from shared.rpc.tokens import TOKEN_HEADER
+from shared.web.openapi import reply
 
 router = APIRouter()
 
@@ -24,17 +25,16 @@ async def get_version() -> Response:
 
 
 @router.get("/check", include_in_schema=False)
-async def check(request: Request, audience: Annotated[Audience, Query()]) -> Response:
+async def check(request: Request, deps: Deps, audience: Annotated[Audience, Query()]) -> Response:
     """204 with a token for `audience`, 401 without a session, 403 from a page that is not ours.
 
     A preflight brings no cookie by its nature: it passes without a token, and only the CORS middleware answers it.
     """
-    parts = parts_of(request)
-    if not is_let_in(request.headers, request.url.scheme, parts.settings.backend_cors_origins):
+    if not is_let_in(request.headers, request.url.scheme, deps.settings.backend_cors_origins):
         raise Forbidden("This page may not talk to WebChat.")
     if request.headers.get("X-Original-Method") == "OPTIONS":
         return Response(status_code=204)
-    session = await current_session(request)
-    token = parts.keys.user_token(session.user_id, session.session_id, audience)
-    hidden = hash_user(parts.settings.log_key, session.user_id)
+    session = await current_session(request, deps)
+    token = deps.keys.user_token(session.user_id, session.session_id, audience)
+    hidden = hash_user(deps.settings.log_key, session.user_id)
     return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: hidden})

@@ -6,7 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from auth.domain.origin import can_come_from
-from shared.service.problems import Forbidden, problem_response
+from shared.errors import Forbidden
+from shared.web.errors import error_response
 
 
 def is_let_in(headers: Headers, scheme: str, listed: Collection[str]) -> bool:
@@ -24,5 +25,5 @@ class OriginGuard:
         answer = self._app
         guarded = scope["type"] == "http" and scope["path"].startswith("/api/auth")
         if guarded and not is_let_in(Headers(scope=scope), scope["scheme"], self._listed):
-            answer = problem_response(Forbidden("This page may not talk to WebChat."))
+            answer = error_response(Forbidden("This page may not talk to WebChat."))
         await answer(scope, receive, send)

@@ -6,47 +6,48 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from auth.api.bodies import MAX_BODY, LogIn
-from auth.api.callers import Signed, device_of, give_cookie, parts_of, take_cookie
+from auth.api.callers import Signed, device_of, give_cookie, take_cookie
+from auth.api.dependencies import Deps
 from auth.service import accounts, sessions
 from auth.service.sessions import SessionView
 from shared.contracts.auth import User
-from shared.service.callers import PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
+from shared.web.callers import PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY)
 
 
 @router.post("/login", responses=answers(User))
-async def log_in(request: Request, body: LogIn) -> Response:
+async def log_in(request: Request, deps: Deps, body: LogIn) -> Response:
     """Sign in with an email address or a WebChat ID."""
-    user, session = await accounts.sign_in(parts_of(request), body.login, body.password, device_of(request))
-    return give_cookie(request, reply(user), session.secret)
+    user, session = await accounts.sign_in(deps, body.login, body.password, device_of(request))
+    return give_cookie(request, deps, reply(user), session.secret)
 
 
 @router.post("/logout", status_code=204)
-async def log_out(request: Request, session: Signed) -> Response:
-    await accounts.sign_out(parts_of(request), session)
+async def log_out(request: Request, deps: Deps, session: Signed) -> Response:
+    await accounts.sign_out(deps, session)
     return take_cookie(request, Response(status_code=204))
 
 
 @router.get("/sessions", responses=answers(SessionView, page=True))
 async def list_sessions(
-    request: Request, session: Signed, cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 100
+    deps: Deps, session: Signed, cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 100
 ) -> Response:
     """Where the account is signed in, the newest first."""
-    return reply(await sessions.list_sessions(parts_of(request), session, cursor, limit))
+    return reply(await sessions.list_sessions(deps, session, cursor, limit))
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-async def revoke_session(request: Request, session: Signed, session_id: PathId) -> Response:
+async def revoke_session(deps: Deps, session: Signed, session_id: PathId) -> Response:
     """Sign one device out."""
-    await sessions.revoke_session(parts_of(request), session, session_id)
+    await sessions.revoke_session(deps, session, session_id)
     return Response(status_code=204)
 
 
 @router.delete("/sessions", status_code=204)
-async def revoke_other_sessions(request: Request, session: Signed) -> Response:
+async def revoke_other_sessions(deps: Deps, session: Signed) -> Response:
     """Sign all other devices out."""
-    await sessions.revoke_others(parts_of(request), session)
+    await sessions.revoke_others(deps, session)
     return Response(status_code=204)

@@ -9,13 +9,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def _normal(origin: str) -> tuple[str, str, int] | None:
     """Scheme, host and port; None for `null` and whatever else is no origin."""
     try:
-        parts = urlsplit(origin.strip().lower())
-        port = parts.port
+        url = urlsplit(origin.strip().lower())
+        port = url.port
     except ValueError:
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path or parts.query or "@" in parts.netloc:
+    if url.scheme not in _DEFAULT_PORTS or not url.hostname or url.path or url.query or "@" in url.netloc:
         return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+    return url.scheme, url.hostname, port or _DEFAULT_PORTS[url.scheme]
 
 
 def can_come_from(origin: str | None, fetch_site: str | None, own: str, listed: Collection[str]) -> bool:

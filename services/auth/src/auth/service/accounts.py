@@ -5,17 +5,17 @@ from sqlalchemy.exc import IntegrityError
 from auth.domain.accounts import OpenAccount, StandingSession
 from auth.domain.identity import login_key
 from auth.domain.passwords import check_password, normal_form
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, NewSession, begin_session, end_sessions
 from auth.storage import users
 from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
 from shared.contracts.auth import User
+from shared.database.engine import Db
+from shared.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
 from shared.events.auth import UserClosed, UserRegistered
+from shared.ids import new_id, now_ms
+from shared.logging.audit import Action, audit
 from shared.outbox.table import record_events
-from shared.service.audit import Action, audit
-from shared.service.database import Db
-from shared.service.ids import new_id, now_ms
-from shared.service.problems import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
 
 _TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
 _WRONG_LOGIN = "The login or the password is wrong."
@@ -25,36 +25,36 @@ def _shape(user: OpenAccount) -> User:
     return User(user_id=user.user_id, email=user.email, webchat_id=user.webchat_id, display_name=user.display_name)
 
 
-async def is_available(parts: Parts, webchat_id: str, address: str) -> bool:
-    await parts.throttle.available(address)
-    async with parts.database.read() as db:
+async def is_available(deps: Dependencies, webchat_id: str, address: str) -> bool:
+    await deps.throttle.available(address)
+    async with deps.database.read() as db:
         return not await users.taken_names(db, webchat_id, "")
 
 
 async def sign_up(
-    parts: Parts, *, email: str, webchat_id: str, display_name: str, password: str, device: Device
+    deps: Dependencies, *, email: str, webchat_id: str, display_name: str, password: str, device: Device
 ) -> tuple[User, NewSession]:
     """Open an account and sign in to it. `email` and `webchat_id` in their checked forms."""
-    await parts.throttle.sign_up(device.address)
+    await deps.throttle.sign_up(device.address)
     password = _acceptable(password, "password", webchat_id, email)
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         _check_free(await users.taken_names(db, webchat_id, email))
     new = OpenAccount(
         user_id=new_id(),
         email=email,
         webchat_id=webchat_id,
         display_name=display_name,
-        password_hash=await parts.hasher.hash(password),
+        password_hash=await deps.hasher.hash(password),
         version=1,
     )
     try:
-        session = await parts.database.transact(lambda db: _open_account(parts, db, new, device))
+        session = await deps.database.transact(lambda db: _open_account(deps, db, new, device))
     except IntegrityError:
-        async with parts.database.read() as db:
+        async with deps.database.read() as db:
             _check_free(await users.taken_names(db, webchat_id, email))
         raise
     audit("sign-up", user_id=new.user_id, address=device.address)
-    parts.relay.wake()
+    deps.relay.wake()
     return _shape(new), session
 
 
@@ -70,45 +70,45 @@ def _check_free(taken: set[str]) -> None:
         raise Conflict("There is such an account already.", errors={name: _TAKEN[name] for name in sorted(taken)})
 
 
-async def _open_account(parts: Parts, db: Db, new: OpenAccount, device: Device) -> NewSession:
+async def _open_account(deps: Dependencies, db: Db, new: OpenAccount, device: Device) -> NewSession:
     now = now_ms()
     await users.insert_user(db, new, now)
     event = UserRegistered(
         user_id=new.user_id, webchat_id=new.webchat_id, display_name=new.display_name, version=new.version, at=now
     )
     await record_events(db, event)
-    return await begin_session(parts, db, new.user_id, device)
+    return await begin_session(deps, db, new.user_id, device)
 
 
-async def sign_in(parts: Parts, login: str, password: str, device: Device) -> tuple[User, NewSession]:
+async def sign_in(deps: Dependencies, login: str, password: str, device: Device) -> tuple[User, NewSession]:
     """A new session; in the same time and the same words Unauthenticated for an unknown login and a wrong password."""
     key, password = login_key(login), normal_form(password)
     try:
-        await parts.throttle.sign_in(key, device.address)
+        await deps.throttle.sign_in(key, device.address)
     except RateLimited:
         _audit_refusal(None, device, "too many attempts")
         raise
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         user = await users.find_by_login(db, key)
-    right = await parts.hasher.matches(user.password_hash if user else None, password)
+    right = await deps.hasher.matches(user.password_hash if user else None, password)
     if user is None or not right:
         _audit_refusal(user, device, "wrong password" if user else "no such account")
         raise Unauthenticated(_WRONG_LOGIN)
-    fresh = await parts.hasher.hash(password) if parts.hasher.is_outdated(user.password_hash) else user.password_hash
+    fresh = await deps.hasher.hash(password) if deps.hasher.is_outdated(user.password_hash) else user.password_hash
 
     async def begin(db: Db) -> NewSession:
         await _check_unchanged(db, user)
         if fresh != user.password_hash:
             await users.set_password(db, user.user_id, fresh)
-        return await begin_session(parts, db, user.user_id, device)
+        return await begin_session(deps, db, user.user_id, device)
 
     try:
-        session = await parts.database.transact(begin)
+        session = await deps.database.transact(begin)
     except Unauthenticated:
         _audit_refusal(user, device, "the account changed meanwhile")
         raise
     audit("sign-in", user_id=user.user_id, address=device.address)
-    await parts.throttle.forgive(key)
+    await deps.throttle.forgive(key)
     return _shape(user), session
 
 
@@ -125,54 +125,58 @@ async def _check_unchanged(db: Db, user: OpenAccount) -> None:
         raise Unauthenticated(_WRONG_LOGIN)
 
 
-async def rename(parts: Parts, user_id: str, display_name: str, version: int) -> None:
+async def rename(deps: Dependencies, user_id: str, display_name: str, version: int) -> None:
     """Follow the profile; names that are older than the one known are ignored."""
-    await parts.database.transact(lambda db: users.set_display_name(db, user_id, display_name, version))
+    await deps.database.transact(lambda db: users.set_display_name(db, user_id, display_name, version))
 
 
-async def sign_out(parts: Parts, current: StandingSession) -> None:
-    await end_sessions(parts, current.user_id, lambda db: revoke_session(db, current.user_id, current.session_id))
+async def sign_out(deps: Dependencies, current: StandingSession) -> None:
+    await end_sessions(deps, current.user_id, lambda db: revoke_session(db, current.user_id, current.session_id))
     audit("sign-out", user_id=current.user_id)
 
 
-async def get_user(parts: Parts, current: StandingSession) -> User:
-    async with parts.database.read() as db:
+async def get_user(deps: Dependencies, current: StandingSession) -> User:
+    async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
     if user is None:
         raise Unauthenticated("Sign in first.")
     return _shape(user)
 
 
-async def _confirmed(parts: Parts, current: StandingSession, field: str, password: str, action: Action) -> OpenAccount:
+async def _confirmed(
+    deps: Dependencies, current: StandingSession, field: str, password: str, action: Action
+) -> OpenAccount:
     """The account of the session, whose password was given again; Forbidden where it is a wrong one."""
-    await parts.throttle.password(current.user_id)
-    async with parts.database.read() as db:
+    await deps.throttle.password(current.user_id)
+    async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
-    right = await parts.hasher.matches(user.password_hash if user else None, normal_form(password))
+    right = await deps.hasher.matches(user.password_hash if user else None, normal_form(password))
     if user is None or not right:
         audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
         raise Forbidden("The password is wrong.", errors={field: "is not your password"})
-    await parts.throttle.forgive(current.user_id)
+    await deps.throttle.forgive(current.user_id)
     return user
 
 
-async def change_password(parts: Parts, current: StandingSession, current_password: str, new_password: str) -> None:
+async def change_password(
+    deps: Dependencies, current: StandingSession, current_password: str, new_password: str
+) -> None:
     """The session that asks stays; the others end."""
-    user = await _confirmed(parts, current, "current_password", current_password, "password-change")
-    new_hash = await parts.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
+    user = await _confirmed(deps, current, "current_password", current_password, "password-change")
+    new_hash = await deps.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
 
     async def change(db: Db) -> list[Revoked]:
         await _check_unchanged(db, user)
         await users.set_password(db, user.user_id, new_hash)
         return await revoke_sessions(db, user.user_id, but=current.session_id)
 
-    await end_sessions(parts, user.user_id, change)
+    await end_sessions(deps, user.user_id, change)
     audit("password-change", user_id=user.user_id)
 
 
-async def close_account(parts: Parts, current: StandingSession, password: str) -> None:
+async def close_account(deps: Dependencies, current: StandingSession, password: str) -> None:
     """Remove what is personal; the WebChat ID stays taken."""
-    confirmed, now = await _confirmed(parts, current, "password", password, "account-close"), now_ms()
+    confirmed, now = await _confirmed(deps, current, "password", password, "account-close"), now_ms()
     user_id, version = confirmed.user_id, confirmed.version + 1
 
     async def close(db: Db) -> list[Revoked]:
@@ -181,6 +185,6 @@ async def close_account(parts: Parts, current: StandingSession, password: str) -
         await record_events(db, UserClosed(user_id=user_id, version=version, at=now))
         return await revoke_sessions(db, user_id)
 
-    await end_sessions(parts, user_id, close)
+    await end_sessions(deps, user_id, close)
     audit("account-close", user_id=user_id)
-    parts.relay.wake()
+    deps.relay.wake()

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth.settings import AuthSettings
-from shared.service.problems import Unavailable
+from shared.errors import Unavailable
 
 T = TypeVar("T")
 

@@ -11,10 +11,10 @@ from auth.domain.signing_keys import KeyAge, forgotten_generations, needs_new_ke
 from auth.service.key_seal import Seal, new_private_jwk, public_part
 from auth.settings import AuthSettings
 from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
-from shared.service.database import Database
-from shared.service.ids import new_id, now_ms
-from shared.service.problems import Unauthenticated
-from shared.service.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
+from shared.database.engine import Database
+from shared.errors import Unauthenticated
+from shared.ids import new_id, now_ms
+from shared.rpc.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
 
 log = logging.getLogger(__name__)
 

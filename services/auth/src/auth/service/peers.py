@@ -3,21 +3,21 @@
 import hmac
 import time
 
+from auth.service.dependencies import Dependencies
 from auth.service.key_ring import SERVICE_TOKEN_S
-from auth.service.parts import Parts
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
-from shared.contracts.auth import Accounts, ServiceToken, ServiceTokenRequest, SessionsStanding
-from shared.service.audit import audit
-from shared.service.ids import is_id, now_ms
-from shared.service.problems import Invalid, Unauthenticated
-from shared.service.settings import SERVICES
+from shared.contracts.auth import Accounts, ActiveSessions, ServiceToken, ServiceTokenRequest
+from shared.errors import Invalid, Unauthenticated
+from shared.ids import is_id, now_ms
+from shared.logging.audit import audit
+from shared.settings import SERVICES
 
 MAX_IDS = 1000
 
 
-def issue_token(parts: Parts, asked: ServiceTokenRequest) -> ServiceToken:
-    secret = parts.settings.secret_of(asked.service)
+def issue_token(deps: Dependencies, asked: ServiceTokenRequest) -> ServiceToken:
+    secret = deps.settings.secret_of(asked.service)
     # an unknown service is compared too, with a secret that nobody has
     right = hmac.compare_digest((secret or "\x00" * 32).encode(), asked.secret.encode())
     if not right or not secret:
@@ -26,7 +26,7 @@ def issue_token(parts: Parts, asked: ServiceTokenRequest) -> ServiceToken:
     if asked.audience not in SERVICES:
         raise Invalid("There is no such audience.", errors={"audience": "is not a service"})
     expires_at = time.time() + SERVICE_TOKEN_S
-    return ServiceToken(parts.keys.service_token(asked.service, asked.audience), expires_at)
+    return ServiceToken(deps.keys.service_token(asked.service, asked.audience), expires_at)
 
 
 def _ids(ids: list[str], field: str) -> list[str]:
@@ -36,12 +36,12 @@ def _ids(ids: list[str], field: str) -> list[str]:
     return [one for one in dict.fromkeys(ids) if is_id(one)]
 
 
-async def check_sessions(parts: Parts, session_ids: list[str]) -> SessionsStanding:
+async def check_sessions(deps: Dependencies, session_ids: list[str]) -> ActiveSessions:
     """Straight from the table: what stands here stands."""
-    async with parts.database.read() as db:
-        return SessionsStanding(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
+    async with deps.database.read() as db:
+        return ActiveSessions(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
 
 
-async def list_accounts(parts: Parts, user_ids: list[str]) -> Accounts:
-    async with parts.database.read() as db:
+async def list_accounts(deps: Dependencies, user_ids: list[str]) -> Accounts:
+    async with deps.database.read() as db:
         return Accounts(await stored_accounts(db, _ids(user_ids, "user_ids")))

@@ -11,17 +11,17 @@ from functools import partial
 import msgspec
 
 from auth.domain.accounts import StandingSession
-from auth.service.parts import Parts
+from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
-from shared.service.audit import audit
-from shared.service.cursors import IdKey, cursor_of, read_cursor
-from shared.service.database import UNREACHABLE, Db
-from shared.service.ids import new_id, now_ms, rfc3339
-from shared.service.openapi import Page
-from shared.service.problems import NotFound
-from shared.service.redis import REDIS_DOWN
-from shared.streams.hints import SessionsRevoked, publish_hints
+from shared.database.engine import UNREACHABLE, Db
+from shared.errors import NotFound
+from shared.ids import new_id, now_ms, rfc3339
+from shared.logging.audit import audit
+from shared.redis.client import REDIS_DOWN
+from shared.streams.notifications import SessionsRevoked, publish_notifications
+from shared.web.cursors import IdKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def begin_session(parts: Parts, db: Db, user_id: str, device: Device) -> NewSession:
+async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device) -> NewSession:
     """A new session in the caller's transaction. The secret exists in the answer only."""
     secret, now = secrets.token_urlsafe(32), now_ms()
     session = StandingSession(
@@ -66,7 +66,7 @@ async def begin_session(parts: Parts, db: Db, user_id: str, device: Device) -> N
         user_id=user_id,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + parts.settings.session_lifetime_ms,
+        expires_at=now + deps.settings.session_lifetime_ms,
         user_agent=device.user_agent,
         address=device.address,
     )
@@ -74,28 +74,28 @@ async def begin_session(parts: Parts, db: Db, user_id: str, device: Device) -> N
     return NewSession(secret, session)
 
 
-async def find_session(parts: Parts, secret: str) -> StandingSession | None:
+async def find_session(deps: Dependencies, secret: str) -> StandingSession | None:
     """The session that stands behind a cookie: from Redis, or from the table and then kept in Redis."""
     if _SECRET.fullmatch(secret) is None:
         return None
     secret_hash, now = _hash(secret), now_ms()
-    if (cached := await parts.cache.find(secret_hash, now)) is not None:
+    if (cached := await deps.cache.find(secret_hash, now)) is not None:
         return cached
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         session = await stored.find_session(db, secret_hash, now)
     if session is not None:
-        session = await _touch(parts, session, now)
-        await parts.cache.fill(secret_hash, session, now)
+        session = await _touch(deps, session, now)
+        await deps.cache.fill(secret_hash, session, now)
     return session
 
 
-async def _touch(parts: Parts, session: StandingSession, now: int) -> StandingSession:
+async def _touch(deps: Dependencies, session: StandingSession, now: int) -> StandingSession:
     """Let the session slide, at most once a minute. It stands, whether that can be written or not."""
     if now - session.last_seen_at < TOUCH_AFTER_MS:
         return session
-    expires_at = now + parts.settings.session_lifetime_ms
+    expires_at = now + deps.settings.session_lifetime_ms
     try:
-        async with parts.database.write() as db:
+        async with deps.database.write() as db:
             await stored.touch_session(db, session, now, expires_at)
     except UNREACHABLE as error:
         log.warning("the use of a session could not be noted: %r", error)
@@ -103,9 +103,9 @@ async def _touch(parts: Parts, session: StandingSession, now: int) -> StandingSe
     return msgspec.structs.replace(session, last_seen_at=now, expires_at=expires_at)
 
 
-async def list_sessions(parts: Parts, current: StandingSession, cursor: str | None, limit: int) -> Page:
+async def list_sessions(deps: Dependencies, current: StandingSession, cursor: str | None, limit: int) -> Page:
     before = None if cursor is None else read_cursor(cursor, IdKey)
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         found = await stored.list_sessions(db, current.user_id, now_ms(), limit + 1, before)
     items = [_view(session, current) for session in found[:limit]]
     return Page(items, cursor_of(items[-1].session_id) if len(found) > limit else None)
@@ -122,39 +122,39 @@ def _view(session: StandingSession, current: StandingSession) -> SessionView:
     )
 
 
-async def revoke_session(parts: Parts, current: StandingSession, session_id: str) -> None:
+async def revoke_session(deps: Dependencies, current: StandingSession, session_id: str) -> None:
     revoke = partial(stored.revoke_session, user_id=current.user_id, session_id=session_id)
-    if not await end_sessions(parts, current.user_id, revoke):
+    if not await end_sessions(deps, current.user_id, revoke):
         raise NotFound("There is no such session.")
     audit("session-revoke", user_id=current.user_id)
 
 
-async def revoke_others(parts: Parts, current: StandingSession) -> None:
+async def revoke_others(deps: Dependencies, current: StandingSession) -> None:
     revoke = partial(stored.revoke_sessions, user_id=current.user_id, but=current.session_id)
-    if count := await end_sessions(parts, current.user_id, revoke):
+    if count := await end_sessions(deps, current.user_id, revoke):
         audit("session-revoke", user_id=current.user_id, count=count)
 
 
-async def end_sessions(parts: Parts, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
+async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
     """Do `work`; once what it revoked is committed, no cache answers for it and the gateways close its sockets."""
-    revoked = await parts.database.transact(work)
+    revoked = await deps.database.transact(work)
     if revoked:
-        await _announce(parts, user_id, revoked)
+        await _announce(deps, user_id, revoked)
     return len(revoked)
 
 
-async def _announce(parts: Parts, user_id: str, revoked: list[Revoked]) -> None:
-    await parts.cache.bury(one.secret_hash for one in revoked)
+async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
+    await deps.cache.bury(one.secret_hash for one in revoked)
     hint = SessionsRevoked([one.session_id for one in revoked])
     try:
-        await publish_hints(parts.redis, [(user_id, hint)])
+        await publish_notifications(deps.redis, [(user_id, hint)])
     except REDIS_DOWN as error:
         log.warning("gateways learn of revoked sessions at their next check: %r", error)
 
 
-async def purge(parts: Parts) -> None:
+async def purge(deps: Dependencies) -> None:
     """Remove the rows of expired sessions."""
     removed = 1
     while removed:
-        async with parts.database.write() as db:
+        async with deps.database.write() as db:
             removed = await stored.purge_sessions(db, now_ms())

@@ -6,7 +6,7 @@ import math
 
 from auth.domain.bucket import Rate
 from auth.storage.buckets import Buckets
-from shared.service.problems import RateLimited
+from shared.errors import RateLimited
 
 SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from auth.domain.bucket import Rate, take
 from auth.storage.redis_gate import RedisGate
-from shared.service.ids import now_ms
-from shared.service.redis import AnyRedis, Script
+from shared.ids import now_ms
+from shared.redis.client import AnyRedis, Script
 
 _TAKE = Script(Path(__file__).parent / "take_token.lua")
 MAX_OWN = 50_000

@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from auth.storage.tables import signing_key
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
 class StoredKey(msgspec.Struct, frozen=True):

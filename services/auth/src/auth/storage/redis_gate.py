@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from shared.service.redis import REDIS_DOWN, AnyRedis
+from shared.redis.client import REDIS_DOWN, AnyRedis
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from auth.domain.accounts import StandingSession
 from auth.storage.redis_gate import RedisGate
-from shared.service.redis import AnyRedis
+from shared.redis.client import AnyRedis
 
 log = logging.getLogger(__name__)
 

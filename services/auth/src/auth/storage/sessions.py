@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from auth.domain.accounts import StandingSession
 from auth.storage.tables import session, user
 from shared.contracts.auth import User as UserShape
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
 class Revoked(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from auth.domain.accounts import OpenAccount
 from auth.domain.identity import email_key, webchat_id_hash
 from auth.storage.tables import user
 from shared.contracts.auth import Account
-from shared.service.database import Db
+from shared.database.engine import Db
 
 _open = select(
     user.c.id, user.c.email, user.c.webchat_id, user.c.display_name, user.c.password_hash, user.c.version

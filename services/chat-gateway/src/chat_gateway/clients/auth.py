@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from shared.contracts.auth import SessionCheck, SessionsStanding, User
-from shared.service.http import Peer
+from shared.contracts.auth import ActiveSessions, SessionCheck, User
+from shared.rpc.client import Peer
 
 
 class Auth:
@@ -12,4 +12,4 @@ class Auth:
 
     async def standing(self, session_ids: Sequence[str]) -> dict[str, User]:
         """The user of each session that stands; at most 1,000 a call."""
-        return (await self._peer.call("sessions", SessionCheck(list(session_ids)), SessionsStanding)).users
+        return (await self._peer.call("sessions", SessionCheck(list(session_ids)), ActiveSessions)).users

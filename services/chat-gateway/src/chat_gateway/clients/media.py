@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
-from shared.service.http import Peer
+from shared.rpc.client import Peer
 
 UPLOAD_SECONDS = 60
 

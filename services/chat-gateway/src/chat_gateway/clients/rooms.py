@@ -4,58 +4,58 @@ from collections.abc import Mapping, Sequence
 
 from shared.contracts.rooms import (
     AnyCommand,
-    Batch,
-    BatchDone,
-    Entered,
-    EnterRequest,
+    BatchResult,
+    CommandBatch,
     Events,
     EventsRequest,
-    HomePage,
-    HomePageRequest,
-    Homes,
-    HomesRequest,
+    Memberships,
     MessagesPage,
     MessagesRequest,
     PageChoice,
-    Places,
-    PlacesRequest,
     Revisions,
-    SharedRequest,
+    RoomListPage,
+    RoomListPageRequest,
+    RoomLists,
+    RoomListsRequest,
+    RoomSnapshot,
+    RoomSnapshotRequest,
+    SharedRoomsRequest,
     SharedWith,
+    UserIdsRequest,
 )
-from shared.service.http import Peer
+from shared.rpc.client import Peer
 
 
 class Rooms:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    async def commands(self, commands: list[AnyCommand], *, budget_ms: int, timeout: float) -> BatchDone:
-        return await self._peer.call("commands", Batch(budget_ms, commands), BatchDone, timeout=timeout)
+    async def commands(self, commands: list[AnyCommand], *, budget_ms: int, timeout: float) -> BatchResult:
+        return await self._peer.call("commands", CommandBatch(budget_ms, commands), BatchResult, timeout=timeout)
 
-    async def homes(self, users: Mapping[str, list[str] | None]) -> Homes:
-        return await self._peer.call("homes", HomesRequest(dict(users)), Homes)
+    async def homes(self, users: Mapping[str, list[str] | None]) -> RoomLists:
+        return await self._peer.call("homes", RoomListsRequest(dict(users)), RoomLists)
 
-    async def home_page(self, user_id: str, before: str | None, limit: int) -> HomePage:
+    async def home_page(self, user_id: str, before: str | None, limit: int) -> RoomListPage:
         return await self._peer.call(
-            "home-page", HomePageRequest(user_id=user_id, before=before, limit=limit), HomePage
+            "home-page", RoomListPageRequest(user_id=user_id, before=before, limit=limit), RoomListPage
         )
 
     async def messages(self, user_id: str, room_id: str, choice: PageChoice) -> MessagesPage:
         request = MessagesRequest(user_id=user_id, room_id=room_id, choice=choice)
         return await self._peer.call("messages", request, MessagesPage)
 
-    async def enter(self, user_id: str, room_id: str) -> Entered:
-        return await self._peer.call("enter", EnterRequest(user_id, room_id), Entered)
+    async def enter(self, user_id: str, room_id: str) -> RoomSnapshot:
+        return await self._peer.call("enter", RoomSnapshotRequest(user_id, room_id), RoomSnapshot)
 
-    async def places(self, user_ids: Sequence[str]) -> Places:
-        return await self._peer.call("places", PlacesRequest(list(user_ids)), Places)
+    async def memberships(self, user_ids: Sequence[str]) -> Memberships:
+        return await self._peer.call("places", UserIdsRequest(list(user_ids)), Memberships)
 
     async def revisions(self, user_ids: Sequence[str]) -> Revisions:
-        return await self._peer.call("revisions", PlacesRequest(list(user_ids)), Revisions)
+        return await self._peer.call("revisions", UserIdsRequest(list(user_ids)), Revisions)
 
     async def events(self, cursors: Mapping[str, int]) -> Events:
         return await self._peer.call("events", EventsRequest(dict(cursors)), Events)
 
     async def shared_with(self, user_id: str, other_ids: Sequence[str]) -> SharedWith:
-        return await self._peer.call("shared", SharedRequest(user_id, list(other_ids)), SharedWith)
+        return await self._peer.call("shared", SharedRoomsRequest(user_id, list(other_ids)), SharedWith)

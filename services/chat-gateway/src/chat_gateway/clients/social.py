@@ -2,8 +2,15 @@
 
 from collections.abc import Sequence
 
-from shared.contracts.social import Friends, FriendsOf, FriendsRequest, Pairs, PairsRequest, RevisionsOf
-from shared.service.http import Peer
+from shared.contracts.social import (
+    FriendLists,
+    FriendRevisions,
+    Friends,
+    FriendsRequest,
+    Relationships,
+    RelationshipsRequest,
+)
+from shared.rpc.client import Peer
 
 
 class Social:
@@ -11,10 +18,10 @@ class Social:
         self._peer = peer
 
     async def friends(self, user_ids: Sequence[str]) -> dict[str, Friends]:
-        return (await self._peer.call("friends", FriendsRequest(list(user_ids)), FriendsOf)).users
+        return (await self._peer.call("friends", FriendsRequest(list(user_ids)), FriendLists)).users
 
     async def revisions(self, user_ids: Sequence[str]) -> dict[str, int]:
-        return (await self._peer.call("revisions", FriendsRequest(list(user_ids)), RevisionsOf)).revisions
+        return (await self._peer.call("revisions", FriendsRequest(list(user_ids)), FriendRevisions)).revisions
 
-    async def pairs(self, user_id: str, other_ids: Sequence[str]) -> Pairs:
-        return await self._peer.call("pairs", PairsRequest(user_id, list(other_ids)), Pairs)
+    async def pairs(self, user_id: str, other_ids: Sequence[str]) -> Relationships:
+        return await self._peer.call("pairs", RelationshipsRequest(user_id, list(other_ids)), Relationships)

@@ -13,10 +13,10 @@ from chat_gateway.driver.following import follow
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
 from shared.contracts.media import Attachment, UploadRequest
-from shared.contracts.rooms import Refused, Result
-from shared.service.ids import is_id
-from shared.service.problems import Problem, RateLimited, Unavailable
-from shared.service.redis import REDIS_DOWN
+from shared.contracts.rooms import Rejected, Result
+from shared.errors import DomainError, RateLimited, Unavailable
+from shared.ids import is_id
+from shared.redis.client import REDIS_DOWN
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def attach(
         for unsent in (frame, *client.held.pop(frame.room_id)):
             client.refuse(unsent.id, "unavailable", f"attachment_ids: {problem.detail}", retry_after=1)
         return
-    except Problem as problem:
+    except DomainError as problem:
         code = "invalid" if problem.code == "not_found" else problem.code
         client.refuse(frame.id, code, f"attachment_ids: {problem.detail}", retry_after=problem.retry_after)
     for waiting in client.held.pop(frame.room_id):
@@ -65,12 +65,12 @@ async def upload(gateway: Gateway, client: Client, frame: FileUpload) -> None:
             data=frame.data,
         )
         attachment = await gateway.media.upload(request)
-    except Problem as problem:
+    except DomainError as problem:
         client.refuse(frame.id, problem.code, problem.detail, retry_after=problem.retry_after)
         return
 
     def done(result: Result) -> None:
-        if isinstance(result, Refused):
+        if isinstance(result, Rejected):
             client.refuse(frame.id, result.code, result.detail)
         else:
             reply = Ok(id=frame.id or "", attachment=attachment, seq=result.seq, version=result.version)

@@ -13,7 +13,7 @@ from chat_gateway import meters
 from chat_gateway.protocol.connection import Connection, error_payload
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import AnyFrame, Ok
-from shared.contracts.rooms import Place
+from shared.contracts.rooms import Membership
 from shared.roomlog.frames import text_frame
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,28 @@ class Wire(Protocol):
 
 
 class Client:
-    """A reader of the hub. `places` holds the rooms that this connection was told of, until it is told otherwise.
+    """A reader of the hub. `memberships` holds the rooms that this connection was told of, until it is told otherwise.
 
     `context`: what log lines about its work tell, as it was made.
     `greeted`: its `ready` is on the way; `live`: it is in its rooms, and has not departed.
     """
 
     __slots__ = (
-        "connection", "context", "epoch", "greeted", "held", "id", "live", "on_removed", "places", "rooms_revision",
-        "session_id", "tasks", "user_id", "watching", "wire",
+        "connection",
+        "context",
+        "epoch",
+        "greeted",
+        "held",
+        "id",
+        "live",
+        "memberships",
+        "on_removed",
+        "rooms_revision",
+        "session_id",
+        "tasks",
+        "user_id",
+        "watching",
+        "wire",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +79,7 @@ class Client:
         self.id, self.user_id, self.session_id = client_id, user_id, session_id
         self.connection, self.wire, self.on_removed = connection, wire, on_removed
         self.context = copy_context()
-        self.places: dict[str, Place] = {}
+        self.memberships: dict[str, Membership] = {}
         self.watching: dict[str, bool] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.held: dict[str, deque[AnyFrame]] = {}

@@ -14,9 +14,9 @@ from chat_gateway.protocol.frames import (
 )
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
@@ -24,7 +24,7 @@ from shared.contracts.rooms import (
     ReadRoom,
     SendMessage,
 )
-from shared.service.ids import new_id
+from shared.ids import new_id
 
 
 def send_command(frame: MessageSend | FileUpload, user_id: str, attachments: list[Attachment]) -> SendMessage:
@@ -70,7 +70,7 @@ def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:
             raise TypeError(f"{type(frame).__name__} is no command")
 
 
-def reply_of(frame: AnyFrame, done: Done) -> Ok:
+def reply_of(frame: AnyFrame, done: Accepted) -> Ok:
     frame_id = frame.id or ""
     match frame:
         case MessageSend():

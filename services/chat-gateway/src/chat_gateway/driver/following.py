@@ -7,8 +7,8 @@ from functools import partial
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import CommandFrame
-from shared.contracts.rooms import AnyCommand, Refused, Result
-from shared.service.tracing import Span, first_span, span_after
+from shared.contracts.rooms import AnyCommand, Rejected, Result
+from shared.tracing.spans import Span, child_span, start_trace
 
 
 def follow(
@@ -27,10 +27,10 @@ def _span(gateway: Gateway, client: Client, frame: CommandFrame) -> Span | None:
         return None
     action, fields = str(frame.__struct_config__.tag), {"user.id": client.user_id, "webchat.room": frame.room_id}
     if frame.traceparent is None:
-        return first_span(action, fields)
-    return span_after(frame.traceparent, action, "server", fields)
+        return start_trace(action, fields)
+    return child_span(frame.traceparent, action, "server", fields)
 
 
 def _finish(span: Span, done: Callable[[Result], None], result: Result) -> None:
     done(result)
-    span.end("failure" if isinstance(result, Refused) else "success")
+    span.end("failure" if isinstance(result, Rejected) else "success")

@@ -26,20 +26,20 @@ from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
 from shared.contracts.auth import User
-from shared.contracts.rooms import Home
+from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends, Profile
+from shared.ids import new_id, now_ms
+from shared.redis.client import AnyRedis
 from shared.roomlog.frames import time_of
 from shared.roomlog.keys import live_channel
-from shared.service.ids import new_id, now_ms
-from shared.service.overload import Overload
-from shared.service.redis import AnyRedis
-from shared.service.tokens import Principal
-from shared.streams.hints import Changed, Hint, SessionsRevoked, SocketsEvicted
+from shared.rpc.tokens import Principal
 from shared.streams.names import user_channel
+from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked, UserChanged, UserNotification
+from shared.web.overload import Overload
 
 log = logging.getLogger(__name__)
 
-_hint_decoder = msgspec.json.Decoder(Hint)
+_hint_decoder = msgspec.json.Decoder(UserNotification)
 
 SESSIONS_A_CALL = 500
 HOMES_A_CALL = 20
@@ -74,7 +74,7 @@ class Gateway:
         self.timings = timings
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
         self.sessions: Together[User] = Together(auth.standing, most=SESSIONS_A_CALL)
-        self.homes: Together[tuple[str, Home]] = Together(self._ask_homes, most=HOMES_A_CALL)
+        self.homes: Together[tuple[str, RoomList]] = Together(self._ask_homes, most=HOMES_A_CALL)
         self.friends: Together[Friends] = Together(social.friends, most=HOMES_A_CALL)
         self.hub = Hub(self._flush_soon)
         self.room_log = RoomLog(redis, rooms)
@@ -99,10 +99,10 @@ class Gateway:
         """User → traceparent of the change that is to be told, where its way is written down."""
         self.check_now = asyncio.Event()
 
-    async def _ask_homes(self, user_ids: list[str]) -> dict[str, tuple[str, Home]]:
+    async def _ask_homes(self, user_ids: list[str]) -> dict[str, tuple[str, RoomList]]:
         """All rooms of each user, with the epoch of the logs."""
         homes = await self.rooms.homes(dict.fromkeys(user_ids))
-        return {user_id: (homes.epoch, homes.users.get(user_id) or Home(0, [])) for user_id in user_ids}
+        return {user_id: (homes.epoch, homes.users.get(user_id) or RoomList(0, [])) for user_id in user_ids}
 
     async def flush_cursors(self) -> None:
         self.hub.flush_cursors()
@@ -139,15 +139,15 @@ class Gateway:
         """Forget a connection; called once, when its socket is gone."""
         client.live = False
         client.stop()
-        self.hub.depart(client, list(client.places))
+        self.hub.depart(client, list(client.memberships))
         self.presence.depart(client)
         state = self.users.get(client.user_id)
         if state is None or client not in state.clients:
             return
         state.clients.remove(client)
         self.subscriber.release([user_channel(client.user_id)])
-        self.subscriber.release(live_channel(client.epoch, room_id) for room_id in client.places)
-        client.places.clear()
+        self.subscriber.release(live_channel(client.epoch, room_id) for room_id in client.memberships)
+        client.memberships.clear()
         if not state.clients:
             del self.users[client.user_id]
 
@@ -156,7 +156,7 @@ class Gateway:
 
     def forget_place(self, client: Client, room_id: str) -> None:
         """The connection is told that its user is out of the room."""
-        if client.places.pop(room_id, None) is not None:
+        if client.memberships.pop(room_id, None) is not None:
             self.subscriber.release([live_channel(client.epoch, room_id)])
 
     # What changes
@@ -200,13 +200,13 @@ class Gateway:
     def _user_handler(self, user_id: str) -> Callable[[bytes], None]:
         def handle(message: bytes) -> None:
             match _hint_decoder.decode(message):
-                case Changed(traceparent=traceparent):
+                case UserChanged(traceparent=traceparent):
                     if traceparent:
                         self.change_traces[user_id] = traceparent
                     self.user_changed(user_id)
                 case SessionsRevoked(session_ids=gone):
                     self.end_sessions(user_id, lambda session_id: not gone or session_id in gone, revoked=True)
-                case SocketsEvicted(client_ids=ids):
+                case ConnectionsEvicted(client_ids=ids):
                     state = self.users.get(user_id)
                     evicted = [client for client in state.clients if client.id in ids] if state is not None else []
                     self._close(evicted, CloseCode.TOO_MANY_SOCKETS, "more sockets than allowed")

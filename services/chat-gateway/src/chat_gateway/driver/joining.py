@@ -22,7 +22,7 @@ async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], 
     `heads` are the versions of the snapshot that it was given. Its room channels are subscribed to already. Skips a
     room once the user has left it, even if they rejoined: a separate call handles the new membership.
     """
-    since = {room_id: place.since for room_id, place in client.places.items() if room_id in cursors}
+    since = {room_id: membership.since for room_id, membership in client.memberships.items() if room_id in cursors}
     behind = {room_id: version for room_id, version in cursors.items() if version < heads[room_id]}
     _try_join(gateway, client, since, cursors, [room_id for room_id in cursors if room_id not in behind])
     for _ in range(ROUNDS):
@@ -41,8 +41,8 @@ async def join_rooms(gateway: Gateway, client: Client, cursors: dict[str, int], 
 
 def _is_member(client: Client, since: dict[str, int], room_id: str) -> bool:
     """Return whether the user still has the membership that `join_rooms` started with."""
-    place = client.places.get(room_id)
-    return place is not None and place.since == since.get(room_id)
+    membership = client.memberships.get(room_id)
+    return membership is not None and membership.since == since.get(room_id)
 
 
 def _try_join(

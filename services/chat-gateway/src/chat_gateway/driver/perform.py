@@ -27,13 +27,13 @@ from chat_gateway.protocol.frames import (
     Typing,
 )
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import AnyCommand, Refused, Result
+from shared.contracts.rooms import AnyCommand, Rejected, Result
+from shared.errors import DomainError, NotFound
+from shared.ids import is_id, now_ms, rfc3339
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import TYPING, live_header
 from shared.roomlog.keys import live_channel
-from shared.service.ids import is_id, now_ms, rfc3339
-from shared.service.overload import TYPING_SHED
-from shared.service.problems import NotFound, Problem
-from shared.service.redis import REDIS_DOWN
+from shared.web.overload import TYPING_SHED
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _submit(gateway: Gateway, client: Client, frame: AnyFrame, attachments: list
     assert isinstance(frame, CommandFrame)
 
     def done(result: Result) -> None:
-        if isinstance(result, Refused):
+        if isinstance(result, Rejected):
             retry_after = 1 if result.code == "unavailable" else None
             client.refuse(frame.id, result.code, result.detail, retry_after=retry_after)
         else:
@@ -91,7 +91,7 @@ async def _read(gateway: Gateway, client: Client, frame: HomeList | RoomEnter | 
     try:
         gateway.overload.check_history()
         client.finish(frame.id, await _answer(gateway, client, frame))
-    except Problem as problem:
+    except DomainError as problem:
         retry_after = problem.retry_after or (1 if problem.code == "unavailable" else None)
         client.refuse(frame.id, problem.code, problem.detail, retry_after=retry_after)
     except (*REDIS_DOWN, ValueError) as error:

@@ -6,12 +6,12 @@ import logging
 from chat_gateway.driver.client import Client
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.frames import HomeList, MessageList, Ok, RoomEnter
-from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Refused, Result
+from shared.contracts.rooms import MAX_INTEGER, Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
+from shared.errors import Invalid, error_for_code
+from shared.ids import new_id, parse_rfc3339
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.page import RECENT_MESSAGES, find_recent, keep_recent
-from shared.service.ids import new_id, parse_rfc3339
-from shared.service.problems import PROBLEMS, Invalid, Unavailable
-from shared.service.redis import REDIS_DOWN
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ async def enter_room(gateway: Gateway, client: Client, frame: RoomEnter) -> Ok:
 
 def find_recent_page(gateway: Gateway, client: Client, frame: MessageList) -> bytes | None:
     """The reply to one who asks for the newest page, where the same was answered at the room's version."""
-    place, version = client.places.get(frame.room_id), gateway.hub.version_of(frame.room_id)
-    if not _is_newest(frame) or place is None or version is None or not gateway.hub.reads(client, frame.room_id):
+    membership, version = client.memberships.get(frame.room_id), gateway.hub.version_of(frame.room_id)
+    if not _is_newest(frame) or membership is None or version is None or not gateway.hub.reads(client, frame.room_id):
         return None
-    return gateway.recent_pages.find((frame.room_id, place.joined_seq, frame.limit), version, frame.id or "")
+    return gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
 
 
 async def list_messages(gateway: Gateway, client: Client, frame: MessageList) -> Ok:
@@ -49,8 +49,8 @@ async def list_messages(gateway: Gateway, client: Client, frame: MessageList) ->
     if page is None:
         page = await gateway.rooms.messages(client.user_id, frame.room_id, choice)
     answer = Ok(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
-    if newest and page.epoch == client.epoch and (place := client.places.get(frame.room_id)) is not None:
-        gateway.recent_pages.keep((frame.room_id, place.joined_seq, frame.limit), page.version, answer)
+    if newest and page.epoch == client.epoch and (membership := client.memberships.get(frame.room_id)) is not None:
+        gateway.recent_pages.keep((frame.room_id, membership.joined_seq, frame.limit), page.version, answer)
     return answer
 
 
@@ -79,14 +79,14 @@ async def _read_all(gateway: Gateway, client: Client, room_id: str) -> None:
     command = ReadRoom(command_id=new_id(), room_id=room_id, user_id=client.user_id, seq=MAX_INTEGER)
     gateway.lanes.submit(command, client.id, done)
     result = await answer
-    if isinstance(result, Refused):
-        raise PROBLEMS.get(result.code, Unavailable)(result.detail)
+    if isinstance(result, Rejected):
+        raise error_for_code(result.code, result.detail)
 
 
 async def _newest(gateway: Gateway, client: Client, room_id: str, limit: int) -> MessagesPage | None:
     """The newest page out of Redis, filled from rooms where it was not there; None where rooms has to answer."""
-    place = client.places.get(room_id)
-    if place is None:
+    membership = client.memberships.get(room_id)
+    if membership is None:
         return None
     try:
         snapshot = await find_recent(gateway.redis, client.epoch, room_id)
@@ -99,7 +99,7 @@ async def _newest(gateway: Gateway, client: Client, room_id: str, limit: int) ->
         await gateway.subscriber.repair([room_id])
     if not gateway.hub.reads(client, room_id) or snapshot.version < (gateway.hub.version_of(room_id) or 0):
         return None
-    return _page_of(snapshot, client.epoch, client.places[room_id].joined_seq, limit)
+    return _page_of(snapshot, client.epoch, client.memberships[room_id].joined_seq, limit)
 
 
 def _page_of(snapshot: Snapshot, epoch: str, joined_seq: int, limit: int) -> MessagesPage | None:

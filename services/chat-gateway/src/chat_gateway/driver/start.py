@@ -13,12 +13,12 @@ from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import Hello, Ready, RoomReset
 from chat_gateway.protocol.resume import start_of
 from shared.contracts.auth import User
-from shared.contracts.rooms import Home
+from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends
+from shared.errors import Unavailable
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import text_frame
-from shared.service.problems import Unavailable
-from shared.service.redis import REDIS_DOWN
-from shared.streams.hints import SocketsEvicted, publish_hints
+from shared.streams.notifications import ConnectionsEvicted, publish_notifications
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ async def start(gateway: Gateway, client: Client, hello: Hello) -> None:
         client.wire.close(CloseCode.TRY_AGAIN, "a part of WebChat is away")
 
 
-async def _greet(gateway: Gateway, client: Client) -> Home | None:
+async def _greet(gateway: Gateway, client: Client) -> RoomList | None:
     """Subscribe to the user's channel first, then check the session: a revocation is heard or seen."""
     await gateway.enter(client)
     user = await gateway.sessions.find(client.session_id)
@@ -54,9 +54,9 @@ async def _greet(gateway: Gateway, client: Client) -> Home | None:
     if client.connection.closing:  # by the new epoch: it has departed
         return None
     client.epoch = epoch
-    client.places = {entry.room.room_id: entry.place for entry in home.rooms}
+    client.memberships = {entry.room.room_id: entry.membership for entry in home.rooms}
     client.rooms_revision = home.revision
-    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(client.places))
+    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(client.memberships))
     await _count_sockets(gateway, client)
     await _send_ready(gateway, client, user, home, friends or Friends(0, []))
     return home
@@ -65,11 +65,11 @@ async def _greet(gateway: Gateway, client: Client) -> Home | None:
 async def _count_sockets(gateway: Gateway, client: Client) -> None:
     ids = await gateway.presence.arrive(client)
     if len(ids) > gateway.limits.sockets_per_user:
-        oldest = SocketsEvicted(ids[: -gateway.limits.sockets_per_user])
-        await publish_hints(gateway.redis, [(client.user_id, oldest)])
+        oldest = ConnectionsEvicted(ids[: -gateway.limits.sockets_per_user])
+        await publish_notifications(gateway.redis, [(client.user_id, oldest)])
 
 
-async def _send_ready(gateway: Gateway, client: Client, user: User, home: Home, friends: Friends) -> None:
+async def _send_ready(gateway: Gateway, client: Client, user: User, home: RoomList, friends: Friends) -> None:
     sync_friends(gateway, client.user_id, friends)
     ready = Ready(
         session_id=client.session_id,
@@ -84,14 +84,14 @@ async def _send_ready(gateway: Gateway, client: Client, user: User, home: Home, 
     client.wire.read_on()
 
 
-async def _resume(gateway: Gateway, client: Client, hello: Hello, home: Home) -> None:
+async def _resume(gateway: Gateway, client: Client, hello: Hello, home: RoomList) -> None:
     meters.STARTS.of("resumed" if hello.cursors else "fresh").inc()
     same_log = hello.epoch == client.epoch
     cursors: dict[str, int] = {}
     heads: dict[str, int] = {}
     for entry in home.rooms:
         room_id = entry.room.room_id
-        cursor, joined_version = hello.cursors.get(room_id), entry.place.joined_version
+        cursor, joined_version = hello.cursors.get(room_id), entry.membership.joined_version
         begin = start_of(cursor, head=entry.room.version, joined_version=joined_version, same_log=same_log)
         cursors[room_id], heads[room_id] = begin.version, entry.room.version
         if begin.reset:

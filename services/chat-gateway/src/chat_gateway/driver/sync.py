@@ -20,9 +20,9 @@ from chat_gateway.protocol.frames import (
     RoomMuted,
     RoomRemoved,
 )
-from shared.contracts.rooms import Home, HomeRoom, UserPlaces
+from shared.contracts.rooms import RoomEntry, RoomList, UserMemberships
 from shared.contracts.social import Friends
-from shared.service.tracing import Span, span_after
+from shared.tracing.spans import Span, child_span
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +42,13 @@ async def follow_changes(gateway: Gateway) -> None:
     if not here:
         return
     try:
-        places, friends = await asyncio.gather(gateway.rooms.places(here), gateway.social.friends(here))
-        gateway.adopt_epoch(places.epoch)
+        memberships, friends = await asyncio.gather(gateway.rooms.memberships(here), gateway.social.friends(here))
+        gateway.adopt_epoch(memberships.epoch)
         for user_id in here:
             sync_friends(gateway, user_id, friends.get(user_id) or Friends(0, []))
-        await _sync_rooms(gateway, {user_id: places.users.get(user_id) or UserPlaces(0, {}) for user_id in here})
+        await _sync_rooms(
+            gateway, {user_id: memberships.users.get(user_id) or UserMemberships(0, {}) for user_id in here}
+        )
         while spans:
             spans.pop().end()
         await gateway.presence.recheck(_clients(gateway, here))
@@ -64,7 +66,7 @@ def _spans(gateway: Gateway, user_ids: Iterable[str], here: Collection[str]) -> 
         return []
     popped = [(user_id, gateway.change_traces.pop(user_id, "")) for user_id in user_ids]
     traced = Counter(trace for user_id, trace in popped if trace and user_id in here)
-    begun = (span_after(trace, "deliver", "consumer", {"webchat.receivers": count}) for trace, count in traced.items())
+    begun = (child_span(trace, "deliver", "consumer", {"webchat.receivers": count}) for trace, count in traced.items())
     return [span for span in begun if span is not None]
 
 
@@ -126,23 +128,23 @@ def sync_friends(gateway: Gateway, user_id: str, friends: Friends) -> None:
             client.push_frame(frame)
 
 
-async def _sync_rooms(gateway: Gateway, users: dict[str, UserPlaces]) -> None:
+async def _sync_rooms(gateway: Gateway, users: dict[str, UserMemberships]) -> None:
     """Take connections out of rooms, then bring them into new ones; one request for the summaries of all users."""
     clients = [client for client in _clients(gateway, users) if client.rooms_revision < users[client.user_id].revision]
     added: dict[str, list[str] | None] = {}
     for client in clients:
-        places = users[client.user_id].rooms
-        await _take_out(gateway, client, [room_id for room_id in client.places if room_id not in places])
-        for room_id, place in places.items():
-            known = client.places.get(room_id)
-            if known is None or known.since < place.since:
+        memberships = users[client.user_id].rooms
+        await _take_out(gateway, client, [room_id for room_id in client.memberships if room_id not in memberships])
+        for room_id, membership in memberships.items():
+            known = client.memberships.get(room_id)
+            if known is None or known.since < membership.since:
                 added[client.user_id] = [*(added.get(client.user_id) or []), room_id]
-            elif known.muted != place.muted:
-                client.places[room_id] = place
-                client.push_frame(RoomMuted(room_id=room_id, muted=place.muted))
+            elif known.muted != membership.muted:
+                client.memberships[room_id] = membership
+                client.push_frame(RoomMuted(room_id=room_id, muted=membership.muted))
     homes = (await gateway.rooms.homes(added)).users if added else {}
     for client in clients:
-        await _bring_in(gateway, client, homes.get(client.user_id) or Home(0, []))
+        await _bring_in(gateway, client, homes.get(client.user_id) or RoomList(0, []))
         client.rooms_revision = users[client.user_id].revision
 
 
@@ -150,19 +152,19 @@ async def _take_out(gateway: Gateway, client: Client, room_ids: list[str]) -> No
     """The user's own `member.left` comes first, where there is one: the hub delivers it when the room is repaired."""
     await gateway.subscriber.repair([room_id for room_id in room_ids if gateway.hub.reads(client, room_id)])
     for room_id in room_ids:
-        if room_id in client.places:
+        if room_id in client.memberships:
             gateway.hub.leave(client, room_id)
             gateway.forget_place(client, room_id)
             client.push_frame(RoomRemoved(room_id=room_id))
 
 
-async def _bring_in(gateway: Gateway, client: Client, home: Home) -> None:
+async def _bring_in(gateway: Gateway, client: Client, home: RoomList) -> None:
     """What was missed is read on the connection's own time: a slow one holds up nobody, a failure closes it alone."""
     entries = [entry for entry in home.rooms if _is_news(client, entry)]
     for entry in entries:
         gateway.hub.leave(client, entry.room.room_id)
         gateway.forget_place(client, entry.room.room_id)
-    client.places |= {entry.room.room_id: entry.place for entry in entries}
+    client.memberships |= {entry.room.room_id: entry.membership for entry in entries}
     await gateway.subscriber.acquire(gateway.subscriber.room_handlers(entry.room.room_id for entry in entries))
     if not client.live:
         return
@@ -172,6 +174,6 @@ async def _bring_in(gateway: Gateway, client: Client, home: Home) -> None:
     client.spawn(join_rooms(gateway, client, dict(versions), versions))
 
 
-def _is_news(client: Client, entry: HomeRoom) -> bool:
-    known = client.places.get(entry.room.room_id)
-    return client.live and (known is None or known.since < entry.place.since)
+def _is_news(client: Client, entry: RoomEntry) -> bool:
+    known = client.memberships.get(entry.room.room_id)
+    return client.live and (known is None or known.since < entry.membership.since)

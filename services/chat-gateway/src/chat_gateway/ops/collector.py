@@ -9,8 +9,8 @@ import aiohttp
 import msgspec
 
 from chat_gateway.ops.figures import Figures, Replica, ServiceFigures, sum_up
-from shared.service.http import Client
-from shared.service.replicas import list_replicas
+from shared.rpc.client import Client
+from shared.rpc.replicas import list_replicas
 
 log = logging.getLogger(__name__)
 

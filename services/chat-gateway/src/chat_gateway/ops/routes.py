@@ -5,9 +5,9 @@ from fastapi.responses import Response
 
 from chat_gateway.ops.collector import Collector
 from chat_gateway.ops.figures import Figures
-from shared.service.callers import Caller
-from shared.service.openapi import answers
-from shared.service.problems import NotFound
+from shared.errors import NotFound
+from shared.web.callers import Caller
+from shared.web.openapi import answers
 
 router = APIRouter(prefix="/api/ops", tags=["operators"])
 

@@ -7,7 +7,7 @@ import msgspec
 
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.errors import CloseCode, FrameError
-from chat_gateway.protocol.frames import ErrorReply, Hello, RoomTyping
+from chat_gateway.protocol.frames import ErrorFrame, Hello, RoomTyping
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.parse import parse
 
@@ -107,4 +107,4 @@ class Connection:
 
 
 def error_payload(frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None) -> bytes:
-    return _encoder.encode(ErrorReply(id=frame_id, code=code, detail=detail, retry_after=retry_after))
+    return _encoder.encode(ErrorFrame(id=frame_id, code=code, detail=detail, retry_after=retry_after))

@@ -174,7 +174,7 @@ class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=T
     attachment: Attachment | None = None
 
 
-class ErrorReply(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):
+class ErrorFrame(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):
     """`retry_after` in seconds."""
 
     id: str | None = None
@@ -256,6 +256,6 @@ class PresenceChanged(msgspec.Struct, tag="presence", tag_field="op", kw_only=Tr
 
 
 SERVER_FRAMES: tuple[Any, ...] = (
-    Ok, ErrorReply, Ready, RoomAdded, RoomRemoved, RoomMuted, RoomReset, FriendAdded, FriendRemoved,
+    Ok, ErrorFrame, Ready, RoomAdded, RoomRemoved, RoomMuted, RoomReset, FriendAdded, FriendRemoved,
     ProfileUpdated, SessionRevoked, CursorsMoved, Typing, PresenceChanged,
 )  # fmt: skip

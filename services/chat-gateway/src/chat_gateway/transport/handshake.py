@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from shared.service.problems import Problem, Unauthenticated
-from shared.service.tokens import TOKEN_HEADER, Principal
+from shared.errors import DomainError, Unauthenticated
+from shared.rpc.tokens import TOKEN_HEADER, Principal
 
 log = logging.getLogger(__name__)
 
@@ -13,11 +13,11 @@ class Handshake:
     def __init__(self, verify: Callable[[str], Awaitable[Principal]]) -> None:
         self._verify = verify
 
-    async def check(self, headers: Mapping[str, str]) -> Principal | Problem:
+    async def check(self, headers: Mapping[str, str]) -> Principal | DomainError:
         """The user and session behind an upgrade request, or why it may not happen."""
         try:
             principal = await self._verify(headers.get(TOKEN_HEADER, ""))
-        except Problem as problem:
+        except DomainError as problem:
             log.info("an upgrade was refused: %s", problem.detail)
             return problem
         return principal if principal.use == "user" else Unauthenticated("Sign in first.")

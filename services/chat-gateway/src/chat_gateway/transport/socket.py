@@ -27,12 +27,12 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
-from shared.service.instance import INSTANCE, INSTANCE_HEADER
-from shared.service.log_context import note
-from shared.service.problems import Problem
-from shared.service.tokens import Principal
-from shared.service.trace_context import TRACE_HEADER, Place, enter_place, parse_place
-from shared.service.tracing import span
+from shared.errors import DomainError
+from shared.instance import INSTANCE, INSTANCE_HEADER
+from shared.logging.context import note
+from shared.rpc.tokens import Principal
+from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
+from shared.tracing.spans import span
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger("chat_gateway.websocket")
@@ -135,12 +135,12 @@ class Socket(asyncio.Protocol):
     # Handshake
 
     async def _accept(self, request: Request) -> None:
-        place = parse_place(request.headers.get(TRACE_HEADER, ""))
-        enter_place(place)
+        context = parse_traceparent(request.headers.get(TRACE_HEADER, ""))
+        attach_span_context(context)
         with span("socket.open", "server"):
             principal = await self._open(request)
-        if place is not None:  # later lines tell where the socket came from; what it does then is not written down
-            enter_place(Place(place.trace_id, place.span_id, is_sampled=False))
+        if context is not None:  # later lines tell where the socket came from; what it does then is not written down
+            attach_span_context(SpanContext(context.trace_id, context.span_id, is_sampled=False))
         if principal is not None:
             self._begin(principal, request)
 
@@ -154,8 +154,8 @@ class Socket(asyncio.Protocol):
             self._respond(self._ws.reject(404, "Another gateway is wanted.\n"))
             return None
         principal = await self._handshake.check(request.headers)
-        if isinstance(principal, Problem):
-            self._respond(self._ws.reject(principal.status, f"{principal.detail}\n"))
+        if isinstance(principal, DomainError):
+            self._respond(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
             return None
         note(user_id=principal.subject)
         self._respond(response)

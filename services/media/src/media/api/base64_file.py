@@ -5,7 +5,7 @@ import base64
 import binascii
 
 from media.service.spool import Spool
-from shared.service.problems import Invalid, TooLarge
+from shared.errors import Invalid, TooLarge
 
 AROUND = 16 * 1024
 """What a body may have beside its data."""

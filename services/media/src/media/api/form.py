@@ -6,7 +6,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from media.service.spool import Spool
-from shared.service.problems import Invalid, TooLarge
+from shared.errors import Invalid, TooLarge
 
 FILE = "file"
 FIELDS = ("room_id", "client_id")
@@ -24,7 +24,7 @@ class Form:
         self.filename: str | None = None
         self.is_complete = False
         self._found = bytearray()
-        self._parts = 0
+        self._deps = 0
         self._name = ""
         self._header = self._value = b""
         self._headers: dict[str, str] = {}
@@ -53,8 +53,8 @@ class Form:
         return bytes(self._found)
 
     def _begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
+        self._deps += 1
+        if self._deps > MAX_PARTS:
             raise Invalid(f"A form has at most {MAX_PARTS} parts.")
         self._name, self._headers = "", {}
         self._field.clear()

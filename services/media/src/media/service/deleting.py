@@ -6,20 +6,20 @@ Each step holds when it is done again: whatever stops in between, the event or t
 from collections.abc import Awaitable, Callable, Sequence
 
 from media.domain.attachments import StoredAttachment, keys_of
-from media.service.parts import Parts
+from media.service.dependencies import Dependencies
 from media.storage import attachments, receipts
-from shared.service.database import Db
-from shared.service.ids import now_ms
+from shared.database.engine import Db
+from shared.ids import now_ms
 
 Find = Callable[[Db], Awaitable[list[StoredAttachment]]]
 
 
-async def release(parts: Parts, room_id: str, attachment_ids: Sequence[str]) -> None:
+async def release(deps: Dependencies, room_id: str, attachment_ids: Sequence[str]) -> None:
     """No message of the room refers to these any more."""
-    await _delete(parts, lambda db: attachments.list_in_room(db, room_id, attachment_ids), "attachments.released")
+    await _delete(deps, lambda db: attachments.list_in_room(db, room_id, attachment_ids), "attachments.released")
 
 
-async def close_user(parts: Parts, user_id: str, at: int) -> None:
+async def close_user(deps: Dependencies, user_id: str, at: int) -> None:
     async def find(db: Db) -> list[StoredAttachment]:
         await receipts.add_closed_account(db, user_id, at)
         avatars = await attachments.lock_avatars(db, user_id)
@@ -27,37 +27,37 @@ async def close_user(parts: Parts, user_id: str, at: int) -> None:
         await attachments.set_state(db, pending, "pending", "failed")
         return [one for one in avatars if one.state != "pending"]
 
-    await _delete(parts, find, "user.closed")
+    await _delete(deps, find, "user.closed")
 
 
-async def _delete(parts: Parts, find: Find, cause: str) -> None:
+async def _delete(deps: Dependencies, find: Find, cause: str) -> None:
     async def hide(db: Db) -> list[StoredAttachment]:
         gone = await find(db)
         await attachments.set_state(db, [one.id for one in gone], "stored", "deleting")
         await receipts.ask_receipts(db, gone, cause, now_ms())
         return gone
 
-    await finish_deleting(parts, await parts.database.transact(hide))
+    await finish_deleting(deps, await deps.database.transact(hide))
 
 
-async def finish_deleting(parts: Parts, gone: Sequence[StoredAttachment]) -> None:
+async def finish_deleting(deps: Dependencies, gone: Sequence[StoredAttachment]) -> None:
     """Remove the bytes of rows that are `deleting`, unless another row has them too."""
     if not gone:
         return
-    await remove_objects(parts, gone)
+    await remove_objects(deps, gone)
     ids = [one.id for one in gone]
 
     async def complete(db: Db) -> None:
         await attachments.set_state(db, ids, "deleting", "deleted")
         await receipts.complete_receipts(db, ids, now_ms())
 
-    await parts.database.transact(complete)
+    await deps.database.transact(complete)
 
 
-async def remove_objects(parts: Parts, gone: Sequence[StoredAttachment]) -> None:
-    async with parts.database.read() as db:
+async def remove_objects(deps: Dependencies, gone: Sequence[StoredAttachment]) -> None:
+    async with deps.database.read() as db:
         live = await attachments.live_keys(db, [one.object_key for one in gone])
     for one in gone:
         if one.object_key not in live:
             for key in keys_of(one):
-                await parts.bucket.delete(key)
+                await deps.bucket.delete(key)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.service.problems import Unavailable
+from shared.errors import Unavailable
 
 
 class Gate:

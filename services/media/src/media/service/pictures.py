@@ -10,7 +10,7 @@ import msgspec
 
 from media.service.picture_worker import Limits, Made, Order
 from media.settings import MediaSettings
-from shared.service.problems import Invalid, Unavailable
+from shared.errors import Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -1,16 +1,16 @@
 """What the other services ask: attachments for a message, a picture for a profile."""
 
 from media.domain.attachments import attachment_of
-from media.service.parts import Parts
+from media.service.dependencies import Dependencies
 from media.storage.attachments import find_avatar, list_own
 from shared.contracts.media import Attachments, Avatar
-from shared.service.ids import is_id
-from shared.service.problems import Invalid, NotFound
+from shared.errors import Invalid, NotFound
+from shared.ids import is_id
 
 MAX_ATTACHMENTS = 10
 
 
-async def resolve(parts: Parts, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:
+async def resolve(deps: Dependencies, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:
     """Own uploads in this room, in the order asked for, each once; raises NotFound where one is not that.
 
     Those that the room let go are among them: a message sent with them before may be sent again. Rooms refuses new
@@ -21,18 +21,18 @@ async def resolve(parts: Parts, user_id: str, room_id: str, attachment_ids: list
         raise Invalid("Too many at once.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
     if not all(map(is_id, [user_id, room_id, *wanted])):
         raise _nothing()
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         found = {one.id: one for one in await list_own(db, user_id, room_id, wanted)}
     if len(found) < len(wanted):
         raise _nothing()
     return Attachments([attachment_of(found[one]) for one in wanted])
 
 
-async def check_avatar(parts: Parts, user_id: str, attachment_id: str) -> Avatar:
+async def check_avatar(deps: Dependencies, user_id: str, attachment_id: str) -> Avatar:
     """Raises NotFound unless the user stored it as an avatar."""
     if not is_id(user_id) or not is_id(attachment_id):
         raise _nothing()
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         if await find_avatar(db, user_id, attachment_id) is None:
             raise _nothing()
     return Avatar(attachment_id)

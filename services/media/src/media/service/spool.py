@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from media.domain.file_types import HEAD
-from shared.service.problems import TooLarge
+from shared.errors import TooLarge
 
 BUFFER = 1024 * 1024
 

@@ -4,9 +4,9 @@ import logging
 
 from media.domain.attachments import object_key_of
 from media.service.deleting import finish_deleting, remove_objects
-from media.service.parts import Parts
+from media.service.dependencies import Dependencies
 from media.storage import attachments
-from shared.service.ids import now_ms
+from shared.ids import now_ms
 
 log = logging.getLogger(__name__)
 
@@ -17,50 +17,50 @@ NEVER = 2**62
 class Sweep:
     """Goes on through the bucket where the last round ended."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._behind = parts, ""
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps, self._behind = deps, ""
 
     async def run(self) -> None:
-        await self._parts.bucket.check()
-        await end_pending(self._parts)
-        await remove_failed(self._parts)
-        await carry_on_deleting(self._parts)
+        await self._deps.bucket.check()
+        await end_pending(self._deps)
+        await remove_failed(self._deps)
+        await carry_on_deleting(self._deps)
         await self._remove_orphans()
 
     async def _remove_orphans(self) -> None:
         """One page of the bucket; objects too young to judge are left."""
-        limit, old = self._parts.settings.media_sweep_batch, now_ms() - round(self._parts.settings.orphan_s * 1000)
-        page = await self._parts.bucket.list_after(self._behind, limit)
+        limit, old = self._deps.settings.media_sweep_batch, now_ms() - round(self._deps.settings.orphan_s * 1000)
+        page = await self._deps.bucket.list_after(self._behind, limit)
         self._behind = page[-1].key if len(page) == limit else ""
         keys = [one.key for one in page if one.modified_ms < old]
-        async with self._parts.database.read() as db:
+        async with self._deps.database.read() as db:
             live = await attachments.live_keys(db, {object_key_of(key) for key in keys})
         for key in keys:
             if object_key_of(key) not in live:
                 log.info("an object of nobody is removed")
-                await self._parts.bucket.delete(key)
-        await self._parts.bucket.abort_stale(old, limit)
+                await self._deps.bucket.delete(key)
+        await self._deps.bucket.abort_stale(old, limit)
 
 
-async def end_pending(parts: Parts) -> None:
+async def end_pending(deps: Dependencies) -> None:
     """Uploads whose deadline is over: their process is gone, or gave up."""
-    async with parts.database.read() as db:
-        late = await attachments.list_in_state(db, "pending", now_ms(), parts.settings.media_sweep_batch)
+    async with deps.database.read() as db:
+        late = await attachments.list_in_state(db, "pending", now_ms(), deps.settings.media_sweep_batch)
     ids = [one.id for one in late]
     if ids:
-        await parts.database.transact(lambda db: attachments.set_state(db, ids, "pending", "failed"))
+        await deps.database.transact(lambda db: attachments.set_state(db, ids, "pending", "failed"))
 
 
-async def remove_failed(parts: Parts) -> None:
-    async with parts.database.read() as db:
-        old = now_ms() - round(parts.settings.straggler_s * 1000)
-        failed = await attachments.list_in_state(db, "failed", old, parts.settings.media_sweep_batch)
+async def remove_failed(deps: Dependencies) -> None:
+    async with deps.database.read() as db:
+        old = now_ms() - round(deps.settings.straggler_s * 1000)
+        failed = await attachments.list_in_state(db, "failed", old, deps.settings.media_sweep_batch)
     if failed:
-        await remove_objects(parts, failed)
-        await parts.database.transact(lambda db: attachments.remove_failed(db, [one.id for one in failed]))
+        await remove_objects(deps, failed)
+        await deps.database.transact(lambda db: attachments.remove_failed(db, [one.id for one in failed]))
 
 
-async def carry_on_deleting(parts: Parts) -> None:
-    async with parts.database.read() as db:
-        gone = await attachments.list_in_state(db, "deleting", NEVER, parts.settings.media_sweep_batch)
-    await finish_deleting(parts, gone)
+async def carry_on_deleting(deps: Dependencies) -> None:
+    async with deps.database.read() as db:
+        gone = await attachments.list_in_state(db, "deleting", NEVER, deps.settings.media_sweep_batch)
+    await finish_deleting(deps, gone)

@@ -26,16 +26,16 @@ from media.domain.attachments import (
 from media.domain.file_types import PICTURES, UNREADABLE_PICTURES, served_as, type_of
 from media.domain.names import clean_name, disposition
 from media.service.deleting import release
+from media.service.dependencies import Dependencies
 from media.service.members import check_member
-from media.service.parts import Parts
 from media.service.pictures import refused
 from media.service.spool import Spool
 from media.storage import attachments, receipts
 from media.storage.bucket import BUCKET_DOWN, Served
 from shared.contracts.media import Attachment
-from shared.service.database import UNREACHABLE, Db
-from shared.service.ids import is_id, new_id, now_ms
-from shared.service.problems import Conflict, Forbidden, Invalid, Unavailable
+from shared.database.engine import UNREACHABLE, Db
+from shared.errors import Conflict, Forbidden, Invalid, Unavailable
+from shared.ids import is_id, new_id, now_ms
 
 log = logging.getLogger(__name__)
 
@@ -67,37 +67,37 @@ def checked(upload: Upload) -> Upload:
     return msgspec.structs.replace(upload, client_id=client_id, filename=clean_name(upload.filename))
 
 
-async def store(parts: Parts, upload: Upload, spool: Spool) -> Attachment:
+async def store(deps: Dependencies, upload: Upload, spool: Spool) -> Attachment:
     """The attachment, stored now or before; raises Problem, and then nothing is there."""
     upload = checked(upload)
     if spool.size == 0:
         raise Invalid("The file is empty.", errors={"file": "is empty"})
     digest = await spool.finish()
     if upload.room_id is not None:
-        await _check_room(parts, upload, upload.room_id, digest)
-    if (first := await _unless_busy(parts, lambda: _find_first(parts, upload, digest))) is not None:
+        await _check_room(deps, upload, upload.room_id, digest)
+    if (first := await _unless_busy(deps, lambda: _find_first(deps, upload, digest))) is not None:
         return attachment_of(first)
     with ExitStack() as stack:
-        ready = await _look_at(parts, upload, spool, digest, stack)
-        claimed = await _unless_busy(parts, lambda: _claim(parts, upload, ready.file))
+        ready = await _look_at(deps, upload, spool, digest, stack)
+        claimed = await _unless_busy(deps, lambda: _claim(deps, upload, ready.file))
         if claimed.state != "pending":
             return attachment_of(claimed)
-        await _put(parts, claimed, ready)
+        await _put(deps, claimed, ready)
     return attachment_of(claimed)
 
 
-async def _check_room(parts: Parts, upload: Upload, room_id: str, digest: bytes) -> None:
+async def _check_room(deps: Dependencies, upload: Upload, room_id: str, digest: bytes) -> None:
     """Raises NotFound for outsiders. What the room has let go is not given out again, even before its event is here."""
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         twin = await attachments.find_twin(db, twin_key(upload, digest))
-    released = await check_member(parts, room_id, upload.user_id, [twin.id] if twin else [])
+    released = await check_member(deps, room_id, upload.user_id, [twin.id] if twin else [])
     if released:
-        await release(parts, room_id, released)
+        await release(deps, room_id, released)
 
 
-async def _unless_busy(parts: Parts, ask: Callable[[], Awaitable[T]]) -> T:
+async def _unless_busy(deps: Dependencies, ask: Callable[[], Awaitable[T]]) -> T:
     """What `ask` answers once the first of its kind has ended; raises Unavailable where that takes long."""
-    deadline = asyncio.get_running_loop().time() + parts.settings.wait_for_twin_s
+    deadline = asyncio.get_running_loop().time() + deps.settings.wait_for_twin_s
     while True:
         try:
             return await ask()
@@ -110,7 +110,7 @@ async def _unless_busy(parts: Parts, ask: Callable[[], Awaitable[T]]) -> T:
 # what it is
 
 
-async def _look_at(parts: Parts, upload: Upload, spool: Spool, digest: bytes, stack: ExitStack) -> _Ready:
+async def _look_at(deps: Dependencies, upload: Upload, spool: Spool, digest: bytes, stack: ExitStack) -> _Ready:
     content_type = type_of(spool.head)
     if content_type in UNREADABLE_PICTURES:
         raise refused("this kind is not supported, send it as JPEG")
@@ -119,7 +119,7 @@ async def _look_at(parts: Parts, upload: Upload, spool: Spool, digest: bytes, st
             raise Invalid("An avatar must be a picture.", errors={"file": "must be a picture"})
         return _Ready(File(digest=digest, content_type=content_type, size=spool.size), spool.file)
     body, thumbnail = (stack.enter_context(TemporaryFile()) for _ in range(2))  # noqa: SIM115
-    made = await parts.studio.develop(spool.file, body, thumbnail)
+    made = await deps.studio.develop(spool.file, body, thumbnail)
     size = os.fstat(body.fileno()).st_size
     file = File(
         digest=digest, content_type=made.content_type, size=size, width=made.width, height=made.height, thumbnail=True
@@ -130,8 +130,8 @@ async def _look_at(parts: Parts, upload: Upload, spool: Spool, digest: bytes, st
 # whether it is there already
 
 
-async def _find_first(parts: Parts, upload: Upload, digest: bytes) -> StoredAttachment | None:
-    async with parts.database.read() as db:
+async def _find_first(deps: Dependencies, upload: Upload, digest: bytes) -> StoredAttachment | None:
+    async with deps.database.read() as db:
         return await _first_of(db, upload, digest)
 
 
@@ -163,17 +163,17 @@ def _stored(found: StoredAttachment) -> StoredAttachment:
 # the row that announces it
 
 
-async def _claim(parts: Parts, upload: Upload, file: File) -> StoredAttachment:
+async def _claim(deps: Dependencies, upload: Upload, file: File) -> StoredAttachment:
     """A new row, pending; or one that is stored. Two processes with the same: one meets the other's row."""
     for _ in range(2):
         try:
-            return await parts.database.transact(lambda db: _write_claim(parts, db, upload, file))
+            return await deps.database.transact(lambda db: _write_claim(deps, db, upload, file))
         except IntegrityError:
             continue
-    return await parts.database.transact(lambda db: _write_claim(parts, db, upload, file))
+    return await deps.database.transact(lambda db: _write_claim(deps, db, upload, file))
 
 
-async def _write_claim(parts: Parts, db: Db, upload: Upload, file: File) -> StoredAttachment:
+async def _write_claim(deps: Dependencies, db: Db, upload: Upload, file: File) -> StoredAttachment:
     if await receipts.is_closed(db, upload.user_id):
         raise Forbidden("This account is closed.")
     if (first := await _first_of(db, upload, file.digest)) is not None:
@@ -185,7 +185,7 @@ async def _write_claim(parts: Parts, db: Db, upload: Upload, file: File) -> Stor
         await attachments.set_state(db, [twin.id], "pending", "failed")
         twin = None
     if twin is None:
-        twin = _row_of(upload, file, round(parts.settings.upload_deadline_s * 1000))
+        twin = _row_of(upload, file, round(deps.settings.upload_deadline_s * 1000))
         same = await attachments.find_same_bytes(db, upload.user_id, upload.room_id, file.digest)
         if same is not None:  # under another name: one object serves both
             twin = _share(twin, same)
@@ -223,16 +223,16 @@ def _share(row: StoredAttachment, same: StoredAttachment) -> StoredAttachment:
 # the object, and the row that says it is there
 
 
-async def _put(parts: Parts, claimed: StoredAttachment, ready: _Ready) -> None:
+async def _put(deps: Dependencies, claimed: StoredAttachment, ready: _Ready) -> None:
     """Raises Unavailable where the bucket does not take it in time; the row says `failed` then."""
     try:
         async with asyncio.timeout((claimed.deadline_at - now_ms()) / 1000):
             if ready.thumbnail is not None:
-                await _put_one(parts, thumbnail_key(claimed.object_key), ready.thumbnail, thumbnail_served(claimed))
-            await _put_one(parts, claimed.object_key, ready.body, served(claimed))
-            stored = await parts.database.transact(lambda db: _confirm(db, claimed))
+                await _put_one(deps, thumbnail_key(claimed.object_key), ready.thumbnail, thumbnail_served(claimed))
+            await _put_one(deps, claimed.object_key, ready.body, served(claimed))
+            stored = await deps.database.transact(lambda db: _confirm(db, claimed))
     except BaseException as error:
-        await _fail(parts, claimed)
+        await _fail(deps, claimed)
         if isinstance(error, BUCKET_DOWN):
             log.warning("an upload failed: %r", error)
             raise Unavailable("The file could not be stored. Try again.") from error
@@ -249,13 +249,13 @@ async def _confirm(db: Db, claimed: StoredAttachment) -> bool:
     return await attachments.set_state(db, [claimed.id], "pending", "stored") == 1
 
 
-async def _put_one(parts: Parts, key: str, body: IO[bytes], how: Served) -> None:
-    await parts.bucket.put(key, body, os.fstat(body.fileno()).st_size, how)
+async def _put_one(deps: Dependencies, key: str, body: IO[bytes], how: Served) -> None:
+    await deps.bucket.put(key, body, os.fstat(body.fileno()).st_size, how)
 
 
-async def _fail(parts: Parts, claimed: StoredAttachment) -> None:
+async def _fail(deps: Dependencies, claimed: StoredAttachment) -> None:
     try:
-        await parts.database.transact(lambda db: attachments.set_state(db, [claimed.id], "pending", "failed"))
+        await deps.database.transact(lambda db: attachments.set_state(db, [claimed.id], "pending", "failed"))
     except UNREACHABLE as error:
         log.warning("an upload that failed stays pending until its deadline: %r", error)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Select, select, update
 
 from media.domain.attachments import State, StoredAttachment
 from media.storage.tables import attachment, upload
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 COLUMNS = [attachment.c[name] for name in StoredAttachment.__struct_fields__]
 _all = select(*COLUMNS)

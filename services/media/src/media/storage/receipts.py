@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from media.domain.attachments import StoredAttachment
 from media.storage.tables import closed_account, deletion_receipt
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 
 async def ask_receipts(db: Db, gone: Sequence[StoredAttachment], cause: str, now: int) -> None:

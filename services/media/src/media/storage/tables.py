@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 from sqlalchemy.dialects.mysql import BINARY
 from sqlmodel import Field, SQLModel
 
-from shared.service.database import IdColumn, table_of
+from shared.database.engine import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _DIGEST = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")

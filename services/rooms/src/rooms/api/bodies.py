@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel
 
 from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role, RoomKind
-from shared.service.ids import ID_PATTERN, parse_rfc3339
+from shared.ids import ID_PATTERN, parse_rfc3339
 
 MAX_BODY = 64 * 1024
 

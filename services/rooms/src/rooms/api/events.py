@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rooms.api.bodies import MAX_BODY
-from rooms.api.parts import parts_of
+from rooms.api.dependencies import Deps
 from rooms.service import lines
 from shared.contracts.rooms import MAX_INTEGER
-from shared.events.rooms import RoomLine
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.events.rooms import SystemEvent
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY)
 
@@ -21,9 +21,9 @@ After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this 
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
 
 
-@router.get("", responses=answers(RoomLine, page=True), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(SystemEvent, page=True), dependencies=[WHEN_CALM])
 async def list_events(
-    request: Request,
+    deps: Deps,
     caller: Caller,
     room_id: PathId,
     after: After = 0,
@@ -35,5 +35,5 @@ async def list_events(
     The joinings with which the room began are left out, and so is what is older than events are kept (30 days where
     nothing else is set). A page may be empty and have a `next` all the same: a call looks at 5,000 versions at most.
     """
-    page = await lines.list_lines(parts_of(request), room_id, caller.subject, after=after, before=before, cursor=cursor)
+    page = await lines.list_lines(deps, room_id, caller.subject, after=after, before=before, cursor=cursor)
     return reply(page)

@@ -6,28 +6,28 @@ from collections.abc import Iterable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from rooms.api.parts import parts_of
-from rooms.domain.refusals import no_room
+from rooms.api.dependencies import Deps
+from rooms.domain.errors import no_room
 from rooms.domain.well_formed import MAX_ATTACHMENTS
 from rooms.service import commands, events, homes, reading
 from shared.contracts.rooms import (
     MAX_INTEGER,
     MAX_PAGE,
-    Batch,
-    EnterRequest,
+    CommandBatch,
     EventsRequest,
-    HomePageRequest,
-    HomesRequest,
-    MembershipRequest,
+    MembershipCheckRequest,
     MessagesRequest,
-    PlacesRequest,
-    SharedRequest,
+    RoomListPageRequest,
+    RoomListsRequest,
+    RoomSnapshotRequest,
+    SharedRoomsRequest,
+    UserIdsRequest,
 )
-from shared.service.callers import ServiceCaller
-from shared.service.ids import is_id
-from shared.service.openapi import read_body, reply
-from shared.service.overload import WHEN_CALM
-from shared.service.problems import Invalid
+from shared.errors import Invalid
+from shared.ids import is_id
+from shared.web.callers import ServiceCaller
+from shared.web.openapi import read_body, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
@@ -39,81 +39,81 @@ MAX_ROOMS = 2_000
 
 
 @router.post("/commands")
-async def execute(request: Request, _: ServiceCaller) -> Response:
+async def execute(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     arrived = time.monotonic()
-    batch = await read_body(request, Batch, limit=MAX_BATCH_BYTES)
+    batch = await read_body(request, CommandBatch, limit=MAX_BATCH_BYTES)
     if len(batch.commands) > MAX_COMMANDS:
         raise Invalid(f"At most {MAX_COMMANDS} commands.")
-    return reply(await commands.execute(parts_of(request), batch.commands, arrived + batch.budget_ms / 1000))
+    return reply(await commands.execute(deps, batch.commands, arrived + batch.budget_ms / 1000))
 
 
 @router.post("/homes")
-async def list_homes(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, HomesRequest)
+async def list_homes(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, RoomListsRequest)
     _check_ids(asked.users, MAX_USERS)
     _check_ids([room_id for named in asked.users.values() for room_id in named or ()], MAX_ROOMS)
-    return reply(await homes.list_homes(parts_of(request), asked.users))
+    return reply(await homes.list_homes(deps, asked.users))
 
 
 @router.post("/home-page", dependencies=[WHEN_CALM])
-async def get_home_page(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, HomePageRequest)
+async def get_home_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, RoomListPageRequest)
     _check_ids([asked.user_id], 1)
     if not 1 <= asked.limit <= MAX_PAGE:
         raise Invalid(f"limit: 1 to {MAX_PAGE}.")
-    return reply(await homes.get_home_page(parts_of(request), asked.user_id, asked.before, asked.limit))
+    return reply(await homes.get_home_page(deps, asked.user_id, asked.before, asked.limit))
 
 
 @router.post("/messages", dependencies=[WHEN_CALM])
-async def get_messages(request: Request, _: ServiceCaller) -> Response:
+async def get_messages(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, MessagesRequest)
     _check_room(asked.room_id, asked.user_id)
-    return reply(await reading.get_page(parts_of(request), asked.room_id, asked.user_id, asked.choice))
+    return reply(await reading.get_page(deps, asked.room_id, asked.user_id, asked.choice))
 
 
 @router.post("/enter", dependencies=[WHEN_CALM])
-async def enter(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, EnterRequest)
+async def enter(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, RoomSnapshotRequest)
     _check_room(asked.room_id, asked.user_id)
-    return reply(await reading.enter(parts_of(request), asked.room_id, asked.user_id))
+    return reply(await reading.enter(deps, asked.room_id, asked.user_id))
 
 
 @router.post("/places")
-async def list_places(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PlacesRequest)
+async def list_memberships(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, UserIdsRequest)
     _check_ids(asked.user_ids, MAX_USERS)
-    return reply(await homes.list_places(parts_of(request), asked.user_ids))
+    return reply(await homes.list_memberships(deps, asked.user_ids))
 
 
 @router.post("/revisions")
-async def list_revisions(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PlacesRequest)
+async def list_revisions(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, UserIdsRequest)
     _check_ids(asked.user_ids, MAX_USERS)
-    return reply(await homes.list_revisions(parts_of(request), asked.user_ids))
+    return reply(await homes.list_revisions(deps, asked.user_ids))
 
 
 @router.post("/events")
-async def list_events(request: Request, _: ServiceCaller) -> Response:
+async def list_events(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, EventsRequest)
     _check_ids(asked.cursors, MAX_ROOMS)
     if any(not 0 <= version <= MAX_INTEGER for version in asked.cursors.values()):
         raise Invalid("cursors: integers from 0 to 2^53 - 1.")
-    return reply(await events.list_events(parts_of(request), asked.cursors))
+    return reply(await events.list_events(deps, asked.cursors))
 
 
 @router.post("/shared")
-async def list_shared(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, SharedRequest)
+async def list_shared(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, SharedRoomsRequest)
     _check_ids([asked.user_id, *asked.other_ids], MAX_USERS + 1)
-    return reply(await homes.list_shared(parts_of(request), asked.user_id, asked.other_ids))
+    return reply(await homes.list_shared(deps, asked.user_id, asked.other_ids))
 
 
 @router.post("/membership")
-async def get_membership(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, MembershipRequest)
+async def get_membership(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, MembershipCheckRequest)
     _check_room(asked.room_id, asked.user_id)
     _check_ids(asked.attachment_ids, MAX_ATTACHMENTS)
-    return reply(await homes.get_membership(parts_of(request), asked.user_id, asked.room_id, asked.attachment_ids))
+    return reply(await homes.get_membership(deps, asked.user_id, asked.room_id, asked.attachment_ids))
 
 
 def _check_ids(ids: Iterable[str], most: int) -> None:

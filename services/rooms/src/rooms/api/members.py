@@ -1,16 +1,16 @@
 """/api/rooms/{room_id}/members: who is in a room, and as what."""
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from rooms.api.bodies import MAX_BODY, Invitation, RoleChange
-from rooms.api.parts import parts_of
+from rooms.api.dependencies import Deps
 from rooms.service.commands import execute_one
 from shared.contracts.rooms import InviteMembers, LeaveRoom, RemoveMember, SetRole
-from shared.service.callers import Caller, PathId
-from shared.service.ids import new_id
-from shared.service.openapi import answers, reply
+from shared.ids import new_id
+from shared.web.callers import Caller, PathId
+from shared.web.openapi import answers, reply
 
 router = APIRouter(prefix="/api/rooms/{room_id}/members", tags=["members"], max_body_size=MAX_BODY)
 
@@ -20,28 +20,28 @@ class Version(msgspec.Struct):
 
 
 @router.post("", responses=answers(Version))
-async def invite(request: Request, caller: Caller, room_id: PathId, body: Invitation) -> Response:
+async def invite(deps: Deps, caller: Caller, room_id: PathId, body: Invitation) -> Response:
     command = InviteMembers(command_id=new_id(), room_id=room_id, user_id=caller.subject, user_ids=body.user_ids)
-    return reply(Version((await execute_one(parts_of(request), command)).version))
+    return reply(Version((await execute_one(deps, command)).version))
 
 
 @router.delete("/me", status_code=204)
-async def leave(request: Request, caller: Caller, room_id: PathId) -> Response:
+async def leave(deps: Deps, caller: Caller, room_id: PathId) -> Response:
     """Leave a group; hide a direct room."""
-    await execute_one(parts_of(request), LeaveRoom(command_id=new_id(), room_id=room_id, user_id=caller.subject))
+    await execute_one(deps, LeaveRoom(command_id=new_id(), room_id=room_id, user_id=caller.subject))
     return Response(status_code=204)
 
 
 @router.delete("/{user_id}", status_code=204)
-async def remove(request: Request, caller: Caller, room_id: PathId, user_id: PathId) -> Response:
+async def remove(deps: Deps, caller: Caller, room_id: PathId, user_id: PathId) -> Response:
     command = RemoveMember(command_id=new_id(), room_id=room_id, user_id=caller.subject, target_id=user_id)
-    await execute_one(parts_of(request), command)
+    await execute_one(deps, command)
     return Response(status_code=204)
 
 
 @router.patch("/{user_id}", status_code=204)
-async def set_role(request: Request, caller: Caller, room_id: PathId, user_id: PathId, body: RoleChange) -> Response:
+async def set_role(deps: Deps, caller: Caller, room_id: PathId, user_id: PathId, body: RoleChange) -> Response:
     """The owner gives a role; who gives `owner` away becomes an admin."""
     command = SetRole(command_id=new_id(), room_id=room_id, user_id=caller.subject, target_id=user_id, role=body.role)
-    await execute_one(parts_of(request), command)
+    await execute_one(deps, command)
     return Response(status_code=204)

@@ -3,16 +3,16 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rooms.api.bodies import MAX_BODY, Choice, NewMessage
-from rooms.api.parts import parts_of
+from rooms.api.dependencies import Deps
 from rooms.service import reading, sending
 from shared.contracts.rooms import Message
-from shared.service.callers import Caller, PathId
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.web.callers import Caller, PathId
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
 
@@ -26,15 +26,13 @@ class MessageList(msgspec.Struct):
 
 
 @router.get("", responses=answers(MessageList), dependencies=[WHEN_CALM])
-async def list_messages(
-    request: Request, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]
-) -> Response:
-    page = await reading.get_page(parts_of(request), room_id, caller.subject, choice.choice())
+async def list_messages(deps: Deps, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]) -> Response:
+    page = await reading.get_page(deps, room_id, caller.subject, choice.choice())
     return reply(MessageList(page.messages, page.has_more, page.version))
 
 
 @router.post("", status_code=201, responses=answers(Message, 201))
-async def send_message(request: Request, caller: Caller, room_id: PathId, body: NewMessage) -> Response:
+async def send_message(deps: Deps, caller: Caller, room_id: PathId, body: NewMessage) -> Response:
     """Send a message; a repeat of its `client_id` gets the first one, with 200."""
-    message, is_new = await sending.send(parts_of(request), room_id, caller.subject, **body.model_dump())
+    message, is_new = await sending.send(deps, room_id, caller.subject, **body.model_dump())
     return reply(message, 201 if is_new else 200)

@@ -1,14 +1,15 @@
 """New rooms: they begin with the joining of their members."""
 
+from rooms.domain.errors import invalid
 from rooms.domain.membership import check_invited, check_known, check_room_for, join
-from rooms.domain.refusals import forbidden, invalid
 from rooms.domain.sending import show
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.work import Work
+from shared.errors import Forbidden
 
 
 def create_group(work: Work, room_id: str, creator_id: str, title: str, user_ids: list[str]) -> RoomState:
-    """Raises Refusal unless everyone named may be let in."""
+    """Raises DomainError unless everyone named may be let in."""
     named = [user for user in dict.fromkeys(user_ids) if user != creator_id]
     check_known(work, [creator_id, *named])
     check_invited(work, [creator_id, *named], creator_id)
@@ -22,13 +23,13 @@ def create_group(work: Work, room_id: str, creator_id: str, title: str, user_ids
 
 
 def check_direct(work: Work, user_id: str, other_id: str) -> None:
-    """Raises Refusal where `user_id` may not open the pair's direct room."""
+    """Raises DomainError where `user_id` may not open the pair's direct room."""
     if user_id == other_id:
         raise invalid("user_id: is your own.")
     check_known(work, [user_id, other_id])
     check_invited(work, [user_id, other_id], user_id)
     if (other_id, user_id) in work.blocked:
-        raise forbidden("You cannot write to this person.")
+        raise Forbidden("You cannot write to this person.")
 
 
 def create_direct(work: Work, room_id: str, user_id: str, other_id: str) -> RoomState:

@@ -4,27 +4,27 @@ from collections.abc import Callable
 from typing import Any
 
 from rooms.domain import membership, room, sending
-from rooms.domain.refusals import Refusal
 from rooms.domain.work import Work
 from shared.contracts.rooms import (
+    Accepted,
     AnyCommand,
     DeleteMessage,
-    Done,
     EditMessage,
     InviteMembers,
     LeaveRoom,
     MuteRoom,
     ReactToMessage,
     ReadRoom,
-    Refused,
+    Rejected,
     RemoveMember,
     Result,
     SendMessage,
     SetRole,
     UpdateRoom,
 )
+from shared.errors import DomainError
 
-_RULES: dict[type, Callable[[Work, Any], Done]] = {
+_RULES: dict[type, Callable[[Work, Any], Accepted]] = {
     SendMessage: sending.send,
     EditMessage: sending.edit,
     DeleteMessage: sending.delete,
@@ -40,19 +40,19 @@ _RULES: dict[type, Callable[[Work, Any], Done]] = {
 
 
 def decide(work: Work, command: AnyCommand) -> Result:
-    """Carry a well-formed command out on `work`; a refusal leaves it as it was."""
+    """Apply a valid command to `work`. A rejected command leaves it unchanged."""
     try:
         if isinstance(command, SendMessage):
             return sending.send(work, command)
         return _decide_once(work, command)
-    except Refusal as refusal:
-        return refused(refusal)
+    except DomainError as error:
+        return rejected(error)
 
 
-def _decide_once(work: Work, command: AnyCommand) -> Done:
+def _decide_once(work: Work, command: AnyCommand) -> Accepted:
     key = (command.room_id, command.user_id, command.command_id)
     if (version := work.answered.get(key)) is not None:
-        return Done(version=version)
+        return Accepted(version=version)
     before = len(work.events)
     done = _RULES[type(command)](work, command)
     if len(work.events) > before:
@@ -61,5 +61,5 @@ def _decide_once(work: Work, command: AnyCommand) -> Done:
     return done
 
 
-def refused(refusal: Refusal) -> Refused:
-    return Refused(code=refusal.code, detail=refusal.detail)
+def rejected(error: DomainError) -> Rejected:
+    return Rejected(code=error.code, detail=error.detail)

@@ -55,7 +55,7 @@ _decoder = msgspec.json.Decoder(_Data)
 
 def row_of(recorded: Recorded) -> EventRow:
     event = recorded.event
-    seq, target, data = _parts(event)
+    seq, target, data = _deps(event)
     return EventRow(
         room_id=event.room_id,
         version=event.version,
@@ -69,7 +69,7 @@ def row_of(recorded: Recorded) -> EventRow:
     )
 
 
-def _parts(event: RoomEvent) -> tuple[int | None, str | None, _Data | None]:
+def _deps(event: RoomEvent) -> tuple[int | None, str | None, _Data | None]:
     match event:
         case MessageReacted(seq=seq, emoji=emoji, removed=removed):
             return seq, None, _Data(emoji=emoji, removed=removed)

@@ -1,16 +1,17 @@
 """Who is in a room, and as what: invited, left, removed, given a role."""
 
-from rooms.domain.refusals import Refusal, conflict, forbidden, no_room, no_user, unavailable
-from rooms.domain.state import Membership, RoomState
+from rooms.domain.errors import no_room, no_user, unavailable
+from rooms.domain.state import MemberState, RoomState
 from rooms.domain.work import Work, change_member, next_event, record, where
-from shared.contracts.rooms import Done, InviteMembers, LeaveRoom, RemoveMember, Role, SetRole
+from shared.contracts.rooms import Accepted, InviteMembers, LeaveRoom, RemoveMember, Role, SetRole
+from shared.errors import Conflict, DomainError, Forbidden, NotFound
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 
 MAX_MEMBERS = 2_000
 MAX_ROOMS = 1_000
 
 
-def invite(work: Work, command: InviteMembers) -> Done:
+def invite(work: Work, command: InviteMembers) -> Accepted:
     room, _ = where(work, command)
     check_group(room)
     named = [user for user in dict.fromkeys(command.user_ids) if user != command.user_id]
@@ -20,16 +21,16 @@ def invite(work: Work, command: InviteMembers) -> Done:
     check_room_for(work, room, new)
     for user_id in new:
         join(work, room, user_id, by=command.user_id)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
 def check_group(room: RoomState) -> None:
     if room.kind == "direct":
-        raise conflict("A direct room keeps its two members.")
+        raise Conflict("A direct room keeps its two members.")
 
 
 def check_known(work: Work, user_ids: list[str]) -> None:
-    """Raises Refusal unless auth said that all have an open account."""
+    """Raises DomainError unless auth said that all have an open account."""
     if work.known is None and user_ids:
         raise unavailable()
     if any(user not in (work.known or ()) for user in user_ids):
@@ -37,21 +38,21 @@ def check_known(work: Work, user_ids: list[str]) -> None:
 
 
 def check_invited(work: Work, user_ids: list[str], inviter_id: str) -> None:
-    """Raises Refusal where an account was closed meanwhile, or someone has blocked the inviter."""
+    """Raises DomainError where an account was closed meanwhile, or someone has blocked the inviter."""
     if any(user in work.closed for user in user_ids):
         raise no_user()
     if any((user, inviter_id) in work.blocked for user in user_ids):
-        raise forbidden("Someone among them does not want to be invited by you.")
+        raise Forbidden("Someone among them does not want to be invited by you.")
 
 
 def check_room_for(work: Work, room: RoomState, user_ids: list[str]) -> None:
     if room.member_count + len(user_ids) > MAX_MEMBERS:
-        raise conflict(f"A room has at most {MAX_MEMBERS} members.")
+        raise Conflict(f"A room has at most {MAX_MEMBERS} members.")
     if any(work.room_counts.get(user, 0) >= MAX_ROOMS for user in user_ids):
-        raise conflict(f"Someone among them is in {MAX_ROOMS} rooms already.")
+        raise Conflict(f"Someone among them is in {MAX_ROOMS} rooms already.")
 
 
-def _is_in(member: Membership | None) -> bool:
+def _is_in(member: MemberState | None) -> bool:
     return member is not None and member.is_in
 
 
@@ -59,7 +60,7 @@ def join(work: Work, room: RoomState, user_id: str, *, by: str, role: Role = "me
     """Let someone in, for the first time or again; what was said before stays unseen."""
     version, at = next_event(work, room)
     seq = room.head_seq
-    member = Membership(room.id, user_id, role, seq, seq, version, room.updated_at)
+    member = MemberState(room.id, user_id, role, seq, seq, version, room.updated_at)
     work.members[member.key] = member
     change_member(work, member)
     room.member_count += 1
@@ -69,7 +70,7 @@ def join(work: Work, room: RoomState, user_id: str, *, by: str, role: Role = "me
     record(work, room, by, event)
 
 
-def leave(work: Work, command: LeaveRoom) -> Done:
+def leave(work: Work, command: LeaveRoom) -> Accepted:
     room = work.rooms.get(command.room_id)
     member = work.members.get((command.room_id, command.user_id))
     if room is None or member is None or member.removed:
@@ -79,17 +80,17 @@ def leave(work: Work, command: LeaveRoom) -> Done:
     elif member.is_in:
         _hand_over(work, room, member)
         _part(work, room, member, by=command.user_id)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
-def _hide(work: Work, member: Membership) -> None:
+def _hide(work: Work, member: MemberState) -> None:
     if not member.hidden:
         member.hidden = True
         change_member(work, member)
         work.revised.add(member.user_id)
 
 
-def _hand_over(work: Work, room: RoomState, leaver: Membership) -> None:
+def _hand_over(work: Work, room: RoomState, leaver: MemberState) -> None:
     """An owner who leaves is followed by the longest-standing admin, else member."""
     if leaver.role != "owner":
         return
@@ -99,7 +100,7 @@ def _hand_over(work: Work, room: RoomState, leaver: Membership) -> None:
         _set_role(work, room, heir, "owner", by=leaver.user_id)
 
 
-def _part(work: Work, room: RoomState, member: Membership, *, by: str) -> None:
+def _part(work: Work, room: RoomState, member: MemberState, *, by: str) -> None:
     version, at = next_event(work, room)
     member.left_version, member.removed, member.role = version, by != member.user_id, "member"
     change_member(work, member)
@@ -109,51 +110,51 @@ def _part(work: Work, room: RoomState, member: Membership, *, by: str) -> None:
     record(work, room, by, MemberLeft(room_id=room.id, version=version, at=at, user_id=member.user_id, by=by))
 
 
-def remove(work: Work, command: RemoveMember) -> Done:
+def remove(work: Work, command: RemoveMember) -> Accepted:
     if command.target_id == command.user_id:
         own = LeaveRoom(command_id=command.command_id, room_id=command.room_id, user_id=command.user_id)
         return leave(work, own)
     room, member = where(work, command)
     check_group(room)
     if member.role == "member":
-        raise forbidden("Only the owner and admins remove members.")
+        raise Forbidden("Only the owner and admins remove members.")
     target = _get_target(work, room, command.target_id)
     if target.is_in:
         if member.role == "admin" and target.role != "member":
-            raise forbidden("Only the owner removes admins.")
+            raise Forbidden("Only the owner removes admins.")
         _part(work, room, target, by=command.user_id)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
-def _get_target(work: Work, room: RoomState, user_id: str) -> Membership:
+def _get_target(work: Work, room: RoomState, user_id: str) -> MemberState:
     target = work.members.get((room.id, user_id))
     if target is None:
         raise _no_member()
     return target
 
 
-def _no_member() -> Refusal:
-    return Refusal("not_found", "There is no such member.")
+def _no_member() -> DomainError:
+    return NotFound("There is no such member.")
 
 
-def set_role(work: Work, command: SetRole) -> Done:
+def set_role(work: Work, command: SetRole) -> Accepted:
     room, member = where(work, command)
     check_group(room)
     if member.role != "owner":
-        raise forbidden("Only the owner gives roles.")
+        raise Forbidden("Only the owner gives roles.")
     target = _get_target(work, room, command.target_id)
     if not target.is_in:
         raise _no_member()
     if target.role != command.role:
         if target is member:
-            raise conflict("Make someone else the owner first.")
+            raise Conflict("Make someone else the owner first.")
         _set_role(work, room, target, command.role, by=command.user_id)
         if command.role == "owner":
             _set_role(work, room, member, "admin", by=command.user_id)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
-def _set_role(work: Work, room: RoomState, member: Membership, role: Role, *, by: str) -> None:
+def _set_role(work: Work, room: RoomState, member: MemberState, role: Role, *, by: str) -> None:
     version, at = next_event(work, room)
     member.role = role
     change_member(work, member)

@@ -16,7 +16,7 @@ from shared.contracts.rooms import (
     SendMessage,
     SetRole,
 )
-from shared.service.ids import is_id
+from shared.ids import is_id
 
 
 class Needs(msgspec.Struct):

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.well_formed import check_seq
 from shared.contracts.rooms import MAX_INTEGER, MAX_PAGE, PageChoice
 
@@ -22,7 +22,7 @@ class Window(msgspec.Struct):
 
 
 def check_choice(choice: PageChoice) -> None:
-    """Raises Refusal for more than one choice, or an integer out of range."""
+    """Raises DomainError for more than one choice, or an integer out of range."""
     chosen = {name: getattr(choice, name) for name in ("before", "after", "around", "at", "offset")}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if len(chosen) > 1:

@@ -4,20 +4,21 @@ from typing import Any
 
 import msgspec
 
-from rooms.domain.refusals import conflict, forbidden, no_message
+from rooms.domain.errors import no_message
 from rooms.domain.sending import move_cursor
-from rooms.domain.state import Membership, RoomState
+from rooms.domain.state import MemberState, RoomState
 from rooms.domain.work import Work, change_member, next_event, record, where
-from shared.contracts.rooms import Done, MuteRoom, ReadRoom, UpdateRoom
+from shared.contracts.rooms import Accepted, MuteRoom, ReadRoom, UpdateRoom
+from shared.errors import Conflict, Forbidden
 from shared.events.rooms import RoomUpdated
 
 
-def update(work: Work, command: UpdateRoom) -> Done:
+def update(work: Work, command: UpdateRoom) -> Accepted:
     room, member = where(work, command)
     if room.kind == "direct" and command.title is not msgspec.UNSET:
-        raise conflict("A direct room has no title.")
+        raise Conflict("A direct room has no title.")
     if room.kind == "group" and member.role == "member":
-        raise forbidden("Only the owner and admins change a room.")
+        raise Forbidden("Only the owner and admins change a room.")
     if isinstance(command.pinned_seq, int):
         _check_visible(room, member, command.pinned_seq)
     if changes := _changes(room, command):
@@ -26,10 +27,10 @@ def update(work: Work, command: UpdateRoom) -> Done:
             setattr(room, field, value)
         event = RoomUpdated(room_id=room.id, version=version, at=at, by=command.user_id, **changes)
         record(work, room, command.user_id, event)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
-def _check_visible(room: RoomState, member: Membership, seq: int) -> None:
+def _check_visible(room: RoomState, member: MemberState, seq: int) -> None:
     if not member.joined_seq < seq <= room.head_seq:
         raise no_message()
 
@@ -39,17 +40,17 @@ def _changes(room: RoomState, command: UpdateRoom) -> dict[str, Any]:
     return {name: new for name, new in asked.items() if new is not msgspec.UNSET and new != getattr(room, name)}
 
 
-def read(work: Work, command: ReadRoom) -> Done:
+def read(work: Work, command: ReadRoom) -> Accepted:
     room, member = where(work, command)
     if move_cursor(work, member, min(command.seq, room.head_seq)):
         work.reads.setdefault(room.id, {})[member.user_id] = member.read_seq
-    return Done(version=room.head_version, read_seq=member.read_seq)
+    return Accepted(version=room.head_version, read_seq=member.read_seq)
 
 
-def mute(work: Work, command: MuteRoom) -> Done:
+def mute(work: Work, command: MuteRoom) -> Accepted:
     room, member = where(work, command)
     if member.muted != command.muted:
         member.muted = command.muted
         change_member(work, member)
         work.revised.add(member.user_id)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)

@@ -11,11 +11,11 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.well_formed import is_writable
 from shared.contracts.rooms import MAX_INTEGER
-from shared.service.text import normalised
+from shared.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100
 MAX_SEARCHED = 8_000
@@ -23,7 +23,7 @@ MAX_SEARCHED = 8_000
 Order: TypeAlias = tuple[int, str, int]
 
 
-class Place(NamedTuple):
+class SearchCursor(NamedTuple):
     """A message's place in the order of the search: a page begins behind one."""
 
     at: int
@@ -35,7 +35,7 @@ class Place(NamedTuple):
         return (-self.at, self.room_id, -self.seq)
 
 
-NEWEST = Place(MAX_INTEGER, "00000000-0000-0000-0000-000000000000", MAX_INTEGER)
+NEWEST = SearchCursor(MAX_INTEGER, "00000000-0000-0000-0000-000000000000", MAX_INTEGER)
 
 
 class Reach(msgspec.Struct):
@@ -60,7 +60,7 @@ def search_text(body: str) -> str | None:
 
 
 def query_of(typed: str) -> str:
-    """Raises Refusal for what is too short or too long once it is normalised."""
+    """Raises DomainError for what is too short or too long once it is normalised."""
     query = normalised(typed).strip()
     if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_writable(query):
         raise invalid(f"q: {MIN_QUERY} to {MAX_QUERY} characters.")
@@ -72,7 +72,7 @@ def steps_of(budget: int) -> list[int]:
     return [0, *(1 << power for power in range((budget - 1).bit_length())), budget]
 
 
-def slices_of(reaches: Iterable[Reach], budget: int) -> tuple[list[Slice], Place | None]:
+def slices_of(reaches: Iterable[Reach], budget: int) -> tuple[list[Slice], SearchCursor | None]:
     """At most `budget` messages, and the place up to which they are complete; None where nothing is left.
 
     The room that reaches back least goes on, a step at a time, until its step is too long for what is left. At least
@@ -88,7 +88,7 @@ def slices_of(reaches: Iterable[Reach], budget: int) -> tuple[list[Slice], Place
         budget -= step - done
         if budget < 0:
             at, room_id, seq = ends[0][0]
-            return list(taken.values()), Place(-at, room_id, 1 - seq)
+            return list(taken.values()), SearchCursor(-at, room_id, 1 - seq)
         taken[reach.room_id] = Slice(reach.room_id, reach.top - step + 1, reach.top)
         if is_last:
             heapq.heappop(ends)
@@ -103,21 +103,21 @@ def _order_at(reach: Reach, index: int) -> Order:
 
 
 def page_of(
-    hits: Sequence[StoredMessage], end: Place | None, most: int, budget: int
-) -> tuple[list[StoredMessage], Place | None]:
+    hits: Sequence[StoredMessage], end: SearchCursor | None, most: int, budget: int
+) -> tuple[list[StoredMessage], SearchCursor | None]:
     """The first of `hits` up to `end`, as many and as large as may be, and where the next page begins.
 
     `hits` are in order, and more than `most` if there are more.
     """
-    complete = [hit for hit in hits if end is None or place_of(hit).order <= end.order]
+    complete = [hit for hit in hits if end is None or cursor_at(hit).order <= end.order]
     page: list[StoredMessage] = []
     for hit in complete[:most]:
         budget -= weight(hit)
         if budget < 0 and page:
             break
         page.append(hit)
-    return page, place_of(page[-1]) if len(page) < len(complete) else end
+    return page, cursor_at(page[-1]) if len(page) < len(complete) else end
 
 
-def place_of(message: StoredMessage) -> Place:
-    return Place(message.at, message.room_id, message.seq)
+def cursor_at(message: StoredMessage) -> SearchCursor:
+    return SearchCursor(message.at, message.room_id, message.seq)

@@ -5,11 +5,12 @@ from hashlib import sha256
 import msgspec
 
 from rooms.domain.attachments import let_attachments_go, use_attachments
-from rooms.domain.refusals import conflict, forbidden, invalid, no_attachment
+from rooms.domain.errors import invalid, no_attachment
 from rooms.domain.shapes import message_fields, time_text
-from rooms.domain.state import Membership, ReactionKey, RoomState, StoredMessage, attachments_of
+from rooms.domain.state import MemberState, ReactionKey, RoomState, StoredMessage, attachments_of
 from rooms.domain.work import Sent, Work, change_member, change_message, get_message, next_event, record, where
-from shared.contracts.rooms import DeleteMessage, Done, EditMessage, ReactToMessage, SendMessage
+from shared.contracts.rooms import Accepted, DeleteMessage, EditMessage, ReactToMessage, SendMessage
+from shared.errors import Conflict, Forbidden
 from shared.events.rooms import MessageCreated, MessageDeleted, MessageEdited, MessageReacted
 
 MAX_REACTIONS = 4_000
@@ -22,7 +23,7 @@ def digest_of(command: SendMessage) -> bytes:
     return sha256(msgspec.json.encode([command.body, command.reply_to, attachment_ids, command.mentions])).digest()
 
 
-def send(work: Work, command: SendMessage) -> Done:
+def send(work: Work, command: SendMessage) -> Accepted:
     digest = digest_of(command)
     key = (command.room_id, command.user_id, command.client_id)
     if (first := work.sent.get(key)) is not None:
@@ -37,19 +38,19 @@ def send(work: Work, command: SendMessage) -> Done:
     work.sent[key] = Sent(message.seq, message.version, message.at, digest)
     move_cursor(work, member, message.seq)
     _show(work, room, message.version)
-    return Done(version=message.version, seq=message.seq, at=time_text(message.at))
+    return Accepted(version=message.version, seq=message.seq, at=time_text(message.at))
 
 
-def _repeated(first: Sent, digest: bytes) -> Done:
+def _repeated(first: Sent, digest: bytes) -> Accepted:
     if first.digest != digest:
-        raise conflict("client_id: was used for another message.")
-    return Done(version=first.version, seq=first.seq, at=time_text(first.at), duplicate=True)
+        raise Conflict("client_id: was used for another message.")
+    return Accepted(version=first.version, seq=first.seq, at=time_text(first.at), duplicate=True)
 
 
 def _check_not_blocked(work: Work, room: RoomState, sender_id: str) -> None:
     peer_id = room.peer_of(sender_id)
     if peer_id is not None and (peer_id, sender_id) in work.blocked:
-        raise forbidden("You cannot write to this person.")
+        raise Forbidden("You cannot write to this person.")
 
 
 def _check_attachments(work: Work, command: SendMessage) -> None:
@@ -88,7 +89,7 @@ def _is_in(work: Work, room: RoomState, user_id: str) -> bool:
     return member is not None and member.is_in
 
 
-def move_cursor(work: Work, member: Membership, seq: int) -> bool:
+def move_cursor(work: Work, member: MemberState, seq: int) -> bool:
     """Forward only; whether it moved."""
     if seq <= member.read_seq:
         return False
@@ -105,25 +106,25 @@ def _show(work: Work, room: RoomState, version: int) -> None:
             show(work, member, version)
 
 
-def show(work: Work, member: Membership, version: int) -> None:
+def show(work: Work, member: MemberState, version: int) -> None:
     member.hidden, member.shown_version = False, version
     change_member(work, member)
     work.revised.add(member.user_id)
 
 
-def edit(work: Work, command: EditMessage) -> Done:
+def edit(work: Work, command: EditMessage) -> Accepted:
     room, member = where(work, command)
     message = get_message(work, room, member, command.seq)
     if message.sender_id != command.user_id:
-        raise forbidden("Only its sender edits a message.")
+        raise Forbidden("Only its sender edits a message.")
     if message.deleted:
-        raise conflict("This message is deleted.")
+        raise Conflict("This message is deleted.")
     if not command.body and not attachments_of(message):
         raise invalid("body: must not be empty.")
     if message.body != command.body:
         _check_not_blocked(work, room, command.user_id)
         _set_body(work, room, message, command.body)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
 def _set_body(work: Work, room: RoomState, message: StoredMessage, body: str) -> None:
@@ -136,17 +137,17 @@ def _set_body(work: Work, room: RoomState, message: StoredMessage, body: str) ->
     record(work, room, message.sender_id, event)
 
 
-def delete(work: Work, command: DeleteMessage) -> Done:
+def delete(work: Work, command: DeleteMessage) -> Accepted:
     room, member = where(work, command)
     message = get_message(work, room, member, command.seq)
     if message.sender_id != command.user_id and member.role == "member":
-        raise forbidden("Only its sender and admins delete a message.")
+        raise Forbidden("Only its sender and admins delete a message.")
     if not message.deleted:
         _empty(work, message)
         version, at = next_event(work, room)
         event = MessageDeleted(room_id=room.id, version=version, at=at, seq=message.seq, by=command.user_id)
         record(work, room, command.user_id, event)
-    return Done(version=room.head_version)
+    return Accepted(version=room.head_version)
 
 
 def _empty(work: Work, message: StoredMessage) -> None:
@@ -160,13 +161,13 @@ def _empty(work: Work, message: StoredMessage) -> None:
     change_message(work, message)
 
 
-def react(work: Work, command: ReactToMessage) -> Done:
+def react(work: Work, command: ReactToMessage) -> Accepted:
     room, member = where(work, command)
     message = get_message(work, room, member, command.seq)
     key = (room.id, command.seq, command.emoji, command.user_id)
     there = _has(work, message, key)
     if there != command.remove:
-        return Done(version=room.head_version)
+        return Accepted(version=room.head_version)
     if not command.remove:
         _check_takes_reaction(work, message, command.emoji)
     version, at = next_event(work, room)
@@ -177,7 +178,7 @@ def react(work: Work, command: ReactToMessage) -> Done:
         user_id=command.user_id, emoji=command.emoji, removed=command.remove,
     )  # fmt: skip
     record(work, room, command.user_id, event)
-    return Done(version=version)
+    return Accepted(version=version)
 
 
 def _has(work: Work, message: StoredMessage, key: ReactionKey) -> bool:
@@ -188,12 +189,12 @@ def _has(work: Work, message: StoredMessage, key: ReactionKey) -> bool:
 
 def _check_takes_reaction(work: Work, message: StoredMessage, emoji: str) -> None:
     if message.deleted:
-        raise conflict("This message is deleted.")
+        raise Conflict("This message is deleted.")
     if message.reaction_count >= MAX_REACTIONS:
-        raise conflict(f"This message has {MAX_REACTIONS} reactions.")
+        raise Conflict(f"This message has {MAX_REACTIONS} reactions.")
     kinds = work.emoji.get(message.key, {})
     if emoji not in kinds and len(kinds) >= MAX_EMOJI:
-        raise conflict(f"This message has {MAX_EMOJI} different reactions.")
+        raise Conflict(f"This message has {MAX_EMOJI} different reactions.")
 
 
 def _count(work: Work, message: StoredMessage, emoji: str, change: int) -> None:

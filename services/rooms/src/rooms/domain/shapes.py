@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from rooms.domain.state import Membership, RoomState, StoredMessage, attachments_of, mentions_of
-from shared.contracts.rooms import HomeRoom, Member, Message, Place, Room, RoomDetail
-from shared.service.ids import rfc3339
+from rooms.domain.state import MemberState, RoomState, StoredMessage, attachments_of, mentions_of
+from shared.contracts.rooms import Member, Membership, Message, Room, RoomDetail, RoomEntry
+from shared.ids import rfc3339
 
 Reactions = Mapping[str, list[str]]
 NO_REACTIONS: Reactions = {}
@@ -38,13 +38,13 @@ def message_of(message: StoredMessage, reactions: Reactions = NO_REACTIONS) -> M
     return Message(**message_fields(message, reactions))
 
 
-def member_of(member: Membership) -> Member:
+def member_of(member: MemberState) -> Member:
     return Member(
         user_id=member.user_id, role=member.role, read_seq=member.read_seq, joined_at=time_text(member.joined_at)
     )
 
 
-def _room_fields(room: RoomState, member: Membership, last: Message | None) -> dict[str, Any]:
+def _room_fields(room: RoomState, member: MemberState, last: Message | None) -> dict[str, Any]:
     return {
         "room_id": room.id,
         "kind": room.kind,
@@ -62,16 +62,16 @@ def _room_fields(room: RoomState, member: Membership, last: Message | None) -> d
     }
 
 
-def room_of(room: RoomState, member: Membership, last: Message | None) -> Room:
+def room_of(room: RoomState, member: MemberState, last: Message | None) -> Room:
     return Room(**_room_fields(room, member, last))
 
 
-def room_detail(room: RoomState, member: Membership, last: Message | None, members: list[Member]) -> RoomDetail:
+def room_detail(room: RoomState, member: MemberState, last: Message | None, members: list[Member]) -> RoomDetail:
     return RoomDetail(**_room_fields(room, member, last), members=members)
 
 
-def place_of(member: Membership) -> Place:
-    return Place(
+def membership_of(member: MemberState) -> Membership:
+    return Membership(
         since=max(member.joined_version, member.shown_version),
         joined_version=member.joined_version,
         joined_seq=member.joined_seq,
@@ -79,5 +79,5 @@ def place_of(member: Membership) -> Place:
     )
 
 
-def home_room(room: RoomState, member: Membership, last: Message | None) -> HomeRoom:
-    return HomeRoom(room_of(room, member, last), place_of(member))
+def home_room(room: RoomState, member: MemberState, last: Message | None) -> RoomEntry:
+    return RoomEntry(room_of(room, member, last), membership_of(member))

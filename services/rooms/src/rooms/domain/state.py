@@ -6,7 +6,7 @@ import msgspec
 
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import MessageKind, Role, RoomKind
-from shared.service.ids import id_bytes, id_text
+from shared.ids import id_bytes, id_text
 
 MemberKey: TypeAlias = tuple[str, str]
 """(room id, user id)"""
@@ -46,7 +46,7 @@ def direct_key(user_id: str, other_id: str) -> bytes:
     return b"".join(sorted((id_bytes(user_id), id_bytes(other_id))))
 
 
-class Membership(msgspec.Struct):
+class MemberState(msgspec.Struct):
     room_id: str
     user_id: str
     role: Role

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from rooms.domain.refusals import invalid, no_room, no_user
+from rooms.domain.errors import invalid, no_room, no_user
 from shared.contracts.rooms import (
     MAX_INTEGER,
     AnyCommand,
@@ -21,8 +21,8 @@ from shared.contracts.rooms import (
     SetRole,
     UpdateRoom,
 )
-from shared.service.ids import is_id
-from shared.service.text import one_line
+from shared.ids import is_id
+from shared.text import one_line
 
 MAX_BODY = 4000
 MAX_TITLE = 100
@@ -35,7 +35,7 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def well_formed(command: AnyCommand) -> AnyCommand:
-    """The command with its ids and title in canonical form; raises Refusal."""
+    """The command with its ids and title in canonical form; raises DomainError."""
     if not is_id(command.room_id):
         raise no_room()
     if not is_id(command.user_id):

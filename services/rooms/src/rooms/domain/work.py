@@ -7,13 +7,13 @@ from collections.abc import Collection
 
 import msgspec
 
-from rooms.domain.refusals import no_message, no_room
+from rooms.domain.errors import no_message, no_room
 from rooms.domain.shapes import time_text
 from rooms.domain.state import (
     AttachmentKey,
     ClientKey,
     MemberKey,
-    Membership,
+    MemberState,
     MessageKey,
     ReactionKey,
     RoomState,
@@ -46,7 +46,7 @@ class Work(msgspec.Struct):
     known: Collection[str] | None = ()
     """The open accounts among those invited; None: auth did not answer."""
     rooms: dict[str, RoomState] = {}
-    members: dict[MemberKey, Membership] = {}
+    members: dict[MemberKey, MemberState] = {}
     messages: dict[MessageKey, StoredMessage] = {}
     reactions: set[ReactionKey] = set()
     """Those of the reactions named by the batch that are there."""
@@ -68,8 +68,8 @@ class Work(msgspec.Struct):
     changed_rooms: set[str] = set()
     new_messages: dict[MessageKey, StoredMessage] = {}
     changed_messages: dict[MessageKey, StoredMessage] = {}
-    changed_members: dict[MemberKey, Membership] = {}
-    moved_cursors: dict[MemberKey, Membership] = {}
+    changed_members: dict[MemberKey, MemberState] = {}
+    moved_cursors: dict[MemberKey, MemberState] = {}
     reads: dict[str, dict[str, int]] = {}
     """Cursors to tell of: room id → user id → seq. A send implies the read and is not among them."""
     new_reactions: dict[ReactionKey, int | None] = {}
@@ -85,8 +85,8 @@ class Work(msgspec.Struct):
     """Users whose list of rooms changed."""
 
 
-def where(work: Work, command: Command) -> tuple[RoomState, Membership]:
-    """The command's room and its user as a member; raises Refusal, alike where there is no room and for outsiders."""
+def where(work: Work, command: Command) -> tuple[RoomState, MemberState]:
+    """Return the command's room and its user's membership; raises `no_room` for non-members as well."""
     room = work.rooms.get(command.room_id)
     member = work.members.get((command.room_id, command.user_id))
     if room is None or member is None or not member.is_in:
@@ -94,8 +94,8 @@ def where(work: Work, command: Command) -> tuple[RoomState, Membership]:
     return room, member
 
 
-def get_message(work: Work, room: RoomState, member: Membership, seq: int) -> StoredMessage:
-    """A message that the member may see; raises Refusal."""
+def get_message(work: Work, room: RoomState, member: MemberState, seq: int) -> StoredMessage:
+    """A message that the member may see; raises DomainError."""
     message = work.messages.get((room.id, seq))
     if message is None or seq <= member.joined_seq:
         raise no_message()
@@ -114,7 +114,7 @@ def record(work: Work, room: RoomState, actor_id: str, event: RoomEvent) -> None
     work.events.append(Recorded(event, room.updated_at, actor_id))
 
 
-def change_member(work: Work, member: Membership) -> None:
+def change_member(work: Work, member: MemberState) -> None:
     work.changed_members[member.key] = member
 
 

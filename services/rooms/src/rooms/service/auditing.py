@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from shared.events.rooms import MEMBERSHIP, MemberJoined, MemberLeft, MemberRoleChanged, RoomEvent
-from shared.service.audit import audit
+from shared.logging.audit import audit
 
 
 def audit_events(events: Iterable[RoomEvent]) -> None:

@@ -6,50 +6,51 @@ The answer means: committed. The number of statements does not grow with the bat
 import time
 from collections.abc import Collection
 
-from rooms.domain.decide import refused
-from rooms.domain.refusals import Refusal
+from rooms.domain.decide import rejected
+from rooms.domain.errors import error_of
 from rooms.domain.well_formed import well_formed
 from rooms.service.accounts import find_open
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Committed
-from shared.contracts.rooms import AnyCommand, BatchDone, Done, InviteMembers, Refused
-from shared.service.trace_context import sampled_place
+from shared.contracts.rooms import Accepted, AnyCommand, BatchResult, InviteMembers, Rejected
+from shared.errors import DomainError
+from shared.tracing.context import sampled_span_context
 
 BUDGET_S = 5.0
 """For commands that come without a budget of their own."""
 
 
-async def execute(parts: Parts, commands: list[AnyCommand], deadline: float) -> BatchDone:
+async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: float) -> BatchResult:
     """Carry out commands in order; past `deadline` (monotonic seconds) nothing is committed. One result for each."""
-    if (place := sampled_place()) is not None:  # by HTTP, or for an event; commands of gateways bring their own
+    if (place := sampled_span_context()) is not None:  # by HTTP, or for an event; commands of gateways bring their own
         for command in commands:
             command.traceparent = command.traceparent or place.traceparent
     checked = [_checked(command) for command in commands]
-    todo = [command for command in checked if not isinstance(command, Refused)]
-    known = await _known(parts, todo)
-    done = await parts.committer.carry_out(todo, known, deadline) if todo else Committed()
+    todo = [command for command in checked if not isinstance(command, Rejected)]
+    known = await _known(deps, todo)
+    done = await deps.committer.carry_out(todo, known, deadline) if todo else Committed()
     results = iter(done.results)
-    return BatchDone(
-        done.epoch or parts.publisher.epoch,
-        [item if isinstance(item, Refused) else next(results) for item in checked],
+    return BatchResult(
+        done.epoch or deps.publisher.epoch,
+        [item if isinstance(item, Rejected) else next(results) for item in checked],
     )
 
 
-async def execute_one(parts: Parts, command: AnyCommand) -> Done:
-    """Carry out one command; raises Refusal."""
-    result = (await execute(parts, [command], time.monotonic() + BUDGET_S)).results[0]
-    if isinstance(result, Refused):
-        raise Refusal(result.code, result.detail)
+async def execute_one(deps: Dependencies, command: AnyCommand) -> Accepted:
+    """Carry out one command; raises DomainError."""
+    result = (await execute(deps, [command], time.monotonic() + BUDGET_S)).results[0]
+    if isinstance(result, Rejected):
+        raise error_of(result.code, result.detail)
     return result
 
 
-def _checked(command: AnyCommand) -> AnyCommand | Refused:
+def _checked(command: AnyCommand) -> AnyCommand | Rejected:
     try:
         return well_formed(command)
-    except Refusal as refusal:
-        return refused(refusal)
+    except DomainError as error:
+        return rejected(error)
 
 
-async def _known(parts: Parts, commands: list[AnyCommand]) -> Collection[str] | None:
+async def _known(deps: Dependencies, commands: list[AnyCommand]) -> Collection[str] | None:
     invited = {user for command in commands if isinstance(command, InviteMembers) for user in command.user_ids}
-    return await find_open(parts.auth, invited) if invited else ()
+    return await find_open(deps.auth, invited) if invited else ()

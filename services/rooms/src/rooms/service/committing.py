@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
-from rooms.domain.decide import decide, refused
-from rooms.domain.refusals import unavailable
+from rooms.domain.decide import decide, rejected
+from rooms.domain.errors import unavailable
 from rooms.service import meters
 from rooms.service.auditing import audit_events
 from rooms.service.following import begin_commits, end_commits, fail_commits
 from rooms.service.loading import load
 from rooms.service.publisher import Committed, Publisher
 from rooms.service.writing import write
-from shared.contracts.rooms import AnyCommand, InviteMembers, Refused, Result, SendMessage
-from shared.service.database import UNREACHABLE, Database, Db, is_contention
-from shared.service.log_context import about_room
+from shared.contracts.rooms import AnyCommand, InviteMembers, Rejected, Result, SendMessage
+from shared.database.engine import UNREACHABLE, Database, Db, is_contention
+from shared.logging.context import about_room
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Committer:
             queue = (command.room_id, command.user_id)
             done = _nothing([command]) if queue in stopped else await self._commit_alone([command], known, deadline)
             results += done.results
-            if isinstance(done.results[0], Refused) and done.results[0].code == "unavailable":
+            if isinstance(done.results[0], Rejected) and done.results[0].code == "unavailable":
                 stopped.add(queue)
         return Committed(results=results)
 
@@ -203,7 +203,7 @@ def _finish(batch: _Batch, committed: Committed) -> None:
 
 
 def _nothing(commands: list[AnyCommand]) -> Committed:
-    return Committed(results=[refused(unavailable())] * len(commands))
+    return Committed(results=[rejected(unavailable())] * len(commands))
 
 
 def _check_time(deadline: float) -> None:

@@ -4,43 +4,43 @@ So a pair has one direct room, whatever races, and nobody is let in while the ac
 """
 
 from rooms.domain.creation import check_direct, create_direct, create_group, show_again
-from rooms.domain.refusals import invalid
+from rooms.domain.errors import invalid
 from rooms.domain.state import RoomState, direct_key
 from rooms.domain.well_formed import check_user_ids, title_of
 from rooms.domain.work import Work
 from rooms.service.accounts import find_open
 from rooms.service.auditing import audit_events
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.publisher import Committed
 from rooms.service.writing import write
 from rooms.storage import epochs, members, people, rooms
-from shared.service.database import Db
-from shared.service.ids import new_id, now_ms
+from shared.database.engine import Db
+from shared.ids import new_id, now_ms
 
 
-async def open_group(parts: Parts, creator_id: str, title: str, user_ids: list[str]) -> str:
-    """The new room's id; raises Refusal."""
+async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: list[str]) -> str:
+    """The new room's id; raises DomainError."""
     title = title_of(title)
     check_user_ids(user_ids)
-    known = await find_open(parts.auth, {creator_id, *user_ids})
+    known = await find_open(deps.auth, {creator_id, *user_ids})
 
     async def create(db: Db) -> tuple[str, Committed]:
         work = await _load(db, creator_id, set(user_ids), known)
         room = create_group(work, new_id(), creator_id, title, user_ids)
         return room.id, await _write(db, work)
 
-    room_id, committed = await parts.database.transact(create)
-    parts.publisher.add(committed)
+    room_id, committed = await deps.database.transact(create)
+    deps.publisher.add(committed)
     audit_events(committed.events)
     return room_id
 
 
-async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, bool]:
-    """The id of the pair's room, and whether it is new; raises Refusal."""
+async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[str, bool]:
+    """The id of the pair's room, and whether it is new; raises DomainError."""
     if not other_id:
         raise invalid("user_id: is missing.")
     check_user_ids([other_id])
-    known = await find_open(parts.auth, {user_id, other_id})
+    known = await find_open(deps.auth, {user_id, other_id})
 
     async def find_or_create(db: Db) -> tuple[str, bool, Committed]:
         work = await _load(db, user_id, {other_id}, known)
@@ -52,8 +52,8 @@ async def open_direct(parts: Parts, user_id: str, other_id: str) -> tuple[str, b
             room = await _show(db, work, found, user_id)
         return room.id, found is None, await _write(db, work)
 
-    room_id, is_new, committed = await parts.database.transact(find_or_create)
-    parts.publisher.add(committed)
+    room_id, is_new, committed = await deps.database.transact(find_or_create)
+    deps.publisher.add(committed)
     return room_id, is_new
 
 

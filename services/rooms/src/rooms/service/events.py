@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 import msgspec
 
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs
 from shared.contracts.rooms import Events, RoomEvents
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
-async def list_events(parts: Parts, cursors: Mapping[str, int]) -> Events:
+async def list_events(deps: Dependencies, cursors: Mapping[str, int]) -> Events:
     async def read(db: Db) -> tuple[str, dict[str, Tail]]:
         return await epochs.get_epoch(db), await read_tails(db, cursors)
 
-    epoch, tails = await parts.database.snapshot(read)
+    epoch, tails = await deps.database.snapshot(read)
     return Events(epoch, {room_id: _room_events(tail) for room_id, tail in tails.items()})
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from shared.contracts.rooms import AnyCommand, Done, Result
-from shared.service.tracing import Span, span_after
+from shared.contracts.rooms import Accepted, AnyCommand, Result
+from shared.tracing.spans import Span, child_span
 
 Traces = dict[tuple[str, int], str]
 """(room id, version) → traceparent."""
@@ -19,7 +19,7 @@ def begin_commits(commands: Sequence[AnyCommand]) -> dict[int, Span]:
     for index, command in enumerate(commands):
         if command.traceparent:
             fields = {"user.id": command.user_id, "webchat.room": command.room_id, "webchat.batch": len(commands)}
-            if (span := span_after(command.traceparent, "commit", "server", fields)) is not None:
+            if (span := child_span(command.traceparent, "commit", "server", fields)) is not None:
                 spans[index] = span
     return spans
 
@@ -34,15 +34,15 @@ def end_commits(spans: Mapping[int, Span], commands: Sequence[AnyCommand], resul
     traces: Traces = {}
     for index, span in spans.items():
         result = results[index]
-        span.end("success" if isinstance(result, Done) else "failure")
-        if isinstance(result, Done) and not result.duplicate:
+        span.end("success" if isinstance(result, Accepted) else "failure")
+        if isinstance(result, Accepted) and not result.duplicate:
             traces[commands[index].room_id, result.version] = span.traceparent
     return traces
 
 
 def begin_publishing(traces: Traces) -> Spans:
     begun = {
-        key: span_after(traceparent, "publish", "producer", {"webchat.room": key[0]})
+        key: child_span(traceparent, "publish", "producer", {"webchat.room": key[0]})
         for key, traceparent in traces.items()
     }
     return {key: span for key, span in begun.items() if span is not None}

@@ -2,60 +2,60 @@
 
 from collections.abc import Mapping, Sequence
 
-from rooms.domain.shapes import home_room, place_of, room_of
+from rooms.domain.shapes import home_room, membership_of, room_of
 from rooms.domain.state import MessageKey
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.service.reading import show_messages
 from rooms.storage import attachments, epochs, homes, members, people
 from shared.contracts.rooms import (
     MAX_INTEGER,
-    Home,
-    HomePage,
-    Homes,
-    Membership,
+    MembershipCheck,
+    Memberships,
     Message,
-    Places,
     Revisions,
+    RoomList,
+    RoomListPage,
+    RoomLists,
     SharedWith,
-    UserPlaces,
+    UserMemberships,
 )
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
+from shared.database.engine import Db
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 
 _NEWEST = (MAX_INTEGER, "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
-async def list_homes(parts: Parts, users: Mapping[str, list[str] | None]) -> Homes:
+async def list_homes(deps: Dependencies, users: Mapping[str, list[str] | None]) -> RoomLists:
     """The rooms of several users in one snapshot: those named, or all."""
     whole = [user_id for user_id, named in users.items() if named is None]
     keys = [(room_id, user_id) for user_id, named in users.items() if named is not None for room_id in named]
 
-    async def read(db: Db) -> Homes:
+    async def read(db: Db) -> RoomLists:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, users)
         seats = await homes.seats_of(db, whole) + await homes.named_seats(db, keys)
         last = await _last_messages(db, seats)
-        found = {user_id: Home(revisions.get(user_id, 0), []) for user_id in users}
+        found = {user_id: RoomList(revisions.get(user_id, 0), []) for user_id in users}
         for room, member, message in seats:
             found[member.user_id].rooms.append(home_room(room, member, last[message.key] if message else None))
-        return Homes(epoch, found)
+        return RoomLists(epoch, found)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def get_home_page(parts: Parts, user_id: str, before: str | None, limit: int) -> HomePage:
+async def get_home_page(deps: Dependencies, user_id: str, before: str | None, limit: int) -> RoomListPage:
     """Newest activity first; raises Invalid for a cursor that is none."""
-    place = _NEWEST if before is None else read_cursor(before, tuple[TimeKey, IdKey])
+    membership = _NEWEST if before is None else read_cursor(before, tuple[TimeKey, IdKey])
 
-    async def read(db: Db) -> HomePage:
+    async def read(db: Db) -> RoomListPage:
         epoch = await epochs.get_epoch(db)
-        seats = await homes.list_seats(db, user_id, place, limit + 1)
+        seats = await homes.list_seats(db, user_id, membership, limit + 1)
         last = await _last_messages(db, seats)
         page = [room_of(room, member, last[message.key] if message else None) for room, member, message in seats]
         end = seats[limit - 1][0] if len(seats) > limit else None
-        return HomePage(epoch, page[:limit], cursor_of([end.updated_at, end.id]) if end else None)
+        return RoomListPage(epoch, page[:limit], cursor_of([end.updated_at, end.id]) if end else None)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
 async def _last_messages(db: Db, seats: Sequence[homes.Seat]) -> dict[MessageKey, Message]:
@@ -64,36 +64,38 @@ async def _last_messages(db: Db, seats: Sequence[homes.Seat]) -> dict[MessageKey
     return {(message.room_id, message.seq): message for message in shown}
 
 
-async def list_places(parts: Parts, user_ids: Sequence[str]) -> Places:
-    async def read(db: Db) -> Places:
+async def list_memberships(deps: Dependencies, user_ids: Sequence[str]) -> Memberships:
+    async def read(db: Db) -> Memberships:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, user_ids)
-        found = {user_id: UserPlaces(revisions.get(user_id, 0), {}) for user_id in user_ids}
+        found = {user_id: UserMemberships(revisions.get(user_id, 0), {}) for user_id in user_ids}
         for member in await members.places_of(db, user_ids):
-            found[member.user_id].rooms[member.room_id] = place_of(member)
-        return Places(epoch, found)
+            found[member.user_id].rooms[member.room_id] = membership_of(member)
+        return Memberships(epoch, found)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def list_revisions(parts: Parts, user_ids: Sequence[str]) -> Revisions:
+async def list_revisions(deps: Dependencies, user_ids: Sequence[str]) -> Revisions:
     async def read(db: Db) -> Revisions:
         epoch = await epochs.get_epoch(db)
         revisions = await people.find_revisions(db, user_ids)
         return Revisions(epoch=epoch, revisions={user_id: revisions.get(user_id, 0) for user_id in user_ids})
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def list_shared(parts: Parts, user_id: str, other_ids: Sequence[str]) -> SharedWith:
-    async with parts.database.read() as db:
+async def list_shared(deps: Dependencies, user_id: str, other_ids: Sequence[str]) -> SharedWith:
+    async with deps.database.read() as db:
         return SharedWith(await members.list_sharing(db, user_id, other_ids))
 
 
-async def get_membership(parts: Parts, user_id: str, room_id: str, attachment_ids: Sequence[str]) -> Membership:
-    async with parts.database.read() as db:
+async def get_membership(
+    deps: Dependencies, user_id: str, room_id: str, attachment_ids: Sequence[str]
+) -> MembershipCheck:
+    async with deps.database.read() as db:
         found, _ = await members.find_members(db, [(room_id, user_id)])
         keys = [(room_id, attachment_id) for attachment_id in attachment_ids]
         uses = await attachments.count_uses(db, keys) if keys else {}
     released = [attachment_id for (_, attachment_id), count in uses.items() if count is None]
-    return Membership(any(member.is_in for member in found.values()), released)
+    return MembershipCheck(any(member.is_in for member in found.values()), released)

@@ -1,21 +1,21 @@
 """What stands between a room's messages: who came and went, new titles and pins, as long as events are kept."""
 
+from rooms.domain.errors import no_room
 from rooms.domain.event_rows import event_of
-from rooms.domain.refusals import no_room
 from rooms.domain.shapes import NO_REACTIONS
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.storage import homes, room_events
 from shared.contracts.rooms import MAX_INTEGER
-from shared.service.cursors import TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.openapi import Page
+from shared.database.engine import Db
+from shared.web.cursors import TimeKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 
 MAX_SCANNED = 5_000
 MAX_LINES = 500
 
 
 async def list_lines(
-    parts: Parts,
+    deps: Dependencies,
     room_id: str,
     user_id: str,
     *,
@@ -27,7 +27,7 @@ async def list_lines(
 ) -> Page:
     """Those between two versions, ascending, from one's own joining on; a page may be empty and still have a next one.
 
-    The joinings with which the room began are left out. Raises Refusal for outsiders, Invalid for a bad cursor.
+    The joinings with which the room began are left out. Raises DomainError for outsiders, Invalid for a bad cursor.
     """
     looked = 0 if cursor is None else read_cursor(cursor, TimeKey)
 
@@ -46,4 +46,4 @@ async def list_lines(
         lines = [event_of(row, None, NO_REACTIONS) for row in shown]
         return Page(lines, cursor_of(last) if last < end else None)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)

@@ -10,8 +10,8 @@ from rooms.domain.state import MemberKey, attachments_of
 from rooms.domain.work import Work
 from rooms.storage import attachments, members, messages, people, reactions, room_events, rooms
 from shared.contracts.rooms import AnyCommand
-from shared.service.database import Db
-from shared.service.ids import now_ms
+from shared.database.engine import Db
+from shared.ids import now_ms
 
 
 async def load(db: Db, commands: list[AnyCommand], known: Collection[str] | None) -> tuple[Work, str | None]:

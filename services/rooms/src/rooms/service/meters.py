@@ -1,6 +1,6 @@
 """The numbers of rooms: how much goes into one transaction, how long that takes, and what is published of it."""
 
-from shared.service import metrics
+from shared import metrics
 
 BATCHES = metrics.histogram(
     "webchat_commit_batch_commands", "Commands that one transaction commits.", buckets=metrics.SIZES

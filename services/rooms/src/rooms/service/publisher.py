@@ -17,13 +17,13 @@ from rooms.service.following import NO_SPANS, Spans, Traces, begin_publishing, e
 from rooms.service.tails import Tail, read_tails
 from rooms.storage import epochs, room_events, rooms
 from shared.contracts.rooms import Result
+from shared.database.engine import UNREACHABLE, Database
 from shared.events.rooms import RoomEvent
+from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import CURSORS, NO_TRACES, Run, live_header, runs_of
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
-from shared.service.database import UNREACHABLE, Database
-from shared.service.redis import REDIS_DOWN, AnyRedis
-from shared.streams.hints import Changed, publish_hints
+from shared.streams.notifications import UserChanged, publish_notifications
 
 RUNS_A_PIPELINE = 256
 ROOMS_A_REPAIR = 100
@@ -158,8 +158,8 @@ class Publisher:
         if cursors:
             await self._publish_cursors(cursors)
         if revisions:
-            hints = ((user_id, Changed("rooms", revision)) for user_id, revision in revisions.items())
-            await publish_hints(self._redis, hints)
+            hints = ((user_id, UserChanged("rooms", revision)) for user_id, revision in revisions.items())
+            await publish_notifications(self._redis, hints)
 
     async def _publish_cursors(self, cursors: dict[str, dict[str, int]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)

@@ -2,28 +2,28 @@
 
 import msgspec
 
+from rooms.domain.errors import no_room
 from rooms.domain.paging import Window, check_choice, nearest, window_of
-from rooms.domain.refusals import no_room
 from rooms.domain.shapes import NO_REACTIONS, member_of, message_of, room_detail, room_of
-from rooms.domain.state import Membership, RoomState, StoredMessage, weight
-from rooms.service.parts import Parts
+from rooms.domain.state import MemberState, RoomState, StoredMessage, weight
+from rooms.service.dependencies import Dependencies
 from rooms.storage import homes, members, messages, reactions
 from shared.contracts.rooms import (
     DEFAULT_PAGE,
     PAGE_BYTES,
-    Entered,
     Member,
     Message,
     MessagesPage,
     PageChoice,
     Room,
     RoomDetail,
+    RoomSnapshot,
 )
-from shared.service.database import Db
+from shared.database.engine import Db
 
 
-async def get_page(parts: Parts, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:
-    """Raises Refusal for a bad choice, and for outsiders."""
+async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:
+    """Raises DomainError for a bad choice, and for outsiders."""
     check_choice(choice)
 
     async def read(db: Db) -> MessagesPage:
@@ -31,35 +31,35 @@ async def get_page(parts: Parts, room_id: str, user_id: str, choice: PageChoice)
         page, has_more = await _page(db, room, member, choice)
         return MessagesPage(epoch=epoch, messages=page, has_more=has_more, version=room.head_version)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def enter(parts: Parts, room_id: str, user_id: str) -> Entered:
-    """The room and its newest page, in one snapshot; raises Refusal for outsiders."""
+async def enter(deps: Dependencies, room_id: str, user_id: str) -> RoomSnapshot:
+    """The room and its newest page, in one snapshot; raises DomainError for outsiders."""
 
-    async def read(db: Db) -> Entered:
+    async def read(db: Db) -> RoomSnapshot:
         (room, member, _), epoch = await _seat(db, room_id, user_id)
         page, _ = await _page(db, room, member, PageChoice(limit=DEFAULT_PAGE))
         people = await _members(db, room_id)
         detail = room_detail(room, member, page[-1] if page else None, people)
-        return Entered(epoch=epoch, room=detail, messages=page, version=room.head_version)
+        return RoomSnapshot(epoch=epoch, room=detail, messages=page, version=room.head_version)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def get_room(parts: Parts, room_id: str, user_id: str) -> Room:
-    """A room as in lists; raises Refusal for outsiders."""
+async def get_room(deps: Dependencies, room_id: str, user_id: str) -> Room:
+    """A room as in lists; raises DomainError for outsiders."""
 
     async def read(db: Db) -> Room:
         (room, member, last), _ = await _seat(db, room_id, user_id)
         shown = await show_messages(db, [last] if last else [])
         return room_of(room, member, shown[0] if shown else None)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def get_detail(parts: Parts, room_id: str, user_id: str) -> RoomDetail:
-    """Raises Refusal for outsiders."""
+async def get_detail(deps: Dependencies, room_id: str, user_id: str) -> RoomDetail:
+    """Raises DomainError for outsiders."""
 
     async def read(db: Db) -> RoomDetail:
         (room, member, last), _ = await _seat(db, room_id, user_id)
@@ -67,16 +67,16 @@ async def get_detail(parts: Parts, room_id: str, user_id: str) -> RoomDetail:
         people = await _members(db, room_id)
         return room_detail(room, member, shown[0] if shown else None, people)
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
-async def get_message(parts: Parts, room_id: str, seq: int) -> Message:
+async def get_message(deps: Dependencies, room_id: str, seq: int) -> Message:
     """A message known to be there, for its sender."""
 
     async def read(db: Db) -> Message:
         return (await show_messages(db, await messages.list_range(db, room_id, seq, seq)))[0]
 
-    return await parts.database.snapshot(read)
+    return await deps.database.snapshot(read)
 
 
 async def show_messages(db: Db, stored: list[StoredMessage]) -> list[Message]:
@@ -96,7 +96,7 @@ async def _seat(db: Db, room_id: str, user_id: str) -> tuple[homes.Seat, str]:
     return found
 
 
-async def _page(db: Db, room: RoomState, member: Membership, choice: PageChoice) -> tuple[list[Message], bool]:
+async def _page(db: Db, room: RoomState, member: MemberState, choice: PageChoice) -> tuple[list[Message], bool]:
     first_at = None if choice.at is None else await messages.find_first_at(db, room.id, choice.at)
     window = window_of(choice, member.joined_seq, room.head_seq, first_at)
     stored = await messages.list_range(db, room.id, window.first, window.last)

@@ -3,10 +3,10 @@
 It reaches back to the beginning of the last complete sweep, and at least ten minutes: less than an idle stream lives.
 """
 
-from rooms.service.parts import Parts
+from rooms.service.dependencies import Dependencies
 from rooms.storage import epochs, room_events, rooms
+from shared.ids import now_ms
 from shared.roomlog.stream import read_since
-from shared.service.ids import now_ms
 
 REACH_MS = 10 * 60 * 1000
 RECORD_MS = 60 * 1000
@@ -16,36 +16,36 @@ TRIM = 1_000
 _LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
-async def sweep(parts: Parts) -> None:
+async def sweep(deps: Dependencies) -> None:
     """One complete sweep; where it fails, the next one reaches back as far."""
     began = now_ms()
-    await parts.publisher.learn_epoch()
-    async with parts.database.read() as db:
+    await deps.publisher.learn_epoch()
+    async with deps.database.read() as db:
         last = await epochs.get_last_sweep(db)
     place = (min(last, began - REACH_MS) - 1, _LAST_ID)
-    while page := await _changed_after(parts, place):
-        await parts.publisher.catch_up(await _behind(parts, {room_id: head for _, room_id, head in page}))
+    while page := await _changed_after(deps, place):
+        await deps.publisher.catch_up(await _behind(deps, {room_id: head for _, room_id, head in page}))
         place = page[-1][:2]
     if began - last > RECORD_MS:
-        async with parts.database.write() as db:
+        async with deps.database.write() as db:
             await epochs.set_last_sweep(db, began)
 
 
-async def _changed_after(parts: Parts, place: tuple[int, str]) -> list[tuple[int, str, int]]:
-    async with parts.database.read() as db:
+async def _changed_after(deps: Dependencies, place: tuple[int, str]) -> list[tuple[int, str, int]]:
+    async with deps.database.read() as db:
         return await rooms.list_changed(db, place, PAGE)
 
 
-async def _behind(parts: Parts, heads: dict[str, int]) -> set[str]:
+async def _behind(deps: Dependencies, heads: dict[str, int]) -> set[str]:
     """A missing stream counts as behind."""
-    found = await read_since(parts.redis, parts.publisher.epoch, heads, limit=1)
+    found = await read_since(deps.redis, deps.publisher.epoch, heads, limit=1)
     return {room_id for room_id, head in heads.items() if found[room_id].tip < head}
 
 
-async def trim(parts: Parts) -> None:
+async def trim(deps: Dependencies) -> None:
     """Remove events older than what is kept, a slice at a time."""
-    before = now_ms() - int(parts.settings.event_days * 24 * 3600 * 1000)
+    before = now_ms() - int(deps.settings.event_days * 24 * 3600 * 1000)
     removed = TRIM
     while removed == TRIM:
-        async with parts.database.write() as db:
+        async with deps.database.write() as db:
             removed = await room_events.remove_older(db, before, TRIM)

@@ -12,8 +12,8 @@ from rooms.domain.shapes import NO_REACTIONS
 from rooms.domain.state import StoredMessage, weight
 from rooms.storage import reactions, room_events, rooms
 from shared.contracts.rooms import PAGE_BYTES
+from shared.database.engine import Db
 from shared.events.rooms import RoomEvent
-from shared.service.database import Db
 
 ROOM_EVENTS = 500
 ALL_EVENTS = 1_000

@@ -3,9 +3,9 @@
 from rooms.domain.event_rows import row_of
 from rooms.domain.work import Work
 from rooms.storage import attachments, members, messages, people, reactions, room_events, rooms
+from shared.database.engine import Db
 from shared.events.rooms import AttachmentsReleased
 from shared.outbox.table import record_events
-from shared.service.database import Db
 
 IDS_PER_EVENT = 1_000
 """The outbox takes 64 KiB."""

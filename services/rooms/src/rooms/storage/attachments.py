@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_
 
 from rooms.domain.state import AttachmentKey
 from rooms.storage.tables import message_attachment
-from shared.service.database import Db
+from shared.database.engine import Db
 
 _key = (message_attachment.c.room_id, message_attachment.c.attachment_id)
 _counts = (

@@ -5,7 +5,7 @@ import secrets
 from sqlalchemy import select
 
 from rooms.storage.tables import log_epoch, sweep
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 _ONLY = 1
 

@@ -5,12 +5,12 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, select, tuple_
 
-from rooms.domain.state import MemberKey, Membership, RoomState, StoredMessage
+from rooms.domain.state import MemberKey, MemberState, RoomState, StoredMessage
 from rooms.storage import members, messages, rooms
 from rooms.storage.tables import log_epoch, member, message, room
-from shared.service.database import Db
+from shared.database.engine import Db
 
-Seat: TypeAlias = tuple[RoomState, Membership, StoredMessage | None]
+Seat: TypeAlias = tuple[RoomState, MemberState, StoredMessage | None]
 """A room, one's membership in it, and its last message, if one sees it."""
 
 _ROOM, _MEMBER = len(rooms.COLUMNS), len(rooms.COLUMNS) + len(members.COLUMNS)
@@ -39,7 +39,7 @@ _page = (
 
 def _seat(row: Row[*tuple[Any, ...]]) -> Seat:
     last = row[_MEMBER:-1]
-    return RoomState(*row[:_ROOM]), Membership(*row[_ROOM:_MEMBER]), StoredMessage(*last) if last[0] else None
+    return RoomState(*row[:_ROOM]), MemberState(*row[_ROOM:_MEMBER]), StoredMessage(*last) if last[0] else None
 
 
 async def find_seat(db: Db, room_id: str, user_id: str) -> tuple[Seat, str] | None:

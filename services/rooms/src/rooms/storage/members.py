@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import bindparam, func, select, tuple_
 
-from rooms.domain.state import MemberKey, Membership
+from rooms.domain.state import MemberKey, MemberState
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import log_epoch, member
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
-COLUMNS = [member.c[name] for name in Membership.__struct_fields__]
-_CHANGING = tuple(name for name in Membership.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})
+COLUMNS = [member.c[name] for name in MemberState.__struct_fields__]
+_CHANGING = tuple(name for name in MemberState.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})
 
 _key = tuple_(member.c.room_id, member.c.user_id)
 _epoch = select(log_epoch.c.epoch).scalar_subquery()
@@ -46,21 +46,21 @@ _shared = (
 )
 
 
-async def find_members(db: Db, keys: Collection[MemberKey]) -> tuple[dict[MemberKey, Membership], str | None]:
+async def find_members(db: Db, keys: Collection[MemberKey]) -> tuple[dict[MemberKey, MemberState], str | None]:
     """Those of `keys` who are or were members, and the epoch of the logs (None: nobody)."""
     rows = (await db.execute(_by_key, {"keys": list(keys)})).all()
-    return {(row[0], row[1]): Membership(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
+    return {(row[0], row[1]): MemberState(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
 
 
-async def members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, Membership]:
+async def members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, MemberState]:
     """Everyone who is in one of the rooms."""
     rows = await db.execute(_in_rooms, {"ids": list(ids)})
-    return {(row[0], row[1]): Membership(*row) for row in rows}
+    return {(row[0], row[1]): MemberState(*row) for row in rows}
 
 
-async def list_members(db: Db, room_id: str) -> list[Membership]:
+async def list_members(db: Db, room_id: str) -> list[MemberState]:
     """Those who are in the room, in the order of their joining."""
-    return [Membership(*row) for row in await db.execute(_of_room, {"id": room_id})]
+    return [MemberState(*row) for row in await db.execute(_of_room, {"id": room_id})]
 
 
 async def count_rooms(db: Db, user_ids: Collection[str]) -> dict[str, int]:
@@ -68,9 +68,9 @@ async def count_rooms(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in await db.execute(_counts, {"ids": list(user_ids)})}
 
 
-async def places_of(db: Db, user_ids: Collection[str]) -> list[Membership]:
+async def places_of(db: Db, user_ids: Collection[str]) -> list[MemberState]:
     """The memberships of these users, without hidden direct rooms."""
-    return [Membership(*row) for row in await db.execute(_places, {"ids": list(user_ids)})]
+    return [MemberState(*row) for row in await db.execute(_places, {"ids": list(user_ids)})]
 
 
 async def list_rooms_of(db: Db, user_id: str) -> list[str]:
@@ -83,17 +83,17 @@ async def list_sharing(db: Db, user_id: str, other_ids: Collection[str]) -> list
     return list((await db.execute(_shared, {"id": user_id, "ids": list(other_ids)})).scalars())
 
 
-async def save_members(db: Db, members: Iterable[Membership]) -> None:
+async def save_members(db: Db, members: Iterable[MemberState]) -> None:
     """Write members of rooms that this transaction has locked."""
     await run_upsert(db, member, rows_of(_in_order(members)), replace=_CHANGING, greatest=("read_seq",))
 
 
-async def save_cursors(db: Db, members: Iterable[Membership]) -> None:
+async def save_cursors(db: Db, members: Iterable[MemberState]) -> None:
     """Move cursors forward; needs no lock, and touches nothing else of the rows, which are there."""
     rows = [{"room_id": one.room_id, "user_id": one.user_id, "read_seq": one.read_seq} for one in _in_order(members)]
     await run_upsert(db, member, rows, greatest=("read_seq",))
 
 
-def _in_order(members: Iterable[Membership]) -> list[Membership]:
+def _in_order(members: Iterable[MemberState]) -> list[MemberState]:
     """In the order of the key, so that no two transactions wait for each other's rows."""
     return sorted(members, key=lambda one: one.key)

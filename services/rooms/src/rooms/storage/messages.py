@@ -10,7 +10,7 @@ from rooms.domain.state import ClientKey, MessageKey, StoredMessage
 from rooms.domain.work import Sent
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import message
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
 _CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import bindparam, select, tuple_
 
 from rooms.storage.tables import blocked_pair, closed_user, room_revision
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 _pair = (blocked_pair.c.user_id, blocked_pair.c.blocked_id)
 _blocked = select(*_pair).where(

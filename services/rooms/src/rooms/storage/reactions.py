@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_
 
 from rooms.domain.state import MessageKey, ReactionKey
 from rooms.storage.tables import reaction
-from shared.service.database import Db
+from shared.database.engine import Db
 
 _message = (reaction.c.room_id, reaction.c.seq)
 _key = (*_message, reaction.c.emoji, reaction.c.user_id)

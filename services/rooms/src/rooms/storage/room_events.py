@@ -9,7 +9,7 @@ from rooms.domain.state import ClientKey, StoredMessage
 from rooms.storage import messages
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import message, room_event
-from shared.service.database import Db
+from shared.database.engine import Db
 
 COLUMNS = [room_event.c[name] for name in EventRow.__struct_fields__]
 _command_key = (room_event.c.room_id, room_event.c.actor_id, room_event.c.command_id)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, insert, select
 from rooms.domain.state import RoomState
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import room
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 
 COLUMNS = [room.c[name] for name in RoomState.__struct_fields__]
 _CHANGING = ("title", "head_version", "head_seq", "member_count", "pinned_seq", "updated_at")

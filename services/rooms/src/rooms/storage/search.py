@@ -24,11 +24,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from rooms.domain.search import Place, Reach, Slice, steps_of
+from rooms.domain.search import Reach, SearchCursor, Slice, steps_of
 from rooms.domain.state import StoredMessage
 from rooms.storage.messages import COLUMNS
 from rooms.storage.tables import member, message, room
-from shared.service.database import Db
+from shared.database.engine import Db
 
 TERMS = 400
 """Slices a SELECT: SQLite takes 1,000 alternatives in one expression, and 500 SELECTs in one statement."""
@@ -90,7 +90,7 @@ def _reaches(budget: int, *, in_one: bool) -> Select[Any]:
     )
 
 
-async def list_reaches(db: Db, user_id: str, room_id: str | None, after: Place, budget: int) -> list[Reach]:
+async def list_reaches(db: Db, user_id: str, room_id: str | None, after: SearchCursor, budget: int) -> list[Reach]:
     """What lies behind a place in the rooms that the user is in, hidden ones included, or in one of them."""
     values = {"user_id": user_id, **after._asdict()} | ({"in_room": room_id} if room_id else {})
     rows = await db.execute(_reaches(budget, in_one=room_id is not None), values)
@@ -104,8 +104,8 @@ async def find_in(db: Db, slices: Sequence[Slice], query: str, limit: int) -> li
     """The messages of the slices in whose text `query` is, in the order of the search."""
     if not slices:
         return []
-    parts = [_found(slices[start : start + TERMS], query) for start in range(0, len(slices), TERMS)]
-    found = union_all(*parts).subquery() if len(parts) > 1 else parts[0].subquery()
+    branches = [_found(slices[start : start + TERMS], query) for start in range(0, len(slices), TERMS)]
+    found = union_all(*branches).subquery() if len(branches) > 1 else branches[0].subquery()
     ordered = select(found).order_by(found.c.at.desc(), found.c.room_id, found.c.seq.desc()).limit(limit)
     return [StoredMessage(*row) for row in await db.execute(ordered)]
 

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.mysql import BINARY, VARBINARY
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
+from shared.database.engine import IdColumn, table_of
 from shared.outbox.table import outbox
-from shared.service.database import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from shared.service.ids import ID_PATTERN, is_id
-from shared.service.text import one_line
+from shared.ids import ID_PATTERN, is_id
+from shared.text import one_line
 from social.domain.names import typed_initials
 
 MAX_BODY = 16 * 1024

@@ -3,28 +3,28 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from shared.contracts.social import FriendsRequest, PairsRequest
-from shared.service.callers import ServiceCaller
-from shared.service.openapi import read_body, reply
-from social.api.parts import parts_of
+from shared.contracts.social import FriendsRequest, RelationshipsRequest
+from shared.web.callers import ServiceCaller
+from shared.web.openapi import read_body, reply
+from social.api.dependencies import Deps
 from social.service import peers
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
 
 @router.post("/friends")
-async def list_friends(request: Request, _: ServiceCaller) -> Response:
+async def list_friends(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, FriendsRequest)
-    return reply(await peers.list_friends(parts_of(request), asked.user_ids))
+    return reply(await peers.list_friends(deps, asked.user_ids))
 
 
 @router.post("/revisions")
-async def list_revisions(request: Request, _: ServiceCaller) -> Response:
+async def list_revisions(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, FriendsRequest)
-    return reply(await peers.list_revisions(parts_of(request), asked.user_ids))
+    return reply(await peers.list_revisions(deps, asked.user_ids))
 
 
 @router.post("/pairs")
-async def compare(request: Request, _: ServiceCaller) -> Response:
-    asked = await read_body(request, PairsRequest)
-    return reply(await peers.compare(parts_of(request), asked.user_id, asked.other_ids))
+async def compare(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    asked = await read_body(request, RelationshipsRequest)
+    return reply(await peers.compare(deps, asked.user_id, asked.other_ids))

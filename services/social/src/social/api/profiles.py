@@ -1,29 +1,29 @@
 """/api/social/profiles."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from shared.contracts.social import Profile
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
-from shared.service.overload import WHEN_CALM
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
+from shared.web.overload import WHEN_CALM
 from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
-from social.api.parts import parts_of
+from social.api.dependencies import Deps
 from social.service import profiles
 
 router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY)
 
 
 @router.get("", responses=answers(Profile, page=True))
-async def list_profiles(request: Request, caller: Caller, user_ids: UserIds) -> Response:
+async def list_profiles(deps: Deps, caller: Caller, user_ids: UserIds) -> Response:
     """The profiles behind ids, in their order; without those who have no account."""
-    return reply(await profiles.list_profiles(parts_of(request), caller.subject, user_ids))
+    return reply(await profiles.list_profiles(deps, caller.subject, user_ids))
 
 
 @router.get("/search", responses=answers(Profile, page=True), dependencies=[WHEN_CALM])
 async def search(
-    request: Request,
+    deps: Deps,
     caller: Caller,
     webchat_id: Typed,
     cursor: Cursor = None,
@@ -34,20 +34,20 @@ async def search(
     For what is in no WebChat ID: those whom I follow with it in their display names, or with these initial consonants
     (ㄱㅁㅈ finds 김민지).
     """
-    return reply(await profiles.search(parts_of(request), caller.subject, webchat_id, cursor, limit))
+    return reply(await profiles.search(deps, caller.subject, webchat_id, cursor, limit))
 
 
 @router.get("/me", responses=answers(Profile))
-async def get_mine(request: Request, caller: Caller) -> Response:
-    return reply(await profiles.get_profile(parts_of(request), caller.subject, caller.subject))
+async def get_mine(deps: Deps, caller: Caller) -> Response:
+    return reply(await profiles.get_profile(deps, caller.subject, caller.subject))
 
 
 @router.patch("/me", responses=answers(Profile))
-async def change_mine(request: Request, caller: Caller, body: ProfileChange) -> Response:
+async def change_mine(deps: Deps, caller: Caller, body: ProfileChange) -> Response:
     """Change what is given; those who follow me see it at once."""
-    return reply(await profiles.change_profile(parts_of(request), caller.subject, body.columns()))
+    return reply(await profiles.change_profile(deps, caller.subject, body.columns()))
 
 
 @router.get("/{user_id}", responses=answers(Profile))
-async def get_profile(request: Request, caller: Caller, user_id: PathId) -> Response:
-    return reply(await profiles.get_profile(parts_of(request), caller.subject, user_id))
+async def get_profile(deps: Deps, caller: Caller, user_id: PathId) -> Response:
+    return reply(await profiles.get_profile(deps, caller.subject, user_id))

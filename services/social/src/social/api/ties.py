@@ -1,58 +1,58 @@
 """/api/social: following and blocks."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from shared.contracts.social import Profile
-from shared.service.callers import Caller, PathId
-from shared.service.cursors import Cursor
-from shared.service.openapi import answers, reply
+from shared.web.callers import Caller, PathId
+from shared.web.cursors import Cursor
+from shared.web.openapi import answers, reply
 from social.api.bodies import MAX_BODY, Limit
-from social.api.parts import parts_of
+from social.api.dependencies import Deps
 from social.service import blocks, follows
 
 router = APIRouter(prefix="/api/social", tags=["following"], max_body_size=MAX_BODY)
 
 
 @router.get("/following", responses=answers(Profile, page=True))
-async def list_following(request: Request, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
+async def list_following(deps: Deps, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """Those whom I follow, the newest first."""
-    return reply(await follows.list_following(parts_of(request), caller.subject, cursor, limit))
+    return reply(await follows.list_following(deps, caller.subject, cursor, limit))
 
 
 @router.get("/followers", responses=answers(Profile, page=True))
-async def list_followers(request: Request, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
+async def list_followers(deps: Deps, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """Those who follow me, the newest first."""
-    return reply(await follows.list_followers(parts_of(request), caller.subject, cursor, limit))
+    return reply(await follows.list_followers(deps, caller.subject, cursor, limit))
 
 
 @router.put("/following/{user_id}", status_code=204)
-async def follow(request: Request, caller: Caller, user_id: PathId) -> Response:
+async def follow(deps: Deps, caller: Caller, user_id: PathId) -> Response:
     """Follow someone; at most 2,000 people, and nobody with a block between."""
-    await follows.follow(parts_of(request), caller.subject, user_id)
+    await follows.follow(deps, caller.subject, user_id)
     return Response(status_code=204)
 
 
 @router.delete("/following/{user_id}", status_code=204)
-async def unfollow(request: Request, caller: Caller, user_id: PathId) -> Response:
-    await follows.unfollow(parts_of(request), caller.subject, user_id)
+async def unfollow(deps: Deps, caller: Caller, user_id: PathId) -> Response:
+    await follows.unfollow(deps, caller.subject, user_id)
     return Response(status_code=204)
 
 
 @router.get("/blocks", responses=answers(Profile, page=True))
-async def list_blocks(request: Request, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
+async def list_blocks(deps: Deps, caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """Those whom I blocked, the newest first."""
-    return reply(await follows.list_blocks(parts_of(request), caller.subject, cursor, limit))
+    return reply(await follows.list_blocks(deps, caller.subject, cursor, limit))
 
 
 @router.put("/blocks/{user_id}", status_code=204)
-async def block(request: Request, caller: Caller, user_id: PathId) -> Response:
+async def block(deps: Deps, caller: Caller, user_id: PathId) -> Response:
     """Block someone; the follows between the two end."""
-    await blocks.block(parts_of(request), caller.subject, user_id)
+    await blocks.block(deps, caller.subject, user_id)
     return Response(status_code=204)
 
 
 @router.delete("/blocks/{user_id}", status_code=204)
-async def unblock(request: Request, caller: Caller, user_id: PathId) -> Response:
-    await blocks.unblock(parts_of(request), caller.subject, user_id)
+async def unblock(deps: Deps, caller: Caller, user_id: PathId) -> Response:
+    await blocks.unblock(deps, caller.subject, user_id)
     return Response(status_code=204)

@@ -7,7 +7,7 @@ two typed one after the other, is the two.
 import unicodedata
 from collections.abc import Callable
 
-from shared.service.text import normalised
+from shared.text import normalised
 
 _INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _PER_INITIAL = "가", "힣", 21 * 28

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from shared.service.problems import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
 MAX_FOLLOWING = 2000
 

@@ -3,33 +3,33 @@
 Ending a block brings nothing back.
 """
 
+from shared.database.engine import Db
 from shared.events.social import UserBlocked, UserUnblocked
+from shared.ids import now_ms
 from shared.outbox.table import record_events
-from shared.service.database import Db
-from shared.service.ids import now_ms
 from social.domain.ties import check_open, check_other
 from social.service.announce import announce
+from social.service.dependencies import Dependencies
 from social.service.known import ensure_known
-from social.service.parts import Parts
 from social.storage import blocks
 from social.storage.follows import remove_follows_between
 from social.storage.people import lock_people
 from social.storage.revisions import raise_revisions
 
 
-async def block(parts: Parts, me: str, other: str) -> None:
+async def block(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
-    await _set(parts, me, other, standing=True)
+    await _set(deps, me, other, standing=True)
 
 
-async def unblock(parts: Parts, me: str, other: str) -> None:
+async def unblock(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
-    await _set(parts, me, other, standing=False)
+    await _set(deps, me, other, standing=False)
 
 
-async def _set(parts: Parts, me: str, other: str, *, standing: bool) -> None:
+async def _set(deps: Dependencies, me: str, other: str, *, standing: bool) -> None:
     check_other(me, other)
-    await ensure_known(parts, [me, other])
+    await ensure_known(deps, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
         check_open(await lock_people(db, [me, other]), me, other)
@@ -38,10 +38,10 @@ async def _set(parts: Parts, me: str, other: str, *, standing: bool) -> None:
             return {}
         return await _change(db, me, other, standing=standing, version=version + 1)
 
-    revisions = await parts.database.transact(write)
+    revisions = await deps.database.transact(write)
     if revisions:
-        parts.relay.wake()
-        await announce(parts, revisions)
+        deps.relay.wake()
+        await announce(deps, revisions)
 
 
 async def _change(db: Db, me: str, other: str, *, standing: bool, version: int) -> dict[str, int]:

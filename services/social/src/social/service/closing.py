@@ -1,16 +1,16 @@
 """A closed account: nothing of the person is left here but the id."""
 
+from shared.database.engine import Db
 from shared.events.auth import UserClosed
-from shared.service.database import Db
 from social.service.announce import CHUNK, MAX_FOLLOWERS_TOLD, announce
-from social.service.parts import Parts
+from social.service.dependencies import Dependencies
 from social.storage import people
 from social.storage.blocks import remove_blocks_of
 from social.storage.follows import remove_follows_of
 from social.storage.revisions import follower_revisions, raise_followers, remove_revision
 
 
-async def close(parts: Parts, event: UserClosed) -> None:
+async def close(deps: Dependencies, event: UserClosed) -> None:
     """Handling it twice raises nobody's revision twice: the followers are gone after the first time."""
 
     async def write(db: Db) -> dict[str, int]:
@@ -23,6 +23,6 @@ async def close(parts: Parts, event: UserClosed) -> None:
         await remove_revision(db, event.user_id)
         return told
 
-    told = list((await parts.database.transact(write)).items())
+    told = list((await deps.database.transact(write)).items())
     for first in range(0, len(told), CHUNK):
-        await announce(parts, dict(told[first : first + CHUNK]))
+        await announce(deps, dict(told[first : first + CHUNK]))

@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from shared.contracts.social import Profile
-from shared.service.cursors import IdKey, TimeKey, cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.ids import now_ms
-from shared.service.openapi import Page
+from shared.database.engine import Db
+from shared.ids import now_ms
+from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
+from shared.web.openapi import Page
 from social.domain.ties import check_can_follow, check_open, check_other
 from social.service.announce import announce
+from social.service.dependencies import Dependencies
 from social.service.known import ensure_known
-from social.service.parts import Parts
 from social.storage import follows
 from social.storage.blocks import blockers_between, list_blocked
 from social.storage.follows import Key
@@ -20,10 +20,10 @@ from social.storage.revisions import raise_revisions
 Lister = Callable[[Db, str, int, Key | None], Awaitable[list[tuple[Key, Profile]]]]
 
 
-async def follow(parts: Parts, me: str, other: str) -> None:
+async def follow(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
     check_other(me, other)
-    await ensure_known(parts, [me, other])
+    await ensure_known(deps, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
         check_open(await lock_people(db, [me, other]), me, other)
@@ -34,36 +34,36 @@ async def follow(parts: Parts, me: str, other: str) -> None:
         await follows.add_follow(db, me, other, now_ms())
         return await raise_revisions(db, [me])
 
-    await announce(parts, await parts.database.transact(write))
+    await announce(deps, await deps.database.transact(write))
 
 
-async def unfollow(parts: Parts, me: str, other: str) -> None:
+async def unfollow(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
     check_other(me, other)
-    await ensure_known(parts, [me, other])
+    await ensure_known(deps, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
         check_open(await lock_people(db, [me, other]), me, other)
         return await raise_revisions(db, [me]) if await follows.remove_follow(db, me, other) else {}
 
-    await announce(parts, await parts.database.transact(write))
+    await announce(deps, await deps.database.transact(write))
 
 
-async def list_following(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
-    return await _page(parts, follows.list_following, me, cursor, limit)
+async def list_following(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(deps, follows.list_following, me, cursor, limit)
 
 
-async def list_followers(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
-    return await _page(parts, follows.list_followers, me, cursor, limit)
+async def list_followers(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(deps, follows.list_followers, me, cursor, limit)
 
 
-async def list_blocks(parts: Parts, me: str, cursor: str | None, limit: int) -> Page:
-    return await _page(parts, list_blocked, me, cursor, limit)
+async def list_blocks(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+    return await _page(deps, list_blocked, me, cursor, limit)
 
 
-async def _page(parts: Parts, lister: Lister, me: str, cursor: str | None, limit: int) -> Page:
+async def _page(deps: Dependencies, lister: Lister, me: str, cursor: str | None, limit: int) -> Page:
     before = None if cursor is None else read_cursor(cursor, tuple[TimeKey, IdKey])
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         found = await lister(db, me, limit + 1, before)
     return Page(
         [profile for _, profile in found[:limit]], cursor_of(found[limit - 1][0]) if len(found) > limit else None

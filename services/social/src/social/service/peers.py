@@ -1,10 +1,10 @@
 """What the gateways ask of social: friends, revisions, and what stands between people."""
 
-from shared.contracts.social import Friends, FriendsOf, Pairs, RevisionsOf
-from shared.service.database import Db
-from shared.service.ids import is_id
-from shared.service.problems import Invalid
-from social.service.parts import Parts
+from shared.contracts.social import FriendLists, FriendRevisions, Friends, Relationships
+from shared.database.engine import Db
+from shared.errors import Invalid
+from shared.ids import is_id
+from social.service.dependencies import Dependencies
 from social.storage.blocks import blocked_by
 from social.storage.follows import friends_of, tied_to
 from social.storage.revisions import get_revisions
@@ -21,28 +21,28 @@ def _ids(ids: list[str], field: str) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-async def list_friends(parts: Parts, user_ids: list[str]) -> FriendsOf:
+async def list_friends(deps: Dependencies, user_ids: list[str]) -> FriendLists:
     """Revisions and profiles of one moment."""
     wanted = _ids(user_ids, "user_ids")
 
-    async def read(db: Db) -> FriendsOf:
+    async def read(db: Db) -> FriendLists:
         revisions = await get_revisions(db, wanted)
         friends = await friends_of(db, wanted)
-        return FriendsOf({user_id: Friends(revisions[user_id], friends[user_id]) for user_id in wanted})
+        return FriendLists({user_id: Friends(revisions[user_id], friends[user_id]) for user_id in wanted})
 
-    return await parts.database.snapshot(read)
-
-
-async def list_revisions(parts: Parts, user_ids: list[str]) -> RevisionsOf:
-    async with parts.database.read() as db:
-        return RevisionsOf(await get_revisions(db, _ids(user_ids, "user_ids")))
+    return await deps.database.snapshot(read)
 
 
-async def compare(parts: Parts, user_id: str, other_ids: list[str]) -> Pairs:
+async def list_revisions(deps: Dependencies, user_ids: list[str]) -> FriendRevisions:
+    async with deps.database.read() as db:
+        return FriendRevisions(await get_revisions(db, _ids(user_ids, "user_ids")))
+
+
+async def compare(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:
     [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
 
     async def read(db: Db) -> tuple[set[str], set[str]]:
         return set(await tied_to(db, one, others)), set(await blocked_by(db, one, others))
 
-    followed, blockers = await parts.database.snapshot(read)
-    return Pairs(followed=sorted(followed), blocked_by=sorted(blockers))
+    followed, blockers = await deps.database.snapshot(read)
+    return Relationships(followed=sorted(followed), blocked_by=sorted(blockers))

@@ -4,47 +4,47 @@ from collections.abc import Sequence
 
 from shared.contracts.media import Avatar, AvatarRequest
 from shared.contracts.social import Profile
+from shared.database.engine import Db
+from shared.errors import Invalid, NotFound
 from shared.events.social import ProfileRenamed
 from shared.outbox.table import record_events
-from shared.service.cursors import cursor_of, read_cursor
-from shared.service.database import Db
-from shared.service.openapi import Page
-from shared.service.problems import Invalid, NotFound
+from shared.web.cursors import cursor_of, read_cursor
+from shared.web.openapi import Page
 from social.domain.names import finder
 from social.domain.search import prefix_range
 from social.service.announce import announce_to_followers
+from social.service.dependencies import Dependencies
 from social.service.known import ensure_known
-from social.service.parts import Parts
 from social.storage import people
 from social.storage.follows import friends_of
 from social.storage.revisions import raise_followers
 
 
-async def list_profiles(parts: Parts, asker: str, user_ids: Sequence[str]) -> Page:
+async def list_profiles(deps: Dependencies, asker: str, user_ids: Sequence[str]) -> Page:
     """In the order asked for; without those who have no account."""
     wanted = list(dict.fromkeys(user_ids))
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         found = await people.find_profiles(db, asker, wanted)
     if len(found) < len(wanted):
-        await ensure_known(parts, wanted)
-        async with parts.database.read() as db:
+        await ensure_known(deps, wanted)
+        async with deps.database.read() as db:
             found = await people.find_profiles(db, asker, wanted)
     return Page([found[user_id] for user_id in wanted if user_id in found])
 
 
-async def get_profile(parts: Parts, asker: str, user_id: str) -> Profile:
-    page = await list_profiles(parts, asker, [user_id])
+async def get_profile(deps: Dependencies, asker: str, user_id: str) -> Profile:
+    page = await list_profiles(deps, asker, [user_id])
     if not page.items:
         raise NotFound("There is no such person.")
     profile: Profile = page.items[0]
     return profile
 
 
-async def search(parts: Parts, asker: str, typed: str, cursor: str | None, limit: int) -> Page:
+async def search(deps: Dependencies, asker: str, typed: str, cursor: str | None, limit: int) -> Page:
     """People by WebChat ID, or else those whom the asker follows by name; in the order of their ids."""
     after = None if cursor is None else read_cursor(cursor, str)
     span = prefix_range(typed)
-    async with parts.database.read() as db:
+    async with deps.database.read() as db:
         if span is None:
             found = await _find_followed(db, asker, typed, after or "")
         else:
@@ -60,10 +60,10 @@ async def _find_followed(db: Db, asker: str, typed: str, after: str) -> list[Pro
     return sorted(found, key=lambda one: one.webchat_id)
 
 
-async def _check_avatar(parts: Parts, me: str, attachment_id: str) -> None:
+async def _check_avatar(deps: Dependencies, me: str, attachment_id: str) -> None:
     """Raises Invalid unless media has it as an avatar of mine, Unavailable where media does not answer."""
     try:
-        await parts.media.call("avatars", AvatarRequest(user_id=me, attachment_id=attachment_id), Avatar)
+        await deps.media.call("avatars", AvatarRequest(user_id=me, attachment_id=attachment_id), Avatar)
     except NotFound as error:
         field = {"avatar_attachment_id": "is no avatar that you stored"}
         raise Invalid("Some fields are not acceptable.", errors=field) from error
@@ -74,11 +74,11 @@ async def _record_name(db: Db, me: str, display_name: str) -> None:
     await record_events(db, ProfileRenamed(user_id=me, display_name=display_name, version=version))
 
 
-async def change_profile(parts: Parts, me: str, changes: dict[str, str | None]) -> Profile:
+async def change_profile(deps: Dependencies, me: str, changes: dict[str, str | None]) -> Profile:
     """Set what is named in `changes`; followers hear of it only if something is different."""
-    await ensure_known(parts, [me])
+    await ensure_known(deps, [me])
     if (avatar_id := changes.get("avatar_id")) is not None:
-        await _check_avatar(parts, me, avatar_id)
+        await _check_avatar(deps, me, avatar_id)
 
     async def change(db: Db) -> set[str]:
         changed = await people.change_person(db, me, changes)  # from here on nobody begins to follow me, see follows
@@ -88,7 +88,7 @@ async def change_profile(parts: Parts, me: str, changes: dict[str, str | None]) 
             await _record_name(db, me, str(changes["display_name"]))
         return changed
 
-    if await parts.database.transact(change):
-        parts.relay.wake()
-        await announce_to_followers(parts, me)
-    return await get_profile(parts, me, me)
+    if await deps.database.transact(change):
+        deps.relay.wake()
+        await announce_to_followers(deps, me)
+    return await get_profile(deps, me, me)

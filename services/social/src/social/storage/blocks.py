@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import and_, delete, or_, select
 
 from shared.contracts.social import Profile
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 from social.storage.follows import Key
 from social.storage.people import profile_of, profiles_for
 from social.storage.tables import block, person

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 
 from shared.contracts.social import Profile
-from shared.service.database import Db
+from shared.database.engine import Db
 from social.storage.people import profile_of, profiles_for
 from social.storage.tables import follow, person
 

@@ -7,7 +7,7 @@ from sqlalchemy import Row, Select, exists, select, update
 
 from shared.contracts.auth import Account
 from shared.contracts.social import Profile
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 from social.domain.avatars import avatar_url
 from social.storage.tables import follow, person
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select, update
 
-from shared.service.database import Db, run_upsert
+from shared.database.engine import Db, run_upsert
 from social.storage.tables import follow, friend_revision
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String
 from sqlmodel import Field, SQLModel
 
-from shared.service.database import IdColumn, table_of
+from shared.database.engine import IdColumn, table_of
 
 MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 

@@ -1,0 +1,24 @@
+"""What the use cases of one process work with, made once by `main`."""
+
+from dataclasses import dataclass
+
+from auth.service.hasher import Hasher
+from auth.service.key_ring import KeyRing
+from auth.service.throttle import Throttle
+from auth.settings import AuthSettings
+from auth.storage.session_cache import SessionCache
+from shared.database.engine import Database
+from shared.outbox.relay import Relay
+from shared.redis.client import AnyRedis
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    settings: AuthSettings
+    database: Database
+    redis: AnyRedis
+    relay: Relay
+    cache: SessionCache
+    throttle: Throttle
+    hasher: Hasher
+    keys: KeyRing

@@ -1,0 +1,17 @@
+"""What the use cases of one process work with, made once by `main`."""
+
+from dataclasses import dataclass
+
+from shared.database.engine import Database
+from shared.outbox.relay import Relay
+from shared.redis.client import AnyRedis
+from shared.rpc.client import Peer
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    database: Database
+    redis: AnyRedis
+    relay: Relay
+    auth: Peer
+    media: Peer

@@ -1,0 +1,34 @@
+"""The command line of a data service: `python -m <service>` serves, `… migrate` brings its schema up to date."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from fastapi import FastAPI
+
+from shared.database.migrations import run_migrations
+from shared.logging.setup import audit_operation
+from shared.settings import Settings
+from shared.web.app import run_app
+
+S = TypeVar("S", bound=Settings)
+
+
+def run_command(
+    settings: S,
+    create_app: Callable[[S], FastAPI],
+    migrations: Path,
+    commands: Mapping[str, Callable[[S], str]] | None = None,
+) -> None:
+    """Do what the arguments say; `commands` are the service's own, each printing what it returns."""
+    jobs = {"migrate": lambda own: run_migrations(own, migrations), **(commands or {})}
+    match sys.argv[1:]:
+        case []:
+            run_app(create_app(settings), settings)
+        case [name] if name in jobs:
+            sys.stdout.write(f"{jobs[name](settings)}\n")
+            if name != "migrate":  # which goes before every start
+                audit_operation(settings, name)
+        case _:
+            sys.exit(f"usage: python -m {settings.service} [{' | '.join(jobs)}]")

@@ -1,0 +1,229 @@
+"""One database of one service: engine, transactions, and the few statements that differ between engines."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import URL, CursorResult, Engine, Executable, LargeBinary, Table, TextClause, bindparam, text
+from sqlalchemy.dialects.mysql import BINARY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import SQLModel
+
+from shared.database.pool_metrics import waited, watch_pool
+from shared.database.sqlite import SqliteEngine
+from shared.ids import id_bytes, id_text
+
+T = TypeVar("T")
+
+ALONE_S = 60
+
+
+class Db(Protocol):
+    """The statements of one transaction."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def run_sync(self, work: Callable[..., T], /, *arguments: Any) -> T: ...
+
+
+Work: TypeAlias = Callable[[Db], Awaitable[T]]
+
+
+class IdColumn(TypeDecorator[str]):
+    """An id: text in Python, 16 bytes in the table."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(BINARY(16) if dialect.name in {"mysql", "mariadb"} else LargeBinary(16))
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:  # noqa: ARG002
+        return _stored
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
+        return _shown
+
+
+def _stored(value: str | None) -> bytes | None:
+    return None if value is None else id_bytes(value)
+
+
+def _shown(value: bytes | None) -> str | None:
+    return None if value is None else id_text(value)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    table = model.__table__  # type: ignore[attr-defined]
+    assert isinstance(table, Table)
+    return table
+
+
+class Database:
+    """Transactions over one engine.
+
+    `transact` and `snapshot` take a transaction as a function, which may wait for nothing but its statements; `write`
+    and `read` are for what is not done often: on SQLite each of their statements is a hop to a thread of its own.
+    """
+
+    def __init__(self, url: URL, *, pool_size: int = 8) -> None:
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.engine = SqliteEngine(url, pool_size) if self.is_sqlite else MysqlEngine(url, pool_size)
+        watch_pool(self.engine.sync_engine, pool_size)
+
+    async def transact(self, work: Work[T], *, repeats: int = 2) -> T:
+        """What `work` answers, committed; READ COMMITTED. Run anew where a lock was in the way."""
+        for _ in range(repeats):
+            try:
+                return await self.engine.transact(work)
+            except OperationalError as error:
+                if not is_contention(error):
+                    raise
+        return await self.engine.transact(work)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        """What `work` reads; all of its statements see one state of the database."""
+        return await self.engine.snapshot(work)
+
+    def write(self) -> AbstractAsyncContextManager[Db]:
+        """A writing transaction that commits when its block ends and rolls back when it raises."""
+        return self.engine.write()
+
+    def read(self) -> AbstractAsyncContextManager[Db]:
+        """A reading transaction; several statements in it may see different commits on MySQL."""
+        return self.engine.read()
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """One block of this name at a time, in whatever process; raises TimeoutError after a minute."""
+        return self.engine.alone(name)
+
+    async def ping(self) -> None:
+        async with self.read() as db:
+            await db.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class MysqlEngine:
+    def __init__(self, url: URL, pool_size: int) -> None:
+        self._engine = _mysql(url, pool_size)
+        self.sync_engine: Engine = self._engine.sync_engine
+        self.dispose = self._engine.dispose
+
+    async def transact(self, work: Work[T]) -> T:
+        async with waited(self._engine.begin()) as db:
+            return await work(db)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        async with waited(self._engine.connect()) as db:
+            await db.execution_options(isolation_level="REPEATABLE READ")
+            return await work(db)
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        lock = {"name": f"{self._engine.url.database}.{name}", "seconds": ALONE_S}
+        async with self._engine.connect() as db:
+            if (await db.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
+                raise TimeoutError(f"another process holds {lock['name']}")
+            try:
+                yield
+            finally:
+                await db.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
+
+    def write(self) -> AbstractAsyncContextManager[Db]:
+        return waited(self._engine.begin())
+
+    def read(self) -> AbstractAsyncContextManager[Db]:
+        return waited(self._engine.connect())
+
+
+def _tls(url: URL) -> dict[str, Any]:
+    """Arguments for the driver, where the URL holds authorities (`ssl_ca`, in PEM)."""
+    authorities = url.query.get("ssl_ca")
+    if authorities is None:
+        return {}
+    from shared.database.mysql_tls import connect_encrypted  # noqa: PLC0415 - with the driver, which SQLite does without
+
+    return {"ssl": ssl.create_default_context(cadata=str(authorities)), "async_creator_fn": connect_encrypted}
+
+
+def _mysql(url: URL, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url.difference_update_query(["ssl_ca"]),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_recycle=300,
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 5, "init_command": "SET SESSION innodb_lock_wait_timeout = 3"} | _tls(url),
+    )
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether the transaction failed for a lock (deadlock, lock wait, busy) and may be tried again as a whole."""
+    if not isinstance(error, OperationalError) or error.orig is None:
+        return False
+    code = error.orig.args[0] if error.orig.args else None
+    return code in {1205, 1213, 1020} or "database is locked" in str(error.orig)
+
+
+DATABASE_OUTAGES = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+"""What leaves a request while the database is down, full of waiters or locked."""
+
+UNREACHABLE = (DBAPIError, PoolTimeout, TimeoutError, OSError)
+"""What a database that is down, full of waiters or locked raises."""
+
+
+@lru_cache(maxsize=256)
+def upsert(
+    dialect: str,
+    table: Table,
+    columns: tuple[str, ...],
+    replace: tuple[str, ...] = (),
+    greatest: tuple[str, ...] = (),
+    add: tuple[str, ...] = (),
+) -> TextClause:
+    """INSERT of `columns`; where the primary key exists, `replace` take the new value, `greatest` the larger one,
+    `add` the sum. With none of them, an existing row stays as it is.
+
+    Made once per shape; run it with a list of dictionaries, which the MySQL driver sends as one statement.
+    """
+    # every name here comes from a Table
+    head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(f':{c}' for c in columns)})"  # noqa: S608
+    if dialect == "sqlite":
+        key = ", ".join(c.name for c in table.primary_key)
+        sets = [f"{c} = excluded.{c}" for c in replace] + [f"{c} = max({c}, excluded.{c})" for c in greatest]
+        sets += [f"{c} = {c} + excluded.{c}" for c in add]
+        tail = f"ON CONFLICT ({key}) DO " + (f"UPDATE SET {', '.join(sets)}" if sets else "NOTHING")
+    else:  # VALUES(c) is outdated on MySQL, but the driver sends the newer form, a name for the new rows, row by row
+        sets = [f"{c} = VALUES({c})" for c in replace] + [f"{c} = GREATEST({c}, VALUES({c}))" for c in greatest]
+        sets += [f"{c} = {c} + VALUES({c})" for c in add]
+        first = next(iter(table.primary_key)).name
+        tail = f"ON DUPLICATE KEY UPDATE {', '.join(sets) or f'{first} = {first}'}"
+    return text(f"{head} {tail}").bindparams(*(bindparam(c, type_=table.c[c].type) for c in columns))
+
+
+async def run_upsert(
+    db: Db,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    *,
+    replace: Sequence[str] = (),
+    greatest: Sequence[str] = (),
+    add: Sequence[str] = (),
+) -> None:
+    """Upsert all rows with one statement; they must all have the same keys."""
+    if rows:
+        statement = upsert(db.dialect.name, table, tuple(rows[0]), tuple(replace), tuple(greatest), tuple(add))
+        await db.execute(statement, list(rows))

@@ -1,0 +1,180 @@
+"""Calls from service to service: one POST with a typed body and a typed answer, under a service token.
+
+Every call has a timeout. A transport error, a time-out or a 5xx is Unavailable: the outcome is unknown.
+"""
+
+import asyncio
+import time
+from typing import TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
+from shared.errors import DomainError, ProblemDetails, Unauthenticated, Unavailable, error_for_code
+from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
+from shared.settings import Settings
+from shared.tracing.context import sampled_span_context, trace_headers
+from shared.tracing.spans import span
+
+T = TypeVar("T")
+
+VERIFIED_S = 5.0
+"""A token seen again within this is not verified again: a signature costs more than most requests."""
+VERIFIED_TOKENS = 4096
+
+RENEW_S = 30
+"""A peer gives up one connection each time this has passed, so that new replicas get their share."""
+KEEPALIVE_S = 30
+"""Idle connections end after this; servers keep theirs longer (75 s)."""
+TIMEOUT_S = 5.0
+CONNECT_S = 3.0
+
+Client: TypeAlias = aiohttp.ClientSession
+
+
+def http_client() -> Client:
+    """Made where a loop runs; an async context manager."""
+    connector = aiohttp.TCPConnector(limit=128, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=10)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_S)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _error_of(status: int, content: bytes) -> DomainError:
+    try:
+        details = msgspec.json.decode(content, type=ProblemDetails)
+    except msgspec.DecodeError:
+        return Unavailable(f"A part of WebChat answered {status}.")
+    errors = {error.field: error.message for error in details.errors}
+    return error_for_code(details.type.rpartition(":")[2], details.detail, errors)
+
+
+async def post(
+    client: Client,
+    url: str,
+    body: object,
+    answer: type[T],
+    *,
+    token: str = "",
+    timeout: float = TIMEOUT_S,
+    last: bool = False,
+) -> T:
+    """POST `body` as JSON and decode the answer; raises the Problem that the other side answered, or Unavailable.
+
+    `last`: the connection is closed afterwards.
+    """
+    if sampled_span_context() is None:
+        return await _post(client, url, body, answer, token, timeout, last=last)
+    with span("http.call", "client", {"url.path": urlsplit(url).path}):
+        return await _post(client, url, body, answer, token, timeout, last=last)
+
+
+async def _post(
+    client: Client, url: str, body: object, answer: type[T], token: str, timeout: float, *, last: bool
+) -> T:
+    headers = {"Content-Type": "application/json", TOKEN_HEADER: token, **trace_headers()}
+    if last:
+        headers["Connection"] = "close"
+    limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_S)
+    data = msgspec.json.encode(body)
+    try:
+        try:
+            status, content = await _exchange(client, url, data, headers, limits)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise
+            # a kept connection whose other end stopped or was cut: what is asked is idempotent
+            status, content = await _exchange(client, url, data, headers, limits)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable("A part of WebChat does not answer.") from error
+    if status >= 400:
+        raise _error_of(status, content)
+    return msgspec.json.decode(content, type=answer)
+
+
+async def _exchange(
+    client: Client, url: str, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
+) -> tuple[int, bytes]:
+    async with client.post(url, data=data, headers=headers, timeout=limits) as response:
+        return response.status, await response.read()
+
+
+class ServiceTokens:
+    """Tokens of this service for each audience, got from auth and kept until shortly before they expire."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._url = f"{settings.auth_url}/internal/token"
+        self._service = settings.service
+        self._secret = settings.service_secret.get_secret_value()
+        self._kept: dict[str, ServiceToken] = {}
+        self._lock = asyncio.Lock()
+
+    async def get(self, audience: str) -> str:
+        if (kept := self._fresh(audience)) is not None:
+            return kept
+        async with self._lock:
+            if (kept := self._fresh(audience)) is not None:
+                return kept
+            request = ServiceTokenRequest(service=self._service, secret=self._secret, audience=audience)
+            self._kept[audience] = token = await post(self._client, self._url, request, ServiceToken)
+            return token.token
+
+    def _fresh(self, audience: str) -> str | None:
+        kept = self._kept.get(audience)
+        return kept.token if kept is not None and kept.expires_at - time.time() > 20 else None
+
+
+class Peer:
+    """Another service, called by this one."""
+
+    def __init__(self, client: Client, tokens: ServiceTokens, audience: str, base_url: str) -> None:
+        self._client, self._tokens, self._audience, self._base_url = client, tokens, audience, base_url
+        self._renew_at = time.monotonic() + RENEW_S
+
+    async def call(self, path: str, body: object, answer: type[T], *, timeout: float = TIMEOUT_S) -> T:
+        """POST to `/internal/<path>` of the service; raises its Problem, or Unavailable."""
+        token = await self._tokens.get(self._audience)
+        if last := time.monotonic() > self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_S
+        url = f"{self._base_url}/internal/{path}"
+        return await post(self._client, url, body, answer, token=token, timeout=timeout, last=last)
+
+
+class Verifier:
+    """Verifies tokens meant for this service with auth's public keys, fetched when an unknown key id shows up."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
+        self._keys: dict[str, Jwk] = {}
+        self._fetched = 0.0
+        self._verified: dict[str, tuple[Principal, float]] = {}
+
+    async def verify(self, token: str) -> Principal:
+        principal, until = self._verified.get(token, (None, 0.0))
+        if principal is not None and time.monotonic() < until:
+            return principal
+        principal = await self._verify(token)
+        if len(self._verified) >= VERIFIED_TOKENS:
+            self._verified.clear()
+        self._verified[token] = principal, time.monotonic() + VERIFIED_S
+        return principal
+
+    async def check(self) -> None:
+        """Raises where there is no key yet, and none to be had: no token can be verified."""
+        if not self._keys:
+            await self._fetch()
+
+    async def _verify(self, token: str) -> Principal:
+        key_id = token_key_id(token)
+        if key_id not in self._keys and time.monotonic() - self._fetched > 1:
+            await self._fetch()
+        if key_id not in self._keys:
+            raise Unauthenticated("This request carries no valid token.")
+        return verify_token(token, self._keys[key_id], self._audience)
+
+    async def _fetch(self) -> None:
+        keys = await post(self._client, self._url, {}, SigningKeys)
+        self._fetched = time.monotonic()
+        self._keys = {key["kid"]: key for key in keys.keys}

@@ -1,0 +1,31 @@
+"""Which traces are drawn, and where their spans go besides the log: to a collector, where one is named."""
+
+from collections.abc import Callable
+
+from shared.settings import Settings
+from shared.tracing.context import set_sample_ratio
+from shared.tracing.spans import export_to
+
+_close: Callable[[], None] | None = None
+
+
+def configure_tracing(settings: Settings) -> None:
+    """The exporter and its libraries are there only where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
+    global _close  # noqa: PLW0603 - one process, one collector
+    set_sample_ratio(settings.trace_sample)
+    if settings.otel_exporter_otlp_endpoint:
+        from shared.tracing.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
+
+        headers = settings.otel_exporter_otlp_headers.get_secret_value()
+        collector = Collector(settings.otel_exporter_otlp_endpoint, headers, settings.service)
+        export_to(collector.add)
+        _close = collector.close
+
+
+def close_tracing() -> None:
+    """Give the collector a moment to take what still waits."""
+    global _close  # noqa: PLW0603 - see above
+    if _close is not None:
+        _close()
+    export_to(None)
+    _close = None

@@ -1,0 +1,137 @@
+"""The application of a data service or the gateway: problems, health, OpenAPI, CORS; and how its process runs."""
+
+import gc
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+
+from shared import VERSION, metrics
+from shared.errors import Unavailable
+from shared.logging.context import LogContext
+from shared.logging.setup import configure_logging, finish_logs
+from shared.settings import Settings
+from shared.tracing.setup import close_tracing, configure_tracing
+from shared.web.errors import error_response, install_error_handlers
+from shared.web.health import health_router
+from shared.web.openapi import install_openapi
+from shared.web.overload import Overload
+
+log = logging.getLogger(__name__)
+
+Lifespan = (
+    Callable[[FastAPI], AbstractAsyncContextManager[None]]
+    | Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
+)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    outages: Sequence[type[Exception]] = (TimeoutError,),
+) -> FastAPI:
+    """The lifespan sets `app.state.verify` (token → Principal), `app.state.checks` (name → what must be there for it to
+    take requests) and, where it goes on without some parts, `app.state.wishes` (name → check of such a part).
+
+    `outages` are the errors of a part that is away: answered 503. `app.state.overload` is told what fills up.
+    """
+    overload = Overload(hints_at=settings.shed_hints_at, history_at=settings.shed_history_at)
+    app = FastAPI(title=title, version=VERSION, lifespan=_extended(lifespan, overload), docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.overload = overload
+    app.state.checks = {}
+    app.state.wishes = {}
+    install_error_handlers(app)
+    for error in outages:
+        app.add_exception_handler(error, _on_outage)
+    install_openapi(app)
+    if settings.backend_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.backend_cors_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Content-Type"],
+        )
+    metrics.switch(on=settings.metrics)
+    if settings.metrics:
+        app.add_middleware(metrics.Measured)
+        app.include_router(_metrics())
+    app.add_middleware(LogContext)  # the outermost
+    app.include_router(health_router(app))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+async def _on_outage(request: Request, error: Exception) -> Response:
+    """The database is down, full of waiters or locked."""
+    log.warning("no answer to %s: %r", request.method, error)
+    return error_response(Unavailable("A part of WebChat does not answer. Try again."))
+
+
+def _extended(lifespan: Lifespan, overload: Overload) -> Lifespan:
+    """The lifespan, with an eye on the load; at its end what logs and traces still hold: uvicorn ends the process by
+    the signal it got.
+    """
+
+    @asynccontextmanager
+    async def extended(app: FastAPI) -> AsyncIterator[Any]:
+        try:
+            async with overload.watching(), lifespan(app) as state:
+                yield state
+        finally:
+            finish_logs()
+            close_tracing()
+
+    return extended
+
+
+def _metrics() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics")
+    async def read_metrics() -> Response:
+        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+
+    return router
+
+
+SWITCH_S = 0.0005
+"""A thread that works for the database gives way to the loop after this; Python's 5 ms are a message's whole way."""
+
+GC_THRESHOLDS = 5_000, 10, 100
+"""Little here is cyclic, and what was imported stays: full collections, at Python's own, lengthened every tail."""
+
+
+def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    configure_logging(settings)
+    configure_tracing(settings)
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    uvicorn.run(
+        app,
+        **{
+            "host": settings.listen_host,
+            "port": settings.listen_port,
+            "log_config": None,
+            "access_log": False,
+            "loop": "uvloop",
+            "http": "httptools",
+            "timeout_keep_alive": 75,
+            "timeout_graceful_shutdown": 3,
+            "server_header": False,
+            **options,
+        },
+    )

@@ -1,0 +1,36 @@
+"""Who calls a route: a signed-in user, or another service. Verified by token only, never by address or cookie."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from shared.errors import Forbidden
+from shared.ids import ID_PATTERN
+from shared.logging.context import note
+from shared.rpc.tokens import TOKEN_HEADER, Principal
+
+
+async def _principal(request: Request) -> Principal:
+    verified: Principal = await request.app.state.verify(request.headers.get(TOKEN_HEADER, ""))
+    return verified
+
+
+async def signed_in(request: Request) -> Principal:
+    principal = await _principal(request)
+    if principal.use != "user":
+        raise Forbidden("This address is for people.")
+    note(user_id=principal.subject, room=request.path_params.get("room_id", ""))
+    return principal
+
+
+async def from_service(request: Request) -> Principal:
+    principal = await _principal(request)
+    if principal.use != "service":
+        raise Forbidden("This address is for services.")
+    return principal
+
+
+Caller = Annotated[Principal, Depends(signed_in)]
+ServiceCaller = Annotated[Principal, Depends(from_service)]
+PathId = Annotated[str, Path(pattern=f"^{ID_PATTERN}$")]
+"""An id in a path: 404 where it is not well-formed."""

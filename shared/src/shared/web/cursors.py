@@ -1,0 +1,29 @@
+"""Cursors of pages: the key of the page's last item, opaque to the caller."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Query
+
+from shared.errors import Invalid
+from shared.ids import ID_PATTERN
+
+MAX_LENGTH = 512
+Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the page before")]
+IdKey = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}\Z")]
+TimeKey = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+def cursor_of(key: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: str, shape: Any) -> Any:
+    """The key in `cursor`; raises Invalid where none of `shape` was put into it."""
+    try:
+        raw = base64.b64decode(cursor.encode() + b"==", altchars=b"-_", validate=False)
+        return msgspec.json.decode(raw, type=shape)
+    except (msgspec.DecodeError, UnicodeError, binascii.Error) as error:
+        raise Invalid("This cursor is not one of ours.", errors={"cursor": "take `next` of the page before"}) from error
