@@ -185,9 +185,9 @@ export class Connection {
     return this.#phase === "online" ? this.#ping(now, TIMES.pongTimeoutAfterWake) : [];
   }
 
-  #ping(now: number, patience: number): Effect[] {
+  #ping(now: number, timeout: number): Effect[] {
     const before = this.#pongDue;
-    this.#pongDue = this.#due = Math.min(before ?? Infinity, now + patience);
+    this.#pongDue = this.#due = Math.min(before ?? Infinity, now + timeout);
     if (before !== null) return [];
     return [{ type: "ping" }];
   }

@@ -21,10 +21,10 @@ export class Entries {
     const own = ownClientIds(parts);
     const outbox = parts.outbox.filter((item) => !own.has(item.pending.clientId));
     const failed = outbox.filter((item) => item.afterSeq !== null);
-    const onTheirWay = outbox.filter((item) => item.afterSeq === null);
+    const unsent = outbox.filter((item) => item.afterSeq === null);
     const entries = [
       ...this.#withFailed(parts, failed),
-      ...(parts.hasAfter ? [] : onTheirWay.map((item) => this.#pending(item, parts.me))),
+      ...(parts.hasAfter ? [] : unsent.map((item) => this.#pending(item, parts.me))),
     ];
     this.#before = new Map(entries.map((entry) => [entry.key, entry]));
     return entries;
@@ -37,15 +37,12 @@ export class Entries {
     const systemEvents = [...parts.systemEvents];
     const waiting = failed.filter(
       ({ afterSeq }) =>
-        !(
-          (parts.hasBefore && positionOf(afterSeq) < first) ||
-          (parts.hasAfter && positionOf(afterSeq) >= last)
-        ),
+        !((parts.hasBefore && seqOrEnd(afterSeq) < first) || (parts.hasAfter && seqOrEnd(afterSeq) >= last)),
     );
-    waiting.sort((a, b) => positionOf(a.afterSeq) - positionOf(b.afterSeq));
+    waiting.sort((a, b) => seqOrEnd(a.afterSeq) - seqOrEnd(b.afterSeq));
     const entries: Entry[] = [];
     for (const message of parts.messages) {
-      while (positionOf(waiting[0]?.afterSeq) < message.seq) this.#shift(waiting, entries, parts.me);
+      while (seqOrEnd(waiting[0]?.afterSeq) < message.seq) this.#shift(waiting, entries, parts.me);
       while ((systemEvents[0]?.version ?? Infinity) < message.version)
         this.#shiftSystemEvent(systemEvents, entries);
       entries.push(this.#message(message, parts));
@@ -87,7 +84,7 @@ function keyOf(userId: string, clientId: string): string {
   return `${userId}/${clientId}`;
 }
 
-function positionOf(seq: number | null | undefined): number {
+function seqOrEnd(seq: number | null | undefined): number {
   return seq ?? Infinity;
 }
 

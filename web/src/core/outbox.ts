@@ -214,8 +214,8 @@ export class Outbox {
     const stored = await this.#listStored();
     const own = (message: StoredMessage): boolean =>
       message.userId === this.#userId && message.roomId === roomId && !message.failed;
-    const unkept = this.list(roomId).flatMap(({ stored: kept }) => (kept && !isStored(kept) ? [kept] : []));
-    const next = [...stored, ...unkept].find(
+    const unstored = this.list(roomId).flatMap(({ stored: one }) => (one && !isStored(one) ? [one] : []));
+    const next = [...stored, ...unstored].find(
       (message) => own(message) && !this.#isFinished(message.clientId),
     );
     if (next) this.#adopt(next);

@@ -45,12 +45,12 @@ export class PresenceWatcher {
     const userIds = [...new Set([...this.#views.values()].flat())].slice(0, MAX_USERS);
     if (userIds.join() === this.#sent) return;
     this.#sent = userIds.join();
-    const answered = await this.#request(userIds);
-    if (!answered.ok) {
+    const result = await this.#request(userIds);
+    if (!result.ok) {
       this.#sent = "";
       return;
     }
-    for (const [userId, status] of Object.entries(answered.reply.presence ?? {}))
+    for (const [userId, status] of Object.entries(result.reply.presence ?? {}))
       this.#userState.presence.set(userId, status);
   }
 }

@@ -46,11 +46,11 @@ export class Tabs {
 
   async withLock(name: string, work: () => Promise<void>): Promise<void> {
     if (!this.#locks) return work();
-    const patience = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(LOCK_TIMEOUT)]);
+    const timeout = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(LOCK_TIMEOUT)]);
     try {
-      await this.#locks.request(`webchat/${name}`, { signal: patience }, work);
+      await this.#locks.request(`webchat/${name}`, { signal: timeout }, work);
     } catch {
-      if (patience.aborted && !this.#ended.signal.aborted)
+      if (timeout.aborted && !this.#ended.signal.aborted)
         await this.#locks.request(`webchat/${name}`, { steal: true }, work).catch(() => undefined);
     }
   }

@@ -49,7 +49,7 @@ export class FileUpload implements Upload {
     this.#set({ status: "uploading", progress: 0, error: null });
     request.upload.onprogress = ({ loaded, total }) =>
       this.#set({ progress: total > 0 ? loaded / total : 0 });
-    request.onload = () => this.#answered(request);
+    request.onload = () => this.#loaded(request);
     request.onerror = () => this.#fail({ code: "offline", detail: "The server was not reached." });
     request.open("POST", URL);
     request.send(this.#form());
@@ -64,7 +64,7 @@ export class FileUpload implements Upload {
     return form;
   }
 
-  #answered(request: XMLHttpRequest): void {
+  #loaded(request: XMLHttpRequest): void {
     if (request.status !== 201) {
       this.#fail(errorFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
       return;

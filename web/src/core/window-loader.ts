@@ -225,14 +225,14 @@ export class WindowLoader {
     const { roomId, timeline } = this.#view;
     for (let tries = 0; tries < MAX_STALE_RETRIES; tries += 1) {
       const ticket = timeline.ticket(anchor);
-      const answered = await this.#host.request({
+      const result = await this.#host.request({
         op: "message.list",
         room_id: roomId,
         limit: PAGE,
         ...choice(),
       });
-      if (!answered.ok) return this.#rejected(answered);
-      const page = pageOf(answered.reply);
+      if (!result.ok) return this.#rejected(result);
+      const page = pageOf(result.reply);
       const merged = await this.#mergeWhole(ticket, page);
       if (merged === "merged") return this.#merged(page.messages);
       if (merged === "nothing" || (merged === "superseded" && !isWanted())) return { ok: true };

@@ -58,7 +58,7 @@ export const en: Texts = {
     passwordWeak: "That password is too common. Please choose a longer one",
     emailBad: "Check the email address",
     emailTaken: "This email address already has an account. Please sign in",
-    needed: "Please fill this in",
+    required: "Please fill this in",
     nameLong: "Use up to 60 characters",
     wrong: "That sign-in does not match. Please check it and try again",
     expired: "Your session has expired. Sign in again to send your unsent messages",

@@ -9,8 +9,8 @@ export const conversation = {
     toDate: "날짜로 가기",
     toDateText: "이 날짜의 첫 메시지로 가요.",
     go: "가기",
-    here: "여기까지 읽었어요",
-    fresh: (n: number) => `새 메시지 ${n}개`,
+    unreadDivider: "여기까지 읽었어요",
+    newMessages: (n: number) => `새 메시지 ${n}개`,
     toLatest: "맨 아래로",
     backToPlace: "보던 곳으로",
     backToHits: "검색 결과로",
@@ -103,7 +103,7 @@ export const conversation = {
     retryFile: (name: string) => `${name} 다시 올리기`,
     uploading: (name: string) => `${name} 올리는 중`,
     blocked: "이 사람에게는 메시지를 보낼 수 없어요",
-    keepWaiting: "파일을 다 올리면 보낼 수 있어요",
+    uploadsRunning: "파일을 다 올리면 보낼 수 있어요",
   },
 
   emoji: {

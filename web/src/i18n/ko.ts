@@ -55,7 +55,7 @@ export const ko = {
     passwordWeak: "잘 알려진 비밀번호는 쓸 수 없어요. 더 긴 것으로 정해 주세요",
     emailBad: "이메일 주소를 확인해 주세요",
     emailTaken: "이미 가입한 이메일이에요. 로그인해 주세요",
-    needed: "입력해 주세요",
+    required: "입력해 주세요",
     nameLong: "60자까지 쓸 수 있어요",
     wrong: "로그인 정보가 맞지 않아요. 다시 확인해 주세요",
     expired: "로그인이 만료됐어요. 다시 로그인하면 보내지 못한 메시지가 전송돼요",

@@ -15,12 +15,12 @@ export async function listFiles(
   let next = before;
   for (let page = 0; page < PAGES && items.length < ENOUGH; page += 1) {
     const from = next === undefined ? {} : { before: next };
-    const answered = await request({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
-    if (!answered.ok) return answered;
-    const messages = answered.reply.messages ?? [];
+    const result = await request({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
+    if (!result.ok) return result;
+    const messages = result.reply.messages ?? [];
     items.push(...messages.filter((message) => (message.attachments?.length ?? 0) > 0).reverse());
     next = messages[0]?.seq;
-    if (next === undefined || !answered.reply.has_more) return { ok: true, items, before: null };
+    if (next === undefined || !result.reply.has_more) return { ok: true, items, before: null };
   }
   return { ok: true, items, before: next ?? null };
 }

@@ -39,11 +39,11 @@ export function messageActions(context: MessageContext): MessageActions {
     retry: (clientId) => session()?.outbox.retry(clientId),
     discard: (clientId) => session()?.outbox.discard(clientId),
     edit: (roomId, seq, body) =>
-      answered(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
+      resultOf(session()?.request({ op: "message.edit", room_id: roomId, seq, body })),
     remove: (roomId, seq) => session()?.pendingDeletions.schedule(roomId, seq),
     undoRemove: (roomId, seq) => session()?.pendingDeletions.undo(roomId, seq),
     react: (roomId, seq, emoji, remove = false) =>
-      answered(session()?.request({ op: "message.react", room_id: roomId, seq, emoji, remove })),
+      resultOf(session()?.request({ op: "message.react", room_id: roomId, seq, emoji, remove })),
     markRead(roomId, seq) {
       const current = session();
       if (!current || seq <= current.readCursors.get(roomId)) return;
@@ -72,7 +72,7 @@ export function messageActions(context: MessageContext): MessageActions {
   };
 }
 
-async function answered(reply: Promise<Reply> | undefined): Promise<Result> {
+async function resultOf(reply: Promise<Reply> | undefined): Promise<Result> {
   const result = reply ? await reply : null;
   if (!result) return unauthenticated();
   return result.ok ? done({ ok: true, value: null }) : result;

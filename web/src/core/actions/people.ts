@@ -9,7 +9,7 @@ const BLOCK = "/api/social/blocks/{user_id}";
 
 export function peopleActions({ api, session }: Context): PeopleActions {
   /** Remember the profiles of a result. */
-  const met = (found: Result<{ page: Page<Profile> }>): Result<{ page: Page<Profile> }> => {
+  const remember = (found: Result<{ page: Page<Profile> }>): Result<{ page: Page<Profile> }> => {
     if (found.ok) for (const profile of found.page.items) session()?.userState.setProfile(profile);
     return found;
   };
@@ -17,13 +17,13 @@ export function peopleActions({ api, session }: Context): PeopleActions {
   return {
     async searchProfiles(webchatId, cursor) {
       const query = { webchat_id: webchatId, ...from(cursor) };
-      return met(paged(await api.call("get", "/api/social/profiles/search", { query })));
+      return remember(paged(await api.call("get", "/api/social/profiles/search", { query })));
     },
     async listFollowers(cursor) {
-      return met(paged(await api.call("get", "/api/social/followers", { query: from(cursor) })));
+      return remember(paged(await api.call("get", "/api/social/followers", { query: from(cursor) })));
     },
     async listBlocked(cursor) {
-      return met(paged(await api.call("get", "/api/social/blocks", { query: from(cursor) })));
+      return remember(paged(await api.call("get", "/api/social/blocks", { query: from(cursor) })));
     },
     loadProfiles(userIds) {
       session()?.profiles.load(userIds);

@@ -43,13 +43,13 @@ export default function SignIn() {
           spellCheck={false}
           autoFocus
           error={errors.login?.message}
-          {...form.register("login", { required: auth.needed })}
+          {...form.register("login", { required: auth.required })}
         />
         <PasswordField
           label={auth.password}
           autoComplete="current-password"
           error={errors.password?.message}
-          {...form.register("password", { required: auth.needed })}
+          {...form.register("password", { required: auth.required })}
         />
         <p className="field-note error" role="alert">
           {failure}

@@ -84,7 +84,7 @@ function OtherFields({ form }: { form: UseFormReturn<Fields> }) {
         autoComplete="email"
         error={errors.email?.message}
         {...form.register("email", {
-          required: auth.needed,
+          required: auth.required,
           pattern: { value: /^\S+@\S+\.\S+$/, message: auth.emailBad },
         })}
       />
@@ -125,7 +125,7 @@ function WebchatIdField({ form }: { form: UseFormReturn<Fields> }) {
       tone={tone}
       note={state === "none" || state === "unknown" ? (error ?? notes[state]) : notes[state]}
       {...form.register("webchatId", {
-        required: auth.needed,
+        required: auth.required,
         pattern: { value: /^\s*[a-z0-9_.]{3,20}\s*$/i, message: auth.idBad },
       })}
     />
@@ -134,7 +134,7 @@ function WebchatIdField({ form }: { form: UseFormReturn<Fields> }) {
 
 function checkName(value: string, { auth }: Texts): true | string {
   const name = value.trim();
-  if (name === "") return auth.needed;
+  if (name === "") return auth.required;
   return name.length <= 60 || auth.nameLong;
 }
 

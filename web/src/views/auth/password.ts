@@ -2,5 +2,5 @@
 import type { Texts } from "../../i18n/index.ts";
 
 export function newPasswordRules(auth: Texts["auth"]) {
-  return { required: auth.needed, minLength: { value: 8, message: auth.passwordShort } };
+  return { required: auth.required, minLength: { value: 8, message: auth.passwordShort } };
 }

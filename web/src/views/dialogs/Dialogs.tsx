@@ -9,9 +9,9 @@ import { ReadersDialog } from "./ReadersDialog.tsx";
 import { RenameDialog } from "./RenameDialog.tsx";
 import { Switcher } from "./Switcher.tsx";
 
-const Viewer = lazy(() => import("./ImageViewer.tsx"));
+const ImageViewer = lazy(() => import("./ImageViewer.tsx"));
 const FilesDialog = lazy(() => import("./FilesDialog.tsx"));
-const Shortcuts = lazy(() => import("./ShortcutsDialog.tsx"));
+const ShortcutsDialog = lazy(() => import("./ShortcutsDialog.tsx"));
 
 export default function Dialogs({ request }: { request: DialogRequest }) {
   switch (request.kind) {
@@ -30,13 +30,13 @@ export default function Dialogs({ request }: { request: DialogRequest }) {
     case "files":
       return <FilesDialog roomId={request.roomId} />;
     case "viewer":
-      return <Viewer images={request.images} index={request.index} />;
+      return <ImageViewer images={request.images} index={request.index} />;
     case "leave":
       return <LeaveDialog {...request} />;
     case "switcher":
       return <Switcher typed={request.query} />;
     case "shortcuts":
-      return <Shortcuts />;
+      return <ShortcutsDialog />;
     case "confirm":
       return <ConfirmDialog {...request} />;
   }

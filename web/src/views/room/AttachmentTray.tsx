@@ -11,13 +11,13 @@ export function TrayView({ tray }: { tray: AttachmentTray }) {
   return (
     <ul className="trays">
       {tray.items.map((item) => (
-        <Waiting key={item.id} item={item} onRemove={() => tray.remove(item.id)} />
+        <TrayRow key={item.id} item={item} onRemove={() => tray.remove(item.id)} />
       ))}
     </ul>
   );
 }
 
-function Waiting({ item, onRemove }: { item: AttachmentTrayItem; onRemove: () => void }) {
+function TrayRow({ item, onRemove }: { item: AttachmentTrayItem; onRemove: () => void }) {
   const texts = useTexts();
   const language = useLanguage();
   const { status, progress, error } = useUpload(item.upload);

@@ -4,7 +4,7 @@ import { useActions } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import type { DraftText } from "./draft-text.ts";
 
-interface WritingFieldProps {
+interface ComposerFieldProps {
   roomId: string;
   field: RefObject<HTMLTextAreaElement | null>;
   editing: boolean;
@@ -25,7 +25,7 @@ export function ComposerField({
   onFiles,
   onKeyDown,
   aria,
-}: WritingFieldProps) {
+}: ComposerFieldProps) {
   const { composer } = useTexts();
   const { setTyping } = useActions();
   return (

@@ -28,8 +28,8 @@ export const LogRow = memo(function LogRow({ row, tabbable, focused, open, flash
     <div className="row" data-first={row.first}>
       {row.day !== null && <DayPill day={row.day} onPick={onDay} />}
       {row.divider && (
-        <div className="unread-line" role="separator" aria-label={room.here}>
-          {room.here}
+        <div className="unread-line" role="separator" aria-label={room.unreadDivider}>
+          {room.unreadDivider}
         </div>
       )}
       {row.entry.kind === "system" ? (

@@ -167,7 +167,7 @@ function LogEnd({ store, jumps, atBottom }: { store: RoomStore; jumps: Jumps; at
       )}
       {!atBottom && (
         <button type="button" className="pill accent" onClick={jumps.toBottom}>
-          {unread > 0 && room.fresh(unread)}
+          {unread > 0 && room.newMessages(unread)}
           <span className="sr-only">{room.toLatest}</span>
           <Icon name="down" />
         </button>

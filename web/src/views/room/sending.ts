@@ -45,7 +45,7 @@ export function useSending({ store, mode, onMode, draft, tray, candidates, onSen
   const sendNew = () => {
     const attachments = tray.take();
     if (attachments === null) {
-      toast(texts.composer.keepWaiting);
+      toast(texts.composer.uploadsRunning);
       return;
     }
     const reply = mode.kind === "reply" ? { replyTo: mode.message.seq } : {};

@@ -56,7 +56,7 @@ function ChangePassword() {
           label={settings.currentPassword}
           autoComplete="current-password"
           error={errors.current?.message}
-          {...form.register("current", { required: auth.needed })}
+          {...form.register("current", { required: auth.required })}
         />
         <PasswordField
           label={settings.newPassword}
@@ -112,7 +112,7 @@ function CloseAccount() {
           label={settings.closeConfirm}
           autoComplete="current-password"
           error={errors.password?.message}
-          {...form.register("password", { required: auth.needed })}
+          {...form.register("password", { required: auth.required })}
         />
         <div className="card-foot">
           <button type="submit" className="button danger">

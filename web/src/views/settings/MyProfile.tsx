@@ -107,7 +107,7 @@ function ProfileForm() {
         note={auth.nameHint}
         {...form.register("name", {
           validate: (value) =>
-            value.trim() === "" ? auth.needed : value.trim().length <= 60 || auth.nameLong,
+            value.trim() === "" ? auth.required : value.trim().length <= 60 || auth.nameLong,
         })}
       />
       <Field
