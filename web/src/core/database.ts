@@ -1,5 +1,5 @@
-// What this browser stores about one user: the outbox, the user state and the newest page of recent rooms. Without
-// IndexedDB, the same data lives in memory as long as the tab does.
+// The data that this browser stores about one user: the outbox, the user state and the newest page of recent rooms.
+// Without IndexedDB, the same data lives in memory as long as the tab does.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
 import type { SystemEvent } from "./timeline.ts";

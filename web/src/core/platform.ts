@@ -1,4 +1,4 @@
-// What the core needs from its environment. Only this file uses the browser's globals.
+// The interface of the core to its environment. Only this file uses the browser's globals.
 import type { Schedule } from "./store.ts";
 
 /** The subset of `Storage` that the core uses. */

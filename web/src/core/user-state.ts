@@ -1,4 +1,4 @@
-// What is known outside of single rooms: the user, friends, profiles, the room list and presence.
+// The state outside of single rooms: the user, friends, profiles, the room list and presence.
 import type { RoomEvent } from "./events.ts";
 import { foldRoom, messageOf, withRead } from "./fold.ts";
 import type { Ready, ServerFrame } from "./generated/protocol.ts";
