@@ -11,10 +11,11 @@ from fastapi import FastAPI
 
 from rooms.api import events, internal, members, messages, rooms
 from rooms.consumers import on_auth, on_social
-from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
-from rooms.service.sweep import sweep, trim
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.publication.sweep import sweep
+from rooms.service.trimming import trim
 from rooms.settings import RoomsSettings
 from rooms.storage.epochs import renew_epoch
 from shared.contracts.auth import Accounts, UsersRequest

@@ -1,11 +1,11 @@
-"""Pages are arithmetic: checked against the obvious reading of a list."""
+"""Computed pages equal slices of a list."""
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.paging import check_choice, nearest, window_of
+from rooms.domain.paging import anchor_of, nearest, window_of
 from shared.contracts.rooms import PageChoice
 from shared.errors import DomainError
 
@@ -17,7 +17,7 @@ class Item(msgspec.Struct):
 
 
 def page(choice: PageChoice, floor: int, head: int, first_at: int | None = None) -> tuple[list[int], bool]:
-    window = window_of(choice, floor, head, first_at)
+    window = window_of(anchor_of(choice), choice.limit, floor, head, first_at)
     return list(range(window.first, window.last + 1)), window.has_more
 
 
@@ -47,7 +47,7 @@ def test_around_and_at(floor: int, more: int, limit: int, seq: int) -> None:
 
 
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(0, 30), st.integers(-2, 15))
-def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget: int, anchor: int) -> None:
+def test_nearest_items_are_consecutive_and_contain_the_anchor(sizes: list[int], budget: int, anchor: int) -> None:
     items = [Item(seq) for seq in range(len(sizes))]
     kept = [item.seq for item in nearest(items, sizes, anchor, budget)]
     assert kept == list(range(kept[0], kept[-1] + 1)) if kept else not items
@@ -63,7 +63,7 @@ def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget:
         {"limit": 201}, {"before": 1, "after": 1}, {"offset": 0, "at": 5}, {"after": 2**80},
     ],
 )  # fmt: skip
-def test_bad_choices(choice: dict[str, int]) -> None:
-    with pytest.raises(DomainError) as refusal:
-        check_choice(PageChoice(**choice))
-    assert refusal.value.code == "invalid"
+def test_invalid_choices_are_rejected(choice: dict[str, int]) -> None:
+    with pytest.raises(DomainError) as raised:
+        anchor_of(PageChoice(**choice))
+    assert raised.value.code == "invalid"

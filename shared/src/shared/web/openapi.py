@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
@@ -27,17 +27,36 @@ def reply(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-async def read_body(request: Request, shape: type[T], *, limit: int = MAX_INTERNAL_BODY) -> T:
-    """The request's body as `shape`; raises TooLarge before it is read whole, Invalid where it does not fit."""
+async def read_body(request: Request, shape: type[T], *, limit: int = MAX_INTERNAL_BODY, strict: bool = True) -> T:
+    """Decode the request's body as `shape`. Raises TooLarge before it is read whole, Invalid if it does not fit.
+
+    Unless `strict`, numbers may be given as strings.
+    """
     parts = bytearray()
     async for part in request.stream():
         parts += part
         if len(parts) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes.")
     try:
-        return msgspec.json.decode(parts, type=shape)
+        return msgspec.json.decode(parts, type=shape, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"The body does not fit: {error}") from error
+        message, _, field = str(error).partition(" - at `$.")
+        errors = {field.rstrip("`"): message} if field else {}
+        raise Invalid(f"The body does not fit: {error}", errors=errors) from error
+
+
+def json_body(shape: type[T], *, limit: int) -> Any:
+    """Return the dependency of an endpoint whose body is a msgspec struct; declare the body with `accepts` as well."""
+
+    async def read(request: Request) -> T:
+        return await read_body(request, shape, limit=limit, strict=False)
+
+    return Depends(read)
+
+
+def accepts(shape: Any) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route whose body is `shape`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"webchat_shape": _number(shape)}}}}
 
 
 def answers(shape: Any, status: int = 200, *, page: bool = False) -> dict[int | str, dict[str, Any]]:
@@ -86,9 +105,18 @@ def _fill(document: dict[str, Any]) -> None:
         for response in operation["responses"].values()
         if "webchat_shape" in response
     ]
-    shapes = [_shapes[response.pop("webchat_shape")] for response in found]
+    bodies = [
+        content
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        if "webchat_shape" in content
+    ]
+    shapes = [_shapes[place.pop("webchat_shape")] for place in [*found, *bodies]]
     schemas, components = msgspec.json.schema_components(shapes, ref_template=REF)
-    for response, shape, schema in zip(found, shapes, schemas, strict=True):
+    for content, schema in zip(bodies, schemas[len(found) :], strict=True):
+        content["schema"] = schema
+    for response, shape, schema in zip(found, shapes, schemas, strict=False):
         media = "application/problem+json" if shape is ProblemDetails else "application/json"
         if response.pop("webchat_page"):
             schema = _page_of(schema)  # noqa: PLW2901
