@@ -256,7 +256,12 @@ export class ModelServer {
       case "message.list":
         return { op: "ok", version, ...page(room.messages, frame) };
       case "message.send":
-        return { op: "ok", version: version + 1, at: AT, ...room.send(userId, frame.body, frame.client_id) };
+        return {
+          op: "ok",
+          version: version + 1,
+          at: AT,
+          ...room.send(userId, frame.body ?? "", frame.client_id),
+        };
       case "message.edit":
         room.add({ op: "message.edited", seq: frame.seq, body: frame.body, edited_at: AT, by: userId });
         return { op: "ok", version: room.version };
