@@ -15,6 +15,10 @@ from shared.database.engine import Database
 from shared.database.migrations import SchemaIsBehindError, check_schema
 from shared.redis.client import check_redis, close_redis, redis_at
 from shared.web.health import health_router
+from shared.web.overload import Overload
+from shared.web.state import AppState
+
+CALM = Overload(hints_at=1, history_at=1)
 
 
 @asynccontextmanager
@@ -35,8 +39,9 @@ async def holding() -> AsyncIterator[int]:
         await server.wait_closed()
 
 
-async def asked(app: FastAPI, *, check_s: float = 5) -> httpx.Response:
-    app.include_router(health_router(app, check_s=check_s))
+async def asked(state: AppState, *, check_s: float = 5) -> httpx.Response:
+    app = FastAPI()
+    app.include_router(health_router(state, check_s=check_s))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         return await client.get("/readyz")
 
@@ -45,11 +50,13 @@ async def test_a_store_that_never_answers_is_named_while_nobody_waits_for_it(red
     async with holding() as port:
         held, here = redis_at([f"127.0.0.1:{port}"], timeout_s=3600), redis_at(redis_endpoint)
         database = Database(URL.create("mysql+aiomysql", "nobody", host="127.0.0.1", port=port, database="none"))
-        app = FastAPI()
-        app.state.checks = {"database": database.ping, "redis": partial(check_redis, here)}
-        app.state.wishes = {"other redis": partial(check_redis, held)}
+        state = AppState(
+            CALM,
+            required_checks={"database": database.ping, "redis": partial(check_redis, here)},
+            optional_checks={"other redis": partial(check_redis, held)},
+        )
         await check_redis(here)
-        answer = await asked(app, check_s=0.3)
+        answer = await asked(state, check_s=0.3)
         assert answer.status_code == 503
         assert answer.json() == {"status": "waiting", "missing": ["database"], "degraded": ["other redis"]}
         for redis in (held, here):
@@ -61,9 +68,7 @@ async def test_what_it_goes_on_without_does_not_make_it_wait():
     async def away() -> None:
         raise ConnectionError
 
-    app = FastAPI()
-    app.state.checks, app.state.wishes = {}, {"redis": away}
-    answer = await asked(app)
+    answer = await asked(AppState(CALM, optional_checks={"redis": away}))
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "degraded": ["redis"]})
 
 

@@ -15,7 +15,9 @@ from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.testing.fixtures import eventually
 from shared.web.app import create_app
-from shared.web.overload import RETRY_S, TICKS, TYPING_SHED, WHEN_CALM, Overload
+from shared.web.overload import RETRY_S, TICKS, TYPING_SHED, Overload
+from shared.web.shedding import SHED_UNDER_LOAD
+from shared.web.state import state_of
 
 LATE = st.floats(0, 10)
 
@@ -85,7 +87,7 @@ class OwnSettings(Settings):
 async def test_a_page_is_refused_with_a_time_to_come_back_and_a_command_is_not():
     router = APIRouter()
 
-    @router.get("/pages", dependencies=[WHEN_CALM])
+    @router.get("/pages", dependencies=[SHED_UNDER_LOAD])
     async def read() -> str:
         return "a page"
 
@@ -100,8 +102,8 @@ async def test_a_page_is_refused_with_a_time_to_come_back_and_a_command_is_not()
     app = create_app(OwnSettings(service_secret="s" * 32), title="things", routers=[router], lifespan=lifespan)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/pages")).status_code == 200
-        app.state.overload.watch(lambda: 1.0)
-        app.state.overload.note(0)
+        state_of(app).overload.watch(lambda: 1.0)
+        state_of(app).overload.note(0)
         refused, done = await asyncio.gather(client.get("/pages"), client.post("/commands"))
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:webchat:problem:unavailable")
     assert RETRY_S[0] <= int(refused.headers["Retry-After"]) <= RETRY_S[1]

@@ -17,6 +17,7 @@ from auth.settings import AuthSettings
 from shared.redis.client import AnyRedis
 from shared.testing.once import database_env, function_fixture, module_fixture, redis, redis_endpoint, share_loop, tag
 from shared.testing.statements import led_by_keys
+from shared.web.state import state_of
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
@@ -58,7 +59,9 @@ async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         with led_by_keys(
-            auth.storage, app.state.deps.database.engine.sync_engine, but={"keys.list_keys", "sessions.purge_sessions"}
+            auth.storage,
+            state_of(app).dependencies.database.engine.sync_engine,
+            but={"keys.list_keys", "sessions.purge_sessions"},
         ):
             yield app
 
@@ -73,7 +76,7 @@ async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @pytest.fixture

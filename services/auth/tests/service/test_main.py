@@ -7,6 +7,7 @@ from auth.storage.tables import session, signing_key
 from shared.ids import now_ms
 from shared.testing.fixtures import eventually
 from shared.testing.once import check_readiness, wait_for_readiness
+from shared.web.state import state_of
 
 from .conftest import with_settings
 
@@ -51,7 +52,7 @@ async def test_keys_are_rotated(deps, client):
 
 
 async def test_it_is_ready_when_database_schema_and_keys_are_there(spare):
-    deps = spare.state.deps
+    deps = state_of(spare).dependencies
     signing, deps.keys._signing = deps.keys._signing, {}
     await wait_for_readiness(spare, status="waiting", missing=["signing keys"])
     deps.keys._signing = signing
@@ -59,7 +60,7 @@ async def test_it_is_ready_when_database_schema_and_keys_are_there(spare):
 
 
 async def test_a_database_that_fails_is_an_outage(spare):
-    async with spare.state.deps.database.write() as db:
+    async with state_of(spare).dependencies.database.write() as db:
         await db.execute(text("DROP TABLE session"))
     transport = httpx.ASGITransport(spare, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://chat.example") as client:

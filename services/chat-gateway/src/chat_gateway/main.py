@@ -21,11 +21,13 @@ from shared.redis.client import check_redis, close_redis, connect_redis
 from shared.rpc.client import Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
 from shared.web.app import create_app as create_service
+from shared.web.state import state_of
 
 
 def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        state = state_of(app)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(http_client())
             redis = connect_redis(settings)
@@ -41,13 +43,13 @@ def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) ->
                 lanes=settings.lanes,
                 trace_sample=settings.trace_sample,
                 lane_commands=settings.lane_commands,
-                overload=app.state.overload,
+                overload=state.overload,
                 timings=timings,
             )
             gateway.tell_meters()
             verifier = Verifier(client, settings)
-            app.state.verify = verifier.verify
-            app.state.checks = {
+            state.verify = verifier.verify
+            state.required_checks = {
                 "redis": partial(check_redis, redis),
                 "auth": partial(gateway.auth.standing, []),
                 "rooms": partial(gateway.rooms.revisions, []),
@@ -65,7 +67,9 @@ def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) ->
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             collector = Collector(client, processes(settings))
-            yield {"gateway": gateway, "handshake": Handshake(app.state.verify), "collector": collector}
+            operators = frozenset(webchat_id.lower() for webchat_id in settings.operators)
+            handshake = Handshake(verifier.verify)
+            yield {"gateway": gateway, "handshake": handshake, "collector": collector, "operators": operators}
 
     return create_service(settings, title="WebChat chat-gateway", routers=[routes.router], lifespan=lifespan)
 

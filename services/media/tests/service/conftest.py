@@ -46,6 +46,7 @@ from shared.testing.once import (
 )
 from shared.testing.servers import free_port, wait_for_port
 from shared.testing.statements import led_by_keys
+from shared.web.state import state_of
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
@@ -282,14 +283,14 @@ async def _is_up(app: FastAPI) -> bool:
 @module_fixture()
 async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
     async with started(settings) as app:
-        with led_by_keys(media.storage, app.state.deps.database.engine.sync_engine):
+        with led_by_keys(media.storage, state_of(app).dependencies.database.engine.sync_engine):
             yield app
 
 
 @function_fixture(autouse=True)
 async def clean(app: FastAPI) -> None:
     """Empty media's tables and bucket before each test."""
-    deps: Dependencies = app.state.deps
+    deps: Dependencies = state_of(app).dependencies
     async with deps.database.write() as db:
         for table in TABLES:
             await db.execute(delete(table))
@@ -314,7 +315,7 @@ async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @function_fixture()

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from media.main import create_app
 from shared.ids import new_id
 from shared.testing.once import check_readiness, function_fixture, wait_for_readiness
+from shared.web.state import state_of
 
 from .conftest import client_of, started
 
@@ -22,11 +23,11 @@ async def spare(settings, tmp_path):
 
 
 async def test_it_is_ready_when_database_and_schema_are_there(spare):
-    await check_readiness(spare, spare.state.deps.database)
+    await check_readiness(spare, state_of(spare).dependencies.database)
 
 
 async def test_a_database_that_fails_is_an_outage(spare, anna):
-    async with spare.state.deps.database.write() as db:
+    async with state_of(spare).dependencies.database.write() as db:
         await db.execute(text("DROP TABLE attachment"))
     async with client_of(spare) as client:
         client.headers["X-WebChat-Token"] = anna.media.headers["X-WebChat-Token"]

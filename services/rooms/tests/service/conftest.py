@@ -55,6 +55,7 @@ from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.web.errors import error_response
+from shared.web.state import state_of
 
 SECRET = "s" * 32
 
@@ -413,6 +414,6 @@ def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-            yield Client(http, auth, app.state.deps)
+            yield Client(http, auth, state_of(app).dependencies)
 
     return run

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from rooms.main import new_epoch
+from rooms.operator_commands import new_epoch
 from rooms.service.committing import Committer
 from rooms.service.publisher import Publisher
 from rooms.service.sweep import REACH_MS, sweep, trim

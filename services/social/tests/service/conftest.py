@@ -42,6 +42,7 @@ from shared.testing.once import (
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
 from shared.web.errors import error_response
+from shared.web.state import state_of
 from social.main import create_app
 from social.service.dependencies import Dependencies
 from social.service.known import register
@@ -140,7 +141,9 @@ def with_settings(**settings: Any) -> pytest.MarkDecorator:
 async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        with led_by_keys(social.storage, app.state.deps.database.engine.sync_engine, but={"people.list_by_webchat_id"}):
+        with led_by_keys(
+            social.storage, state_of(app).dependencies.database.engine.sync_engine, but={"people.list_by_webchat_id"}
+        ):
             yield app
 
 
@@ -154,7 +157,7 @@ async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastA
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @function_fixture()

@@ -7,15 +7,16 @@ import httpx
 from sqlalchemy import text
 
 from shared.testing.once import check_readiness
+from shared.web.state import state_of
 
 
 async def test_it_is_ready_when_database_and_schema_are_there(spare):
-    await check_readiness(spare, spare.state.deps.database)
+    await check_readiness(spare, state_of(spare).dependencies.database)
 
 
 async def test_a_database_that_fails_is_an_outage(spare, sign_up):
     anna = await sign_up("anna")
-    async with spare.state.deps.database.write() as db:
+    async with state_of(spare).dependencies.database.write() as db:
         await db.execute(text("DROP TABLE person"))
     transport = httpx.ASGITransport(spare, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://social", headers=anna.http.headers) as client:

@@ -76,6 +76,7 @@ class Database:
     """
 
     def __init__(self, url: URL, *, pool_size: int = 8) -> None:
+        self.pool_size = pool_size
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = SqliteEngine(url, pool_size) if self.is_sqlite else MysqlEngine(url, pool_size)
         watch_pool(self.engine.sync_engine, pool_size)

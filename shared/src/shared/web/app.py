@@ -1,4 +1,4 @@
-"""The application of a data service or the gateway: problems, health, OpenAPI, CORS; and how its process runs."""
+"""The application of a data service or the gateway: errors, health, metrics, OpenAPI, CORS; and its process."""
 
 import gc
 import logging
@@ -22,6 +22,7 @@ from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
+from shared.web.state import AppState
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +40,14 @@ def create_app(
     lifespan: Lifespan,
     outages: Sequence[type[Exception]] = (TimeoutError,),
 ) -> FastAPI:
-    """The lifespan sets `app.state.verify` (token → Principal), `app.state.checks` (name → what must be there for it to
-    take requests) and, where it goes on without some parts, `app.state.wishes` (name → check of such a part).
+    """Create an application whose `lifespan` completes its `AppState`.
 
-    `outages` are the errors of a part that is away: answered 503. `app.state.overload` is told what fills up.
+    `outages` are the errors of an unavailable dependency, such as a database that is down: they are answered with 503.
     """
     overload = Overload(hints_at=settings.shed_hints_at, history_at=settings.shed_history_at)
+    state = AppState(overload)
     app = FastAPI(title=title, version=VERSION, lifespan=_extended(lifespan, overload), docs_url=None, redoc_url=None)
-    app.state.settings = settings
-    app.state.overload = overload
-    app.state.checks = {}
-    app.state.wishes = {}
+    app.state.webchat = state
     install_error_handlers(app)
     for error in outages:
         app.add_exception_handler(error, _on_outage)
@@ -67,7 +65,7 @@ def create_app(
         app.add_middleware(metrics.Measured)
         app.include_router(_metrics())
     app.add_middleware(LogContext)  # the outermost
-    app.include_router(health_router(app))
+    app.include_router(health_router(state))
     for router in routers:
         app.include_router(router)
     return app

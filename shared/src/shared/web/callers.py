@@ -8,11 +8,11 @@ from shared.errors import Forbidden
 from shared.ids import ID_PATTERN
 from shared.logging.context import note
 from shared.rpc.tokens import TOKEN_HEADER, Principal
+from shared.web.state import state_of
 
 
 async def _principal(request: Request) -> Principal:
-    verified: Principal = await request.app.state.verify(request.headers.get(TOKEN_HEADER, ""))
-    return verified
+    return await state_of(request.app).verify(request.headers.get(TOKEN_HEADER, ""))
 
 
 async def signed_in(request: Request) -> Principal:

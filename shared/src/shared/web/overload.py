@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from statistics import median
 
-from fastapi import Depends, Request
-
 from shared import metrics
 from shared.errors import Unavailable
 from shared.tasks import background
@@ -75,12 +73,3 @@ class Overload:
         late = loop.time() - due
         _LAG.observe(max(0.0, late))
         self.note(late)
-
-
-async def _check_history(request: Request) -> None:
-    overload: Overload = request.app.state.overload
-    overload.check_history()
-
-
-WHEN_CALM = Depends(_check_history)
-"""For routes that read what was said before: they are refused where commands would have to wait for them."""

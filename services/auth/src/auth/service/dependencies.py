@@ -6,6 +6,8 @@ from auth.service.hasher import Hasher
 from auth.service.key_ring import KeyRing
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
+from auth.storage.buckets import Buckets
+from auth.storage.redis_gate import RedisGate
 from auth.storage.session_cache import SessionCache
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
@@ -22,3 +24,17 @@ class Dependencies:
     throttle: Throttle
     hasher: Hasher
     keys: KeyRing
+
+
+def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRedis, relay: Relay) -> Dependencies:
+    gate = RedisGate(redis)
+    return Dependencies(
+        settings=settings,
+        database=database,
+        redis=redis,
+        relay=relay,
+        cache=SessionCache(gate),
+        throttle=Throttle(Buckets(gate), on=settings.rate_limits),
+        hasher=Hasher(settings),
+        keys=KeyRing(database, settings),
+    )

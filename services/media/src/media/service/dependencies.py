@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from media.service.gate import Gate
 from media.service.pictures import Studio
-from media.service.signing import Cdn
+from media.service.signing import Cdn, open_cdn
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket
 from shared.database.engine import Database
@@ -20,3 +20,15 @@ class Dependencies:
     rooms: Peer
     studio: Studio
     uploads: Gate
+
+
+def create_dependencies(settings: MediaSettings, database: Database, bucket: Bucket, rooms: Peer) -> Dependencies:
+    return Dependencies(
+        settings=settings,
+        database=database,
+        bucket=bucket,
+        cdn=open_cdn(settings),
+        rooms=rooms,
+        studio=Studio(settings),
+        uploads=Gate(settings.uploads_at_once),
+    )

@@ -27,7 +27,7 @@ from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller
 from shared.web.openapi import read_body, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
@@ -55,7 +55,7 @@ async def list_homes(request: Request, deps: Deps, _: ServiceCaller) -> Response
     return reply(await homes.list_homes(deps, asked.users))
 
 
-@router.post("/home-page", dependencies=[WHEN_CALM])
+@router.post("/home-page", dependencies=[SHED_UNDER_LOAD])
 async def get_home_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, RoomListPageRequest)
     _check_ids([asked.user_id], 1)
@@ -64,14 +64,14 @@ async def get_home_page(request: Request, deps: Deps, _: ServiceCaller) -> Respo
     return reply(await homes.get_home_page(deps, asked.user_id, asked.before, asked.limit))
 
 
-@router.post("/messages", dependencies=[WHEN_CALM])
+@router.post("/messages", dependencies=[SHED_UNDER_LOAD])
 async def get_messages(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, MessagesRequest)
     _check_room(asked.room_id, asked.user_id)
     return reply(await reading.get_page(deps, asked.room_id, asked.user_id, asked.choice))
 
 
-@router.post("/enter", dependencies=[WHEN_CALM])
+@router.post("/enter", dependencies=[SHED_UNDER_LOAD])
 async def enter(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     asked = await read_body(request, RoomSnapshotRequest)
     _check_room(asked.room_id, asked.user_id)

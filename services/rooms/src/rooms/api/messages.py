@@ -12,7 +12,7 @@ from rooms.service import reading, sending
 from shared.contracts.rooms import Message
 from shared.web.callers import Caller, PathId
 from shared.web.openapi import answers, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
 
@@ -25,7 +25,7 @@ class MessageList(msgspec.Struct):
     version: int
 
 
-@router.get("", responses=answers(MessageList), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(MessageList), dependencies=[SHED_UNDER_LOAD])
 async def list_messages(deps: Deps, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]) -> Response:
     page = await reading.get_page(deps, room_id, caller.subject, choice.choice())
     return reply(MessageList(page.messages, page.has_more, page.version))

@@ -7,7 +7,7 @@ from shared.contracts.social import Profile
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.api.dependencies import Deps
 from social.service import profiles
@@ -21,7 +21,7 @@ async def list_profiles(deps: Deps, caller: Caller, user_ids: UserIds) -> Respon
     return reply(await profiles.list_profiles(deps, caller.subject, user_ids))
 
 
-@router.get("/search", responses=answers(Profile, page=True), dependencies=[WHEN_CALM])
+@router.get("/search", responses=answers(Profile, page=True), dependencies=[SHED_UNDER_LOAD])
 async def search(
     deps: Deps,
     caller: Caller,
