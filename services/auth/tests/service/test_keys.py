@@ -1,4 +1,4 @@
-"""Signing keys: made once, sealed, rotated while tokens go on being valid."""
+"""Signing keys: made once, encrypted, rotated while tokens stay valid."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ DAY = 24 * 3600 * 1000
 
 @function_fixture(autouse=True)
 async def first_key(deps):
-    """One new key, for every test."""
+    """Begin every test with one new key."""
     async with deps.database.write() as db:
         await db.execute(signing_key.delete())
     await deps.keys.refresh()
@@ -49,15 +49,15 @@ async def test_replicas_that_start_at_once_make_one_key(deps, settings):
     assert {kid_of(ring) for ring in rings} == {only["kid"]}
 
 
-async def test_the_private_part_is_sealed(deps, settings):
+async def test_the_private_part_is_encrypted(deps, settings):
     [only] = await stored(deps.database)
-    private = KeyRing(deps.database, settings)._seal.open(only["sealed_jwk"], only["kid"])
+    private = KeyRing(deps.database, settings)._cipher.decrypt(only["sealed_jwk"], only["kid"])
     assert private is not None
     assert private["d"].encode() not in only["sealed_jwk"]
     assert '"d"' not in only["public_jwk"]
 
 
-async def test_a_new_key_is_published_before_it_signs_and_the_old_one_until_its_tokens_are_gone(deps):
+async def test_a_new_key_is_published_before_it_signs_and_an_old_one_until_its_tokens_expire(deps):
     ring, database = deps.keys, deps.database
     first, token = kid_of(ring), ring.service_token("rooms", "auth")
     await pass_time(database, 31 * DAY)
@@ -87,7 +87,7 @@ async def test_a_key_made_by_another_replica_is_found(deps, settings):
         await deps.keys.verify(other.service_token("rooms", "social"))
 
 
-async def test_another_secret_makes_another_key_and_signs_nobody_out(deps, settings, sign_up):
+async def test_a_new_secret_makes_a_new_key_and_signs_nobody_out(deps, settings, sign_up):
     client, _ = await sign_up("anna")
     token = deps.keys.service_token("rooms", "auth")
     changed = KeyRing(deps.database, settings.model_copy(update={"session_secret_key": SecretStr("y" * 40)}))

@@ -1,4 +1,4 @@
-"""A few at a time, a bounded number waiting, and nobody told by the clock who has an account."""
+"""The hasher bounds concurrency and waiting, and its timing does not reveal who has an account."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ def hasher(**options) -> Hasher:
     return Hasher(AuthSettings(_env_file=None, **{**SECRETS, **cheap, **options}))
 
 
-async def test_right_and_wrong():
+async def test_right_and_wrong_passwords():
     made = hasher()
     kept = await made.hash("correct horse")
     assert kept.startswith("$argon2id$")
@@ -35,7 +35,7 @@ async def test_right_and_wrong():
     made.close()
 
 
-async def test_a_few_at_a_time_and_a_bounded_number_waiting():
+async def test_concurrency_and_waiting_are_bounded():
     made, running, most, gate = hasher(hash_workers=2, hash_queue=3), 0, 0, threading.Event()
     lock = threading.Lock()
 
@@ -62,7 +62,7 @@ async def test_a_few_at_a_time_and_a_bounded_number_waiting():
     made.close()
 
 
-async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
+async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
     made, started, gate = hasher(hash_workers=1, hash_patience_s=0.05), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -74,7 +74,7 @@ async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
     with pytest.raises(Unavailable):
         await made.hash("correct horse")
     first.cancel()
-    with pytest.raises(Unavailable):  # the thread is still at work
+    with pytest.raises(Unavailable):  # the thread is still running
         await made.hash("correct horse")
     gate.set()
 
@@ -95,7 +95,7 @@ async def test_an_unknown_account_takes_as_long_as_a_wrong_password():
     async def fastest(password_hash: str | None) -> float:
         times = []
         for _ in range(5):
-            began = time.process_time()  # not the time of a busy machine
+            began = time.process_time()  # independent of the load of the machine
             assert not await made.matches(password_hash, "wrong horse")
             times.append(time.process_time() - began)
         return min(times)

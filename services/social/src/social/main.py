@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from shared.contracts.auth import Accounts, UsersRequest
 from shared.events.auth import AuthEvent
 from shared.web.data_service import DataService, create_data_service
-from social.api import internal, profiles, ties
+from social.api import internal, profiles, relationships
 from social.consumers import on_auth
 from social.service.dependencies import Dependencies
 from social.settings import SocialSettings
@@ -27,5 +27,5 @@ async def build(service: DataService, settings: SocialSettings) -> Dependencies:
 
 
 def create_app(settings: SocialSettings) -> FastAPI:
-    routers = [profiles.router, ties.router, internal.router]
+    routers = [profiles.router, relationships.router, internal.router]
     return create_data_service(settings, title="WebChat social", migrations=MIGRATIONS, routers=routers, build=build)

@@ -1,4 +1,4 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from auth.service.key_ring import KeyRing
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
-from auth.storage.redis_gate import RedisGate
+from auth.storage.circuit_breaker import CircuitBreaker
 from auth.storage.session_cache import SessionCache
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
@@ -27,14 +27,14 @@ class Dependencies:
 
 
 def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRedis, relay: Relay) -> Dependencies:
-    gate = RedisGate(redis)
+    breaker = CircuitBreaker(redis)
     return Dependencies(
         settings=settings,
         database=database,
         redis=redis,
         relay=relay,
-        cache=SessionCache(gate),
-        throttle=Throttle(Buckets(gate), on=settings.rate_limits),
+        cache=SessionCache(breaker),
+        throttle=Throttle(Buckets(breaker), on=settings.rate_limits),
         hasher=Hasher(settings),
         keys=KeyRing(database, settings),
     )

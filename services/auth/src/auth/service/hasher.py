@@ -1,4 +1,4 @@
-"""argon2id off the event loop: a few at a time, a bounded number waiting, and the same time for unknown accounts."""
+"""argon2id in threads: a bounded number at a time and waiting, and the same time for unknown accounts."""
 
 import asyncio
 import secrets
@@ -24,18 +24,18 @@ class Hasher:
         )
         self._pool = ThreadPoolExecutor(settings.hash_workers, thread_name_prefix="argon2")
         self._slots = asyncio.Semaphore(settings.hash_workers)
-        self._patience, self._queue, self._waiting = settings.hash_patience_s, settings.hash_queue, 0
-        self._nobodys = self._argon2.hash(secrets.token_urlsafe())
+        self._wait_s, self._queue, self._waiting = settings.hash_patience_s, settings.hash_queue, 0
+        self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
         return await self._run(lambda: self._argon2.hash(password))
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is right; None, an account that does not exist, takes as long as a wrong password."""
-        return await self._run(lambda: self._verify(password_hash or self._nobodys, password))
+        """Check a password. None, for an account that does not exist, takes as long as a wrong password."""
+        return await self._run(lambda: self._verify(password_hash or self._dummy_hash, password))
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether the hash was made with other parameters than those of today."""
+        """Return whether the hash was made with other parameters than the current ones."""
         return self._argon2.check_needs_rehash(password_hash)
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Hasher:
         await self._wait_for_slot()
         loop = asyncio.get_running_loop()
         future: Future[T] = self._pool.submit(work)
-        # by the thread's own end: a cancelled request leaves its thread at work
+        # released when the thread ends: cancelling a request does not stop its thread
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._slots.release))
         return await asyncio.wrap_future(future)
 
@@ -60,7 +60,7 @@ class Hasher:
             raise Unavailable("Too many people are signing in right now.", retry_after=2)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_s):
                 await self._slots.acquire()
         except TimeoutError as error:
             raise Unavailable("Too many people are signing in right now.", retry_after=2) from error

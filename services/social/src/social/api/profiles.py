@@ -8,8 +8,8 @@ from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
 from shared.web.shedding import SHED_UNDER_LOAD
-from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.api.dependencies import Deps
+from social.api.schemas import MAX_BODY, Limit, ProfileChange, Typed, UserIds
 from social.service import profiles
 
 router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY)

@@ -7,7 +7,7 @@ from shared.database.engine import Db
 from shared.events.social import UserBlocked, UserUnblocked
 from shared.ids import now_ms
 from shared.outbox.table import record_events
-from social.domain.ties import check_open, check_other
+from social.domain.relationships import check_open, check_other
 from social.service.announce import announce
 from social.service.dependencies import Dependencies
 from social.service.known import ensure_known

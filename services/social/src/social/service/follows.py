@@ -7,7 +7,7 @@ from shared.database.engine import Db
 from shared.ids import now_ms
 from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 from shared.web.openapi import Page
-from social.domain.ties import check_can_follow, check_open, check_other
+from social.domain.relationships import check_can_follow, check_open, check_other
 from social.service.announce import announce
 from social.service.dependencies import Dependencies
 from social.service.known import ensure_known

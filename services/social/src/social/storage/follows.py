@@ -73,7 +73,7 @@ async def friends_of(db: Db, user_ids: Collection[str]) -> dict[str, list[Profil
     return friends
 
 
-async def tied_to(db: Db, user_id: str, other_ids: Collection[str]) -> set[str]:
+async def related_to(db: Db, user_id: str, other_ids: Collection[str]) -> set[str]:
     """Those of the others who follow the user or are followed."""
     following = select(follow.c.followee_id).where(follow.c.follower_id == user_id, follow.c.followee_id.in_(other_ids))
     followers = select(follow.c.follower_id).where(follow.c.followee_id == user_id, follow.c.follower_id.in_(other_ids))

@@ -6,7 +6,7 @@ from shared.errors import Invalid
 from shared.ids import is_id
 from social.service.dependencies import Dependencies
 from social.storage.blocks import blocked_by
-from social.storage.follows import friends_of, tied_to
+from social.storage.follows import friends_of, related_to
 from social.storage.revisions import get_revisions
 
 MAX_IDS = 1000
@@ -42,7 +42,7 @@ async def compare(deps: Dependencies, user_id: str, other_ids: list[str]) -> Rel
     [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
 
     async def read(db: Db) -> tuple[set[str], set[str]]:
-        return set(await tied_to(db, one, others)), set(await blocked_by(db, one, others))
+        return set(await related_to(db, one, others)), set(await blocked_by(db, one, others))
 
     followed, blockers = await deps.database.snapshot(read)
     return Relationships(followed=sorted(followed), blocked_by=sorted(blockers))

@@ -7,8 +7,8 @@ from shared.contracts.social import Profile
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
-from social.api.bodies import MAX_BODY, Limit
 from social.api.dependencies import Deps
+from social.api.schemas import MAX_BODY, Limit
 from social.service import blocks, follows
 
 router = APIRouter(prefix="/api/social", tags=["following"], max_body_size=MAX_BODY)

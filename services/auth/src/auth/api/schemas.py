@@ -1,4 +1,4 @@
-"""What the routes of /api/auth are sent, with the limits of every field."""
+"""Request bodies of /api/auth, with the limits of every field."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
-from social.domain.ties import MAX_FOLLOWING, check_can_follow, check_open, check_other
+from social.domain.relationships import MAX_FOLLOWING, check_can_follow, check_open, check_other
 
 
 def test_not_oneself():
