@@ -17,7 +17,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 async def build(service: DataService, settings: SocialSettings) -> Dependencies:
-    del settings  # nothing beyond what `service` has read
+    del settings
     service.verify_with_auth()
     auth = service.peer("auth")
     service.add_optional_check("auth", partial(auth.call, "accounts", UsersRequest([]), Accounts))

@@ -1,4 +1,4 @@
-"""What the gateways ask of social: friends, revisions, and what stands between people."""
+"""Requests of the gateways: friends, revisions, relationships."""
 
 from shared.contracts.social import FriendLists, FriendRevisions, Friends, Relationships
 from shared.database.engine import Db
@@ -13,16 +13,16 @@ MAX_IDS = 1000
 
 
 def _ids(ids: list[str], field: str) -> list[str]:
-    """Each once; raises Invalid for what is no id."""
+    """Return the ids, each once; raises Invalid for malformed ids or too many."""
     if len(ids) > MAX_IDS:
         raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
     if not all(map(is_id, ids)):
-        raise Invalid("Some of these are no ids.", errors={field: "must all be ids"})
+        raise Invalid("Some of these are not ids.", errors={field: "must all be ids"})
     return list(dict.fromkeys(ids))
 
 
 async def list_friends(deps: Dependencies, user_ids: list[str]) -> FriendLists:
-    """Revisions and profiles of one moment."""
+    """Return revisions and profiles, read in one snapshot."""
     wanted = _ids(user_ids, "user_ids")
 
     async def read(db: Db) -> FriendLists:
@@ -38,7 +38,7 @@ async def list_revisions(deps: Dependencies, user_ids: list[str]) -> FriendRevis
         return FriendRevisions(await get_revisions(db, _ids(user_ids, "user_ids")))
 
 
-async def compare(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:
+async def get_relationships(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:
     [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
 
     async def read(db: Db) -> tuple[set[str], set[str]]:
