@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from media.service.backup import bring_back, save
+from media.service.backup import restore, save
 from media.settings import MediaSettings
 from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
 
@@ -20,7 +20,7 @@ def save_objects(settings: MediaSettings) -> str:
 
 def bring_objects_back(settings: MediaSettings) -> str:
     """Copy the backup's objects into the bucket."""
-    return _with_bucket(settings, bring_back)
+    return _with_bucket(settings, restore)
 
 
 def _with_bucket(settings: MediaSettings, work: Callable[[Bucket, Path], Awaitable[str]]) -> str:

@@ -1,10 +1,10 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
 from dataclasses import dataclass
 
-from media.service.gate import Gate
-from media.service.pictures import Studio
-from media.service.signing import Cdn, open_cdn
+from media.service.cdn import Cdn, open_cdn
+from media.service.concurrency_limit import ConcurrencyLimit
+from media.service.pictures import PictureProcessor
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket
 from shared.database.engine import Database
@@ -18,8 +18,8 @@ class Dependencies:
     bucket: Bucket
     cdn: Cdn | None
     rooms: Peer
-    studio: Studio
-    uploads: Gate
+    pictures: PictureProcessor
+    upload_limit: ConcurrencyLimit
 
 
 def create_dependencies(settings: MediaSettings, database: Database, bucket: Bucket, rooms: Peer) -> Dependencies:
@@ -29,6 +29,6 @@ def create_dependencies(settings: MediaSettings, database: Database, bucket: Buc
         bucket=bucket,
         cdn=open_cdn(settings),
         rooms=rooms,
-        studio=Studio(settings),
-        uploads=Gate(settings.uploads_at_once),
+        pictures=PictureProcessor(settings),
+        upload_limit=ConcurrencyLimit(settings.uploads_at_once),
     )
