@@ -136,7 +136,7 @@ async def _read_existing(deps: Dependencies, upload: Upload, digest: bytes) -> S
 
 
 async def _find_existing(db: Db, upload: Upload, digest: bytes) -> StoredAttachment | None:
-    """Return the upload with this client id, else a duplicate without one; raises Conflict or _InProgressError."""
+    """Return the earlier upload with this client id, or else a duplicate; raises Conflict or _InProgressError."""
     first = upload.client_id and await attachments.find_by_client_id(db, upload.user_id, upload.client_id)
     if first and (_is_active(first) or first.state in GONE):
         if (first.digest, first.room_id) != (digest, upload.room_id):
