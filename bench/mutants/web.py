@@ -24,6 +24,7 @@ def plant(root: Path, mutate: list[str]) -> list[Mutant]:
     }  # fmt: skip
     (web / "stryker.config.json").write_text(json.dumps(settings))
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(["npm", "run", "--silent", "types"], cwd=web, env=environment, check=True)
     subprocess.run(["npx", "stryker", "run"], cwd=web, env=environment, check=True)
     return list(_outcomes(json.loads(report.read_text())["files"]))
 

@@ -70,8 +70,9 @@ def test_the_report_names_every_scene_and_aim(report: Path) -> None:
                   "logs and metrics"):  # fmt: skip
         assert words in text, words
     for name in ("fanout", "small_rooms", "history"):
-        assert (report / f"{name}.png").stat().st_size > 5_000
-        assert (report / f"{name}.svg").read_text().startswith("<?xml")
+        plot = (report / f"{name}.svg").read_text()
+        assert plot.startswith("<?xml")
+        assert len(plot) > 5_000
 
 
 def test_the_client_counts_frames_however_they_are_cut() -> None:

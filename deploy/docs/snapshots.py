@@ -1,4 +1,4 @@
-"""The documents made from the code: OpenAPI of each service and merged, AsyncAPI, golden events, fold transcripts.
+"""The documents made from the code: OpenAPI of all services in one, AsyncAPI, golden events, fold transcripts.
 
 `python deploy/docs/snapshots.py` writes them under docs/; with `--check` it names those that differ and exits with 1.
 """
@@ -76,7 +76,6 @@ def documents() -> dict[Path, Any]:
     apis = {service: public_part(openapi_of(service)) for service in SERVICES}
     prose = (DOCS / "protocol" / "README.md").read_text().partition("\n\n")[2].partition("\n## ")[0].strip()
     return {
-        **{DOCS / "api" / f"{service}.json": document for service, document in apis.items()},
         DOCS / "api" / "openapi.json": merged(apis),
         DOCS / "protocol" / "asyncapi.json": asyncapi_document(VERSION, prose),
         DOCS / "protocol" / "events.json": golden_events(),

@@ -11,13 +11,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import httpx
 from chromium import chromium, find_chromium
-from device import ENGLISH, KOREAN, PHONE, Device, open_device
+from device import ENGLISH, Device, open_device
 from people import Person, Refused, Socket, sign_up
+from pictures import take_picture
 from playwright.async_api import Browser, expect
 from stack import Stack, embedded
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 OPERATOR = "operator"
 PEOPLE = 12
 ROOMS = 4
@@ -65,7 +65,6 @@ class Camera:
         looks = {
             "light": {"locale": ENGLISH, "color_scheme": "light", "viewport": DESKTOP},
             "dark": {"locale": ENGLISH, "color_scheme": "dark", "viewport": DESKTOP},
-            "phone": {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE, "device_scale_factor": 2},
         }
         for name, look in looks.items():
             self.devices[name] = await open_device(browser, stack.url, operator, **look)
@@ -73,16 +72,15 @@ class Camera:
             await expect(self.devices[name].page.get_by_role("heading", level=2).first).to_be_visible()
 
     async def take(self, look: str, moment: str) -> None:
-        name = f"ops-{look}-{moment}.png"
-        await self.devices[look].page.screenshot(path=FOLDER / name)
-        print(f"  {name}")
+        name = f"ops-{look}-{moment}"
+        await take_picture(self.devices[look].page, name)
+        print(f"  {name}.png")
 
 
 async def play(stack: Stack, camera: Camera) -> None:
     """The faults, and a picture of each moment."""
     await asyncio.sleep(CALM_S)
-    for look in ("light", "dark", "phone"):
-        await camera.take(look, "before")
+    await camera.take("light", "before")
     print("rooms' database is held")
     with stack.holding_rooms():
         await asyncio.sleep(HELD_S)
@@ -92,8 +90,7 @@ async def play(stack: Stack, camera: Camera) -> None:
     print("a gateway is killed")
     await asyncio.to_thread(stack.kill, "chat-gateway-1")
     await asyncio.sleep(AFTER_S)
-    for look in ("light", "dark"):
-        await camera.take(look, "after")
+    await camera.take("light", "after")
 
 
 async def main(stack: Stack, path: str) -> None:

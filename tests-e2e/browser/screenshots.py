@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chromium import chromium, find_chromium
 from device import DESKTOP, ENGLISH, KOREAN, PHONE, open_device
 from furnish import BROWSERS, furnished, log_in
+from pictures import take_picture
 from playwright.async_api import Browser, Page, expect
 from stack import Stack, embedded
 
-FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 Rooms = dict[str, str]
 Scene = Callable[[Page, Rooms], Awaitable[None]]
 
@@ -37,11 +37,6 @@ async def work(page: Page, rooms: Rooms) -> None:
     await expect(newest).to_be_visible()
 
 
-async def friend(page: Page, rooms: Rooms) -> None:
-    await page.goto(f"/friends/{rooms['friend']}")
-    await expect(page.get_by_role("heading", name="박서연")).to_be_visible()
-
-
 def at(path: str) -> Scene:
     async def show(page: Page, rooms: Rooms) -> None:
         await page.goto(path)
@@ -52,17 +47,10 @@ def at(path: str) -> Scene:
 
 SCENES: list[tuple[str, Scene, dict[str, Any]]] = [
     ("desktop-ko-light", trip_details, {"locale": KOREAN, "color_scheme": "light"}),
-    ("desktop-ko-dark", trip_details, {"locale": KOREAN, "color_scheme": "dark"}),
-    ("desktop-en-light", work, {"locale": ENGLISH, "color_scheme": "light"}),
-    ("desktop-en-dark", work, {"locale": ENGLISH, "color_scheme": "dark"}),
-    ("desktop-ko-friends", friend, {"locale": KOREAN, "color_scheme": "light"}),
-    ("desktop-ko-search", at("/search?q=예약"), {"locale": KOREAN, "color_scheme": "light"}),
-    ("desktop-en-devices", at("/settings/devices"), {"locale": ENGLISH, "color_scheme": "dark"}),
     ("phone-ko-light-list", at("/"), {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
     ("phone-ko-light-room", trip, {"locale": KOREAN, "color_scheme": "light", "viewport": PHONE}),
     ("phone-ko-dark-room", trip, {"locale": KOREAN, "color_scheme": "dark", "viewport": PHONE}),
     ("phone-en-light-room", work, {"locale": ENGLISH, "color_scheme": "light", "viewport": PHONE}),
-    ("phone-en-dark-settings", at("/settings"), {"locale": ENGLISH, "color_scheme": "dark", "viewport": PHONE}),
 ]
 
 
@@ -77,33 +65,22 @@ async def take(browser: Browser, stack: Stack, rooms: Rooms, name: str, scene: S
     await scene(device.page, rooms)
     await device.page.wait_for_load_state("networkidle")
     await device.page.evaluate("document.fonts.ready")
-    await device.page.screenshot(path=FOLDER / f"{name}.png")
+    await take_picture(device.page, name)
     await device.context.close()
     await minji.call("POST", "/auth/logout", status=204)
     await minji.close()
     print(name, *device.unexpected())
 
 
-async def take_gate(browser: Browser, stack: Stack) -> None:
-    for locale, name in ((KOREAN, "desktop-ko-signin"), (ENGLISH, "desktop-en-signin")):
-        device = await open_device(browser, stack.url, locale=locale)
-        await device.page.goto("/")
-        await expect(device.page.get_by_role("heading").first).to_be_visible()
-        await device.page.screenshot(path=FOLDER / f"{name}.png")
-        await device.context.close()
-
-
 async def main(wanted: list[str]) -> None:
     path = find_chromium()
     if path is None:
         sys.exit("no Chromium here: apt-get install chromium")
-    FOLDER.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=20_000)
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder) / "data") as stack:
         subprocess.run([sys.executable, "-P", "-m", "embedded", "seed"], env=stack.environment, check=True)
         async with furnished(stack.url) as rooms, chromium(path) as browser:
             other = await log_in(stack.url, "minji", BROWSERS[2])
-            await take_gate(browser, stack)
             for name, scene, look in SCENES:
                 if not wanted or any(word in name for word in wanted):
                     await take(browser, stack, rooms, name, scene, look)

@@ -1,7 +1,7 @@
 """How the tests of this project run: grouped for two workers, with a report of where the time went.
 
-With pytest-xdist each module is a group: its fixtures exist once. Modules that use the session's stack form one group
-for each folder, for a stack is ten processes. Long groups start first.
+With pytest-xdist each module is a group: its fixtures exist once. Modules that use the shared stack of a folder form
+one group, for a stack is ten processes. It stops after the last test of the group. Long groups start first.
 """
 
 import os
@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
+_STACKS = ("stack", "webchat")
+"""The fixtures of a whole session that run a stack."""
 _STARTS = "WEBCHAT_TEST_STARTS"
 """The environment variable that names a file to which each start of a stack adds a line."""
 _HINTS = {
@@ -39,7 +41,9 @@ def note_start(name: str) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("webchat", deadline=None, print_blob=True)
+    # No test fails because the machine is busy.
+    unhurried = [HealthCheck.too_slow]
+    settings.register_profile("webchat", deadline=None, suppress_health_check=unhurried, print_blob=True)
     settings.load_profile("webchat")
     config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
     config.addinivalue_line("markers", "fresh: needs processes of its own, started for this test")
@@ -87,9 +91,23 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> N
 
 def _group(item: pytest.Item) -> str:
     module = item.nodeid.partition("::")[0]
-    if module.startswith("tests-e2e/") and "stack" in getattr(item, "fixturenames", ()):
-        return module.rpartition("/")[0]
-    return module
+    return module.rpartition("/")[0] if _stacks_of(item) else module
+
+
+def _stacks_of(item: pytest.Item) -> list["pytest.FixtureDef[object]"]:
+    """Return the definitions of the session's stacks that the test uses."""
+    found = getattr(item, "_fixtureinfo", None)
+    names = found.name2fixturedefs if found else {}
+    return [names[name][-1] for name in _STACKS if name in names and names[name][-1].scope == "session"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """Stop a stack after the last test of its group: one that runs in vain costs up to a sixth of a core."""
+    yield
+    if nextitem is not None and _group(nextitem) != _group(item):
+        for stack in _stacks_of(item):
+            stack.finish(item._request)  # type: ignore[attr-defined]  # noqa: SLF001 - pytest has no public way
 
 
 def _rank(node_id: str) -> int:
@@ -119,6 +137,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestReport]) -> None:
     folders: defaultdict[str, float] = defaultdict(float)
+    fresh = {report.nodeid for report in reports if "fresh" in report.keywords}
     tests: defaultdict[str, float] = defaultdict(float)
     for report in reports:
         node = report.nodeid.partition("@")[0]
@@ -132,6 +151,7 @@ def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestRep
     terminal.write_line("the slowest tests:")
     for node, seconds in sorted(tests.items(), key=lambda item: -item[1])[:20]:
         terminal.write_line(f"{seconds:7.1f}  {node}")
+    terminal.write_line(f"tests with processes of their own: {len(fresh)}")
     starts = Counter(Path(os.environ[_STARTS]).read_text().splitlines()) if _STARTS in os.environ else Counter()
     if starts:
         terminal.write_line("stacks started: " + ", ".join(f"{count} {name}" for name, count in starts.items()))
