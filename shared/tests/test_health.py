@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import URL, text
 
 from shared.database.engine import Database
-from shared.database.migrations import SchemaIsBehindError, check_schema
+from shared.database.migrations import OutdatedSchemaError, check_schema
 from shared.redis.client import check_redis, close_redis, redis_at
 from shared.web.health import health_router
 from shared.web.overload import Overload
@@ -76,7 +76,7 @@ async def test_tables_that_are_behind_are_not_ready(tmp_path: Path):
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions" / "0002_more.py").touch()
     database = Database(URL.create("sqlite+aiosqlite", database=str(tmp_path / "db")))
-    with pytest.raises(SchemaIsBehindError):
+    with pytest.raises(OutdatedSchemaError):
         await check_schema(database, tmp_path)
     for version in ("0001", "0002", "0003"):  # of the version after this one, while it rolls out
         async with database.write() as db:
@@ -84,7 +84,7 @@ async def test_tables_that_are_behind_are_not_ready(tmp_path: Path):
             await db.execute(text("DELETE FROM alembic_version"))
             await db.execute(text(f"INSERT INTO alembic_version VALUES ('{version}')"))
         if version == "0001":
-            with pytest.raises(SchemaIsBehindError, match="0001"):
+            with pytest.raises(OutdatedSchemaError, match="0001"):
                 await check_schema(database, tmp_path)
         else:
             await check_schema(database, tmp_path)

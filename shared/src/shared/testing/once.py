@@ -108,5 +108,5 @@ async def check_readiness(app: FastAPI, database: Database) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(database.pool_size):  # nobody else gets a connection
             await stack.enter_async_context(database.read())
-        database.engine.patience_s = 0.02
+        database.engine.lock_timeout_s = 0.02
         await wait_for_readiness(app, status="waiting", missing=["database", "schema"])
