@@ -136,7 +136,7 @@ class Presence:
 
     async def _show(self, user_ids: set[str]) -> None:
         """Tell the watchers of these users of what is no longer as they were shown; under load a later look does."""
-        if not user_ids or self._overload.sheds_hints(PRESENCE_SHED):
+        if not user_ids or self._overload.sheds_ephemeral(PRESENCE_SHED):
             return
         online = await self._online(user_ids)
         for user_id in user_ids:

@@ -110,7 +110,7 @@ class Subscriber:
                     asyncio.get_running_loop().call_soon(span.end)  # behind the flush, which writes to the sockets
             elif live.flags == CURSORS:
                 self._hub.receive_cursors(room_id, _cursors_decoder.decode(live.data))
-            elif live.flags.startswith(TYPING) and not self._overload.sheds_hints(TYPING_SHED):
+            elif live.flags.startswith(TYPING) and not self._overload.sheds_ephemeral(TYPING_SHED):
                 self._hub.receive_typing(room_id, live.flags[len(TYPING) + 1 :].decode(), live.data)
 
         return handle
@@ -209,7 +209,7 @@ class Subscriber:
 
     def _look_again(self) -> None:
         if isinstance(self._redis, Cluster):
-            self._redis.look_again()
+            self._redis.rediscover()
 
     async def _drop_unwanted(self) -> None:
         """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed.

@@ -11,7 +11,7 @@ from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
 from shared.errors import SessionEnded, Unauthenticated
-from shared.logging.context import note
+from shared.logging.context import add_log_fields
 
 COOKIE = "webchat_session"
 COOKIE_ENDS_EARLIER_S = 120
@@ -36,7 +36,7 @@ async def current_session(request: Request, deps: Deps) -> ActiveSession:
     secret = request.cookies.get(COOKIE, "")
     session = await find_session(deps, secret)
     if session is not None:
-        note(user_id=session.user_id)
+        add_log_fields(user_id=session.user_id)
         return session
     # A browser drops the cookie before the session expires, so the session of this one was revoked.
     if secret:

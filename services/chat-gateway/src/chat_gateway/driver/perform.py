@@ -119,7 +119,7 @@ async def _watch(gateway: Gateway, client: Client, frame: PresenceWatch) -> Ok:
 
 def _type(gateway: Gateway, client: Client, frame: RoomTyping) -> None:
     """Tell the other members, on every gateway; no reply. A stranger to the room is told nothing of it."""
-    if gateway.overload.sheds_hints(TYPING_SHED):
+    if gateway.overload.sheds_ephemeral(TYPING_SHED):
         return
     if not gateway.hub.reads(client, frame.room_id):
         client.connection.unanswered += 1

@@ -29,7 +29,7 @@ from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
 from shared.errors import DomainError
 from shared.instance import INSTANCE, INSTANCE_HEADER
-from shared.logging.context import note
+from shared.logging.context import add_log_fields
 from shared.rpc.tokens import Principal
 from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
 from shared.tracing.spans import span
@@ -157,7 +157,7 @@ class Socket(asyncio.Protocol):
         if isinstance(principal, DomainError):
             self._respond(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
             return None
-        note(user_id=principal.subject)
+        add_log_fields(user_id=principal.subject)
         self._respond(response)
         return principal
 
