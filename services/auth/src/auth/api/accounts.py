@@ -8,12 +8,12 @@ from fastapi.responses import Response
 
 from auth.api.callers import COOKIE, CurrentSession, client_address, delete_cookie, device_of, set_cookie
 from auth.api.dependencies import Deps
-from auth.api.schemas import MAX_BODY, Closing, PasswordChange, SignUp, WebChatId
+from auth.api.schemas import MAX_BODY_BYTES, Closing, PasswordChange, SignUp, WebChatId
 from auth.service import accounts
 from shared.contracts.auth import User
 from shared.web.openapi import answers, reply
 
-router = APIRouter(prefix="/api/auth", tags=["account"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/auth", tags=["account"], max_body_size=MAX_BODY_BYTES)
 
 
 class Availability(msgspec.Struct):

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from auth.api.callers import CurrentSession, delete_cookie, device_of, set_cookie
 from auth.api.dependencies import Deps
-from auth.api.schemas import MAX_BODY, LogIn
+from auth.api.schemas import MAX_BODY_BYTES, LogIn
 from auth.service import accounts, sessions
 from auth.service.sessions import SessionView
 from shared.contracts.auth import User
@@ -15,7 +15,7 @@ from shared.web.callers import PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
 
-router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY_BYTES)
 
 
 @router.post("/login", responses=answers(User))

@@ -9,10 +9,10 @@ from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
 from shared.web.shedding import SHED_UNDER_LOAD
 from social.api.dependencies import Deps
-from social.api.schemas import MAX_BODY, Limit, ProfileChange, Typed, UserIds
+from social.api.schemas import MAX_BODY_BYTES, Limit, ProfileChange, SearchText, UserIds
 from social.service import profiles
 
-router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY_BYTES)
 
 
 @router.get("", responses=answers(Profile, page=True))
@@ -25,7 +25,7 @@ async def list_profiles(deps: Deps, caller: Caller, user_ids: UserIds) -> Respon
 async def search(
     deps: Deps,
     caller: Caller,
-    webchat_id: Typed,
+    webchat_id: SearchText,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Response:

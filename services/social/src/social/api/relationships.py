@@ -8,10 +8,10 @@ from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
 from social.api.dependencies import Deps
-from social.api.schemas import MAX_BODY, Limit
+from social.api.schemas import MAX_BODY_BYTES, Limit
 from social.service import blocks, follows
 
-router = APIRouter(prefix="/api/social", tags=["following"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/social", tags=["following"], max_body_size=MAX_BODY_BYTES)
 
 
 @router.get("/following", responses=answers(Profile, page=True))

@@ -9,7 +9,7 @@ from shared.ids import ID_PATTERN, is_id
 from shared.text import one_line
 from social.domain.names import typed_initials
 
-MAX_BODY = 16 * 1024
+MAX_BODY_BYTES = 16 * 1024
 MAX_PROFILES = 200
 
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -56,5 +56,5 @@ def _two_at_least(typed: str) -> str:
     return typed
 
 
-Typed = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
+SearchText = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
 """A text to search for. A consonant cluster, which a keyboard makes of two consonants, counts as 2 characters."""
