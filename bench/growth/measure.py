@@ -1,4 +1,4 @@
-"""What one send and one page cost MySQL: its CPU, pages looked at, pages read from disk; and how long they took."""
+"""Measures what a send, a page or a search costs MySQL: CPU time, buffer pool reads, disk reads, duration."""
 
 import random
 import time
@@ -14,10 +14,11 @@ from pymysql.cursors import Cursor
 from bench.growth.fill import BEGAN, DEEP, PEOPLE, room_id, user_id
 from bench.tally import BODY
 from rooms.main import MIGRATIONS
-from rooms.service import commands, homes, reading, searching
-from rooms.service.committing import Committer
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline import commands
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.queries import reading, room_lists, searching
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Accepted, PageChoice, SendMessage
 from shared.database.engine import Database
@@ -37,7 +38,7 @@ _CPU = "SELECT SUM(sum_cpu_time) FROM performance_schema.events_statements_summa
 
 @asynccontextmanager
 async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Dependencies]:
-    """rooms without its work in the background: what is counted is what is asked for."""
+    """Open rooms without its background tasks, so that only the measured requests are counted."""
     async with AsyncExitStack() as stack:
         port = stack.enter_context(valkey(folder))
         settings = settings.model_copy(update={"redis_endpoint": [f"127.0.0.1:{port}"]})
@@ -56,13 +57,13 @@ async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Depen
 
 
 class Meter:
-    """`times`: how often each thing is done."""
+    """`times`: how often each operation is measured."""
 
     def __init__(self, deps: Dependencies, server: "pymysql.Connection[Cursor]", times: int) -> None:
         self._deps, self._server, self._times = deps, server, times
 
     async def by_rooms(self, rooms: Sequence[int]) -> dict[str, Figures]:
-        """In rooms chosen at random; a few of them are all known to the server's memory before."""
+        """Measure in rooms chosen at random. A few rooms are first loaded into the buffer pool."""
         for start in range(0, len(rooms) if len(rooms) <= ACTIVE else 0, BATCH):
             await self._send(list(rooms[start : start + BATCH]))
 
@@ -76,18 +77,18 @@ class Meter:
             k = random.choice(rooms)
             await reading.get_page(self._deps, room_id(k), user_id(k, 0), PageChoice())
 
-        async def home() -> None:
-            await homes.list_homes(self._deps, {user_id(random.choice(rooms), 0): None})
+        async def room_list() -> None:
+            await room_lists.list_room_lists(self._deps, {user_id(random.choice(rooms), 0): None})
 
         return {
             "a page": await self._cost(page),
-            "a list of rooms": await self._cost(home),
+            "a list of rooms": await self._cost(room_list),
             "a send": await self._cost(send),
             f"a send among {BATCH}": await self._cost(send_batch, share=BATCH),
         }
 
     async def by_depth(self, count: int) -> dict[str, Figures]:
-        """In the room of `count` messages."""
+        """Measure in the room with `count` messages."""
 
         def at(choice: Callable[[], PageChoice]) -> Callable[[], Awaitable[None]]:
             async def page() -> None:
@@ -111,7 +112,7 @@ class Meter:
             "a page, oldest": await self._cost(at(lambda: PageChoice(before=51 + random.randint(0, 99)))),
             "a page, by time": await self._cost(at(lambda: PageChoice(at=_moment(count)))),
             "a search, newest": await self._cost(search(None), seldom=10),
-            "a search, middle": await self._cost(search(_behind(count // 2)), seldom=10),
+            "a search, middle": await self._cost(search(_cursor_after(count // 2)), seldom=10),
             "a send": await self._cost(send),
         }
 
@@ -125,7 +126,7 @@ class Meter:
         return SendMessage(command_id=new_id(), room_id=room_id(k), user_id=user, body=BODY, client_id=new_id())
 
     async def _cost(self, once: Callable[[], Awaitable[None]], *, share: int = 1, seldom: int = 1) -> Figures:
-        """Of one part; what takes long is done less often."""
+        """Measure an operation. Divide by `share` parts. `seldom` reduces how often a slow one is measured."""
         times = max(3, self._times // share // seldom)
         for _ in range(times // 2):
             await once()
@@ -155,6 +156,6 @@ def _moment(count: int) -> int:
     return BEGAN + random.randint(1, count // 2)
 
 
-def _behind(seq: int) -> str:
-    """The cursor of a search that goes on behind this message of the long history."""
+def _cursor_after(seq: int) -> str:
+    """Return a search cursor after this message of the long history."""
     return cursor_of([BEGAN + seq, room_id(DEEP), seq])

@@ -1,4 +1,4 @@
-"""Rooms, members, messages, reactions, events; what social and auth told; the epoch and the sweep."""
+"""Create the tables of rooms: rooms and their events, blocks and closed accounts, the epoch and the sweep."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""The text by which messages are found, filled in for those that are there.
+"""Add the text by which messages are found, and fill it in for existing messages.
 
-MySQL keeps a new column even where the filling fails: so it may be there already.
+MySQL keeps the new column if an attempt fails later, so it may exist already.
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""Which messages refer to which attachments, and the outbox that tells media of those that none refers to."""
+"""Add the references of messages to attachments, and the outbox that reports unreferenced ones to media."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
-"""What rooms does with the facts of auth and social. Handled twice or late, an event changes nothing."""
+"""Handlers of events from auth and social. They are idempotent, and ignore outdated events."""
 
-from rooms.service.closing import close_user, set_blocked
 from rooms.service.dependencies import Dependencies
+from rooms.service.users import close_user, set_blocked
 from shared.events.auth import AuthEvent, UserClosed
 from shared.events.social import SocialEvent, UserBlocked
 

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from rooms.api import events, internal, members, messages, rooms
 from rooms.consumers import on_auth, on_social
 from rooms.service.dependencies import Dependencies, create_dependencies
-from rooms.service.sweep import sweep, trim
+from rooms.service.publication.sweep import sweep
+from rooms.service.trimming import trim
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Accounts, UsersRequest
 from shared.events.auth import AuthEvent
@@ -20,9 +21,8 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 async def build(service: DataService, settings: RoomsSettings) -> Dependencies:
     service.verify_with_auth()
-    auth, media = service.peer("auth"), service.peer("media")
-    service.add_optional_check("auth", partial(auth.call, "accounts", UsersRequest([]), Accounts))
-    deps = create_dependencies(settings, service.database, service.redis, auth=auth, media=media)
+    auth = service.optional_peer("auth", "accounts", UsersRequest([]), Accounts)
+    deps = create_dependencies(settings, service.database, service.redis, auth=auth, media=service.peer("media"))
     service.state.overload.watch(lambda: deps.committer.filled)
     await deps.publisher.open()
     service.stack.push_async_callback(deps.publisher.drain)

@@ -1,4 +1,4 @@
-"""What rooms reads from its environment, beside what every service does."""
+"""The settings of rooms, in addition to those of every service."""
 
 from typing import ClassVar
 
@@ -11,10 +11,10 @@ class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
     writers: int = Field(default=4, ge=1, le=64)
-    """Transactions of commands at the same time; SQLite has one."""
+    """Concurrent transactions of commands. SQLite has one."""
     publish_queue: int = Field(default=20_000, ge=1)
-    """Events, cursors and hints that may wait for Redis; what is more is read from the tables when it is back."""
+    """Events, read cursors and notifications that may wait for Redis. Further events are published from the tables."""
     sweep_s: float = Field(default=3, gt=0)
     event_days: float = Field(default=30, gt=0)
-    """How long events are kept to resume from. Messages stay."""
+    """How long events are kept, which is how far back clients can resume. Messages are kept permanently."""
     trim_s: float = Field(default=600, gt=0)

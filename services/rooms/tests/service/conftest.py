@@ -1,4 +1,4 @@
-"""A house of rooms on a real database and a real Valkey; auth is a stand-in behind its real HTTP contract."""
+"""Fixtures for rooms on a real database and a real Valkey, with fakes of auth and media behind their HTTP contracts."""
 
 import itertools
 import json
@@ -18,10 +18,12 @@ from redis.asyncio import Redis
 from sqlalchemy import Connection, event, text
 
 from rooms.main import create_app
-from rooms.service import commands, creation, events, reading
-from rooms.service.committing import Committer
+from rooms.service import creation
 from rooms.service.dependencies import Dependencies
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline import commands
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
+from rooms.service.queries import events, reading
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
@@ -61,8 +63,8 @@ SECRET = "s" * 32
 
 
 @asynccontextmanager
-async def answering(app: web.Application) -> AsyncIterator[str]:
-    """Yield the address at which an application answers."""
+async def serve(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application. Yield its address."""
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -72,8 +74,8 @@ async def answering(app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-class StandInMedia:
-    """Media as rooms knows it: it has those files that are in `files`."""
+class FakeMedia:
+    """media with the attachments in `files`."""
 
     def __init__(self) -> None:
         self.files: dict[str, Attachment] = {}
@@ -81,26 +83,28 @@ class StandInMedia:
         self.app.add_routes([web.post("/internal/attachments", self._attachments)])
 
     async def _attachments(self, request: web.Request) -> web.Response:
-        asked = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
-        found = [self.files[one] for one in asked.attachment_ids if one in self.files]
-        if len(found) < len(asked.attachment_ids):
+        body = msgspec.json.decode(await request.read(), type=AttachmentsRequest)
+        found = [self.files[one] for one in body.attachment_ids if one in self.files]
+        if len(found) < len(body.attachment_ids):
             return web.Response(status=404, body=bytes(error_response(NotFound("There is no such file.")).body))
         return web.Response(body=msgspec.json.encode(Attachments(found)))
 
 
-class StandInAuth:
-    """Auth as rooms knows it: keys, service tokens, accounts. Everyone has an account but those in `unknown`."""
+class FakeAuth:
+    """auth with keys, service tokens and accounts. All users have an account, except those in `unknown`.
+
+    While `unavailable` is set, it answers no request for accounts.
+    """
 
     def __init__(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         self._private = {**jwk.construct(key, "ES256").to_dict(), "kid": "k1"}
         self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
         self.unknown: set[str] = set()
-        self.away = False
-        self.asked = 0
+        self.unavailable = False
         routes = {"keys": self._keys, "token": self._token, "accounts": self._accounts}
         self.app = web.Application()
-        self.app.add_routes([web.post(f"/internal/{name}", work) for name, work in routes.items()])
+        self.app.add_routes([web.post(f"/internal/{name}", handler) for name, handler in routes.items()])
 
     def user_token(self, user_id: str) -> str:
         return sign_token(self._private, Principal("user", user_id, "session"), "rooms")
@@ -115,24 +119,23 @@ class StandInAuth:
         return web.Response(body=msgspec.json.encode(ServiceToken("t", time.time() + 60)))
 
     async def _accounts(self, request: web.Request) -> web.Response:
-        if self.away:
+        if self.unavailable:
             return web.Response(status=503)
-        self.asked += 1
-        asked = msgspec.json.decode(await request.read(), type=UsersRequest)
-        known = [user for user in asked.user_ids if user not in self.unknown]
+        body = msgspec.json.decode(await request.read(), type=UsersRequest)
+        known = [user for user in body.user_ids if user not in self.unknown]
         accounts = [Account(user_id=user, webchat_id="w", display_name="d", version=1) for user in known]
         return web.Response(body=msgspec.json.encode(Accounts(accounts)))
 
 
-class House:
-    """Shorthand for what the gateways ask of rooms, and for what a test looks at."""
+class RoomsDriver:
+    """Builds and executes commands in one rooms process, inspects the result, and injects faults of the database."""
 
-    def __init__(self, deps: Dependencies, auth: StandInAuth) -> None:
+    def __init__(self, deps: Dependencies, auth: FakeAuth) -> None:
         self.deps, self.auth = deps, auth
 
-    # what people do
+    # Build commands.
 
-    def say(self, room: str, user: str, body: str = "hello", **fields: Any) -> SendMessage:
+    def send(self, room: str, user: str, body: str = "hello", **fields: Any) -> SendMessage:
         fields.setdefault("client_id", new_id())
         return SendMessage(command_id=new_id(), room_id=room, user_id=user, body=body, **fields)
 
@@ -170,6 +173,8 @@ class House:
         fields.setdefault("command_id", new_id())
         return kind(room_id=room, user_id=user, **fields)
 
+    # Create rooms and execute commands.
+
     async def group(self, owner: str, *others: str, title: str = "Room") -> str:
         return await creation.open_group(self.deps, owner, title, list(others))
 
@@ -177,64 +182,66 @@ class House:
         return (await creation.open_direct(self.deps, user, other))[0]
 
     async def batch(self, *batch: AnyCommand, seconds: float = 10) -> list[Result]:
+        """Execute a batch with a time budget. Return one result for each command."""
         return (await commands.execute(self.deps, list(batch), time.monotonic() + seconds)).results
 
-    async def do(self, *batch: AnyCommand) -> list[Accepted]:
-        """A batch in which nothing is refused."""
+    async def execute(self, *batch: AnyCommand) -> list[Accepted]:
+        """Execute a batch in which no command is rejected."""
         results = await self.batch(*batch)
         assert not [result for result in results if isinstance(result, Rejected)]
         return results  # type: ignore[return-value]
 
-    async def refused(self, command: AnyCommand) -> str:
-        """The code with which this is refused, after looking that nothing changed."""
-        before = await self.heads()
+    async def rejected(self, command: AnyCommand) -> str:
+        """Execute a command that is rejected and changes nothing. Return the error code."""
+        before = await self.state()
         (result,) = await self.batch(command)
         assert isinstance(result, Rejected), result
-        assert await self.heads() == before
+        assert await self.state() == before
         return result.code
 
-    # what is there
+    # Inspect the result.
 
     async def rows(self, statement: str) -> list[Any]:
         async with self.deps.database.read() as db:
             return list((await db.execute(text(statement))).all())
 
-    async def heads(self) -> list[Any]:
+    async def state(self) -> list[Any]:
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
         return [rooms, await self.rows("SELECT COUNT(*) FROM room_event"), await self.rows("SELECT * FROM member")]
 
     async def events(self, room: str, after: int = 0) -> list[RoomEvent]:
-        """As read today from the database."""
+        """Return all events after a version, from the database."""
         found: list[RoomEvent] = []
         while True:
-            answer = (await events.list_events(self.deps, {room: after + len(found)})).rooms[room]
-            assert not answer.gone
-            found += [msgspec.json.decode(one, type=RoomEvent) for one in answer.events]
-            if after + len(found) == answer.head:
+            page = (await events.list_events(self.deps, {room: after + len(found)})).rooms[room]
+            assert not page.gone
+            found += [msgspec.json.decode(one, type=RoomEvent) for one in page.events]
+            if after + len(found) == page.head:
                 return found
 
     async def snapshot(self, room: str, user: str) -> Snapshot:
-        """The room as `user`, in it from its beginning, sees it."""
-        entered = await reading.enter(self.deps, room, user)
-        messages = list(entered.messages)
+        """Return the room with all messages, as seen by a user who has been a member from its creation."""
+        snapshot = await reading.get_snapshot(self.deps, room, user)
+        messages = list(snapshot.messages)
         while messages and messages[0].seq > 1:
             choice = PageChoice(before=messages[0].seq, limit=200)
             messages = (await reading.get_page(self.deps, room, user, choice)).messages + messages
-        members = {one.user_id: MemberState(one.role, one.read_seq) for one in entered.room.members}
-        return Snapshot(
-            entered.version, 1, {one.seq: one for one in messages}, entered.room.title, entered.room.pinned_seq, members
-        )
+        members = {one.user_id: MemberState(one.role, one.read_seq) for one in snapshot.room.members}
+        by_seq = {one.seq: one for one in messages}
+        return Snapshot(snapshot.version, 1, by_seq, snapshot.room.title, snapshot.room.pinned_seq, members)
 
-    async def on_one_connection(self) -> None:
-        """From now on: what a server counts for a session is then all that is asked here, and nothing else."""
+    # Control the database.
+
+    async def use_one_connection(self) -> None:
+        """Reconnect with a single connection, so that the session counters of the server count all statements."""
         await self.deps.database.close()
         self.deps.database.engine = MysqlEngine(self.deps.settings.database_url, 1)
 
     @asynccontextmanager
     async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
-        """Meanwhile no transaction commits but the first `after`, though all of their statements succeed.
+        """Let all commits except the first `after` fail, after all statements have succeeded.
 
-        SQLite finds a violated constraint at the end; a server is asked by a connection that is gone.
+        On SQLite a deferred constraint is violated. On a server the connection is killed before the commit.
         """
         database = self.deps.database
         if database.is_sqlite:
@@ -246,30 +253,30 @@ class House:
                         "(id INTEGER REFERENCES violated (id) DEFERRABLE INITIALLY DEFERRED)"
                     )
                 )
-        left = itertools.count(-after)
+        commits = itertools.count()
 
-        def prevent(connection: Connection) -> None:
-            if next(left) < 0:
+        def fail(connection: Connection) -> None:
+            if next(commits) < after:
                 return
             if database.is_sqlite:
                 connection.exec_driver_sql("INSERT INTO violation VALUES (1)")
             else:
-                self._cut_connections()
+                self._kill_connections()
 
         engine = database.engine.sync_engine
-        event.listen(engine, "commit", prevent)
+        event.listen(engine, "commit", fail)
         try:
             yield
         finally:
-            event.remove(engine, "commit", prevent)
+            event.remove(engine, "commit", fail)
 
     @property
     def process_list(self) -> str:
-        """The table of a server's connections. MySQL's information_schema fails on statements with binary ids."""
+        """The table of a server's connections. In MySQL's information_schema it fails on statements with binary ids."""
         is_mariadb = self.deps.database.engine.sync_engine.dialect.is_mariadb
         return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
 
-    def _cut_connections(self) -> None:
+    def _kill_connections(self) -> None:
         url = self.deps.settings.database_url
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
@@ -278,16 +285,16 @@ class House:
                 cursor.execute(f"KILL CONNECTION {number}")
 
     @asynccontextmanager
-    async def refusing(self, body: str) -> AsyncIterator[None]:
-        """Meanwhile the database takes no message of this text."""
+    async def rejecting(self, body: str) -> AsyncIterator[None]:
+        """Let the database reject messages with this text."""
         if self.deps.database.is_sqlite:
-            make = f"CREATE TRIGGER refusal BEFORE INSERT ON message WHEN NEW.body = '{body}' "
-            make, remove = make + "BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER refusal"
+            add = f"CREATE TRIGGER rejection BEFORE INSERT ON message WHEN NEW.body = '{body}' "
+            add, remove = add + "BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER rejection"
         else:
-            make = f"ALTER TABLE message ADD CONSTRAINT refusal CHECK (body <> '{body}')"
-            remove = "ALTER TABLE message DROP CONSTRAINT refusal"
+            add = f"ALTER TABLE message ADD CONSTRAINT rejection CHECK (body <> '{body}')"
+            remove = "ALTER TABLE message DROP CONSTRAINT rejection"
         async with self.deps.database.write() as db:
-            await db.execute(text(make))
+            await db.execute(text(add))
         try:
             yield
         finally:
@@ -295,27 +302,27 @@ class House:
                 await db.execute(text(remove))
 
     @asynccontextmanager
-    async def counting(self) -> AsyncIterator[list[str]]:
-        """The statements that are executed meanwhile."""
-        seen: list[str] = []
+    async def record_statements(self) -> AsyncIterator[list[str]]:
+        """Yield a list to which all executed statements are added."""
+        statements: list[str] = []
 
-        def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-            seen.append(statement)
+        def add(_: Any, __: Any, statement: str, *___: Any) -> None:
+            statements.append(statement)
 
         engine = self.deps.database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", note)
+        event.listen(engine, "before_cursor_execute", add)
         try:
-            yield seen
+            yield statements
         finally:
-            event.remove(engine, "before_cursor_execute", note)
+            event.remove(engine, "before_cursor_execute", add)
 
 
 class Client:
-    """Calls an application that runs in this process."""
+    """Calls the HTTP API of an application in this process."""
 
-    def __init__(self, http: httpx.AsyncClient, auth: StandInAuth, deps: Dependencies) -> None:
+    def __init__(self, http: httpx.AsyncClient, auth: FakeAuth, deps: Dependencies) -> None:
         self.http, self._auth, self.deps = http, auth, deps
-        self.house = House(deps, auth)
+        self.driver = RoomsDriver(deps, auth)
 
     async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
         headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
@@ -327,14 +334,14 @@ class Client:
         return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
 
     async def batch(self, *commands: AnyCommand, budget_ms: int = 5_000) -> list[Result]:
-        answer = await self.internal("commands", CommandBatch(budget_ms, list(commands)))
-        assert answer.status_code == 200
-        return msgspec.json.decode(answer.content, type=BatchResult).results
+        response = await self.internal("commands", CommandBatch(budget_ms, list(commands)))
+        assert response.status_code == 200
+        return msgspec.json.decode(response.content, type=BatchResult).results
 
     async def group(self, owner: str, *others: str) -> str:
-        answer = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
-        assert answer.status_code == 201
-        room_id: str = answer.json()["room_id"]
+        response = await self(owner, "POST", body={"kind": "group", "title": "Room", "user_ids": list(others)})
+        assert response.status_code == 201
+        room_id: str = response.json()["room_id"]
         return room_id
 
 
@@ -344,8 +351,8 @@ def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSe
 
 
 @asynccontextmanager
-async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterator[Dependencies]:
-    """Everything but the background work, on the tables of `database_env`."""
+async def open_dependencies(settings: RoomsSettings, auth: FakeAuth) -> AsyncIterator[Dependencies]:
+    """Open the dependencies of a rooms process without its background tasks, on the tables of `database_env`."""
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
@@ -353,7 +360,7 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
         stack.push_async_callback(close_redis, redis)
         publisher = Publisher(database, redis, limit=settings.publish_queue)
         await publisher.open()
-        url = await stack.enter_async_context(answering(auth.app))
+        url = await stack.enter_async_context(serve(auth.app))
         client = await stack.enter_async_context(http_client())
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
@@ -362,52 +369,52 @@ async def open_parts(settings: RoomsSettings, auth: StandInAuth) -> AsyncIterato
 
 
 @pytest.fixture
-def auth() -> StandInAuth:
-    return StandInAuth()
+def auth() -> FakeAuth:
+    return FakeAuth()
 
 
 @pytest.fixture
-async def quiet(settings: RoomsSettings, auth: StandInAuth, redis: Redis) -> AsyncIterator[House]:
-    """A house in which nothing is published by itself."""
-    async with open_parts(settings, auth) as deps:
-        yield House(deps, auth)
+async def manual_driver(settings: RoomsSettings, auth: FakeAuth, redis: Redis) -> AsyncIterator[RoomsDriver]:
+    """A driver without a running publisher. Tests publish with `publisher.drain` or `sweep`."""
+    async with open_dependencies(settings, auth) as deps:
+        yield RoomsDriver(deps, auth)
 
 
 @pytest.fixture
-async def house(quiet: House) -> AsyncIterator[House]:
-    async with background("publisher", quiet.deps.publisher.run, pause=0):
-        yield quiet
+async def driver(manual_driver: RoomsDriver) -> AsyncIterator[RoomsDriver]:
+    async with background("publisher", manual_driver.deps.publisher.run, pause=0):
+        yield manual_driver
 
 
 @pytest.fixture
-def second_house(settings: RoomsSettings, auth: StandInAuth) -> Any:
-    """Another rooms process on the same database and Valkey: an async context manager."""
+def second_process(settings: RoomsSettings, auth: FakeAuth) -> Any:
+    """An async context manager that opens another rooms process on the same database and Valkey."""
 
     @asynccontextmanager
-    async def open_house() -> AsyncIterator[House]:
-        async with open_parts(settings, auth) as deps, background("publisher", deps.publisher.run, pause=0):
-            yield House(deps, auth)
+    async def open_process() -> AsyncIterator[RoomsDriver]:
+        async with open_dependencies(settings, auth) as deps, background("publisher", deps.publisher.run, pause=0):
+            yield RoomsDriver(deps, auth)
 
-    return open_house
-
-
-@pytest.fixture
-def media() -> StandInMedia:
-    return StandInMedia()
+    return open_process
 
 
 @pytest.fixture
-def start(settings: RoomsSettings, auth: StandInAuth, media: StandInMedia, redis: Redis) -> Any:
-    """The whole application in this process; auth and media answer at ports: an async context manager.
+def media() -> FakeMedia:
+    return FakeMedia()
 
-    Its arguments are settings. Sweeps and trims happen at the start, and then not for an hour.
+
+@pytest.fixture
+def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Any:
+    """An async context manager that starts the complete application in this process, and yields a client.
+
+    Its arguments are settings. Sweep and trim run once at the start, and again only after an hour.
     """
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[Client]:
         async with AsyncExitStack() as stack:
             urls = {
-                f"{name}_url": await stack.enter_async_context(answering(other.app))
+                f"{name}_url": await stack.enter_async_context(serve(other.app))
                 for name, other in (("auth", auth), ("media", media))
             }
             app = create_app(settings.model_copy(update={**urls, "sweep_s": 3600, "trim_s": 3600, **changes}))

@@ -1,4 +1,4 @@
-"""The routes: who may call them, what they answer, and refusals as problems."""
+"""The HTTP routes: authentication, responses and problem documents."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -60,12 +60,12 @@ async def test_a_group(call: Any) -> None:
         ([], 422, None),
     ],
 )
-async def test_rooms_that_cannot_be(call: Any, body: Any, status: int, field: str | None) -> None:
-    answer = await call(A, "POST", body=body)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
+async def test_invalid_rooms_are_rejected(call: Any, body: Any, status: int, field: str | None) -> None:
+    response = await call(A, "POST", body=body)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
     if field:
-        assert [error["field"] for error in answer.json()["errors"]] == [field]
+        assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
 async def test_changing_a_room(call: Any) -> None:
@@ -94,9 +94,9 @@ async def test_members(call: Any, auth: Any) -> None:
     assert (await call(C, "GET", f"/{room}")).status_code == 404
     assert [(await call(B, "DELETE", f"/{room}/members/me")).status_code for _ in range(2)] == [204, 204]
     assert (await call(B, "DELETE", f"/{room}/members/{new_id()}")).status_code == 404
-    auth.away = True
-    away = await call(A, "POST", f"/{room}/members", {"user_ids": [B]})
-    assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+    auth.unavailable = True
+    unavailable = await call(A, "POST", f"/{room}/members", {"user_ids": [B]})
+    assert (unavailable.status_code, unavailable.headers["Retry-After"]) == (503, "1")
 
 
 async def test_messages(call: Any) -> None:
@@ -108,8 +108,8 @@ async def test_messages(call: Any) -> None:
     assert sent.json()["client_id"] == body["client_id"].lower()
     assert (await call(A, "POST", f"/{room}/messages", {**body, "body": "other"})).status_code == 409
     for wrong in ({"body": ""}, {"client_id": "7"}, {"reply_to": 5}, {"attachment_ids": ["x"] * 11}, {"body": 7}):
-        answer = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "x", **wrong})
-        assert answer.status_code == 422
+        response = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "x", **wrong})
+        assert response.status_code == 422
     await call(B, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "two", "reply_to": 1})
     page = (await call(B, "GET", f"/{room}/messages", limit=1)).json()
     assert [message["seq"] for message in page["items"]] == [2]
@@ -121,7 +121,7 @@ async def test_messages(call: Any) -> None:
     assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
 
 
-async def test_events_between_messages(call: Any) -> None:
+async def test_system_messages(call: Any) -> None:
     room = await call.group(A, B)
     await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "hi"})
     await call(A, "PATCH", f"/{room}", {"title": "New"})
@@ -155,11 +155,11 @@ async def test_searching(call: Any) -> None:
         {"q": "ab", "room_id": "x"},
         {"q": "ab", "cursor": "x"},
     ):
-        answer = await call(A, "GET", "/search", **query)
-        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1)
+        response = await call(A, "GET", "/search", **query)
+        assert (response.status_code, len(response.json()["errors"])) == (422, 1)
 
 
-async def test_paths_that_name_nothing(call: Any) -> None:
+async def test_unknown_paths_are_not_found(call: Any) -> None:
     room = await call.group(A)
     for path in ("/x", f"/{new_id()}", f"/{room.upper()}", f"/{room}/messages/1", f"/{new_id()}/messages"):
         assert (await call(A, "GET", path)).status_code == 404
@@ -167,21 +167,21 @@ async def test_paths_that_name_nothing(call: Any) -> None:
     assert (await call(A, "PATCH", f"/{room}/members/x", {"role": "admin"})).status_code == 404
 
 
-async def test_who_may_call(call: Any, auth: Any) -> None:
+async def test_authentication(call: Any, auth: Any) -> None:
     user, service = auth.user_token(A), auth.service_token()
     batch = CommandBatch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: "none"})).status_code == 401
-    answer = await call.internal("commands", batch)
-    assert msgspec.json.decode(answer.content, type=BatchResult).epoch
+    response = await call.internal("commands", batch)
+    assert msgspec.json.decode(response.content, type=BatchResult).epoch
     headers = {TOKEN_HEADER: service}
     assert (await call.http.get("/api/rooms", headers=headers)).status_code == 403
     assert (await call.http.get("/api/rooms")).status_code == 401
 
 
-async def test_internal_answers_carry_the_epoch(call: Any) -> None:
+async def test_internal_replies_contain_the_epoch(call: Any) -> None:
     room = await call.group(A, B)
-    asked = {
+    requests = {
         "homes": {"users": {A: None}},
         "home-page": {"user_id": A},
         "messages": {"user_id": A, "room_id": room, "choice": {}},
@@ -190,22 +190,22 @@ async def test_internal_answers_carry_the_epoch(call: Any) -> None:
         "revisions": {"user_ids": [A, C]},
         "events": {"cursors": {room: 0}},
     }
-    answers = {path: await call.internal(path, body) for path, body in asked.items()}
-    assert {answer.status_code for answer in answers.values()} == {200}
-    assert len({answer.json()["epoch"] for answer in answers.values()}) == 1
-    assert answers["revisions"].json()["revisions"] == {A: 1, C: 0}
+    responses = {path: await call.internal(path, body) for path, body in requests.items()}
+    assert {response.status_code for response in responses.values()} == {200}
+    assert len({response.json()["epoch"] for response in responses.values()}) == 1
+    assert responses["revisions"].json()["revisions"] == {A: 1, C: 0}
     assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
 
 
-async def test_whether_someone_is_in_a_room(call: Any) -> None:
+async def test_membership_checks(call: Any) -> None:
     room = await call.group(A, B)
     direct = (await call(A, "POST", body={"kind": "direct", "user_id": B})).json()["room_id"]
     await call(B, "DELETE", f"/{room}/members/me")
     await call(B, "DELETE", f"/{direct}/members/me")
     expected = {(room, A): True, (room, B): False, (room, C): False, (direct, B): True, (C, A): False}
     for (room_id, user_id), is_in in expected.items():
-        answer = await call.internal("membership", {"room_id": room_id, "user_id": user_id})
-        assert answer.json() == {"is_in": is_in}
+        response = await call.internal("membership", {"room_id": room_id, "user_id": user_id})
+        assert response.json() == {"is_in": is_in}
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ async def test_whether_someone_is_in_a_room(call: Any) -> None:
         ("enter", {"user_id": A, "room_id": B}, 404),
     ],
 )
-async def test_internal_requests_that_do_not_fit(call: Any, path: str, body: Any, status: int) -> None:
+async def test_invalid_internal_requests_are_rejected(call: Any, path: str, body: Any, status: int) -> None:
     assert (await call.internal(path, body)).status_code == status
 
 
 @on_both_engines
-async def test_facts_of_the_other_services_arrive(call: Any, redis: Redis) -> None:
+async def test_domain_events_of_other_services_are_processed(call: Any, redis: Redis) -> None:
     room = await call.group(A, B)
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
     closed = UserClosed(user_id=B, version=2, at=1)

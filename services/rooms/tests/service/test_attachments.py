@@ -1,11 +1,11 @@
-"""Attachments that no message refers to any more are let go: media is told once, and nobody may send them again."""
+"""An attachment without references is published to media once, and can never be sent again."""
 
 from typing import Any
 
 import msgspec
 import pytest
 
-from rooms.service.homes import get_membership
+from rooms.service.queries.memberships import check_membership
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import MembershipCheck
 from shared.events.rooms import AttachmentsReleased
@@ -19,93 +19,94 @@ def file() -> Attachment:
     return Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
 
 
-async def released(house: Any) -> list[tuple[str, list[str]]]:
-    rows = await house.rows("SELECT payload FROM outbox ORDER BY id")
+async def released(driver: Any) -> list[tuple[str, list[str]]]:
+    """Return the events in the outbox as (room id, attachment ids)."""
+    rows = await driver.rows("SELECT payload FROM outbox ORDER BY id")
     events = [msgspec.json.decode(row[0], type=AttachmentsReleased) for row in rows]
     return [(event.room_id, event.attachment_ids) for event in events]
 
 
 @on_each_database
-async def test_the_last_message_that_has_it_lets_it_go(house: Any) -> None:
-    room, one, two = await house.group(A, B), file(), file()
-    await house.do(house.say(room, A, attachments=[one, two]), house.say(room, A, attachments=[one, one]))
-    await house.do(house.delete(room, A, 1))
-    assert await released(house) == [(room, [two.attachment_id])]
-    await house.do(house.delete(room, A, 2), house.delete(room, A, 2))
-    assert await released(house) == [(room, [two.attachment_id]), (room, [one.attachment_id])]
+async def test_deleting_the_last_reference_releases_an_attachment(driver: Any) -> None:
+    room, one, two = await driver.group(A, B), file(), file()
+    await driver.execute(driver.send(room, A, attachments=[one, two]), driver.send(room, A, attachments=[one, one]))
+    await driver.execute(driver.delete(room, A, 1))
+    assert await released(driver) == [(room, [two.attachment_id])]
+    await driver.execute(driver.delete(room, A, 2), driver.delete(room, A, 2))
+    assert await released(driver) == [(room, [two.attachment_id]), (room, [one.attachment_id])]
     for gone in (one, two):
-        assert await house.refused(house.say(room, A, attachments=[gone])) == "not_found"
-    assert len(await released(house)) == 2
+        assert await driver.rejected(driver.send(room, A, attachments=[gone])) == "not_found"
+    assert len(await released(driver)) == 2
 
 
 @on_each_database
-async def test_in_one_batch(house: Any) -> None:
-    room, one, two = await house.group(A), file(), file()
-    await house.do(
-        house.say(room, A, attachments=[one]),
-        house.say(room, A, attachments=[two]),
-        house.say(room, A, attachments=[two]),
+async def test_references_within_one_batch(driver: Any) -> None:
+    room, one, two = await driver.group(A), file(), file()
+    await driver.execute(
+        driver.send(room, A, attachments=[one]),
+        driver.send(room, A, attachments=[two]),
+        driver.send(room, A, attachments=[two]),
     )
     kept = file()
-    results = await house.batch(
-        house.delete(room, A, 2),
-        house.delete(room, A, 1),
-        house.say(room, A, attachments=[one]),
-        house.say(room, A, attachments=[kept]),
-        house.delete(room, A, 3),
+    results = await driver.batch(
+        driver.delete(room, A, 2),
+        driver.delete(room, A, 1),
+        driver.send(room, A, attachments=[one]),
+        driver.send(room, A, attachments=[kept]),
+        driver.delete(room, A, 3),
     )
     assert [msgspec.to_builtins(result)["type"] for result in results] == ["done", "done", "refused", "done", "done"]
-    assert await released(house) == [(room, sorted([one.attachment_id, two.attachment_id]))]
+    assert await released(driver) == [(room, sorted([one.attachment_id, two.attachment_id]))]
 
 
-async def test_a_repeat_of_what_is_deleted_is_still_answered(house: Any) -> None:
-    room = await house.group(A)
-    send = house.say(room, A, attachments=[file()])
-    (first,) = await house.do(send)
-    await house.do(house.delete(room, A, 1))
-    (again,) = await house.do(send)
+async def test_a_duplicate_of_a_deleted_message_is_answered(driver: Any) -> None:
+    room = await driver.group(A)
+    send = driver.send(room, A, attachments=[file()])
+    (first,) = await driver.execute(send)
+    await driver.execute(driver.delete(room, A, 1))
+    (again,) = await driver.execute(send)
     assert (again.seq, again.duplicate) == (first.seq, True)
 
 
 @on_each_database
-async def test_each_room_by_itself(house: Any) -> None:
-    room, other, one = await house.group(A), await house.group(A), file()
-    await house.do(house.say(room, A, attachments=[one]), house.say(other, A, attachments=[one]))
-    await house.do(house.delete(room, A, 1))
-    await house.do(house.say(other, A, attachments=[one]))
-    assert await released(house) == [(room, [one.attachment_id])]
+async def test_rooms_count_references_separately(driver: Any) -> None:
+    room, other, one = await driver.group(A), await driver.group(A), file()
+    await driver.execute(driver.send(room, A, attachments=[one]), driver.send(other, A, attachments=[one]))
+    await driver.execute(driver.delete(room, A, 1))
+    await driver.execute(driver.send(other, A, attachments=[one]))
+    assert await released(driver) == [(room, [one.attachment_id])]
 
 
 @on_each_database
-@pytest.mark.parametrize("act", ["say", "delete"])
-async def test_statements_do_not_grow(house: Any, act: str) -> None:
-    room = await house.group(A)
+@pytest.mark.parametrize("act", ["send", "delete"])
+async def test_the_number_of_statements_is_constant(driver: Any, act: str) -> None:
+    room = await driver.group(A)
     counts = []
     for size in (1, 20):
-        sends = [house.say(room, A, attachments=[file(), file()]) for _ in range(size)]
+        sends = [driver.send(room, A, attachments=[file(), file()]) for _ in range(size)]
         if act == "delete":
-            seqs = [done.seq for done in await house.do(*sends)]
-            sends = [house.delete(room, A, seq) for seq in seqs]
-        async with house.counting() as statements:
-            await house.do(*sends)
+            seqs = [done.seq for done in await driver.execute(*sends)]
+            sends = [driver.delete(room, A, seq) for seq in seqs]
+        async with driver.record_statements() as statements:
+            await driver.execute(*sends)
         counts.append(len([one for one in statements if not one.startswith(("BEGIN", "SET"))]))
     assert counts[0] == counts[1]
 
 
 @on_each_database
-async def test_very_many_at_once(house: Any) -> None:
-    room = await house.group(A)
+async def test_many_attachments_are_split_into_several_events(driver: Any) -> None:
+    room = await driver.group(A)
     for _ in range(11):
-        await house.do(*(house.say(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
-    await house.do(*(house.delete(room, A, seq) for seq in range(1, 221)))
-    assert sorted(len(ids) for _, ids in await released(house)) == [200, 1000, 1000]
+        await driver.execute(*(driver.send(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
+    await driver.execute(*(driver.delete(room, A, seq) for seq in range(1, 221)))
+    assert sorted(len(ids) for _, ids in await released(driver)) == [200, 1000, 1000]
 
 
 @on_each_database
-async def test_media_may_ask_what_was_let_go(house: Any) -> None:
-    room, gone, kept = await house.group(A), file(), file()
-    await house.do(house.say(room, A, attachments=[gone]), house.say(room, A, attachments=[kept]))
-    await house.do(house.delete(room, A, 1))
-    asked = [gone.attachment_id, kept.attachment_id, new_id()]
-    assert await get_membership(house.deps, A, room, asked) == MembershipCheck(True, [gone.attachment_id])
-    assert await get_membership(house.deps, B, room, []) == MembershipCheck(False)
+async def test_media_can_query_unreferenced_attachments(driver: Any) -> None:
+    room, gone, kept = await driver.group(A), file(), file()
+    await driver.execute(driver.send(room, A, attachments=[gone]), driver.send(room, A, attachments=[kept]))
+    await driver.execute(driver.delete(room, A, 1))
+    attachment_ids = [gone.attachment_id, kept.attachment_id, new_id()]
+    assert await check_membership(driver.deps, A, room, attachment_ids) == MembershipCheck(True, [gone.attachment_id])
+    assert await check_membership(driver.deps, B, room, []) == MembershipCheck(False)

@@ -1,4 +1,4 @@
-"""Every statement of everyday use names its rooms or its users, and MySQL finds what it asks for by a key."""
+"""Every frequent statement names its rooms or users, and MySQL finds their rows by a key."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Table, delete, select, text
 
 import rooms.storage
-from rooms.service import events, homes, lines, reading, searching, sending
+from rooms.service import sending
+from rooms.service.queries import events, memberships, reading, room_lists, searching, system_messages
 from rooms.storage.tables import (
     TABLES,
     blocked_pair,
@@ -33,71 +34,71 @@ RARE = {
     "epochs.get_last_sweep": "at each sweep",
     "epochs.renew_epoch": "after a restore",
     "epochs.set_last_sweep": "at each sweep",
-    "members.list_rooms_of": "when an account is closed",
-    "people.set_blocked": "when someone is blocked",
-    "people.set_closed": "when an account is closed",
-    "room_events.first_kept": "for a stream that ends before what is kept",
-    "room_events.remove_older": "trims, in the background",
+    "members.list_room_ids": "when an account is closed",
+    "users.set_blocked": "when someone is blocked",
+    "users.set_closed": "when an account is closed",
+    "room_events.find_first_kept": "for a stream whose next event is trimmed",
+    "room_events.delete_older": "at each trim, in the background",
     "rooms.list_changed": "at each sweep",
 }
 NAMES = {"room": {"id"}}
 ONE_ROW = {"log_epoch"}
-"""Tables of one row, which every database can hold."""
+"""Tables with one row. Every shard of a sharded database can have a copy."""
 SORTED = {
-    "homes.list_seats": "the rooms of one person, at most 1,000",
+    "room_lists.list_page": "the rooms of one user, at most 1,000",
     "members.list_members": "the members of one room, at most 2,000",
     "reactions.list_reactions": "the reactions to the messages of a page",
-    "search.find_in": "what is found among 20,000 messages at most",
-    "search.list_reaches": "a few places of each room of one person",
+    "search.find_in_slices": "the matches among at most 20,000 messages",
+    "search.list_scan_ranges": "a few timestamps of each room of one user",
 }
-"""What is sorted rather than read in order, and how much that is."""
+"""Functions whose rows are sorted instead of read in the order of an index, with the number of rows."""
 ROOMS, MESSAGES, DEEP = 300, 40, 2_000
 BY_PAIR = {"rooms.find_direct"}
-"""Finds a direct room by its two people: where rooms are spread, that takes an index over all of them."""
+"""Finds a direct room by its two members. If rooms were sharded, this would need a global index."""
 
 
-async def use(house: Any, here: str) -> None:
-    """All that people and gateways do day by day, for the most part in one room, in which A, B and C are."""
-    direct, other = await house.direct(A, new_id()), await house.group(B, C)
+async def use_everything(driver: Any, busy_room: str) -> None:
+    """Do everything that users and gateways do often, mostly in one room with the members A, B and C."""
+    direct, other = await driver.direct(A, new_id()), await driver.group(B, C)
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
-    sent = await house.do(
-        house.say(here, A, attachments=[file]), house.say(here, A, mentions=[B]), house.say(direct, A)
+    sent = await driver.execute(
+        driver.send(busy_room, A, attachments=[file]), driver.send(busy_room, A, mentions=[B]), driver.send(direct, A)
     )
     first, second = sent[0].seq, sent[1].seq
-    await house.do(house.react(here, B, first), house.react(here, B, second))
-    await house.do(
-        house.say(here, A), house.edit(here, A, second, "x"), house.react(here, C, second),
-        house.react(here, B, second, remove=True), house.delete(here, A, first), house.invite(here, A, D, E),
-        house.role(here, A, B, "admin"), house.remove(here, A, C), house.update(here, A, title="New"),
-        house.mute(here, A), house.leave(other, B),
+    await driver.execute(driver.react(busy_room, B, first), driver.react(busy_room, B, second))
+    await driver.execute(
+        driver.send(busy_room, A), driver.edit(busy_room, A, second, "x"), driver.react(busy_room, C, second),
+        driver.react(busy_room, B, second, remove=True), driver.delete(busy_room, A, first),
+        driver.invite(busy_room, A, D, E), driver.role(busy_room, A, B, "admin"), driver.remove(busy_room, A, C),
+        driver.update(busy_room, A, title="New"), driver.mute(busy_room, A), driver.leave(other, B),
     )  # fmt: skip
-    await house.do(house.read(here, B, second))
-    await sending.send(house.deps, here, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
-    await read(house, here, file.attachment_id)
+    await driver.execute(driver.read(busy_room, B, second))
+    await sending.send(driver.deps, busy_room, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
+    await read_everything(driver, busy_room, file.attachment_id)
 
 
-async def read(house: Any, here: str, attachment_id: str) -> None:
-    deps = house.deps
+async def read_everything(driver: Any, busy_room: str, attachment_id: str) -> None:
+    deps = driver.deps
     for choice in (PageChoice(), PageChoice(before=9), PageChoice(after=1), PageChoice(at=1), PageChoice(around=2)):
-        await reading.get_page(deps, here, A, choice)
-    await reading.enter(deps, here, A)
-    await reading.get_detail(deps, here, A)
-    await homes.list_homes(deps, {A: None, B: [here]})
-    await homes.get_home_page(deps, A, None, 20)
-    await homes.list_memberships(deps, [A, B])
-    await homes.list_revisions(deps, [A, B])
-    await homes.list_shared(deps, A, [B, C])
-    await homes.get_membership(deps, A, here, [attachment_id])
-    await events.list_events(deps, {here: 1})
-    await lines.list_lines(deps, here, A, after=3, before=12)
-    await deps.publisher.catch_up([here])
-    await searching.search(deps, A, "hello", scanned=100)
-    await searching.search(deps, A, "hello", here, scanned=100)
+        await reading.get_page(deps, busy_room, A, choice)
+    await reading.get_snapshot(deps, busy_room, A)
+    await reading.get_detail(deps, busy_room, A)
+    await room_lists.list_room_lists(deps, {A: None, B: [busy_room]})
+    await room_lists.get_room_list_page(deps, A, None, 20)
+    await memberships.list_memberships(deps, [A, B])
+    await memberships.list_revisions(deps, [A, B])
+    await memberships.list_shared(deps, A, [B, C])
+    await memberships.check_membership(deps, A, busy_room, [attachment_id])
+    await events.list_events(deps, {busy_room: 1})
+    await system_messages.list_page(deps, busy_room, A, after=3, before=12)
+    await deps.publisher.catch_up([busy_room])
+    await searching.search(deps, A, "hello", max_scanned=100)
+    await searching.search(deps, A, "hello", busy_room, max_scanned=100)
 
 
-async def test_each_names_its_rooms_or_its_users(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
-    await use(quiet, await quiet.group(A, B, C))
+async def test_every_statement_names_its_rooms_or_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
+    await use_everything(manual_driver, await manual_driver.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
     for asked in recorder.asked:
         entered = entered_by(asked)
@@ -115,52 +116,52 @@ async def test_each_names_its_rooms_or_its_users(quiet: Any, monkeypatch: pytest
         delete(message),
     ],
 )
-def test_what_names_none_is_seen(statement: Any) -> None:
+def test_statements_without_rooms_or_users_are_detected(statement: Any) -> None:
     assert not entered_by(Asked("", statement, None)).get("message")
 
 
 @on_mysql
 @pytest.mark.timeout(300)
-async def test_how_mysql_finds_it(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = await quiet.group(A, B, C)
-    await fill(quiet, here)
-    recorder = record(rooms.storage, quiet.deps.database.engine.sync_engine, monkeypatch)
-    await use(quiet, here)
-    plans = await explain(quiet.deps.database, recorder)
+async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy_room = await manual_driver.group(A, B, C)
+    await fill(manual_driver, busy_room)
+    recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
+    await use_everything(manual_driver, busy_room)
+    plans = await explain(manual_driver.deps.database, recorder)
     check_document("rooms", plans)
     check_plans(plans, one_row=ONE_ROW, sorted_by=SORTED)
 
 
-async def fill(house: Any, here: str) -> None:
-    """So much that to read a whole table, or a whole room, is the worse way."""
-    people = [A, B, C, D, E, *(new_id() for _ in range(95))]
+async def fill(driver: Any, busy_room: str) -> None:
+    """Insert so many rows that MySQL prefers an index to a scan of a table or a room."""
+    users = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]
-    async with house.deps.database.write() as db:
-        await _write(db, room, [_room(room_id) for room_id in ids])
+    async with driver.deps.database.write() as db:
+        await _insert(db, room, [_room(room_id) for room_id in ids])
         for number, room_id in enumerate(ids):
-            some = [people[(number + 21 * membership) % len(people)] for membership in range(5)]
-            await _write(db, member, [_member(room_id, user) for user in some])
-            await _talk(db, room_id, some, range(1, MESSAGES + 1))
-        await _talk(db, here, [A, B, C], range(5, DEEP + 1))
-        await db.execute(room.update().where(room.c.id == here).values(head_seq=DEEP, head_version=DEEP))
-        await _write(db, room_revision, [{"user_id": user, "revision": 1} for user in people[5:]])
-        await _write(db, closed_user, [{"user_id": new_id(), "at": 1} for _ in people])
-        pairs = [{"user_id": user, "blocked_id": A, "version": 1, "blocked": False} for user in people]
-        await _write(db, blocked_pair, pairs)
+            some = [users[(number + 21 * membership) % len(users)] for membership in range(5)]
+            await _insert(db, member, [_member(room_id, user) for user in some])
+            await _insert_messages(db, room_id, some, range(1, MESSAGES + 1))
+        await _insert_messages(db, busy_room, [A, B, C], range(5, DEEP + 1))
+        await db.execute(room.update().where(room.c.id == busy_room).values(head_seq=DEEP, head_version=DEEP))
+        await _insert(db, room_revision, [{"user_id": user, "revision": 1} for user in users[5:]])
+        await _insert(db, closed_user, [{"user_id": new_id(), "at": 1} for _ in users])
+        pairs = [{"user_id": user, "blocked_id": A, "version": 1, "blocked": False} for user in users]
+        await _insert(db, blocked_pair, pairs)
         for table in TABLES:
             await db.execute(text(f"ANALYZE TABLE {table.name}"))
 
 
-async def _write(db: Db, table: Table, rows: list[dict[str, Any]]) -> None:
+async def _insert(db: Db, table: Table, rows: list[dict[str, Any]]) -> None:
     await db.execute(table.insert(), rows)
 
 
-async def _talk(db: Db, room_id: str, people: list[str], seqs: range) -> None:
-    await _write(db, message, [_message(room_id, seq, people[seq % len(people)]) for seq in seqs])
-    await _write(db, room_event, [_event(room_id, seq, people[seq % len(people)]) for seq in seqs])
-    await _write(db, reaction, [_reaction(room_id, seq, people[0]) for seq in seqs[::10]])
+async def _insert_messages(db: Db, room_id: str, users: list[str], seqs: range) -> None:
+    await _insert(db, message, [_message(room_id, seq, users[seq % len(users)]) for seq in seqs])
+    await _insert(db, room_event, [_event(room_id, seq, users[seq % len(users)]) for seq in seqs])
+    await _insert(db, reaction, [_reaction(room_id, seq, users[0]) for seq in seqs[::10]])
     uses = [{"room_id": room_id, "attachment_id": new_id(), "seq": seq} for seq in seqs[::10]]
-    await _write(db, message_attachment, uses)
+    await _insert(db, message_attachment, uses)
 
 
 def _room(room_id: str) -> dict[str, Any]:

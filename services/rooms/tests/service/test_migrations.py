@@ -18,7 +18,7 @@ BEFORE_SEARCH = "0001"
 
 
 @on_each_database
-async def test_up_and_down_and_the_schema_is_that_of_the_tables(settings: RoomsSettings) -> None:
+async def test_migrations_produce_the_schema_of_the_tables(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
     await check_migrations(database, MIGRATIONS, TABLES)
     await database.close()
@@ -34,8 +34,8 @@ def _message(room_id: str, seq: int) -> dict[str, Any]:
 
 @on_each_database
 @pytest.mark.parametrize("interrupted", [False, True])
-async def test_messages_from_before_the_search_are_found(settings: RoomsSettings, interrupted: bool) -> None:
-    """Three rooms, so many messages that a batch ends within a room; MySQL keeps the column of a try that failed."""
+async def test_existing_messages_become_searchable(settings: RoomsSettings, interrupted: bool) -> None:
+    """A batch of the migration ends within a room. After an interrupted attempt MySQL already has the new column."""
     database = Database(settings.database_url)
     await migrate(database, MIGRATIONS, BEFORE_SEARCH)
     async with database.write() as db:
@@ -52,19 +52,19 @@ async def test_messages_from_before_the_search_are_found(settings: RoomsSettings
 
 
 @on_servers
-async def test_replicas_that_start_at_once_all_come_up(settings: RoomsSettings) -> None:
+async def test_concurrent_starts_succeed(settings: RoomsSettings) -> None:
     await check_starting_at_once(settings.database_url, MIGRATIONS)
 
 
 @on_each_database
-async def test_the_version_before_writes_into_this_schema(settings: RoomsSettings) -> None:
+async def test_the_previous_version_writes_to_this_schema(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
     await check_one_back(database, MIGRATIONS)
     await database.close()
 
 
 @on_each_database
-async def test_the_version_before_starts_on_this_schema(settings: RoomsSettings, tmp_path: Path) -> None:
+async def test_the_previous_version_starts_on_this_schema(settings: RoomsSettings, tmp_path: Path) -> None:
     database = Database(settings.database_url)
     await check_older_start(database, MIGRATIONS, tmp_path / "older")
     await database.close()

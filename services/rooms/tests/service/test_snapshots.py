@@ -1,4 +1,7 @@
-"""A snapshot at version v, folded with the events after v, equals a fresh snapshot: for every v, live and re-read."""
+"""A snapshot at any version, folded with the later events, equals a fresh snapshot.
+
+This holds for events as published, and as loaded later from the database.
+"""
 
 from typing import Any
 
@@ -18,8 +21,8 @@ OTHERS = [B, C]
 SEQS, PEOPLE, BODIES = st.integers(1, 6), st.sampled_from([A, B, C]), st.sampled_from(["x", "y", "z" * 40])
 
 commands = st.one_of(
-    st.tuples(st.just("say"), PEOPLE, BODIES),
-    st.tuples(st.just("say"), PEOPLE, BODIES),
+    st.tuples(st.just("send"), PEOPLE, BODIES),
+    st.tuples(st.just("send"), PEOPLE, BODIES),
     st.tuples(st.just("edit"), PEOPLE, SEQS, BODIES),
     st.tuples(st.just("delete"), PEOPLE, SEQS),
     st.tuples(st.just("react"), PEOPLE, SEQS, st.sampled_from("ab"), st.booleans()),
@@ -28,22 +31,22 @@ commands = st.one_of(
     st.tuples(st.just("remove"), PEOPLE, st.sampled_from(OTHERS)),
     st.tuples(st.just("role"), PEOPLE, st.sampled_from(OTHERS), st.sampled_from(["admin", "member"])),
     st.tuples(st.just("update"), PEOPLE, st.sampled_from(["T", "U"]), st.none() | SEQS),
-    st.tuples(st.just("repeat")),
+    st.tuples(st.just("duplicate")),
 )
 batches = st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=5)
 
 
-def command_of(house: Any, room: str, step: tuple[Any, ...]) -> AnyCommand:
+def command_of(driver: Any, room: str, step: tuple[Any, ...]) -> AnyCommand:
     name, user, *rest = step
     if name == "react":
-        return house.react(room, user, rest[0], rest[1], remove=rest[2])  # type: ignore[no-any-return]
+        return driver.react(room, user, rest[0], rest[1], remove=rest[2])  # type: ignore[no-any-return]
     if name == "update":
-        return house.update(room, user, title=rest[0], pinned_seq=rest[1])  # type: ignore[no-any-return]
-    return getattr(house, name)(room, user, *rest)  # type: ignore[no-any-return]
+        return driver.update(room, user, title=rest[0], pinned_seq=rest[1])  # type: ignore[no-any-return]
+    return getattr(driver, name)(room, user, *rest)  # type: ignore[no-any-return]
 
 
 def without_order(snapshot: Snapshot) -> Snapshot:
-    """Reactions are sets: their order means nothing."""
+    """Sort reactions, whose order is not significant."""
 
     def sorted_one(message: Message) -> Message:
         reactions = {emoji: sorted(message.reactions[emoji]) for emoji in sorted(message.reactions)}
@@ -55,20 +58,20 @@ def without_order(snapshot: Snapshot) -> Snapshot:
 @on_each_database
 @settings(max_examples=60, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=batches)
-async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[Any, ...]]]) -> None:
-    room = await quiet.group(A, B)
-    snapshots = [await quiet.snapshot(room, A)]
+async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[list[tuple[Any, ...]]]) -> None:
+    room = await manual_driver.group(A, B)
+    snapshots = [await manual_driver.snapshot(room, A)]
     live: list[RoomEvent] = []
     sent: list[AnyCommand] = []
     for steps in script:
-        batch = [command_of(quiet, room, step) for step in steps if step[0] != "repeat"]
-        batch += sent[-1:] if ("repeat",) in steps else []
+        batch = [command_of(manual_driver, room, step) for step in steps if step[0] != "duplicate"]
+        batch += sent[-1:] if ("duplicate",) in steps else []
         sent += batch
-        await quiet.batch(*batch)
-        live += published(quiet, room)
-        snapshots.append(await quiet.snapshot(room, A))
+        await manual_driver.batch(*batch)
+        live += take_published(manual_driver, room)
+        snapshots.append(await manual_driver.snapshot(room, A))
     fresh = without_order(snapshots[-1])
-    reread = await quiet.events(room)
+    reread = await manual_driver.events(room)
     assert [event.version for event in live] == list(range(1, fresh.version + 1))
     assert [type(event) for event in live] == [type(event) for event in reread]
     for events in (live, reread):
@@ -78,9 +81,9 @@ async def test_fold_equals_a_fresh_snapshot(quiet: Any, script: list[list[tuple[
             assert without_order(fold(fold(snapshot, events[: len(events) // 2]), events)) == fresh
 
 
-def published(house: Any, room: str) -> list[RoomEvent]:
-    """What this process has to publish of the room, through bytes and back."""
-    waiting = house.deps.publisher._waiting
+def take_published(driver: Any, room: str) -> list[RoomEvent]:
+    """Take the events of the room from the queue of the publisher. Return them encoded and decoded."""
+    waiting = driver.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]
     waiting.clear()
     return [decode_frame(frame) for run in runs_of(events) for frame in run.frames]

@@ -1,4 +1,4 @@
-"""The rules by themselves: no database, no clock."""
+"""The rules of the domain, without a database or a clock."""
 
 import pickle
 
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from rooms.domain.creation import create_direct, create_group
 from rooms.domain.decide import decide
-from rooms.domain.event_rows import EventRow, event_of, row_of
-from rooms.domain.needs import needs_of
-from rooms.domain.shapes import message_of
+from rooms.domain.read_set import read_set_of
+from rooms.domain.serializers import message_of
 from rooms.domain.state import attachments_of, direct_key, mentions_of
-from rooms.domain.work import Work
+from rooms.domain.stored_events import StoredEvent, event_of, stored_event_of
+from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
     Accepted,
@@ -41,9 +41,9 @@ IDS = [new_id() for _ in range(3)]
 FILE = Attachment(attachment_id=new_id(), filename="f", content_type="text/plain", size=1, url="/x")
 
 
-def new_work() -> Work:
-    """A group of A (owner), B, C and the direct room of A and C; D and C have blocked A."""
-    work = Work(now=1_000, known=frozenset(PEOPLE) - {STRANGER})
+def new_work() -> UnitOfWork:
+    """Return a group of A (owner), B and C, and the direct room of A and C. C and D have blocked A."""
+    work = UnitOfWork(now=1_000, open_accounts=frozenset(PEOPLE) - {STRANGER})
     create_group(work, GROUP, A, "Room", [B, C])
     create_direct(work, DIRECT, A, C)
     work.blocked = {(D, A), (C, A)}
@@ -78,7 +78,7 @@ commands: st.SearchStrategy[AnyCommand] = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(commands, max_size=25))
-def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
+def test_rules_keep_counters_and_events_consistent(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
         before = pickle.dumps(work)
@@ -94,10 +94,10 @@ def test_every_rule_keeps_the_books(batch: list[AnyCommand]) -> None:
         if len(work.events) > events or isinstance(command, SendMessage):
             assert isinstance(again, Accepted)
             assert (again.version, again.seq, again.at) == (result.version, result.seq, result.at)
-    check_books(work)
+    check_consistency(work)
 
 
-def check_books(work: Work) -> None:
+def check_consistency(work: UnitOfWork) -> None:
     for room in work.rooms.values():
         events = [recorded.event for recorded in work.events if recorded.event.room_id == room.id]
         assert [event.version for event in events] == list(range(1, room.head_version + 1))
@@ -117,14 +117,14 @@ def check_books(work: Work) -> None:
 
 
 @given(st.lists(commands, max_size=25))
-def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
+def test_events_are_restored_from_rows(batch: list[AnyCommand]) -> None:
     work = new_work()
     for command in batch:
         decide(work, command)
     for recorded in work.events:
-        row = row_of(recorded)
+        row = stored_event_of(recorded)
         message = work.messages.get((row.room_id, row.seq or 0))
-        shown = event_of(msgspec.convert(msgspec.to_builtins(row), EventRow), message, {})
+        shown = event_of(msgspec.convert(msgspec.to_builtins(row), StoredEvent), message, {})
         assert type(shown) is type(recorded.event)
         if not isinstance(recorded.event, MessageCreated) and recorded.event.__struct_config__.tag != "message.edited":
             assert shown == recorded.event
@@ -132,7 +132,7 @@ def test_events_survive_their_rows(batch: list[AnyCommand]) -> None:
             assert shown.body == message.body  # type: ignore[union-attr]
 
 
-def test_a_command_id_stands_on_the_last_of_its_events() -> None:
+def test_the_last_event_of_a_command_has_its_id() -> None:
     work = new_work()
     command = SetRole(command_id=IDS[0], room_id=GROUP, user_id=A, target_id=B, role="owner")
     done = decide(work, command)
@@ -141,7 +141,7 @@ def test_a_command_id_stands_on_the_last_of_its_events() -> None:
     assert work.events[-1].event.version == done.version
 
 
-def test_what_is_stored_is_what_was_sent() -> None:
+def test_stored_messages_equal_sent_messages() -> None:
     work = new_work()
     decide(work, SendMessage(
         command_id="", room_id=GROUP, user_id=A, client_id=IDS[0], body="", attachments=[FILE], mentions=[C, STRANGER]
@@ -154,7 +154,7 @@ def test_what_is_stored_is_what_was_sent() -> None:
     )
 
 
-def test_the_key_of_a_pair_has_no_order() -> None:
+def test_direct_keys_ignore_the_order_of_members() -> None:
     assert direct_key(A, B) == direct_key(B, A) != direct_key(A, C)
     work = new_work()
     assert work.rooms[DIRECT].peer_of(A) == C
@@ -163,8 +163,8 @@ def test_the_key_of_a_pair_has_no_order() -> None:
 
 
 @given(st.lists(commands, max_size=20))
-def test_rooms_of_reads_are_not_locked(batch: list[AnyCommand]) -> None:
-    needs = needs_of(batch)
-    assert not needs.locked_rooms & needs.read_rooms
-    assert needs.locked_rooms | needs.read_rooms == {command.room_id for command in batch}
-    assert {(command.room_id, command.user_id) for command in batch} <= needs.members
+def test_read_commands_lock_no_room(batch: list[AnyCommand]) -> None:
+    read_set = read_set_of(batch)
+    assert not read_set.locked_rooms & read_set.unlocked_rooms
+    assert read_set.locked_rooms | read_set.unlocked_rooms == {command.room_id for command in batch}
+    assert {(command.room_id, command.user_id) for command in batch} <= read_set.members

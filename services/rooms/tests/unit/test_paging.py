@@ -1,4 +1,4 @@
-"""Pages are arithmetic: checked against the obvious reading of a list."""
+"""Computed pages equal slices of a list."""
 
 import msgspec
 import pytest
@@ -47,7 +47,7 @@ def test_around_and_at(floor: int, more: int, limit: int, seq: int) -> None:
 
 
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(0, 30), st.integers(-2, 15))
-def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget: int, anchor: int) -> None:
+def test_nearest_items_are_consecutive_and_contain_the_anchor(sizes: list[int], budget: int, anchor: int) -> None:
     items = [Item(seq) for seq in range(len(sizes))]
     kept = [item.seq for item in nearest(items, sizes, anchor, budget)]
     assert kept == list(range(kept[0], kept[-1] + 1)) if kept else not items
@@ -63,7 +63,7 @@ def test_what_fits_stays_together_and_holds_the_anchor(sizes: list[int], budget:
         {"limit": 201}, {"before": 1, "after": 1}, {"offset": 0, "at": 5}, {"after": 2**80},
     ],
 )  # fmt: skip
-def test_bad_choices(choice: dict[str, int]) -> None:
-    with pytest.raises(DomainError) as refusal:
+def test_invalid_choices_are_rejected(choice: dict[str, int]) -> None:
+    with pytest.raises(DomainError) as raised:
         check_choice(PageChoice(**choice))
-    assert refusal.value.code == "invalid"
+    assert raised.value.code == "invalid"

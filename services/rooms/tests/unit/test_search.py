@@ -1,4 +1,4 @@
-"""Searching is a merge of rooms: checked against the obvious reading of one sorted list."""
+"""Chosen slices are checked against one sorted list of all messages."""
 
 from itertools import pairwise
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.search import MAX_SEARCHED, Reach, SearchCursor, query_of, search_text, slices_of, steps_of
+from rooms.domain.search import (
+    MAX_SEARCH_TEXT,
+    ScanRange,
+    SearchCursor,
+    choose_slices,
+    query_of,
+    sample_distances,
+    search_text,
+)
 from shared.errors import DomainError
 from shared.ids import new_id
 from shared.text import normalised
@@ -16,36 +24,38 @@ times = st.lists(st.integers(1, 30), max_size=25).map(sorted)
 
 
 @given(st.lists(st.tuples(times, st.integers(0, 3)), max_size=6), st.integers(1, 30))
-def test_slices_are_the_newest_that_may_be_looked_at(rooms: list[tuple[list[int], int]], budget: int) -> None:
-    """Message n of a room has the n-th of its times; those up to `above` are not seen."""
-    reaches, everything = [], set()
-    for room_id, (of_room, above) in zip(ROOMS, rooms, strict=False):
+def test_slices_contain_the_newest_messages_within_the_budget(rooms: list[tuple[list[int], int]], budget: int) -> None:
+    """Message n of a room has the n-th timestamp. Messages up to `floor` are not visible."""
+    ranges, everything = [], set()
+    for room_id, (of_room, floor) in zip(ROOMS, rooms, strict=False):
         top = len(of_room)
-        samples = [(step, of_room[top - step - 1]) for step in steps_of(budget) if top - step > above]
-        reaches.append(Reach(room_id, above, top, samples))
-        everything |= {SearchCursor(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > above}
-    slices, end = slices_of(reaches, budget)
-    looked_at = {
-        place
-        for place in everything
+        samples = [
+            (distance, of_room[top - distance - 1]) for distance in sample_distances(budget) if top - distance > floor
+        ]
+        ranges.append(ScanRange(room_id, floor, top, samples))
+        everything |= {SearchCursor(at, room_id, seq) for seq, at in enumerate(of_room, 1) if seq > floor}
+    slices, end = choose_slices(ranges, budget)
+    scanned = {
+        cursor
+        for cursor in everything
         for one in slices
-        if place.room_id == one.room_id and one.first <= place.seq <= one.last
+        if cursor.room_id == one.room_id and one.first <= cursor.seq <= one.last
     }
-    assert len(looked_at) == sum(one.last - one.first + 1 for one in slices) <= budget
-    complete = {place for place in everything if end is None or place.order <= end.order}
-    assert complete <= looked_at
+    assert len(scanned) == sum(one.last - one.first + 1 for one in slices) <= budget
+    complete = {cursor for cursor in everything if end is None or cursor.order <= end.order}
+    assert complete <= scanned
     assert bool(complete) == bool(everything)
-    assert len(complete) >= len(looked_at) / 2
+    assert len(complete) >= len(scanned) / 2
     if end is None:
-        assert looked_at == everything
+        assert scanned == everything
 
 
 @given(st.integers(1, 100_000))
-def test_steps_rise_to_the_budget(budget: int) -> None:
-    steps = steps_of(budget)
-    assert steps == sorted(set(steps))
-    assert (steps[0], steps[1], steps[-1]) == (0, 1, budget)
-    assert all(further <= 2 * step for step, further in pairwise(steps[1:]))
+def test_sample_distances_rise_to_the_budget(budget: int) -> None:
+    distances = sample_distances(budget)
+    assert distances == sorted(set(distances))
+    assert (distances[0], distances[1], distances[-1]) == (0, 1, budget)
+    assert all(further <= 2 * distance for distance, further in pairwise(distances[1:]))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,7 @@ def test_steps_rise_to_the_budget(budget: int) -> None:
         ("밥 먹자 🍚👍🏽", "🍚👍🏽"),
     ],
 )
-def test_what_is_the_same(written: str, typed: str) -> None:
+def test_equivalent_texts_match(written: str, typed: str) -> None:
     assert query_of(typed) in normalised(written)
 
 
@@ -73,11 +83,11 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "a", " a ", "\u3000a", "a" * 101, "ab\x00", "ab\ud800", "\ufdfa" * 6])
-def test_queries_that_are_none(typed: str) -> None:
+def test_invalid_queries_are_rejected(typed: str) -> None:
     with pytest.raises(DomainError, match="q: 2 to 100"):
         query_of(typed)
 
 
-def test_what_is_kept_to_search_is_bounded() -> None:
-    assert len(search_text("\ufdfa" * 4000) or "") == MAX_SEARCHED
+def test_search_text_is_bounded() -> None:
+    assert len(search_text("\ufdfa" * 4000) or "") == MAX_SEARCH_TEXT
     assert search_text("") is None

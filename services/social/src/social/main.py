@@ -19,8 +19,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 async def build(service: DataService, settings: SocialSettings) -> Dependencies:
     del settings
     service.verify_with_auth()
-    auth = service.peer("auth")
-    service.add_optional_check("auth", partial(auth.call, "accounts", UsersRequest([]), Accounts))
+    auth = service.optional_peer("auth", "accounts", UsersRequest([]), Accounts)
     deps = Dependencies(service.database, service.redis, service.relay_outbox(), auth, service.peer("media"))
     service.consume("auth", AuthEvent, partial(on_auth, deps))
     return deps

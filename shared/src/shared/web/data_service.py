@@ -60,6 +60,12 @@ class DataService:
         """Another service: its address is the setting `<name>_url`."""
         return Peer(self._client, self._tokens, name, getattr(self._settings, f"{name}_url"))
 
+    def optional_peer(self, name: str, path: str, body: object, answer: type[Any]) -> Peer:
+        """Another service, with an optional readiness check that makes this call."""
+        peer = self.peer(name)
+        self.add_optional_check(name, partial(peer.call, path, body, answer))
+        return peer
+
     def relay_outbox(self) -> Relay:
         """Publish the outbox of this service from now on."""
         relay = Relay(self.database, self.redis, self._settings.service)

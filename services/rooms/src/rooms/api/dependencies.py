@@ -1,4 +1,4 @@
-"""What endpoints declare in their signatures to get the application's dependencies."""
+"""The application's dependencies as a parameter of endpoints."""
 
 from typing import Annotated
 

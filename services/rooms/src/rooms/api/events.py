@@ -1,13 +1,13 @@
-"""/api/rooms/{room_id}/events: what happened in a room besides messages."""
+"""/api/rooms/{room_id}/events: the system messages of a room."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from rooms.api.bodies import MAX_BODY
 from rooms.api.dependencies import Deps
-from rooms.service import lines
+from rooms.api.schemas import MAX_BODY_BYTES
+from rooms.service.queries import system_messages
 from shared.contracts.rooms import MAX_INTEGER
 from shared.events.rooms import SystemEvent
 from shared.web.callers import Caller, PathId
@@ -15,7 +15,7 @@ from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
 from shared.web.shedding import SHED_UNDER_LOAD
 
-router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY_BYTES)
 
 After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this version")]
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
@@ -30,10 +30,10 @@ async def list_events(
     before: Before = MAX_INTEGER,
     cursor: Cursor = None,
 ) -> Response:
-    """Who came, went, was given a role; new titles and pins: ascending by version, from my joining on.
+    """List system messages: joined, left, new roles, titles and pins. Ascending by version, since the caller joined.
 
-    The joinings with which the room began are left out, and so is what is older than events are kept (30 days where
-    nothing else is set). A page may be empty and have a `next` all the same: a call looks at 5,000 versions at most.
+    The joins with which the room was created are omitted. Events expire, after 30 days by default. A page may be empty
+    and still have a `next`, because a call scans at most 5,000 versions.
     """
-    page = await lines.list_lines(deps, room_id, caller.subject, after=after, before=before, cursor=cursor)
+    page = await system_messages.list_page(deps, room_id, caller.subject, after=after, before=before, cursor=cursor)
     return reply(page)

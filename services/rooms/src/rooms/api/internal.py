@@ -1,4 +1,7 @@
-"""/internal: what rooms answers to the gateways (with the epoch) and to media. Not reachable through nginx."""
+"""/internal: the routes for gateways and media. Replies to gateways contain the epoch. nginx does not forward them.
+
+The paths `homes`, `home-page`, `enter` and `places` are older names, which gateways of the previous version call.
+"""
 
 import time
 from collections.abc import Iterable
@@ -8,8 +11,9 @@ from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
 from rooms.domain.errors import no_room
-from rooms.domain.well_formed import MAX_ATTACHMENTS
-from rooms.service import commands, events, homes, reading
+from rooms.domain.validation import MAX_ATTACHMENTS
+from rooms.service.pipeline import commands
+from rooms.service.queries import events, memberships, reading, room_lists
 from shared.contracts.rooms import (
     MAX_INTEGER,
     MAX_PAGE,
@@ -33,87 +37,87 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 
 MAX_COMMANDS = 256
 MAX_BATCH_BYTES = 600 * 1024
-"""Bounds the ids in one statement as well: SQLite takes 32,766 values."""
-MAX_USERS = 1_000
-MAX_ROOMS = 2_000
+"""Also limits the ids in one statement: SQLite accepts 32,766 values."""
+MAX_USERS_PER_REQUEST = 1_000
+MAX_ROOMS_PER_REQUEST = 2_000
 
 
 @router.post("/commands")
 async def execute(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    arrived = time.monotonic()
+    received_at = time.monotonic()
     batch = await read_body(request, CommandBatch, limit=MAX_BATCH_BYTES)
     if len(batch.commands) > MAX_COMMANDS:
         raise Invalid(f"At most {MAX_COMMANDS} commands.")
-    return reply(await commands.execute(deps, batch.commands, arrived + batch.budget_ms / 1000))
+    return reply(await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000))
 
 
 @router.post("/homes")
-async def list_homes(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, RoomListsRequest)
-    _check_ids(asked.users, MAX_USERS)
-    _check_ids([room_id for named in asked.users.values() for room_id in named or ()], MAX_ROOMS)
-    return reply(await homes.list_homes(deps, asked.users))
+async def list_room_lists(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    body = await read_body(request, RoomListsRequest)
+    _check_ids(body.users, MAX_USERS_PER_REQUEST)
+    _check_ids([room_id for named in body.users.values() for room_id in named or ()], MAX_ROOMS_PER_REQUEST)
+    return reply(await room_lists.list_room_lists(deps, body.users))
 
 
 @router.post("/home-page", dependencies=[SHED_UNDER_LOAD])
-async def get_home_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, RoomListPageRequest)
-    _check_ids([asked.user_id], 1)
-    if not 1 <= asked.limit <= MAX_PAGE:
+async def get_room_list_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    body = await read_body(request, RoomListPageRequest)
+    _check_ids([body.user_id], 1)
+    if not 1 <= body.limit <= MAX_PAGE:
         raise Invalid(f"limit: 1 to {MAX_PAGE}.")
-    return reply(await homes.get_home_page(deps, asked.user_id, asked.before, asked.limit))
+    return reply(await room_lists.get_room_list_page(deps, body.user_id, body.before, body.limit))
 
 
 @router.post("/messages", dependencies=[SHED_UNDER_LOAD])
 async def get_messages(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, MessagesRequest)
-    _check_room(asked.room_id, asked.user_id)
-    return reply(await reading.get_page(deps, asked.room_id, asked.user_id, asked.choice))
+    body = await read_body(request, MessagesRequest)
+    _check_room(body.room_id, body.user_id)
+    return reply(await reading.get_page(deps, body.room_id, body.user_id, body.choice))
 
 
 @router.post("/enter", dependencies=[SHED_UNDER_LOAD])
-async def enter(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, RoomSnapshotRequest)
-    _check_room(asked.room_id, asked.user_id)
-    return reply(await reading.enter(deps, asked.room_id, asked.user_id))
+async def get_snapshot(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    body = await read_body(request, RoomSnapshotRequest)
+    _check_room(body.room_id, body.user_id)
+    return reply(await reading.get_snapshot(deps, body.room_id, body.user_id))
 
 
 @router.post("/places")
 async def list_memberships(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, UserIdsRequest)
-    _check_ids(asked.user_ids, MAX_USERS)
-    return reply(await homes.list_memberships(deps, asked.user_ids))
+    body = await read_body(request, UserIdsRequest)
+    _check_ids(body.user_ids, MAX_USERS_PER_REQUEST)
+    return reply(await memberships.list_memberships(deps, body.user_ids))
 
 
 @router.post("/revisions")
 async def list_revisions(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, UserIdsRequest)
-    _check_ids(asked.user_ids, MAX_USERS)
-    return reply(await homes.list_revisions(deps, asked.user_ids))
+    body = await read_body(request, UserIdsRequest)
+    _check_ids(body.user_ids, MAX_USERS_PER_REQUEST)
+    return reply(await memberships.list_revisions(deps, body.user_ids))
 
 
 @router.post("/events")
 async def list_events(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, EventsRequest)
-    _check_ids(asked.cursors, MAX_ROOMS)
-    if any(not 0 <= version <= MAX_INTEGER for version in asked.cursors.values()):
+    body = await read_body(request, EventsRequest)
+    _check_ids(body.cursors, MAX_ROOMS_PER_REQUEST)
+    if any(not 0 <= version <= MAX_INTEGER for version in body.cursors.values()):
         raise Invalid("cursors: integers from 0 to 2^53 - 1.")
-    return reply(await events.list_events(deps, asked.cursors))
+    return reply(await events.list_events(deps, body.cursors))
 
 
 @router.post("/shared")
 async def list_shared(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, SharedRoomsRequest)
-    _check_ids([asked.user_id, *asked.other_ids], MAX_USERS + 1)
-    return reply(await homes.list_shared(deps, asked.user_id, asked.other_ids))
+    body = await read_body(request, SharedRoomsRequest)
+    _check_ids([body.user_id, *body.other_ids], MAX_USERS_PER_REQUEST + 1)
+    return reply(await memberships.list_shared(deps, body.user_id, body.other_ids))
 
 
 @router.post("/membership")
-async def get_membership(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    asked = await read_body(request, MembershipCheckRequest)
-    _check_room(asked.room_id, asked.user_id)
-    _check_ids(asked.attachment_ids, MAX_ATTACHMENTS)
-    return reply(await homes.get_membership(deps, asked.user_id, asked.room_id, asked.attachment_ids))
+async def check_membership(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+    body = await read_body(request, MembershipCheckRequest)
+    _check_room(body.room_id, body.user_id)
+    _check_ids(body.attachment_ids, MAX_ATTACHMENTS)
+    return reply(await memberships.check_membership(deps, body.user_id, body.room_id, body.attachment_ids))
 
 
 def _check_ids(ids: Iterable[str], most: int) -> None:

@@ -1,18 +1,18 @@
-"""/api/rooms/{room_id}/members: who is in a room, and as what."""
+"""/api/rooms/{room_id}/members: members and their roles."""
 
 import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from rooms.api.bodies import MAX_BODY, Invitation, RoleChange
 from rooms.api.dependencies import Deps
-from rooms.service.commands import execute_one
+from rooms.api.schemas import MAX_BODY_BYTES, Invitation, RoleChange
+from rooms.service.pipeline.commands import execute_one
 from shared.contracts.rooms import InviteMembers, LeaveRoom, RemoveMember, SetRole
 from shared.ids import new_id
 from shared.web.callers import Caller, PathId
 from shared.web.openapi import answers, reply
 
-router = APIRouter(prefix="/api/rooms/{room_id}/members", tags=["members"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/rooms/{room_id}/members", tags=["members"], max_body_size=MAX_BODY_BYTES)
 
 
 class Version(msgspec.Struct):
@@ -27,7 +27,7 @@ async def invite(deps: Deps, caller: Caller, room_id: PathId, body: Invitation) 
 
 @router.delete("/me", status_code=204)
 async def leave(deps: Deps, caller: Caller, room_id: PathId) -> Response:
-    """Leave a group; hide a direct room."""
+    """Leave a group, or hide a direct room."""
     await execute_one(deps, LeaveRoom(command_id=new_id(), room_id=room_id, user_id=caller.subject))
     return Response(status_code=204)
 
@@ -41,7 +41,7 @@ async def remove(deps: Deps, caller: Caller, room_id: PathId, user_id: PathId) -
 
 @router.patch("/{user_id}", status_code=204)
 async def set_role(deps: Deps, caller: Caller, room_id: PathId, user_id: PathId, body: RoleChange) -> Response:
-    """The owner gives a role; who gives `owner` away becomes an admin."""
+    """Change the role of a member, as the owner. An owner who makes another member the owner becomes an admin."""
     command = SetRole(command_id=new_id(), room_id=room_id, user_id=caller.subject, target_id=user_id, role=body.role)
     await execute_one(deps, command)
     return Response(status_code=204)

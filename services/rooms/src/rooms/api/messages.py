@@ -1,4 +1,4 @@
-"""/api/rooms/{room_id}/messages: pages of messages, and sending for programs that keep no socket."""
+"""/api/rooms/{room_id}/messages: pages of messages, and sending for programs without a socket."""
 
 from typing import Annotated
 
@@ -6,19 +6,20 @@ import msgspec
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from rooms.api.bodies import MAX_BODY, Choice, NewMessage
 from rooms.api.dependencies import Deps
-from rooms.service import reading, sending
+from rooms.api.schemas import MAX_BODY_BYTES, NewMessage, PageParameters
+from rooms.service import sending
+from rooms.service.queries import reading
 from shared.contracts.rooms import Message
 from shared.web.callers import Caller, PathId
 from shared.web.openapi import answers, reply
 from shared.web.shedding import SHED_UNDER_LOAD
 
-router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES)
 
 
 class MessageList(msgspec.Struct):
-    """Ascending by seq; `version` is that of the room when the page was read."""
+    """Messages ascending by seq. `version` is the version of the room at the time of the read."""
 
     items: list[Message]
     has_more: bool
@@ -26,13 +27,15 @@ class MessageList(msgspec.Struct):
 
 
 @router.get("", responses=answers(MessageList), dependencies=[SHED_UNDER_LOAD])
-async def list_messages(deps: Deps, caller: Caller, room_id: PathId, choice: Annotated[Choice, Query()]) -> Response:
-    page = await reading.get_page(deps, room_id, caller.subject, choice.choice())
+async def list_messages(
+    deps: Deps, caller: Caller, room_id: PathId, parameters: Annotated[PageParameters, Query()]
+) -> Response:
+    page = await reading.get_page(deps, room_id, caller.subject, parameters.choice())
     return reply(MessageList(page.messages, page.has_more, page.version))
 
 
 @router.post("", status_code=201, responses=answers(Message, 201))
 async def send_message(deps: Deps, caller: Caller, room_id: PathId, body: NewMessage) -> Response:
-    """Send a message; a repeat of its `client_id` gets the first one, with 200."""
+    """Send a message. A duplicate `client_id` gets the first message, with status 200."""
     message, is_new = await sending.send(deps, room_id, caller.subject, **body.model_dump())
     return reply(message, 201 if is_new else 200)

@@ -1,10 +1,10 @@
-"""One command after the other over the working state: repeats first, then the rule of its kind."""
+"""Decides commands one after the other on a unit of work. Duplicates get the first result again."""
 
 from collections.abc import Callable
 from typing import Any
 
-from rooms.domain import membership, room, sending
-from rooms.domain.work import Work
+from rooms.domain import membership, messages, room
+from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.rooms import (
     Accepted,
     AnyCommand,
@@ -24,11 +24,11 @@ from shared.contracts.rooms import (
 )
 from shared.errors import DomainError
 
-_RULES: dict[type, Callable[[Work, Any], Accepted]] = {
-    SendMessage: sending.send,
-    EditMessage: sending.edit,
-    DeleteMessage: sending.delete,
-    ReactToMessage: sending.react,
+_RULES: dict[type, Callable[[UnitOfWork, Any], Accepted]] = {
+    SendMessage: messages.send,
+    EditMessage: messages.edit,
+    DeleteMessage: messages.delete,
+    ReactToMessage: messages.react,
     ReadRoom: room.read,
     UpdateRoom: room.update,
     MuteRoom: room.mute,
@@ -39,26 +39,26 @@ _RULES: dict[type, Callable[[Work, Any], Accepted]] = {
 }
 
 
-def decide(work: Work, command: AnyCommand) -> Result:
-    """Apply a valid command to `work`. A rejected command leaves it unchanged."""
+def decide(work: UnitOfWork, command: AnyCommand) -> Result:
+    """Apply a validated command to `work`. A rejected command leaves it unchanged."""
     try:
         if isinstance(command, SendMessage):
-            return sending.send(work, command)
+            return messages.send(work, command)
         return _decide_once(work, command)
     except DomainError as error:
         return rejected(error)
 
 
-def _decide_once(work: Work, command: AnyCommand) -> Accepted:
+def _decide_once(work: UnitOfWork, command: AnyCommand) -> Accepted:
     key = (command.room_id, command.user_id, command.command_id)
     if (version := work.answered.get(key)) is not None:
         return Accepted(version=version)
     before = len(work.events)
-    done = _RULES[type(command)](work, command)
+    result = _RULES[type(command)](work, command)
     if len(work.events) > before:
         work.events[-1].command_id = command.command_id
-        work.answered[key] = done.version
-    return done
+        work.answered[key] = result.version
+    return result
 
 
 def rejected(error: DomainError) -> Rejected:

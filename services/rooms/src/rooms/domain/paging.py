@@ -1,4 +1,4 @@
-"""Which seqs a page covers: a room's messages are numbered without holes, so a page is arithmetic on seq."""
+"""Computes the range of seqs of a page. The messages of a room are numbered without gaps, so no query is needed."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,14 +6,14 @@ from typing import TypeVar
 import msgspec
 
 from rooms.domain.errors import invalid
-from rooms.domain.well_formed import check_seq
+from rooms.domain.validation import check_seq
 from shared.contracts.rooms import MAX_INTEGER, MAX_PAGE, PageChoice
 
 M = TypeVar("M", bound=msgspec.Struct)
 
 
 class Window(msgspec.Struct):
-    """The seqs `first` … `last` (none where first > last); a page too large keeps those nearest to `anchor`."""
+    """The seqs `first` … `last` (none if first > last). A page that is too large keeps those nearest to `anchor`."""
 
     first: int
     last: int
@@ -22,7 +22,7 @@ class Window(msgspec.Struct):
 
 
 def check_choice(choice: PageChoice) -> None:
-    """Raises DomainError for more than one choice, or an integer out of range."""
+    """Raise DomainError for more than one choice, or for an integer that is out of range."""
     chosen = {name: getattr(choice, name) for name in ("before", "after", "around", "at", "offset")}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if len(chosen) > 1:
@@ -34,7 +34,10 @@ def check_choice(choice: PageChoice) -> None:
 
 
 def window_of(choice: PageChoice, floor: int, head: int, first_at: int | None = None) -> Window:
-    """The page of one who sees `floor` + 1 … `head`; `first_at`: the first message at or after the time asked for."""
+    """Return the page of a member who sees `floor` + 1 … `head`.
+
+    `first_at` is the seq of the first message at or after the requested time.
+    """
     limit = choice.limit
     if choice.after is not None:
         return _upward(max(choice.after, floor) + 1, head, limit)
@@ -55,7 +58,7 @@ def _upward(first: int, head: int, limit: int) -> Window:
 
 
 def nearest(items: Sequence[M], sizes: Sequence[int], anchor: int, budget: int) -> list[M]:
-    """Those nearest to the seq `anchor` that fit into `budget`, in the order given; always at least one."""
+    """Return the items nearest to the seq `anchor` that fit into `budget`, in the given order, but at least one."""
     by_distance = sorted(range(len(items)), key=lambda index: abs(items[index].seq - anchor))  # type: ignore[attr-defined]
     kept: list[int] = []
     for index in by_distance:

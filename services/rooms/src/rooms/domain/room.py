@@ -1,20 +1,19 @@
-"""A room's title and pin, and what is a member's own: its cursor, its mute mark."""
+"""The rules for a room's title and pin, and for a member's read cursor and mute setting."""
 
 from typing import Any
 
 import msgspec
 
 from rooms.domain.errors import no_message
-from rooms.domain.sending import move_cursor
 from rooms.domain.state import MemberState, RoomState
-from rooms.domain.work import Work, change_member, next_event, record, where
+from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.rooms import Accepted, MuteRoom, ReadRoom, UpdateRoom
 from shared.errors import Conflict, Forbidden
 from shared.events.rooms import RoomUpdated
 
 
-def update(work: Work, command: UpdateRoom) -> Accepted:
-    room, member = where(work, command)
+def update(work: UnitOfWork, command: UpdateRoom) -> Accepted:
+    room, member = work.require_member(command)
     if room.kind == "direct" and command.title is not msgspec.UNSET:
         raise Conflict("A direct room has no title.")
     if room.kind == "group" and member.role == "member":
@@ -22,11 +21,11 @@ def update(work: Work, command: UpdateRoom) -> Accepted:
     if isinstance(command.pinned_seq, int):
         _check_visible(room, member, command.pinned_seq)
     if changes := _changes(room, command):
-        version, at = next_event(work, room)
+        version, at = work.next_event(room)
         for field, value in changes.items():
             setattr(room, field, value)
         event = RoomUpdated(room_id=room.id, version=version, at=at, by=command.user_id, **changes)
-        record(work, room, command.user_id, event)
+        work.record(room, command.user_id, event)
     return Accepted(version=room.head_version)
 
 
@@ -36,21 +35,21 @@ def _check_visible(room: RoomState, member: MemberState, seq: int) -> None:
 
 
 def _changes(room: RoomState, command: UpdateRoom) -> dict[str, Any]:
-    asked = {"title": command.title, "pinned_seq": command.pinned_seq}
-    return {name: new for name, new in asked.items() if new is not msgspec.UNSET and new != getattr(room, name)}
+    requested = {"title": command.title, "pinned_seq": command.pinned_seq}
+    return {name: new for name, new in requested.items() if new is not msgspec.UNSET and new != getattr(room, name)}
 
 
-def read(work: Work, command: ReadRoom) -> Accepted:
-    room, member = where(work, command)
-    if move_cursor(work, member, min(command.seq, room.head_seq)):
-        work.reads.setdefault(room.id, {})[member.user_id] = member.read_seq
+def read(work: UnitOfWork, command: ReadRoom) -> Accepted:
+    room, member = work.require_member(command)
+    if work.move_cursor(member, min(command.seq, room.head_seq)):
+        work.read_cursors.setdefault(room.id, {})[member.user_id] = member.read_seq
     return Accepted(version=room.head_version, read_seq=member.read_seq)
 
 
-def mute(work: Work, command: MuteRoom) -> Accepted:
-    room, member = where(work, command)
+def mute(work: UnitOfWork, command: MuteRoom) -> Accepted:
+    room, member = work.require_member(command)
     if member.muted != command.muted:
         member.muted = command.muted
-        change_member(work, member)
-        work.revised.add(member.user_id)
+        work.change_member(member)
+        work.changed_room_lists.add(member.user_id)
     return Accepted(version=room.head_version)

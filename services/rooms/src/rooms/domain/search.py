@@ -1,8 +1,8 @@
-"""Searching messages: how texts are compared, and how far back one call looks.
+"""Decides how texts are compared in a search, and how far back one call scans.
 
-Found messages are in the order of places: newest first, at the same time by room, in a room by falling seq.
-A room's messages have no holes and their times never run backwards, so a few times of each room are enough to choose
-slices that hold everything newer than some place, and no more messages in all than may be looked at.
+Results are ordered by `SearchCursor.order`: newest first, then by room, then by falling seq. The messages of a room
+are numbered without gaps and their timestamps never decrease. A few timestamps per room are therefore enough to choose
+slices that contain every message before some cursor, and at most as many messages as one call may scan.
 """
 
 import heapq
@@ -13,18 +13,18 @@ import msgspec
 
 from rooms.domain.errors import invalid
 from rooms.domain.state import StoredMessage, weight
-from rooms.domain.well_formed import is_writable
+from rooms.domain.validation import is_storable
 from shared.contracts.rooms import MAX_INTEGER
 from shared.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100
-MAX_SEARCHED = 8_000
-"""Characters of a normalised text that are kept: twice a body, since a few characters become many."""
+MAX_SEARCH_TEXT = 8_000
+"""The length to which a normalised text is cut: twice the longest body, because a few characters become several."""
 Order: TypeAlias = tuple[int, str, int]
 
 
 class SearchCursor(NamedTuple):
-    """A message's place in the order of the search: a page begins behind one."""
+    """The position of a message in the order of the results. A page begins after a cursor."""
 
     at: int
     room_id: str
@@ -38,14 +38,14 @@ class SearchCursor(NamedTuple):
 NEWEST = SearchCursor(MAX_INTEGER, "00000000-0000-0000-0000-000000000000", MAX_INTEGER)
 
 
-class Reach(msgspec.Struct):
-    """What is left to look at in a room: `above` + 1 … `top`, and the time of the message at some steps below `top`."""
+class ScanRange(msgspec.Struct):
+    """The messages of a room that remain to be scanned: `floor` + 1 … `top`."""
 
     room_id: str
-    above: int
+    floor: int
     top: int
-    times: list[tuple[int, int]]
-    """(step, at) by rising step, from 0 on, as far as there are messages."""
+    samples: list[tuple[int, int]]
+    """(distance from `top`, timestamp of that message) by rising distance, from 0 on."""
 
 
 class Slice(NamedTuple):
@@ -55,59 +55,59 @@ class Slice(NamedTuple):
 
 
 def search_text(body: str) -> str | None:
-    """What a message is found by; None for one without text."""
-    return normalised(body)[:MAX_SEARCHED] or None
+    """Return the text by which a message is found, None for a message without text."""
+    return normalised(body)[:MAX_SEARCH_TEXT] or None
 
 
 def query_of(typed: str) -> str:
-    """Raises DomainError for what is too short or too long once it is normalised."""
+    """Return the normalised query. Raises DomainError if it is too short or too long."""
     query = normalised(typed).strip()
-    if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_writable(query):
+    if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_storable(query):
         raise invalid(f"q: {MIN_QUERY} to {MAX_QUERY} characters.")
     return query
 
 
-def steps_of(budget: int) -> list[int]:
-    """At which distances from the newest message the times of a room are looked up: twice as far each time."""
+def sample_distances(budget: int) -> list[int]:
+    """Return the distances from the newest message at which timestamps are sampled. Each is twice the one before."""
     return [0, *(1 << power for power in range((budget - 1).bit_length())), budget]
 
 
-def slices_of(reaches: Iterable[Reach], budget: int) -> tuple[list[Slice], SearchCursor | None]:
-    """At most `budget` messages, and the place up to which they are complete; None where nothing is left.
+def choose_slices(ranges: Iterable[ScanRange], budget: int) -> tuple[list[Slice], SearchCursor | None]:
+    """Choose slices of at most `budget` messages, and the cursor up to which they are complete (None: to the end).
 
-    The room that reaches back least goes on, a step at a time, until its step is too long for what is left. At least
-    one message is taken, and of all that are taken at least half lie before the place.
+    The slice that ends at the newest message grows to its next sample, until that exceeds the budget. At least one
+    message is chosen, and at least half of the chosen messages lie before the cursor.
     """
-    ends = [(_order_at(reach, 0), 0, reach) for reach in reaches if reach.times]
+    ends = [(_order_at(one, 0), 0, one) for one in ranges if one.samples]
     heapq.heapify(ends)
-    taken: dict[str, Slice] = {}
+    chosen: dict[str, Slice] = {}
     while ends:
-        _, index, reach = ends[0]
-        done, is_last = reach.times[index][0], index + 1 == len(reach.times)
-        step = reach.top - reach.above if is_last else reach.times[index + 1][0]
-        budget -= step - done
+        _, index, room = ends[0]
+        covered, is_last = room.samples[index][0], index + 1 == len(room.samples)
+        distance = room.top - room.floor if is_last else room.samples[index + 1][0]
+        budget -= distance - covered
         if budget < 0:
             at, room_id, seq = ends[0][0]
-            return list(taken.values()), SearchCursor(-at, room_id, 1 - seq)
-        taken[reach.room_id] = Slice(reach.room_id, reach.top - step + 1, reach.top)
+            return list(chosen.values()), SearchCursor(-at, room_id, 1 - seq)
+        chosen[room.room_id] = Slice(room.room_id, room.top - distance + 1, room.top)
         if is_last:
             heapq.heappop(ends)
         else:
-            heapq.heapreplace(ends, (_order_at(reach, index + 1), index + 1, reach))
-    return list(taken.values()), None
+            heapq.heapreplace(ends, (_order_at(room, index + 1), index + 1, room))
+    return list(chosen.values()), None
 
 
-def _order_at(reach: Reach, index: int) -> Order:
-    step, at = reach.times[index]
-    return (-at, reach.room_id, step - reach.top)
+def _order_at(room: ScanRange, index: int) -> Order:
+    distance, at = room.samples[index]
+    return (-at, room.room_id, distance - room.top)
 
 
-def page_of(
+def cut_page(
     hits: Sequence[StoredMessage], end: SearchCursor | None, most: int, budget: int
 ) -> tuple[list[StoredMessage], SearchCursor | None]:
-    """The first of `hits` up to `end`, as many and as large as may be, and where the next page begins.
+    """Return the first `hits` up to `end`, at most `most` and within `budget` bytes, and the cursor of the next page.
 
-    `hits` are in order, and more than `most` if there are more.
+    `hits` are ordered, and contain more than `most` if there are more.
     """
     complete = [hit for hit in hits if end is None or cursor_at(hit).order <= end.order]
     page: list[StoredMessage] = []

@@ -1,4 +1,4 @@
-"""Rooms, members and messages as they are stored, field by field as in the tables."""
+"""Rooms, members and messages as stored. The fields have the names and the order of the columns."""
 
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ ReactionKey: TypeAlias = tuple[str, int, str, str]
 AttachmentKey: TypeAlias = tuple[str, str]
 """(room id, attachment id)"""
 ClientKey: TypeAlias = tuple[str, str, str]
-"""(room id, user id, client id or command id): what makes a repeat harmless."""
+"""(room id, user id, client id or command id): the idempotency key of a command."""
 
 
 class RoomState(msgspec.Struct):
@@ -34,7 +34,7 @@ class RoomState(msgspec.Struct):
 
     @property
     def pair(self) -> tuple[str, ...]:
-        """The two members of a direct room; nobody for a group."""
+        """The two members of a direct room. Empty for a group."""
         key = self.direct_key
         return () if key is None else (id_text(key[:16]), id_text(key[16:]))
 
@@ -104,6 +104,6 @@ def mentions_of(message: StoredMessage) -> list[str]:
 
 
 def weight(message: StoredMessage) -> int:
-    """About how many bytes the message is as JSON."""
+    """Estimate the size of the message as JSON, in bytes."""
     extra = len(message.attachments or b"") + len(message.mentions or b"")
     return 400 + len(message.body.encode()) + extra + 45 * message.reaction_count

@@ -1,9 +1,9 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
 from dataclasses import dataclass
 
-from rooms.service.committing import Committer
-from rooms.service.publisher import Publisher
+from rooms.service.pipeline.committer import Committer
+from rooms.service.publication.publisher import Publisher
 from rooms.settings import RoomsSettings
 from shared.database.engine import Database
 from shared.redis.client import AnyRedis

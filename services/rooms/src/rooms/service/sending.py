@@ -1,12 +1,12 @@
-"""Messages sent by HTTP, through the same batches as those of the gateways."""
+"""Sends messages over HTTP, through the same pipeline as the commands of the gateways."""
 
 from typing import Any
 
 from rooms.domain.errors import invalid
-from rooms.domain.well_formed import MAX_ATTACHMENTS, canonical_id
-from rooms.service.commands import execute_one
+from rooms.domain.validation import MAX_ATTACHMENTS, canonical_id
 from rooms.service.dependencies import Dependencies
-from rooms.service.reading import get_message
+from rooms.service.pipeline.commands import execute_one
+from rooms.service.queries.reading import get_message
 from rooms.storage.messages import find_sent
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
 from shared.contracts.rooms import Message, SendMessage
@@ -16,24 +16,30 @@ from shared.ids import new_id
 async def send(
     deps: Dependencies, room_id: str, user_id: str, *, client_id: str, attachment_ids: list[str], **content: Any
 ) -> tuple[Message, bool]:
-    """The message as it is now, and whether it is new; raises DomainError. `content`: body, reply_to, mentions."""
+    """Return the current state of the message, and whether it is new. Raises DomainError.
+
+    `content`: body, reply_to, mentions.
+    """
     command = SendMessage(
         command_id=new_id(),
         room_id=room_id,
         user_id=user_id,
         client_id=client_id,
-        attachments=await _resolve(deps, room_id, user_id, client_id, attachment_ids),
+        attachments=await _get_attachments(deps, room_id, user_id, client_id, attachment_ids),
         **content,
     )
-    done = await execute_one(deps, command)
-    assert done.seq is not None
-    return await get_message(deps, room_id, done.seq), not done.duplicate
+    result = await execute_one(deps, command)
+    assert result.seq is not None
+    return await get_message(deps, room_id, result.seq), not result.duplicate
 
 
-async def _resolve(
+async def _get_attachments(
     deps: Dependencies, room_id: str, user_id: str, client_id: str, attachment_ids: list[str]
 ) -> list[Attachment]:
-    """What media knows of them; raises Problem. A repeat is compared by their ids alone: they may be gone since."""
+    """Get the metadata of attachments from media. Raises DomainError.
+
+    For a duplicate only the ids are compared, because media may have deleted the attachments meanwhile.
+    """
     if len(attachment_ids) > MAX_ATTACHMENTS:
         raise invalid(f"attachment_ids: at most {MAX_ATTACHMENTS}.")
     if not attachment_ids:
@@ -41,8 +47,8 @@ async def _resolve(
     if await _was_sent(deps, room_id, user_id, client_id):
         ids = dict.fromkeys(attachment_ids)
         return [Attachment(attachment_id=one, filename="", content_type="", size=0, url="") for one in ids]
-    asked = AttachmentsRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
-    return (await deps.media.call("attachments", asked, Attachments)).attachments
+    request = AttachmentsRequest(user_id=user_id, room_id=room_id, attachment_ids=attachment_ids)
+    return (await deps.media.call("attachments", request, Attachments)).attachments
 
 
 async def _was_sent(deps: Dependencies, room_id: str, user_id: str, client_id: str) -> bool:

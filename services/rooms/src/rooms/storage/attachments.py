@@ -1,4 +1,4 @@
-"""Which messages refer to which attachments; changed under the room's lock."""
+"""References of messages to attachments. They change only while the room is locked."""
 
 from collections.abc import Collection
 
@@ -14,24 +14,25 @@ _counts = (
     .where(tuple_(*_key).in_(bindparam("keys", expanding=True)))
     .group_by(*_key)
 )
-_gone = delete(message_attachment).where(tuple_(*_key, message_attachment.c.seq).in_(bindparam("keys", expanding=True)))
-RELEASED = 0
-"""As a seq."""
+_reference = tuple_(*_key, message_attachment.c.seq)
+_remove = delete(message_attachment).where(_reference.in_(bindparam("keys", expanding=True)))
+UNREFERENCED = 0
+"""The seq of the row that marks an attachment as unreferenced permanently."""
 
 
-async def count_uses(db: Db, keys: Collection[AttachmentKey]) -> dict[AttachmentKey, int | None]:
-    """How many messages refer to each; None for those that were let go. Unknown ones are left out."""
+async def count_references(db: Db, keys: Collection[AttachmentKey]) -> dict[AttachmentKey, int | None]:
+    """Return how many messages refer to each attachment, None if it is unreferenced. Unknown ones are omitted."""
     rows = await db.execute(_counts, {"keys": list(keys)})
-    return {(row[0], row[1]): None if row[3] == RELEASED else row[2] for row in rows}
+    return {(row[0], row[1]): None if row[3] == UNREFERENCED else row[2] for row in rows}
 
 
-async def save_uses(
-    db: Db, new: Collection[tuple[str, str, int]], ended: Collection[tuple[str, str, int]],
-    released: Collection[AttachmentKey],
+async def save_references(
+    db: Db, new: Collection[tuple[str, str, int]], removed: Collection[tuple[str, str, int]],
+    unreferenced: Collection[AttachmentKey],
 ) -> None:  # fmt: skip
-    if ended:
-        await db.execute(_gone, {"keys": sorted(ended)})
-    rows = sorted([*new, *((*key, RELEASED) for key in released)])
+    if removed:
+        await db.execute(_remove, {"keys": sorted(removed)})
+    rows = sorted([*new, *((*key, UNREFERENCED) for key in unreferenced)])
     if rows:
         values = [{"room_id": room, "attachment_id": attachment, "seq": seq} for room, attachment, seq in rows]
         await db.execute(insert(message_attachment), values)

@@ -1,4 +1,4 @@
-"""Who is in which room. Everything but cursors changes under the room's lock; cursors only move forward."""
+"""Memberships. They change only while the room is locked, except read cursors, which only move forward."""
 
 from collections.abc import Collection, Iterable
 
@@ -28,7 +28,7 @@ _counts = (
     .where(member.c.user_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None))
     .group_by(member.c.user_id)
 )
-_places = select(*COLUMNS).where(
+_memberships = select(*COLUMNS).where(
     member.c.user_id.in_(bindparam("ids", expanding=True)), member.c.left_version.is_(None), member.c.hidden.is_(False)
 )
 _rooms_of = (
@@ -47,53 +47,53 @@ _shared = (
 
 
 async def find_members(db: Db, keys: Collection[MemberKey]) -> tuple[dict[MemberKey, MemberState], str | None]:
-    """Those of `keys` who are or were members, and the epoch of the logs (None: nobody)."""
+    """Return the given members, former ones too, and the epoch (None if there is no such member)."""
     rows = (await db.execute(_by_key, {"keys": list(keys)})).all()
     return {(row[0], row[1]): MemberState(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
 
 
-async def members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, MemberState]:
-    """Everyone who is in one of the rooms."""
+async def find_members_of_rooms(db: Db, ids: Collection[str]) -> dict[MemberKey, MemberState]:
+    """Return all current members of the rooms."""
     rows = await db.execute(_in_rooms, {"ids": list(ids)})
     return {(row[0], row[1]): MemberState(*row) for row in rows}
 
 
 async def list_members(db: Db, room_id: str) -> list[MemberState]:
-    """Those who are in the room, in the order of their joining."""
+    """Return the current members of a room, in the order in which they joined."""
     return [MemberState(*row) for row in await db.execute(_of_room, {"id": room_id})]
 
 
 async def count_rooms(db: Db, user_ids: Collection[str]) -> dict[str, int]:
-    """In how many rooms each user is, hidden ones included."""
+    """Return the number of rooms of each user, including hidden ones."""
     return {row[0]: row[1] for row in await db.execute(_counts, {"ids": list(user_ids)})}
 
 
-async def places_of(db: Db, user_ids: Collection[str]) -> list[MemberState]:
-    """The memberships of these users, without hidden direct rooms."""
-    return [MemberState(*row) for row in await db.execute(_places, {"ids": list(user_ids)})]
+async def list_memberships(db: Db, user_ids: Collection[str]) -> list[MemberState]:
+    """Return the current memberships of the users, without hidden rooms."""
+    return [MemberState(*row) for row in await db.execute(_memberships, {"ids": list(user_ids)})]
 
 
-async def list_rooms_of(db: Db, user_id: str) -> list[str]:
-    """Every room that the user is in, hidden ones included."""
+async def list_room_ids(db: Db, user_id: str) -> list[str]:
+    """Return the ids of all rooms of a user, including hidden ones."""
     return list((await db.execute(_rooms_of, {"id": user_id})).scalars())
 
 
-async def list_sharing(db: Db, user_id: str, other_ids: Collection[str]) -> list[str]:
-    """Those of the others who are in a room with the user."""
+async def list_users_sharing_room(db: Db, user_id: str, other_ids: Collection[str]) -> list[str]:
+    """Return which of the other users share a room with the user."""
     return list((await db.execute(_shared, {"id": user_id, "ids": list(other_ids)})).scalars())
 
 
 async def save_members(db: Db, members: Iterable[MemberState]) -> None:
-    """Write members of rooms that this transaction has locked."""
+    """Write members of rooms that the transaction has locked."""
     await run_upsert(db, member, rows_of(_in_order(members)), replace=_CHANGING, greatest=("read_seq",))
 
 
 async def save_cursors(db: Db, members: Iterable[MemberState]) -> None:
-    """Move cursors forward; needs no lock, and touches nothing else of the rows, which are there."""
+    """Move the read cursors of existing members forward. This needs no lock and changes no other column."""
     rows = [{"room_id": one.room_id, "user_id": one.user_id, "read_seq": one.read_seq} for one in _in_order(members)]
     await run_upsert(db, member, rows, greatest=("read_seq",))
 
 
 def _in_order(members: Iterable[MemberState]) -> list[MemberState]:
-    """In the order of the key, so that no two transactions wait for each other's rows."""
+    """Sort by key, so that no two transactions wait for each other's rows."""
     return sorted(members, key=lambda one: one.key)

@@ -1,4 +1,4 @@
-"""Messages: written once, changed under the room's lock, read by ranges of the clustered key."""
+"""Messages. They change only while the room is locked, and are loaded by ranges of the clustered key."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select, tuple_
 
 from rooms.domain.search import search_text
 from rooms.domain.state import ClientKey, MessageKey, StoredMessage
-from rooms.domain.work import Sent
+from rooms.domain.unit_of_work import SentMessage
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import message
 from shared.database.engine import Db, run_upsert
@@ -33,10 +33,10 @@ _first_at = (
 )
 
 
-async def find_sent(db: Db, keys: Collection[ClientKey]) -> dict[ClientKey, Sent]:
-    """What was sent already under these client ids."""
+async def find_sent(db: Db, keys: Collection[ClientKey]) -> dict[ClientKey, SentMessage]:
+    """Return the stored messages that have one of these client ids."""
     rows = await db.execute(_sent, {"keys": list(keys)})
-    return {(row[0], row[1], row[2]): Sent(*row[3:]) for row in rows}
+    return {(row[0], row[1], row[2]): SentMessage(*row[3:]) for row in rows}
 
 
 async def find_messages(db: Db, keys: Collection[MessageKey]) -> dict[MessageKey, StoredMessage]:
@@ -45,14 +45,14 @@ async def find_messages(db: Db, keys: Collection[MessageKey]) -> dict[MessageKey
 
 
 async def list_range(db: Db, room_id: str, first: int, last: int) -> list[StoredMessage]:
-    """The messages `first` … `last` of a room, ascending."""
+    """Return the messages `first` … `last` of a room, ascending."""
     if first > last:
         return []
     return [StoredMessage(*row) for row in await db.execute(_range, {"id": room_id, "first": first, "last": last})]
 
 
 async def find_first_at(db: Db, room_id: str, at: int) -> int | None:
-    """The seq of the first message at or after a time; a room's times never run backwards."""
+    """Return the seq of the first message at or after a time. Timestamps of a room never decrease."""
     seq: int | None = (await db.execute(_first_at, {"id": room_id, "at": at})).scalar()
     return seq
 
@@ -63,12 +63,12 @@ async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
 
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
-    """Write messages of rooms that this transaction has locked."""
+    """Write messages of rooms that the transaction has locked."""
     await run_upsert(db, message, _rows(messages), replace=_CHANGING)
 
 
 def _rows(messages: Iterable[StoredMessage]) -> list[dict[str, Any]]:
-    """With the text that each is found by."""
+    """Return the columns, with the normalised text for searches."""
     rows = rows_of(messages)
     for row in rows:
         row["search_text"] = search_text(row["body"])

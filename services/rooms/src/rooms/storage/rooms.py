@@ -1,4 +1,4 @@
-"""Heads of rooms: they give out the numbers, and their row locks order everything that happens in a room."""
+"""Rooms. A row has the last version and seq of its room, and its lock orders all changes in the room."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -28,19 +28,19 @@ _changed = (
 
 
 async def lock_rooms(db: Db, ids: Collection[str]) -> dict[str, RoomState]:
-    """The rooms, locked in the order of their ids until the transaction ends.
+    """Load rooms and lock them, in the order of their ids, until the transaction ends.
 
-    The statement reads nothing else: with a consistent read in it, MariaDB refuses a row that changed while it waited
-    for the lock (error 1020).
+    The statement reads no other table: with a consistent read in it, MariaDB rejects a row that changed while the
+    statement waited for the lock (error 1020).
     """
-    return await _rooms(db, ids, _locked)
+    return await _load(db, ids, _locked)
 
 
-async def read_rooms(db: Db, ids: Collection[str]) -> dict[str, RoomState]:
-    return await _rooms(db, ids, _named)
+async def load_rooms(db: Db, ids: Collection[str]) -> dict[str, RoomState]:
+    return await _load(db, ids, _named)
 
 
-async def _rooms(db: Db, ids: Collection[str], statement: Select[*tuple[Any, ...]]) -> dict[str, RoomState]:
+async def _load(db: Db, ids: Collection[str], statement: Select[*tuple[Any, ...]]) -> dict[str, RoomState]:
     return {row[0]: RoomState(*row) for row in await db.execute(statement, {"ids": list(ids)})}
 
 
@@ -50,21 +50,21 @@ async def find_direct(db: Db, key: bytes) -> RoomState | None:
 
 
 async def list_heads(db: Db, ids: Collection[str]) -> dict[str, int]:
-    """The newest version of each room."""
+    """Return the newest version of each room."""
     return {row[0]: row[1] for row in await db.execute(_heads, {"ids": list(ids)})}
 
 
 async def list_changed(db: Db, after: tuple[int, str], limit: int) -> list[tuple[int, str, int]]:
-    """(updated at, id, newest version) of rooms after a place in that order."""
+    """Return (updated at, id, newest version) of rooms in that order, after the cursor (updated at, id)."""
     return [tuple(row) for row in await db.execute(_changed, {"at": after[0], "id": after[1], "limit": limit})]
 
 
 async def insert_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
-    """Raises IntegrityError where the pair of a direct room has one already."""
+    """Raises IntegrityError if a pair already has a direct room."""
     if rows := rows_of(rooms):
         await db.execute(insert(room), rows)
 
 
 async def save_heads(db: Db, rooms: Iterable[RoomState]) -> None:
-    """Write the heads of rooms that this transaction has locked."""
+    """Write rooms that the transaction has locked."""
     await run_upsert(db, room, rows_of(rooms), replace=_CHANGING)

@@ -1,4 +1,4 @@
-"""What is written, as the driver takes it."""
+"""Converts structs to the rows of an INSERT."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 def rows_of(structs: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
-    """Columns in which nothing is set are left out: what a statement costs is the number of its values."""
+    """Return the rows without columns that are None in all of them, because each value makes a statement slower."""
     rows = list(map(msgspec.structs.asdict, structs))
     unset = [name for name in rows[0] if all(row[name] is None for row in rows)] if rows else []
     for row in rows:

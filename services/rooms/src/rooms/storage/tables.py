@@ -1,6 +1,6 @@
-"""The tables of rooms. A room's head (`room`) gives out the numbers of its messages and of its events.
+"""The tables of rooms. The row of a room assigns the numbers of its messages and events.
 
-Every text column has a binary collation: two keys are equal when their bytes are. Times are milliseconds.
+Text columns have a binary collation: keys are equal if their bytes are equal. Times are in milliseconds.
 """
 
 from typing import Any, ClassVar
@@ -42,7 +42,7 @@ def _up_to(size: int) -> TypeEngine[bytes]:
 
 
 class RoomTable(SQLModel, table=True):
-    """`direct_key`: the two members of a direct room, sorted, so that a pair has one. `updated_at`: the last event."""
+    """`direct_key`: the two members of a direct room, sorted, so that a pair has only one. `updated_at`: last event."""
 
     __tablename__: ClassVar[Any] = "room"
     __table_args__: ClassVar[Any] = MYSQL
@@ -60,9 +60,9 @@ class RoomTable(SQLModel, table=True):
 
 
 class MemberTable(SQLModel, table=True):
-    """Rows of leavers stay: `left_version` is None for those who are in, `removed` tells who was put out.
+    """Rows of former members remain. `left_version` is None for current members, `removed` is true for removed ones.
 
-    The defaults are never taken: they let the upsert that moves cursors name nothing but cursors.
+    The defaults are never used. They allow the upsert that moves cursors to name only the cursor column.
     """
 
     __tablename__: ClassVar[Any] = "member"
@@ -83,9 +83,9 @@ class MemberTable(SQLModel, table=True):
 
 
 class MessageTable(SQLModel, table=True):
-    """The current state. `digest` is of what was first sent and never changes: repeats compare with it.
+    """The current state of a message. `digest` is that of the original content, with which duplicates are compared.
 
-    `search_text` is the body as searches compare it; None where there is none to find.
+    `search_text` is the normalised body, None if there is no text.
     """
 
     __tablename__: ClassVar[Any] = "message"
@@ -114,7 +114,7 @@ class MessageTable(SQLModel, table=True):
 
 
 class ReactionTable(SQLModel, table=True):
-    """`emoji` in UTF-8 bytes; `version` is that of its event."""
+    """`emoji` is in UTF-8. `version` is the version of the event."""
 
     __tablename__: ClassVar[Any] = "reaction"
     __table_args__: ClassVar[Any] = MYSQL
@@ -127,7 +127,7 @@ class ReactionTable(SQLModel, table=True):
 
 
 class RoomEventTable(SQLModel, table=True):
-    """What happened, without any message's text. `command_id` is on the last event of the command that caused it."""
+    """Events, without the text of messages. `command_id` is set on the last event of a command."""
 
     __tablename__: ClassVar[Any] = "room_event"
     __table_args__: ClassVar[Any] = (Unique("room_id", "actor_id", "command_id", name="room_event_command"), MYSQL)
@@ -144,7 +144,7 @@ class RoomEventTable(SQLModel, table=True):
 
 
 class MessageAttachmentTable(SQLModel, table=True):
-    """Which messages refer to an attachment; seq 0: none does any more, media was told, and none ever may again."""
+    """References of messages to attachments. A row with seq 0 marks an attachment as unreferenced permanently."""
 
     __tablename__: ClassVar[Any] = "message_attachment"
     __table_args__: ClassVar[Any] = MYSQL
@@ -155,7 +155,7 @@ class MessageAttachmentTable(SQLModel, table=True):
 
 
 class LogEpochTable(SQLModel, table=True):
-    """One row: the name of this history of all rooms. See the README for when it is renewed."""
+    """One row: the id of this history of all rooms. The README says when to renew it."""
 
     __tablename__: ClassVar[Any] = "log_epoch"
     __table_args__: ClassVar[Any] = MYSQL
@@ -165,7 +165,7 @@ class LogEpochTable(SQLModel, table=True):
 
 
 class RoomRevisionTable(SQLModel, table=True):
-    """Counts the changes of a user's list of rooms. Its row lock orders joinings and the closing of an account."""
+    """Counts the changes of a user's room list. Its row lock orders joins and the closing of the account."""
 
     __tablename__: ClassVar[Any] = "room_revision"
     __table_args__: ClassVar[Any] = MYSQL
@@ -175,7 +175,7 @@ class RoomRevisionTable(SQLModel, table=True):
 
 
 class BlockedPairTable(SQLModel, table=True):
-    """What social told of blocks; a lifted one stays with its version, so that older events are known as such."""
+    """Blocks received from social. A removed block keeps its row and version, so that older events are ignored."""
 
     __tablename__: ClassVar[Any] = "blocked_pair"
     __table_args__: ClassVar[Any] = MYSQL
@@ -187,7 +187,7 @@ class BlockedPairTable(SQLModel, table=True):
 
 
 class ClosedUserTable(SQLModel, table=True):
-    """Tombstones of closed accounts: whoever is here is never let in again."""
+    """Closed accounts, which can never join a room again."""
 
     __tablename__: ClassVar[Any] = "closed_user"
     __table_args__: ClassVar[Any] = MYSQL
@@ -197,7 +197,7 @@ class ClosedUserTable(SQLModel, table=True):
 
 
 class SweepTable(SQLModel, table=True):
-    """One row: when the last complete sweep began."""
+    """One row: the start of the last complete sweep."""
 
     __tablename__: ClassVar[Any] = "sweep"
     __table_args__: ClassVar[Any] = MYSQL

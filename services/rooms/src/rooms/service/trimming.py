@@ -1,0 +1,16 @@
+"""Deletes old events."""
+
+from rooms.service.dependencies import Dependencies
+from rooms.storage import room_events
+from shared.ids import now_ms
+
+EVENTS_PER_TRIM = 1_000
+
+
+async def trim(deps: Dependencies) -> None:
+    """Delete events older than `event_days`, one slice per transaction."""
+    before = now_ms() - int(deps.settings.event_days * 24 * 3600 * 1000)
+    deleted = EVENTS_PER_TRIM
+    while deleted == EVENTS_PER_TRIM:
+        async with deps.database.write() as db:
+            deleted = await room_events.delete_older(db, before, EVENTS_PER_TRIM)

@@ -1,0 +1,64 @@
+"""Loads rooms as their members see them: room, membership and last message, in one statement for any number."""
+
+from collections.abc import Collection
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row, bindparam, select, tuple_
+
+from rooms.domain.state import MemberKey, MemberState, RoomState, StoredMessage
+from rooms.storage import members, messages, rooms
+from rooms.storage.tables import log_epoch, member, message, room
+from shared.database.engine import Db
+
+RoomListRow: TypeAlias = tuple[RoomState, MemberState, StoredMessage | None]
+"""A room, a user's membership in it, and its last message if the user may see it."""
+
+_ROOM, _MEMBER = len(rooms.COLUMNS), len(rooms.COLUMNS) + len(members.COLUMNS)
+
+_last = (message.c.room_id == room.c.id) & (message.c.seq == room.c.head_seq) & (message.c.seq > member.c.joined_seq)
+_epoch = select(log_epoch.c.epoch).scalar_subquery()
+_rows = (
+    select(*rooms.COLUMNS, *members.COLUMNS, *messages.COLUMNS, _epoch)
+    .select_from(member)
+    .join(room, room.c.id == member.c.room_id)
+    .outerjoin(message, _last)
+    .where(member.c.left_version.is_(None))
+)
+_by_key = _rows.where(tuple_(member.c.room_id, member.c.user_id).in_(bindparam("keys", expanding=True)))
+_named = _by_key.where(member.c.hidden.is_(False))
+_all = _rows.where(member.c.user_id.in_(bindparam("ids", expanding=True)), member.c.hidden.is_(False))
+_page = (
+    _rows.where(member.c.user_id == bindparam("user_id"), member.c.hidden.is_(False))
+    .where(
+        (room.c.updated_at < bindparam("at")) | (room.c.updated_at == bindparam("at")) & (room.c.id < bindparam("id"))
+    )
+    .order_by(room.c.updated_at.desc(), room.c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def _to_row(row: Row[*tuple[Any, ...]]) -> RoomListRow:
+    last = row[_MEMBER:-1]
+    return RoomState(*row[:_ROOM]), MemberState(*row[_ROOM:_MEMBER]), StoredMessage(*last) if last[0] else None
+
+
+async def find_row(db: Db, room_id: str, user_id: str) -> tuple[RoomListRow, str] | None:
+    """Return the row of a member, even if the room is hidden, and the epoch. None for non-members."""
+    row = (await db.execute(_by_key, {"keys": [(room_id, user_id)]})).first()
+    return None if row is None else (_to_row(row), row[-1])
+
+
+async def list_rows(db: Db, user_ids: Collection[str]) -> list[RoomListRow]:
+    """Return all rooms of the users except hidden ones."""
+    return [_to_row(row) for row in await db.execute(_all, {"ids": list(user_ids)})] if user_ids else []
+
+
+async def list_named_rows(db: Db, keys: Collection[MemberKey]) -> list[RoomListRow]:
+    """Return the rows of the given memberships, without former members and hidden rooms."""
+    return [_to_row(row) for row in await db.execute(_named, {"keys": list(keys)})] if keys else []
+
+
+async def list_page(db: Db, user_id: str, before: tuple[int, str], limit: int) -> list[RoomListRow]:
+    """Return a page of a user's rooms by latest activity, newest first. `before`: (updated at, room id)."""
+    values = {"user_id": user_id, "at": before[0], "id": before[1], "limit": limit}
+    return [_to_row(row) for row in await db.execute(_page, values)]
