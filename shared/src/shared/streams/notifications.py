@@ -1,4 +1,4 @@
-"""Change notifications on a user's channel. They may be lost: gateways compare revisions in the background."""
+"""Hints on a user's channel. One may be lost: revisions and the gateways' background check repair it."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -10,7 +10,7 @@ from shared.streams.names import user_channel
 
 
 class UserChanged(msgspec.Struct, tag="changed", tag_field="hint", omit_defaults=True):
-    """The user's data in `source` changed; its revision is now `revision`."""
+    """What `source` keeps of this user changed: its revision is now `revision`."""
 
     source: Literal["rooms", "social"]
     revision: int
@@ -18,13 +18,13 @@ class UserChanged(msgspec.Struct, tag="changed", tag_field="hint", omit_defaults
 
 
 class SessionsRevoked(msgspec.Struct, tag="revoked", tag_field="hint"):
-    """These sessions of the user were revoked; an empty list means all sessions."""
+    """These sessions of the user are gone; all of its sessions where the list is empty."""
 
     session_ids: list[str]
 
 
 class ConnectionsEvicted(msgspec.Struct, tag="evicted", tag_field="hint"):
-    """The user has too many connections: these, the oldest, must close."""
+    """The user has more sockets than allowed: these, the oldest, are closed."""
 
     client_ids: list[str]
 
@@ -33,7 +33,7 @@ UserNotification = UserChanged | SessionsRevoked | ConnectionsEvicted
 
 
 async def publish_notifications(redis: AnyRedis, hints: Iterable[tuple[str, UserNotification]]) -> None:
-    """Publish pairs of user id and notification in one round trip."""
+    """Publish (user id, hint) pairs in one round trip."""
     pipeline = redis.pipeline(transaction=False)
     for user_id, hint in hints:
         pipeline.execute_command("SPUBLISH", user_channel(user_id), msgspec.json.encode(hint))
