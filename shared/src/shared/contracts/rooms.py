@@ -213,7 +213,7 @@ class SharedRoomsRequest(msgspec.Struct):
 
 
 class SharedWith(msgspec.Struct):
-    """Those of the others who have at least one room in common with the user."""
+    """The users among the requested ones who have at least one room in common with the user."""
 
     user_ids: list[str]
 

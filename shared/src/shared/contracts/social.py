@@ -46,6 +46,6 @@ class RelationshipsRequest(msgspec.Struct):
 
 class Relationships(msgspec.Struct):
     followed: list[str]
-    """Those of the others who follow the user or whom the user follows."""
+    """The users among the requested ones who follow the user or whom the user follows."""
     blocked_by: list[str]
-    """Those of the others who blocked the user."""
+    """The users among the requested ones who blocked the user."""

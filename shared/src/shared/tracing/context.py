@@ -1,7 +1,7 @@
 """W3C trace context: the current span of a task, and its propagation to other processes.
 
 A trace is sampled if its `traceparent` says so, or if its id is within the sample ratio. All services use the same
-ratio, so they decide alike without communicating.
+ratio, so they make the same decision without communicating.
 """
 
 import re

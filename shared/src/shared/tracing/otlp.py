@@ -25,7 +25,7 @@ EVERY_MS = 1_000
 TIMEOUT_S = 2.0
 CLOSE_S = 1.0
 PRIVATE = {"user.id", "event.duration", "event.outcome"}
-"""Fields that are not exported as attributes: ids of users, and values that a span has of its own."""
+"""Fields that are not exported as attributes: user ids, and values that spans have anyway."""
 
 
 def _context(context: SpanContext, *, is_remote: bool) -> OtelSpanContext:

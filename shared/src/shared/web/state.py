@@ -19,7 +19,7 @@ async def _reject(token: str) -> Principal:
 
 @dataclass
 class AppState:
-    """What `create_app` makes and the lifespan completes. Routes get it with `state_of(request.app)`."""
+    """Created by `create_app`, completed by the lifespan. Routes get it with `state_of(request.app)`."""
 
     overload: Overload
     verify: Callable[[str], Awaitable[Principal]] = _reject

@@ -1,4 +1,4 @@
-"""What the other services ask: attachments for a message, a picture for a profile."""
+"""Requests of the other services: attachments of a message, the avatar of a profile."""
 
 from media.domain.attachments import attachment_of
 from media.service.dependencies import Dependencies

@@ -112,7 +112,7 @@ class Bucket:
 
     @property
     def is_public(self) -> bool:
-        """Whether browsers can reach the bucket."""
+        """Return whether browsers can reach the bucket."""
         return self._public is not None
 
     async def sign(self, key: str, headers: ObjectHeaders, seconds: int) -> str:
