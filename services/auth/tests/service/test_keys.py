@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from auth.service.key_ring import KeyRing
@@ -13,6 +12,8 @@ from shared.errors import Unauthenticated
 from shared.rpc.tokens import token_key_id
 from shared.testing.fixtures import on_each_database
 from shared.testing.once import function_fixture
+
+from .conftest import SECRETS
 
 pytestmark = on_each_database
 DAY = 24 * 3600 * 1000
@@ -36,22 +37,26 @@ async def pass_time(database: Database, ms: int) -> None:
         await db.execute(update(signing_key).values(created_at=signing_key.c.created_at - ms))
 
 
+def ring_of(database: Database, secret: str = SECRETS["session_secret_key"]) -> KeyRing:
+    return KeyRing(database, secret=secret, rotation_days=30)
+
+
 def kid_of(ring: KeyRing) -> str:
     return token_key_id(ring.service_token("rooms", "auth"))
 
 
-async def test_replicas_that_start_at_once_make_one_key(deps, settings):
+async def test_replicas_that_start_at_once_make_one_key(deps):
     async with deps.database.write() as db:
         await db.execute(signing_key.delete())
-    rings = [KeyRing(deps.database, settings) for _ in range(5)]
+    rings = [ring_of(deps.database) for _ in range(5)]
     await asyncio.gather(*(ring.refresh() for ring in rings))
     [only] = await stored(deps.database)
     assert {kid_of(ring) for ring in rings} == {only["kid"]}
 
 
-async def test_the_private_part_is_encrypted(deps, settings):
+async def test_the_private_part_is_encrypted(deps):
     [only] = await stored(deps.database)
-    private = KeyRing(deps.database, settings)._cipher.decrypt(only["sealed_jwk"], only["kid"])
+    private = ring_of(deps.database)._cipher.decrypt(only["sealed_jwk"], only["kid"])
     assert private is not None
     assert private["d"].encode() not in only["sealed_jwk"]
     assert '"d"' not in only["public_jwk"]
@@ -75,8 +80,8 @@ async def test_a_new_key_is_published_before_it_signs_and_an_old_one_until_its_t
     assert [key["kid"] for key in await stored(database)] == [second]
 
 
-async def test_a_key_made_by_another_replica_is_found(deps, settings):
-    other = KeyRing(deps.database, settings)
+async def test_a_key_made_by_another_replica_is_found(deps):
+    other = ring_of(deps.database)
     await pass_time(deps.database, 31 * DAY)
     await other.refresh()
     await pass_time(deps.database, 3 * 60_000)
@@ -87,10 +92,10 @@ async def test_a_key_made_by_another_replica_is_found(deps, settings):
         await deps.keys.verify(other.service_token("rooms", "social"))
 
 
-async def test_a_new_secret_makes_a_new_key_and_signs_nobody_out(deps, settings, sign_up):
+async def test_a_new_secret_makes_a_new_key_and_signs_nobody_out(deps, sign_up):
     client, _ = await sign_up("anna")
     token = deps.keys.service_token("rooms", "auth")
-    changed = KeyRing(deps.database, settings.model_copy(update={"session_secret_key": SecretStr("y" * 40)}))
+    changed = ring_of(deps.database, "y" * 40)
     await changed.refresh()
     assert kid_of(changed) != kid_of(deps.keys)
     assert (await changed.verify(token)).subject == "rooms"

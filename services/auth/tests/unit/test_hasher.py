@@ -6,21 +6,13 @@ import time
 
 import pytest
 
-from auth.service.hasher import Hasher
-from auth.settings import AuthSettings
+from auth.service.hasher import Hasher, HashParameters
 from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
 
-SECRETS = dict.fromkeys(
-    ("session_secret_key", "service_secret", "social_service_secret", "rooms_service_secret", "media_service_secret",
-     "chat_gateway_service_secret"),
-    "x" * 40,
-)  # fmt: skip
-
 
 def hasher(**options) -> Hasher:
-    cheap = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
-    return Hasher(AuthSettings(_env_file=None, **{**SECRETS, **cheap, **options}))
+    return Hasher(HashParameters(**{"time_cost": 1, "memory_kib": 8, **options}))
 
 
 async def test_right_and_wrong_passwords():
@@ -36,7 +28,7 @@ async def test_right_and_wrong_passwords():
 
 
 async def test_concurrency_and_waiting_are_bounded():
-    made, running, most, gate = hasher(hash_workers=2, hash_queue=3), 0, 0, threading.Event()
+    made, running, most, gate = hasher(workers=2, queue=3), 0, 0, threading.Event()
     lock = threading.Lock()
 
     def work() -> None:
@@ -63,7 +55,7 @@ async def test_concurrency_and_waiting_are_bounded():
 
 
 async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
-    made, started, gate = hasher(hash_workers=1, hash_patience_s=0.05), threading.Event(), threading.Event()
+    made, started, gate = hasher(workers=1, wait_s=0.05), threading.Event(), threading.Event()
 
     def work() -> None:
         started.set()
@@ -89,7 +81,7 @@ async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
 
 
 async def test_an_unknown_account_takes_as_long_as_a_wrong_password():
-    made = hasher(argon2_memory_kib=8192, argon2_time_cost=2)
+    made = hasher(memory_kib=8192, time_cost=2)
     kept = await made.hash("correct horse")
 
     async def fastest(password_hash: str | None) -> float:

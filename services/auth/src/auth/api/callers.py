@@ -57,7 +57,7 @@ def set_cookie(request: Request, deps: Dependencies, response: Response, secret:
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=deps.settings.session_lifetime_ms // 1000 - COOKIE_ENDS_EARLIER_S,
+        max_age=deps.session_lifetime_ms // 1000 - COOKIE_ENDS_EARLIER_S,
         path="/",
         secure=scheme_of(request) == "https",
         httponly=True,

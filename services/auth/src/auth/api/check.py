@@ -30,11 +30,11 @@ async def check(request: Request, deps: Deps, audience: Annotated[Audience, Quer
 
     A preflight never carries a cookie: it passes without a token, and only the CORS middleware answers it.
     """
-    if not is_allowed(request.headers, request.url.scheme, deps.settings.backend_cors_origins):
+    if not is_allowed(request.headers, request.url.scheme, deps.allowed_origins):
         raise Forbidden("This page may not use WebChat.")
     if request.headers.get("X-Original-Method") == "OPTIONS":
         return Response(status_code=204)
     session = await current_session(request, deps)
     token = deps.keys.user_token(session.user_id, session.session_id, audience)
-    user_hash = hash_user(deps.settings.log_key, session.user_id)
+    user_hash = hash_user(deps.log_key, session.user_id)
     return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: user_hash})

@@ -4,27 +4,39 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from auth.settings import AuthSettings
 from shared.errors import Unavailable
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HashParameters:
+    """The cost of a hash, and the limits on hashing and waiting at the same time."""
+
+    time_cost: int
+    memory_kib: int
+    parallelism: int = 1
+    workers: int = 2
+    queue: int = 64
+    wait_s: float = 5
+
+
 class Hasher:
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, parameters: HashParameters) -> None:
         self._argon2 = PasswordHasher(
-            time_cost=settings.argon2_time_cost,
-            memory_cost=settings.argon2_memory_kib,
-            parallelism=settings.argon2_parallelism,
+            time_cost=parameters.time_cost,
+            memory_cost=parameters.memory_kib,
+            parallelism=parameters.parallelism,
         )
-        self._pool = ThreadPoolExecutor(settings.hash_workers, thread_name_prefix="argon2")
-        self._slots = asyncio.Semaphore(settings.hash_workers)
-        self._wait_s, self._queue, self._waiting = settings.hash_patience_s, settings.hash_queue, 0
+        self._pool = ThreadPoolExecutor(parameters.workers, thread_name_prefix="argon2")
+        self._slots = asyncio.Semaphore(parameters.workers)
+        self._wait_s, self._queue, self._waiting = parameters.wait_s, parameters.queue, 0
         self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:

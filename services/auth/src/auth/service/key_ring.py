@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from auth.domain.signing_keys import KeyAge, expired_generations, needs_new_key, signing_generation
 from auth.service.key_cipher import KeyCipher, new_private_jwk, public_part
-from auth.settings import AuthSettings
 from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
 from shared.database.engine import Database
 from shared.errors import Unauthenticated
@@ -18,6 +17,7 @@ from shared.rpc.tokens import Jwk, Principal, sign_token, token_key_id, verify_t
 
 log = logging.getLogger(__name__)
 
+AUDIENCE = "auth"
 USER_TOKEN_S = 60
 SERVICE_TOKEN_S = 300
 CACHED_TOKENS = 20_000
@@ -26,10 +26,10 @@ READ_AGAIN_S = 1
 
 
 class KeyRing:
-    def __init__(self, database: Database, settings: AuthSettings) -> None:
-        self._database, self._audience = database, settings.service
-        self._cipher = KeyCipher(settings.session_secret_key.get_secret_value())
-        self._rotation_ms = int(settings.signing_key_days * 24 * 3600 * 1000)
+    def __init__(self, database: Database, *, secret: str, rotation_days: float) -> None:
+        self._database = database
+        self._cipher = KeyCipher(secret)
+        self._rotation_ms = int(rotation_days * 24 * 3600 * 1000)
         self._public: dict[str, Jwk] = {}
         self._signing: Jwk = {}
         self._read_at = 0.0
@@ -107,4 +107,4 @@ class KeyRing:
             await self.refresh()
         if kid not in self._public:
             raise Unauthenticated("This request carries no valid token.")
-        return verify_token(token, self._public[kid], self._audience)
+        return verify_token(token, self._public[kid], AUDIENCE)

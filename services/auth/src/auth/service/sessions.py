@@ -66,7 +66,7 @@ async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device
         user_id=user_id,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + deps.settings.session_lifetime_ms,
+        expires_at=now + deps.session_lifetime_ms,
         user_agent=device.user_agent,
         address=device.address,
     )
@@ -93,7 +93,7 @@ async def _touch(deps: Dependencies, session: ActiveSession, now: int) -> Active
     """Extend the session, at most once a minute. It stays active even if that cannot be written."""
     if now - session.last_seen_at < TOUCH_AFTER_MS:
         return session
-    expires_at = now + deps.settings.session_lifetime_ms
+    expires_at = now + deps.session_lifetime_ms
     try:
         async with deps.database.write() as db:
             await stored.touch_session(db, session, now, expires_at)
