@@ -139,7 +139,7 @@ async def test_s3_does_not_answer(anna, anna_with_short_deadline, proxy, states,
     assert (await anna.content(made["attachment_id"])).content == DATA
 
 
-async def test_the_connection_to_s3_is_lost_during_a_multipart_upload(anna, proxy, states, sweep_until, deps):
+async def test_the_connection_to_s3_is_lost_during_a_multipart_upload(anna, settings, proxy, states, sweep_until, deps):
     room, client_id, data = await anna.group(), new_id(), b"\x01piece" * (2 * MIB)
     proxy.cut_after = proxy.passed + 7 * MIB
     await check_failure(anna, room, client_id, data)
@@ -151,7 +151,7 @@ async def test_the_connection_to_s3_is_lost_during_a_multipart_upload(anna, prox
 
     async def no_multipart_uploads():
         await Sweep(deps).run()
-        answer = await deps.bucket._client.list_multipart_uploads(Bucket=deps.settings.aws_storage_bucket_name)
+        answer = await deps.bucket._client.list_multipart_uploads(Bucket=settings.aws_storage_bucket_name)
         return not answer.get("Uploads")
 
     await eventually(no_multipart_uploads)
@@ -232,20 +232,20 @@ async def test_a_cancelled_request(anna, deps, proxy, states, sweep_until):
 
 
 @on_each_database
-async def test_orphaned_objects_are_deleted(anna, deps, sweep_until, objects, rows, picture):
+async def test_orphaned_objects_are_deleted(anna, settings, deps, sweep_until, objects, rows, picture):
     room = await anna.group()
     made = await anna.stored(picture(), "a.png", room_id=room)
     kept = await objects()
     for key in ("a/left-behind", "a/left-behind.thumbnail", "other"):
-        await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key=key, Body=b"x")
+        await deps.bucket._client.put_object(Bucket=settings.aws_storage_bucket_name, Key=key, Body=b"x")
     assert len(await objects()) == 5
     await sweep_until(left=2)
     assert await objects() == kept
     assert (await anna.content(made["attachment_id"])).status_code == 200
 
 
-async def test_a_young_orphan_stays(anna, deps, objects):
-    young = deps.settings.model_copy(update={"orphan_s": 60})
-    await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
-    await Sweep(replace(deps, settings=young)).run()
+async def test_a_young_orphan_stays(settings, deps, objects):
+    patient = replace(deps, cleanup=replace(deps.cleanup, orphan_ms=60_000))
+    await deps.bucket._client.put_object(Bucket=settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
+    await Sweep(patient).run()
     assert await objects() == ["a/young"]

@@ -37,7 +37,7 @@ class NoSuchRange(DomainError):
 @router.post("", status_code=201, responses=answers(Attachment, 201), openapi_extra=UPLOAD_REQUEST)
 async def upload(request: Request, deps: Deps, caller: Caller) -> Response:
     """Store a file for a room, or an avatar. A retry with the same `client_id` gets the first result."""
-    with deps.upload_limit.slot(), new_spool(deps.settings.max_upload_bytes) as spool:
+    with deps.upload_slots.slot(), new_spool(deps.uploads.max_bytes) as spool:
         wanted = await _read(request, deps, spool, caller.subject)
         return reply(await uploads.store(deps, wanted, spool), 201)
 
@@ -46,13 +46,13 @@ async def _read(request: Request, deps: Dependencies, spool: Spool, user_id: str
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        limit = deps.settings.max_upload_bytes
+        limit = deps.uploads.max_bytes
         _check_length(request, limit + OVERHEAD)
         form = await read_form(content_type, request.stream(), spool, limit)
         room_id, client_id = form.fields.get("room_id") or None, form.fields.get("client_id") or None
         return Upload(user_id=user_id, room_id=room_id, client_id=client_id, filename=form.filename or "")
     if kind == "application/json":
-        limit = deps.settings.max_base64_bytes
+        limit = deps.uploads.max_base64_bytes
         _check_length(request, max_body(limit))
         body = await read_body(request, UploadBody, limit=max_body(limit))
         await decode_into(spool, body.data, limit)

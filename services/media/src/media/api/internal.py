@@ -19,8 +19,8 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 
 @router.post("/uploads")
 async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    limit = deps.settings.max_base64_bytes
-    with deps.upload_limit.slot(), new_spool(limit) as spool:
+    limit = deps.uploads.max_base64_bytes
+    with deps.upload_slots.slot(), new_spool(limit) as spool:
         body = await read_body(request, UploadRequest, limit=max_body(limit))
         if not is_id(body.user_id):
             raise Invalid("Some fields are not acceptable.", errors={"user_id": "must be an id"})

@@ -59,7 +59,7 @@ def _not_found() -> NotFound:
 
 async def link_to(deps: Dependencies, readable: Readable) -> str | None:
     """Return a link to the bytes, valid for a minute, or None if media has to serve them itself."""
-    seconds = deps.settings.link_seconds
+    seconds = deps.link_seconds
     if deps.cdn is not None and (deps.cdn.can_sign or readable.is_avatar):
         return deps.cdn.link(readable.key, readable.headers, seconds)
     if deps.bucket.is_public:

@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import math
 import sys
 from typing import IO
 
 import msgspec
 
 from media.service.picture_worker import Job, Limits, ProcessedPicture
-from media.settings import MediaSettings
 from shared.errors import Invalid, Unavailable
 
 log = logging.getLogger(__name__)
@@ -22,16 +20,9 @@ def unacceptable(detail: str) -> Invalid:
 
 
 class PictureProcessor:
-    def __init__(self, settings: MediaSettings) -> None:
-        self._free = asyncio.Semaphore(settings.pictures_at_once)
-        self._timeout = settings.picture_timeout_s
-        self._limits = Limits(
-            pixels=settings.max_picture_pixels,
-            frames=settings.max_picture_frames,
-            frame_pixels=settings.max_animation_pixels,
-            memory=settings.picture_memory_mb * 1024 * 1024,
-            seconds=math.ceil(settings.picture_timeout_s) + 1,
-        )
+    def __init__(self, limits: Limits, *, concurrency: int, timeout_s: float) -> None:
+        self._limits, self._timeout = limits, timeout_s
+        self._free = asyncio.Semaphore(concurrency)
 
     async def process(self, source: IO[bytes], file: IO[bytes], thumbnail: IO[bytes]) -> ProcessedPicture:
         """Write the picture in `source` without metadata to `file`, and a thumbnail.

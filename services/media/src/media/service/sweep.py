@@ -1,4 +1,4 @@
-"""Cleanup of incomplete uploads and deletions, and of objects without a row."""
+"""SweepLimits of incomplete uploads and deletions, and of objects without a row."""
 
 import logging
 
@@ -28,8 +28,8 @@ class Sweep:
         await self._remove_orphans()
 
     async def _remove_orphans(self) -> None:
-        """Check one page of the bucket. Objects that are younger than `orphan_s` stay."""
-        limit, old = self._deps.settings.media_sweep_batch, now_ms() - round(self._deps.settings.orphan_s * 1000)
+        """Check one page of the bucket. Objects that are younger than `orphan_ms` stay."""
+        limit, old = self._deps.cleanup.batch, now_ms() - self._deps.cleanup.orphan_ms
         page = await self._deps.bucket.list_after(self._after, limit)
         self._after = page[-1].key if len(page) == limit else ""
         keys = [one.key for one in page if one.modified_ms < old]
@@ -45,7 +45,7 @@ class Sweep:
 async def fail_expired(deps: Dependencies) -> None:
     """Fail uploads after their deadline: their process has died or given up."""
     async with deps.database.read() as db:
-        late = await attachments.list_in_state(db, "pending", now_ms(), deps.settings.media_sweep_batch)
+        late = await attachments.list_in_state(db, "pending", now_ms(), deps.cleanup.batch)
     ids = [one.id for one in late]
     if ids:
         await deps.database.transact(lambda db: attachments.set_state(db, ids, "pending", "failed"))
@@ -53,8 +53,8 @@ async def fail_expired(deps: Dependencies) -> None:
 
 async def remove_failed(deps: Dependencies) -> None:
     async with deps.database.read() as db:
-        old = now_ms() - round(deps.settings.straggler_s * 1000)
-        failed = await attachments.list_in_state(db, "failed", old, deps.settings.media_sweep_batch)
+        old = now_ms() - deps.cleanup.late_write_ms
+        failed = await attachments.list_in_state(db, "failed", old, deps.cleanup.batch)
     if failed:
         await remove_objects(deps, failed)
         await deps.database.transact(lambda db: attachments.remove_failed(db, [one.id for one in failed]))
@@ -62,5 +62,5 @@ async def remove_failed(deps: Dependencies) -> None:
 
 async def continue_deleting(deps: Dependencies) -> None:
     async with deps.database.read() as db:
-        gone = await attachments.list_in_state(db, "deleting", ANY_DEADLINE, deps.settings.media_sweep_batch)
+        gone = await attachments.list_in_state(db, "deleting", ANY_DEADLINE, deps.cleanup.batch)
     await finish_deleting(deps, gone)

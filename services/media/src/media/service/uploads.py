@@ -1,4 +1,4 @@
-"""Uploads: inspect the file, insert a pending row, store the object, and only then make the attachment visible.
+"""UploadLimits: inspect the file, insert a pending row, store the object, and only then make the attachment visible.
 
 If an upload ends in between, its row stays and the sweep cleans up.
 """
@@ -97,7 +97,7 @@ async def _check_room(deps: Dependencies, upload: Upload, room_id: str, digest: 
 
 async def _wait_for_duplicate(deps: Dependencies, attempt: Callable[[], Awaitable[T]]) -> T:
     """Retry `attempt` while an upload of the same file is in progress; raises Unavailable if that takes too long."""
-    deadline = asyncio.get_running_loop().time() + deps.settings.wait_for_twin_s
+    deadline = asyncio.get_running_loop().time() + deps.uploads.wait_for_duplicate_s
     while True:
         try:
             return await attempt()
@@ -185,7 +185,7 @@ async def _write_claim(deps: Dependencies, db: Db, upload: Upload, file: File) -
         await attachments.set_state(db, [duplicate.id], "pending", "failed")
         duplicate = None
     if duplicate is None:
-        duplicate = _row_of(upload, file, round(deps.settings.upload_deadline_s * 1000))
+        duplicate = _row_of(upload, file, deps.uploads.deadline_ms)
         same = await attachments.find_same_bytes(db, upload.user_id, upload.room_id, file.digest)
         if same is not None:  # the same bytes under another name share one object
             duplicate = _share(duplicate, same)

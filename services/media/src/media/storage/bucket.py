@@ -33,11 +33,13 @@ class Listed(NamedTuple):
 
 
 class Bucket:
-    def __init__(self, client: Any, public: Any, settings: MediaSettings) -> None:
+    def __init__(
+        self, client: Any, public: Any, *, name: str, region: str, part_bytes: int, concurrent_uploads: int
+    ) -> None:
         self._client, self._public = client, public
-        self._name, self._region = settings.aws_storage_bucket_name, settings.aws_region
-        self._part_bytes = settings.s3_part_bytes
-        self._uploads = asyncio.Semaphore(settings.s3_uploads_at_once)
+        self._name, self._region = name, region
+        self._part_bytes = part_bytes
+        self._uploads = asyncio.Semaphore(concurrent_uploads)
 
     async def check(self) -> None:
         """Create the bucket if it does not exist; raises if it is unusable. Idempotent."""
@@ -105,7 +107,7 @@ class Bucket:
     async def abort_stale(self, before_ms: int, limit: int) -> None:
         """Abort multipart uploads that began before a time: their process has died."""
         answer = await self._client.list_multipart_uploads(Bucket=self._name, MaxUploads=limit)
-        for one in answer.get("Uploads", ()):
+        for one in answer.get("UploadLimits", ()):
             if _ms(one["Initiated"]) < before_ms:
                 target = {"Bucket": self._name, "Key": one["Key"], "UploadId": one["UploadId"]}
                 await self._client.abort_multipart_upload(**target)
@@ -183,4 +185,11 @@ async def open_bucket(settings: MediaSettings) -> AsyncIterator[Bucket]:
     async with AsyncExitStack() as stack:
         inside = await stack.enter_async_context(client(settings.s3_endpoint_url))
         outside = settings.s3_public_url and await stack.enter_async_context(client(settings.s3_public_url))
-        yield Bucket(inside, outside or None, settings)
+        yield Bucket(
+            inside,
+            outside or None,
+            name=settings.aws_storage_bucket_name,
+            region=settings.aws_region,
+            part_bytes=settings.s3_part_bytes,
+            concurrent_uploads=settings.s3_uploads_at_once,
+        )
