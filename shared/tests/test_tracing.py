@@ -18,7 +18,7 @@ from shared.events.auth import UserClosed
 from shared.events.rooms import MemberLeft, MessageReacted
 from shared.logging.context import LogContext, add_log_fields
 from shared.outbox.table import _payload
-from shared.roomlog.frames import Live, parse_live, runs_of
+from shared.roomlog.frames import Publication, batch_events, parse_publication
 from shared.settings import Settings
 from shared.streams.consumer import _trace_of
 from shared.testing.fixtures import eventually
@@ -125,13 +125,13 @@ def test_a_sampled_event_has_its_own_run_and_member_left_has_no_traceparent():
     edits = [
         MessageReacted(room_id="r", version=v, at="", seq=1, user_id="a", emoji="x", removed=False) for v in (1, 2, 3)
     ]
-    runs = runs_of([*edits, *events], {2: SAMPLED, 5: SAMPLED})
+    runs = batch_events([*edits, *events], {2: SAMPLED, 5: SAMPLED})
     assert [(run.first, len(run.frames), run.traceparent) for run in runs] == [
         (1, 1, ""), (2, 1, SAMPLED), (3, 1, ""), (4, 1, ""), (5, 1, ""),
     ]  # fmt: skip
-    assert [(run.first, len(run.frames)) for run in runs_of(edits)] == [(1, 3)]
-    assert parse_live(b"2 2 - " + SAMPLED.encode() + b"\n{}") == Live(2, 2, b"-", b"{}", SAMPLED)
-    assert parse_live(b"1 3 -\n{}") == Live(1, 3, b"-", b"{}")
+    assert [(run.first, len(run.frames)) for run in batch_events(edits)] == [(1, 3)]
+    assert parse_publication(b"2 2 - " + SAMPLED.encode() + b"\n{}") == Publication(2, 2, b"-", b"{}", SAMPLED)
+    assert parse_publication(b"1 3 -\n{}") == Publication(1, 3, b"-", b"{}")
 
 
 async def test_a_collector_receives_the_logged_spans(recorded: list[dict]):

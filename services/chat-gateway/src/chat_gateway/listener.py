@@ -1,4 +1,4 @@
-"""A connection that listens to sharded channels of one server, until it breaks."""
+"""A connection that receives the messages of sharded channels from one Redis server."""
 
 import asyncio
 from collections import defaultdict
@@ -13,7 +13,11 @@ Message = dict[str, Any]
 
 
 class Listener:
-    """`channels` are those that were asked for here, confirmed or not. Sends a ping after `ping_seconds` of silence."""
+    """A connection to one Redis server that subscribes to channels.
+
+    `channels` includes channels whose subscription is not confirmed yet. With `by_slot`, each command names channels of
+    one slot only, as a cluster requires. A silent connection is pinged after `ping_seconds`.
+    """
 
     def __init__(self, address: Address, access: Access, *, by_slot: bool, ping_seconds: float) -> None:
         self.address, self._by_slot, self._ping_seconds = address, by_slot, ping_seconds
@@ -33,7 +37,7 @@ class Listener:
     async def subscribe(self, channels: Sequence[str]) -> None:
         self.channels.update(channels)
         async with self._writing:
-            if self._closed:  # redis-py would connect anew, and nobody would listen there
+            if self._closed:  # redis-py would open a new connection, on which nobody listens
                 raise ConnectionResetError("the subscription's connection was closed")
             for group in self._groups(channels):
                 await self._pubsub.ssubscribe(*group)
@@ -45,7 +49,7 @@ class Listener:
                 await self._pubsub.sunsubscribe(*group)
 
     async def listen(self, handle: Callable[[Message], None]) -> None:
-        """Hand on what comes; raises when the connection is gone or silent, or the server answers with an error."""
+        """Pass every message to `handle`. Raises if the connection is lost or silent, or on an error reply."""
         pinged = False
         while True:
             message = await self._pubsub.get_message(timeout=self._ping_seconds)
@@ -60,14 +64,14 @@ class Listener:
                     await self._pubsub.ping()
 
     async def aclose(self) -> None:
-        """Waits for what is being written: redis-py answers an error there by connecting once more."""
+        """Close the connection after the write in progress, because redis-py reconnects if a write fails."""
         async with self._writing:
             self._closed = True
             await self._pubsub.aclose()
             await self._redis.aclose()
 
     def _groups(self, channels: Sequence[str]) -> list[list[str]]:
-        """What one command may name: in a cluster, channels of one slot."""
+        """Group channels that one command may name: in a cluster, channels of the same slot."""
         if not self._by_slot:
             return [list(channels)]
         groups: dict[int, list[str]] = defaultdict(list)

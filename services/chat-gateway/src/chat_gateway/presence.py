@@ -1,7 +1,9 @@
-"""Who is online: a sorted set per user in Redis, connection id → expiry, refreshed by the gateway of the socket.
+"""Presence: which users are online.
 
-It also counts a user's sockets over all gateways. Watchers read the sets every few seconds; publishes are hints. Who
-shares no room and no follow with the watcher, or blocked it, is shown as offline.
+Redis has a sorted set per user, connection ID → expiry. The gateway of each connection refreshes its entry. The sets
+also count a user's connections over all gateways. Gateways poll the sets of watched users every few seconds, and sooner
+when they are notified of a change. A user appears offline to watchers who share no room and no follow with them, and to
+watchers whom they blocked.
 """
 
 import asyncio
@@ -31,7 +33,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Watcher(Protocol):
-    """A connection; `watching` holds the status that each watched user was last shown with (True: online)."""
+    """A connection. `watching` maps each watched user to the status that was sent last (True: online)."""
 
     id: str
     user_id: str
@@ -54,69 +56,72 @@ class Presence:
         self._redis, self._rooms, self._social = redis, rooms, social
         self._subscriber, self._ephemeral, self._overload = subscriber, ephemeral, overload
         self._timings, self._expiry_ms = timings, round(timings.presence_expiry * 1000)
-        self._here: dict[str, Watcher] = {}
+        self._connections: dict[str, Watcher] = {}
         self._watchers: dict[str, set[Watcher]] = {}
+        """User → connections that watch the user."""
         self._visible: dict[str, set[str]] = {}
-        self._hinted: set[str] = set()
-        self._hint = asyncio.Event()
-        self._left: list[tuple[str, str]] = []
+        """Connection ID → watched users whose status the connection may see."""
+        self._changed: set[str] = set()
+        self._has_changes = asyncio.Event()
+        self._unregistered: list[tuple[str, str]] = []
 
-    async def arrive(self, client: Watcher) -> list[str]:
-        """Count a connection; returns the connection ids of its user over all gateways, oldest first."""
-        key, now = presence_key(client.user_id), now_ms()
-        self._here[client.id] = client
+    async def register(self, connection: Watcher) -> list[str]:
+        """Add a connection. Returns the IDs of all connections of its user, on all gateways, oldest first."""
+        key, now = presence_key(connection.user_id), now_ms()
+        self._connections[connection.id] = connection
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.zremrangebyscore(key, "-inf", now)
-        pipeline.zadd(key, {client.id: now + self._expiry_ms})
+        pipeline.zadd(key, {connection.id: now + self._expiry_ms})
         pipeline.pexpire(key, self._expiry_ms)
         pipeline.zrange(key, 0, -1)
         ids = sorted(raw.decode() for raw in (await pipeline.execute())[-1])
-        self._tell(client.user_id)
+        self._notify(connection.user_id)
         return ids
 
-    def depart(self, client: Watcher) -> None:
-        self._unwatch(client, list(client.watching))
-        if self._here.pop(client.id, None) is not None:
-            self._left.append((client.user_id, client.id))
-            self._hint.set()
+    def unregister(self, connection: Watcher) -> None:
+        """Remove a connection. Redis is updated soon."""
+        self._unwatch(connection, list(connection.watching))
+        if self._connections.pop(connection.id, None) is not None:
+            self._unregistered.append((connection.user_id, connection.id))
+            self._has_changes.set()
 
-    async def watch(self, client: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
-        """Replace what the connection watches; returns the status of each. Raises Unavailable."""
+    async def watch(self, connection: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
+        """Replace the users that the connection watches. Returns their status. Raises Unavailable."""
         wanted = dict.fromkeys(user_ids)
-        visible = await self._visible_to(client.user_id, list(wanted))
+        visible = await self._visible_to(connection.user_id, list(wanted))
         online = await self._online(visible)
-        if client.id not in self._here:
+        if connection.id not in self._connections:
             return {}
-        self._unwatch(client, [user_id for user_id in client.watching if user_id not in wanted])
-        new = [user_id for user_id in wanted if user_id not in client.watching]
-        client.watching = {user_id: user_id in online for user_id in wanted}
-        self._visible[client.id] = visible
+        self._unwatch(connection, [user_id for user_id in connection.watching if user_id not in wanted])
+        new = [user_id for user_id in wanted if user_id not in connection.watching]
+        connection.watching = {user_id: user_id in online for user_id in wanted}
+        self._visible[connection.id] = visible
         for user_id in wanted:
-            self._watchers.setdefault(user_id, set()).add(client)
+            self._watchers.setdefault(user_id, set()).add(connection)
         await self._subscriber.acquire({presence_channel(user_id): self._handler(user_id) for user_id in new})
-        return {user_id: "online" if shown else "offline" for user_id, shown in client.watching.items()}
+        return {user_id: "online" if shown else "offline" for user_id, shown in connection.watching.items()}
 
-    async def recheck(self, clients: Iterable[Watcher]) -> None:
-        """Whom these connections may see has changed, perhaps: a block, a follow, a room."""
-        for client in clients:
-            if client.watching:
-                visible = await self._visible_to(client.user_id, list(client.watching))
-                if client.id not in self._here:
+    async def recheck(self, connections: Iterable[Watcher]) -> None:
+        """Determine again whom connections may see, after a change of blocks, follows or rooms."""
+        for connection in connections:
+            if connection.watching:
+                visible = await self._visible_to(connection.user_id, list(connection.watching))
+                if connection.id not in self._connections:
                     continue
-                self._visible[client.id] = visible
-                await self._show(set(client.watching))
+                self._visible[connection.id] = visible
+                await self._update(set(connection.watching))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for name, work, pause in (
                 ("presence refresh", self._refresh, self._timings.presence_refresh),
-                ("presence look", self._look, self._timings.presence_look),
-                ("presence hints", self._follow_hints, 0.05),
+                ("presence poll", self._poll, self._timings.presence_poll),
+                ("presence changes", self._process_changes, 0.05),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             yield
-        await self._forget_departed()
+        await self._remove_unregistered()
 
     async def _visible_to(self, user_id: str, other_ids: list[str]) -> set[str]:
         if not other_ids:
@@ -134,65 +139,68 @@ class Presence:
         counts = await pipeline.execute() if users else []
         return {user_id for user_id, count in zip(users, counts, strict=True) if count}
 
-    async def _show(self, user_ids: set[str]) -> None:
-        """Tell the watchers of these users of what is no longer as they were shown; under load a later look does."""
+    async def _update(self, user_ids: set[str]) -> None:
+        """Send changed statuses of these users to their watchers. Under load a later poll sends them."""
         if not user_ids or self._overload.sheds_ephemeral(PRESENCE_SHED):
             return
         online = await self._online(user_ids)
         for user_id in user_ids:
-            for client in list(self._watchers.get(user_id, ())):
-                shown = user_id in online and user_id in self._visible.get(client.id, ())
-                if client.watching.get(user_id) != shown:
-                    client.watching[user_id] = shown
+            for connection in list(self._watchers.get(user_id, ())):
+                shown = user_id in online and user_id in self._visible.get(connection.id, ())
+                if connection.watching.get(user_id) != shown:
+                    connection.watching[user_id] = shown
                     event = PresenceChanged(user_id=user_id, status="online" if shown else "offline")
-                    client.push_droppable(text_frame(_encoder.encode(event)))
+                    connection.push_droppable(text_frame(_encoder.encode(event)))
 
     async def _refresh(self) -> None:
+        """Extend the expiry of the connections of this gateway."""
         expiry = now_ms() + self._expiry_ms
         pipeline = self._redis.pipeline(transaction=False)
-        for client in self._here.values():
-            pipeline.zadd(presence_key(client.user_id), {client.id: expiry})
-            pipeline.pexpire(presence_key(client.user_id), self._expiry_ms)
-        if self._here:
+        for connection in self._connections.values():
+            pipeline.zadd(presence_key(connection.user_id), {connection.id: expiry})
+            pipeline.pexpire(presence_key(connection.user_id), self._expiry_ms)
+        if self._connections:
             await pipeline.execute()
 
-    async def _look(self) -> None:
-        await self._show(set(self._watchers))
+    async def _poll(self) -> None:
+        await self._update(set(self._watchers))
 
-    async def _follow_hints(self) -> None:
-        await self._hint.wait()
-        self._hint.clear()
-        await self._forget_departed()
-        hinted, self._hinted = self._hinted, set()
-        await self._show(hinted & self._watchers.keys())
+    async def _process_changes(self) -> None:
+        """Wait for changes, and update the watchers of the changed users."""
+        await self._has_changes.wait()
+        self._has_changes.clear()
+        await self._remove_unregistered()
+        changed, self._changed = self._changed, set()
+        await self._update(changed & self._watchers.keys())
 
-    async def _forget_departed(self) -> None:
-        left, self._left = self._left, []
+    async def _remove_unregistered(self) -> None:
+        unregistered, self._unregistered = self._unregistered, []
         pipeline = self._redis.pipeline(transaction=False)
-        for user_id, client_id in left:
-            pipeline.zrem(presence_key(user_id), client_id)
-        if left:
+        for user_id, connection_id in unregistered:
+            pipeline.zrem(presence_key(user_id), connection_id)
+        if unregistered:
             await pipeline.execute()
-        for user_id, _ in left:
-            self._tell(user_id)
+        for user_id, _ in unregistered:
+            self._notify(user_id)
 
-    def _tell(self, user_id: str) -> None:
+    def _notify(self, user_id: str) -> None:
+        """Notify all gateways that the status of a user may have changed."""
         self._ephemeral.publish(presence_channel(user_id), b"")
 
     def _handler(self, user_id: str) -> Callable[[bytes], None]:
         def handle(_: bytes) -> None:
-            self._hinted.add(user_id)
-            self._hint.set()
+            self._changed.add(user_id)
+            self._has_changes.set()
 
         return handle
 
-    def _unwatch(self, client: Watcher, user_ids: list[str]) -> None:
+    def _unwatch(self, connection: Watcher, user_ids: list[str]) -> None:
         for user_id in user_ids:
-            client.watching.pop(user_id, None)
+            connection.watching.pop(user_id, None)
             watchers = self._watchers.get(user_id, set())
-            watchers.discard(client)
+            watchers.discard(connection)
             if not watchers:
                 self._watchers.pop(user_id, None)
         self._subscriber.release(presence_channel(user_id) for user_id in user_ids)
-        if not client.watching:
-            self._visible.pop(client.id, None)
+        if not connection.watching:
+            self._visible.pop(connection.id, None)

@@ -1,29 +1,30 @@
-"""What may be lost on its way to other gateways: typing and presence, published together once a turn of the loop."""
+"""Publishing of messages that may be lost: typing and presence. Messages of one turn of the loop share a round trip."""
 
 import asyncio
 
 from shared.redis.client import AnyRedis
 
-WAITING_AT_MOST = 2000
+MAX_QUEUED = 2000
 
 
 class EphemeralPublisher:
     def __init__(self, redis: AnyRedis) -> None:
         self._redis = redis
-        self._waiting: list[tuple[str, bytes]] = []
-        self._filled = asyncio.Event()
+        self._queued: list[tuple[str, bytes]] = []
+        self._not_empty = asyncio.Event()
 
     def publish(self, channel: str, message: bytes) -> None:
-        """Publish soon; dropped when too much waits already."""
-        if len(self._waiting) < WAITING_AT_MOST:
-            self._waiting.append((channel, message))
-            self._filled.set()
+        """Queue a message, or drop it if the queue is full."""
+        if len(self._queued) < MAX_QUEUED:
+            self._queued.append((channel, message))
+            self._not_empty.set()
 
     async def run(self) -> None:
-        await self._filled.wait()
-        self._filled.clear()
-        waiting, self._waiting = self._waiting, []
+        """Wait for messages and publish them."""
+        await self._not_empty.wait()
+        self._not_empty.clear()
+        queued, self._queued = self._queued, []
         pipeline = self._redis.pipeline(transaction=False)
-        for channel, message in waiting:
+        for channel, message in queued:
             pipeline.execute_command("SPUBLISH", channel, message)
         await pipeline.execute()

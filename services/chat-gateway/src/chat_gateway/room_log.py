@@ -1,4 +1,4 @@
-"""The reading rule: what happened in rooms after a version, from Redis where it can tell, else from rooms."""
+"""Reading of the room log: from the Redis stream if it has the events, else from the rooms service."""
 
 import logging
 from collections.abc import Mapping
@@ -9,17 +9,18 @@ from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import RoomEvents
 from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
-from shared.roomlog.stream import Since, read_since
+from shared.roomlog.stream import StreamRead, read_since
 
 log = logging.getLogger(__name__)
 
-FRAMES_A_READ = 200
+FRAMES_PER_READ = 200
 
 
-class Found(msgspec.Struct):
-    """The frames right after the version asked for; `complete`: they were all there was.
+class EventPage(msgspec.Struct):
+    """The frames right after a version. `complete`: there are no later ones.
 
-    `gone`: events right after it are not kept any more (or it is past the head); `head` is the newest version then.
+    `gone`: the events after the version were deleted, or the version is past the head. `head` is then the newest
+    version of the room.
     """
 
     frames: list[bytes]
@@ -34,38 +35,42 @@ class RoomLog:
 
     async def read_after(
         self, epoch: str, cursors: Mapping[str, int], known: Mapping[str, int] | None = None
-    ) -> dict[str, Found]:
-        """For each room what comes after its version; rooms that do not exist are left out. Raises Unavailable.
+    ) -> dict[str, EventPage]:
+        """Read the events after each room's version. Raises Unavailable.
 
-        A stream whose tip is below what is `known` to be there has lost its tail, and is not asked.
+        Rooms that do not exist are missing in the result. `known` are versions that exist: a stream whose head is below
+        has lost events, and rooms is asked instead.
         """
-        found: dict[str, Found] = {}
-        for room_id, since in (await self._from_redis(epoch, cursors)).items():
-            if since.reaches(cursors[room_id]) and since.tip >= (known or {}).get(room_id, 0):
-                found[room_id] = Found(since.frames, complete=len(since.frames) < FRAMES_A_READ)
-        rest = {room_id: version for room_id, version in cursors.items() if room_id not in found}
+        pages: dict[str, EventPage] = {}
+        for room_id, stream in (await self._from_redis(epoch, cursors)).items():
+            if stream.reaches(cursors[room_id]) and stream.head >= (known or {}).get(room_id, 0):
+                pages[room_id] = EventPage(stream.frames, complete=len(stream.frames) < FRAMES_PER_READ)
+        rest = {room_id: version for room_id, version in cursors.items() if room_id not in pages}
         if rest:
-            answer = await self._rooms.events(rest)
-            found |= {room_id: _found(events, rest[room_id]) for room_id, events in answer.rooms.items()}
-        return found
+            response = await self._rooms.events(rest)
+            pages |= {room_id: _page_of(events, rest[room_id]) for room_id, events in response.rooms.items()}
+        return pages
 
-    async def behind(self, epoch: str, versions: Mapping[str, int]) -> dict[str, Found]:
-        """Only the rooms whose stream is past the version: its frames, or none where the stream has a hole there."""
-        since = await self._from_redis(epoch, versions)
+    async def lagging(self, epoch: str, versions: Mapping[str, int]) -> dict[str, EventPage]:
+        """Return the rooms whose stream head is past the version, with the frames in between.
+
+        A room has no frames here if its stream does not reach back to the version.
+        """
+        streams = await self._from_redis(epoch, versions)
         return {
-            room_id: Found(answer.frames, complete=answer.reaches(versions[room_id]))
-            for room_id, answer in since.items()
-            if answer.tip > versions[room_id]
+            room_id: EventPage(stream.frames, complete=stream.reaches(versions[room_id]))
+            for room_id, stream in streams.items()
+            if stream.head > versions[room_id]
         }
 
-    async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, Since]:
+    async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, StreamRead]:
         try:
-            return await read_since(self._redis, epoch, cursors, limit=FRAMES_A_READ)
+            return await read_since(self._redis, epoch, cursors, limit=FRAMES_PER_READ)
         except REDIS_DOWN as error:
             log.warning("reading %d room logs from rooms: %r", len(cursors), error)
             return {}
 
 
-def _found(events: RoomEvents, version: int) -> Found:
+def _page_of(events: RoomEvents, version: int) -> EventPage:
     frames = [text_frame(bytes(event)) for event in events.events]
-    return Found(frames, complete=version + len(frames) >= events.head, gone=events.gone, head=events.head)
+    return EventPage(frames, complete=version + len(frames) >= events.head, gone=events.gone, head=events.head)

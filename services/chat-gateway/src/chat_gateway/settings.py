@@ -1,4 +1,4 @@
-"""The gateway's own settings, beside those of every service."""
+"""The settings of the gateway, in addition to those of every service."""
 
 from typing import ClassVar
 
@@ -14,11 +14,11 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
     presence_refresh: float = 20
     presence_expiry: float = 55
-    """Users of a crashed gateway appear offline after this time, at the latest at the next look."""
-    presence_look: float = 10
+    """Users of a crashed gateway appear offline after this time, at the latest at the next poll."""
+    presence_poll: float = 10
     head_check: float = 30
     """Every room is compared with its stream within this time."""
-    tidying: float = 1
+    housekeeping: float = 1
     """Pause between two slices of the head check, and between two rounds of unsubscribing."""
     ping: float = 5
     """A silent subscription is pinged after this time, and dropped if it stays silent as long again."""
@@ -41,19 +41,19 @@ class GatewaySettings(Settings):
     service: ClassVar[str] = "chat-gateway"
 
     lanes: int = Field(default=16, ge=1, le=256)
-    """The same on every gateway."""
+    """Number of command queues, the same on every gateway."""
     lane_commands: int = Field(default=10_000, ge=64, le=1_000_000)
-    """What may wait in each; what comes beyond is turned away at once."""
+    """Maximum number of commands in each command queue. Further commands are rejected."""
     outbound_bytes: int = Field(default=1024 * 1024, ge=64 * 1024)
     heartbeat_seconds: int = Field(default=25, ge=1, le=300)
     sockets_per_user: int = Field(default=20, ge=1)
     drain_seconds: float = Field(default=1.5, ge=0, le=120)
-    """A gateway that stops sends its clients away one after the other over this time."""
+    """A stopping gateway closes its connections over this period."""
 
     operators: CommaList = Field(default=[])
-    """WebChat IDs of those who may see /ops."""
+    """WebChat IDs of the users who may see /ops."""
     chat_gateway_url: CommaList = Field(default=[])
-    """Where the gateways are, this one among them; like `canary_url` only for /ops."""
+    """URLs of all gateways including this one. Only /ops uses them and `canary_url`."""
     canary_url: str | None = None
 
     @property

@@ -1,7 +1,7 @@
-"""The channels this gateway listens to, and the repair of what they missed.
+"""The subscriptions of this gateway, and the repair of rooms that missed publications.
 
-Publishing is a hint: a version that skips, a lost subscription, or a stream past what was delivered is repaired from
-the log by the reading rule, one worker for all rooms.
+A publication may be lost. A gap between versions, a lost subscription, or a stream head past the hub's version makes a
+room dirty. One worker repairs dirty rooms from the log.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from functools import partial
 
 import msgspec
 
-from chat_gateway import meters
+from chat_gateway import metrics
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.room_log import Found, RoomLog
+from chat_gateway.room_log import EventPage, RoomLog
 from chat_gateway.settings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
-from shared.roomlog.frames import CURSORS, TYPING, Live, parse_live
+from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
 from shared.roomlog.keys import live_channel
 from shared.tasks import background
 from shared.tracing.spans import Span, child_span
@@ -29,8 +29,8 @@ from shared.web.overload import TYPING_SHED, Overload
 
 log = logging.getLogger(__name__)
 
-SUBSCRIBE_AT_ONCE = 500
-REPAIR_AT_ONCE = 50
+CHANNELS_PER_COMMAND = 500
+ROOMS_PER_REPAIR = 50
 
 _cursors_decoder = msgspec.json.Decoder(dict[str, int])
 
@@ -38,8 +38,10 @@ Handler = Callable[[bytes], None]
 
 
 class Subscriber:
-    """`on_reset` is told of rooms whose readers cannot have what they missed; `on_lost` when
-    subscriptions broke, and again when all are back.
+    """Subscribes to channels and calls their handlers.
+
+    `on_reset` is called with a room and its head if the missed events no longer exist. `on_lost` is called when
+    subscriptions are lost, and again when all are confirmed: publications in between were missed.
     """
 
     def __init__(
@@ -59,36 +61,36 @@ class Subscriber:
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
-        self._doubted: set[str] = set()
-        self._asked: list[str] = []
-        self._ask = asyncio.Event()
+        self._unconfirmed: set[str] = set()
+        """Channels whose subscription was lost and is not confirmed again."""
+        self._pending: list[str] = []
+        self._has_pending = asyncio.Event()
         self._unwanted: set[str] = set()
         self._listeners: dict[Address, Listener] = {}
         self._listening: dict[Listener, asyncio.Task[None]] = {}
-        self._telling = asyncio.Lock()
-        self._torn: set[str] = set()
-        self._tear = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._dirty: set[str] = set()
+        self._has_dirty = asyncio.Event()
         self._repairs: dict[str, list[asyncio.Future[None]]] = {}
-        self._checked: list[str] = []
+        self._unchecked: list[str] = []
 
-    # Subscriptions: `acquire` and `release` only say what is wanted; one worker tells the server, in that order
+    # Subscriptions: `acquire` and `release` only record what is wanted. Workers send the commands to the servers.
 
     async def acquire(self, channels: dict[str, Handler]) -> None:
-        """Listen to channels; returns when the server confirmed all of them. Each `acquire` wants a `release`."""
+        """Subscribe to channels, and wait until all are confirmed. Each `acquire` needs a `release`."""
         loop = asyncio.get_running_loop()
         self._wanted.update(channels.keys())
         self._handlers.update(channels)
         for channel in channels:
             if channel not in self._confirmed:
                 self._confirmed[channel] = loop.create_future()
-                self._asked.append(channel)
-                self._ask.set()
+                self._subscribe_soon([channel])
         waiting = [self._confirmed[channel] for channel in channels if not self._confirmed[channel].done()]
         if waiting:
             await asyncio.wait(waiting)
 
     def release(self, channels: Iterable[str]) -> None:
-        """Stop listening where nobody else wants the channel; the server is told soon."""
+        """Unsubscribe soon from those of the channels that nobody else wants."""
         for channel in channels:
             self._wanted[channel] -= 1
             if self._wanted[channel] <= 0:
@@ -96,73 +98,74 @@ class Subscriber:
                 self._unwanted.add(channel)
 
     def room_handlers(self, room_ids: Iterable[str]) -> dict[str, Handler]:
-        """The channels of rooms, with what to do with what arrives there."""
+        """Return the channels of rooms with their handlers, for `acquire`."""
         return {live_channel(self.epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
 
     def _room_handler(self, room_id: str) -> Handler:
         def handle(message: bytes) -> None:
-            live = parse_live(message)
-            if live.last:
-                span = self._span(room_id, live) if live.traceparent else None
-                if not self._hub.receive(room_id, live):
-                    self.tear(room_id)
+            publication = parse_publication(message)
+            if publication.last:
+                span = self._start_span(room_id, publication) if publication.traceparent else None
+                if not self._hub.receive(room_id, publication):
+                    self.mark_dirty(room_id)
                 elif span is not None:
-                    asyncio.get_running_loop().call_soon(span.end)  # behind the flush, which writes to the sockets
-            elif live.flags == CURSORS:
-                self._hub.receive_cursors(room_id, _cursors_decoder.decode(live.data))
-            elif live.flags.startswith(TYPING) and not self._overload.sheds_ephemeral(TYPING_SHED):
-                self._hub.receive_typing(room_id, live.flags[len(TYPING) + 1 :].decode(), live.data)
+                    asyncio.get_running_loop().call_soon(span.end)  # after the flush, which writes to the sockets
+            elif publication.flags == CURSORS:
+                self._hub.receive_cursors(room_id, _cursors_decoder.decode(publication.data))
+            elif publication.flags.startswith(TYPING) and not self._overload.sheds_ephemeral(TYPING_SHED):
+                user_id = publication.flags[len(TYPING) + 1 :].decode()
+                self._hub.receive_typing(room_id, user_id, publication.data)
 
         return handle
 
-    def _span(self, room_id: str, live: Live) -> Span | None:
-        """Of an event whose way is written down, where it is new to somebody here."""
+    def _start_span(self, room_id: str, publication: Publication) -> Span | None:
+        """Start a span for a sampled event. Returns None if no reader here gets it now."""
         room = self._hub.rooms.get(room_id)
-        if room is None or live.last <= room.version:
+        if room is None or publication.last <= room.version:
             return None
         fields = {"webchat.room": room_id, "webchat.receivers": len(room.readers)}
-        return child_span(live.traceparent, "deliver", "consumer", fields)
+        return child_span(publication.traceparent, "deliver", "consumer", fields)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop_listening)
             for name, work, pause in (
-                ("subscribe", self._tell_servers, 0.0),
-                ("unsubscribe", self._drop_unwanted, self._timings.tidying),
-                ("repair", self._repair_torn, 0.0),
-                ("head check", self._check_heads, self._timings.tidying),
+                ("subscribe", self._subscribe_pending, 0.0),
+                ("unsubscribe", self._unsubscribe_unwanted, self._timings.housekeeping),
+                ("repair", self._repair_dirty, 0.0),
+                ("head check", self._check_heads, self._timings.housekeeping),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause, longest=1))
             yield
 
-    async def _tell_servers(self) -> None:
-        """Subscribe to what was asked for since the last time, each channel where it lives now."""
-        await self._ask.wait()
-        self._ask.clear()
-        asked, self._asked = self._asked, []
+    async def _subscribe_pending(self) -> None:
+        """Wait for pending channels, and subscribe to each on the server that has its slot now."""
+        await self._has_pending.wait()
+        self._has_pending.clear()
+        pending, self._pending = self._pending, []
         shards: dict[Address, list[str]] = defaultdict(list)
         try:
-            for channel in asked:
+            for channel in pending:
                 shards[await shard_of(self._redis, channel)].append(channel)
         except BaseException:
-            self._ask_for(asked)
+            self._subscribe_soon(pending)
             raise
-        async with self._telling:
+        async with self._changing:
             work = (self._subscribe(address, channels) for address, channels in shards.items())
-            failed = [one for one in await asyncio.gather(*work, return_exceptions=True) if one is not None]
-        if failed:
-            raise failed[0]
+            errors = [error for error in await asyncio.gather(*work, return_exceptions=True) if error is not None]
+        if errors:
+            raise errors[0]
 
     async def _subscribe(self, address: Address, channels: list[str]) -> None:
-        """One server that cannot be reached holds up no other; its channels are asked for again."""
+        """Subscribe to channels on one server. If it fails, they are pending again."""
         try:
             listener = self._listeners.get(address) or await self._open(address)
-            for start in range(0, len(channels), SUBSCRIBE_AT_ONCE):
-                await listener.subscribe(channels[start : start + SUBSCRIBE_AT_ONCE])
+            for start in range(0, len(channels), CHANNELS_PER_COMMAND):
+                await listener.subscribe(channels[start : start + CHANNELS_PER_COMMAND])
         except BaseException:
-            self._ask_for(channels)
-            self._look_again()
+            self._subscribe_soon(channels)
+            self._refresh_slots()
             raise
 
     async def _open(self, address: Address) -> Listener:
@@ -174,15 +177,15 @@ class Subscriber:
         return listener
 
     async def _listen(self, listener: Listener) -> None:
-        """Until the connection breaks: then everything that was heard on it is in doubt."""
+        """Handle messages until the connection is lost. Then subscribe to its channels again."""
         try:
             await listener.listen(partial(self._handle, listener))
-        except Exception as error:  # noqa: BLE001 - whatever broke it, the channels are asked for anew
-            log.warning("listening to %s:%d broke: %r", *listener.address, error)
+        except Exception as error:  # noqa: BLE001 - whatever the error is, the channels need a new subscription
+            log.warning("listening to %s:%d failed: %r", *listener.address, error)
         finally:
             del self._listeners[listener.address], self._listening[listener]
-            self._look_again()
-            self._doubt(listener.channels)
+            self._refresh_slots()
+            self._mark_unconfirmed(listener.channels)
             await listener.aclose()
 
     async def _stop_listening(self) -> None:
@@ -192,40 +195,40 @@ class Subscriber:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.5)
 
-    def _ask_for(self, channels: Iterable[str]) -> None:
-        self._asked += channels
-        self._ask.set()
+    def _subscribe_soon(self, channels: Iterable[str]) -> None:
+        self._pending += channels
+        self._has_pending.set()
 
-    def _doubt(self, channels: Iterable[str]) -> None:
-        """Nothing is confirmed of these any more; who waits already goes on waiting."""
+    def _mark_unconfirmed(self, channels: Iterable[str]) -> None:
+        """Subscribe again to channels whose subscription was lost. Callers that wait for them continue to wait."""
         known = [name for name in channels if name in self._confirmed]
-        done = [name for name in known if self._confirmed[name].done()]
+        lost = [name for name in known if self._confirmed[name].done()]
         loop = asyncio.get_running_loop()
-        self._doubted.update(done)
-        self._confirmed |= {name: loop.create_future() for name in done}
+        self._unconfirmed.update(lost)
+        self._confirmed |= {name: loop.create_future() for name in lost}
         if known:
-            self._ask_for(known)
+            self._subscribe_soon(known)
             self._on_lost()
 
-    def _look_again(self) -> None:
+    def _refresh_slots(self) -> None:
         if isinstance(self._redis, Cluster):
             self._redis.rediscover()
 
-    async def _drop_unwanted(self) -> None:
-        """Unsubscribe from channels that nobody wants any more, once their subscription is confirmed.
+    async def _unsubscribe_unwanted(self) -> None:
+        """Unsubscribe from unwanted channels whose subscription is confirmed.
 
-        Leave servers that no channel lives on: without one, or no longer a primary.
+        Close the connections to servers without channels, and to servers that are no longer primaries.
         """
-        async with self._telling:
+        async with self._changing:
             unwanted = {name for name in self._unwanted if name not in self._wanted and self._confirmed[name].done()}
             self._unwanted = {name for name in self._unwanted if name not in self._wanted} - unwanted
             for channel in unwanted:
                 del self._confirmed[channel], self._handlers[channel]
             primaries = primaries_of(self._redis)
             for listener in list(self._listeners.values()):
-                here = list(listener.channels & unwanted)
-                for start in range(0, len(here), SUBSCRIBE_AT_ONCE):
-                    await listener.unsubscribe(here[start : start + SUBSCRIBE_AT_ONCE])
+                channels = list(listener.channels & unwanted)
+                for start in range(0, len(channels), CHANNELS_PER_COMMAND):
+                    await listener.unsubscribe(channels[start : start + CHANNELS_PER_COMMAND])
                 if not listener.channels or (primaries is not None and listener.address not in primaries):
                     self._listening[listener].cancel()
 
@@ -238,16 +241,16 @@ class Subscriber:
                 self._confirm(channel)
             case "sunsubscribe" if channel in listener.channels:  # its slot moved to another server
                 listener.channels.discard(channel)
-                self._look_again()
-                self._doubt([channel])
+                self._refresh_slots()
+                self._mark_unconfirmed([channel])
 
     def _confirm(self, channel: str) -> None:
         future = self._confirmed.get(channel)
         if future is not None and not future.done():
             future.set_result(None)
-        if channel in self._doubted:
-            self._doubted.remove(channel)
-            if not self._doubted:  # what was published since the break, until now, was not heard
+        if channel in self._unconfirmed:
+            self._unconfirmed.remove(channel)
+            if not self._unconfirmed:  # publications between the loss and this moment were missed
                 self._on_lost()
 
     def _dispatch(self, channel: str, data: bytes) -> None:
@@ -255,67 +258,68 @@ class Subscriber:
             if (handler := self._handlers.get(channel)) is not None:
                 handler(data)
         except Exception:
-            log.exception("a message on %s could not be read", channel)
+            log.exception("a message on %s could not be handled", channel)
 
     # Repair
 
-    def tear(self, *room_ids: str) -> None:
-        """These rooms may have missed something: read what comes after what was delivered."""
-        self._torn.update(room_ids)
-        self._tear.set()
+    def mark_dirty(self, *room_ids: str) -> None:
+        """Repair rooms soon: they may have missed events after the hub's version."""
+        self._dirty.update(room_ids)
+        self._has_dirty.set()
 
     async def repair(self, room_ids: Iterable[str]) -> None:
-        """Tear, and wait until these rooms were read up to what was there at the time of the call."""
+        """Mark rooms dirty, and wait until the hub has all events that existed at the time of the call."""
         futures = []
         for room_id in room_ids:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._repairs.setdefault(room_id, []).append(future)
             futures.append(future)
-            self.tear(room_id)
+            self.mark_dirty(room_id)
         await asyncio.gather(*futures)
 
-    async def _repair_torn(self) -> None:
-        await self._tear.wait()
-        rooms = list(itertools.islice(self._torn, REPAIR_AT_ONCE))
-        self._torn.difference_update(rooms)
+    async def _repair_dirty(self) -> None:
+        """Wait for dirty rooms, and read one batch of them from the log."""
+        await self._has_dirty.wait()
+        rooms = list(itertools.islice(self._dirty, ROOMS_PER_REPAIR))
+        self._dirty.difference_update(rooms)
         waiting = {room_id: self._repairs.pop(room_id, []) for room_id in rooms}
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
-        meters.REPAIRS.inc(len(versions))
+        metrics.REPAIRS.inc(len(versions))
         try:
-            found = await self._log.read_after(self.epoch, versions) if versions else {}
-        except BaseException:  # whatever it is: somebody waits for these
-            self.tear(*rooms)
+            pages = await self._log.read_after(self.epoch, versions) if versions else {}
+        except BaseException:  # even if this task is cancelled, callers still wait for the rooms
+            self.mark_dirty(*rooms)
             for room_id, futures in waiting.items():
                 self._repairs.setdefault(room_id, []).extend(futures)
             raise
-        for room_id, answer in found.items():
-            self._deliver(room_id, versions[room_id], answer)
+        for room_id, page in pages.items():
+            self._deliver(room_id, versions[room_id], page)
         for room_id, futures in waiting.items():
-            if room_id in self._torn:
+            if room_id in self._dirty:
                 self._repairs.setdefault(room_id, []).extend(futures)
             else:
-                _finish(futures)
-        if not self._torn:
-            self._tear.clear()
+                _resolve(futures)
+        if not self._dirty:
+            self._has_dirty.clear()
 
-    def _deliver(self, room_id: str, version: int, found: Found) -> None:
-        if found.gone:
-            self._on_reset(room_id, found.head)
-        elif not self._hub.receive_frames(room_id, version + 1, found.frames) or not found.complete:
-            self.tear(room_id)
+    def _deliver(self, room_id: str, version: int, page: EventPage) -> None:
+        if page.gone:
+            self._on_reset(room_id, page.head)
+        elif not self._hub.receive_frames(room_id, version + 1, page.frames) or not page.complete:
+            self.mark_dirty(room_id)
 
     async def _check_heads(self) -> None:
-        """Check the next slice of the rooms; every room is checked within `Timings.head_check`."""
-        if not self._checked:
-            self._checked = list(self._hub.rooms)
-        size = int(len(self._hub.rooms) * self._timings.tidying / self._timings.head_check) + 1
-        rooms, self._checked = self._checked[:size], self._checked[size:]
+        """Check the next slice of the rooms. Every room is checked within `Timings.head_check`."""
+        if not self._unchecked:
+            self._unchecked = list(self._hub.rooms)
+        size = int(len(self._hub.rooms) * self._timings.housekeeping / self._timings.head_check) + 1
+        rooms, self._unchecked = self._unchecked[:size], self._unchecked[size:]
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         if versions:
-            self.tear(*await self._log.behind(self.epoch, versions))
+            self.mark_dirty(*await self._log.lagging(self.epoch, versions))
 
 
-def _finish(futures: list["asyncio.Future[None]"]) -> None:
+def _resolve(futures: list["asyncio.Future[None]"]) -> None:
     for future in futures:
         if not future.done():
             future.set_result(None)

@@ -1,4 +1,4 @@
-"""The gateway's clients against the real auth, social and rooms, each served in this process on a port of its own."""
+"""The gateway's clients of other services, against the real auth, social and rooms, each on a separate port."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from auth.settings import AuthSettings
 from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.lanes import GAVE_UP, SIGNED_OUT, Lanes
+from chat_gateway.command_queue import OUTCOME_UNKNOWN, SESSION_GONE, CommandQueues
 from chat_gateway.main import create_app as create_gateway
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.room_log import RoomLog
@@ -31,8 +31,8 @@ from chat_gateway.settings import GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
+from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.rooms import (
-    MAX_INTEGER,
     Accepted,
     DeleteMessage,
     EditMessage,
@@ -82,19 +82,19 @@ class Providers:
     async def sign_up(self, name: str) -> str:
         async with httpx.AsyncClient(base_url=self.urls["auth"]) as client:
             account = {"email": f"{name}@example.com", "password": "correct horse battery", "webchat_id": name}
-            answer = await client.post("/api/auth/signup", json=account | {"display_name": name})
-            assert answer.status_code == 201, answer.text
+            response = await client.post("/api/auth/signup", json=account | {"display_name": name})
+            assert response.status_code == 201, response.text
             self.cookie = client.cookies["webchat_session"]
-            return str(answer.json()["user_id"])
+            return str(response.json()["user_id"])
 
     async def token(self, audience: str) -> dict[str, str]:
-        """What nginx would send along for the user whose cookie is the last."""
+        """Return the header that nginx adds for the user who signed up last."""
         async with httpx.AsyncClient(cookies={"webchat_session": self.cookie}) as client:
-            answer = await client.get(f"{self.urls['auth']}/check?audience={audience}")
-        return {TOKEN_HEADER: answer.headers[TOKEN_HEADER]}
+            response = await client.get(f"{self.urls['auth']}/check?audience={audience}")
+        return {TOKEN_HEADER: response.headers[TOKEN_HEADER]}
 
     async def put(self, service: str, path: str) -> None:
-        """What the user whose cookie is the last does; its account may be on its way to the service yet."""
+        """Send a PUT request of the user who signed up last, until the service knows the account."""
         async with httpx.AsyncClient(base_url=self.urls[service], headers=await self.token(service)) as client:
 
             async def done() -> bool:
@@ -103,12 +103,12 @@ class Providers:
             await eventually(done)
 
     async def group(self, user_id: str) -> str:
-        """A room of the user whose cookie is the last."""
+        """Create a group of the user who signed up last."""
         room = {"kind": "group", "title": "Room", "user_ids": []}
         async with httpx.AsyncClient(headers=await self.token("rooms")) as client:
-            answer = await client.post(self.urls["rooms"] + "/api/rooms", json=room)
-        assert answer.status_code == 201, (user_id, answer.text)
-        return str(answer.json()["room_id"])
+            response = await client.post(self.urls["rooms"] + "/api/rooms", json=room)
+        assert response.status_code == 201, (user_id, response.text)
+        return str(response.json()["room_id"])
 
 
 @pytest.fixture
@@ -143,17 +143,17 @@ def send(room_id: str, user_id: str, body: str) -> SendMessage:
     return SendMessage(command_id="", room_id=room_id, user_id=user_id, client_id=str(uuid.uuid4()), body=body)
 
 
-async def test_auth_tells_whose_sessions_stand(providers: Providers):
+async def test_auth_returns_active_sessions(providers: Providers):
     user_id = await providers.sign_up("minji")
     async with httpx.AsyncClient(base_url=providers.urls["auth"], cookies={"webchat_session": providers.cookie}) as c:
         session_id = (await c.get("/api/auth/sessions")).json()["items"][0]["session_id"]
-        standing = await providers.auth.standing([session_id, new_id()])
-        assert {key: user.user_id for key, user in standing.items()} == {session_id: user_id}
+        active = await providers.auth.active_sessions([session_id, new_id()])
+        assert {key: user.user_id for key, user in active.items()} == {session_id: user_id}
         await c.post("/api/auth/logout")
-    assert await providers.auth.standing([session_id]) == {}
+    assert await providers.auth.active_sessions([session_id]) == {}
 
 
-async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
+async def test_social_returns_friends_revisions_and_relationships(providers: Providers):
     social, junho, minji, sora = (
         providers.social,
         *[await providers.sign_up(name) for name in ("junho", "minji", "sora")],
@@ -170,14 +170,14 @@ async def test_social_tells_friends_revisions_and_pairs(providers: Providers):
     assert await social.pairs(minji, [sora]) == Relationships([], [sora])
 
 
-async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
+async def test_rooms_returns_room_lists_memberships_pages_and_events(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id, rooms = await providers.group(user_id), providers.rooms
     for body in ("one", "two"):
         [done] = (await rooms.commands([send(room_id, user_id, body)], budget_ms=3000, timeout=5)).results
         assert isinstance(done, Accepted)
-    homes = await rooms.homes({user_id: None})
-    [entry] = homes.users[user_id].rooms
+    room_lists = await rooms.room_lists({user_id: None})
+    [entry] = room_lists.users[user_id].rooms
     assert (entry.room.room_id, entry.room.last_seq, entry.room.unread) == (room_id, 2, 0)
     memberships = await rooms.memberships([user_id])
     assert memberships.users[user_id].rooms[room_id] == entry.membership
@@ -186,7 +186,7 @@ async def test_rooms_tells_homes_places_pages_and_events(providers: Providers):
     assert ([m.body for m in page.messages], page.has_more) == (["two"], True)
     entered = await rooms.enter(user_id, room_id)
     assert (entered.version, [m.body for m in entered.messages]) == (done.version, ["one", "two"])
-    assert (await rooms.home_page(user_id, None, 10)).rooms == [entry.room]
+    assert (await rooms.room_list_page(user_id, None, 10)).rooms == [entry.room]
     events = (await rooms.events({room_id: 1})).rooms[room_id]
     assert (len(events.events), events.head, events.gone) == (done.version - 1, done.version, False)
     assert (await rooms.shared_with(user_id, [new_id()])).user_ids == []
@@ -199,32 +199,34 @@ async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Provider
     user_id = await providers.sign_up("minji")
     room_id, log = await providers.group(user_id), RoomLog(providers.redis, providers.rooms)
     commands = [send(room_id, user_id, "one"), send(room_id, user_id, "two")]
-    answer = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
-    head = answer.results[-1].version if isinstance(answer.results[-1], Accepted) else 0
+    response = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
+    head = response.results[-1].version if isinstance(response.results[-1], Accepted) else 0
 
     async def published() -> bool:
-        return (await log.behind(answer.epoch, {room_id: head - 1})) != {}
+        return (await log.lagging(response.epoch, {room_id: head - 1})) != {}
 
     await eventually(published)
-    from_redis = (await log.read_after(answer.epoch, {room_id: 1}))[room_id]
+    from_redis = (await log.read_after(response.epoch, {room_id: 1}))[room_id]
     await providers.redis.flushall()
-    from_rooms = (await log.read_after(answer.epoch, {room_id: 1}))[room_id]
+    from_rooms = (await log.read_after(response.epoch, {room_id: 1}))[room_id]
     assert list(map(decode_frame, from_redis.frames)) == list(map(decode_frame, from_rooms.frames))
     assert (from_rooms.complete, from_rooms.gone) == (True, False)
-    assert (await log.read_after(answer.epoch, {room_id: head + 5}))[room_id].gone
+    assert (await log.read_after(response.epoch, {room_id: head + 5}))[room_id].gone
 
 
-async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(providers: Providers):
+async def test_command_queues_keep_order_form_batches_and_answer_each_command_once(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id, epochs = await providers.group(user_id), set[str]()
-    lanes = Lanes(providers.rooms, epochs.add, count=4)
+    queues = CommandQueues(providers.rooms, epochs.add, partitions=4)
     results: list[tuple[int, Result]] = []
-    async with lanes.running():
+    async with queues.running():
         for number in range(200):
-            lanes.submit(send(room_id, user_id, f"{number}"), "c", lambda result, n=number: results.append((n, result)))  # type: ignore[misc]
+            queues.submit(
+                send(room_id, user_id, f"{number}"), "c", lambda result, n=number: results.append((n, result))
+            )  # type: ignore[misc]
         last = ReadRoom(command_id=new_id(), room_id=room_id, user_id=user_id, seq=MAX_INTEGER)
         for _ in range(3):
-            lanes.submit(last, "c", lambda result: results.append((-1, result)))
+            queues.submit(last, "c", lambda result: results.append((-1, result)))
         await eventually(lambda: len(results) == 203)
     sends = [(n, result.seq) for n, result in results if n >= 0 and isinstance(result, Accepted)]
     assert sends == [(n, n + 1) for n in range(200)]
@@ -232,64 +234,64 @@ async def test_lanes_keep_order_batch_by_themselves_and_answer_each_once(provide
     assert len(epochs) == 1
 
 
-async def test_a_refused_command_spoils_no_neighbour(providers: Providers):
+async def test_a_rejected_command_does_not_affect_others_of_its_batch(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
-    async with lanes.running():
+    queues, results = CommandQueues(providers.rooms, lambda _: None, partitions=1), list[Result]()
+    async with queues.running():
         for command in (
             send(room_id, user_id, "one"),
             EditMessage(command_id=new_id(), room_id=room_id, user_id=user_id, seq=99, body="x"),
             send(new_id(), user_id, "nowhere"),
             DeleteMessage(command_id=new_id(), room_id=room_id, user_id=user_id, seq=1),
         ):
-            lanes.submit(command, "c", results.append)
+            queues.submit(command, "c", results.append)
         await eventually(lambda: len(results) == 4)
     kinds = [result.code if isinstance(result, Rejected) else "done" for result in results]
     assert kinds == ["done", "not_found", "not_found", "done"]
 
 
-async def test_what_waits_for_a_revoked_session_is_refused(providers: Providers):
+async def test_queued_commands_of_a_revoked_session_are_rejected(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1), list[Result]()
-    for owner in ("gone", "stays", "gone"):
-        lanes.submit(send(room_id, user_id, owner), owner, results.append)
-    lanes.refuse("gone")
-    assert results == [SIGNED_OUT] * 2
-    async with lanes.running():
+    queues, results = CommandQueues(providers.rooms, lambda _: None, partitions=1), list[Result]()
+    for connection_id in ("ended", "active", "ended"):
+        queues.submit(send(room_id, user_id, connection_id), connection_id, results.append)
+    queues.reject("ended")
+    assert results == [SESSION_GONE] * 2
+    async with queues.running():
         await eventually(lambda: len(results) == 3)
     page = await providers.rooms.messages(user_id, room_id, PageChoice())
-    assert [message.body for message in page.messages] == ["stays"]
+    assert [message.body for message in page.messages] == ["active"]
 
 
-async def test_when_rooms_stays_away_everything_queued_is_told_so(providers: Providers):
+async def test_if_rooms_stays_unavailable_all_queued_commands_fail(providers: Providers):
     user_id = await providers.sign_up("minji")
     room_id = await providers.group(user_id)
     timings = Timings(command_request=1, command_give_up=1.2)
-    lanes, results = Lanes(providers.rooms, lambda _: None, count=1, timings=timings), list[Result]()
+    queues, results = CommandQueues(providers.rooms, lambda _: None, partitions=1, timings=timings), list[Result]()
     async with http_client() as client:
         with pytest.raises(Unavailable):
             await Rooms(Peer(client, _NoTokens(), "rooms", "http://127.0.0.1:1")).revisions([])
     await providers.stops["rooms"].aclose()
-    async with lanes.running():
+    async with queues.running():
         for number in range(5):
-            lanes.submit(send(room_id, user_id, f"{number}"), "c", results.append)
+            queues.submit(send(room_id, user_id, f"{number}"), "c", results.append)
         await eventually(lambda: len(results) == 5)
-    assert results == [GAVE_UP] * 5
+    assert results == [OUTCOME_UNKNOWN] * 5
 
 
 class _NoTokens(ServiceTokens):
     def __init__(self) -> None:
-        """Nothing to get tokens from."""
+        """Do without a client for auth."""
 
     async def get(self, audience: str) -> str:
         return audience
 
 
 @asynccontextmanager
-async def talking(providers: Providers, **settings: Any) -> AsyncIterator[ClientConnection]:
-    """A socket, past its `ready`, of the user whose cookie is the last, at a gateway of its own."""
+async def connected(providers: Providers, **settings: Any) -> AsyncIterator[ClientConnection]:
+    """Start a gateway, connect as the user who signed up last, and wait for `ready`."""
     port, app = free_port(), create_gateway(GatewaySettings(_env_file=None, **providers.common, **settings))
     async with (
         served(app, port, ws=Socket),
@@ -305,7 +307,7 @@ async def talking(providers: Providers, **settings: Any) -> AsyncIterator[Client
 
 
 async def reply_to(socket: ClientConnection, frame_id: str | None) -> dict[str, Any]:
-    """The reply of that id, or `ready`."""
+    """Receive frames until the reply to a frame, or until `ready` if the id is None."""
     async with asyncio.timeout(20):
         async for text in socket:
             frame: dict[str, Any] = json.loads(text)
@@ -314,43 +316,43 @@ async def reply_to(socket: ClientConnection, frame_id: str | None) -> dict[str, 
     raise AssertionError("the socket was closed")
 
 
-def told(name: str, kind: str | None = None) -> float:
+def metric(name: str, kind: str | None = None) -> float:
     return REGISTRY.get_sample_value(name, {} if kind is None else {"class": kind}) or 0
 
 
-def frame_of(op: str, frame_id: str | None, room_id: str, **fields: Any) -> str:
+def encode_frame(op: str, frame_id: str | None, room_id: str, **fields: Any) -> str:
     return json.dumps({"op": op, "id": frame_id, "room_id": room_id} | fields)
 
 
-async def test_under_load_hints_go_first_then_history_and_whoever_sends_is_answered(
-    providers: Providers, tmp_path: Path
-):
+async def test_under_load_typing_is_shed_first_then_history_and_commands_never(providers: Providers, tmp_path: Path):
     room_id = await providers.group(await providers.sign_up("minji"))
-    batches = told("webchat_lane_batch_commands_sum")
-    typing, history = told("webchat_shed_total", kind="typing"), told("webchat_shed_total", kind="history")
+    batches = metric("webchat_lane_batch_commands_sum")
+    typing, history = metric("webchat_shed_total", kind="typing"), metric("webchat_shed_total", kind="history")
     limits = {"lane_commands": 64, "shed_hints_at": 0.25, "shed_history_at": 0.5, "rate_limits": False}
-    async with talking(providers, **limits) as socket:
+    async with connected(providers, **limits) as socket:
         with closing(sqlite3.connect(tmp_path / "db" / "rooms.sqlite3", isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             for number in range(50):
                 text = {"client_id": str(uuid.uuid4()), "body": "hello"}
-                await socket.send(frame_of("message.send", f"{number}", room_id, **text))
-                await eventually(lambda: told("webchat_lane_batch_commands_sum") > batches)  # the first is under way
+                await socket.send(encode_frame("message.send", f"{number}", room_id, **text))
+                await eventually(
+                    lambda: metric("webchat_lane_batch_commands_sum") > batches
+                )  # the first request is in flight
 
             async def page() -> bool:
-                await socket.send(frame_of("message.list", "page", room_id, before=1000))
+                await socket.send(encode_frame("message.list", "page", room_id, before=1000))
                 return (await reply_to(socket, "page")).get("code") == "unavailable"
 
             await eventually(page)
-            await socket.send(frame_of("room.typing", None, room_id, typing=True))
-            await eventually(lambda: told("webchat_shed_total", kind="typing") > typing)
-            assert told("webchat_shed_total", kind="history") > history
+            await socket.send(encode_frame("room.typing", None, room_id, typing=True))
+            await eventually(lambda: metric("webchat_shed_total", kind="typing") > typing)
+            assert metric("webchat_shed_total", kind="history") > history
             holder.execute("ROLLBACK")
-        answers = [await reply_to(socket, f"{number}") for number in range(50)]
-        assert [(answer["op"], answer["seq"]) for answer in answers] == [("ok", seq) for seq in range(1, 51)]
+        replies = [await reply_to(socket, f"{number}") for number in range(50)]
+        assert [(response["op"], response["seq"]) for response in replies] == [("ok", seq) for seq in range(1, 51)]
 
         async def whole_page() -> bool:
-            await socket.send(frame_of("message.list", "page", room_id, before=1000))
+            await socket.send(encode_frame("message.list", "page", room_id, before=1000))
             return len((await reply_to(socket, "page")).get("messages", ())) == 50
 
         await eventually(whole_page)

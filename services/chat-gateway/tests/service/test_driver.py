@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from chat_gateway.driver.attaching import UPLOADS_A_MINUTE
+from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.settings import Timings
 from shared.ids import new_id
@@ -15,25 +15,25 @@ from shared.streams.names import user_channel
 from shared.streams.notifications import SessionsRevoked, UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 
-from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
+from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of one service
 
 
 @pytest.fixture
-async def edge(redis: Redis) -> AsyncIterator[Edge]:
-    it = Edge(redis)
-    async with it.running():
-        yield it
+async def harness(redis: Redis) -> AsyncIterator[GatewayHarness]:
+    harness = GatewayHarness(redis)
+    async with harness.running():
+        yield harness
 
 
 @pytest.fixture
-async def other(edge: Edge) -> AsyncIterator[Gateway]:
+async def other(harness: GatewayHarness) -> AsyncIterator[Gateway]:
     """Run a second gateway."""
-    async with edge.working(edge.new_gateway()) as gateway:
+    async with harness.background_work(harness.new_gateway()) as gateway:
         yield gateway
 
 
 async def cut(redis: Redis) -> None:
-    """Break all subscriptions."""
+    """Close the connections of all subscriptions."""
     assert await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub") >= 1
 
 
@@ -41,105 +41,109 @@ async def cut(redis: Redis) -> None:
 breaks_connections = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-async def test_what_is_published_reaches_the_members_on_every_gateway(edge: Edge, other: Gateway):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho", other)
-    sent = await minji.ask("message.send", room_id=room_id, client_id=new_id(), body="hello")
-    await edge.rooms.publish(edge.redis, room_id)
-    for person in (minji, junho):
-        await eventually(lambda person=person: person.versions(room_id) == [sent["version"]])
+async def test_events_reach_the_members_on_every_gateway(harness: GatewayHarness, other: Gateway):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho", other)
+    sent = await minji.request("message.send", room_id=room_id, client_id=new_id(), body="hello")
+    await harness.rooms.publish(harness.redis, room_id)
+    for client in (minji, junho):
+        await eventually(lambda client=client: client.versions(room_id) == [sent["version"]])
 
 
-async def test_who_types_is_seen_on_every_gateway(edge: Edge, other: Gateway):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho, again = await edge.live("minji"), await edge.live("junho", other), await edge.live("minji", other)
-    minji.say("room.typing", room_id=room_id, typing=True)
-    await eventually(lambda: len(junho.of("room.typing")) == 1)
-    assert minji.of("room.typing") == again.of("room.typing") == []
+async def test_typing_is_delivered_on_every_gateway(harness: GatewayHarness, other: Gateway):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho, again = (
+        await harness.connect("minji"),
+        await harness.connect("junho", other),
+        await harness.connect("minji", other),
+    )
+    minji.send("room.typing", room_id=room_id, typing=True)
+    await eventually(lambda: len(junho.received("room.typing")) == 1)
+    assert minji.received("room.typing") == again.received("room.typing") == []
 
 
-async def test_sockets_beyond_the_allowed_ones_are_counted_over_all_gateways(edge: Edge, other: Gateway):
-    limit = edge.limits.sockets_per_user
-    oldest = await edge.live("minji")
-    people = [await edge.live("minji", (edge.gateway, other)[number % 2]) for number in range(limit)]
-    await eventually(lambda: oldest.wire.closed)
-    assert [oldest.wire.closed, *(person.wire.closed for person in people)] == [4409] + [None] * limit
+async def test_connections_of_a_user_are_counted_over_all_gateways(harness: GatewayHarness, other: Gateway):
+    limit = harness.limits.sockets_per_user
+    oldest = await harness.connect("minji")
+    clients = [await harness.connect("minji", (harness.gateway, other)[number % 2]) for number in range(limit)]
+    await eventually(lambda: oldest.transport.closed)
+    assert [oldest.transport.closed, *(client.transport.closed for client in clients)] == [4409] + [None] * limit
 
 
-async def test_a_session_is_ended_on_every_gateway(edge: Edge, other: Gateway):
+async def test_a_revoked_session_is_ended_on_every_gateway(harness: GatewayHarness, other: Gateway):
     session_id = f"session-{new_id()}"
-    first, second = edge.person("minji", session_id=session_id), edge.person("minji", other, session_id)
-    for person in (first, second):
-        person.say("hello")
-        await person.settle()
-    await publish_notifications(edge.redis, [("minji", SessionsRevoked([session_id]))])
-    for person in (first, second):
-        await eventually(lambda person=person: person.wire.closed == 4401)
-        assert [frame["op"] for frame in person.frames] == ["ready", "session.revoked"]
+    first, second = harness.client("minji", session_id=session_id), harness.client("minji", other, session_id)
+    for client in (first, second):
+        client.send("hello")
+        await client.settle()
+    await publish_notifications(harness.redis, [("minji", SessionsRevoked([session_id]))])
+    for client in (first, second):
+        await eventually(lambda client=client: client.transport.closed == 4401)
+        assert [frame["op"] for frame in client.frames] == ["ready", "session.revoked"]
 
 
 @breaks_connections
-async def test_what_is_published_while_a_subscription_is_lost_is_read(edge: Edge):
+async def test_events_published_while_a_subscription_is_lost_are_read(harness: GatewayHarness):
     """No later event and no head check reveals the gap."""
-    room_id = edge.rooms.create("minji", "junho")
-    minji = await edge.live("minji")
-    await eventually(lambda: not edge.gateway.subscriber._torn)
-    await cut(edge.redis)
-    edge.rooms.say(room_id, "junho", "unheard")
-    await edge.rooms.publish(edge.redis, room_id)
+    room_id = harness.rooms.create("minji", "junho")
+    minji = await harness.connect("minji")
+    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await cut(harness.redis)
+    harness.rooms.add_message(room_id, "junho", "missed")
+    await harness.rooms.publish(harness.redis, room_id)
     await eventually(lambda: minji.versions(room_id) == [3])
-    edge.rooms.say(room_id, "junho", "heard again")
-    await edge.rooms.publish(edge.redis, room_id, 3)
+    harness.rooms.add_message(room_id, "junho", "received")
+    await harness.rooms.publish(harness.redis, room_id, 3)
     await eventually(lambda: minji.versions(room_id) == [3, 4])
 
 
 @breaks_connections
-async def test_what_was_hinted_while_a_subscription_is_lost_is_found(redis: Redis):
+async def test_changes_notified_while_a_subscription_is_lost_are_found(redis: Redis):
     """The background check restarts at once."""
-    edge = Edge(redis, timings=Timings(user_check=600))
-    async with edge.running():
-        room_id = edge.rooms.create("junho")
-        minji, gone = await edge.live("minji"), await edge.live("gone")
-        await eventually(lambda: not edge.gateway.users_changed.is_set() and not edge.gateway.check_now.is_set())
+    harness = GatewayHarness(redis, timings=Timings(user_check=600))
+    async with harness.running():
+        room_id = harness.rooms.create("junho")
+        minji, sora = await harness.connect("minji"), await harness.connect("sora")
+        await eventually(lambda: not harness.gateway.users_changed.is_set() and not harness.gateway.check_now.is_set())
         await cut(redis)
-        edge.rooms.add(room_id, "minji")
-        del edge.auth.sessions[gone.session_id]
-        await publish_notifications(redis, [("minji", UserChanged("rooms", 1)), ("gone", SessionsRevoked([]))])
-        await eventually(lambda: minji.of("room.added") and gone.wire.closed == 4401)
+        harness.rooms.add(room_id, "minji")
+        del harness.auth.sessions[sora.session_id]
+        await publish_notifications(redis, [("minji", UserChanged("rooms", 1)), ("sora", SessionsRevoked([]))])
+        await eventually(lambda: minji.received("room.added") and sora.transport.closed == 4401)
 
 
-async def test_a_room_that_nobody_here_is_in_any_more_is_not_listened_to(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
+async def test_channels_of_rooms_without_readers_are_unsubscribed(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
     channel = live_channel("epoch-1", room_id)
 
-    async def receivers(channel: str) -> int:
-        return int(await edge.redis.execute_command("SPUBLISH", channel, b"0 0 -\n"))
+    async def subscribers(channel: str) -> int:
+        return int(await harness.redis.execute_command("SPUBLISH", channel, b"0 0 -\n"))
 
-    minji.leave()
-    assert await receivers(channel) == 1
-    junho.leave()
+    minji.disconnect()
+    assert await subscribers(channel) == 1
+    junho.disconnect()
 
-    async def nobody() -> bool:
-        return [await receivers(one) for one in (channel, user_channel("minji"), user_channel("junho"))] == [0, 0, 0]
+    async def unsubscribed() -> bool:
+        return [await subscribers(one) for one in (channel, user_channel("minji"), user_channel("junho"))] == [0, 0, 0]
 
-    await eventually(nobody)
+    await eventually(unsubscribed)
 
 
 async def test_uploads_are_counted_for_a_minute_over_all_gateways(redis: Redis):
-    edge = Edge(redis, limits={"rates": True})
-    async with edge.running(), edge.working(edge.new_gateway()) as other:
-        room_id = edge.rooms.create("minji")
-        first, second = await edge.live("minji"), await edge.live("minji", other)
+    harness = GatewayHarness(redis, limits={"rates": True})
+    async with harness.running(), harness.background_work(harness.new_gateway()) as other:
+        room_id = harness.rooms.create("minji")
+        first, second = await harness.connect("minji"), await harness.connect("minji", other)
 
-        async def upload(person: Person) -> dict[str, Any]:
+        async def upload(client: FakeClient) -> dict[str, Any]:
             file = {"client_id": new_id(), "filename": "a.png", "data": "AAAA"}
-            return await person.ask("file.upload", room_id=room_id, **file)
+            return await client.request("file.upload", room_id=room_id, **file)
 
-        for number in range(UPLOADS_A_MINUTE):
+        for number in range(UPLOADS_PER_MINUTE):
             assert (await upload((first, second)[number % 2]))["op"] == "ok"
-        refused = await upload(first)
-        assert (refused["code"], 0 < refused["retry_after"] <= 60) == ("rate_limited", True)
+        rejected = await upload(first)
+        assert (rejected["code"], 0 < rejected["retry_after"] <= 60) == ("rate_limited", True)
         assert await redis.pexpire("uploads:{minji}", 1)
         await eventually(lambda: _is_gone(redis, "uploads:{minji}"))
         assert (await upload(second))["op"] == "ok"

@@ -1,6 +1,6 @@
-"""The composition root: a gateway on a port, with in-memory services on ports of their own.
+"""The composition: a gateway on a port, with in-memory services on other ports.
 
-Each background task, readiness check and setting of `main` has a test that fails without it.
+Each background task, readiness check and setting of `composition` has a test that fails without it.
 """
 
 import asyncio
@@ -18,8 +18,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from chat_gateway.composition import replica_urls
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.main import create_app, processes
+from chat_gateway.main import create_app
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from chat_gateway.transport.socket import Socket
@@ -34,14 +35,14 @@ from shared.streams.notifications import UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
 
-from ..edge import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
+from ..harness import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
 
 SECRET = "s" * 40
 MINJI, JUNHO = new_id(), new_id()
 
 
-class Talk:
-    """A client socket that records frames."""
+class SocketClient:
+    """A client of a gateway that records frames."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -55,7 +56,7 @@ class Talk:
         except ConnectionClosed:
             return
 
-    async def say(self, op: str, **fields: Any) -> None:
+    async def send(self, op: str, **fields: Any) -> None:
         await self.socket.send(json.dumps({"op": op} | fields))
 
     async def event(self, op: str) -> dict[str, Any]:
@@ -63,9 +64,9 @@ class Talk:
         found: dict[str, Any] = await eventually(lambda: next((one for one in self.frames if one["op"] == op), None))
         return found
 
-    async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+    async def request(self, op: str, **fields: Any) -> dict[str, Any]:
         frame_id = new_id()
-        await self.say(op, id=frame_id, **fields)
+        await self.send(op, id=frame_id, **fields)
         reply: dict[str, Any] = await eventually(
             lambda: next((one for one in self.frames if one.get("id") == frame_id), None)
         )
@@ -93,28 +94,27 @@ class Stack:
         }  # fmt: skip
 
     @asynccontextmanager
-    async def gateway(self, timings: Timings = QUICK, **settings: Any) -> AsyncIterator["Served"]:
+    async def gateway(self, timings: Timings = QUICK, **settings: Any) -> AsyncIterator["ServedGateway"]:
         port = free_port()
-        given = GatewaySettings(_env_file=None, **(self.settings | settings))
-        app = create_app(given, timings)
+        app = create_app(GatewaySettings(_env_file=None, **(self.settings | settings)), timings)
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on", ws=Socket))
         task = asyncio.create_task(server.serve())
         await eventually(lambda: server.started)
         async with AsyncExitStack() as stack:
             stack.callback(setattr, server, "should_exit", True)
-            served = Served(self, port, server, task)
+            served = ServedGateway(self, port, server, task)
             yield served
         await task
 
 
-class Served:
+class ServedGateway:
     """A running gateway."""
 
     def __init__(self, stack: Stack, port: int, server: uvicorn.Server, task: "asyncio.Task[None]") -> None:
         self._stack, self._port, self._server, self._task = stack, port, server, task
 
     @property
-    def inside(self) -> Gateway:
+    def instance(self) -> Gateway:
         gateway: Gateway = self._server.lifespan.state["gateway"]
         return gateway
 
@@ -139,17 +139,17 @@ class Served:
             yield socket
 
     @asynccontextmanager
-    async def talk(self, user_id: str) -> AsyncIterator[Talk]:
+    async def connect(self, user_id: str) -> AsyncIterator[SocketClient]:
         """Connect as a user and wait until the connection is live."""
         principal = signed_in(self._stack, user_id)
         async with self.socket(principal) as socket:
-            it = Talk(socket)
-            await it.say("hello")
-            await it.event("ready")
-            clients = self.inside.users[user_id].clients
-            await eventually(lambda: all(client.live for client in clients))
-            yield it
-        await it.reading
+            client = SocketClient(socket)
+            await client.send("hello")
+            await client.event("ready")
+            connections = self.instance.users[user_id].connections
+            await eventually(lambda: all(connection.live for connection in connections))
+            yield client
+        await client.reading
 
     async def stop(self) -> None:
         self._server.should_exit = True
@@ -170,10 +170,10 @@ async def stack(redis: Redis, redis_endpoint: list[str]) -> AsyncIterator[Stack]
         yield Stack(redis, urls, services, redis_endpoint)
 
 
-# Who gets in
+# Access
 
 
-async def test_a_service_opens_no_socket(stack: Stack):
+async def test_a_service_cannot_open_a_socket(stack: Stack):
     """Its token is valid for the gateway, but not a user's."""
     async with stack.gateway() as gateway:
         async with gateway.socket(signed_in(stack, MINJI)):
@@ -183,23 +183,23 @@ async def test_a_service_opens_no_socket(stack: Stack):
             (Principal("service", MINJI, "session"), "chat-gateway"),
             (Principal("user", MINJI, "session"), "rooms"),
         ):
-            with pytest.raises(InvalidStatus) as refused:
+            with pytest.raises(InvalidStatus) as rejected:
                 async with gateway.socket(principal, audience):
                     pass
-            assert refused.value.response.status_code == 401
-        assert gateway.inside.users == {}
+            assert rejected.value.response.status_code == 401
+        assert gateway.instance.users == {}
 
 
-async def test_operators_see_the_figures_and_nobody_else(stack: Stack):
-    gone, operator, other = Principal("user", "x", "gone"), signed_in(stack, MINJI), signed_in(stack, JUNHO)
+async def test_only_operators_see_the_figures(stack: Stack):
+    unknown, operator, other = Principal("user", "x", "gone"), signed_in(stack, MINJI), signed_in(stack, JUNHO)
     async with stack.gateway(operators=[f"W-{MINJI.upper()}"]) as gateway:
         assert (await gateway.get("/api/ops/figures", other)).status_code == 404
-        assert (await gateway.get("/api/ops/figures", gone)).status_code == 404
+        assert (await gateway.get("/api/ops/figures", unknown)).status_code == 404
         assert (await gateway.get("/api/ops/figures", Principal("service", "rooms"))).status_code == 403
         assert (await gateway.get("/api/ops/figures")).status_code == 401
-        answer = await gateway.get("/api/ops/figures", operator)
-        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
-        assert [one["name"] for one in answer.json()["services"]] == [
+        response = await gateway.get("/api/ops/figures", operator)
+        assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
+        assert [one["name"] for one in response.json()["services"]] == [
             "chat-gateway",
             "rooms",
             "auth",
@@ -210,26 +210,26 @@ async def test_operators_see_the_figures_and_nobody_else(stack: Stack):
         assert (await gateway.get("/api/ops/figures", operator)).status_code == 404
 
 
-async def test_the_figures_are_those_of_the_replicas(stack: Stack):
+async def test_the_figures_are_collected_from_all_replicas(stack: Stack):
     operator = signed_in(stack, MINJI)
     async with stack.gateway() as first, stack.gateway() as second:
         urls = [f"http://127.0.0.1:{one._port}" for one in (first, second)]
-        gone = f"http://127.0.0.1:{free_port()}"
-        options = {"operators": [f"w-{MINJI}"], "chat_gateway_url": [*urls, gone], "canary_url": gone}
-        async with stack.gateway(**options) as third, third.talk(JUNHO):
+        unreachable = f"http://127.0.0.1:{free_port()}"
+        options = {"operators": [f"w-{MINJI}"], "chat_gateway_url": [*urls, unreachable], "canary_url": unreachable}
+        async with stack.gateway(**options) as third, third.connect(JUNHO):
             figures = (await third.get("/api/ops/figures", operator)).json()
     canary, gateways, *_ = figures["services"]
     assert [(one["address"], one["up"], one["missing"]) for one in gateways["replicas"]] == sorted(
-        [(url[7:], True, []) for url in urls] + [(gone[7:], False, [])]
+        [(url[7:], True, []) for url in urls] + [(unreachable[7:], False, [])]
     )
     assert (canary["name"], [one["up"] for one in canary["replicas"]]) == ("canary", [False])
-    assert gateways["numbers"]["users"] == 2  # one process here, asked twice
+    assert gateways["numbers"]["users"] == 2  # both gateways are in this process and have the same metrics
 
 
-def test_operators_are_shown_the_services_that_are_configured():
+def test_the_configured_services_are_polled():
     settings = GatewaySettings(_env_file=None, service_secret=SECRET, chat_gateway_url=["http://g"])
-    assert next(iter(processes(settings).values())) == ["http://g"]
-    assert {name: urls for name, urls in processes(settings).items() if name != "chat-gateway"} == {
+    assert next(iter(replica_urls(settings).values())) == ["http://g"]
+    assert {name: urls for name, urls in replica_urls(settings).items() if name != "chat-gateway"} == {
         "rooms": [settings.rooms_url],
         "auth": [settings.auth_url],
         "social": [settings.social_url],
@@ -237,17 +237,17 @@ def test_operators_are_shown_the_services_that_are_configured():
     }
 
 
-# Whether it is ready
+# Readiness
 
 
-async def missing(gateway: Served) -> list[str]:
-    answer = await gateway.get("/readyz")
-    lacks: list[str] = answer.json()["missing"]
-    assert answer.status_code == (503 if lacks else 200)
-    return lacks
+async def missing(gateway: ServedGateway) -> list[str]:
+    response = await gateway.get("/readyz")
+    names: list[str] = response.json()["missing"]
+    assert response.status_code == (503 if names else 200)
+    return names
 
 
-async def test_it_is_ready_where_everything_is_there(stack: Stack):
+async def test_the_gateway_is_ready_if_all_dependencies_answer(stack: Stack):
     async with stack.gateway() as gateway:
         assert await missing(gateway) == []
 
@@ -261,90 +261,90 @@ async def test_it_is_ready_where_everything_is_there(stack: Stack):
         ("social", "revisions", "social"),
     ],
 )
-async def test_it_is_not_ready_without(stack: Stack, service: str, path: str, name: str):
-    getattr(stack, service).problems_at[path] = Unavailable("away")
+async def test_the_gateway_is_not_ready_without_a_dependency(stack: Stack, service: str, path: str, name: str):
+    getattr(stack, service).errors_at[path] = Unavailable("away")
     async with stack.gateway() as gateway:
         assert await missing(gateway) == [name]
-        getattr(stack, service).problems_at.clear()
+        getattr(stack, service).errors_at.clear()
         assert await missing(gateway) == []
 
 
-async def test_it_is_not_ready_without_redis(stack: Stack):
+async def test_the_gateway_is_not_ready_without_redis(stack: Stack):
     async with stack.gateway(redis_endpoint=[f"127.0.0.1:{free_port()}"]) as gateway:
         assert await missing(gateway) == ["redis"]
 
 
-# What it starts
+# Background work
 
 
-async def test_messages_are_sent_and_heard(stack: Stack):
-    """The lanes and the subscriber run."""
+async def test_messages_are_sent_and_delivered(stack: Stack):
+    """The command queues and the subscriber run."""
     room_id = stack.rooms.create(MINJI, JUNHO)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji, gateway.talk(JUNHO) as junho:
-        received, delivered = await gateway.number("webchat_events_received_total"), gateway.inside.hub.delivered
-        sent = await minji.ask("message.send", room_id=room_id, client_id=new_id(), body="hello")
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji, gateway.connect(JUNHO) as junho:
+        received, delivered = await gateway.number("webchat_events_received_total"), gateway.instance.hub.delivered
+        sent = await minji.request("message.send", room_id=room_id, client_id=new_id(), body="hello")
         assert (sent["op"], sent["seq"]) == ("ok", 1)
         await stack.rooms.publish(stack.redis, room_id)
-        for talk in (minji, junho):
-            assert (await talk.event("message.created"))["body"] == "hello"
+        for client in (minji, junho):
+            assert (await client.event("message.created"))["body"] == "hello"
         assert await gateway.number("webchat_events_received_total") == received + 1
         assert await gateway.number("webchat_events_delivered_total") == delivered + 2
 
 
-async def test_each_service_is_asked_under_a_token_for_it(stack: Stack):
+async def test_each_service_gets_a_token_for_it(stack: Stack):
     """Also checks the addresses: an in-memory service rejects tokens for another one."""
     room_id = stack.rooms.create(MINJI)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         file = {"client_id": new_id(), "filename": "a.png", "data": "AAAA"}
-        assert (await minji.ask("file.upload", room_id=room_id, **file))["op"] == "ok"
-    tokens = stack.auth.of("token")
+        assert (await minji.request("file.upload", room_id=room_id, **file))["op"] == "ok"
+    tokens = stack.auth.requests_to("token")
     assert {token.audience for token in tokens} == {"rooms", "auth", "social", "media"}
     assert tokens[0] == ServiceTokenRequest(service="chat-gateway", secret=SECRET, audience=tokens[0].audience)
 
 
-async def test_who_types_is_seen(stack: Stack):
+async def test_typing_is_delivered(stack: Stack):
     room_id = stack.rooms.create(MINJI, JUNHO)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji, gateway.talk(JUNHO) as junho:
-        await minji.say("room.typing", room_id=room_id, typing=True)
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji, gateway.connect(JUNHO) as junho:
+        await minji.send("room.typing", room_id=room_id, typing=True)
         assert (await junho.event("room.typing"))["user_id"] == MINJI
 
 
-async def test_changes_are_followed(stack: Stack):
+async def test_changes_are_synchronised(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
-    async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.talk(MINJI) as minji:
-        await eventually(lambda: not gateway.inside.users_changed.is_set())
+    async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.connect(MINJI) as minji:
+        await eventually(lambda: not gateway.instance.users_changed.is_set())
         stack.rooms.add(room_id, MINJI)
         await publish_notifications(stack.redis, [(MINJI, UserChanged("rooms", 1))])
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 
 
-async def test_changes_without_a_hint_are_found(stack: Stack):
+async def test_changes_without_a_notification_are_found(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
-        await eventually(lambda: not gateway.inside.users_changed.is_set())
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
+        await eventually(lambda: not gateway.instance.users_changed.is_set())
         stack.rooms.add(room_id, MINJI)
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 
 
-async def test_a_session_that_is_gone_is_noticed_without_a_hint(stack: Stack):
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
+async def test_an_ended_session_is_noticed_without_a_notification(stack: Stack):
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         stack.auth.sessions.clear()
         assert await minji.closed() == 4401
 
 
-async def test_moved_cursors_are_told(stack: Stack):
+async def test_moved_cursors_are_sent(stack: Stack):
     room_id = stack.rooms.create(MINJI)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         message = b"0 0 r\n" + msgspec.json.encode({JUNHO: 3})
         await stack.redis.execute_command("SPUBLISH", live_channel(stack.rooms.epoch, room_id), message)
         assert (await minji.event("room.read"))["cursors"] == {JUNHO: 3}
 
 
-async def test_presence_is_kept_and_told(stack: Stack):
+async def test_presence_is_refreshed_and_sent(stack: Stack):
     stack.rooms.create(MINJI, JUNHO)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
-        assert (await minji.ask("presence.watch", user_ids=[JUNHO]))["presence"] == {JUNHO: "offline"}
-        async with gateway.talk(JUNHO):
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
+        assert (await minji.request("presence.watch", user_ids=[JUNHO]))["presence"] == {JUNHO: "offline"}
+        async with gateway.connect(JUNHO):
             assert (await minji.event("presence"))["status"] == "online"
             key, [(connection, score)] = (
                 presence_key(JUNHO),
@@ -360,85 +360,87 @@ async def test_presence_is_kept_and_told(stack: Stack):
         )
 
 
-async def test_an_event_that_was_not_published_here_is_found_in_the_log(stack: Stack):
+async def test_an_event_whose_publication_was_missed_is_found_in_the_log(stack: Stack):
     """The head check runs."""
     room_id = stack.rooms.create(MINJI, JUNHO)
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
-        stack.rooms.say(room_id, JUNHO, "unheard")
-        gateway.inside.subscriber._handlers[live_channel(stack.rooms.epoch, room_id)] = lambda _: None
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
+        stack.rooms.add_message(room_id, JUNHO, "missed")
+        gateway.instance.subscriber._handlers[live_channel(stack.rooms.epoch, room_id)] = lambda _: None
         await stack.rooms.publish(stack.redis, room_id)
-        assert (await minji.event("message.created"))["body"] == "unheard"
+        assert (await minji.event("message.created"))["body"] == "missed"
 
 
-# What it hands on
+# Settings
 
 
-async def test_limits_are_those_of_the_settings(stack: Stack):
+async def test_limits_come_from_the_settings(stack: Stack):
     async with (
         stack.gateway(heartbeat_seconds=7, sockets_per_user=1) as gateway,
-        gateway.talk(MINJI) as first,
-        gateway.talk(MINJI) as second,
+        gateway.connect(MINJI) as first,
+        gateway.connect(MINJI) as second,
     ):
         assert await first.closed() == 4409
         assert (await second.event("ready"))["heartbeat"] == 7
 
 
-async def test_lanes_are_those_of_the_settings(stack: Stack):
+async def test_command_queues_come_from_the_settings(stack: Stack):
     async with stack.gateway(lanes=3, lane_commands=64) as gateway:
-        assert [lane._room_for for lane in gateway.inside.lanes._lanes] == [64] * 3
+        assert [queue._capacity for queue in gateway.instance.command_queues._queues] == [64] * 3
 
 
 @pytest.mark.parametrize(("share", "actions"), [(1, ["rooms.commands", "message.send"]), (0, [])])
-async def test_commands_are_sampled_as_the_settings_say(
+async def test_the_sampling_rate_comes_from_the_settings(
     stack: Stack, spans: list[dict[str, Any]], share: float, actions: list[str]
 ):
     room_id = stack.rooms.create(MINJI)
-    async with stack.gateway(trace_sample=share) as gateway, gateway.talk(MINJI) as minji:
-        assert (await minji.ask("message.send", room_id=room_id, client_id=new_id(), body="x"))["op"] == "ok"
-        ours = [span["event.action"] for span in spans if span["event.action"] in {"rooms.commands", "message.send"}]
-        assert ours == actions
+    async with stack.gateway(trace_sample=share) as gateway, gateway.connect(MINJI) as minji:
+        assert (await minji.request("message.send", room_id=room_id, client_id=new_id(), body="x"))["op"] == "ok"
+        sampled = [span["event.action"] for span in spans if span["event.action"] in {"rooms.commands", "message.send"}]
+        assert sampled == actions
 
 
-async def test_the_load_is_that_of_its_lanes(stack: Stack):
-    """A full lane counts as load, so history is refused."""
+async def test_the_fill_level_of_the_command_queues_counts_as_load(stack: Stack):
+    """With a full command queue, queries for history are rejected."""
     room_id = stack.rooms.create(MINJI)
-    async with stack.gateway(lanes=1, lane_commands=64) as gateway, gateway.talk(MINJI) as minji:
-        stack.rooms.gate.clear()
-        answered: list[Result] = []
+    async with stack.gateway(lanes=1, lane_commands=64) as gateway, gateway.connect(MINJI) as minji:
+        stack.rooms.pause()
+        results: list[Result] = []
         for waiting in (0, 64):
             for number in range(max(1, waiting)):
                 leave = LeaveRoom(command_id=f"{number}", room_id=room_id, user_id=JUNHO)
-                gateway.inside.lanes.submit(leave, "c", answered.append)
+                gateway.instance.command_queues.submit(leave, "c", results.append)
             await eventually(
-                lambda waiting=waiting: stack.rooms.of("commands") and gateway.inside.lanes.depth == waiting
+                lambda waiting=waiting: (
+                    stack.rooms.requests_to("commands") and gateway.instance.command_queues.depth == waiting
+                )
             )
         assert await gateway.number("webchat_lane_depth_commands") == 64
         assert await gateway.number("webchat_lane_deepest_commands") == 64
-        await eventually(lambda: gateway.inside.overload.load > 0.75)
-        assert (await minji.ask("message.list", room_id=room_id, before=9))["code"] == "unavailable"
-        stack.rooms.gate.set()
-        await eventually(lambda: len(answered) == 65)
+        await eventually(lambda: gateway.instance.overload.load > 0.75)
+        assert (await minji.request("message.list", room_id=room_id, before=9))["code"] == "unavailable"
+        stack.rooms.resume()
+        await eventually(lambda: len(results) == 65)
 
 
-async def test_its_numbers_are_those_of_its_connections(stack: Stack):
+async def test_metrics_show_the_values_of_the_gateway(stack: Stack):
     stack.rooms.create(MINJI)
     async with stack.gateway() as gateway:
         names = ("webchat_connections", "webchat_users", "webchat_hub_rooms", "webchat_sockets")
         before = [await gateway.number(name) for name in names]
         assert before[:3] == [0, 0, 0]
-        async with gateway.talk(MINJI), gateway.talk(MINJI), gateway.talk(JUNHO):
+        async with gateway.connect(MINJI), gateway.connect(MINJI), gateway.connect(JUNHO):
             assert [await gateway.number(name) for name in names] == [3, 2, 1, before[3] + 3]
 
 
-# How it ends
+# Shutdown
 
 
-async def test_it_says_goodbye_and_closes_what_it_opened(stack: Stack):
+async def test_a_stopped_gateway_closes_all_connections(stack: Stack):
     async def connections() -> int:
         return len(await stack.redis.client_list())
 
     before = await connections()
-    async with stack.gateway() as gateway, gateway.talk(MINJI) as minji:
+    async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         assert await connections() > before
         await gateway.stop()
         assert await minji.closed() == 1001

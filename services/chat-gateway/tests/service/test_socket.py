@@ -1,4 +1,4 @@
-"""The socket itself on a real port: who gets in, what it is closed with, and what does not pile up."""
+"""Sockets on a real port: upgrades, close codes, and limits of what is waiting."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from shared.roomlog.frames import text_frame
 from shared.rpc.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
 
-from ..edge import Edge  # noqa: TID252 - the tests of one service
+from ..harness import GatewayHarness  # noqa: TID252 - the tests of one service
 
 TOKEN = {TOKEN_HEADER: "good"}
 
@@ -38,9 +38,11 @@ async def _verify(token: str) -> Principal:
     return Principal(subject="minji", session_id="s", use="user")
 
 
-class Served:
-    def __init__(self, edge: Edge, port: int, state: ServerState) -> None:
-        self.edge = edge
+class ServedGateway:
+    """A gateway on a port."""
+
+    def __init__(self, harness: GatewayHarness, port: int, state: ServerState) -> None:
+        self.harness = harness
         self.url, self.state = f"ws://127.0.0.1:{port}/api/chat/ws", state
 
     @property
@@ -55,21 +57,21 @@ class Served:
 
 
 @asynccontextmanager
-async def served(redis: Redis, **limits: Any) -> AsyncIterator[Served]:
+async def served(redis: Redis, **limits: Any) -> AsyncIterator[ServedGateway]:
     """Serve a gateway on a port, with one user."""
-    edge = Edge(redis, limits=limits)
-    edge.auth.sign_in("minji", "s")
-    state, app_state = ServerState(), {"gateway": edge.gateway, "handshake": Handshake(_verify)}
+    harness = GatewayHarness(redis, limits=limits)
+    harness.auth.sign_in("minji", "s")
+    state, app_state = ServerState(), {"gateway": harness.gateway, "handshake": Handshake(_verify)}
     config = Config("none", log_config=None)
     server = await asyncio.get_running_loop().create_server(lambda: Socket(config, state, app_state), "127.0.0.1", 0)
-    async with edge.running(), server:
-        yield Served(edge, server.sockets[0].getsockname()[1], state)
+    async with harness.running(), server:
+        yield ServedGateway(harness, server.sockets[0].getsockname()[1], state)
         for socket in list(state.connections):
             socket._transport.abort()  # type: ignore[union-attr]
         await eventually(lambda: not state.connections)
 
 
-async def greet(client: ClientConnection) -> None:
+async def say_hello(client: ClientConnection) -> None:
     """Say hello, and wait for `ready`."""
     await client.send('{"op":"hello"}')
     async with asyncio.timeout(10):
@@ -85,51 +87,51 @@ async def closed_with(client: ClientConnection) -> int:
     return client.close_code or 0
 
 
-async def test_only_who_is_signed_in_gets_in(redis: Redis):
-    async with served(redis) as it:
+async def test_only_signed_in_users_can_connect(redis: Redis):
+    async with served(redis) as gateway:
         for token in ({}, {TOKEN_HEADER: "forged"}, {TOKEN_HEADER: "service"}):
-            with pytest.raises(InvalidStatus) as refused:
-                await it.connect(additional_headers=token)
-            assert refused.value.response.status_code == 401
-        await eventually(lambda: not it.state.connections)
+            with pytest.raises(InvalidStatus) as rejected:
+                await gateway.connect(additional_headers=token)
+            assert rejected.value.response.status_code == 401
+        await eventually(lambda: not gateway.state.connections)
 
 
-async def test_who_wants_another_gateway_is_sent_on(redis: Redis):
-    """nginx tries the next one then: before anybody asks who it is."""
-    async with served(redis) as it:
+async def test_an_upgrade_for_another_gateway_is_rejected(redis: Redis):
+    """nginx then tries the next gateway. The token is not checked before."""
+    async with served(redis) as gateway:
         for token in ({}, TOKEN):
-            with pytest.raises(InvalidStatus) as refused:
-                await it.connect(additional_headers=token | {INSTANCE_HEADER: "0123456789abcdef"})
-            assert refused.value.response.status_code == 404
-        async with it.connect(additional_headers=TOKEN | {INSTANCE_HEADER: INSTANCE}):
-            assert it.socket
+            with pytest.raises(InvalidStatus) as rejected:
+                await gateway.connect(additional_headers=token | {INSTANCE_HEADER: "0123456789abcdef"})
+            assert rejected.value.response.status_code == 404
+        async with gateway.connect(additional_headers=TOKEN | {INSTANCE_HEADER: INSTANCE}):
+            assert gateway.socket
 
 
-async def test_another_version_is_told_not_to_come_back(redis: Redis):
-    async with served(redis) as it, it.connect(subprotocols=None, additional_headers=TOKEN) as client:
+async def test_another_protocol_version_is_closed_without_reconnecting(redis: Redis):
+    async with served(redis) as gateway, gateway.connect(subprotocols=None, additional_headers=TOKEN) as client:
         assert client.subprotocol is None
-    async with served(redis) as it:
+    async with served(redis) as gateway:
         header = TOKEN | {"Sec-WebSocket-Protocol": "webchat.v9"}
-        async with it.connect(subprotocols=None, additional_headers=header) as client:
+        async with gateway.connect(subprotocols=None, additional_headers=header) as client:
             assert await closed_with(client) == 4500
 
 
-async def test_without_a_hello_it_ends(redis: Redis):
-    async with served(redis, hello_seconds=0.02) as it, it.connect() as client:
+async def test_a_socket_without_hello_is_closed(redis: Redis):
+    async with served(redis, hello_seconds=0.02) as gateway, gateway.connect() as client:
         assert await closed_with(client) == 4408
 
 
-async def test_two_heartbeats_missed_end_it(redis: Redis):
-    async with served(redis, hello_seconds=1, heartbeat_seconds=0.05) as it, it.connect() as client:
-        await greet(client)
+async def test_two_missed_heartbeats_close_the_socket(redis: Redis):
+    async with served(redis, hello_seconds=1, heartbeat_seconds=0.05) as gateway, gateway.connect() as client:
+        await say_hello(client)
         send = client.protocol.send_frame
         client.protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)  # type: ignore[method-assign]
         assert await closed_with(client) == 4309
 
 
-async def test_who_answers_heartbeats_stays(redis: Redis):
-    async with served(redis, hello_seconds=1, heartbeat_seconds=0.02) as it, it.connect() as client:
-        await greet(client)
+async def test_a_client_that_answers_heartbeats_stays_connected(redis: Redis):
+    async with served(redis, hello_seconds=1, heartbeat_seconds=0.02) as gateway, gateway.connect() as client:
+        await say_hello(client)
         pings = 0
         answer = client.protocol.recv_frame
 
@@ -144,70 +146,70 @@ async def test_who_answers_heartbeats_stays(redis: Redis):
         assert '"ok"' in str(await client.recv())
 
 
-async def test_a_frame_over_eight_mebibytes_ends_it(redis: Redis):
-    async with served(redis) as it, it.connect() as client:
+async def test_a_frame_over_eight_mebibytes_closes_the_socket(redis: Redis):
+    async with served(redis) as gateway, gateway.connect() as client:
         await client.send("x" * (8 * 1024 * 1024 + 1))
         assert await closed_with(client) == 1009
 
 
-async def test_who_does_not_hang_up_is_cut_off(redis: Redis):
-    async with served(redis) as it, it.connect() as client:
-        await greet(client)
+async def test_a_client_that_does_not_close_the_socket_is_aborted(redis: Redis):
+    async with served(redis) as gateway, gateway.connect() as client:
+        await say_hello(client)
         client.transport.pause_reading()
-        it.socket.close(1013, "come back")
-        await eventually(lambda: not it.state.connections)
+        gateway.socket.close(1013, "come back")
+        await eventually(lambda: not gateway.state.connections)
         client.transport.abort()
 
 
-async def test_a_gateway_that_stops_says_goodbye(redis: Redis):
-    async with served(redis, drain_seconds=0.02) as it, it.connect() as client:
-        await eventually(lambda: it.socket._client is not None)
-        it.socket.shutdown()
+async def test_a_stopping_gateway_sends_a_close_frame(redis: Redis):
+    async with served(redis, drain_seconds=0.02) as gateway, gateway.connect() as client:
+        await eventually(lambda: gateway.socket._connection is not None)
+        gateway.socket.shutdown()
         assert await closed_with(client) == 1001
 
 
-async def test_goodbyes_are_spread(redis: Redis):
-    """With a long drain, hardly any of twenty sockets closes at once."""
-    async with served(redis, drain_seconds=600) as it:
-        clients = [await it.connect() for _ in range(20)]
-        await eventually(lambda: [socket._client is None for socket in it.state.connections] == [False] * 20)  # type: ignore[union-attr]
-        for socket in it.state.connections:
+async def test_closing_is_spread_over_the_drain_period(redis: Redis):
+    """With a long drain period, at most one of twenty sockets closes at once."""
+    async with served(redis, drain_seconds=600) as gateway:
+        clients = [await gateway.connect() for _ in range(20)]
+        await eventually(lambda: [socket._connection is None for socket in gateway.state.connections] == [False] * 20)  # type: ignore[union-attr]
+        for socket in gateway.state.connections:
             socket.shutdown()
         await asyncio.sleep(0.05)
         assert [client.close_code for client in clients].count(1001) <= 1
-        assert len(it.state.connections) >= 19
+        assert len(gateway.state.connections) >= 19
         for client in clients:
             client.transport.abort()
 
 
-async def test_whatever_goes_is_forgotten(redis: Redis):
-    async with served(redis) as it:
+async def test_a_lost_connection_is_unregistered(redis: Redis):
+    async with served(redis) as gateway:
         sockets = REGISTRY.get_sample_value("webchat_sockets") or 0
-        async with it.connect() as client:
-            await greet(client)
-            assert len(it.edge.gateway.users["minji"].clients) == 1
+        async with gateway.connect() as client:
+            await say_hello(client)
+            assert len(gateway.harness.gateway.users["minji"].connections) == 1
             assert REGISTRY.get_sample_value("webchat_sockets") == sockets + 1
-        await eventually(lambda: not it.state.connections)
-        assert it.edge.gateway.users == {}
+        await eventually(lambda: not gateway.state.connections)
+        assert gateway.harness.gateway.users == {}
         assert REGISTRY.get_sample_value("webchat_sockets") == sockets
 
 
-async def test_frames_in_parts_are_put_together(redis: Redis):
-    async with served(redis) as it, it.connect() as client:
-        await greet(client)
+async def test_fragmented_frames_are_joined(redis: Redis):
+    async with served(redis) as gateway, gateway.connect() as client:
+        await say_hello(client)
         await client.send(['{"op":"pi', 'ng","id', '":"1"}'])
         assert '"id":"1"' in str(await client.recv())
         await client.send([b'{"op":"ping",', b'"id":"2"}'])
         assert '"bad_frame"' in str(await client.recv())
 
 
-async def test_who_reads_too_slowly_is_cut_and_counted(redis: Redis):
+async def test_a_slow_reader_is_closed_and_counted(redis: Redis):
     cut = {"reason": "slow_reader"}
     before = REGISTRY.get_sample_value("webchat_sockets_closed_total", cut) or 0
     sockets = REGISTRY.get_sample_value("webchat_sockets")
-    async with served(redis, outbound_bytes=64 * 1024) as it, it.connect(max_queue=1) as client:
-        await eventually(lambda: it.socket._client is not None)
-        socket, event = it.socket, text_frame(b"x" * 60_000)
+    async with served(redis, outbound_bytes=64 * 1024) as gateway, gateway.connect(max_queue=1) as client:
+        await eventually(lambda: gateway.socket._connection is not None)
+        socket, event = gateway.socket, text_frame(b"x" * 60_000)
         for _ in range(1000):
             socket.push(event)
         assert await closed_with(client) in {4308, 1006}
@@ -221,24 +223,24 @@ async def _flood(client: ClientConnection, frame: str) -> None:
         await client.send(frame)
 
 
-async def test_who_does_not_read_its_answers_is_not_read_either(redis: Redis):
-    async with served(redis, outbound_bytes=64 * 1024) as it, it.connect(max_queue=1) as client:
-        await greet(client)
-        for transport in (it.socket._transport, client.transport):  # the kernel takes megabytes else
+async def test_reading_pauses_for_a_client_that_does_not_read_its_replies(redis: Redis):
+    async with served(redis, outbound_bytes=64 * 1024) as gateway, gateway.connect(max_queue=1) as client:
+        await say_hello(client)
+        for transport in (gateway.socket._transport, client.transport):  # otherwise the kernel buffers megabytes
             for option in (SO_SNDBUF, SO_RCVBUF):
                 transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 4096)
         client.transport.pause_reading()
         flood = asyncio.create_task(_flood(client, '{"op":"ping","id":"%s"}' % ("x" * 100)))
-        await eventually(lambda: it.socket._reading_paused and client.transport.get_write_buffer_size() > 0)
-        assert len(it.socket._outgoing) <= 1
+        await eventually(lambda: gateway.socket._reading_paused and client.transport.get_write_buffer_size() > 0)
+        assert len(gateway.socket._outgoing) <= 1
         assert not flood.done()
         flood.cancel()
         client.transport.abort()
 
 
-async def test_any_number_of_frames_at_once_is_taken(redis: Redis):
-    async with served(redis) as it, it.connect(max_queue=None) as client:
-        await greet(client)
+async def test_any_number_of_frames_at_once_is_processed(redis: Redis):
+    async with served(redis) as gateway, gateway.connect(max_queue=None) as client:
+        await say_hello(client)
         ping = b'{"op":"ping","id":"1"}'
         client.transport.write((b"\x81" + bytes([0x80 | len(ping)]) + bytes(4) + ping) * 3000)
         async with asyncio.timeout(10):

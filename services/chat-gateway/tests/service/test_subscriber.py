@@ -15,16 +15,16 @@ from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
 from shared.redis.client import OPEN, AnyRedis, shard_of
-from shared.roomlog.frames import TYPING, event_frame, live_header, split_frames
+from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
 from shared.testing.fixtures import eventually, on_both_engines
 from shared.tracing.context import new_span_context
 from shared.web.overload import Overload
 
-from ..edge import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import RoomsService  # noqa: TID252 - the tests of one service
 
 
-class KeepingReader:
+class FakeReader:
     """A reader that records frames."""
 
     def __init__(self, user_id: str) -> None:
@@ -39,12 +39,12 @@ class KeepingReader:
     def removed_from(self, room_id: str) -> None: ...
 
 
-class Listening:
-    """A subscriber with its hub. `heard` lists messages of channels other than rooms."""
+class SubscriberHarness:
+    """A subscriber with its hub. `received` lists messages of channels other than rooms."""
 
     def __init__(self, redis: AnyRedis, **timings: float) -> None:
         self.redis, self.lost, self.rooms = redis, 0, RoomsService()
-        self.heard: list[tuple[str, bytes]] = []
+        self.received: list[tuple[str, bytes]] = []
         self.resets: list[tuple[str, int]] = []
         self.overload = Overload(ephemeral_at=1, history_at=1)
         self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush))
@@ -55,26 +55,26 @@ class Listening:
             self.hub,
             self.log,
             self.overload,
-            Timings(tidying=0.02, **timings),
+            Timings(housekeeping=0.02, **timings),
             on_reset=lambda room_id, head: self.resets.append((room_id, head)),
-            on_lost=self._lose,
+            on_lost=self._on_lost,
         )
         self.subscriber.epoch = self.rooms.epoch
 
-    def _lose(self) -> None:
+    def _on_lost(self) -> None:
         self.lost += 1
 
     async def acquire(self, *channels: str) -> None:
         await self.subscriber.acquire(
-            {channel: lambda data, c=channel: self.heard.append((c, data)) for channel in channels}  # type: ignore[misc]
+            {channel: lambda data, c=channel: self.received.append((c, data)) for channel in channels}  # type: ignore[misc]
         )
 
-    async def say(self, channel: str, data: bytes) -> int:
+    async def publish(self, channel: str, data: bytes) -> int:
         return int(await self.redis.execute_command("SPUBLISH", channel, data))
 
-    async def read(self, room_id: str, user_id: str = "minji") -> KeepingReader:
+    async def join(self, room_id: str, user_id: str = "minji") -> FakeReader:
         """Add a reader to the room at its current version."""
-        reader = KeepingReader(user_id)
+        reader = FakeReader(user_id)
         await self.subscriber.acquire(self.subscriber.room_handlers([room_id]))
         assert self.hub.join(reader, room_id, self.rooms.rooms[room_id].version, 1)
         return reader
@@ -82,21 +82,21 @@ class Listening:
     def frames(self, room_id: str, after: int) -> list[bytes]:
         return [event_frame(event) for event in self.rooms.rooms[room_id].events[after:]]
 
-    async def hears_nothing(self, channel: str) -> bool:
-        return await self.say(channel, b"") == 0
+    async def is_unsubscribed(self, channel: str) -> bool:
+        return await self.publish(channel, b"") == 0
 
 
 @asynccontextmanager
-async def listening_to(redis: AnyRedis, **timings: float) -> AsyncIterator[Listening]:
-    it = Listening(redis, **timings)
-    async with it.subscriber.running():
-        yield it
+async def running_subscriber(redis: AnyRedis, **timings: float) -> AsyncIterator[SubscriberHarness]:
+    harness = SubscriberHarness(redis, **timings)
+    async with harness.subscriber.running():
+        yield harness
 
 
 @pytest.fixture
-async def listening(redis: AnyRedis) -> AsyncIterator[Listening]:
-    async with listening_to(redis) as it:
-        yield it
+async def harness(redis: AnyRedis) -> AsyncIterator[SubscriberHarness]:
+    async with running_subscriber(redis) as harness:
+        yield harness
 
 
 async def cut(redis: AnyRedis, channel: str) -> None:
@@ -114,248 +114,253 @@ breaks_connections = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisable
 
 
 @on_both_engines
-async def test_many_at_once_are_all_confirmed_and_heard(listening: Listening):
+async def test_many_concurrent_subscriptions_are_all_confirmed(harness: SubscriberHarness):
     async with asyncio.timeout(10):
-        await asyncio.gather(*(listening.acquire(*(f"c{n}-{m}" for m in range(40))) for n in range(40)))
-    assert await listening.say("c7-39", b"x") == 1
-    await eventually(lambda: listening.heard == [("c7-39", b"x")])
+        await asyncio.gather(*(harness.acquire(*(f"c{n}-{m}" for m in range(40))) for n in range(40)))
+    assert await harness.publish("c7-39", b"x") == 1
+    await eventually(lambda: harness.received == [("c7-39", b"x")])
 
 
 @on_both_engines
-async def test_one_who_gives_up_waiting_leaves_nothing_behind(listening: Listening):
+async def test_a_cancelled_acquire_leaves_no_state(harness: SubscriberHarness):
     for _ in range(20):
-        task = asyncio.create_task(listening.acquire("shared"))
+        task = asyncio.create_task(harness.acquire("shared"))
         await asyncio.sleep(0)
         task.cancel()
-        listening.subscriber.release(["shared"])
+        harness.subscriber.release(["shared"])
     async with asyncio.timeout(10):
-        await listening.acquire("shared")
-    assert await listening.say("shared", b"x") == 1
+        await harness.acquire("shared")
+    assert await harness.publish("shared", b"x") == 1
 
 
 @on_both_engines
-async def test_a_released_channel_is_left_and_can_be_had_again(listening: Listening):
-    await listening.acquire("a")
-    await listening.acquire("a")
-    listening.subscriber.release(["a"])
-    assert await listening.say("a", b"1") == 1
-    listening.subscriber.release(["a"])
-    await eventually(lambda: listening.hears_nothing("a"))
-    await listening.acquire("a")
-    assert await listening.say("a", b"3") == 1
-    await eventually(lambda: listening.heard[-1:] == [("a", b"3")])
+async def test_a_released_channel_is_unsubscribed_and_can_be_acquired_again(harness: SubscriberHarness):
+    await harness.acquire("a")
+    await harness.acquire("a")
+    harness.subscriber.release(["a"])
+    assert await harness.publish("a", b"1") == 1
+    harness.subscriber.release(["a"])
+    await eventually(lambda: harness.is_unsubscribed("a"))
+    await harness.acquire("a")
+    assert await harness.publish("a", b"3") == 1
+    await eventually(lambda: harness.received[-1:] == [("a", b"3")])
 
 
 @on_both_engines
-async def test_nothing_is_kept_of_channels_that_nobody_wants(listening: Listening):
+async def test_no_state_is_kept_of_released_channels(harness: SubscriberHarness):
     """The connection is closed as well."""
-    await listening.acquire(*(f"c{n}" for n in range(600)))
-    listening.subscriber.release(f"c{n}" for n in range(600))
-    it = listening.subscriber
-    await eventually(lambda: not it._listeners)
-    kept = (it._wanted, it._handlers, it._confirmed, it._unwanted, it._doubted, it._listening)
-    assert [bool(one) for one in kept] == [False] * 6
-    assert listening.lost == 0
+    await harness.acquire(*(f"c{n}" for n in range(600)))
+    harness.subscriber.release(f"c{n}" for n in range(600))
+    subscriber = harness.subscriber
+    await eventually(lambda: not subscriber._listeners)
+    state = (
+        subscriber._wanted,
+        subscriber._handlers,
+        subscriber._confirmed,
+        subscriber._unwanted,
+        subscriber._unconfirmed,
+        subscriber._listening,
+    )
+    assert [bool(one) for one in state] == [False] * 6
+    assert harness.lost == 0
 
 
-async def test_a_channel_that_is_wanted_again_before_it_is_left_stays(listening: Listening):
-    await listening.acquire("a", "b")
-    listening.subscriber.release(["a", "b"])
-    await listening.acquire("a")
-    await eventually(lambda: listening.hears_nothing("b"))
-    assert await listening.say("a", b"x") == 1
-    await eventually(lambda: listening.heard[-1:] == [("a", b"x")])
+async def test_a_channel_acquired_again_before_it_is_unsubscribed_stays(harness: SubscriberHarness):
+    await harness.acquire("a", "b")
+    harness.subscriber.release(["a", "b"])
+    await harness.acquire("a")
+    await eventually(lambda: harness.is_unsubscribed("b"))
+    assert await harness.publish("a", b"x") == 1
+    await eventually(lambda: harness.received[-1:] == [("a", b"x")])
 
 
-async def test_a_message_that_cannot_be_read_harms_no_other(listening: Listening):
-    room_id = listening.rooms.create("minji")
-    reader = await listening.read(room_id)
-    await listening.say(live_channel("epoch-1", room_id), b"nonsense")
-    listening.rooms.say(room_id, "minji")
-    await listening.rooms.publish(listening.redis, room_id, 1)
-    await eventually(lambda: reader.frames == listening.frames(room_id, 1))
+async def test_an_invalid_message_does_not_affect_others(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji")
+    reader = await harness.join(room_id)
+    await harness.publish(live_channel("epoch-1", room_id), b"nonsense")
+    harness.rooms.add_message(room_id, "minji")
+    await harness.rooms.publish(harness.redis, room_id, 1)
+    await eventually(lambda: reader.frames == harness.frames(room_id, 1))
 
 
-async def test_at_its_end_it_listens_to_nothing(redis: Redis):
-    async with listening_to(redis) as listening:
-        await listening.acquire("a")
-        assert not await listening.hears_nothing("a")
-    await eventually(lambda: listening.hears_nothing("a"))
-    assert listening.subscriber._listening == {}
+async def test_a_stopped_subscriber_has_no_subscriptions(redis: Redis):
+    async with running_subscriber(redis) as harness:
+        await harness.acquire("a")
+        assert not await harness.is_unsubscribed("a")
+    await eventually(lambda: harness.is_unsubscribed("a"))
+    assert harness.subscriber._listening == {}
 
 
-# What breaks
+# Lost connections
 
 
 @on_both_engines
 @breaks_connections
-async def test_a_broken_connection_is_noticed_and_everything_subscribed_again(listening: Listening):
-    await listening.acquire(*(f"c{n}" for n in range(1200)))
-    await cut(listening.redis, "c1199")
-    await eventually(lambda: listening.lost >= 1)
+async def test_after_a_lost_connection_all_channels_are_subscribed_again(harness: SubscriberHarness):
+    await harness.acquire(*(f"c{n}" for n in range(1200)))
+    await cut(harness.redis, "c1199")
+    await eventually(lambda: harness.lost >= 1)
 
-    async def back() -> bool:
-        return await listening.say("c1199", b"x") == 1
+    async def restored() -> bool:
+        return await harness.publish("c1199", b"x") == 1
 
-    await eventually(back)
+    await eventually(restored)
     async with asyncio.timeout(10):
-        await listening.acquire("new")
-    assert await listening.say("new", b"y") == 1
-    await eventually(lambda: listening.lost == 2)  # told once more: nothing was heard until all were back
+        await harness.acquire("new")
+    assert await harness.publish("new", b"y") == 1
+    await eventually(lambda: harness.lost == 2)  # again when all are confirmed, because publications before were missed
 
 
 @breaks_connections
-async def test_a_server_that_is_away_when_it_is_asked_first_is_asked_again(
-    redis: Redis, caplog: pytest.LogCaptureFixture
-):
+async def test_subscribing_is_retried_until_the_server_is_available(redis: Redis, caplog: pytest.LogCaptureFixture):
     """`acquire` waits until the server is back."""
-    async with listening_to(redis) as listening:
+    async with running_subscriber(redis) as harness:
         options = redis.connection_pool.connection_kwargs
         port, options["port"] = options["port"], 1
-        waiting = asyncio.create_task(listening.acquire("a"))
+        waiting = asyncio.create_task(harness.acquire("a"))
         await eventually(lambda: "subscribe failed" in caplog.text)
         assert not waiting.done()
         options["port"] = port
         async with asyncio.timeout(10):
             await waiting
-        assert await listening.say("a", b"x") == 1
+        assert await harness.publish("a", b"x") == 1
 
 
 @breaks_connections
-async def test_a_server_that_falls_silent_is_given_up(redis: Redis):
+async def test_the_connection_to_a_silent_server_is_closed(redis: Redis):
     """The connection is open but nothing arrives."""
-    async with listening_to(redis, ping=0.1) as listening:
-        await listening.acquire("a")
-        await eventually(lambda: listening.subscriber._listeners)
+    async with running_subscriber(redis, ping=0.1) as harness:
+        await harness.acquire("a")
+        await eventually(lambda: harness.subscriber._listeners)
         await redis.execute_command("CLIENT", "PAUSE", 800, "ALL")
-        await eventually(lambda: listening.lost == 2)  # lost, and back
-        assert await listening.say("a", b"x") == 1
+        await eventually(lambda: harness.lost == 2)  # lost, and restored
+        assert await harness.publish("a", b"x") == 1
 
 
-async def test_a_server_that_answers_pings_is_not_given_up(redis: Redis):
+async def test_the_connection_to_a_server_that_answers_pings_stays_open(redis: Redis):
     listener = Listener(await shard_of(redis, "a"), OPEN, by_slot=False, ping_seconds=0.2)
     await listener.connect()
-    heard: list[Message] = []
-    task = asyncio.create_task(listener.listen(heard.append))
+    messages: list[Message] = []
+    task = asyncio.create_task(listener.listen(messages.append))
     await listener.subscribe(["a"])
-    await eventually(lambda: [one["type"] for one in heard].count("pong") >= 2)
+    await eventually(lambda: [message["type"] for message in messages].count("pong") >= 2)
     await redis.execute_command("SPUBLISH", "a", "x")
-    await eventually(lambda: heard[-1]["data"] == b"x" or heard[-2]["data"] == b"x")
+    await eventually(lambda: messages[-1]["data"] == b"x" or messages[-2]["data"] == b"x")
     assert not task.done()
     task.cancel()
     await listener.aclose()
     with pytest.raises(ConnectionResetError):
         await listener.subscribe(["b"])
-    await listener.unsubscribe(["a"])  # which is nothing any more
+    await listener.unsubscribe(["a"])  # no effect after closing
 
 
 # Rooms
 
 
-async def test_what_is_published_reaches_the_readers_of_a_room(listening: Listening):
-    room_id = listening.rooms.create("minji")
-    reader = await listening.read(room_id)
+async def test_publications_reach_the_readers_of_a_room(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji")
+    reader = await harness.join(room_id)
     for _ in range(3):
-        listening.rooms.say(room_id, "minji")
-    await listening.rooms.publish(listening.redis, room_id, 1)
-    await eventually(lambda: reader.frames == listening.frames(room_id, 1))
-    assert listening.rooms.asked == []
+        harness.rooms.add_message(room_id, "minji")
+    await harness.rooms.publish(harness.redis, room_id, 1)
+    await eventually(lambda: reader.frames == harness.frames(room_id, 1))
+    assert harness.rooms.requests == []
 
 
-async def test_cursors_and_typing_reach_the_readers_of_a_room(listening: Listening):
-    room_id = listening.rooms.create("minji", "junho")
-    minji, junho = await listening.read(room_id), await listening.read(room_id, "junho")
-    channel, frame = live_channel("epoch-1", room_id), event_frame(listening.rooms.rooms[room_id].events[0])
-    await listening.say(channel, live_header(0, 0, TYPING + b":minji") + frame)
+async def test_cursors_and_typing_reach_the_readers_of_a_room(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.join(room_id), await harness.join(room_id, "junho")
+    channel, frame = live_channel("epoch-1", room_id), event_frame(harness.rooms.rooms[room_id].events[0])
+    await harness.publish(channel, publication_header(0, 0, TYPING + b":minji") + frame)
     await eventually(lambda: junho.frames == [frame])
-    await listening.say(channel, b'0 0 r\n{"minji":1}')
-    await eventually(lambda: listening.hub.rooms[room_id].cursors == {"minji": 1})
-    listening.overload.load = 1
-    await listening.say(channel, live_header(0, 0, TYPING + b":minji") + frame)
-    await listening.say(channel, b'0 0 r\n{"minji":2}')
-    await eventually(lambda: listening.hub.rooms[room_id].cursors == {"minji": 2})
+    await harness.publish(channel, b'0 0 r\n{"minji":1}')
+    await eventually(lambda: harness.hub.rooms[room_id].cursors == {"minji": 1})
+    harness.overload.load = 1
+    await harness.publish(channel, publication_header(0, 0, TYPING + b":minji") + frame)
+    await harness.publish(channel, b'0 0 r\n{"minji":2}')
+    await eventually(lambda: harness.hub.rooms[room_id].cursors == {"minji": 2})
     assert (minji.frames, junho.frames) == ([], [frame])
 
 
-async def test_a_version_that_skips_is_read_from_the_log(listening: Listening):
-    room_id = listening.rooms.create("minji")
-    reader = await listening.read(room_id)
+async def test_a_gap_is_read_from_the_log(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji")
+    reader = await harness.join(room_id)
     for _ in range(3):
-        listening.rooms.say(room_id, "minji")
-    last = listening.frames(room_id, 3)[0]
-    await listening.say(live_channel("epoch-1", room_id), live_header(4, 4, b"-") + last)
-    await eventually(lambda: reader.frames == listening.frames(room_id, 1))
+        harness.rooms.add_message(room_id, "minji")
+    last = harness.frames(room_id, 3)[0]
+    await harness.publish(live_channel("epoch-1", room_id), publication_header(4, 4, b"-") + last)
+    await eventually(lambda: reader.frames == harness.frames(room_id, 1))
 
 
-async def test_a_sampled_event_has_a_span_where_it_is_new(listening: Listening, spans: list[dict[str, Any]]):
-    room_id, context = listening.rooms.create("minji"), new_span_context()
-    reader = await listening.read(room_id)
-    await listening.read(room_id, "junho")
-    listening.rooms.say(room_id, "minji")
-    [frame] = listening.frames(room_id, 1)
-    message = live_header(2, 2, b"- " + context.traceparent.encode()) + frame
-    for _ in range(2):  # the second time it is known
-        await listening.say(live_channel("epoch-1", room_id), message)
-    listening.rooms.say(room_id, "minji")
-    await listening.rooms.publish(listening.redis, room_id, 2)
+async def test_a_sampled_event_has_a_span_the_first_time(harness: SubscriberHarness, spans: list[dict[str, Any]]):
+    room_id, context = harness.rooms.create("minji"), new_span_context()
+    reader = await harness.join(room_id)
+    await harness.join(room_id, "junho")
+    harness.rooms.add_message(room_id, "minji")
+    [frame] = harness.frames(room_id, 1)
+    message = publication_header(2, 2, b"- " + context.traceparent.encode()) + frame
+    for _ in range(2):  # the second time the hub has it already
+        await harness.publish(live_channel("epoch-1", room_id), message)
+    harness.rooms.add_message(room_id, "minji")
+    await harness.rooms.publish(harness.redis, room_id, 2)
     await eventually(lambda: len(reader.frames) == 2)
     [span] = spans
     assert (span["event.action"], span["trace.id"], span["webchat.receivers"]) == ("deliver", context.trace_id, 2)
 
 
-async def test_a_stream_past_what_was_delivered_is_noticed(redis: Redis):
-    """No version gap and no lost subscription reveals the missing event."""
-    async with listening_to(redis, head_check=0.1) as listening:
-        rooms = [listening.rooms.create("minji") for _ in range(20)]
-        readers = {room_id: await listening.read(room_id) for room_id in rooms}
+async def test_the_head_check_notices_a_stream_past_the_hubs_version(redis: Redis):
+    """No gap and no lost subscription reveals the missing event."""
+    async with running_subscriber(redis, head_check=0.1) as harness:
+        rooms = [harness.rooms.create("minji") for _ in range(20)]
+        readers = {room_id: await harness.join(room_id) for room_id in rooms}
         for room_id in rooms:
-            listening.subscriber._handlers[live_channel("epoch-1", room_id)] = lambda _: None
-            listening.rooms.say(room_id, "minji")
-            await listening.rooms.publish(listening.redis, room_id, 1)
+            harness.subscriber._handlers[live_channel("epoch-1", room_id)] = lambda _: None
+            harness.rooms.add_message(room_id, "minji")
+            await harness.rooms.publish(harness.redis, room_id, 1)
         await eventually(lambda: all(len(reader.frames) == 1 for reader in readers.values()))
         assert [len(reader.frames) for reader in readers.values()] == [1] * 20
 
 
-async def test_a_repair_waits_until_the_room_was_read(listening: Listening):
-    room_id = listening.rooms.create("minji")
-    await listening.read(room_id)
-    for number in range(300):  # more than one answer holds
-        listening.rooms.say(room_id, "minji", f"{number}")
-    await listening.rooms.publish(listening.redis, room_id, 1)
-    listening.hub.rooms[room_id].version = 1
+async def test_a_repair_waits_until_the_room_was_read(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji")
+    await harness.join(room_id)
+    for number in range(300):  # more than one event page
+        harness.rooms.add_message(room_id, "minji", f"{number}")
+    await harness.rooms.publish(harness.redis, room_id, 1)
+    harness.hub.rooms[room_id].version = 1
     async with asyncio.timeout(10):
-        await listening.subscriber.repair([room_id])
-    assert listening.hub.version_of(room_id) == 301
+        await harness.subscriber.repair([room_id])
+    assert harness.hub.version_of(room_id) == 301
 
 
-async def test_rooms_beyond_what_is_repaired_at_once_are_repaired_too(listening: Listening):
-    rooms = [listening.rooms.create("minji") for _ in range(120)]
+async def test_many_rooms_are_repaired_in_several_batches(harness: SubscriberHarness):
+    rooms = [harness.rooms.create("minji") for _ in range(120)]
     for room_id in rooms:
-        await listening.read(room_id)
-        listening.rooms.say(room_id, "minji")
+        await harness.join(room_id)
+        harness.rooms.add_message(room_id, "minji")
     async with asyncio.timeout(10):
-        await listening.subscriber.repair(rooms)
-    assert {listening.hub.version_of(room_id) for room_id in rooms} == {2}
-    assert max(len(asked.cursors) for asked in listening.rooms.of("events")) == 50
+        await harness.subscriber.repair(rooms)
+    assert {harness.hub.version_of(room_id) for room_id in rooms} == {2}
+    assert max(len(request.cursors) for request in harness.rooms.requests_to("events")) == 50
 
 
-async def test_who_waits_for_a_repair_outlives_any_error(listening: Listening):
-    room_id = listening.rooms.create("minji")
-    await listening.read(room_id)
-    listening.rooms.say(room_id, "minji")
-    listening.rooms.problems = [KeyError("a fault"), ValueError("an answer that nobody understands")]
+async def test_a_repair_is_repeated_after_any_error(harness: SubscriberHarness):
+    room_id = harness.rooms.create("minji")
+    await harness.join(room_id)
+    harness.rooms.add_message(room_id, "minji")
+    harness.rooms.errors = [KeyError("a fault"), ValueError("an undecodable response")]
     async with asyncio.timeout(5):
-        await listening.subscriber.repair([room_id])
-    assert listening.hub.version_of(room_id) == 2
-    assert len(listening.rooms.of("events")) == 3
+        await harness.subscriber.repair([room_id])
+    assert harness.hub.version_of(room_id) == 2
+    assert len(harness.rooms.requests_to("events")) == 3
 
 
-async def test_a_room_whose_events_are_not_kept_is_told_of(listening: Listening):
-    room_id, other = listening.rooms.create("minji"), listening.rooms.create("minji")
-    reader = await listening.read(room_id)
+async def test_a_room_whose_missed_events_were_deleted_is_reported(harness: SubscriberHarness):
+    room_id, other = harness.rooms.create("minji"), harness.rooms.create("minji")
+    reader = await harness.join(room_id)
     for _ in range(2):
-        listening.rooms.say(room_id, "minji")
-    listening.rooms.forget_events(room_id)
+        harness.rooms.add_message(room_id, "minji")
+    harness.rooms.forget_events(room_id)
     async with asyncio.timeout(5):
-        await listening.subscriber.repair([room_id, other])
-    assert (listening.resets, reader.frames) == ([(room_id, 3)], [])
+        await harness.subscriber.repair([room_id, other])
+    assert (harness.resets, reader.frames) == ([(room_id, 3)], [])

@@ -1,4 +1,4 @@
-"""Translate frames into commands, and results into replies."""
+"""Conversion of frames into commands and of results into replies, and commands through a connection."""
 
 import asyncio
 import uuid
@@ -9,8 +9,8 @@ import pytest
 
 from chat_gateway.driver.commands import command_of, reply_of, send_command
 from chat_gateway.protocol.frames import (
+    AnyCommandFrame,
     AnyFrame,
-    CommandFrame,
     FileUpload,
     MessageDelete,
     MessageEdit,
@@ -22,9 +22,9 @@ from chat_gateway.protocol.frames import (
     RoomLeave,
     RoomRead,
 )
+from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
-    MAX_INTEGER,
     Accepted,
     AnyCommand,
     DeleteMessage,
@@ -40,7 +40,7 @@ from shared.ids import is_id, new_id
 from shared.testing.fixtures import eventually
 from shared.tracing.context import new_span_context
 
-from ..edge import Edge  # noqa: TID252 - the tests of one service
+from ..harness import GatewayHarness  # noqa: TID252 - the tests of one service
 
 ROOM, CLIENT = new_id(), "0190C0DE-0000-4000-8000-00000000000A"
 HEAD: dict[str, Any] = {"room_id": ROOM}
@@ -48,13 +48,13 @@ FILE = Attachment(attachment_id=new_id(), filename="a.png", content_type="image/
 
 
 @pytest.fixture
-async def edge() -> AsyncIterator[Edge]:
-    it = Edge()
-    async with it.running():
-        yield it
+async def harness() -> AsyncIterator[GatewayHarness]:
+    harness = GatewayHarness()
+    async with harness.running():
+        yield harness
 
 
-COMMANDS: list[tuple[CommandFrame, AnyCommand]] = [
+COMMANDS: list[tuple[AnyCommandFrame, AnyCommand]] = [
     (MessageEdit(**HEAD, seq=3, body="x"), EditMessage(command_id="", room_id=ROOM, user_id="u", seq=3, body="x")),
     (MessageDelete(**HEAD, seq=4), DeleteMessage(command_id="", room_id=ROOM, user_id="u", seq=4)),
     (
@@ -71,7 +71,7 @@ COMMANDS: list[tuple[CommandFrame, AnyCommand]] = [
 
 
 @pytest.mark.parametrize(("frame", "expected"), COMMANDS, ids=lambda value: type(value).__name__)
-def test_a_frame_becomes_the_command_of_its_user_with_a_new_id(frame: CommandFrame, expected: AnyCommand):
+def test_a_frame_is_converted_into_a_command_with_a_new_id(frame: AnyCommandFrame, expected: AnyCommand):
     first, second = command_of(frame, "u"), command_of(frame, "u")
     assert is_id(first.command_id)
     assert first.command_id != second.command_id
@@ -80,16 +80,16 @@ def test_a_frame_becomes_the_command_of_its_user_with_a_new_id(frame: CommandFra
 
 
 def test_every_command_frame_has_a_command():
-    frames = {frame for frame in AnyFrame.__args__ if issubclass(frame, CommandFrame)}
+    frames = {frame for frame in AnyFrame.__args__ if issubclass(frame, AnyCommandFrame.__args__)}
     assert {type(frame) for frame, _ in COMMANDS} | {MessageSend, FileUpload} == frames
 
 
-def test_what_is_no_command_is_a_fault_of_ours():
+def test_other_frames_cannot_be_converted():
     with pytest.raises(TypeError, match="Ping"):
         command_of(Ping(), "u")
 
 
-def test_a_message_is_sent_under_its_client_id_in_lower_case():
+def test_a_message_is_sent_with_its_client_id_in_lower_case():
     frame = MessageSend(**HEAD, client_id=CLIENT, body="hi", reply_to=7, mentions=["m"])
     assert send_command(frame, "u", [FILE]) == SendMessage(
         command_id="", room_id=ROOM, user_id="u", client_id=CLIENT.lower(), body="hi", reply_to=7, mentions=["m"],
@@ -104,24 +104,24 @@ def test_an_upload_is_sent_as_a_message_with_its_file():
     )
 
 
-def test_a_reply_carries_what_its_frame_asked_for():
-    done = Accepted(version=9, seq=4, at="then", duplicate=True, read_seq=2)
+def test_a_reply_has_the_fields_of_its_op():
+    accepted = Accepted(version=9, seq=4, at="then", duplicate=True, read_seq=2)
     sent = Ok(id="1", seq=4, version=9, at="then", duplicate=True)
-    assert reply_of(MessageSend(id="1", **HEAD, client_id=CLIENT, body=""), done) == sent
-    assert reply_of(RoomRead(id="2", **HEAD, seq=1), done) == Ok(id="2", read_seq=2)
-    assert reply_of(MessageDelete(**HEAD, seq=1), done) == Ok(id="", version=9)
+    assert reply_of(MessageSend(id="1", **HEAD, client_id=CLIENT, body=""), accepted) == sent
+    assert reply_of(RoomRead(id="2", **HEAD, seq=1), accepted) == Ok(id="2", read_seq=2)
+    assert reply_of(MessageDelete(**HEAD, seq=1), accepted) == Ok(id="", version=9)
 
 
 # Through a connection
 
 
-async def test_each_command_of_a_member_reaches_rooms_and_is_answered(edge: Edge):
-    room_id, other = edge.rooms.create("minji"), new_id()
-    minji = await edge.live("minji")
+async def test_each_command_of_a_member_reaches_rooms_and_is_answered(harness: GatewayHarness):
+    room_id, other = harness.rooms.create("minji"), new_id()
+    minji = await harness.connect("minji")
     text = {"room_id": room_id, "client_id": CLIENT, "body": "hello"}
-    sent = await minji.ask("message.send", **text, reply_to=1, mentions=[other])
+    sent = await minji.request("message.send", **text, reply_to=1, mentions=[other])
     assert (sent["op"], sent["seq"], sent["version"], "at" in sent) == ("ok", 1, 2, True)
-    again = await minji.ask("message.send", **text)
+    again = await minji.request("message.send", **text)
     assert again == sent | {"id": again["id"], "duplicate": True}
     for op, fields, version in (
         ("message.edit", {"seq": 1, "body": "bye"}, 3),
@@ -130,124 +130,126 @@ async def test_each_command_of_a_member_reaches_rooms_and_is_answered(edge: Edge
         ("room.invite", {"user_ids": [other]}, 6),
         ("room.leave", {}, 7),
     ):
-        reply = await minji.ask(op, room_id=room_id, **fields)
+        reply = await minji.request(op, room_id=room_id, **fields)
         assert (op, reply) == (op, {"op": "ok", "id": reply["id"], "version": version})
-    ops = [type(command).__name__ for command in edge.rooms.done]
+    ops = [type(command).__name__ for command in harness.rooms.commands]
     assert ops == [
         "SendMessage", "SendMessage", "EditMessage", "ReactToMessage", "DeleteMessage", "InviteMembers", "LeaveRoom",
     ]  # fmt: skip
-    assert {command.user_id for command in edge.rooms.done} == {"minji"}
-    assert minji.client.connection.unanswered == 0
+    assert {command.user_id for command in harness.rooms.commands} == {"minji"}
+    assert minji.connection.protocol.unanswered == 0
 
 
-async def test_a_read_is_answered_with_where_it_led(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    edge.rooms.say(room_id, "junho")
-    minji = await edge.live("minji")
-    reply = await minji.ask("room.read", room_id=room_id, seq=MAX_INTEGER)
+async def test_a_read_is_answered_with_the_new_cursor(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    harness.rooms.add_message(room_id, "junho")
+    minji = await harness.connect("minji")
+    reply = await minji.request("room.read", room_id=room_id, seq=MAX_INTEGER)
     assert reply == {"op": "ok", "id": reply["id"], "read_seq": 1}
 
 
-async def test_what_rooms_refuses_is_refused_with_its_code_and_words(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
-    reply = await minji.ask("message.edit", room_id=room_id, seq=1, body="x")
+async def test_a_rejected_command_is_answered_with_its_code_and_detail(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    minji = await harness.connect("minji")
+    harness.rooms.rejections[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
+    reply = await minji.request("message.edit", room_id=room_id, seq=1, body="x")
     assert reply == {"op": "error", "id": reply["id"], "code": "forbidden", "detail": "Not yours."}
-    edge.rooms.refusals[EditMessage] = Rejected(code="unavailable", detail="Later.")
-    assert (await minji.ask("message.edit", room_id=room_id, seq=1, body="x"))["retry_after"] == 1
+    harness.rooms.rejections[EditMessage] = Rejected(code="unavailable", detail="Later.")
+    assert (await minji.request("message.edit", room_id=room_id, seq=1, body="x"))["retry_after"] == 1
 
 
-async def test_what_needs_no_other_service_is_answered_at_once(edge: Edge):
-    minji = await edge.live("minji")
-    asked = len(edge.rooms.asked)
-    ping, left = minji.say("ping"), minji.say("room.exit", room_id=ROOM)
+async def test_frames_that_need_no_other_service_are_answered_at_once(harness: GatewayHarness):
+    minji = await harness.connect("minji")
+    before = len(harness.rooms.requests)
+    ping, left = minji.send("ping"), minji.send("room.exit", room_id=ROOM)
     assert (minji.reply(ping) or {}).keys() == {"op", "id", "at"}
     assert minji.reply(left) == {"op": "ok", "id": left}
-    assert len(edge.rooms.asked) == asked
+    assert len(harness.rooms.requests) == before
 
 
 @pytest.mark.parametrize("op", ["message.edit", "room.enter", "message.list", "file.upload", "room.exit"])
-async def test_what_is_no_room_id_is_no_room(edge: Edge, op: str):
-    minji = await edge.live("minji")
-    asked = len(edge.rooms.asked) + len(edge.media.asked)
+async def test_an_invalid_room_id_is_not_found(harness: GatewayHarness, op: str):
+    minji = await harness.connect("minji")
+    before = len(harness.rooms.requests) + len(harness.media.requests)
     fields = {"seq": 1, "body": "x", "client_id": CLIENT, "filename": "f", "data": ""}
-    reply = await minji.ask(op, room_id="no-id", **fields)
+    reply = await minji.request(op, room_id="no-id", **fields)
     assert (reply["op"], reply["code"]) == ("error", "not_found")
-    assert len(edge.rooms.asked) + len(edge.media.asked) == asked
+    assert len(harness.rooms.requests) + len(harness.media.requests) == before
 
 
-async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    minji = await edge.live("minji")
-    edge.rooms.gate.clear()
+async def test_commands_of_one_room_keep_their_order_while_rooms_is_busy(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    minji = await harness.connect("minji")
+    harness.rooms.pause()
     for number in range(20):
-        minji.say("message.send", room_id=room_id, client_id=str(uuid.uuid4()), body=f"{number}")
+        minji.send("message.send", room_id=room_id, client_id=str(uuid.uuid4()), body=f"{number}")
         await asyncio.sleep(0)
-    edge.rooms.gate.set()
-    await eventually(lambda: len(minji.of("ok")) == 20)
-    assert edge.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
-    assert len(edge.rooms.of("commands")) < 20  # what waited went together
+    harness.rooms.resume()
+    await eventually(lambda: len(minji.received("ok")) == 20)
+    assert harness.rooms.bodies(room_id) == [f"{number}" for number in range(20)]
+    assert len(harness.rooms.requests_to("commands")) < 20  # queued commands were sent together
 
 
 @pytest.mark.parametrize("share", [1.0, 0.0])
 async def test_a_share_of_the_commands_is_sampled(share: float, spans: list[dict[str, Any]]):
-    edge = Edge(trace_sample=share)
-    async with edge.running():
-        room_id = edge.rooms.create("minji")
-        minji = await edge.live("minji")
-        await minji.ask("message.send", room_id=room_id, client_id=CLIENT, body="x")
-        [command] = edge.rooms.done
+    harness = GatewayHarness(trace_sample=share)
+    async with harness.running():
+        room_id = harness.rooms.create("minji")
+        minji = await harness.connect("minji")
+        await minji.request("message.send", room_id=room_id, client_id=CLIENT, body="x")
+        [command] = harness.rooms.commands
     if not share:
         assert (spans, command.traceparent) == ([], "")
         return
-    call, send = spans
+    request, send = spans
     assert (send["event.action"], send["user.id"], send["event.outcome"]) == ("message.send", "minji", "success")
     assert (send["webchat.room"], "parent.id" in send) == (room_id, False)
-    assert (call["event.action"], call["parent.id"]) == ("rooms.commands", send["span.id"])
-    assert command.traceparent == f"00-{send['trace.id']}-{call['span.id']}-01"
+    assert (request["event.action"], request["parent.id"]) == ("rooms.commands", send["span.id"])
+    assert command.traceparent == f"00-{send['trace.id']}-{request['span.id']}-01"
 
 
-async def test_a_command_is_sampled_where_its_client_asks_for_it(edge: Edge, spans: list[dict[str, Any]]):
-    room_id, membership = edge.rooms.create("minji"), new_span_context()
-    minji = await edge.live("minji")
-    edge.rooms.refusals[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
+async def test_a_command_with_a_traceparent_is_sampled(harness: GatewayHarness, spans: list[dict[str, Any]]):
+    room_id, context = harness.rooms.create("minji"), new_span_context()
+    minji = await harness.connect("minji")
+    harness.rooms.rejections[EditMessage] = Rejected(code="forbidden", detail="Not yours.")
     text = {"room_id": room_id, "seq": 1, "body": "x"}
-    await minji.ask("message.edit", **text, traceparent=membership.traceparent)
-    call, edit = spans
+    await minji.request("message.edit", **text, traceparent=context.traceparent)
+    request, edit = spans
     assert (edit["event.action"], edit["event.outcome"]) == ("message.edit", "failure")
-    assert (edit["trace.id"], edit["parent.id"]) == (membership.trace_id, membership.span_id)
-    assert (call["parent.id"], call["event.outcome"]) == (edit["span.id"], "success")
-    await minji.ask("message.edit", **text, traceparent="nonsense")
+    assert (edit["trace.id"], edit["parent.id"]) == (context.trace_id, context.span_id)
+    assert (request["parent.id"], request["event.outcome"]) == (edit["span.id"], "success")
+    await minji.request("message.edit", **text, traceparent="nonsense")
     assert len(spans) == 2
 
 
-async def test_typing_goes_to_the_others_and_has_no_reply(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
-    minji.say("room.typing", room_id=room_id, typing=True)
-    await edge.gateway.ephemeral.run()
-    assert junho.of("room.typing") == [{"op": "room.typing", "room_id": room_id, "user_id": "minji", "typing": True}]
-    assert minji.of("room.typing") == minji.of("ok") == []
-    assert minji.client.connection.unanswered == 0
+async def test_typing_is_sent_to_the_other_members_and_has_no_reply(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
+    minji.send("room.typing", room_id=room_id, typing=True)
+    await harness.gateway.ephemeral.run()
+    assert junho.received("room.typing") == [
+        {"op": "room.typing", "room_id": room_id, "user_id": "minji", "typing": True}
+    ]
+    assert minji.received("room.typing") == minji.received("ok") == []
+    assert minji.connection.protocol.unanswered == 0
 
 
-async def test_who_does_not_read_a_room_cannot_type_in_it(edge: Edge):
-    room_id = edge.rooms.create("junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
-    reply = await minji.ask("room.typing", room_id=room_id, typing=True)
-    assert (reply["code"], minji.client.connection.unanswered) == ("not_found", 0)
-    junho.say("room.typing", room_id=room_id, typing=True)
-    await edge.gateway.ephemeral.run()
-    assert len([one for one in edge.memory.published if one[0].startswith("room:")]) == 1  # junho's
+async def test_a_user_who_is_not_in_a_room_cannot_type_in_it(harness: GatewayHarness):
+    room_id = harness.rooms.create("junho")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
+    reply = await minji.request("room.typing", room_id=room_id, typing=True)
+    assert (reply["code"], minji.connection.protocol.unanswered) == ("not_found", 0)
+    junho.send("room.typing", room_id=room_id, typing=True)
+    await harness.gateway.ephemeral.run()
+    assert len([one for one in harness.memory.published if one[0].startswith("room:")]) == 1  # junho's
 
 
-async def test_typing_is_dropped_under_load(edge: Edge):
-    room_id = edge.rooms.create("minji", "junho")
-    minji, junho = await edge.live("minji"), await edge.live("junho")
-    edge.overload.load = 1
-    minji.say("room.typing", room_id=room_id, typing=True)
-    edge.overload.load = 0
-    minji.say("room.typing", room_id=room_id, typing=False)
-    await edge.gateway.ephemeral.run()
-    assert [frame["typing"] for frame in junho.of("room.typing")] == [False]
+async def test_typing_is_dropped_under_load(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    minji, junho = await harness.connect("minji"), await harness.connect("junho")
+    harness.overload.load = 1
+    minji.send("room.typing", room_id=room_id, typing=True)
+    harness.overload.load = 0
+    minji.send("room.typing", room_id=room_id, typing=False)
+    await harness.gateway.ephemeral.run()
+    assert [frame["typing"] for frame in junho.received("room.typing")] == [False]

@@ -20,7 +20,7 @@ async def verify(token: str) -> Principal:
     raise Unauthenticated("This request carries no valid token.")
 
 
-async def test_a_user_gets_in_as_who_it_is():
+async def test_the_upgrade_of_a_user_is_accepted():
     assert await Handshake(verify).check({TOKEN_HEADER: "minji"}) is MINJI
 
 
@@ -34,7 +34,7 @@ async def test_a_user_gets_in_as_who_it_is():
     ],
     ids=["service", "forged", "auth is away", "no token"],
 )
-async def test_others_are_told_why_not(headers: dict[str, str], status: int):
-    problem = await Handshake(verify).check(headers)
-    assert not isinstance(problem, Principal)
-    assert problem.code.status == status
+async def test_other_upgrades_are_rejected_with_a_status(headers: dict[str, str], status: int):
+    error = await Handshake(verify).check(headers)
+    assert not isinstance(error, Principal)
+    assert error.code.status == status

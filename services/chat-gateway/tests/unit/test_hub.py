@@ -1,4 +1,4 @@
-"""Delivery: by version, without gap or repeat, whoever joins or leaves meanwhile."""
+"""Delivery by version, without gaps or duplicates, while readers join and leave. Resume points."""
 
 import json
 
@@ -6,16 +6,24 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import Hub
-from chat_gateway.protocol.resume import Start, start_of, until_left
-from shared.contracts.rooms import MAX_RESUME
+from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
+from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, RoomEvent
-from shared.roomlog.frames import Live, event_frame, live_header, parse_live, payload_of, runs_of, split_frames
+from shared.roomlog.frames import (
+    Publication,
+    batch_events,
+    event_frame,
+    parse_publication,
+    payload_of,
+    publication_header,
+    split_frames,
+)
 
 ROOM = "room"
 
 
-class KeepingReader:
-    """A reader that keeps what it gets: the hub's own seam, no socket needed."""
+class FakeReader:
+    """A reader that records the frames that it gets."""
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
@@ -47,12 +55,15 @@ def left(version: int, user_id: str) -> RoomEvent:
     return MemberLeft(room_id=ROOM, version=version, at="t", user_id=user_id, by=user_id)
 
 
-def live(*events: RoomEvent) -> list[Live]:
-    """As published: runs, through the bytes of the channel."""
-    return [parse_live(live_header(run.first, run.last, run.flags) + b"".join(run.frames)) for run in runs_of(events)]
+def published(*events: RoomEvent) -> list[Publication]:
+    """Return the publications of events, encoded and parsed again."""
+    return [
+        parse_publication(publication_header(batch.first, batch.last, batch.flags) + b"".join(batch.frames))
+        for batch in batch_events(events)
+    ]
 
 
-def hub_with(*readers: KeepingReader, version: int = 0) -> Hub:
+def hub_with(*readers: FakeReader, version: int = 0) -> Hub:
     hub = Hub(lambda: None)
     for reader in readers:
         assert hub.join(reader, ROOM, version, 0)
@@ -60,81 +71,81 @@ def hub_with(*readers: KeepingReader, version: int = 0) -> Hub:
 
 
 def test_one_buffer_goes_to_all_readers_in_one_write():
-    first, second = KeepingReader("a"), KeepingReader("b")
+    first, second = FakeReader("a"), FakeReader("b")
     hub = hub_with(first, second)
-    for run in live(deleted(1)) + live(deleted(2)):
-        assert hub.receive(ROOM, run)
+    for publication in published(deleted(1)) + published(deleted(2)):
+        assert hub.receive(ROOM, publication)
     assert first.data == b""
     hub.flush()
     assert first.versions == second.versions == [1, 2]
 
 
-def test_a_hole_is_not_delivered_over():
-    reader = KeepingReader("a")
+def test_events_after_a_gap_are_not_delivered():
+    reader = FakeReader("a")
     hub = hub_with(reader)
-    assert not hub.receive(ROOM, live(deleted(2))[0])
+    assert not hub.receive(ROOM, published(deleted(2))[0])
     assert hub.receive_frames(ROOM, 1, [event_frame(deleted(1)), event_frame(deleted(2))])
-    assert hub.receive(ROOM, live(deleted(2))[0])
+    assert hub.receive(ROOM, published(deleted(2))[0])
     hub.flush()
     assert reader.versions == [1, 2]
 
 
-def test_joining_needs_exactly_the_rooms_version():
-    hub = hub_with(KeepingReader("a"), version=5)
-    late = KeepingReader("b")
+def test_a_reader_joins_only_at_exactly_the_rooms_version():
+    hub = hub_with(FakeReader("a"), version=5)
+    late = FakeReader("b")
     assert not hub.join(late, ROOM, 4, 0)
     assert not hub.join(late, ROOM, 6, 0)
     assert hub.join(late, ROOM, 5, 0)
 
 
-def test_what_waits_is_written_before_a_reader_joins_or_leaves():
-    first, second = KeepingReader("a"), KeepingReader("b")
+def test_output_is_written_before_a_reader_joins_or_leaves():
+    first, second = FakeReader("a"), FakeReader("b")
     hub = hub_with(first)
-    hub.receive(ROOM, live(deleted(1))[0])
+    hub.receive(ROOM, published(deleted(1))[0])
     assert hub.join(second, ROOM, 1, 0)
-    hub.receive(ROOM, live(deleted(2))[0])
+    hub.receive(ROOM, published(deleted(2))[0])
     hub.leave(first, ROOM)
-    hub.receive(ROOM, live(deleted(3))[0])
+    hub.receive(ROOM, published(deleted(3))[0])
     hub.flush()
     assert (first.versions, second.versions) == ([1, 2], [2, 3])
     assert (hub.received, hub.delivered) == (3, 4)
 
 
-def test_a_flush_tells_what_waited_longest():
-    hub = hub_with(KeepingReader("a"))
-    assert hub.join(KeepingReader("b"), "other", 7, 0)
+def test_a_flush_returns_the_output_that_waited_longest():
+    hub = hub_with(FakeReader("a"))
+    assert hub.join(FakeReader("b"), "other", 7, 0)
     assert hub.flush() == b""
-    older, newer = live(deleted(1))[0], live(deleted(8))[0]
+    older, newer = published(deleted(1))[0], published(deleted(8))[0]
     assert hub.receive(ROOM, older)
     assert hub.receive("other", newer)
-    assert hub.receive(ROOM, live(deleted(2))[0])
+    assert hub.receive(ROOM, published(deleted(2))[0])
     assert hub.flush() == older.data
     assert hub.received == hub.delivered == 3
 
 
-def test_who_left_gets_its_leaving_last_and_is_told():
-    leaver, other = KeepingReader("a"), KeepingReader("b")
-    hub = hub_with(leaver, other)
-    for run in live(deleted(1), left(2, "a"), deleted(3)):
-        hub.receive(ROOM, run)
+def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():
+    leaving, other = FakeReader("a"), FakeReader("b")
+    hub = hub_with(leaving, other)
+    for publication in published(deleted(1), left(2, "a"), deleted(3)):
+        hub.receive(ROOM, publication)
     hub.flush()
-    assert [frame["op"] for frame in leaver.frames] == ["message.deleted", "member.left", "room.removed"]
-    assert leaver.removed == [ROOM]
+    assert [frame["op"] for frame in leaving.frames] == ["message.deleted", "member.left", "room.removed"]
+    assert leaving.removed == [ROOM]
     assert other.versions == [1, 2, 3]
 
 
-def test_only_a_later_leaving_takes_a_reader_out():
-    back = KeepingReader("a")
+def test_only_a_departure_after_joining_removes_a_reader():
+    reader = FakeReader("a")
     hub = Hub(lambda: None)
-    hub.join(back, ROOM, 1, 5)
+    hub.join(reader, ROOM, 1, 5)
     hub.receive_frames(ROOM, 2, [event_frame(left(2, "a")), *(event_frame(deleted(v)) for v in (3, 4, 5))])
-    assert hub.reads(back, ROOM)
+    assert hub.reads(reader, ROOM)
     hub.receive_frames(ROOM, 6, [event_frame(left(6, "a"))])
-    assert not hub.reads(back, ROOM)
+    assert not hub.reads(reader, ROOM)
 
 
-def test_cursors_merge_to_the_highest():
-    reader = KeepingReader("a")
+def test_moved_cursors_are_merged_to_the_highest():
+    reader = FakeReader("a")
     hub = hub_with(reader)
     for cursors in ({"x": 3, "y": 1}, {"x": 2}, {"y": 4}):
         hub.receive_cursors(ROOM, cursors)
@@ -143,17 +154,17 @@ def test_cursors_merge_to_the_highest():
     assert [frame["cursors"] for frame in reader.frames] == [{"x": 3, "y": 4}]
 
 
-def test_typing_is_not_for_the_typist():
-    typist, other = KeepingReader("a"), KeepingReader("b")
+def test_typing_is_not_sent_to_the_typing_user():
+    typist, other = FakeReader("a"), FakeReader("b")
     hub = hub_with(typist, other)
     hub.receive_typing(ROOM, "a", event_frame(deleted(1)))
     assert (typist.data, other.versions) == (b"", [1])
 
 
 def test_a_room_without_readers_is_forgotten():
-    reader = KeepingReader("a")
+    reader = FakeReader("a")
     hub = hub_with(reader)
-    hub.depart(reader, [ROOM])
+    hub.leave_all(reader, [ROOM])
     assert hub.rooms == {}
 
 
@@ -163,26 +174,26 @@ FRAMES = [event_frame(event) for event in EVENTS]
 
 @settings(deadline=None)
 @given(st.data())
-def test_any_interleaving_of_published_and_read_events_is_gapless_and_without_repeat(data: st.DataObject):
-    """Runs come late, twice, out of order or never; reads come at any time; readers join at their version."""
+def test_any_interleaving_of_publications_and_reads_is_delivered_without_gaps_or_duplicates(data: st.DataObject):
+    """Publications arrive late, twice, out of order or never. Reads and joins happen at any time."""
     total = data.draw(st.integers(1, len(EVENTS)))
     events, frames = EVENTS[:total], FRAMES[:total]
-    hub = hub_with(readers := KeepingReader("a"))
-    joined: list[tuple[KeepingReader, int]] = [(readers, 0)]
+    hub = hub_with(first := FakeReader("a"))
+    joined: list[tuple[FakeReader, int]] = [(first, 0)]
     for _ in range(data.draw(st.integers(0, 25))):
         version = hub.version_of(ROOM) or 0
-        match data.draw(st.sampled_from(["live", "read", "join", "flush"])):
-            case "live":
+        match data.draw(st.sampled_from(["publish", "read", "join", "flush"])):
+            case "publish":
                 start = data.draw(st.integers(0, total - 1))
                 end = data.draw(st.integers(start + 1, total))
-                for run in live(*events[start:end]):
-                    assert hub.receive(ROOM, run) == (run.first <= (hub.version_of(ROOM) or 0) + 1)
+                for publication in published(*events[start:end]):
+                    assert hub.receive(ROOM, publication) == (publication.first <= (hub.version_of(ROOM) or 0) + 1)
             case "read":
                 after = data.draw(st.integers(0, version))
                 end = data.draw(st.integers(after, total))
                 assert hub.receive_frames(ROOM, after + 1, frames[after:end])
             case "join":
-                late = KeepingReader("b")
+                late = FakeReader("b")
                 cursor = data.draw(st.integers(max(0, version - 1), min(total, version + 1)))
                 if hub.join(late, ROOM, cursor, 0):
                     assert cursor == version
@@ -208,16 +219,18 @@ def test_any_interleaving_of_published_and_read_events_is_gapless_and_without_re
 @example(cursor=5, head=9, joined=6, same=True)
 @example(cursor=6, head=5, joined=0, same=True)
 @example(cursor=None, head=5, joined=0, same=False)
-def test_a_start_goes_on_exactly_where_the_log_can(cursor: int | None, head: int, joined: int, same: bool):
+def test_a_connection_resumes_at_its_cursor_only_if_the_log_allows_it(
+    cursor: int | None, head: int, joined: int, same: bool
+):
     joined = min(joined, head)
-    start = start_of(cursor, head=head, joined_version=joined, same_log=same)
+    point = resume_point(cursor, head=head, joined_version=joined, same_log=same)
     if cursor is not None and same and joined <= cursor <= head <= cursor + MAX_RESUME:
-        assert start == Start(cursor, reset=False)
+        assert point == ResumePoint(cursor, reset=False)
     else:
-        assert start == Start(head, reset=cursor is not None)
+        assert point == ResumePoint(head, reset=cursor is not None)
 
 
-def test_frames_after_ones_own_leaving_are_not_sent():
+def test_frames_after_the_users_own_departure_are_not_sent():
     frames = [event_frame(e) for e in (left(3, "other"), deleted(4), left(5, "a"), deleted(6))]
-    assert until_left(frames, "a", 2) == (frames[:3], True)
-    assert until_left(frames, "a", 5) == (frames, False)
+    assert split_at_leave(frames, "a", 2) == (frames[:3], True)
+    assert split_at_leave(frames, "a", 5) == (frames, False)

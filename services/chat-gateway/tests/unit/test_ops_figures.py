@@ -1,6 +1,6 @@
-"""The figures of /ops, summed from what processes tell."""
+"""The figures of /ops, summed from the metrics of processes."""
 
-from chat_gateway.ops.figures import Replica, sum_up
+from chat_gateway.ops.figures import Replica, summarize
 
 ONE = """\
 # HELP webchat_http_requests_total Requests answered.
@@ -31,7 +31,7 @@ webchat_
 
 def test_numbers_codes_and_histograms_are_summed_over_replicas():
     replicas = [Replica("a", up=True, missing=[]), Replica("b", up=True, missing=["redis"])]
-    service = sum_up("rooms", replicas, [ONE, TWO])
+    service = summarize("rooms", replicas, [ONE, TWO])
     assert service.replicas == replicas
     assert service.numbers == {"requests": 8, "resumed": 3, "sockets": 12}
     assert service.codes == {"not_found": 3}
@@ -40,6 +40,6 @@ def test_numbers_codes_and_histograms_are_summed_over_replicas():
     assert (redis[1].bounds, redis[1].counts, redis[1].sum) == ([0.5], [5, 7], 8.5)
 
 
-def test_one_that_does_not_answer_adds_nothing():
-    service = sum_up("rooms", [Replica("a", up=False, missing=[])], [""])
+def test_a_replica_without_an_answer_adds_nothing():
+    service = summarize("rooms", [Replica("a", up=False, missing=[])], [""])
     assert (service.numbers, service.codes, service.histograms) == ({}, {}, {})

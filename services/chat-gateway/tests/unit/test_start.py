@@ -1,4 +1,4 @@
-"""From `hello` to live: sessions, `ready`, resuming, and unavailable services."""
+"""The start of a connection: sessions, `ready`, resuming, and unavailable services."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat_gateway.driver.run import run_effects
+from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.sync import check_users
 from chat_gateway.settings import Timings
-from shared.contracts.rooms import MAX_RESUME
+from shared.contracts.limits import MAX_RESUME
 from shared.errors import Unavailable
 from shared.metrics import REGISTRY
 from shared.roomlog.keys import live_channel
@@ -17,21 +17,21 @@ from shared.streams.names import presence_key, user_channel
 from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked
 from shared.testing.fixtures import eventually
 
-from ..edge import Edge, Person  # noqa: TID252 - the tests of one service
+from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of one service
 
 
 @pytest.fixture
-async def edge() -> AsyncIterator[Edge]:
-    it = Edge()
-    async with it.running():
-        yield it
+async def harness() -> AsyncIterator[GatewayHarness]:
+    harness = GatewayHarness()
+    async with harness.running():
+        yield harness
 
 
 def started(kind: str) -> float:
     return REGISTRY.get_sample_value("webchat_starts_total", {"kind": kind}) or 0
 
 
-def refused(code: str) -> float:
+def errors(code: str) -> float:
     return REGISTRY.get_sample_value("webchat_socket_errors_total", {"code": code}) or 0
 
 
@@ -39,11 +39,11 @@ def resets() -> float:
     return REGISTRY.get_sample_value("webchat_room_resets_total") or 0
 
 
-def leaves_nothing(edge: Edge, person: Person) -> bool:
+def disconnect_leaves_no_state(harness: GatewayHarness, client: FakeClient) -> bool:
     """Disconnect, and return whether the gateway has no state left."""
-    person.leave()
-    gateway = edge.gateway
-    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, person.client.memberships) == (
+    client.disconnect()
+    gateway = harness.gateway
+    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, client.connection.memberships) == (
         {},
         {},
         {},
@@ -51,121 +51,121 @@ def leaves_nothing(edge: Edge, person: Person) -> bool:
     )
 
 
-async def test_ready_tells_who_one_is_with_friends_and_rooms(edge: Edge):
-    room_id, muted = edge.rooms.create("minji", "junho"), edge.rooms.create("minji")
-    edge.rooms.say(room_id, "junho")
-    edge.rooms.mute(muted, "minji")
-    edge.social.follow("minji", "junho")
+async def test_ready_contains_the_user_friends_and_rooms(harness: GatewayHarness):
+    room_id, muted = harness.rooms.create("minji", "junho"), harness.rooms.create("minji")
+    harness.rooms.add_message(room_id, "junho")
+    harness.rooms.mute(muted, "minji")
+    harness.social.follow("minji", "junho")
     before = started("fresh")
-    minji = await edge.live("minji")
+    minji = await harness.connect("minji")
     [ready] = minji.frames
     assert ready["op"] == "ready"
-    assert ready["user"] == msgspec.to_builtins(edge.auth.sessions[minji.session_id])
+    assert ready["user"] == msgspec.to_builtins(harness.auth.sessions[minji.session_id])
     assert (ready["session_id"], ready["epoch"], ready["heartbeat"]) == (minji.session_id, "epoch-1", 25)
     assert [profile["user_id"] for profile in ready["friends"]] == ["junho"]
-    assert ready["rooms"] == [msgspec.to_builtins(edge.rooms.shown(one, "minji")) for one in (room_id, muted)]
+    assert ready["rooms"] == [msgspec.to_builtins(harness.rooms.room_of(one, "minji")) for one in (room_id, muted)]
     assert started("fresh") == before + 1
-    assert minji.wire.read >= 1  # the frames behind `hello` are read now
-    assert leaves_nothing(edge, minji)
+    assert minji.transport.processed >= 1  # frames received after `hello` are processed now
+    assert disconnect_leaves_no_state(harness, minji)
 
 
-async def test_from_then_on_it_hears_its_rooms(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    minji = await edge.live("minji")
-    sent = await minji.ask("message.send", room_id=room_id, client_id=room_id, body="hello")
-    edge.gateway.subscriber.tear(room_id)
+async def test_a_live_connection_receives_the_events_of_its_rooms(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    minji = await harness.connect("minji")
+    sent = await minji.request("message.send", room_id=room_id, client_id=room_id, body="hello")
+    harness.gateway.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id)[-1:] == [sent["version"]])
-    [created] = minji.of("message.created")
+    [created] = minji.received("message.created")
     assert (created["seq"], created["body"]) == (1, "hello")
 
 
-async def test_a_session_that_is_gone_is_told_so_and_nothing_else(edge: Edge):
-    minji = edge.person("minji")
-    del edge.auth.sessions[minji.session_id]
-    minji.say("hello")
+async def test_a_connection_without_an_active_session_is_closed_without_ready(harness: GatewayHarness):
+    minji = harness.client("minji")
+    del harness.auth.sessions[minji.session_id]
+    minji.send("hello")
     await minji.settle()
-    assert (minji.wire.closed, minji.frames) == (4401, [])
-    assert minji.client.connection.closing
-    minji.say("ping")
+    assert (minji.transport.closed, minji.frames) == (4401, [])
+    assert minji.connection.protocol.closing
+    minji.send("ping")
     assert minji.frames == []
-    assert (edge.rooms.asked, edge.social.asked) == ([], [])
-    assert leaves_nothing(edge, minji)
+    assert (harness.rooms.requests, harness.social.requests) == ([], [])
+    assert disconnect_leaves_no_state(harness, minji)
 
 
-async def test_a_revocation_is_heard_while_the_session_is_checked(edge: Edge):
-    """The user's channel is subscribed before auth is asked, so no revocation is missed."""
-    minji = edge.person("minji")
-    edge.auth.gate.clear()
-    minji.say("hello")
-    await eventually(lambda: edge.auth.asked)
-    edge.hear(user_channel("minji"), msgspec.json.encode(SessionsRevoked([minji.session_id])))
-    assert (minji.wire.closed, [frame["op"] for frame in minji.frames]) == (4401, ["session.revoked"])
-    edge.auth.gate.set()
+async def test_a_revocation_during_the_session_check_is_not_missed(harness: GatewayHarness):
+    """The user's channel is subscribed before the request to auth."""
+    minji = harness.client("minji")
+    harness.auth.pause()
+    minji.send("hello")
+    await eventually(lambda: harness.auth.requests)
+    harness.deliver(user_channel("minji"), msgspec.json.encode(SessionsRevoked([minji.session_id])))
+    assert (minji.transport.closed, [frame["op"] for frame in minji.frames]) == (4401, ["session.revoked"])
+    harness.auth.resume()
     await minji.settle()
-    assert leaves_nothing(edge, minji)
+    assert disconnect_leaves_no_state(harness, minji)
 
 
-@pytest.mark.parametrize("away", ["auth", "social", "rooms", "redis"])
-async def test_where_a_part_is_away_it_is_told_to_come_back(edge: Edge, away: str):
-    edge.rooms.create("minji")
-    minji = edge.person("minji")
-    if away == "redis":
-        edge.memory.away = True
+@pytest.mark.parametrize("unavailable", ["auth", "social", "rooms", "redis"])
+async def test_an_unavailable_service_closes_the_connection_with_try_again(harness: GatewayHarness, unavailable: str):
+    harness.rooms.create("minji")
+    minji = harness.client("minji")
+    if unavailable == "redis":
+        harness.memory.away = True
     else:
-        getattr(edge, away).problem = Unavailable("away")
-    counted = refused("unavailable")
-    frame_id = minji.say("hello")
+        getattr(harness, unavailable).error = Unavailable("away")
+    counted = errors("unavailable")
+    frame_id = minji.send("hello")
     await minji.settle()
     [error] = minji.frames
-    assert refused("unavailable") == counted + 1
+    assert errors("unavailable") == counted + 1
     assert (error["op"], error["id"], error["code"], error["retry_after"]) == ("error", frame_id, "unavailable", 1)
-    assert (minji.wire.closed, minji.client.live) == (1013, False)
-    assert leaves_nothing(edge, minji)
+    assert (minji.transport.closed, minji.connection.live) == (1013, False)
+    assert disconnect_leaves_no_state(harness, minji)
 
 
-async def test_where_a_part_does_not_answer_in_time_it_is_told_to_come_back():
-    edge = Edge(timings=Timings(start=0.05))
-    async with edge.running():
-        edge.rooms.gate.clear()
-        minji = edge.person("minji")
-        minji.say("hello")
+async def test_a_service_that_does_not_answer_in_time_closes_the_connection_with_try_again():
+    harness = GatewayHarness(timings=Timings(start=0.05))
+    async with harness.running():
+        harness.rooms.pause()
+        minji = harness.client("minji")
+        minji.send("hello")
         await minji.settle()
         assert [frame["code"] for frame in minji.frames] == ["unavailable"]
-        assert minji.wire.closed == 1013
-        edge.rooms.gate.set()
+        assert minji.transport.closed == 1013
+        harness.rooms.resume()
 
 
-async def test_where_a_subscription_is_not_confirmed_in_time_it_is_told_to_come_back():
-    edge = Edge(timings=Timings(start=0.05))
-    async with edge.running():
-        edge.confirms.clear()
-        minji = edge.person("minji")
-        minji.say("hello")
+async def test_a_subscription_not_confirmed_in_time_closes_the_connection_with_try_again():
+    harness = GatewayHarness(timings=Timings(start=0.05))
+    async with harness.running():
+        harness.confirms.clear()
+        minji = harness.client("minji")
+        minji.send("hello")
         await minji.settle()
-        assert ([frame["code"] for frame in minji.frames], minji.wire.closed) == (["unavailable"], 1013)
+        assert ([frame["code"] for frame in minji.frames], minji.transport.closed) == (["unavailable"], 1013)
 
 
-async def test_rooms_that_go_away_between_ready_and_the_missed_events_close_it_to_come_back(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    edge.rooms.say(room_id, "minji")
+async def test_if_rooms_fails_after_ready_the_connection_is_closed_with_try_again(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    harness.rooms.add_message(room_id, "minji")
 
-    def go_away(_: Any) -> None:
+    def fail(_: Any) -> None:
         raise Unavailable("away")
 
-    edge.rooms.on_events = go_away
-    minji = edge.person("minji")
-    minji.say("hello", cursors={room_id: 1}, epoch="epoch-1")
+    harness.rooms.on_events = fail
+    minji = harness.client("minji")
+    minji.send("hello", cursors={room_id: 1}, epoch="epoch-1")
     await minji.settle()
     assert [frame["op"] for frame in minji.frames] == ["ready", "error"]
-    assert (minji.wire.closed, minji.client.live) == (1013, False)
+    assert (minji.transport.closed, minji.connection.live) == (1013, False)
 
 
-async def test_what_was_missed_follows_ready(edge: Edge):
-    room_id, other = edge.rooms.create("minji", "junho"), edge.rooms.create("minji")
+async def test_missed_events_follow_ready(harness: GatewayHarness):
+    room_id, other = harness.rooms.create("minji", "junho"), harness.rooms.create("minji")
     for _ in range(3):
-        edge.rooms.say(room_id, "junho")
+        harness.rooms.add_message(room_id, "junho")
     before = started("resumed")
-    minji = await edge.live("minji", cursors={room_id: 3}, epoch="epoch-1")
+    minji = await harness.connect("minji", cursors={room_id: 3}, epoch="epoch-1")
     assert [frame["op"] for frame in minji.frames] == ["ready", "message.created", "message.created"]
     assert (minji.versions(room_id), minji.versions(other)) == ([4, 5], [])
     assert started("resumed") == before + 1
@@ -181,116 +181,116 @@ async def test_what_was_missed_follows_ready(edge: Edge):
     ],
     ids=["another log", "no log", "past the head", "before joining"],
 )
-async def test_a_cursor_that_leads_nowhere_is_reset(edge: Edge, hello: dict[str, Any]):
-    room_id = edge.rooms.create("junho", "minji")
-    edge.rooms.say(room_id, "junho")
+async def test_an_unusable_cursor_is_reset(harness: GatewayHarness, hello: dict[str, Any]):
+    room_id = harness.rooms.create("junho", "minji")
+    harness.rooms.add_message(room_id, "junho")
     cursor, counted = hello.get("cursor", 2), resets()
     hello = {name: value for name, value in hello.items() if name != "cursor"}
-    minji = await edge.live("minji", cursors={room_id: cursor}, **hello)
+    minji = await harness.connect("minji", cursors={room_id: cursor}, **hello)
     assert [frame["op"] for frame in minji.frames] == ["ready", "room.reset"]
     assert (minji.frames[1]["room_id"], resets()) == (room_id, counted + 1)
-    edge.rooms.say(room_id, "junho")
-    edge.gateway.subscriber.tear(room_id)
+    harness.rooms.add_message(room_id, "junho")
+    harness.gateway.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id) == [4])
 
 
-async def test_a_cursor_too_far_back_is_reset(edge: Edge):
-    room_id = edge.rooms.create("minji")
+async def test_a_cursor_too_far_back_is_reset(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
     for _ in range(MAX_RESUME + 1):
-        edge.rooms.say(room_id, "minji", "x")
-    minji = await edge.live("minji", cursors={room_id: 1}, epoch="epoch-1")
+        harness.rooms.add_message(room_id, "minji", "x")
+    minji = await harness.connect("minji", cursors={room_id: 1}, epoch="epoch-1")
     assert [frame["op"] for frame in minji.frames] == ["ready", "room.reset"]
 
 
-async def test_a_new_epoch_closes_those_that_have_the_old_one(edge: Edge):
-    room_id = edge.rooms.create("minji")
-    old = await edge.live("minji")
-    edge.rooms.epoch = "epoch-2"
-    new = edge.person("junho")
-    new.say("hello")
+async def test_a_new_epoch_closes_connections_of_the_old_one(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji")
+    old = await harness.connect("minji")
+    harness.rooms.epoch = "epoch-2"
+    new = harness.client("junho")
+    new.send("hello")
     await new.settle()
-    assert (old.wire.closed, new.wire.closed, new.frames) == (4310, 4310, [])
-    again = await edge.live("minji")
+    assert (old.transport.closed, new.transport.closed, new.frames) == (4310, 4310, [])
+    again = await harness.connect("minji")
     assert again.frames[0]["epoch"] == "epoch-2"
-    assert edge.gateway.hub.reads(again.client, room_id)
-    assert edge.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
+    assert harness.gateway.hub.reads(again.connection, room_id)
+    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
-async def test_what_one_connection_learns_of_friends_the_users_others_are_told(edge: Edge):
-    first = await edge.live("minji")
-    edge.social.follow("minji", "junho")
-    second = await edge.live("minji")
-    assert [frame["profile"]["user_id"] for frame in first.of("friend.added")] == ["junho"]
-    assert second.of("friend.added") == []
+async def test_changed_friends_found_by_one_connection_are_sent_to_the_users_others(harness: GatewayHarness):
+    first = await harness.connect("minji")
+    harness.social.follow("minji", "junho")
+    second = await harness.connect("minji")
+    assert [frame["profile"]["user_id"] for frame in first.received("friend.added")] == ["junho"]
+    assert second.received("friend.added") == []
 
 
-async def test_changes_since_the_snapshot_are_looked_for(edge: Edge):
+async def test_changes_since_the_snapshot_are_looked_for(harness: GatewayHarness):
     """A room added during the start is found without a notification."""
-    edge.rooms.create("minji")
-    minji = edge.person("minji")
-    later = edge.rooms.create("junho")
-    edge.social.gate.clear()
-    minji.say("hello")
-    await eventually(lambda: edge.rooms.of("homes") and edge.social.asked)
-    edge.rooms.add(later, "minji")
-    edge.social.gate.set()
+    harness.rooms.create("minji")
+    minji = harness.client("minji")
+    later = harness.rooms.create("junho")
+    harness.social.pause()
+    minji.send("hello")
+    await eventually(lambda: harness.rooms.requests_to("homes") and harness.social.requests)
+    harness.rooms.add(later, "minji")
+    harness.social.resume()
     await minji.settle()
-    assert edge.gateway.changed_users == {"minji"}
-    assert edge.gateway.users_changed.is_set()
+    assert harness.gateway.changed_users == {"minji"}
+    assert harness.gateway.users_changed.is_set()
 
 
-async def test_a_connection_begins_at_the_revision_of_its_snapshot(edge: Edge):
+async def test_a_connection_starts_at_the_revision_of_its_snapshot(harness: GatewayHarness):
     """The background check finds no change."""
-    edge.rooms.create("minji")
-    await edge.live("minji")
-    edge.gateway.changed_users.clear()
-    await check_users(edge.gateway)
-    assert edge.gateway.changed_users == set()
+    harness.rooms.create("minji")
+    await harness.connect("minji")
+    harness.gateway.changed_users.clear()
+    await check_users(harness.gateway)
+    assert harness.gateway.changed_users == set()
 
 
-async def test_a_connection_is_counted_as_its_users(edge: Edge):
-    minji = await edge.live("minji")
-    assert list(edge.memory.sets[presence_key("minji")]) == [minji.client.id]
+async def test_a_connection_is_registered_for_its_user(harness: GatewayHarness):
+    minji = await harness.connect("minji")
+    assert list(harness.memory.sets[presence_key("minji")]) == [minji.connection.id]
 
 
-async def test_sockets_beyond_the_allowed_ones_end_the_oldest():
-    edge = Edge(limits={"sockets_per_user": 2})
-    async with edge.running():
-        first, second = await edge.live("minji"), await edge.live("minji")
-        other = await edge.live("junho")
-        assert edge.memory.published == []
-        third = await edge.live("minji")
-        hint = msgspec.json.encode(ConnectionsEvicted([first.client.id]))
-        assert edge.memory.published == [(user_channel("minji"), hint)]
-        assert [one.wire.closed for one in (first, second, third, other)] == [4409, None, None, None]
+async def test_too_many_connections_of_a_user_close_the_oldest():
+    harness = GatewayHarness(limits={"sockets_per_user": 2})
+    async with harness.running():
+        first, second = await harness.connect("minji"), await harness.connect("minji")
+        other = await harness.connect("junho")
+        assert harness.memory.published == []
+        third = await harness.connect("minji")
+        notification = msgspec.json.encode(ConnectionsEvicted([first.connection.id]))
+        assert harness.memory.published == [(user_channel("minji"), notification)]
+        assert [one.transport.closed for one in (first, second, third, other)] == [4409, None, None, None]
 
 
-async def test_who_goes_while_it_starts_leaves_nothing_behind(edge: Edge):
-    edge.rooms.create("minji")
-    for service in (edge.auth, edge.social, edge.rooms):
-        minji = edge.person("minji")
-        service.gate.clear()
-        minji.say("hello")
-        await eventually(lambda service=service: service.asked)
-        assert leaves_nothing(edge, minji)
-        service.asked.clear()
-        service.gate.set()
+async def test_a_connection_lost_during_the_start_leaves_no_state(harness: GatewayHarness):
+    harness.rooms.create("minji")
+    for service in (harness.auth, harness.social, harness.rooms):
+        minji = harness.client("minji")
+        service.pause()
+        minji.send("hello")
+        await eventually(lambda service=service: service.requests)
+        assert disconnect_leaves_no_state(harness, minji)
+        service.requests.clear()
+        service.resume()
         await minji.settle()
         assert minji.frames == []
 
 
-async def test_a_frame_is_not_taken_between_hello_and_ready(edge: Edge):
-    minji = edge.person("minji")
-    assert minji.client.accepts
-    edge.auth.gate.clear()
-    minji.say("hello")
-    assert not minji.client.accepts
-    edge.auth.gate.set()
+async def test_frames_are_not_accepted_between_hello_and_ready(harness: GatewayHarness):
+    minji = harness.client("minji")
+    assert minji.connection.accepts_frames
+    harness.auth.pause()
+    minji.send("hello")
+    assert not minji.connection.accepts_frames
+    harness.auth.resume()
     await minji.settle()
-    assert minji.client.accepts
+    assert minji.connection.accepts_frames
 
 
-async def test_no_hello_in_time_closes_through_the_driver(edge: Edge):
-    minji = edge.person("minji")
-    run_effects(edge.gateway, minji.client, minji.client.connection.hello_overdue())
-    assert minji.wire.closed == 4408
+async def test_the_driver_closes_a_connection_without_hello(harness: GatewayHarness):
+    minji = harness.client("minji")
+    run_effects(harness.gateway, minji.connection, minji.connection.protocol.hello_overdue())
+    assert minji.transport.closed == 4408

@@ -109,7 +109,7 @@ async def test_a_failed_commit_has_no_effect(manual_driver: Any, trail: list[dic
 
 async def stream_heads(driver: Any, room: str) -> dict[str, int]:
     since = await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 0})
-    return {room_id: found.tip for room_id, found in since.items()}
+    return {room_id: found.head for room_id, found in since.items()}
 
 
 async def test_a_failed_commit_creates_no_room(driver: Any, trail: list[dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ from rooms.storage.tables import (
     room_revision,
 )
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import PageChoice
+from shared.contracts.rooms import NewMessage, PageChoice
 from shared.database.engine import Db
 from shared.ids import new_id
 from shared.testing.fixtures import on_mysql
@@ -73,7 +73,7 @@ async def use_everything(driver: Any, busy_room: str) -> None:
         driver.update(busy_room, A, title="New"), driver.mute(busy_room, A), driver.leave(other, B),
     )  # fmt: skip
     await driver.execute(driver.read(busy_room, B, second))
-    await sending.send(driver.deps, busy_room, B, client_id=new_id(), attachment_ids=[], body="by HTTP")
+    await sending.send(driver.deps, busy_room, B, NewMessage(client_id=new_id(), body="by HTTP"))
     await read_everything(driver, busy_room, file.attachment_id)
 
 

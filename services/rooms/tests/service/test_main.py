@@ -21,7 +21,7 @@ from shared.contracts.rooms import Accepted
 from shared.events.rooms import AttachmentsReleased
 from shared.events.social import UserBlocked
 from shared.ids import new_id
-from shared.roomlog.frames import parse_live
+from shared.roomlog.frames import parse_publication
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import read_since
 from shared.streams.names import service_stream
@@ -43,7 +43,7 @@ def endpoint(forwarder: Forwarder) -> list[str]:
 
 async def stream_head(client: Any, redis: Redis, room: str) -> int:
     """Return the newest version in the room's stream, without going through a proxy."""
-    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].tip
+    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].head
 
 
 async def wait_for_first_sweep(client: Any) -> None:
@@ -224,7 +224,7 @@ async def test_a_full_publish_queue_is_repaired_from_the_database(start: Any, re
             await client.batch(driver.send(room, A), driver.read(room, B, 1))
             await eventually(lambda: stream_ends_at(client, redis, room, 5))
             await client.batch(driver.read(room, B, 2))
-            lives = [parse_live(await next_message(pubsub)) for _ in range(2)]
+            lives = [parse_publication(await next_message(pubsub)) for _ in range(2)]
     assert [(live.first, live.flags) for live in lives] == [(5, b"-"), (0, b"r")]
     assert msgspec.json.decode(lives[1].data) == {B: 2}
 

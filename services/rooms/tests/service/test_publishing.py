@@ -20,7 +20,7 @@ from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
 from shared.redis.client import REDIS_DOWN
-from shared.roomlog.frames import decode_frame, parse_live, split_frames
+from shared.roomlog.frames import decode_frame, parse_publication, split_frames
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, read_since
 from shared.streams.names import user_channel
@@ -39,7 +39,7 @@ async def streamed(driver: Any, room: str, after: int = 0) -> list[RoomEvent]:
 
 
 async def stream_head(driver: Any, room: str) -> int:
-    return (await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].tip
+    return (await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].head
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def test_events_are_published_in_order_with_the_senders_client_id(driver: 
         message = driver.send(room, A, "hi")
         await driver.execute(message, driver.react(room, B, 1), driver.leave(room, B), driver.send(room, A))
         await eventually(lambda: len(received) >= 3)
-    batches = [parse_live(one) for one in received]
+    batches = [parse_publication(one) for one in received]
     assert [(batch.first, batch.last, batch.flags) for batch in batches] == [(3, 4, b"-"), (5, 5, b"m"), (6, 6, b"-")]
     events = [decode_frame(frame) for batch in batches for frame in split_frames(batch.data)]
     assert isinstance(events[0], MessageCreated)
@@ -88,7 +88,7 @@ async def test_read_cursors_and_notifications_are_published(driver: Any, redis: 
             driver.read(room, B, 1), driver.read(room, B, 2), driver.read(room, B, 1), driver.mute(room, B)
         )
         await eventually(lambda: received and notifications)
-    live = parse_live(received[-1])
+    live = parse_publication(received[-1])
     assert (live.first, live.last, live.flags, msgspec.json.decode(live.data)) == (0, 0, b"r", {B: 2})
     assert msgspec.json.decode(notifications[-1], type=UserChanged) == UserChanged("rooms", 2)
 
@@ -234,7 +234,7 @@ async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
         await eventually(lambda: other.deps.publisher.epoch == new)
         await eventually(lambda: stream_ends_at(other, room, 3))
         since = (await read_since(other.deps.redis, old, {room: 2}))[room]
-        assert since.tip == 2
+        assert since.head == 2
     # This process still publishes under the old epoch, which nobody reads, until its next batch or sweep.
     await manual_driver.deps.publisher.drain()
     await sweep(manual_driver.deps)
@@ -283,7 +283,7 @@ async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans
         duplicate = driver.send(room, A, "2", client_id=messages[2].client_id, traceparent=traced)
         await driver.execute(duplicate)  # is not published
         await eventually(lambda: len(received) == 3)
-    lives = [parse_live(message) for message in received]
+    lives = [parse_publication(message) for message in received]
     assert [(live.first, live.last, live.flags) for live in lives] == [(3, 4, b"-"), (5, 5, b"-"), (6, 7, b"-")]
     assert [message.partition(b"\n")[0] for message in received[::2]] == [b"3 4 -", b"6 7 -"]
     [published] = [line for line in spans if line["event.action"] == "publish"]

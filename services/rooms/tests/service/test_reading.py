@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from rooms.service.queries import events, memberships, reading, room_lists
 from rooms.service.trimming import trim
-from shared.contracts.rooms import PAGE_BYTES, PageChoice
+from shared.contracts.limits import MAX_PAGE_BYTES
+from shared.contracts.rooms import PageChoice
 from shared.errors import DomainError
 from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
@@ -103,7 +104,7 @@ async def test_a_page_is_at_most_512_kib(driver: Any) -> None:
         assert found.has_more
         assert 19 <= len(found.messages) <= 22
         assert found.messages[0].seq == pytest.approx(first, abs=2)
-        assert len(msgspec.json.encode(found.messages)) <= PAGE_BYTES + 2
+        assert len(msgspec.json.encode(found.messages)) <= MAX_PAGE_BYTES + 2
 
 
 @on_each_database
@@ -217,7 +218,7 @@ async def test_event_pages_are_bounded_in_bytes(driver: Any) -> None:
     await driver.execute(*(driver.send(room, A, "🦊" * 4000) for _ in range(60)))
     event_page = (await events.list_events(driver.deps, {room: 0})).rooms[room]
     assert len(event_page.events) == pytest.approx(33, abs=2)
-    assert sum(len(bytes(event)) for event in event_page.events) <= PAGE_BYTES
+    assert sum(len(bytes(event)) for event in event_page.events) <= MAX_PAGE_BYTES
     assert len(await driver.events(room)) == 61
 
 

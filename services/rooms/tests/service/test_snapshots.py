@@ -13,7 +13,7 @@ from shared.contracts.rooms import AnyCommand, Message
 from shared.events.rooms import RoomEvent
 from shared.ids import new_id
 from shared.roomlog.fold import Snapshot, fold
-from shared.roomlog.frames import decode_frame, runs_of
+from shared.roomlog.frames import batch_events, decode_frame
 from shared.testing.fixtures import on_each_database
 
 A, B, C = (new_id() for _ in range(3))
@@ -86,4 +86,4 @@ def take_published(driver: Any, room: str) -> list[RoomEvent]:
     waiting = driver.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]
     waiting.clear()
-    return [decode_frame(frame) for run in runs_of(events) for frame in run.frames]
+    return [decode_frame(frame) for run in batch_events(events) for frame in run.frames]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rooms.domain.creation import create_direct, create_group
 from rooms.domain.decide import decide
+from rooms.domain.messages import digest_of
 from rooms.domain.read_set import read_set_of
 from rooms.domain.serializers import message_of
 from rooms.domain.state import attachments_of, direct_key, mentions_of
@@ -168,3 +169,12 @@ def test_read_commands_lock_no_room(batch: list[AnyCommand]) -> None:
     assert not read_set.locked_rooms & read_set.unlocked_rooms
     assert read_set.locked_rooms | read_set.unlocked_rooms == {command.room_id for command in batch}
     assert {(command.room_id, command.user_id) for command in batch} <= read_set.members
+
+
+def test_a_later_field_of_messages_is_in_the_digest_only_if_it_is_set() -> None:
+    class WithMood(SendMessage, tag="with.mood", kw_only=True):
+        mood: str = ""
+
+    fields = {"command_id": "", "room_id": GROUP, "user_id": A, "client_id": IDS[0], "body": "hi"}
+    assert digest_of(WithMood(**fields)) == digest_of(SendMessage(**fields))
+    assert digest_of(WithMood(**fields, mood="calm")) != digest_of(SendMessage(**fields))

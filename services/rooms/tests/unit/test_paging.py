@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.domain.paging import check_choice, nearest, window_of
+from rooms.domain.paging import anchor_of, nearest, window_of
 from shared.contracts.rooms import PageChoice
 from shared.errors import DomainError
 
@@ -17,7 +17,7 @@ class Item(msgspec.Struct):
 
 
 def page(choice: PageChoice, floor: int, head: int, first_at: int | None = None) -> tuple[list[int], bool]:
-    window = window_of(choice, floor, head, first_at)
+    window = window_of(anchor_of(choice), choice.limit, floor, head, first_at)
     return list(range(window.first, window.last + 1)), window.has_more
 
 
@@ -65,5 +65,5 @@ def test_nearest_items_are_consecutive_and_contain_the_anchor(sizes: list[int], 
 )  # fmt: skip
 def test_invalid_choices_are_rejected(choice: dict[str, int]) -> None:
     with pytest.raises(DomainError) as raised:
-        check_choice(PageChoice(**choice))
+        anchor_of(PageChoice(**choice))
     assert raised.value.code == "invalid"

@@ -3,21 +3,22 @@
 A room is a log: `version` counts its events and `seq` its messages, both from 1 without gaps.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
+from shared.contracts.limits import DEFAULT_PAGE, MAX_ATTACHMENTS, MAX_INTEGER, MAX_MENTIONS, MAX_PAGE
 from shared.contracts.media import Attachment
 
 Role: TypeAlias = Literal["owner", "admin", "member"]
 RoomKind: TypeAlias = Literal["direct", "group"]
 MessageKind: TypeAlias = Literal["text", "file"]
-
-MAX_PAGE = 200
-DEFAULT_PAGE = 50
-PAGE_BYTES = 512 * 1024
-MAX_RESUME = 5_000
-MAX_INTEGER = 2**53 - 1
+ShortText: TypeAlias = Annotated[str, Meta(max_length=256)]
+Seq: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+ClientId: TypeAlias = Annotated[
+    str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$")
+]
 
 
 class Message(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -37,6 +38,29 @@ class Message(msgspec.Struct, omit_defaults=True, kw_only=True):
     attachments: list[Attachment] = []
     mentions: list[str] = []
     reactions: dict[str, list[str]] = {}
+
+
+class MessageContent(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What the author of a message decides: the same fields in frames, commands and HTTP requests.
+
+    `client_id` is the idempotency key. An optional field that is added here travels from the client to the command.
+    """
+
+    client_id: ClientId
+    body: str
+    reply_to: Seq | None = None
+    mentions: Annotated[list[ShortText], Meta(max_length=MAX_MENTIONS)] = []
+
+    def content(self) -> dict[str, Any]:
+        """Return the fields of this class by their names."""
+        return {name: getattr(self, name) for name in MessageContent.__struct_fields__}
+
+
+class NewMessage(MessageContent, omit_defaults=True, kw_only=True):
+    """A message as clients send it. Its attachments were uploaded before."""
+
+    body: str = ""
+    attachment_ids: Annotated[list[ShortText], Meta(max_length=MAX_ATTACHMENTS)] = []
 
 
 class Member(msgspec.Struct, kw_only=True):
@@ -248,14 +272,14 @@ class Command(msgspec.Struct, tag_field="op", omit_defaults=True, kw_only=True):
     traceparent: str = ""
 
 
-class SendMessage(Command, tag="message.send", omit_defaults=True, kw_only=True):
-    """Send a message. Idempotent by `client_id`, without a time limit; `command_id` is ignored."""
+class SendMessage(MessageContent, tag_field="op", tag="message.send", omit_defaults=True, kw_only=True):
+    """A command, idempotent by `client_id` permanently. Its `command_id` is ignored."""
 
-    client_id: str
-    body: str
-    reply_to: int | None = None
+    command_id: str
+    room_id: str
+    user_id: str
+    traceparent: str = ""
     attachments: list[Attachment] = []
-    mentions: list[str] = []
 
 
 class EditMessage(Command, tag="message.edit", kw_only=True):

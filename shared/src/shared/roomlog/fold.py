@@ -1,6 +1,7 @@
-"""`fold(snapshot, events)`: a snapshot at version v, folded with the events after v, equals a fresh snapshot.
+"""Apply events to a snapshot of a room.
 
-Idempotent: an event folded twice, or one that shows a message's later state, does no harm.
+A snapshot at version v, folded with the events after v, equals a fresh snapshot. Folding is idempotent: an event may be
+folded twice, and it may contain a later state of its message.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ class MemberState(msgspec.Struct):
 
 
 class Snapshot(msgspec.Struct):
-    """A room at `version`: all of its messages from `from_seq` on, by seq."""
+    """A room at `version`, with all of its messages from `from_seq` on, by seq."""
 
     version: int
     from_seq: int
@@ -38,7 +39,7 @@ class Snapshot(msgspec.Struct):
 
 
 def fold(snapshot: Snapshot, events: Iterable[RoomEvent]) -> Snapshot:
-    """The snapshot after the events, which must follow it in order; those at or below its version are skipped."""
+    """Return the snapshot after the events, which are in order. Events up to the snapshot's version are skipped."""
     after = msgspec.structs.replace(snapshot, messages=dict(snapshot.messages), members=dict(snapshot.members))
     for event in events:
         if event.version > after.version:

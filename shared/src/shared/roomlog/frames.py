@@ -1,7 +1,7 @@
-"""The bytes of an event: an unmasked WebSocket text frame, the same for every receiver, so made once.
+"""The encoding of events: each is an unmasked WebSocket text frame, encoded once for all receivers.
 
-On a room's channel goes `first last flags` and a line feed, then the frames of the run. Behind the flags of an event
-whose way is written down stands its traceparent.
+A message on a room's channel is `first last flags`, a line feed, and the joined frames of an event batch. The
+traceparent of a sampled event follows its flags after a space.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _event_decoder = msgspec.json.Decoder(RoomEvent)
 
 
 def text_frame(payload: bytes) -> bytes:
-    """One final, unmasked text frame (RFC 6455 §5.2)."""
+    """Return a final, unmasked text frame (RFC 6455 §5.2)."""
     size = len(payload)
     if size < 126:
         return b"\x81" + size.to_bytes(1, "big") + payload
@@ -34,7 +34,7 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def payload_of(frame: bytes) -> bytes:
-    """The JSON text of a frame made by `text_frame`."""
+    """Return the JSON text of a frame made by `text_frame`."""
     return frame[{0x7E: 4, 0x7F: 10}.get(frame[1], 2) :]
 
 
@@ -48,7 +48,7 @@ def decode_frame(frame: bytes) -> RoomEvent:
 
 
 def split_frames(data: bytes) -> list[bytes]:
-    """The single frames of joined ones."""
+    """Split joined frames."""
     frames, start = [], 0
     while start < len(data):
         mark = data[start + 1]
@@ -64,11 +64,14 @@ def split_frames(data: bytes) -> list[bytes]:
 
 
 _TIME: Final = b'"at":"'
-"""Within a text its quotation marks would be escaped: what is found is the field."""
+"""Quotation marks inside a JSON string are escaped, so the first match is the field."""
 
 
 def time_of(frames: bytes) -> int | None:
-    """When the first of joined events happened, in milliseconds: the clock of rooms, right before the commit."""
+    """Return the time of the first of the joined events, in ms since 1970, or None if there is none.
+
+    Rooms takes the time right before the commit.
+    """
     start = frames.find(_TIME) + len(_TIME)
     end = frames.find(b'"', start)
     try:
@@ -77,10 +80,10 @@ def time_of(frames: bytes) -> int | None:
         return None
 
 
-class Run(msgspec.Struct):
-    """Consecutive events of one room, `first` … `first + len(frames) - 1`, as they are published together.
+class EventBatch(msgspec.Struct):
+    """Consecutive events of one room that are published together, with versions from `first` to `last`.
 
-    `traceparent`: of one event alone whose way is written down.
+    Only a batch of a single event may have a `traceparent`: the event is sampled.
     """
 
     first: int
@@ -93,44 +96,45 @@ class Run(msgspec.Struct):
         return self.first + len(self.frames) - 1
 
 
-def runs_of(events: Sequence[RoomEvent], traces: Mapping[int, str] = NO_TRACES) -> list[Run]:
-    """Events in order of version as runs, cut at holes; a membership event and a deletion are runs of their own.
+def batch_events(events: Sequence[RoomEvent], traces: Mapping[int, str] = NO_TRACES) -> list[EventBatch]:
+    """Group events in order of version into batches without gaps.
 
-    So is one whose way is written down: `traces` has version → traceparent. Membership events take none along: a reader
-    that does not know of traces would not see by the flags that they are some.
+    Membership events, deletions and sampled events are batches of one. `traces` maps the versions of sampled events to
+    their traceparents. Membership events carry no traceparent, because gateways of older releases would not recognise
+    their flags with one.
     """
-    runs: list[Run] = []
+    batches: list[EventBatch] = []
     for event in events:
         flags = MEMBERS_CHANGED if isinstance(event, MEMBERSHIP) else PLAIN
         flags = DELETION if isinstance(event, MessageDeleted) else flags
         traced = traces.get(event.version, "") if traces and flags != MEMBERS_CHANGED else ""
-        goes_on = runs and flags == runs[-1].flags == PLAIN and event.version == runs[-1].last + 1
-        if goes_on and not traced and not runs[-1].traceparent:
-            runs[-1].frames.append(event_frame(event))
+        continues = batches and flags == batches[-1].flags == PLAIN and event.version == batches[-1].last + 1
+        if continues and not traced and not batches[-1].traceparent:
+            batches[-1].frames.append(event_frame(event))
         else:
-            runs.append(Run(event.version, flags, [event_frame(event)], traced))
-    return runs
+            batches.append(EventBatch(event.version, flags, [event_frame(event)], traced))
+    return batches
 
 
-class Live(msgspec.Struct):
-    """What arrives on a room's channel. For cursors and typing `first` and `last` are 0."""
+class Publication(msgspec.Struct):
+    """A message on a room's channel. `first` and `last` are 0 for cursors and typing."""
 
     first: int
     last: int
     flags: bytes
     data: bytes
-    """Joined frames; for cursors a JSON object of user id → seq."""
+    """Joined frames, or for cursors a JSON object of user id → seq."""
     traceparent: str = ""
 
 
-def live_header(first: int, last: int, flags: bytes) -> bytes:
+def publication_header(first: int, last: int, flags: bytes) -> bytes:
     return b"%d %d %s\n" % (first, last, flags)
 
 
-def parse_live(message: bytes) -> Live:
+def parse_publication(message: bytes) -> Publication:
     header, _, data = message.partition(b"\n")
     first, last, flags = header.split(b" ", 2)
     if b" " in flags:
         flags, _, traceparent = flags.partition(b" ")
-        return Live(int(first), int(last), flags, data, traceparent.decode())
-    return Live(int(first), int(last), flags, data)
+        return Publication(int(first), int(last), flags, data, traceparent.decode())
+    return Publication(int(first), int(last), flags, data)

@@ -1,6 +1,7 @@
-"""The cached page of a room's newest messages: a snapshot, onto which readers fold the stream's newer events.
+"""The cached page of a room's newest messages: a snapshot onto which readers fold the stream's newer events.
 
-Nobody invalidates it: a fill is a compare-and-set by version, and a stream that starts anew takes older pages with it.
+The cache needs no invalidation by readers: a write is a compare-and-set by version, and a restarted stream deletes an
+older page.
 """
 
 from pathlib import Path
@@ -21,32 +22,32 @@ PAGE_TTL_S = 3600
 _FILL_PAGE = Script(Path(__file__).parent / "fill_page.lua")
 
 
-class _Cached(msgspec.Struct):
+class _Page(msgspec.Struct):
     from_seq: int
     messages: list[Message]
 
 
-_decoder = msgspec.json.Decoder(_Cached)
+_decoder = msgspec.json.Decoder(_Page)
 
 
 async def find_recent(redis: AnyRedis, epoch: str, room_id: str) -> Snapshot | None:
-    """The newest messages at the stream's tip, or None where Redis cannot tell: then rooms can."""
-    kept: Any = await redis.hgetall(page_key(epoch, room_id))
-    if not kept:
+    """Return the newest messages at the stream head, or None if Redis does not have them. Then ask rooms."""
+    cached: Any = await redis.hgetall(page_key(epoch, room_id))
+    if not cached:
         return None
-    version = int(kept[b"version"])
-    since = (await read_since(redis, epoch, {room_id: version}))[room_id]
-    if not since.reaches(version):
+    version = int(cached[b"version"])
+    stream = (await read_since(redis, epoch, {room_id: version}))[room_id]
+    if not stream.reaches(version):
         return None
-    cached = _decoder.decode(kept[b"page"])
-    snapshot = Snapshot(version, cached.from_seq, {message.seq: message for message in cached.messages})
-    return fold(snapshot, map(decode_frame, since.frames))
+    page = _decoder.decode(cached[b"page"])
+    snapshot = Snapshot(version, page.from_seq, {message.seq: message for message in page.messages})
+    return fold(snapshot, map(decode_frame, stream.frames))
 
 
-async def keep_recent(redis: AnyRedis, epoch: str, room_id: str, snapshot: Snapshot) -> None:
-    """Cache the newest messages of a snapshot, unless Redis has a newer page or could not fold onto this one."""
+async def cache_recent(redis: AnyRedis, epoch: str, room_id: str, snapshot: Snapshot) -> None:
+    """Cache the newest messages of a snapshot, unless Redis has a newer page or its stream starts after this one."""
     messages = sorted(snapshot.messages.values(), key=lambda message: message.seq)[-RECENT_MESSAGES:]
     from_seq = messages[0].seq if len(messages) == RECENT_MESSAGES else snapshot.from_seq
-    page = msgspec.json.encode(_Cached(from_seq, messages))
+    page = msgspec.json.encode(_Page(from_seq, messages))
     keys = (log_key(epoch, room_id), page_key(epoch, room_id))
     await _FILL_PAGE(redis, keys, snapshot.version, page, PAGE_TTL_S)

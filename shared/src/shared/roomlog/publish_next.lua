@@ -1,21 +1,23 @@
--- publish next: append a run of events to the room's stream, if it is the next one, and publish it.
--- KEYS: log, live channel, page.  ARGV: first version, flags (and a traceparent), entries kept, seconds to live, frame …
--- Answers -1 when the run is in the stream now; else the tip: what lies between must be published first.
+-- Publish next: append a batch of events to the room's stream if it continues the stream, and publish it.
+-- KEYS: log, live channel, page.
+-- ARGV: first version, flags (and a traceparent), entries to keep, time to live in seconds, frame …
+-- Returns -1 if the stream now contains the batch. Otherwise there is a gap before the batch: returns the stream head.
 local first, flags, keep, ttl = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local last = first + #ARGV - 5
-local tip = nil
+local head = nil
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[1])
   for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then tip = tonumber(string.match(info[i + 1], '^%d+')) end
+    if info[i] == 'last-generated-id' then head = tonumber(string.match(info[i + 1], '^%d+')) end
   end
 end
-if tip then
-  if tip >= last then return -1 end
-  if tip + 1 < first then return tip end
-  first = tip + 1
+if head then
+  if head >= last then return -1 end
+  if head + 1 < first then return head end
+  first = head + 1
 end
-if string.sub(flags, 1, 1) == 'd' or not tip then
+-- A deletion restarts the stream, because older entries and pages contain the deleted text.
+if string.sub(flags, 1, 1) == 'd' or not head then
   redis.call('DEL', KEYS[1])
   local page = redis.call('HGET', KEYS[3], 'version')
   if page and tonumber(page) < first then redis.call('DEL', KEYS[3]) end

@@ -1,5 +1,6 @@
--- read since: the frames after version c.  KEYS: log.  ARGV: c, how many at the most.
--- Answers {tip, frame …}; tip -1: no stream. No frames with tip > c: the stream does not reach back to c.
+-- Read since: return the frames after version c.  KEYS: log.  ARGV: c, maximum number of frames.
+-- Returns {stream head, frame …}, or {-1} if there is no stream. A head > c without frames means that the stream does
+-- not reach back to c.
 local c = tonumber(ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 0 then return {-1} end
 local answer = {c}

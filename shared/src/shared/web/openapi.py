@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
@@ -27,17 +27,36 @@ def reply(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTERNAL_BODY) -> T:
-    """Decode the request's body; raises TooLarge before it is read completely, Invalid if it does not match."""
+async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTERNAL_BODY, strict: bool = True) -> T:
+    """Decode the body; raises TooLarge before it is read completely, Invalid if it does not match.
+
+    Unless `strict`, numbers may be given as strings.
+    """
     parts = bytearray()
     async for part in request.stream():
         parts += part
         if len(parts) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes.")
     try:
-        return msgspec.json.decode(parts, type=struct)
+        return msgspec.json.decode(parts, type=struct, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"The body is malformed: {error}") from error
+        message, _, field = str(error).partition(" - at `$.")
+        errors = {field.rstrip("`"): message} if field else {}
+        raise Invalid(f"The body is malformed: {error}", errors=errors) from error
+
+
+def json_body(struct: type[T], *, limit: int) -> Any:
+    """Return the dependency of an endpoint whose body is a msgspec struct; declare the body with `accepts` as well."""
+
+    async def read(request: Request) -> T:
+        return await read_body(request, struct, limit=limit, strict=False)
+
+    return Depends(read)
+
+
+def accepts(struct: Any) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route whose body is `struct`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"webchat_struct": _number(struct)}}}}
 
 
 def answers(struct: Any, status: int = 200, *, page: bool = False) -> dict[int | str, dict[str, Any]]:
@@ -86,9 +105,18 @@ def _fill(document: dict[str, Any]) -> None:
         for response in operation["responses"].values()
         if "webchat_struct" in response
     ]
-    structs = [_structs[response.pop("webchat_struct")] for response in found]
+    bodies = [
+        content
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        if "webchat_struct" in content
+    ]
+    structs = [_structs[item.pop("webchat_struct")] for item in [*found, *bodies]]
     schemas, components = msgspec.json.schema_components(structs, ref_template=REF)
-    for response, struct, schema in zip(found, structs, schemas, strict=True):
+    for content, schema in zip(bodies, schemas[len(found) :], strict=True):
+        content["schema"] = schema
+    for response, struct, schema in zip(found, structs, schemas, strict=False):
         media = "application/problem+json" if struct is ProblemDetails else "application/json"
         if response.pop("webchat_page"):
             schema = _page_of(schema)  # noqa: PLW2901

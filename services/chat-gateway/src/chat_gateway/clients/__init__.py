@@ -1,1 +1,4 @@
-"""The other services: one typed call each. Errors are Problems; Unavailable: outcome unknown."""
+"""Typed clients of the other services.
+
+Calls raise DomainError if the service rejects them, and Unavailable if their outcome is unknown.
+"""

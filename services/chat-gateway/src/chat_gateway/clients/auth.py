@@ -1,4 +1,4 @@
-"""Auth: whether sessions still stand, and whose they are."""
+"""Client of auth: checks sessions."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,6 @@ class Auth:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    async def standing(self, session_ids: Sequence[str]) -> dict[str, User]:
-        """The user of each session that stands; at most 1,000 a call."""
+    async def active_sessions(self, session_ids: Sequence[str]) -> dict[str, User]:
+        """Return the user of each active session. At most 1,000 per call."""
         return (await self._peer.call("sessions", SessionCheck(list(session_ids)), ActiveSessions)).users

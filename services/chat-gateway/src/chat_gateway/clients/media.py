@@ -1,4 +1,4 @@
-"""Media: attachments stored, and looked up before a message refers to them."""
+"""Client of media: stores and looks up attachments."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,6 @@ class Media:
         return await self._peer.call("uploads", request, Attachment, timeout=UPLOAD_SECONDS)
 
     async def attachments(self, user_id: str, room_id: str, attachment_ids: Sequence[str]) -> list[Attachment]:
-        """The user's own uploads to the room; raises NotFound unless all are there."""
+        """Return the user's uploads to the room. Raises NotFound if one does not exist."""
         request = AttachmentsRequest(user_id=user_id, room_id=room_id, attachment_ids=list(attachment_ids))
         return (await self._peer.call("attachments", request, Attachments)).attachments

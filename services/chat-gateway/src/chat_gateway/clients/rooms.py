@@ -1,4 +1,4 @@
-"""Rooms: commands, snapshots, pages, and the events that Redis no longer has."""
+"""Client of rooms: commands, snapshots, pages, and events that Redis does not have."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,10 +33,10 @@ class Rooms:
     async def commands(self, commands: list[AnyCommand], *, budget_ms: int, timeout: float) -> BatchResult:
         return await self._peer.call("commands", CommandBatch(budget_ms, commands), BatchResult, timeout=timeout)
 
-    async def homes(self, users: Mapping[str, list[str] | None]) -> RoomLists:
+    async def room_lists(self, users: Mapping[str, list[str] | None]) -> RoomLists:
         return await self._peer.call("homes", RoomListsRequest(dict(users)), RoomLists)
 
-    async def home_page(self, user_id: str, before: str | None, limit: int) -> RoomListPage:
+    async def room_list_page(self, user_id: str, before: str | None, limit: int) -> RoomListPage:
         return await self._peer.call(
             "home-page", RoomListPageRequest(user_id=user_id, before=before, limit=limit), RoomListPage
         )

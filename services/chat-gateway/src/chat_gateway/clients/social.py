@@ -1,4 +1,4 @@
-"""Social: friends, their revisions, and what stands between people."""
+"""Client of social: friends, revisions of friend lists, and relationships between users."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""Runs what connections ask for: the only place that awaits on their behalf."""
+"""The driver: performs the effects of connections, with all I/O that they need."""

@@ -1,4 +1,4 @@
-"""Frames as commands to rooms, and their results as replies."""
+"""Conversion of frames into commands for rooms, and of results into replies."""
 
 from chat_gateway.protocol.frames import (
     AnyFrame,
@@ -28,22 +28,14 @@ from shared.ids import new_id
 
 
 def send_command(frame: MessageSend | FileUpload, user_id: str, attachments: list[Attachment]) -> SendMessage:
-    """Idempotent by its `client_id`, so it needs no command id."""
-    command = SendMessage(
-        command_id="",
-        room_id=frame.room_id,
-        user_id=user_id,
-        client_id=frame.client_id.lower(),
-        body=frame.body,
-        attachments=attachments,
-    )
-    if isinstance(frame, MessageSend):
-        command.reply_to, command.mentions = frame.reply_to, frame.mentions
-    return command
+    """Return the command. It has no command ID, because its `client_id` makes it idempotent."""
+    content = frame.content() if isinstance(frame, MessageSend) else {"body": frame.body}
+    content["client_id"] = frame.client_id.lower()
+    return SendMessage(command_id="", room_id=frame.room_id, user_id=user_id, attachments=attachments, **content)
 
 
 def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:
-    """The command for rooms; its id is new, and makes a repeat of the request harmless."""
+    """Return the command with a new command ID, which makes a repeated request to rooms harmless."""
     match frame:
         case MessageEdit():
             return EditMessage(
@@ -67,15 +59,16 @@ def command_of(frame: AnyFrame, user_id: str) -> AnyCommand:
         case RoomLeave():
             return LeaveRoom(command_id=new_id(), room_id=frame.room_id, user_id=user_id)
         case _:
-            raise TypeError(f"{type(frame).__name__} is no command")
+            raise TypeError(f"{type(frame).__name__} is not a command")
 
 
-def reply_of(frame: AnyFrame, done: Accepted) -> Ok:
+def reply_of(frame: AnyFrame, result: Accepted) -> Ok:
+    """Return the reply to a frame whose command was accepted."""
     frame_id = frame.id or ""
     match frame:
         case MessageSend():
-            return Ok(id=frame_id, seq=done.seq, version=done.version, at=done.at, duplicate=done.duplicate)
+            return Ok(id=frame_id, seq=result.seq, version=result.version, at=result.at, duplicate=result.duplicate)
         case RoomRead():
-            return Ok(id=frame_id, read_seq=done.read_seq)
+            return Ok(id=frame_id, read_seq=result.read_seq)
         case _:
-            return Ok(id=frame_id, version=done.version)
+            return Ok(id=frame_id, version=result.version)

@@ -1,6 +1,7 @@
-"""Newest pages as they were answered last, to be answered again while their rooms stand still: encoded once.
+"""A cache of encoded replies with the newest page of a room.
 
-A page of a version is what its room looks like for as long as the hub is at that version, so nobody invalidates it.
+A reply is valid as long as the hub's version of the room equals the version of the page, so the cache needs no
+invalidation.
 """
 
 from collections import OrderedDict
@@ -14,36 +15,38 @@ _HEAD = b'{"op":"ok","id":'
 _encode = msgspec.json.Encoder().encode
 
 Key = tuple[str, int, int]
-"""Room id, the seq after which its reader joined, limit."""
+"""Room ID, seq after which the reader joined, limit."""
 
 
 class RecentPages:
+    """A least-recently-used cache that holds at most `max_bytes` of replies."""
+
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._pages: OrderedDict[Key, tuple[int, bytes]] = OrderedDict()
-        self._left = max_bytes
+        self._free_bytes = max_bytes
 
     def find(self, key: Key, version: int, frame_id: str) -> bytes | None:
-        """The reply, if the page is there and of this version."""
-        kept = self._pages.get(key)
-        if kept is None or kept[0] != version:
+        """Return the reply to a frame, or None if the page of this version is not cached."""
+        cached = self._pages.get(key)
+        if cached is None or cached[0] != version:
             return None
         self._pages.move_to_end(key)
-        return _HEAD + _encode(frame_id) + kept[1]
+        return _HEAD + _encode(frame_id) + cached[1]
 
-    def keep(self, key: Key, version: int, page: Ok) -> None:
-        """What was used longest ago gives way."""
-        self._forget(key)
+    def store(self, key: Key, version: int, page: Ok) -> None:
+        """Cache a reply, without the id of its frame."""
+        self._remove(key)
         rest = _encode(page)[len(_HEAD) + len(_encode(page.id)) :]
         self._pages[key] = version, rest
-        self._left -= len(rest)
-        while self._left < 0:
-            self._forget(next(iter(self._pages)))
+        self._free_bytes -= len(rest)
+        while self._free_bytes < 0:
+            self._remove(next(iter(self._pages)))
 
     def clear(self) -> None:
-        """Versions begin anew."""
+        """Remove all pages. Needed for a new epoch, in which versions start again."""
         for key in list(self._pages):
-            self._forget(key)
+            self._remove(key)
 
-    def _forget(self, key: Key) -> None:
-        if (kept := self._pages.pop(key, None)) is not None:
-            self._left += len(kept[1])
+    def _remove(self, key: Key) -> None:
+        if (cached := self._pages.pop(key, None)) is not None:
+            self._free_bytes += len(cached[1])

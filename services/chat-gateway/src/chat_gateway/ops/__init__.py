@@ -1,1 +1,4 @@
-"""What operators see on /ops: the main figures of every process, asked of all replicas by the gateway that is asked."""
+"""The operators' page /ops: the main figures of every process.
+
+The gateway that gets the request collects them from all replicas.
+"""

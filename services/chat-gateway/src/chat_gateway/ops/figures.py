@@ -1,4 +1,4 @@
-"""The figures of /ops, read from what processes tell on `/metrics` and summed over the replicas of each service."""
+"""The figures of /ops: metrics of processes, summed over the replicas of each service."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,12 +34,12 @@ NUMBERS = {
     "webchat_canary_reconnects_total": "reconnects",
     "webchat_canary_waiting_seconds": "waiting_seconds",
 }
-"""Summed whatever their labels."""
-CHOSEN = {
+"""Metrics that are summed over all of their labels, and the names of the sums."""
+NUMBERS_WITH_LABEL = {
     ("webchat_starts_total", "kind", "resumed"): "resumed",
     ("webchat_sockets_closed_total", "reason", "slow_reader"): "slow_readers",
 }
-"""Of these only what has this label."""
+"""Metric, label and value of samples that are summed, and the names of the sums."""
 CODES = {"webchat_problems_total", "webchat_socket_errors_total"}
 HISTOGRAMS = {
     "webchat_http_request_duration_seconds": "duration",
@@ -52,15 +52,15 @@ HISTOGRAMS = {
     "webchat_canary_ack_seconds": "ack",
     "webchat_canary_receipt_seconds": "receipt",
 }
-OUR_OWN = {"/metrics", "/healthz", "/readyz", "/api/ops/figures"}
-"""Routes that only watchers ask for: they would be most of what a quiet service does."""
+MONITORING_ROUTES = {"/metrics", "/healthz", "/readyz", "/api/ops/figures"}
+"""Routes that only monitoring requests. They are left out, because they would dominate an idle service."""
 
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class Histogram(msgspec.Struct):
-    """How many were at most so large: `counts` beside `bounds`, and one more for all. `sum` of their sizes."""
+    """Cumulative counts of the values up to each bound, one more count for all values, and the sum of the values."""
 
     bounds: list[float]
     counts: list[float]
@@ -68,7 +68,7 @@ class Histogram(msgspec.Struct):
 
 
 class Replica(msgspec.Struct):
-    """`up`: it answers. `missing`: what its /readyz lacks, or goes on without."""
+    """A process. `up`: it answers. `missing`: the dependencies that its /readyz reports as missing or degraded."""
 
     address: str
     up: bool
@@ -76,7 +76,7 @@ class Replica(msgspec.Struct):
 
 
 class ServiceFigures(msgspec.Struct):
-    """`codes`: answers that are errors, by code. Counts are since the start of each process."""
+    """The sums of a service. `codes` counts errors by code. Counters start at 0 when a process starts."""
 
     name: str
     replicas: list[Replica]
@@ -86,14 +86,14 @@ class ServiceFigures(msgspec.Struct):
 
 
 class Figures(msgspec.Struct):
-    """`at` in seconds since 1970: rates are differences of two answers by theirs."""
+    """The figures of all services at a time in seconds since 1970. Two of them give rates."""
 
     at: float
     services: list[ServiceFigures]
 
 
-def sum_up(name: str, replicas: list[Replica], texts: Iterable[str]) -> ServiceFigures:
-    """`texts`: what those that answered tell on /metrics."""
+def summarize(name: str, replicas: list[Replica], texts: Iterable[str]) -> ServiceFigures:
+    """Sum the metrics in `texts`, the responses of the replicas on /metrics."""
     numbers: dict[str, float] = {}
     codes: dict[str, float] = {}
     buckets: dict[str, dict[float, float]] = {}
@@ -110,8 +110,8 @@ def sum_up(name: str, replicas: list[Replica], texts: Iterable[str]) -> ServiceF
         elif base in HISTOGRAMS and part == "sum":
             sums[HISTOGRAMS[base]] = sums.get(HISTOGRAMS[base], 0) + value
         else:
-            for (chosen, label, wanted), key in CHOSEN.items():
-                if metric == chosen and labels.get(label) == wanted:
+            for (name_, label, wanted), key in NUMBERS_WITH_LABEL.items():
+                if metric == name_ and labels.get(label) == wanted:
                     numbers[key] = numbers.get(key, 0) + value
     histograms = {key: _histogram(of, sums.get(key, 0)) for key, of in buckets.items()}
     return ServiceFigures(name, replicas, numbers, {code: n for code, n in codes.items() if n}, histograms)
@@ -123,10 +123,10 @@ def _histogram(buckets: dict[float, float], total: float) -> Histogram:
 
 
 def _samples(texts: Iterable[str]) -> Iterator[tuple[str, Labels, float]]:
-    """Ours alone, of the text format of Prometheus; lines that are none are left out."""
+    """Yield the samples of WebChat in Prometheus' text format. Other lines are ignored."""
     for text in texts:
         for line in text.splitlines():
             if line.startswith("webchat_") and (found := _SAMPLE.fullmatch(line)):
                 labels = dict(_LABEL.findall(found[2] or ""))
-                if labels.get("route") not in OUR_OWN:
+                if labels.get("route") not in MONITORING_ROUTES:
                     yield found[1], labels, float(found[3])

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the WebSocket protocol, made from the same types that read and write the frames."""
+"""The AsyncAPI 3 document of the WebSocket protocol, generated from the types of the frames."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ REF = "#/components/schemas/{name}"
 
 
 def asyncapi_document(version: str, description: str) -> dict[str, Any]:
-    """`description` is the prose of the protocol's first page."""
+    """Return the document. `description` is the introduction of the protocol's documentation."""
     sent: list[Any] = [Hello, *(frame for frame in AnyFrame.__args__ if frame is not Hello)]
     received: list[Any] = [*SERVER_FRAMES, *RoomEvent.__args__]
     _, components = msgspec.json.schema_components([*sent, *received], ref_template=REF)
@@ -39,7 +39,7 @@ def asyncapi_document(version: str, description: str) -> dict[str, Any]:
 
 
 def _op(frame: Any) -> str:
-    """A frame's key in the document; `room.typing` goes both ways."""
+    """Return a frame's key in the document. The direction is needed for `room.typing`, which has both."""
     direction = "client" if frame in AnyFrame.__args__ else "server"
     return f"{direction}.{frame.__struct_config__.tag}"
 

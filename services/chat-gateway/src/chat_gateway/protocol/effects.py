@@ -1,32 +1,35 @@
-"""What a connection asks to be done for it."""
+"""Effects: what the protocol state of a connection wants to be done."""
 
 from typing import TypeAlias
 
 import msgspec
 
 from chat_gateway.protocol.frames import AnyFrame, Hello
+from shared.errors import ErrorCode
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Send this text frame's payload as an answer: an error of that code."""
+    """Send an error with this code. `payload` is the text of the frame."""
 
     payload: bytes
-    code: str
+    code: ErrorCode
 
 
 class Start(msgspec.Struct, frozen=True):
-    """The client said hello: check its session, answer `ready`, send what it missed, go live."""
+    """Check the session, send `ready`, send what the client missed, and go live."""
 
     hello: Hello
 
 
 class Perform(msgspec.Struct, frozen=True):
-    """Do what the frame asks; then tell the connection with `answered`."""
+    """Perform the frame, then call `ProtocolState.answered`."""
 
     frame: AnyFrame
 
 
 class Close(msgspec.Struct, frozen=True):
+    """Close the WebSocket."""
+
     code: int
     reason: str
 

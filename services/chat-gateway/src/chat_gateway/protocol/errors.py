@@ -1,18 +1,24 @@
-"""What is answered when a frame can't be done, and why a connection ends."""
+"""Errors in frames, and the codes with which connections are closed."""
 
 from enum import IntEnum
 
+from shared.errors import DomainError, ErrorCode
 
-class FrameError(Exception):
-    """An error reply. `malformed` ones are counted: too many end the connection."""
 
-    def __init__(self, code: str, detail: str, frame_id: str | None = None, *, malformed: bool = False) -> None:
+class FrameError(DomainError):
+    """A frame that was rejected. Too many `malformed` frames close the connection."""
+
+    def __init__(self, code: ErrorCode, detail: str, frame_id: str | None = None, *, malformed: bool = False) -> None:
         super().__init__(detail)
-        self.code, self.detail, self.frame_id, self.malformed = code, detail, frame_id, malformed
+        self.code, self.frame_id, self.malformed = code, frame_id, malformed
 
 
 class CloseCode(IntEnum):
-    """4300-4399: come back and resume. 4400-4499: settle the cause first. 4500-4599: do not come back by yourself."""
+    """The codes of WebSocket close frames.
+
+    4300-4399: reconnect and resume. 4400-4499: resolve the cause, then reconnect. 4500-4599: do not reconnect
+    automatically.
+    """
 
     GOING_AWAY = 1001
     TOO_LARGE = 1009

@@ -1,5 +1,8 @@
-"""The frames that clients send, and the replies and user events that the gateway makes; the events of rooms are in
-`shared.events.rooms`. Field names are the protocol's."""
+"""The frames of the WebSocket protocol, with the field names of the protocol.
+
+These are the client's frames, the replies, and the events that the gateway creates. The events of rooms are in
+`shared.events.rooms`.
+"""
 
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -7,130 +10,125 @@ import msgspec
 from msgspec import Meta
 
 from shared.contracts.auth import User
+from shared.contracts.limits import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, MAX_USER_IDS
 from shared.contracts.media import Attachment
-from shared.contracts.rooms import DEFAULT_PAGE, MAX_INTEGER, MAX_PAGE, Message, Room, RoomDetail
+from shared.contracts.rooms import ClientId, Message, NewMessage, Room, RoomDetail, Seq, ShortText
 from shared.contracts.social import Profile
 
-Text: TypeAlias = Annotated[str, Meta(max_length=256)]
-Seq: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 Offset: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
-ClientId: TypeAlias = Annotated[
-    str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$")
-]
+FrameId: TypeAlias = Annotated[str, Meta(max_length=128)]
 Status: TypeAlias = Literal["online", "offline"]
 
 
 class ClientFrame(msgspec.Struct, tag_field="op", kw_only=True):
-    """`id` is the client's: a frame that has one gets a reply."""
+    """A frame with an `id`, which the client chooses, gets a reply."""
 
-    id: Annotated[str, Meta(max_length=128)] | None = None
+    id: FrameId | None = None
 
 
 class Hello(ClientFrame, tag="hello", kw_only=True):
-    """The first frame, within 10 s. `cursors` holds the last version that the client has of each room."""
+    """The first frame, within 10 s. `cursors` maps room IDs to the last version that the client has."""
 
     cursors: Annotated[dict[str, Annotated[int, Meta(ge=0, le=MAX_INTEGER)]], Meta(max_length=1000)] = {}
-    epoch: Text | None = None
+    epoch: ShortText | None = None
 
 
 class Ping(ClientFrame, tag="ping", kw_only=True):
-    """Answered with the time of the server."""
+    """Ask for the time of the server."""
 
 
 class HomeList(ClientFrame, tag="home.list", kw_only=True):
-    """Friends, and rooms by latest activity; `before` is the `next` of the last answer."""
+    """List friends, and rooms by latest activity. `before` is the `next` of the previous reply."""
 
-    before: Text | None = None
+    before: ShortText | None = None
     limit: Limit = MAX_PAGE
 
 
 class RoomFrame(ClientFrame, kw_only=True):
-    room_id: Text
+    room_id: ShortText
 
 
 class CommandFrame(RoomFrame, kw_only=True):
-    """Changes the room. `traceparent` (W3C) names a trace in which its way is written down; ignored if malformed."""
+    """A command to change a room. `traceparent` (W3C) makes it part of a trace; it is ignored if malformed."""
 
-    traceparent: Text | None = None
+    traceparent: ShortText | None = None
 
 
 class RoomEnter(RoomFrame, tag="room.enter", kw_only=True):
-    """The room with its members and its newest page, in one snapshot; marks it read unless told not to."""
+    """Get the room with its members and newest page in one snapshot, and by default mark it as read."""
 
     mark_read: bool = True
 
 
 class RoomExit(RoomFrame, tag="room.exit", kw_only=True):
-    """The room is no longer looked at; its events go on coming."""
+    """Close the view of a room. Its events are still sent."""
 
 
-class MessageSend(CommandFrame, tag="message.send", kw_only=True):
-    """Answered after the commit. The same `client_id` again is answered with the first message."""
+class MessageSend(NewMessage, tag_field="op", tag="message.send", kw_only=True):
+    """Send a message. The reply follows the commit. A repeated `client_id` gets the reply of the first message."""
 
-    client_id: ClientId
-    body: str
-    reply_to: Seq | None = None
-    attachment_ids: Annotated[list[Text], Meta(max_length=10)] = []
-    mentions: Annotated[list[Text], Meta(max_length=50)] = []
+    id: FrameId | None = None
+    room_id: ShortText
+    traceparent: ShortText | None = None
 
 
 class MessageList(RoomFrame, tag="message.list", kw_only=True):
-    """A page of messages: at most one of `before`, `after`, `around`, `at` (RFC 3339), `offset`; none: the newest."""
+    """Get a page by one of `before`, `after`, `around`, `at` (RFC 3339) and `offset`, or by default the newest page."""
 
     before: Seq | None = None
     after: Seq | None = None
     around: Seq | None = None
-    at: Text | None = None
+    at: ShortText | None = None
     offset: Offset | None = None
     limit: Limit = DEFAULT_PAGE
 
 
 class MessageEdit(CommandFrame, tag="message.edit", kw_only=True):
-    """One's own message; the same body again makes no event."""
+    """Edit one's own message. An unchanged body creates no event."""
 
     seq: Seq
     body: str
 
 
 class MessageDelete(CommandFrame, tag="message.delete", kw_only=True):
-    """One's own message, or any as an admin; it stays in pages, empty."""
+    """Delete one's own message, or any message as an admin. It remains in pages without content."""
 
     seq: Seq
 
 
 class MessageReact(CommandFrame, tag="message.react", kw_only=True):
-    """At most 32 bytes of emoji; `remove` takes the reaction back."""
+    """Add a reaction of at most 32 bytes, or remove it."""
 
     seq: Seq
-    emoji: Text
+    emoji: ShortText
     remove: bool = False
 
 
 class RoomRead(CommandFrame, tag="room.read", kw_only=True):
-    """Read up to `seq`: forward only, clamped to the room's last message."""
+    """Move the read cursor up to `seq`, forward only, at most to the room's last message."""
 
     seq: Seq
 
 
 class RoomTyping(RoomFrame, tag="room.typing", kw_only=True):
-    """No reply. Goes to the other members, to no socket of the typist."""
+    """Notify the other members that the user types or stopped. There is no reply."""
 
     typing: bool
 
 
 class RoomInvite(CommandFrame, tag="room.invite", kw_only=True):
-    """Own id, repeats and members are ignored; one unknown id refuses all."""
+    """Invite users. The own ID, duplicates and members are ignored; one unknown ID rejects the frame."""
 
-    user_ids: Annotated[list[Text], Meta(min_length=1, max_length=100)]
+    user_ids: Annotated[list[ShortText], Meta(min_length=1, max_length=MAX_USER_IDS)]
 
 
 class RoomLeave(CommandFrame, tag="room.leave", kw_only=True):
-    """Leave a group; hide a direct room until its next message."""
+    """Leave a group, or hide a direct room until its next message."""
 
 
 class FileUpload(CommandFrame, tag="file.upload", kw_only=True):
-    """`data` is base64, at most 5 MiB decoded; the message is sent once the file is stored."""
+    """Store a file and send a message with it. `data` is base64, at most 5 MiB decoded."""
 
     client_id: ClientId
     filename: Annotated[str, Meta(min_length=1, max_length=255)]
@@ -139,15 +137,19 @@ class FileUpload(CommandFrame, tag="file.upload", kw_only=True):
 
 
 class PresenceWatch(ClientFrame, tag="presence.watch", kw_only=True):
-    """Replaces the earlier set; strangers and those who blocked one are shown as offline."""
+    """Replace the set of watched users. Strangers and users who blocked the watcher appear offline."""
 
-    user_ids: Annotated[list[Text], Meta(max_length=200)]
+    user_ids: Annotated[list[ShortText], Meta(max_length=200)]
 
 
 AnyFrame: TypeAlias = (
     Hello | Ping | HomeList | RoomEnter | RoomExit | MessageSend | MessageList | MessageEdit | MessageDelete
     | MessageReact | RoomRead | RoomTyping | RoomInvite | RoomLeave | FileUpload | PresenceWatch
 )  # fmt: skip
+
+AnyRoomFrame: TypeAlias = RoomFrame | MessageSend
+AnyCommandFrame: TypeAlias = CommandFrame | MessageSend
+"""`MessageSend` has the fields of a `CommandFrame`, but inherits those of the message."""
 
 OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
 
@@ -156,7 +158,7 @@ OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
 
 
 class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=True):
-    """A reply; the result's fields stand beside `id`."""
+    """A successful reply. The fields of the result are next to `id`."""
 
     id: str
     at: str | None = None
@@ -175,7 +177,7 @@ class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=T
 
 
 class ErrorFrame(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):
-    """`retry_after` in seconds."""
+    """A failed reply, or an error of a frame without an `id`. `retry_after` is in seconds."""
 
     id: str | None = None
     code: str
@@ -187,7 +189,7 @@ class ErrorFrame(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True
 
 
 class Ready(msgspec.Struct, tag="ready", tag_field="op", kw_only=True):
-    """`heartbeat` in seconds."""
+    """The reply to `hello`. `heartbeat` is in seconds."""
 
     session_id: str
     user: User
@@ -198,7 +200,7 @@ class Ready(msgspec.Struct, tag="ready", tag_field="op", kw_only=True):
 
 
 class RoomAdded(msgspec.Struct, tag="room.added", tag_field="op", kw_only=True):
-    """The room's events after `room.version` follow."""
+    """The user is now a member. The room's events after `room.version` follow."""
 
     room: Room
 
@@ -213,7 +215,7 @@ class RoomMuted(msgspec.Struct, tag="room.muted", tag_field="op", kw_only=True):
 
 
 class RoomReset(msgspec.Struct, tag="room.reset", tag_field="op", kw_only=True):
-    """The log does not reach back to the client's cursor: load the newest page and go on from its version."""
+    """The log does not reach back to the client's cursor: load the newest page and continue after its version."""
 
     room_id: str
 
@@ -238,7 +240,7 @@ class SessionRevoked(msgspec.Struct, tag="session.revoked", tag_field="op", kw_o
 
 
 class CursorsMoved(msgspec.Struct, tag="room.read", tag_field="op", kw_only=True):
-    """At most four a second per room; forward only, so that the next repairs a lost one."""
+    """Read cursors moved. At most four per second and room; a lost one is corrected by the next."""
 
     room_id: str
     cursors: dict[str, int]

@@ -1,1 +1,1 @@
-"""The socket itself: handshake, reading, bounded writing, heartbeat."""
+"""The WebSocket: handshake, reading, bounded writing, heartbeat."""

@@ -1,4 +1,4 @@
-"""Whether an upgrade may happen: it carries a token that nginx got from auth for the cookie."""
+"""Authentication of WebSocket upgrades, by a token that nginx got from auth for the session cookie."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,10 +14,10 @@ class Handshake:
         self._verify = verify
 
     async def check(self, headers: Mapping[str, str]) -> Principal | DomainError:
-        """The user and session behind an upgrade request, or why it may not happen."""
+        """Return the user and session of an upgrade request, or the error with which it is rejected."""
         try:
             principal = await self._verify(headers.get(TOKEN_HEADER, ""))
-        except DomainError as problem:
-            log.info("an upgrade was refused: %s", problem.detail)
-            return problem
+        except DomainError as error:
+            log.info("an upgrade was rejected: %s", error.detail)
+            return error
         return principal if principal.use == "user" else Unauthenticated("Sign in first.")

@@ -3,11 +3,10 @@
 from media.domain.attachments import attachment_of
 from media.service.dependencies import Dependencies
 from media.storage.attachments import find_avatar, list_own
+from shared.contracts.limits import MAX_ATTACHMENTS
 from shared.contracts.media import Attachments, Avatar
 from shared.errors import Invalid, NotFound
 from shared.ids import is_id
-
-MAX_ATTACHMENTS = 10
 
 
 async def resolve(deps: Dependencies, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from rooms.api.dependencies import Deps
 from rooms.api.schemas import MAX_BODY_BYTES
 from rooms.service.queries import system_messages
-from shared.contracts.rooms import MAX_INTEGER
+from shared.contracts.limits import MAX_INTEGER
 from shared.events.rooms import SystemEvent
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor

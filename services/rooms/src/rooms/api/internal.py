@@ -11,12 +11,10 @@ from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
 from rooms.domain.errors import no_room
-from rooms.domain.validation import MAX_ATTACHMENTS
 from rooms.service.pipeline import commands
 from rooms.service.queries import events, memberships, reading, room_lists
+from shared.contracts.limits import MAX_ATTACHMENTS, MAX_INTEGER, MAX_PAGE
 from shared.contracts.rooms import (
-    MAX_INTEGER,
-    MAX_PAGE,
     CommandBatch,
     EventsRequest,
     MembershipCheckRequest,

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
-from rooms.api.schemas import MAX_BODY_BYTES, NewMessage, PageParameters
+from rooms.api.schemas import MAX_BODY_BYTES, PageParameters
 from rooms.service import sending
 from rooms.service.queries import reading
-from shared.contracts.rooms import Message
+from shared.contracts.rooms import Message, NewMessage
 from shared.web.callers import Caller, PathId
-from shared.web.openapi import answers, reply
+from shared.web.openapi import accepts, answers, json_body, reply
 from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES)
@@ -34,8 +34,13 @@ async def list_messages(
     return reply(MessageList(page.messages, page.has_more, page.version))
 
 
-@router.post("", status_code=201, responses=answers(Message, 201))
-async def send_message(deps: Deps, caller: Caller, room_id: PathId, body: NewMessage) -> Response:
+@router.post("", status_code=201, responses=answers(Message, 201), openapi_extra=accepts(NewMessage))
+async def send_message(
+    deps: Deps,
+    caller: Caller,
+    room_id: PathId,
+    body: Annotated[NewMessage, json_body(NewMessage, limit=MAX_BODY_BYTES)],
+) -> Response:
     """Send a message. A duplicate `client_id` gets the first message, with status 200."""
-    message, is_new = await sending.send(deps, room_id, caller.subject, **body.model_dump())
+    message, is_new = await sending.send(deps, room_id, caller.subject, body)
     return reply(message, 201 if is_new else 200)

@@ -8,7 +8,8 @@ from rooms.api.schemas import MAX_BODY_BYTES, Limit, NewRoom, RoomChange, RoomFi
 from rooms.service import creation
 from rooms.service.pipeline.commands import execute_one
 from rooms.service.queries import reading, room_lists, searching
-from shared.contracts.rooms import MAX_PAGE, Message, MuteRoom, Room, RoomDetail, UpdateRoom
+from shared.contracts.limits import MAX_PAGE
+from shared.contracts.rooms import Message, MuteRoom, Room, RoomDetail, UpdateRoom
 from shared.ids import new_id
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor

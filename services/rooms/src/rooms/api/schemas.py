@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel
 
-from shared.contracts.rooms import DEFAULT_PAGE, MAX_PAGE, PageChoice, Role, RoomKind
+from shared.contracts.limits import DEFAULT_PAGE, MAX_PAGE
+from shared.contracts.rooms import PageChoice, Role, RoomKind
 from shared.ids import ID_PATTERN, parse_rfc3339
 
 MAX_BODY_BYTES = 64 * 1024
@@ -42,14 +43,6 @@ class Invitation(BaseModel):
 
 class RoleChange(BaseModel):
     role: Role
-
-
-class NewMessage(BaseModel):
-    client_id: str
-    body: str = ""
-    reply_to: int | None = None
-    attachment_ids: list[str] = []
-    mentions: list[str] = []
 
 
 def _time(text: str) -> str:

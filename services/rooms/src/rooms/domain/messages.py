@@ -15,12 +15,20 @@ from shared.events.rooms import MessageCreated, MessageDeleted, MessageEdited, M
 
 MAX_REACTIONS = 4_000
 MAX_DIFFERENT_EMOJI = 100
+_FIRST = frozenset(
+    {"command_id", "room_id", "user_id", "traceparent", "client_id", "body", "reply_to", "attachments", "mentions"}
+)
+"""Fields that are in the digest of every message, or in none. Later fields are in it if set: old digests stay valid."""
 
 
 def digest_of(command: SendMessage) -> bytes:
     """Return the SHA-256 of the content of a message. A duplicate has the same digest."""
     attachment_ids = [attachment.attachment_id for attachment in command.attachments]
-    return sha256(msgspec.json.encode([command.body, command.reply_to, attachment_ids, command.mentions])).digest()
+    content = [command.body, command.reply_to, attachment_ids, command.mentions]
+    later = {
+        name: value for name in command.__struct_fields__ if name not in _FIRST and (value := getattr(command, name))
+    }
+    return sha256(msgspec.json.encode([*content, later] if later else content)).digest()
 
 
 def send(work: UnitOfWork, command: SendMessage) -> Accepted:
@@ -67,17 +75,14 @@ def _new_message(work: UnitOfWork, room: RoomState, command: SendMessage, digest
         seq=room.head_seq,
         version=version,
         sender_id=command.user_id,
-        client_id=command.client_id,
         digest=digest,
         kind="file" if command.attachments else "text",
-        body=command.body,
         at=room.updated_at,
         edited_at=None,
         deleted=False,
-        reply_to=command.reply_to,
         attachments=msgspec.json.encode(command.attachments) if command.attachments else None,
-        mentions=msgspec.json.encode(mentions) if mentions else None,
         reaction_count=0,
+        **command.content() | {"mentions": msgspec.json.encode(mentions) if mentions else None},
     )
     work.messages[message.key] = work.new_messages[message.key] = message
     work.record(room, command.user_id, MessageCreated(**message_fields(message, {})))

@@ -14,7 +14,7 @@ import msgspec
 from rooms.domain.errors import invalid
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.validation import is_storable
-from shared.contracts.rooms import MAX_INTEGER
+from shared.contracts.limits import MAX_INTEGER
 from shared.text import normalised
 
 MIN_QUERY, MAX_QUERY = 2, 100

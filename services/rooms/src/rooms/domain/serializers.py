@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from rooms.domain.state import MemberState, RoomState, StoredMessage, attachments_of, mentions_of
@@ -11,23 +12,21 @@ from shared.ids import rfc3339
 Reactions = Mapping[str, list[str]]
 NO_REACTIONS: Reactions = {}
 
+_AS_STORED = tuple(
+    name for name in Message.__struct_fields__
+    if name in StoredMessage.__struct_fields__ and name not in {"at", "edited_at", "attachments", "mentions"}
+)  # fmt: skip
+"""The fields of a message that are stored as they are sent."""
+_stored_values = attrgetter(*_AS_STORED)
+
 time_text = lru_cache(maxsize=4096)(rfc3339)
 
 
 def message_fields(message: StoredMessage, reactions: Reactions) -> dict[str, Any]:
     """Return the fields of a message, which are the same in pages and in `message.created`."""
-    return {
-        "room_id": message.room_id,
-        "seq": message.seq,
-        "version": message.version,
-        "sender_id": message.sender_id,
-        "client_id": message.client_id,
-        "kind": message.kind,
-        "body": message.body,
+    return dict(zip(_AS_STORED, _stored_values(message), strict=True)) | {
         "at": time_text(message.at),
         "edited_at": None if message.edited_at is None else time_text(message.edited_at),
-        "deleted": message.deleted,
-        "reply_to": message.reply_to,
         "attachments": attachments_of(message),
         "mentions": mentions_of(message),
         "reactions": reactions,

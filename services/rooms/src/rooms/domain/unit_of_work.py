@@ -19,7 +19,7 @@ from rooms.domain.state import (
     RoomState,
     StoredMessage,
 )
-from shared.contracts.rooms import Command
+from shared.contracts.rooms import AnyCommand
 from shared.events.rooms import RoomEvent
 
 
@@ -86,7 +86,7 @@ class UnitOfWork(msgspec.Struct):
     changed_room_lists: set[str] = set()
     """Users whose room list changed."""
 
-    def require_member(self, command: Command) -> tuple[RoomState, MemberState]:
+    def require_member(self, command: AnyCommand) -> tuple[RoomState, MemberState]:
         """Return the room of a command and the membership of its user. Raises `no_room` for non-members too."""
         room = self.rooms.get(command.room_id)
         member = self.members.get((command.room_id, command.user_id))

@@ -8,8 +8,8 @@ import re
 import msgspec
 
 from rooms.domain.errors import invalid, no_room, no_user
+from shared.contracts.limits import MAX_ATTACHMENTS, MAX_INTEGER, MAX_MENTIONS, MAX_USER_IDS
 from shared.contracts.rooms import (
-    MAX_INTEGER,
     AnyCommand,
     DeleteMessage,
     EditMessage,
@@ -27,9 +27,6 @@ from shared.text import one_line
 MAX_BODY_LENGTH = 4000
 MAX_TITLE = 100
 MAX_EMOJI_BYTES = 32
-MAX_ATTACHMENTS = 10
-MAX_MENTIONS = 50
-MAX_USER_IDS = 100
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

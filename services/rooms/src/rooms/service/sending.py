@@ -1,32 +1,22 @@
 """Sends messages over HTTP, through the same pipeline as the commands of the gateways."""
 
-from typing import Any
-
 from rooms.domain.errors import invalid
-from rooms.domain.validation import MAX_ATTACHMENTS, canonical_id
+from rooms.domain.validation import canonical_id
 from rooms.service.dependencies import Dependencies
 from rooms.service.pipeline.commands import execute_one
 from rooms.service.queries.reading import get_message
 from rooms.storage.messages import find_sent
+from shared.contracts.limits import MAX_ATTACHMENTS
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest
-from shared.contracts.rooms import Message, SendMessage
+from shared.contracts.rooms import Message, NewMessage, SendMessage
 from shared.ids import new_id
 
 
-async def send(
-    deps: Dependencies, room_id: str, user_id: str, *, client_id: str, attachment_ids: list[str], **content: Any
-) -> tuple[Message, bool]:
-    """Return the current state of the message, and whether it is new. Raises DomainError.
-
-    `content`: body, reply_to, mentions.
-    """
+async def send(deps: Dependencies, room_id: str, user_id: str, message: NewMessage) -> tuple[Message, bool]:
+    """Return the current state of the message, and whether it is new. Raises DomainError."""
+    attachments = await _get_attachments(deps, room_id, user_id, message.client_id, message.attachment_ids)
     command = SendMessage(
-        command_id=new_id(),
-        room_id=room_id,
-        user_id=user_id,
-        client_id=client_id,
-        attachments=await _get_attachments(deps, room_id, user_id, client_id, attachment_ids),
-        **content,
+        command_id=new_id(), room_id=room_id, user_id=user_id, attachments=attachments, **message.content()
     )
     result = await execute_one(deps, command)
     assert result.seq is not None

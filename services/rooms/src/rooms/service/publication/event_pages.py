@@ -12,13 +12,13 @@ from rooms.domain.serializers import NO_REACTIONS
 from rooms.domain.state import StoredMessage, weight
 from rooms.domain.stored_events import StoredEvent, event_of
 from rooms.storage import reactions, room_events, rooms
-from shared.contracts.rooms import PAGE_BYTES
+from shared.contracts.limits import MAX_PAGE_BYTES
 from shared.database.engine import Db
 from shared.events.rooms import RoomEvent
 
 MAX_EVENTS_PER_ROOM = 500
 MAX_EVENTS = 1_000
-MAX_BYTES = 4 * PAGE_BYTES
+MAX_BYTES = 4 * MAX_PAGE_BYTES
 _BYTES_WITHOUT_MESSAGE = 200
 
 _Rows = list[tuple[StoredEvent, StoredMessage | None]]
@@ -76,7 +76,7 @@ def _bounded(found: Mapping[str, _Rows]) -> dict[str, _Rows]:
     left = MAX_BYTES
     kept: dict[str, _Rows] = {}
     for room_id, rows in found.items():
-        budget, kept[room_id] = min(left, PAGE_BYTES), []
+        budget, kept[room_id] = min(left, MAX_PAGE_BYTES), []
         for row, message in rows:
             size = weight(message) if message else _BYTES_WITHOUT_MESSAGE
             if size > budget and (kept[room_id] or left < MAX_BYTES):

@@ -20,7 +20,7 @@ from shared.contracts.rooms import Result
 from shared.database.engine import UNREACHABLE, Database
 from shared.events.rooms import RoomEvent
 from shared.redis.client import REDIS_DOWN, AnyRedis
-from shared.roomlog.frames import CURSORS, NO_TRACES, Run, live_header, runs_of
+from shared.roomlog.frames import CURSORS, NO_TRACES, EventBatch, batch_events, publication_header
 from shared.roomlog.keys import live_channel, log_key
 from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
 from shared.streams.notifications import UserChanged, publish_notifications
@@ -141,13 +141,13 @@ class Publisher:
 
     async def _publish(self, events: dict[str, list[RoomEvent]], spans: PublishSpans = NO_SPANS) -> set[str]:
         """Publish events. Return the rooms whose stream has a gap before the first of them."""
-        batches: list[tuple[str, Run]] = []
+        batches: list[tuple[str, EventBatch]] = []
         traces: dict[str, dict[int, str]] = defaultdict(dict)
         for (room_id, version), span in spans.items():
             traces[room_id][version] = span.traceparent
         for room_id, of_room in events.items():
             of_room.sort(key=lambda event: event.version)
-            batches += [(room_id, batch) for batch in runs_of(of_room, traces.get(room_id, NO_TRACES))]
+            batches += [(room_id, batch) for batch in batch_events(of_room, traces.get(room_id, NO_TRACES))]
         with_gap: set[str] = set()
         for start in range(0, len(batches), EVENT_BATCHES_PER_PIPELINE):
             some = batches[start : start + EVENT_BATCHES_PER_PIPELINE]
@@ -171,7 +171,7 @@ class Publisher:
     async def _publish_cursors(self, cursors: dict[str, dict[str, int]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for room_id, seqs in cursors.items():
-            message = live_header(0, 0, CURSORS) + msgspec.json.encode(seqs)
+            message = publication_header(0, 0, CURSORS) + msgspec.json.encode(seqs)
             pipeline.execute_command("SPUBLISH", live_channel(self.epoch, room_id), message)
         await pipeline.execute()
 
@@ -213,9 +213,9 @@ class Publisher:
             heads = await rooms.list_heads(db, room_ids)
         streams = await read_since(self._redis, self.epoch, heads, limit=1)
         return {
-            room_id: max(0, head - KEPT_ENTRIES) if streams[room_id].tip == -1 else streams[room_id].tip
+            room_id: max(0, head - KEPT_ENTRIES) if streams[room_id].head == -1 else streams[room_id].head
             for room_id, head in heads.items()
-            if streams[room_id].tip < head
+            if streams[room_id].head < head
         }
 
     async def _restart_streams(self, room_ids: set[str]) -> dict[str, int]:

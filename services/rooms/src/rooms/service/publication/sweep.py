@@ -39,4 +39,4 @@ async def _changed_after(deps: Dependencies, cursor: tuple[int, str]) -> list[tu
 async def _find_lagging(deps: Dependencies, heads: dict[str, int]) -> set[str]:
     """Return the rooms whose stream ends before their head. A missing stream counts as lagging."""
     streams = await read_since(deps.redis, deps.publisher.epoch, heads, limit=1)
-    return {room_id for room_id, head in heads.items() if streams[room_id].tip < head}
+    return {room_id for room_id, head in heads.items() if streams[room_id].head < head}

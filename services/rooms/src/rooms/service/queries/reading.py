@@ -3,32 +3,23 @@
 import msgspec
 
 from rooms.domain.errors import no_room
-from rooms.domain.paging import Window, check_choice, nearest, window_of
+from rooms.domain.paging import At, Offset, PageAnchor, Window, anchor_of, nearest, window_of
 from rooms.domain.serializers import NO_REACTIONS, member_of, message_of, room_detail, room_of
 from rooms.domain.state import MemberState, RoomState, StoredMessage, weight
 from rooms.service.dependencies import Dependencies
 from rooms.storage import members, messages, reactions, room_lists
-from shared.contracts.rooms import (
-    DEFAULT_PAGE,
-    PAGE_BYTES,
-    Member,
-    Message,
-    MessagesPage,
-    PageChoice,
-    Room,
-    RoomDetail,
-    RoomSnapshot,
-)
+from shared.contracts.limits import DEFAULT_PAGE, MAX_PAGE_BYTES
+from shared.contracts.rooms import Member, Message, MessagesPage, PageChoice, Room, RoomDetail, RoomSnapshot
 from shared.database.engine import Db
 
 
 async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageChoice) -> MessagesPage:
     """Return a page of messages. Raises DomainError for a bad choice and for non-members."""
-    check_choice(choice)
+    anchor = anchor_of(choice)
 
     async def load(db: Db) -> MessagesPage:
         (room, member, _), epoch = await _find_row(db, room_id, user_id)
-        page, has_more = await _page(db, room, member, choice)
+        page, has_more = await _page(db, room, member, anchor, choice.limit)
         return MessagesPage(epoch=epoch, messages=page, has_more=has_more, version=room.head_version)
 
     return await deps.database.snapshot(load)
@@ -39,7 +30,7 @@ async def get_snapshot(deps: Dependencies, room_id: str, user_id: str) -> RoomSn
 
     async def load(db: Db) -> RoomSnapshot:
         (room, member, _), epoch = await _find_row(db, room_id, user_id)
-        page, _ = await _page(db, room, member, PageChoice(limit=DEFAULT_PAGE))
+        page, _ = await _page(db, room, member, Offset(0), DEFAULT_PAGE)
         detail = room_detail(room, member, page[-1] if page else None, await _members(db, room_id))
         return RoomSnapshot(epoch=epoch, room=detail, messages=page, version=room.head_version)
 
@@ -95,15 +86,17 @@ async def _find_row(db: Db, room_id: str, user_id: str) -> tuple[room_lists.Room
     return found
 
 
-async def _page(db: Db, room: RoomState, member: MemberState, choice: PageChoice) -> tuple[list[Message], bool]:
-    first_at = None if choice.at is None else await messages.find_first_at(db, room.id, choice.at)
-    window = window_of(choice, member.joined_seq, room.head_seq, first_at)
+async def _page(
+    db: Db, room: RoomState, member: MemberState, anchor: PageAnchor, limit: int
+) -> tuple[list[Message], bool]:
+    first_at = await messages.find_first_at(db, room.id, anchor.time) if isinstance(anchor, At) else None
+    window = window_of(anchor, limit, member.joined_seq, room.head_seq, first_at)
     stored = await messages.list_range(db, room.id, window.first, window.last)
-    near = nearest(stored, [weight(message) // 2 for message in stored], window.anchor, PAGE_BYTES)
+    near = nearest(stored, [weight(message) // 2 for message in stored], window.anchor, MAX_PAGE_BYTES)
     page = _cut_to_size(await add_reactions(db, near), window)
     return page, window.has_more or len(page) < len(stored)
 
 
 def _cut_to_size(page: list[Message], window: Window) -> list[Message]:
     sizes = [len(msgspec.json.encode(message)) + 1 for message in page]
-    return nearest(page, sizes, window.anchor, PAGE_BYTES)
+    return nearest(page, sizes, window.anchor, MAX_PAGE_BYTES)

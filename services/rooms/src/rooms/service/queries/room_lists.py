@@ -7,7 +7,8 @@ from rooms.domain.state import MessageKey
 from rooms.service.dependencies import Dependencies
 from rooms.service.queries.reading import add_reactions
 from rooms.storage import epochs, room_lists, users
-from shared.contracts.rooms import MAX_INTEGER, Message, RoomList, RoomListPage, RoomLists
+from shared.contracts.limits import MAX_INTEGER
+from shared.contracts.rooms import Message, RoomList, RoomListPage, RoomLists
 from shared.database.engine import Db
 from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 

@@ -10,7 +10,8 @@ from rooms.service.dependencies import Dependencies
 from rooms.service.queries.reading import add_reactions
 from rooms.storage.room_lists import find_row
 from rooms.storage.search import find_in_slices, list_scan_ranges
-from shared.contracts.rooms import DEFAULT_PAGE, PAGE_BYTES, Message
+from shared.contracts.limits import DEFAULT_PAGE, MAX_PAGE_BYTES
+from shared.contracts.rooms import Message
 from shared.database.engine import Db
 from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 from shared.web.openapi import Page
@@ -40,7 +41,7 @@ async def search(
         if room_id is not None and not ranges and await find_row(db, room_id, user_id) is None:
             raise no_room()
         slices, end = choose_slices(ranges, max_scanned)
-        page, following = cut_page(await find_in_slices(db, slices, query, limit + 1), end, limit, PAGE_BYTES)
+        page, following = cut_page(await find_in_slices(db, slices, query, limit + 1), end, limit, MAX_PAGE_BYTES)
         return await add_reactions(db, page), following
 
     messages, following = await deps.database.snapshot(find)

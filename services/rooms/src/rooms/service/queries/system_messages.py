@@ -5,7 +5,7 @@ from rooms.domain.serializers import NO_REACTIONS
 from rooms.domain.stored_events import event_of
 from rooms.service.dependencies import Dependencies
 from rooms.storage import room_events, room_lists
-from shared.contracts.rooms import MAX_INTEGER
+from shared.contracts.limits import MAX_INTEGER
 from shared.database.engine import Db
 from shared.web.cursors import TimeKey, cursor_of, read_cursor
 from shared.web.openapi import Page

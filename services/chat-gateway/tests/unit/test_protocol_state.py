@@ -1,26 +1,26 @@
-"""The protocol by frames in, effects out."""
+"""The protocol state: frames in, effects out."""
 
 import json
 
 import pytest
 
-from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.frames import MessageSend, Ping
 from chat_gateway.protocol.limits import Limits
+from chat_gateway.protocol.state import ProtocolState
 
 ROOM = "0190c0de-0000-7000-8000-000000000001"
 CLIENT = "0190c0de-0000-4000-8000-00000000000A"
 
 
-def greeted(**limits: object) -> Connection:
-    connection = Connection(Limits(**limits), 0.0)
-    assert isinstance(connection.receive(b'{"op":"hello"}', 0.0)[0], Start)
-    return connection
+def after_hello(**limits: object) -> ProtocolState:
+    state = ProtocolState(Limits(**limits), 0.0)
+    assert isinstance(state.receive(b'{"op":"hello"}', 0.0)[0], Start)
+    return state
 
 
-def receive(connection: Connection, value: object, now: float = 1.0) -> list[Effect]:
-    return connection.receive(json.dumps(value).encode(), now)
+def receive(state: ProtocolState, value: object, now: float = 1.0) -> list[Effect]:
+    return state.receive(json.dumps(value).encode(), now)
 
 
 def error(effects: list[Effect]) -> dict[str, object]:
@@ -31,42 +31,42 @@ def error(effects: list[Effect]) -> dict[str, object]:
 
 
 def test_hello_with_cursors_starts_the_connection():
-    connection = Connection(Limits(), 0.0)
-    [effect] = receive(connection, {"op": "hello", "id": "h", "cursors": {ROOM: 7}, "epoch": "e"})
+    state = ProtocolState(Limits(), 0.0)
+    [effect] = receive(state, {"op": "hello", "id": "h", "cursors": {ROOM: 7}, "epoch": "e"})
     assert isinstance(effect, Start)
     assert (effect.hello.cursors, effect.hello.epoch, effect.hello.id) == ({ROOM: 7}, "e", "h")
 
 
 def test_a_frame_before_hello_and_a_second_hello_are_invalid():
-    connection = Connection(Limits(), 0.0)
-    assert error(receive(connection, {"op": "ping", "id": "1"}))["code"] == "invalid"
-    receive(connection, {"op": "hello"})
-    assert error(receive(connection, {"op": "hello", "id": "2"})) | {"detail": ""} == {
+    state = ProtocolState(Limits(), 0.0)
+    assert error(receive(state, {"op": "ping", "id": "1"}))["code"] == "invalid"
+    receive(state, {"op": "hello"})
+    assert error(receive(state, {"op": "hello", "id": "2"})) | {"detail": ""} == {
         "op": "error", "id": "2", "code": "invalid", "detail": "",
     }  # fmt: skip
 
 
-def test_no_hello_in_time_closes():
-    assert Connection(Limits(), 0.0).hello_overdue() == [Close(4408, "no hello within 10 s")]
-    assert greeted().hello_overdue() == []
+def test_a_missing_hello_closes_the_connection():
+    assert ProtocolState(Limits(), 0.0).hello_overdue() == [Close(4408, "no hello within 10 s")]
+    assert after_hello().hello_overdue() == []
 
 
-def test_a_well_formed_frame_is_performed_and_counts_until_answered():
-    connection = greeted(unanswered=2)
-    [effect] = receive(connection, {"op": "ping", "id": "1", "unknown": [1]})
+def test_a_valid_frame_is_performed_and_counts_until_it_is_answered():
+    state = after_hello(unanswered=2)
+    [effect] = receive(state, {"op": "ping", "id": "1", "unknown": [1]})
     assert isinstance(effect, Perform)
     assert isinstance(effect.frame, Ping)
-    assert not connection.full
-    receive(connection, {"op": "ping", "id": "2"})
-    assert connection.full
-    connection.answered()
-    assert not connection.full
+    assert not state.full
+    receive(state, {"op": "ping", "id": "2"})
+    assert state.full
+    state.answered()
+    assert not state.full
 
 
 def test_typing_has_no_reply_and_does_not_count():
-    connection = greeted(unanswered=1)
-    receive(connection, {"op": "room.typing", "room_id": ROOM, "typing": True})
-    assert connection.unanswered == 0
+    state = after_hello(unanswered=1)
+    receive(state, {"op": "room.typing", "room_id": ROOM, "typing": True})
+    assert state.unanswered == 0
 
 
 @pytest.mark.parametrize(
@@ -94,74 +94,74 @@ def test_typing_has_no_reply_and_does_not_count():
         (b'{"op":"ping","id":"a","x":NaN}', "invalid", "a"),
     ],
 )
-def test_what_cannot_be_done_is_said_so(data: bytes, code: str, frame_id: str | None):
-    reply = error(greeted().receive(data, 1.0))
+def test_an_invalid_frame_gets_an_error_with_its_id(data: bytes, code: str, frame_id: str | None):
+    reply = error(after_hello().receive(data, 1.0))
     assert (reply["code"], reply.get("id")) == (code, frame_id)
     assert reply["detail"]
 
 
-def test_invalid_names_the_field():
+def test_the_error_of_an_invalid_frame_names_the_field():
     frame = {"op": "message.edit", "id": "a", "room_id": ROOM, "seq": "5", "body": "x"}
-    assert "seq" in str(error(receive(greeted(), frame))["detail"])
+    assert "seq" in str(error(receive(after_hello(), frame))["detail"])
 
 
-def test_binary_frames_are_bad():
-    assert error(greeted().receive(b'{"op":"ping"}', 1.0, binary=True))["code"] == "bad_frame"
+def test_binary_frames_are_rejected():
+    assert error(after_hello().receive(b'{"op":"ping"}', 1.0, binary=True))["code"] == "bad_frame"
 
 
 def test_a_client_id_may_be_written_in_upper_case():
     frame = {"op": "message.send", "room_id": ROOM, "client_id": CLIENT, "body": "안녕"}
-    [effect] = receive(greeted(), frame)
+    [effect] = receive(after_hello(), frame)
     assert isinstance(effect, Perform)
     assert isinstance(effect.frame, MessageSend)
 
 
-def test_a_large_frame_is_refused_under_its_id_without_closing():
+def test_a_large_frame_is_rejected_with_its_id_and_without_closing():
     frame = {"op": "message.send", "id": "a", "room_id": ROOM, "client_id": CLIENT, "body": "x" * 70_000}
-    connection = greeted()
-    reply = error(receive(connection, frame))
+    state = after_hello()
+    reply = error(receive(state, frame))
     assert (reply["code"], reply["id"]) == ("too_large", "a")
-    assert isinstance(receive(connection, {"op": "ping"})[0], Perform)
+    assert isinstance(receive(state, {"op": "ping"})[0], Perform)
 
 
-def test_more_than_32_malformed_frames_a_minute_close():
-    connection = greeted(rates=False)
+def test_more_than_32_malformed_frames_a_minute_close_the_connection():
+    state = after_hello(rates=False)
     for _ in range(32):
-        assert len(connection.receive(b"x", 1.0)) == 1
-    assert connection.receive(b"x", 2.0)[1] == Close(4501, "too many malformed frames")
-    assert connection.receive(b'{"op":"ping"}', 2.0) == []
+        assert len(state.receive(b"x", 1.0)) == 1
+    assert state.receive(b"x", 2.0)[1] == Close(4501, "too many malformed frames")
+    assert state.receive(b'{"op":"ping"}', 2.0) == []
 
 
 def test_malformed_frames_are_forgotten_after_a_minute():
-    connection = greeted(rates=False)
+    state = after_hello(rates=False)
     for second in range(100):
-        assert len(connection.receive(b"x", second * 2.0)) == 1
+        assert len(state.receive(b"x", second * 2.0)) == 1
 
 
-def test_a_burst_passes_and_more_is_rate_limited_with_the_id():
-    connection = greeted(frames_per_second=20, burst=60)
-    replies = [receive(connection, {"op": "ping", "id": str(n)}, now=0.0) for n in range(60)]
+def test_frames_beyond_a_burst_are_rate_limited_with_their_id():
+    state = after_hello(frames_per_second=20, burst=60)
+    replies = [receive(state, {"op": "ping", "id": str(n)}, now=0.0) for n in range(60)]
     assert sum(isinstance(effects[0], Perform) for effects in replies) == 59  # hello took one
     limited = error(replies[-1])
     assert (limited["code"], limited["id"], limited["retry_after"]) == ("rate_limited", "59", 1)
-    assert isinstance(receive(connection, {"op": "ping"}, now=0.1)[0], Perform)
+    assert isinstance(receive(state, {"op": "ping"}, now=0.1)[0], Perform)
 
 
-def test_ten_seconds_of_flooding_close_and_a_pause_forgives():
-    connection = greeted(frames_per_second=0.01, burst=1)
-    effects = [receive(connection, {"op": "ping"}, now=tenth / 10) for tenth in range(102)]
+def test_ten_seconds_of_flooding_close_the_connection_and_a_pause_resets_them():
+    state = after_hello(frames_per_second=0.01, burst=1)
+    effects = [receive(state, {"op": "ping"}, now=tenth / 10) for tenth in range(102)]
     assert [len(some) for some in effects] == [1] * 101 + [0]
     assert [type(some[0]) for some in effects[:101]] == [Reply] * 100 + [Close]
     assert effects[100] == [Close(4529, "more frames than allowed, for too long")]
-    patient = greeted(frames_per_second=0.01, burst=1)
+    patient = after_hello(frames_per_second=0.01, burst=1)
     times = [second + tenth / 10 for second in range(0, 60, 3) for tenth in range(5)]
     replies = [receive(patient, {"op": "ping"}, now=now) for now in times]
     assert [[type(effect) for effect in some] for some in replies] == [[Reply]] * 100
 
 
-def test_rates_can_be_lifted_but_not_sizes():
-    connection = greeted(rates=False, unanswered=10_000)
-    effects = [effect for _ in range(500) for effect in receive(connection, {"op": "ping"}, now=0.0)]
+def test_limits_of_rates_can_be_switched_off_but_not_limits_of_sizes():
+    state = after_hello(rates=False, unanswered=10_000)
+    effects = [effect for _ in range(500) for effect in receive(state, {"op": "ping"}, now=0.0)]
     assert [type(effect) for effect in effects] == [Perform] * 500
     large = {"op": "message.send", "id": "a", "room_id": ROOM, "client_id": CLIENT, "body": "x" * 70_000}
-    assert error(receive(connection, large))["code"] == "too_large"
+    assert error(receive(state, large))["code"] == "too_large"

@@ -23,12 +23,12 @@ from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.driver.client import Client
+from chat_gateway.driver.connection import UserConnection
+from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.run import run_effects
-from chat_gateway.driver.sync import check_users, follow_changes
-from chat_gateway.protocol.connection import Connection
+from chat_gateway.driver.sync import check_users, sync_changed_users
 from chat_gateway.protocol.limits import Limits
+from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.settings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
@@ -92,7 +92,7 @@ from shared.events.rooms import (
 )
 from shared.ids import new_id, now_ms, rfc3339
 from shared.redis.client import AnyRedis
-from shared.roomlog.frames import payload_of, runs_of, split_frames
+from shared.roomlog.frames import batch_events, payload_of, split_frames
 from shared.roomlog.stream import publish_next
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
@@ -104,8 +104,8 @@ T = TypeVar("T")
 
 QUICK = Timings(
     presence_refresh=0.02,
-    presence_look=0.02,
-    tidying=0.02,
+    presence_poll=0.02,
+    housekeeping=0.02,
     user_check=0.02,
     cursor_flush=0.02,
     close=0.1,
@@ -116,41 +116,47 @@ QUICK = Timings(
 class Service:
     """A service that records and answers calls.
 
-    `asked` lists all calls in order. Calls block while `gate`, or the entry of their path in `gates`, is not set.
-    `problem` fails every call, each entry of `problems` fails one call, `problems_at` fails all calls of a path.
+    `requests` lists all calls in order. Calls wait while the service, or their path, is paused.
+    `error` fails every call, each entry of `errors` fails one call, `errors_at` fails all calls of a path.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.asked: list[tuple[str, Any]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.gates: dict[str, asyncio.Event] = {}
-        self.problem: Exception | None = None
-        self.problems: list[Exception] = []
-        self.problems_at: dict[str, Exception] = {}
-        self.answers: dict[str, Callable[[Any], Any]] = {}
-        self.takes: dict[str, type] = {}
+        self.requests: list[tuple[str, Any]] = []
+        self._paused: dict[str, asyncio.Event] = {}
+        self.error: Exception | None = None
+        self.errors: list[Exception] = []
+        self.errors_at: dict[str, Exception] = {}
+        self.handlers: dict[str, Callable[[Any], Any]] = {}
+        self.request_types: dict[str, type] = {}
 
-    def serve(self, path: str, takes: type, answer: Callable[[Any], Any]) -> None:
-        self.takes[path], self.answers[path] = takes, answer
+    def serve(self, path: str, request_type: type, handler: Callable[[Any], Any]) -> None:
+        self.request_types[path], self.handlers[path] = request_type, handler
 
-    def of(self, path: str) -> list[Any]:
+    def pause(self, path: str = "") -> None:
+        """Let calls of a path, or all calls, wait until `resume`."""
+        self._paused.setdefault(path, asyncio.Event())
+
+    def resume(self, path: str = "") -> None:
+        if (resumed := self._paused.pop(path, None)) is not None:
+            resumed.set()
+
+    def requests_to(self, path: str) -> list[Any]:
         """Return the request bodies of one path."""
-        return [body for asked, body in self.asked if asked == path]
+        return [body for requested, body in self.requests if requested == path]
 
     async def answer(self, path: str, body: bytes) -> bytes:
-        request: Any = msgspec.json.decode(body, type=self.takes[path])
-        self.asked.append((path, request))
+        request: Any = msgspec.json.decode(body, type=self.request_types[path])
+        self.requests.append((path, request))
         await asyncio.sleep(0)
-        await self.gate.wait()
-        if path in self.gates:
-            await self.gates[path].wait()
-        if self.problems:
-            raise self.problems.pop(0)
-        if (problem := self.problems_at.get(path, self.problem)) is not None:
-            raise problem
-        return msgspec.json.encode(self.answers[path](request))
+        for paused in ("", path):
+            if paused in self._paused:
+                await self._paused[paused].wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        if (error := self.errors_at.get(path, self.error)) is not None:
+            raise error
+        return msgspec.json.encode(self.handlers[path](request))
 
     async def call(self, path: str, body: object, answer: type[T], *, timeout: float = 5) -> T:
         """Behave like `Peer.call`, without a network. Raises Unavailable after `timeout`."""
@@ -170,9 +176,9 @@ class Service:
                 if path not in {"token", "keys"} and request.headers[TOKEN_HEADER] != f"for {self.name}":
                     raise Unauthenticated("This request carries no valid token.")
                 return web.Response(body=await self.answer(path, await request.read()))
-            except DomainError as problem:
-                told = error_response(problem)
-                return web.Response(status=told.status_code, body=told.body)
+            except DomainError as error:
+                response = error_response(error)
+                return web.Response(status=response.status_code, body=response.body)
 
         app = web.Application()
         app.add_routes([web.post("/internal/{path}", handle)])
@@ -187,7 +193,7 @@ class Service:
 
 @dataclass
 class RoomState:
-    """A room: its log, its messages, and where each member stands."""
+    """A room: its log, its messages, its memberships, and the read cursor of each member."""
 
     events: list[RoomEvent] = field(default_factory=list)
     kept_after: int = 0
@@ -209,14 +215,14 @@ class RoomsService(Service):
         self.epoch, self.events_at_once = "epoch-1", 10_000
         self.rooms: dict[str, RoomState] = {}
         self.revision: dict[str, int] = defaultdict(int)
-        self.refusals: dict[type, Rejected] = {}
-        self.done: list[AnyCommand] = []
+        self.rejections: dict[type, Rejected] = {}
+        self.commands: list[AnyCommand] = []
         self.on_events: Callable[[EventsRequest], None] = lambda _: None
-        self.on_homes: Callable[[RoomListsRequest], None] = lambda _: None
+        self.on_room_lists: Callable[[RoomListsRequest], None] = lambda _: None
         paths: list[tuple[str, type, Callable[[Any], Any]]] = [
             ("commands", CommandBatch, self._commands),
-            ("homes", RoomListsRequest, self._homes),
-            ("home-page", RoomListPageRequest, self._home_page),
+            ("homes", RoomListsRequest, self._room_lists),
+            ("home-page", RoomListPageRequest, self._room_list_page),
             ("messages", MessagesRequest, self._messages),
             ("enter", RoomSnapshotRequest, self._enter),
             ("places", UserIdsRequest, self._memberships),
@@ -224,10 +230,10 @@ class RoomsService(Service):
             ("events", EventsRequest, self._events),
             ("shared", SharedRoomsRequest, self._shared),
         ]
-        for path, takes, answer in paths:
-            self.serve(path, takes, answer)
+        for path, request_type, handler in paths:
+            self.serve(path, request_type, handler)
 
-    # what happens in rooms
+    # Changes of rooms
 
     def create(self, *user_ids: str) -> str:
         room_id = new_id()
@@ -260,7 +266,7 @@ class RoomsService(Service):
         self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, muted=muted)
         self.revision[user_id] += 1
 
-    def say(self, room_id: str, user_id: str, body: str = "hello", **fields: Any) -> Message:
+    def add_message(self, room_id: str, user_id: str, body: str = "hello", **fields: Any) -> Message:
         room = self.rooms[room_id]
         fields.setdefault("client_id", new_id())
         message = Message(
@@ -281,10 +287,10 @@ class RoomsService(Service):
 
     async def publish(self, redis: AnyRedis, room_id: str, after: int = 0) -> None:
         """Publish the events after a version, as the publisher of rooms does."""
-        runs = runs_of(self.rooms[room_id].events[after:])
-        await publish_next(redis, self.epoch, [(room_id, run) for run in runs])
+        batches = batch_events(self.rooms[room_id].events[after:])
+        await publish_next(redis, self.epoch, [(room_id, batch) for batch in batches])
 
-    # what it answers
+    # Request handlers
 
     def _room(self, room_id: str, user_id: str) -> RoomState:
         room = self.rooms.get(room_id)
@@ -296,9 +302,9 @@ class RoomsService(Service):
         return BatchResult(self.epoch, [self._command(command) for command in batch.commands])
 
     def _command(self, command: AnyCommand) -> Result:
-        self.done.append(command)
-        if (refusal := self.refusals.get(type(command))) is not None:
-            return refusal
+        self.commands.append(command)
+        if (rejection := self.rejections.get(type(command))) is not None:
+            return rejection
         room = self.rooms.get(command.room_id)
         if room is None or command.user_id not in room.memberships:
             return Rejected(code="not_found", detail="There is no such room.")
@@ -328,7 +334,7 @@ class RoomsService(Service):
             case LeaveRoom():
                 self.remove(room_id, user_id)
             case _:
-                raise AssertionError(f"no gateway sends {command!r}")
+                raise AssertionError(f"a gateway does not send {command!r}")
         return Accepted(version=room.version)
 
     def _send(self, room: RoomState, command: SendMessage) -> Accepted:
@@ -336,13 +342,13 @@ class RoomsService(Service):
         for message in room.messages:
             if (message.sender_id, message.client_id) == (command.user_id, command.client_id):
                 return Accepted(version=message.version, seq=message.seq, at=message.at, duplicate=True)
-        message = self.say(
+        message = self.add_message(
             command.room_id, command.user_id, command.body, client_id=command.client_id, reply_to=command.reply_to,
             attachments=command.attachments, mentions=command.mentions,
         )  # fmt: skip
         return Accepted(version=message.version, seq=message.seq, at=message.at)
 
-    def shown(self, room_id: str, user_id: str) -> Room:
+    def room_of(self, room_id: str, user_id: str) -> Room:
         """Return the room as a member sees it in the room list."""
         room = self.rooms[room_id]
         membership, read = room.memberships[user_id], room.read[user_id]
@@ -352,21 +358,21 @@ class RoomsService(Service):
             role="member",
         )  # fmt: skip
 
-    def _home(self, user_id: str, wanted: Sequence[str] | None) -> RoomList:
+    def _room_list(self, user_id: str, wanted: Sequence[str] | None) -> RoomList:
         mine = [room_id for room_id, room in self.rooms.items() if user_id in room.memberships]
         chosen = [room_id for room_id in mine if wanted is None or room_id in wanted]
         entries = [
-            RoomEntry(self.shown(room_id, user_id), self.rooms[room_id].memberships[user_id]) for room_id in chosen
+            RoomEntry(self.room_of(room_id, user_id), self.rooms[room_id].memberships[user_id]) for room_id in chosen
         ]
         return RoomList(self.revision[user_id], entries)
 
-    def _homes(self, request: RoomListsRequest) -> RoomLists:
-        homes = {user_id: self._home(user_id, wanted) for user_id, wanted in request.users.items()}
-        self.on_homes(request)
-        return RoomLists(self.epoch, homes)
+    def _room_lists(self, request: RoomListsRequest) -> RoomLists:
+        room_lists = {user_id: self._room_list(user_id, wanted) for user_id, wanted in request.users.items()}
+        self.on_room_lists(request)
+        return RoomLists(self.epoch, room_lists)
 
-    def _home_page(self, request: RoomListPageRequest) -> RoomListPage:
-        rooms = [entry.room for entry in self._home(request.user_id, None).rooms][: request.limit]
+    def _room_list_page(self, request: RoomListPageRequest) -> RoomListPage:
+        rooms = [entry.room for entry in self._room_list(request.user_id, None).rooms][: request.limit]
         return RoomListPage(self.epoch, rooms, "more" if request.before is None else None)
 
     def _messages(self, request: MessagesRequest) -> MessagesPage:
@@ -379,7 +385,7 @@ class RoomsService(Service):
 
     def _enter(self, request: RoomSnapshotRequest) -> RoomSnapshot:
         room = self._room(request.room_id, request.user_id)
-        shown = msgspec.to_builtins(self.shown(request.room_id, request.user_id))
+        shown = msgspec.to_builtins(self.room_of(request.room_id, request.user_id))
         members = [
             Member(user_id=user_id, role="member", read_seq=room.read[user_id], joined_at=_now())
             for user_id in room.memberships
@@ -469,8 +475,8 @@ class SocialService(Service):
 
     def _pairs(self, request: RelationshipsRequest) -> Relationships:
         me, others = request.user_id, request.other_ids
-        tied = [other for other in others if (me, other) in self.follows or (other, me) in self.follows]
-        return Relationships(tied, [other for other in others if (other, me) in self.blocks])
+        related = [other for other in others if (me, other) in self.follows or (other, me) in self.follows]
+        return Relationships(related, [other for other in others if (other, me) in self.blocks])
 
 
 class AuthService(Service):
@@ -483,7 +489,9 @@ class AuthService(Service):
         self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
         self.sessions: dict[str, User] = {}
         self.serve("sessions", SessionCheck, self._sessions)
-        self.serve("token", ServiceTokenRequest, lambda asked: ServiceToken(f"for {asked.audience}", time.time() + 60))
+        self.serve(
+            "token", ServiceTokenRequest, lambda request: ServiceToken(f"for {request.audience}", time.time() + 60)
+        )
         self.serve("keys", dict, lambda _: SigningKeys([self._public]))
 
     def sign_in(self, user_id: str, session_id: str) -> None:
@@ -608,64 +616,67 @@ class MemoryPipeline:
         return int(self._redis.expiries[key])
 
 
-class Wire:
-    """A transport that records frames. `sent` counts calls of `send`, which block while `gate` is not set."""
+class FakeTransport:
+    """A transport that records frames.
+
+    `sent` counts calls of `send`, which wait until `writable` is set. `processed` counts calls of `process_frames`.
+    """
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.sent = self.read = 0
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.sent = self.processed = 0
 
     def push(self, data: bytes) -> None:
         if self.closed is None:
             self.frames += [json.loads(payload_of(frame)) for frame in split_frames(data)]
 
-    push_droppable = answer = push
+    push_droppable = enqueue = push
 
     async def send(self, data: bytes) -> None:
         if self.closed is not None:
             raise ConnectionResetError("the socket is closing")
         self.sent += 1
         await asyncio.sleep(0)
-        await self.gate.wait()
+        await self.writable.wait()
         self.push(data)
 
-    def read_on(self) -> None:
-        self.read += 1
+    def process_frames(self) -> None:
+        self.processed += 1
 
     def close(self, code: int, _: str) -> None:
         self.closed = self.closed or code
 
 
-class Person:
-    """One connection of a user, driven by frames."""
+class FakeClient:
+    """A client of a gateway, with one connection of a user."""
 
     def __init__(self, gateway: Gateway, user_id: str, session_id: str, limits: Limits) -> None:
-        self.gateway, self.wire = gateway, Wire()
+        self.gateway, self.transport = gateway, FakeTransport()
         principal = Principal(subject=user_id, session_id=session_id, use="user")
-        self.client: Client = gateway.new_client(principal, Connection(limits, 0.0), self.wire)
+        self.connection: UserConnection = gateway.new_connection(principal, ProtocolState(limits, 0.0), self.transport)
         self.user_id, self.session_id = user_id, session_id
         self._ids = 0
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        return self.wire.frames
+        return self.transport.frames
 
-    def of(self, op: str) -> list[dict[str, Any]]:
+    def received(self, op: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["op"] == op]
 
     def versions(self, room_id: str) -> list[int]:
         """Return the versions of the received events of a room, in order of arrival."""
         return [frame["version"] for frame in self.frames if frame.get("room_id") == room_id and "version" in frame]
 
-    def say(self, op: str, **fields: Any) -> str:
+    def send(self, op: str, **fields: Any) -> str:
         """Send a frame and return its id."""
         self._ids += 1
         frame_id = f"{self._ids}"
         data = json.dumps({"op": op, "id": frame_id} | fields).encode()
-        run_effects(self.gateway, self.client, self.client.connection.receive(data, 0.0))
+        run_effects(self.gateway, self.connection, self.connection.protocol.receive(data, 0.0))
         return frame_id
 
     def reply(self, frame_id: str) -> dict[str, Any] | None:
@@ -674,9 +685,9 @@ class Person:
         assert len(replies) <= 1, replies
         return replies[0] if replies else None
 
-    async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+    async def request(self, op: str, **fields: Any) -> dict[str, Any]:
         """Send a frame and wait for its answer."""
-        frame_id = self.say(op, **fields)
+        frame_id = self.send(op, **fields)
         for _ in range(30):
             await asyncio.sleep(0)
         reply: dict[str, Any] = await eventually(lambda: self.reply(frame_id))
@@ -684,16 +695,15 @@ class Person:
 
     async def settle(self) -> None:
         """Wait until the connection has no running tasks."""
-        while self.client.tasks:
-            await asyncio.wait(self.client.tasks)
+        while self.connection.tasks:
+            await asyncio.wait(self.connection.tasks)
             await asyncio.sleep(0)
 
-    def leave(self) -> None:
-        """Disconnect."""
-        self.gateway.depart(self.client)
+    def disconnect(self) -> None:
+        self.gateway.unregister(self.connection)
 
 
-class Edge:
+class GatewayHarness:
     """A gateway with in-memory services, and an in-memory Redis unless `redis` is given.
 
     In-memory subscriptions are confirmed while `confirms` is set.
@@ -717,37 +727,37 @@ class Edge:
             "social": Social(self.social),  # type: ignore[arg-type]
             "media": Media(self.media),  # type: ignore[arg-type]
         }
-        defaults = {"limits": self.limits, "lanes": 2, "overload": self.overload, "timings": QUICK}
+        defaults = {"limits": self.limits, "partitions": 2, "overload": self.overload, "timings": QUICK}
         return Gateway(redis=self.redis, **(services | defaults | options))
 
-    def person(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> Person:
-        """Create a connection with an active session, before its `hello`."""
+    def client(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> FakeClient:
+        """Create a client with an active session, before its `hello`."""
         session_id = session_id or f"session-{new_id()}"
         self.auth.sign_in(user_id, session_id)
-        return Person(gateway or self.gateway, user_id, session_id, self.limits)
+        return FakeClient(gateway or self.gateway, user_id, session_id, self.limits)
 
-    async def live(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> Person:
-        """Create a connection and wait until it is live."""
-        person = self.person(user_id, gateway)
-        person.say("hello", **hello)
-        await person.settle()
-        assert person.client.live, (person.wire.closed, person.frames)
-        return person
+    async def connect(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> FakeClient:
+        """Create a client and wait until its connection is live."""
+        client = self.client(user_id, gateway)
+        client.send("hello", **hello)
+        await client.settle()
+        assert client.connection.live, (client.transport.closed, client.frames)
+        return client
 
     @asynccontextmanager
-    async def working(self, gateway: Gateway) -> AsyncIterator[Gateway]:
-        """Run the background work that `main` starts, except presence. Needs a real Redis."""
+    async def background_work(self, gateway: Gateway) -> AsyncIterator[Gateway]:
+        """Run the background work of a gateway, except presence. Needs a real Redis."""
         async with (
-            gateway.lanes.running(),
+            gateway.command_queues.running(),
             gateway.subscriber.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
-            background("changes", partial(follow_changes, gateway), pause=0, longest=0.02),
+            background("changes", partial(sync_changed_users, gateway), pause=0, longest=0.02),
             background("check", partial(check_users, gateway), pause=0, longest=0.02),
         ):
             yield gateway
 
-    def hear(self, channel: str, data: bytes) -> None:
-        """Deliver a message on a channel."""
+    def deliver(self, channel: str, data: bytes) -> None:
+        """Deliver a message on a channel to the gateway."""
         self.gateway.subscriber._handle(
             None,  # type: ignore[arg-type]
             {"type": "smessage", "channel": channel.encode(), "data": data},
@@ -755,26 +765,26 @@ class Edge:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the lanes and the subscriber. In-memory subscriptions are confirmed without a listener."""
+        """Run the command queues and the subscriber. In-memory subscriptions are confirmed without a listener."""
         subscriber = self.gateway.subscriber
         if self.redis is not self.memory:
-            async with self.working(self.gateway):
+            async with self.background_work(self.gateway):
                 yield
             return
 
         async def confirm() -> None:
-            await subscriber._ask.wait()
-            subscriber._ask.clear()
-            asked, subscriber._asked = subscriber._asked, []
+            await subscriber._has_pending.wait()
+            subscriber._has_pending.clear()
+            pending, subscriber._pending = subscriber._pending, []
             await self.confirms.wait()
-            for channel in asked:
+            for channel in pending:
                 message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
                 subscriber._handle(None, message)  # type: ignore[arg-type]
 
-        self.memory.on_publish = self.hear
+        self.memory.on_publish = self.deliver
         async with (
-            self.gateway.lanes.running(),
+            self.gateway.command_queues.running(),
             background("confirm", confirm, pause=0),
-            background("repair", subscriber._repair_torn, pause=0, longest=0.02),
+            background("repair", subscriber._repair_dirty, pause=0, longest=0.02),
         ):
             yield

@@ -1,6 +1,6 @@
-"""One client's side of the protocol: what may come when, how much of it, and what it asks for.
+"""The protocol state of a connection: which frames are allowed, how many, and which effects they have.
 
-Sans I/O: takes frames and a monotonic time in seconds, returns effects. A connection is not a socket.
+Sans I/O: it takes frames and a monotonic time in seconds, and returns effects.
 """
 
 import msgspec
@@ -10,21 +10,22 @@ from chat_gateway.protocol.errors import CloseCode, FrameError
 from chat_gateway.protocol.frames import ErrorFrame, Hello, RoomTyping
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.parse import parse
+from shared.errors import ErrorCode
 
 _encoder = msgspec.json.Encoder()
 
 
-class Connection:
-    """The state of one connection. It is `full` while `limits.unanswered` frames wait for their answer."""
+class ProtocolState:
+    """The protocol state of one connection. It is `full` while `limits.unanswered` frames are unanswered."""
 
     __slots__ = (
-        "_greeted", "_limited_at", "_limited_since", "_limits", "_malformed", "_refilled", "_tokens", "closing",
+        "_hello_received", "_limited_at", "_limited_since", "_limits", "_malformed", "_refilled", "_tokens", "closing",
         "unanswered",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
-        self._greeted = False
+        self._hello_received = False
         self._tokens, self._refilled = limits.burst, now
         self._limited_since = self._limited_at = 0.0
         self._malformed: list[float] = []
@@ -36,18 +37,19 @@ class Connection:
         return self.unanswered >= self._limits.unanswered
 
     @property
-    def greeted(self) -> bool:
-        return self._greeted
+    def hello_received(self) -> bool:
+        return self._hello_received
 
     def answered(self) -> None:
+        """Count a performed frame as answered."""
         self.unanswered -= 1
 
     def receive(self, data: bytes, now: float, *, binary: bool = False) -> list[Effect]:
-        """The effects of one frame; none once the connection is closing."""
+        """Return the effects of one frame. A closing connection ignores frames."""
         if self.closing:
             return []
         try:
-            if not self._allowed(now):
+            if not self._take_token(now):
                 return self._limited(data, now)
             return self._accept(data, binary=binary)
         except FrameError as error:
@@ -55,24 +57,26 @@ class Connection:
             return effects + (self._count_malformed(now) if error.malformed else [])
 
     def hello_overdue(self) -> list[Effect]:
-        return [] if self._greeted else self._close(CloseCode.NO_HELLO, "no hello within 10 s")
+        """Return the effects of the deadline for `hello`."""
+        return [] if self._hello_received else self._close(CloseCode.NO_HELLO, "no hello within 10 s")
 
     def _accept(self, data: bytes, *, binary: bool) -> list[Effect]:
         if binary:
-            raise FrameError("bad_frame", "Frames are text.", malformed=True)
+            raise FrameError(ErrorCode.BAD_FRAME, "Frames must be text.", malformed=True)
         frame = parse(data, frame_bytes=self._limits.frame_bytes)
         if isinstance(frame, Hello):
-            if self._greeted:
-                raise FrameError("invalid", "hello was said already.", frame.id)
-            self._greeted = True
+            if self._hello_received:
+                raise FrameError(ErrorCode.INVALID, "`hello` was already received.", frame.id)
+            self._hello_received = True
             return [Start(frame)]
-        if not self._greeted:
-            raise FrameError("invalid", "The first frame is hello.", frame.id)
+        if not self._hello_received:
+            raise FrameError(ErrorCode.INVALID, "The first frame must be `hello`.", frame.id)
         if not isinstance(frame, RoomTyping):
             self.unanswered += 1
         return [Perform(frame)]
 
-    def _allowed(self, now: float) -> bool:
+    def _take_token(self, now: float) -> bool:
+        """Take a token from the bucket. Returns False if it is empty."""
         if not self._limits.rates:
             return True
         gained = (now - self._refilled) * self._limits.frames_per_second
@@ -83,6 +87,7 @@ class Connection:
         return True
 
     def _limited(self, data: bytes, now: float) -> list[Effect]:
+        """Reject a frame beyond the rate limit. Close the connection if that went on for too long."""
         if now - self._limited_at > 2:
             self._limited_since = now
         self._limited_at = now
@@ -92,7 +97,7 @@ class Connection:
             frame_id = parse(data, frame_bytes=self._limits.frame_bytes).id
         except FrameError as error:
             frame_id = error.frame_id
-        code = "rate_limited"
+        code = ErrorCode.RATE_LIMITED
         return [Reply(error_payload(frame_id, code, "More frames than allowed.", retry_after=1), code)]
 
     def _count_malformed(self, now: float) -> list[Effect]:
@@ -107,4 +112,5 @@ class Connection:
 
 
 def error_payload(frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None) -> bytes:
+    """Return the text of an error frame. `retry_after` is in seconds."""
     return _encoder.encode(ErrorFrame(id=frame_id, code=code, detail=detail, retry_after=retry_after))
