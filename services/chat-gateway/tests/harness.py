@@ -26,7 +26,7 @@ from chat_gateway.clients.social import Social
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.sync import check_users, sync_changed_users
+from chat_gateway.driver.sync import check_users, sync_users
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.settings import Timings
@@ -727,7 +727,13 @@ class GatewayHarness:
             "social": Social(self.social),  # type: ignore[arg-type]
             "media": Media(self.media),  # type: ignore[arg-type]
         }
-        defaults = {"limits": self.limits, "partitions": 2, "overload": self.overload, "timings": QUICK}
+        defaults = {
+            "limits": self.limits,
+            "partitions": 2,
+            "overload": self.overload,
+            "timings": QUICK,
+            "sync_users": sync_users,
+        }
         return Gateway(redis=self.redis, **(services | defaults | options))
 
     def client(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> FakeClient:
@@ -751,7 +757,7 @@ class GatewayHarness:
             gateway.command_queues.running(),
             gateway.subscriber.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
-            background("changes", partial(sync_changed_users, gateway), pause=0, longest=0.02),
+            background("changes", gateway.changed_users.run, pause=0, longest=0.02),
             background("check", partial(check_users, gateway), pause=0, longest=0.02),
         ):
             yield gateway

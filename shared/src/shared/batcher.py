@@ -1,7 +1,7 @@
 """Collect items while one batch is handled, then handle everything that came meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -32,6 +32,10 @@ class Batcher(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __iter__(self) -> Iterator[K]:
+        """Iterate over the keys of the waiting items, oldest first."""
+        return iter(self._waiting)
+
     def add(self, key: K, value: V) -> bool:
         """Let an item wait for the next batch. Returns False if too many wait already; the item is dropped."""
         if key not in self._waiting and len(self._waiting) >= self._limit:
@@ -39,6 +43,10 @@ class Batcher(Generic[K, V]):
         self._waiting[key] = value
         self._filled.set()
         return True
+
+    def get(self, key: K) -> V | None:
+        """Return the waiting item of a key, or None."""
+        return self._waiting.get(key)
 
     async def run(self) -> None:
         """Handle one batch, as soon as there is an item. Raises what `handle` raises."""

@@ -12,7 +12,7 @@ from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.sync import check_users, sync_changed_users
+from chat_gateway.driver.sync import check_users, sync_users
 from chat_gateway.ops.collector import Collector
 from chat_gateway.settings import GatewaySettings, Timings
 from chat_gateway.transport.handshake import Handshake
@@ -77,6 +77,7 @@ def _build_gateway(
         queue_capacity=settings.lane_commands,
         overload=overload,
         timings=timings,
+        sync_users=sync_users,
     )
 
 
@@ -86,7 +87,7 @@ async def _start_background_work(gateway: Gateway, timings: Timings, stack: Asyn
     await stack.enter_async_context(gateway.presence.running())
     for name, work, pause in (
         ("ephemeral", gateway.ephemeral.run, 0.0),
-        ("user changes", partial(sync_changed_users, gateway), 0.0),
+        ("user changes", gateway.changed_users.run, 0.0),
         ("user check", partial(check_users, gateway), 0.0),
         ("read cursors", gateway.flush_cursors, timings.cursor_flush),
     ):

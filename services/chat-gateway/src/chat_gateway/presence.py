@@ -8,7 +8,8 @@ watchers whom they blocked.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from chat_gateway.protocol.frames import PresenceChanged, Status
 from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from shared.batcher import Batcher
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import text_frame
@@ -30,6 +32,9 @@ from shared.web.overload import PRESENCE_SHED, Overload
 log = logging.getLogger(__name__)
 
 _encoder = msgspec.json.Encoder()
+
+CHANGES_PAUSE_S = 0.05
+"""Between two batches of changes, so that many of them share a round trip."""
 
 
 class Watcher(Protocol):
@@ -61,9 +66,9 @@ class Presence:
         """User → connections that watch the user."""
         self._visible: dict[str, set[str]] = {}
         """Connection ID → watched users whose status the connection may see."""
-        self._changed: set[str] = set()
-        self._has_changes = asyncio.Event()
-        self._unregistered: list[tuple[str, str]] = []
+        # Bounded by the connections of this gateway and what they watch.
+        self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
+        self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
 
     async def register(self, connection: Watcher) -> list[str]:
         """Add a connection. Returns the IDs of all connections of its user, on all gateways, oldest first."""
@@ -82,8 +87,7 @@ class Presence:
         """Remove a connection. Redis is updated soon."""
         self._unwatch(connection, list(connection.watching))
         if self._connections.pop(connection.id, None) is not None:
-            self._unregistered.append((connection.user_id, connection.id))
-            self._has_changes.set()
+            self._unregistered.add((connection.user_id, connection.id), None)
 
     async def watch(self, connection: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
         """Replace the users that the connection watches. Returns their status. Raises Unavailable."""
@@ -117,11 +121,12 @@ class Presence:
             for name, work, pause in (
                 ("presence refresh", self._refresh, self._timings.presence_refresh),
                 ("presence poll", self._poll, self._timings.presence_poll),
-                ("presence changes", self._process_changes, 0.05),
+                ("presence changes", self._changed.run, CHANGES_PAUSE_S),
+                ("presence removals", self._unregistered.run, CHANGES_PAUSE_S),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             yield
-        await self._remove_unregistered()
+        await self._unregistered.drain()
 
     async def _visible_to(self, user_id: str, other_ids: list[str]) -> set[str]:
         if not other_ids:
@@ -165,22 +170,16 @@ class Presence:
     async def _poll(self) -> None:
         await self._update(set(self._watchers))
 
-    async def _process_changes(self) -> None:
-        """Wait for changes, and update the watchers of the changed users."""
-        await self._has_changes.wait()
-        self._has_changes.clear()
-        await self._remove_unregistered()
-        changed, self._changed = self._changed, set()
-        await self._update(changed & self._watchers.keys())
+    async def _update_watched(self, user_ids: Mapping[str, None]) -> None:
+        await self._update(user_ids.keys() & self._watchers.keys())
 
-    async def _remove_unregistered(self) -> None:
-        unregistered, self._unregistered = self._unregistered, []
+    async def _remove(self, connections: Mapping[tuple[str, str], None]) -> None:
+        """Remove connections, given as (user ID, connection ID), from Redis."""
         pipeline = self._redis.pipeline(transaction=False)
-        for user_id, connection_id in unregistered:
+        for user_id, connection_id in connections:
             pipeline.zrem(presence_key(user_id), connection_id)
-        if unregistered:
-            await pipeline.execute()
-        for user_id, _ in unregistered:
+        await pipeline.execute()
+        for user_id, _ in connections:
             self._notify(user_id)
 
     def _notify(self, user_id: str) -> None:
@@ -189,8 +188,7 @@ class Presence:
 
     def _handler(self, user_id: str) -> Callable[[bytes], None]:
         def handle(_: bytes) -> None:
-            self._changed.add(user_id)
-            self._has_changes.set()
+            self._changed.add(user_id, None)
 
         return handle
 

@@ -1,7 +1,8 @@
 """Publishing of messages that may be lost: typing and presence. Messages of one turn of the loop share a round trip."""
 
-import asyncio
+from itertools import count
 
+from shared.batcher import Batcher
 from shared.redis.client import AnyRedis
 
 MAX_QUEUED = 2000
@@ -10,21 +11,16 @@ MAX_QUEUED = 2000
 class EphemeralPublisher:
     def __init__(self, redis: AnyRedis) -> None:
         self._redis = redis
-        self._queued: list[tuple[str, bytes]] = []
-        self._not_empty = asyncio.Event()
+        self._numbers = count()
+        self._queue = Batcher[int, tuple[str, bytes]](self._publish, limit=MAX_QUEUED, requeue=False)
+        self.run = self._queue.run
 
     def publish(self, channel: str, message: bytes) -> None:
         """Queue a message, or drop it if the queue is full."""
-        if len(self._queued) < MAX_QUEUED:
-            self._queued.append((channel, message))
-            self._not_empty.set()
+        self._queue.add(next(self._numbers), (channel, message))
 
-    async def run(self) -> None:
-        """Wait for messages and publish them."""
-        await self._not_empty.wait()
-        self._not_empty.clear()
-        queued, self._queued = self._queued, []
+    async def _publish(self, messages: dict[int, tuple[str, bytes]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
-        for channel, message in queued:
+        for channel, message in messages.values():
             pipeline.execute_command("SPUBLISH", channel, message)
         await pipeline.execute()

@@ -104,7 +104,7 @@ async def test_changes_notified_while_a_subscription_is_lost_are_found(redis: Re
     async with harness.running():
         room_id = harness.rooms.create("junho")
         minji, sora = await harness.connect("minji"), await harness.connect("sora")
-        await eventually(lambda: not harness.gateway.users_changed.is_set() and not harness.gateway.check_now.is_set())
+        await eventually(lambda: not harness.gateway.changed_users and not harness.gateway.check_now.is_set())
         await cut(redis)
         harness.rooms.add(room_id, "minji")
         del harness.auth.sessions[sora.session_id]

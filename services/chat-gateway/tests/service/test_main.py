@@ -312,7 +312,7 @@ async def test_typing_is_delivered(stack: Stack):
 async def test_changes_are_synchronised(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
     async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.connect(MINJI) as minji:
-        await eventually(lambda: not gateway.instance.users_changed.is_set())
+        await eventually(lambda: not gateway.instance.changed_users)
         stack.rooms.add(room_id, MINJI)
         await publish_notifications(stack.redis, [(MINJI, UserChanged("rooms", 1))])
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
@@ -321,7 +321,7 @@ async def test_changes_are_synchronised(stack: Stack):
 async def test_changes_without_a_notification_are_found(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
     async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
-        await eventually(lambda: not gateway.instance.users_changed.is_set())
+        await eventually(lambda: not gateway.instance.changed_users)
         stack.rooms.add(room_id, MINJI)
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from chat_gateway.driver.sync import USERS_PER_ROUND, check_users, sync_changed_users, sync_friends
+from chat_gateway.driver.gateway import USERS_PER_ROUND
+from chat_gateway.driver.sync import check_users, sync_friends
 from chat_gateway.settings import Timings
 from shared.contracts.rooms import UserIdsRequest
 from shared.contracts.social import Friends
@@ -31,8 +32,8 @@ async def harness() -> AsyncIterator[GatewayHarness]:
 async def synced_clients(harness: GatewayHarness, *user_ids: str) -> list[FakeClient]:
     """Create clients with live connections and without pending changes."""
     clients = [await harness.connect(user_id) for user_id in user_ids]
-    await sync_changed_users(harness.gateway)
-    assert not harness.gateway.users_changed.is_set()
+    await harness.gateway.changed_users.run()
+    assert not harness.gateway.changed_users
     return clients
 
 
@@ -40,7 +41,7 @@ async def change(harness: GatewayHarness, user_id: str, traceparent: str = "") -
     """Notify the gateway of a change and wait until it is handled."""
     notification = UserChanged("rooms", 1, traceparent)
     harness.deliver(user_channel(user_id), msgspec.json.encode(notification))
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     for connection in harness.gateway.connections():
         while connection.tasks:
             await asyncio.wait(connection.tasks)
@@ -136,7 +137,7 @@ async def test_a_connection_closed_before_the_subscription_does_not_join_its_new
     harness.rooms.add(room_id, "minji")
     harness.confirms.clear()
     harness.gateway.user_changed("minji")
-    syncing = asyncio.create_task(sync_changed_users(harness.gateway))
+    syncing = asyncio.create_task(harness.gateway.changed_users.run())
     await eventually(lambda: harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)])
     minji.disconnect()
     harness.confirms.set()
@@ -178,14 +179,14 @@ async def test_a_user_who_leaves_and_rejoins_during_the_join_gets_no_events_in_b
 
     harness.rooms.on_room_lists = skip_ahead
     harness.gateway.user_changed("minji")
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     await eventually(lambda: harness.rooms.requests_to("events"))
     harness.rooms.on_room_lists = lambda _: None
     harness.rooms.remove(room_id, "minji")
     harness.rooms.add_message(room_id, "sora", "a secret")
     harness.rooms.add(room_id, "minji")
     harness.gateway.user_changed("minji")
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     harness.rooms.resume("events")
     await minji.settle()
     harness.rooms.add_message(room_id, "sora", "after")
@@ -209,11 +210,11 @@ async def test_a_user_who_rejoins_before_the_departure_is_written_stays(harness:
 
     harness.rooms.on_room_lists = leave
     harness.gateway.user_changed("minji")
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     await eventually(lambda: minji.transport.sent == 2)  # `ready`, and the event that is not written yet
     harness.rooms.add(room_id, "minji")
     harness.gateway.user_changed("minji")
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     minji.transport.writable.set()
     await minji.settle()
     assert [frame["room"]["version"] for frame in minji.received("room.added")] == [2, 4]
@@ -238,14 +239,14 @@ async def test_users_without_a_connection_are_not_loaded(harness: GatewayHarness
     await synced_clients(harness, "minji")
     before = len(harness.rooms.requests_to("places"))
     harness.gateway.user_changed("junho")
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert len(harness.rooms.requests_to("places")) == before
-    assert not harness.gateway.users_changed.is_set()
+    assert not harness.gateway.changed_users
 
 
 async def test_without_changes_there_is_no_round(harness: GatewayHarness):
     await synced_clients(harness, "minji")
-    syncing = asyncio.create_task(sync_changed_users(harness.gateway))
+    syncing = asyncio.create_task(harness.gateway.changed_users.run())
     await asyncio.sleep(0.02)
     assert not syncing.done()
     harness.gateway.user_changed("minji")
@@ -259,9 +260,9 @@ async def test_a_failed_round_is_repeated(harness: GatewayHarness):
     harness.social.error = Unavailable("away")
     with pytest.raises(Unavailable):
         await change(harness, "minji")
-    assert (harness.gateway.changed_users, harness.gateway.users_changed.is_set()) == ({"minji"}, True)
+    assert set(harness.gateway.changed_users) == {"minji"}
     harness.social.error = None
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     await minji.settle()
     assert harness.gateway.hub.reads(minji.connection, room_id)
 
@@ -271,9 +272,8 @@ async def test_many_changed_users_take_several_rounds(harness: GatewayHarness):
     for name in names:
         await harness.connect(name)
     for left in (1, 0):
-        await sync_changed_users(harness.gateway)
+        await harness.gateway.changed_users.run()
         assert len(harness.gateway.changed_users) == left
-        assert harness.gateway.users_changed.is_set() == bool(left)
     assert harness.rooms.requests_to("places")[0] == UserIdsRequest(harness.rooms.requests_to("places")[0].user_ids)
     assert sorted(len(request.user_ids) for request in harness.rooms.requests_to("places")) == [1, USERS_PER_ROUND]
 
@@ -425,17 +425,17 @@ async def test_the_check_finds_changes_without_a_notification(harness: GatewayHa
     room_id = harness.rooms.create("junho")
     [minji] = await synced_clients(harness, "minji")
     await check_users(harness.gateway)
-    assert harness.gateway.changed_users == set()
+    assert set(harness.gateway.changed_users) == set()
     if source == "rooms":
         harness.rooms.add(room_id, "minji")
     else:
         harness.social.follow("minji", "junho")
     await check_users(harness.gateway)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     await minji.settle()
     assert [frame["op"] for frame in minji.frames[1:]] == [{"rooms": "room.added", "social": "friend.added"}[source]]
     await check_users(harness.gateway)
-    assert harness.gateway.changed_users == set()  # a change is found once
+    assert set(harness.gateway.changed_users) == set()  # a change is found once
 
 
 async def test_a_lost_subscription_restarts_the_check_at_once():

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from chat_gateway.driver.sync import sync_changed_users
 from chat_gateway.publisher import MAX_QUEUED
 from shared.errors import Unavailable
 from shared.ids import new_id, now_ms
@@ -26,11 +25,9 @@ async def harness() -> AsyncIterator[GatewayHarness]:
 
 async def process_changes(harness: GatewayHarness) -> None:
     """Publish pending messages and handle the notifications."""
-    if harness.gateway.presence._unregistered:
-        await harness.gateway.presence._process_changes()
+    await harness.gateway.presence._unregistered.drain()
     await asyncio.wait_for(harness.gateway.ephemeral.run(), 1)
-    if harness.gateway.presence._has_changes.is_set():
-        await harness.gateway.presence._process_changes()
+    await harness.gateway.presence._changed.drain()
 
 
 def shown(client: FakeClient) -> list[tuple[str, str]]:
@@ -172,11 +169,11 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     for relate in (in_one_room, ana_follows):
         relate(harness)
     ana, ben = await harness.connect(ANA), await harness.connect(BEN)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert await watch(ana, BEN) == {BEN: "online"}
     ben_blocked(harness)
     harness.gateway.user_changed(ANA)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert shown(ana) == [(BEN, "offline")]
     ben.disconnect()
     await process_changes(harness)
@@ -185,22 +182,22 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     assert shown(ana) == [(BEN, "offline")]
     harness.social.blocks.clear()
     harness.gateway.user_changed(ANA)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
 
 
 async def test_leaving_the_shared_room_hides_the_status_and_joining_shows_it(harness: GatewayHarness):
     room_id = harness.rooms.create(ANA, BEN)
     ana, _ = await harness.connect(ANA), await harness.connect(BEN)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     await watch(ana, BEN)
     harness.rooms.remove(room_id, ANA)
     harness.gateway.user_changed(ANA)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert shown(ana) == [(BEN, "offline")]
     harness.rooms.add(room_id, ANA)
     harness.gateway.user_changed(ANA)
-    await sync_changed_users(harness.gateway)
+    await harness.gateway.changed_users.run()
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
 
 
@@ -286,7 +283,7 @@ async def test_a_notification_alone_updates_the_watchers(harness: GatewayHarness
     await watch(ana, BEN)
     harness.memory.sets[presence_key(BEN)]["elsewhere"] = now_ms() + 60_000
     harness.deliver(presence_channel(BEN), b"")
-    await asyncio.wait_for(harness.gateway.presence._process_changes(), 1)
+    await asyncio.wait_for(harness.gateway.presence._changed.run(), 1)
     assert shown(ana) == [(BEN, "online")]
 
 

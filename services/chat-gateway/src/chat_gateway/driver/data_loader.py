@@ -1,9 +1,11 @@
 """Request coalescing: many concurrent lookups share a few calls to another service."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import islice
 from typing import Generic, TypeVar
+
+from shared.batcher import Batcher
 
 T = TypeVar("T")
 
@@ -18,26 +20,29 @@ class DataLoader(Generic[T]):
     """
 
     def __init__(self, load_batch: Callable[[list[str]], Awaitable[Mapping[str, T]]], *, max_batch: int) -> None:
-        self._load_batch, self._max_batch = load_batch, max_batch
-        self._requested: dict[str, asyncio.Future[T | None]] = {}
+        self._load_batch = load_batch
+        self._requests = Batcher[str, asyncio.Future[T | None]](
+            self._answer, limit=sys.maxsize, batch=max_batch, requeue=False
+        )
         self._worker: asyncio.Task[None] | None = None
 
     async def load(self, key: str) -> T | None:
         """Return the value of a key, or None if `load_batch` does not return one. Raises what `load_batch` raises."""
-        future = self._requested.setdefault(key, asyncio.get_running_loop().create_future())
+        future = self._requests.get(key)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            self._requests.add(key, future)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await asyncio.shield(future)
 
     async def _work(self) -> None:
         try:
-            while self._requested:
-                await self._load_next()
+            await self._requests.drain()
         finally:
             self._worker = None
 
-    async def _load_next(self) -> None:
-        futures = {key: self._requested.pop(key) for key in list(islice(self._requested, self._max_batch))}
+    async def _answer(self, futures: dict[str, asyncio.Future[T | None]]) -> None:
         try:
             values = await self._load_batch(list(futures))
         except Exception as error:  # noqa: BLE001 - callers of `load` get it

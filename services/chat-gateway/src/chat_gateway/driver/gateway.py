@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -25,6 +28,7 @@ from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
+from shared.batcher import Batcher
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends, Profile
@@ -42,8 +46,12 @@ log = logging.getLogger(__name__)
 _notification_decoder = msgspec.json.Decoder(UserNotification)
 
 SESSIONS_PER_CALL = 500
+USERS_PER_ROUND = 100
 ROOM_LISTS_PER_CALL = 20
 """A user has up to 1,000 rooms and 2,000 friends."""
+
+
+SyncUsers: TypeAlias = Callable[["Gateway", Mapping[str, str]], Awaitable[None]]
 
 
 class UserState(msgspec.Struct):
@@ -69,7 +77,9 @@ class Gateway:
         queue_capacity: int = QUEUE_COMMANDS,
         trace_sample: float = 0,
         timings: Timings = DEFAULT_TIMINGS,
+        sync_users: SyncUsers,
     ) -> None:
+        """`sync_users` gets the changed users, with the traceparents of their changes, in batches."""
         self.redis, self.limits, self.overload, self.trace_sample = redis, limits, overload, trace_sample
         self.timings = timings
         self.rooms, self.auth, self.social, self.media = rooms, auth, social, media
@@ -97,10 +107,8 @@ class Gateway:
         self.ephemeral = EphemeralPublisher(redis)
         self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload, timings)
         self.users: dict[str, UserState] = {}
-        self.changed_users: set[str] = set()
-        self.users_changed = asyncio.Event()
-        self.change_traces: dict[str, str] = {}
-        """Changed user → traceparent of the change, if it is sampled."""
+        self.changed_users = Batcher[str, str](partial(sync_users, self), limit=sys.maxsize, batch=USERS_PER_ROUND)
+        """Changed user → traceparent of the change, if sampled. Bounded by the users of this gateway."""
         self.check_now = asyncio.Event()
 
     async def _load_room_lists(self, user_ids: list[str]) -> dict[str, tuple[str, RoomList]]:
@@ -179,10 +187,9 @@ class Gateway:
             for connection in connections:
                 self.unregister(connection)
 
-    def user_changed(self, user_id: str) -> None:
+    def user_changed(self, user_id: str, traceparent: str = "") -> None:
         """Synchronise the user's connections soon."""
-        self.changed_users.add(user_id)
-        self.users_changed.set()
+        self.changed_users.add(user_id, traceparent or self.changed_users.get(user_id) or "")
 
     def end_sessions(self, user_id: str, is_gone: Callable[[str], bool], *, revoked: bool) -> None:
         """Close the user's connections whose session is gone, reject their queued commands, and cancel their uploads.
@@ -211,9 +218,7 @@ class Gateway:
         def handle(message: bytes) -> None:
             match _notification_decoder.decode(message):
                 case UserChanged(traceparent=traceparent):
-                    if traceparent:
-                        self.change_traces[user_id] = traceparent
-                    self.user_changed(user_id)
+                    self.user_changed(user_id, traceparent)
                 case SessionsRevoked(session_ids=revoked):
                     self.end_sessions(user_id, lambda id_: not revoked or id_ in revoked, revoked=True)
                 case ConnectionsEvicted(connection_ids=ids):

@@ -5,10 +5,9 @@ state, and send the differences.
 """
 
 import asyncio
-import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
@@ -27,19 +26,13 @@ from shared.tracing.spans import Span, child_span
 
 log = logging.getLogger(__name__)
 
-USERS_PER_ROUND = 100
 CHECKS_PER_CALL = 500
 
 
-async def sync_changed_users(gateway: Gateway) -> None:
-    """Wait for changed users, and synchronise one round of them. If that fails, they remain changed."""
-    await gateway.users_changed.wait()
-    changed = list(itertools.islice(gateway.changed_users, USERS_PER_ROUND))
-    gateway.changed_users.difference_update(changed)
-    if not gateway.changed_users:
-        gateway.users_changed.clear()
+async def sync_users(gateway: Gateway, changed: Mapping[str, str]) -> None:
+    """Send these users what changed. Their values are the traceparents of the changes, if sampled."""
     user_ids = [user_id for user_id in changed if user_id in gateway.users]
-    spans = _start_spans(gateway, changed, user_ids)
+    spans = _start_spans(changed, user_ids)
     if not user_ids:
         return
     try:
@@ -57,17 +50,12 @@ async def sync_changed_users(gateway: Gateway) -> None:
     except BaseException:
         for span in spans:
             span.end("failure")
-        for user_id in user_ids:
-            gateway.user_changed(user_id)
         raise
 
 
-def _start_spans(gateway: Gateway, changed: Iterable[str], user_ids: Collection[str]) -> list[Span]:
+def _start_spans(changed: Mapping[str, str], user_ids: Iterable[str]) -> list[Span]:
     """Start a span for each sampled change of this round. `user_ids` are the users with a connection here."""
-    if not gateway.change_traces:
-        return []
-    traces = [(user_id, gateway.change_traces.pop(user_id, "")) for user_id in changed]
-    receivers = Counter(trace for user_id, trace in traces if trace and user_id in user_ids)
+    receivers = Counter(filter(None, (changed[user_id] for user_id in user_ids)))
     spans = (child_span(trace, "deliver", "consumer", {"webchat.receivers": n}) for trace, n in receivers.items())
     return [span for span in spans if span is not None]
 
