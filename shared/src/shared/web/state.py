@@ -14,7 +14,8 @@ Check: TypeAlias = Callable[[], Awaitable[object]]
 
 
 async def _reject(token: str) -> Principal:
-    raise RuntimeError(f"no verifier yet for a token of {len(token)} characters")
+    del token
+    raise RuntimeError("the lifespan has set no verifier")
 
 
 @dataclass

@@ -12,7 +12,7 @@ MAX_BODY_BYTES = 16 * 1024
 
 def _without_nul(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("must not hold a NUL")
+        raise ValueError("must not contain a NUL character")
     return text
 
 

@@ -17,7 +17,7 @@ from shared.ids import new_id, now_ms
 from shared.logging.audit import Action, audit
 from shared.outbox.table import record_events
 
-_TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
+_TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address already has an account"}
 _WRONG_LOGIN = "The login or the password is wrong."
 
 
@@ -67,7 +67,7 @@ def _acceptable(password: str, field: str, webchat_id: str, email: str) -> str:
 
 def _check_free(taken: set[str]) -> None:
     if taken:
-        raise Conflict("There is such an account already.", errors={name: _TAKEN[name] for name in sorted(taken)})
+        raise Conflict("There is already such an account.", errors={name: _TAKEN[name] for name in sorted(taken)})
 
 
 async def _open_account(deps: Dependencies, db: Db, new: OpenAccount, device: Device) -> NewSession:

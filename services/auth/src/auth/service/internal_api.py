@@ -32,7 +32,7 @@ def issue_token(deps: Dependencies, request: ServiceTokenRequest) -> ServiceToke
 def _ids(ids: list[str], field: str) -> list[str]:
     """Return the well-formed ids, each once; raises Invalid if there are too many."""
     if len(ids) > MAX_IDS:
-        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+        raise Invalid("There are too many ids.", errors={field: f"at most {MAX_IDS}"})
     return [one for one in dict.fromkeys(ids) if is_id(one)]
 
 

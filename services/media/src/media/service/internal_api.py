@@ -17,7 +17,7 @@ async def resolve(deps: Dependencies, user_id: str, room_id: str, attachment_ids
     """
     wanted = list(dict.fromkeys(attachment_ids))
     if len(wanted) > MAX_ATTACHMENTS:
-        raise Invalid("Too many at once.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
+        raise Invalid("There are too many ids.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
     if not all(map(is_id, [user_id, room_id, *wanted])):
         raise _not_found()
     async with deps.database.read() as db:

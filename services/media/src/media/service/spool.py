@@ -1,4 +1,4 @@
-"""UploadLimits in progress, in unnamed files: they disappear with the process, however it ends."""
+"""Uploads in progress, in unnamed files: they disappear with the process, however it ends."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""SweepLimits of incomplete uploads and deletions, and of objects without a row."""
+"""Cleanup of incomplete uploads and deletions, and of objects without a row."""
 
 import logging
 

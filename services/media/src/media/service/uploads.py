@@ -1,4 +1,4 @@
-"""UploadLimits: inspect the file, insert a pending row, store the object, and only then make the attachment visible.
+"""Uploads: inspect the file, insert a pending row, store the object, and only then make the attachment visible.
 
 If an upload ends in between, its row stays and the sweep cleans up.
 """

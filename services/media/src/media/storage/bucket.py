@@ -107,7 +107,7 @@ class Bucket:
     async def abort_stale(self, before_ms: int, limit: int) -> None:
         """Abort multipart uploads that began before a time: their process has died."""
         answer = await self._client.list_multipart_uploads(Bucket=self._name, MaxUploads=limit)
-        for one in answer.get("UploadLimits", ()):
+        for one in answer.get("Uploads", ()):
             if _ms(one["Initiated"]) < before_ms:
                 target = {"Bucket": self._name, "Key": one["Key"], "UploadId": one["UploadId"]}
                 await self._client.abort_multipart_upload(**target)

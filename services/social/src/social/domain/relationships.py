@@ -9,7 +9,7 @@ MAX_FOLLOWING = 2000
 
 def check_other(me: str, other: str) -> None:
     if me == other:
-        raise Invalid("That is you.", errors={"user_id": "must be someone else"})
+        raise Invalid("You cannot follow or block yourself.", errors={"user_id": "must be someone else"})
 
 
 def check_open(open_people: Collection[str], me: str, other: str) -> None:
@@ -21,7 +21,7 @@ def check_open(open_people: Collection[str], me: str, other: str) -> None:
 def check_can_follow(me: str, blockers: Collection[str], following: int) -> None:
     """Check a follow. `blockers` are those of the two who blocked the other; `following` counts existing follows."""
     if me in blockers:
-        raise Conflict("You blocked this person: unblock first.")
+        raise Conflict("You blocked this person. Unblock them first.")
     if blockers:
         raise Forbidden("You cannot follow this person.")
     if following >= MAX_FOLLOWING:

@@ -15,7 +15,7 @@ MAX_IDS = 1000
 def _ids(ids: list[str], field: str) -> list[str]:
     """Return the ids, each once; raises Invalid for malformed ids or too many."""
     if len(ids) > MAX_IDS:
-        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+        raise Invalid("There are too many ids.", errors={field: f"at most {MAX_IDS}"})
     if not all(map(is_id, ids)):
         raise Invalid("Some of these are not ids.", errors={field: "must all be ids"})
     return list(dict.fromkeys(ids))
