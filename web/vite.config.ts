@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 import { delivery } from "./vite.delivery.ts";
 
-// `npm run dev` passes the API on to a running WebChat, under the Origin that its nginx expects.
+// `npm run dev` forwards the API to a running WebChat, with the Origin that its nginx expects.
 const server = process.env["WEBCHAT_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({

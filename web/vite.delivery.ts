@@ -1,4 +1,4 @@
-// What a build gets beside the bundle: the service worker, and copies packed beforehand for nginx.
+// Additional build output: the service worker, and compressed copies for nginx.
 import { readdir, readFile, stat, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -14,7 +14,10 @@ const PACKERS = {
   gzip: (data: Buffer) => promisify(gzip)(data, { level: 9 }),
 };
 
-/** Everything the first screens need is fetched beforehand; large data such as emoji is kept once it was used. */
+/**
+ * Return the plugins. The worker precaches everything that the first screens need. Large files such as emoji are
+ * cached at their first use.
+ */
 export function delivery(): Plugin[] {
   const worker = VitePWA({
     strategies: "injectManifest",
@@ -31,7 +34,7 @@ export function delivery(): Plugin[] {
   return [...worker, packed()];
 }
 
-/** `dist/packed/<encoding>/<the same path>`, written when all files, the service worker too, are there. */
+/** Write `dist/packed/<encoding>/<path>` for each file, after the service worker was built. */
 function packed(): Plugin {
   let folder = "dist";
   return {

@@ -23,7 +23,7 @@ Scene = Callable[[Page, Rooms], Awaitable[None]]
 
 async def trip(page: Page, rooms: Rooms) -> None:
     await page.goto(f"/rooms/{rooms['trip']}")
-    await expect(page.get_by_role("log").get_by_text("여기까지 읽었습니다")).to_be_in_viewport()
+    await expect(page.get_by_role("log").get_by_text("여기까지 읽었어요")).to_be_in_viewport()
 
 
 async def trip_details(page: Page, rooms: Rooms) -> None:

@@ -65,7 +65,7 @@ async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDev
     page = chat.page
     await chat.open("/")
     question = page.get_by_text("새 메시지가 오면 알려 드릴까요?")
-    await expect(page.get_by_text("아직 대화가 없습니다")).to_be_visible()
+    await expect(page.get_by_text("아직 대화가 없어요")).to_be_visible()
     await expect(question).to_have_count(0)
     room_id = await ben.group("첫 대화", ana)
     await expect(question).to_be_visible()
@@ -83,7 +83,7 @@ async def test_they_are_asked_for_beside_the_chats_and_only_once(device: OpenDev
     await page.expose_function("allowed", allow)
     await page.goto("/settings/alerts")
     await page.get_by_role("button", name="알림 켜기").click()
-    await expect(page.get_by_text("이 기기의 알림이 켜져 있습니다")).to_be_visible()
+    await expect(page.get_by_text("이 기기의 알림이 켜져 있어요")).to_be_visible()
     assert await page.evaluate("window.asked") == 1
     await chat.may_alert()
     b = await ben.open()
@@ -116,7 +116,7 @@ async def test_a_message_is_told_once_for_all_tabs_and_withdrawn_when_read_elsew
     second = Alerted(await first.device.tab())
     for chat in (first, second):
         await chat.open("/friends")
-        await expect(chat.page.get_by_text("아직 친구가 없습니다")).to_be_visible()
+        await expect(chat.page.get_by_text("아직 친구가 없어요")).to_be_visible()
         await expect(chat.page.get_by_role("navigation", name="주 메뉴").first).to_be_visible()
     await first.may_alert()
     b = await ben.open()

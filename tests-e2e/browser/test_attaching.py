@@ -81,7 +81,7 @@ async def test_an_upload_shows_how_far_it_is_and_can_be_stopped(device: OpenDevi
     await chat.page.wait_for_function("(bar) => bar.value > 0 && bar.value < 1", arg=await bar.element_handle())
     await chat.composer.fill("파일은 천천히")
     await chat.composer.press("Enter")
-    await expect(chat.page.get_by_text("파일을 다 올리면 보낼 수 있습니다")).to_be_visible()
+    await expect(chat.page.get_by_text("파일을 다 올리면 보낼 수 있어요")).to_be_visible()
     await expect(chat.composer).to_have_value("파일은 천천히")
     async with chat.page.expect_event("requestfailed"):
         await chat.page.get_by_role("button", name="긴 영상.bin 빼기").click()
@@ -99,10 +99,10 @@ async def test_an_upload_that_failed_is_tried_again(device: OpenDevice, someone:
     await chat.enter(room_id)
     await chat.device.go_offline()
     await chat.attach(payload("쪽지.txt", "text/plain", "지하에서 씀".encode()))
-    await expect(chat.waiting("쪽지.txt")).to_contain_text("연결되지 않았습니다")
+    await expect(chat.waiting("쪽지.txt")).to_contain_text("연결되지 않았어요")
     await chat.device.go_online()
     await chat.page.get_by_role("button", name="쪽지.txt 다시 올리기").click()
-    await expect(chat.waiting("쪽지.txt")).not_to_contain_text("연결되지 않았습니다")
+    await expect(chat.waiting("쪽지.txt")).not_to_contain_text("연결되지 않았어요")
     await chat.uploaded("쪽지.txt")
     await chat.page.get_by_role("button", name="보내기", exact=True).click()
     his = Chat(await device(ben))
@@ -120,7 +120,7 @@ async def test_a_file_is_dropped_into_the_room(device: OpenDevice, someone: Some
     await chat.enter(await ana.group("끌어 놓기", ben))
     text = base64.b64encode("끌려 온 글".encode()).decode()
     carried = await chat.page.evaluate_handle(FILES, ["메모.txt", "text/plain", text])
-    hint = chat.page.get_by_text("여기에 놓으면 파일을 붙입니다")
+    hint = chat.page.get_by_text("여기에 놓으면 파일을 붙여요")
     field = chat.composer
     await field.dispatch_event("dragover", {"dataTransfer": carried})
     await expect(hint).to_be_visible()
@@ -159,7 +159,7 @@ async def test_a_broken_picture_says_so_and_cannot_be_tried_again(device: OpenDe
     chat.device.expects(r"status of 422 .*/api/media/attachments")
     await chat.enter(await ana.group("깨진 사진", ben))
     await chat.attach(payload("깨진.png", "image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"))
-    await expect(chat.waiting("깨진.png")).to_contain_text("보낼 수 없는 종류의 파일이거나 깨진 파일입니다")
+    await expect(chat.waiting("깨진.png")).to_contain_text("보낼 수 없는 종류의 파일이거나 깨진 파일이에요")
     await expect(chat.page.get_by_role("button", name="깨진.png 다시 올리기")).to_have_count(0)
 
 

@@ -27,7 +27,7 @@ async def test_messages_written_offline_wait_and_go_out_in_order(device: OpenDev
     written = [f"터널에서 {number}" for number in range(1, 6)]
     for text in written:
         await chat.send(text)
-    await expect(chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송됩니다").first).to_be_visible()
+    await expect(chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송돼요").first).to_be_visible()
     b = await ben.open()
     await b.send(room_id, "어디야?")
     await chat.device.go_online()
@@ -139,8 +139,8 @@ async def test_no_network_and_coming_back_look_different_and_show_only_when_they
     await chat.enter(room_id)
     await chat.send("출발")
     await chat.settled()
-    offline = chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송됩니다")
-    again = chat.page.get_by_text("다시 연결하는 중입니다. 보낸 메시지는 연결되면 전송됩니다")
+    offline = chat.page.get_by_text("오프라인 – 보낸 메시지는 연결되면 전송돼요")
+    again = chat.page.get_by_text("다시 연결하는 중이에요. 보낸 메시지는 연결되면 전송돼요")
 
     await chat.page.evaluate(BAR_NOTED)
     await wire.fail()
@@ -267,5 +267,5 @@ async def test_a_session_revoked_elsewhere_drops_every_tab_to_sign_in(device: Op
     await mine.page.goto("/settings/devices")
     await mine.page.get_by_role("button", name="다른 기기 모두 로그아웃").click()
     for chat in (lost, tab):
-        await expect(chat.page.get_by_text("이 기기의 로그인이 끝났습니다")).to_be_visible()
+        await expect(chat.page.get_by_text("이 기기의 로그인이 끝났어요")).to_be_visible()
     assert "잃어버린" not in await lost.everything_stored()

@@ -64,12 +64,12 @@ async def test_a_room_one_cannot_enter_says_so_and_leads_back(device: OpenDevice
     chat = Chat(await device(ana))
     for room_id in (of_others, str(uuid.uuid4()), "nowhere"):
         await chat.open(f"/rooms/{room_id}?at=1")
-        await expect(chat.page.get_by_role("heading", name="들어갈 수 없는 대화방입니다")).to_be_visible()
-        await expect(chat.page.get_by_text("대화방에서 나왔거나, 없는 대화방입니다.")).to_be_visible()
+        await expect(chat.page.get_by_role("heading", name="들어갈 수 없는 대화방이에요")).to_be_visible()
+        await expect(chat.page.get_by_text("대화방에서 나왔거나, 없는 대화방이에요.")).to_be_visible()
         await expect(chat.page.get_by_text("남의 방")).to_have_count(0)
         await chat.page.get_by_role("button", name="대화 목록으로").click()
         await expect(chat.page).to_have_url(re.compile("/$"))
-        await expect(chat.page.get_by_text("아직 대화가 없습니다")).to_be_visible()
+        await expect(chat.page.get_by_text("아직 대화가 없어요")).to_be_visible()
 
 
 def day(ago: int) -> date:

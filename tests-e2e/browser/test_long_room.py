@@ -44,7 +44,7 @@ async def test_it_opens_at_the_first_unread_message(device: OpenDevice, long_roo
     # Nobody looks at the page, so that this reads nothing and can be run again.
     await chat.page.add_init_script("Document.prototype.hasFocus = () => false")
     await chat.enter(long_room.room_id)
-    await expect(chat.log.get_by_text("여기까지 읽었습니다")).to_be_in_viewport()
+    await expect(chat.log.get_by_text("여기까지 읽었어요")).to_be_in_viewport()
     await expect(chat.said(f"{READ + 1}번째 이야기")).to_be_in_viewport()
     assert await chat.nodes() < MOST_NODES
 

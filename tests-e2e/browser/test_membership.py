@@ -7,7 +7,7 @@ from conftest import OpenDevice, SomeOne
 from playwright.async_api import Locator, expect
 from waiting import eventually
 
-GONE = "들어갈 수 없는 대화방입니다"
+GONE = "들어갈 수 없는 대화방이에요"
 
 
 class Host(Chat):
@@ -75,9 +75,9 @@ async def test_roles_are_given_and_allow_to_put_someone_out(device: OpenDevice, 
     await his.sees("수고해!")
     for chat in (hers, his):
         for line in (
-            "Ben 님이 관리자가 되었습니다",
-            "Ben 님이 Cem 님을 내보냈습니다",
-            "Ben 님이 방장이 되었습니다",
+            "Ben 님이 관리자가 됐어요",
+            "Ben 님이 Cem 님을 내보냈어요",
+            "Ben 님이 방장이 됐어요",
         ):
             await chat.told(line)
 
@@ -104,7 +104,7 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await theirs.send("불러 줘서 고마워")
     for chat in (hers, his):
         await chat.sees("불러 줘서 고마워")
-        await chat.told("Ana 님이 Cem 님을 초대했습니다")
+        await chat.told("Ana 님이 Cem 님을 초대했어요")
         await expect(chat.details.get_by_role("heading", name="멤버 3")).to_be_visible()
 
     await theirs.details.get_by_role("button", name="나가기").click()
@@ -112,18 +112,18 @@ async def test_a_friend_is_invited_and_leaves_again(device: OpenDevice, someone:
     await expect(theirs.page).to_have_url(re.compile("/$"))
     await expect(theirs.room("책 모임")).to_have_count(0)
     await hers.details.get_by_role("button", name="나가기").click()
-    await expect(hers.page.get_by_role("dialog")).to_contain_text("방장은 가장 오래된 관리자나 멤버에게 넘어갑니다")
+    await expect(hers.page.get_by_role("dialog")).to_contain_text("방장은 가장 오래된 관리자나 멤버에게 넘어가요")
     await hers.confirm("나가기")
     await expect(his.member("Ben")).to_contain_text("방장")
-    await his.told("Cem 님이 나갔습니다")
-    await his.told("Ana 님이 나갔습니다")
+    await his.told("Cem 님이 나갔어요")
+    await his.told("Ana 님이 나갔어요")
 
 
 async def test_what_happened_stays_between_the_messages(device: OpenDevice, someone: SomeOne):
     ana, ben, cem = await someone("ana"), await someone("ben"), await someone("cem")
     room_id = await ana.group("산악회", ben)
     a, b = await ana.open(), await ben.open()
-    told = ["Ana 님이 Cem 님을 초대했습니다", 'Ana 님이 이름을 "등산회"(으)로 바꿨습니다', "Ben 님이 나갔습니다"]
+    told = ["Ana 님이 Cem 님을 초대했어요", 'Ana 님이 이름을 "등산회"(으)로 바꿨어요', "Ben 님이 나갔어요"]
     await a.send(room_id, "토요일에 가요")
     await a.ask("room.invite", room_id=room_id, user_ids=[cem.id])
     await a.send(room_id, "Cem 님도 와요")
@@ -172,15 +172,15 @@ async def test_who_is_blocked_cannot_write_until_let_in_again(device: OpenDevice
     await hers.details.get_by_role("button", name="프로필 보기").click()
     await hers.page.get_by_role("dialog", name="Ben").get_by_role("button", name="차단", exact=True).click()
     await hers.confirm("차단")
-    await expect(hers.page.get_by_text("Ben 님을 차단했습니다")).to_be_visible()
+    await expect(hers.page.get_by_text("Ben 님을 차단했어요")).to_be_visible()
     await eventually(lambda: b.refused(room_id, "아직 들려?"))  # a block takes up to a second to begin
     await his.send("왜 답이 없어요?")
     unsent = his.message("왜 답이 없어요?")
-    await expect(unsent).to_contain_text("이 사람에게는 메시지를 보낼 수 없습니다")
+    await expect(unsent).to_contain_text("이 사람에게는 메시지를 보낼 수 없어요")
 
     await hers.open("/settings/blocked")
     await hers.page.get_by_role("listitem").filter(has_text="Ben").get_by_role("button", name="차단 풀기").click()
-    await expect(hers.page.get_by_text("차단한 사람이 없습니다")).to_be_visible()
+    await expect(hers.page.get_by_text("차단한 사람이 없어요")).to_be_visible()
     await hers.enter(room_id)
     await expect(hers.message("왜 답이 없어요?")).to_have_count(0)
     await his.resend("왜 답이 없어요?")

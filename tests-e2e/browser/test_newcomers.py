@@ -33,9 +33,9 @@ class Gate:
 
 
 GATES = [
-    Gate(KOREAN, "계정 만들기", "계정 만들기", "이름", "이메일", "비밀번호", "쓸 수 있는 ID입니다",
-         "이미 쓰이는 ID입니다", "아직 대화가 없습니다",
-         "설정", "로그아웃", "이메일 또는 WebChat ID", "로그인", "로그인 정보가 맞지 않습니다", "대화"),
+    Gate(KOREAN, "계정 만들기", "계정 만들기", "이름", "이메일", "비밀번호", "쓸 수 있는 ID예요",
+         "이미 쓰이는 ID예요", "아직 대화가 없어요",
+         "설정", "로그아웃", "이메일 또는 WebChat ID", "로그인", "로그인 정보가 맞지 않아요", "대화"),
     Gate(ENGLISH, "Create an account", "Create an account", "Name", "Email", "Password", "This ID is free",
          "This ID is taken", "No chats yet", "Settings", "Sign out", "Email or WebChat ID", "Sign in",
          "That sign-in does not match", "Chats"),
@@ -93,7 +93,7 @@ async def test_following_by_webchat_id_and_a_room_of_two(device: OpenDevice, som
     await hers.page.goto("/search?kind=people")
     await hers.page.get_by_role("searchbox", name="WebChat ID, 두 글자부터").fill(ben.user["webchat_id"])
     await hers.page.get_by_role("button", name="친구 추가").click()
-    await expect(hers.page.get_by_text("Ben 님을 친구로 추가했습니다")).to_be_visible()
+    await expect(hers.page.get_by_text("Ben 님을 친구로 추가했어요")).to_be_visible()
 
     await hers.page.get_by_role("link", name="친구", exact=True).click()
     await hers.page.get_by_role("link", name=re.compile("Ben")).click()

@@ -69,7 +69,7 @@ async def test_a_deletion_can_be_undone_for_a_while(pair: Pair, device: OpenDevi
     await expect(hers.page.get_by_role("button", name="되돌리기")).to_be_visible()
     await hers.page.clock.fast_forward(6_000)
     for chat in (hers, pair.his):
-        await expect(chat.log.get_by_text("삭제된 메시지입니다").last).to_be_visible()
+        await expect(chat.log.get_by_text("삭제된 메시지예요").last).to_be_visible()
         await expect(chat.message("두 번째")).to_have_count(0)
         await chat.sees("첫 번째")
 

@@ -85,7 +85,7 @@ async def test_a_file_of_a_wrong_size_is_refused_before_the_upload(
     chat = await Chat(await device(ana)).enter(await ana.group("파일", ben))
     requests: list[str] = []
     chat.page.on("request", lambda request: requests.append(request.url))
-    for size, answer in ((0, "빈 파일은 보낼 수 없습니다"), (50 * 1024 * 1024 + 1, "까지 보낼 수 있습니다")):
+    for size, answer in ((0, "빈 파일은 보낼 수 없어요"), (50 * 1024 * 1024 + 1, "까지 보낼 수 있어요")):
         async with chat.page.expect_file_chooser() as choosing:
             await chat.page.get_by_role("button", name="파일 붙이기").click()
         chooser = await choosing.value

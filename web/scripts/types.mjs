@@ -1,4 +1,4 @@
-// Writes the types of the protocol and the API from the documents in docs/, unless they are up to date.
+// Generates the types of the protocol and the API from the documents in docs/, unless they are up to date.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 
 const BANNER = "// Made by `npm run types` from docs/; not edited by hand.\n";
@@ -17,7 +17,7 @@ async function update(name, source, make) {
   await writeFile(path, await make(await read(source)));
 }
 
-/** Returns when a file was last changed, in milliseconds; 0 if there is none. */
+/** Return when a file was last changed, in milliseconds, or 0 if it does not exist. */
 async function modified(path) {
   return stat(path).then(
     ({ mtimeMs }) => mtimeMs,
@@ -58,7 +58,7 @@ async function protocol(document) {
   return compile(requireOps(JSON.parse(text)), "Frames", options);
 }
 
-/** A frame from the server has its `op` always; a field with a default may be absent. */
+/** Mark `op` as required: the server always sends it, although its schema has a default. */
 function requireOps(schema) {
   for (const definition of Object.values(schema.definitions)) {
     if (definition.properties?.op) definition.required = [...new Set(["op", ...(definition.required ?? [])])];

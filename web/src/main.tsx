@@ -5,8 +5,8 @@ import { createRoot } from "react-dom/client";
 
 import { App } from "./app/App.tsx";
 import { ClientContext } from "./app/client.ts";
-import { CrashGuard } from "./app/CrashGuard.tsx";
-import { followViewport } from "./app/screen.ts";
+import { ErrorBoundary } from "./app/ErrorBoundary.tsx";
+import { trackViewport } from "./app/screen.ts";
 import { toast } from "./app/overlay.ts";
 import { applyTheme } from "./app/theme.ts";
 import { createClient } from "./core/index.ts";
@@ -15,16 +15,16 @@ import { watchForUpdates, type Update } from "./install/serviceWorker.ts";
 
 async function start(root: HTMLElement): Promise<void> {
   applyTheme();
-  followViewport();
+  trackViewport();
   const client = createClient();
   await startLanguage();
   createRoot(root).render(
     <StrictMode>
-      <CrashGuard>
+      <ErrorBoundary>
         <ClientContext value={client}>
           <App />
         </ClientContext>
-      </CrashGuard>
+      </ErrorBoundary>
     </StrictMode>,
   );
   if (import.meta.env.PROD) await watch();
@@ -34,7 +34,7 @@ async function watch(): Promise<void> {
   try {
     await watchForUpdates(offer);
   } catch {
-    // A browser that keeps no workers, as in private windows: the client works, but not without a network.
+    // Without service workers, as in some private windows, the client works, but not offline.
   }
 }
 

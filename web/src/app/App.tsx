@@ -9,17 +9,17 @@ import { useClient, useClientState } from "./client.ts";
 import { useAlerts } from "./alerts.ts";
 import { useNotices } from "./notices.ts";
 
-const SignIn = lazy(() => import("../views/gate/SignIn.tsx"));
-const SignUp = lazy(() => import("../views/gate/SignUp.tsx"));
+const SignIn = lazy(() => import("../views/auth/SignIn.tsx"));
+const SignUp = lazy(() => import("../views/auth/SignUp.tsx"));
 const OpsPage = lazy(() => import("../views/ops/OpsPage.tsx"));
 
 export function App() {
   const phase = useClientState((state) => state.phase);
   if (phase === "starting") return <ShellSkeleton />;
-  return phase === "ready" ? <Inside /> : <Gate />;
+  return phase === "ready" ? <SignedInRoutes /> : <SignedOutRoutes />;
 }
 
-function Gate() {
+function SignedOutRoutes() {
   const [path] = useLocation();
   const texts = useTexts();
   useEffect(() => {
@@ -39,7 +39,7 @@ function Gate() {
   );
 }
 
-function Inside() {
+function SignedInRoutes() {
   const client = useClient();
   const [, go] = useLocation();
   useAlerts(client, go);
@@ -61,7 +61,7 @@ function Inside() {
   );
 }
 
-/** To the page that was asked for before one had to sign in. */
+/** Redirect to the page that was requested before the user signed in. */
 function AfterSignIn() {
   const state: unknown = history.state;
   const wanted =

@@ -1,14 +1,14 @@
-/** Alerts of the system for new messages. The core says which, in one tab only; this shows and withdraws them. */
+/** System notifications for new messages. The core decides which messages cause one, and only in one tab. */
 import { useEffect, useSyncExternalStore } from "react";
 
 import type { AlertChange, Client } from "../core/index.ts";
 import { currentTexts } from "../i18n/index.ts";
-import { nameOf, previewOf, titleOf } from "../views/logic/text.ts";
+import { nameOf, previewOf, titleOf } from "../format/text.ts";
 
-const OFF = "webchat.alerts";
-const ASK_LATER = "webchat.alerts.later";
+const SETTING_KEY = "webchat.alerts";
+const ASK_LATER_KEY = "webchat.alerts.later";
 const LATER_MS = 14 * 24 * 3_600_000;
-const NAME_WAIT_MS = 2000;
+const SENDER_TIMEOUT_MS = 2000;
 const listeners = new Set<() => void>();
 const shown = new Map<string, { seq: number; alert: Notification }[]>();
 
@@ -18,7 +18,7 @@ export function alertSetting(): AlertSetting {
   if (typeof Notification === "undefined") return "unsupported";
   if (Notification.permission === "denied") return "denied";
   if (Notification.permission === "default") return "ask";
-  return localStorage.getItem(OFF) === "off" ? "off" : "on";
+  return localStorage.getItem(SETTING_KEY) === "off" ? "off" : "on";
 }
 
 function changed(): void {
@@ -36,9 +36,9 @@ export function useAlertSetting(): AlertSetting {
   return useSyncExternalStore(subscribe, alertSetting);
 }
 
-/** Whether the question may be put now: never before, or long ago. */
+/** Return whether to offer notifications: not if the user postponed the offer recently. */
 function mayAsk(): boolean {
-  return alertSetting() === "ask" && Date.now() - Number(localStorage.getItem(ASK_LATER) ?? 0) > LATER_MS;
+  return alertSetting() === "ask" && Date.now() - Number(localStorage.getItem(ASK_LATER_KEY) ?? 0) > LATER_MS;
 }
 
 export function useMayAsk(): boolean {
@@ -46,28 +46,28 @@ export function useMayAsk(): boolean {
 }
 
 export function askLater(): void {
-  localStorage.setItem(ASK_LATER, String(Date.now()));
+  localStorage.setItem(ASK_LATER_KEY, String(Date.now()));
   changed();
 }
 
-export async function turnAlerts(on: boolean): Promise<void> {
+export async function setAlerts(on: boolean): Promise<void> {
   if (on) {
-    localStorage.removeItem(OFF);
+    localStorage.removeItem(SETTING_KEY);
     if (Notification.permission === "default") await Notification.requestPermission();
   } else {
-    localStorage.setItem(OFF, "off");
+    localStorage.setItem(SETTING_KEY, "off");
   }
   changed();
 }
 
-/** Once the sender's name is known; without it, where that takes too long. */
-function senderKnown({ state }: Client, userId: string): Promise<void> {
+/** Wait until the sender's profile is loaded, or for a limited time. */
+function waitForSender({ state }: Client, userId: string): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {
       if (state.getSnapshot().profiles.has(userId)) end();
     };
     const forget = state.subscribe(look);
-    const timer = window.setTimeout(end, NAME_WAIT_MS);
+    const timer = window.setTimeout(end, SENDER_TIMEOUT_MS);
     function end(): void {
       forget();
       window.clearTimeout(timer);
@@ -82,10 +82,10 @@ async function show(
   change: AlertChange & { kind: "show" },
   go: (path: string) => void,
 ): Promise<void> {
-  await senderKnown(client, change.message.sender_id);
+  await waitForSender(client, change.message.sender_id);
   const { rooms, profiles } = client.state.getSnapshot();
   const room = rooms.get(change.roomId);
-  if (room === undefined || room.read_seq >= change.message.seq) return; // Read, left or signed out meanwhile.
+  if (room === undefined || room.read_seq >= change.message.seq) return; // Read, left or signed out in the meantime.
   const texts = currentTexts();
   const sender = nameOf(profiles.get(change.message.sender_id), texts);
   const preview = previewOf(change.message, texts);
@@ -105,7 +105,7 @@ async function show(
     const list = shown.get(change.roomId) ?? [];
     shown.set(change.roomId, [...list, { seq: change.message.seq, alert }]);
   } catch {
-    // Phones show alerts through the service worker only.
+    // Mobile browsers show notifications only through the service worker.
     void showByWorker(title, { ...options, data: { path: `/rooms/${change.roomId}` } });
   }
 }

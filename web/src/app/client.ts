@@ -1,13 +1,13 @@
-/** The client's snapshots, drawn by views: each takes the part that it shows. */
+/** Hooks for the client's snapshots. Each view selects the part that it renders. */
 import { createContext, use, useSyncExternalStore } from "react";
 
-import type { Actions, Client, ClientState, Profile, Store, User } from "../core/index.ts";
+import type { Actions, Client, ClientState, Profile, ReadonlyStore, User } from "../core/index.ts";
 
 export const ClientContext = createContext<Client | null>(null);
 
 export function useClient(): Client {
   const client = use(ClientContext);
-  if (!client) throw new Error("no client around this view");
+  if (!client) throw new Error("A view must be inside of a ClientContext.");
   return client;
 }
 
@@ -15,8 +15,8 @@ export function useActions(): Actions {
   return useClient().actions;
 }
 
-/** What `select` picks must keep its identity while it does not change. */
-export function useStore<S, T>(store: Store<S>, select: (state: S) => T): T {
+/** The value that `select` returns must keep its identity while it does not change. */
+export function useStore<S, T>(store: ReadonlyStore<S>, select: (state: S) => T): T {
   return useSyncExternalStore(store.subscribe, () => select(store.getSnapshot()));
 }
 
@@ -32,9 +32,9 @@ export function useProfiles(): ReadonlyMap<string, Profile> {
   return useClientState((state) => state.profiles);
 }
 
-/** Only inside the part that is drawn when one is signed in. */
+/** Return the signed-in user. Only for views that are rendered while someone is signed in. */
 export function useMe(): User {
   const me = useClientState((state) => state.me);
-  if (!me) throw new Error("nobody is signed in");
+  if (!me) throw new Error("Nobody is signed in.");
   return me;
 }

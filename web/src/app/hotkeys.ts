@@ -1,10 +1,10 @@
-/** Keys that work everywhere: the switcher, the rooms above and below, the list of shortcuts. */
+/** Global keyboard shortcuts: the switcher, the next and previous room, and the list of shortcuts. */
 import { useEffect } from "react";
 
 import { isCovered, openDialog } from "./overlay.ts";
 
 export interface Hotkeys {
-  /** To the next room of the list, or the one before. */
+  /** Go to the next (1) or previous (-1) room of the list. */
   step: (by: 1 | -1) => void;
 }
 

@@ -1,4 +1,4 @@
-/** The dialog, the menu and the short notes that lie over the page: at most one dialog and one menu at a time. */
+/** The state of what is shown over the page: at most one dialog, at most one popup, and toasts. */
 import { useSyncExternalStore } from "react";
 
 import type { Attachment } from "../core/index.ts";
@@ -52,8 +52,8 @@ interface Overlay {
 const TOAST_MS = 5000;
 const listeners = new Set<() => void>();
 let overlay: Overlay = { dialog: null, popup: null, toasts: [] };
-let opener: { dialog: Element | null; popup: Element | null } = { dialog: null, popup: null };
-/** The popup has the focus, or had it when it was closed a moment ago. */
+let openedFrom: { dialog: Element | null; popup: Element | null } = { dialog: null, popup: null };
+/** True while the popup has the focus, and until the focus is restored after it closes. */
 let inPopup = false;
 let lastToast = 0;
 
@@ -63,19 +63,20 @@ function change(part: Partial<Overlay>): void {
 }
 
 export function openDialog(dialog: DialogRequest): void {
-  // What is chosen from a menu goes away with it: then the focus belongs to what opened the menu.
-  if (!overlay.dialog) opener = { ...opener, dialog: inPopup ? opener.popup : document.activeElement };
+  // A dialog that a menu item opens returns the focus to the element that opened the menu.
+  if (!overlay.dialog)
+    openedFrom = { ...openedFrom, dialog: inPopup ? openedFrom.popup : document.activeElement };
   inPopup = false;
   change({ dialog, popup: null });
 }
 
 export function closeDialog(): void {
   change({ dialog: null });
-  giveBack(opener.dialog);
+  restoreFocus(openedFrom.dialog);
 }
 
 function openPopup(anchor: Element, request: (rect: DOMRect) => PopupRequest): void {
-  opener = { ...opener, popup: anchor };
+  openedFrom = { ...openedFrom, popup: anchor };
   inPopup = true;
   change({ popup: request(anchor.getBoundingClientRect()) });
 }
@@ -88,15 +89,15 @@ export function openEmoji(anchor: Element, onPick: (emoji: string) => void): voi
   openPopup(anchor, (rect) => ({ kind: "emoji", onPick, anchor: rect }));
 }
 
-/** The focus goes back to what opened the popup, or on to where its choice leads. */
-export function closePopup(next: Element | null = opener.popup): void {
+/** Close the popup. The focus returns to the element that opened it, or moves to `next`. */
+export function closePopup(next: Element | null = openedFrom.popup): void {
   if (!overlay.popup) return;
   change({ popup: null });
-  giveBack(next);
+  restoreFocus(next);
 }
 
-/** Focus goes back to where it was; where that is gone, to the writing. */
-function giveBack(element: Element | null): void {
+/** Move the focus back to an element. If it is gone, move it to the composer. */
+function restoreFocus(element: Element | null): void {
   requestAnimationFrame(() => {
     if (overlay.dialog || overlay.popup) return;
     inPopup = false;

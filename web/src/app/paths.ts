@@ -1,4 +1,4 @@
-/** The addresses of the client, and which column they open on a phone. */
+/** The URLs of the client, and the column that each one shows on a phone. */
 export const paths = {
   rooms: "/",
   room: (roomId: string) => `/rooms/${roomId}`,
@@ -31,13 +31,13 @@ export const settingNames = [
 ] as const;
 export type SettingName = (typeof settingNames)[number];
 
-export type Place =
+export type Route =
   | { area: "rooms"; roomId: string | null; details: boolean }
   | { area: "friends"; userId: string | null }
   | { area: "search" }
   | { area: "settings"; name: SettingName | null };
 
-export function placeOf(path: string): Place {
+export function parseRoute(path: string): Route {
   const [area, id, more] = path.split("/").filter(Boolean);
   switch (area) {
     case "friends":
@@ -55,16 +55,16 @@ export function placeOf(path: string): Place {
   }
 }
 
-/** On a phone either the list or what was chosen from it is seen. */
-export function opensMain(place: Place): boolean {
-  switch (place.area) {
+/** Return whether a phone shows the main column. It shows either the list or what was chosen from it. */
+export function showsMain(route: Route): boolean {
+  switch (route.area) {
     case "rooms":
-      return place.roomId !== null;
+      return route.roomId !== null;
     case "friends":
-      return place.userId !== null;
+      return route.userId !== null;
     case "search":
       return false;
     case "settings":
-      return place.name !== null;
+      return route.name !== null;
   }
 }

@@ -1,4 +1,4 @@
-/** The size of the window, and the place that a phone's keyboard leaves. */
+/** The size of the window, and the height that an on-screen keyboard leaves. */
 import { useSyncExternalStore } from "react";
 
 export function useMedia(query: string): boolean {
@@ -15,8 +15,8 @@ export function useMedia(query: string): boolean {
 export const useWide = () => useMedia("(min-width: 1180px)");
 export const usePhone = () => useMedia("(max-width: 599px)");
 
-/** Keeps `--viewport` at the height that is really seen: the composer then stays above the keyboard. */
-export function followViewport(): void {
+/** Keep the CSS property `--viewport` at the visible height, so that the composer stays above the keyboard. */
+export function trackViewport(): void {
   const viewport = window.visualViewport;
   if (!viewport) return;
   const follow = () => {

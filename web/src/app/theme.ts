@@ -1,4 +1,4 @@
-/** Dark and light: the system's choice, unless one was made by hand on this device. */
+/** The colour theme: the system's, or the user's choice for this device. */
 import { useSyncExternalStore } from "react";
 
 export type Theme = "system" | "light" | "dark";

@@ -1,4 +1,4 @@
-/** A clock that ticks once a minute: "yesterday" comes by itself. */
+/** Hooks for the current time. */
 import { useSyncExternalStore } from "react";
 
 let now = new Date();
@@ -24,7 +24,7 @@ export function useNow(): Date {
   );
 }
 
-/** Whole seconds until a moment (milliseconds), counted down. */
+/** Return the whole seconds until a moment in milliseconds, and count down. */
 export function useSecondsUntil(moment: number): number {
   return useSyncExternalStore(
     (listener) => {
@@ -36,7 +36,7 @@ export function useSecondsUntil(moment: number): number {
   );
 }
 
-/** Whether a moment (milliseconds) is over; draws anew when it comes. */
+/** Return whether a moment in milliseconds is over. Renders again when it comes. */
 export function usePassed(moment: number): boolean {
   return useSyncExternalStore(
     (listener) => {
@@ -49,7 +49,7 @@ export function usePassed(moment: number): boolean {
   );
 }
 
-/** Whole seconds since a moment (milliseconds), counted up. */
+/** Return the whole seconds since a moment in milliseconds, and count up. */
 export function useSecondsSince(moment: number): number {
   return useSyncExternalStore(
     (listener) => {

@@ -1,7 +1,7 @@
-/** The number of unread messages in the tab's title and on the installed icon. */
+/** The title of the tab, and the unread count in it and on the installed app's icon. */
 import { useEffect } from "react";
 
-import { badgeText } from "../views/logic/format.ts";
+import { badgeText } from "../format/locale.ts";
 
 interface BadgeNavigator {
   setAppBadge?: (count: number) => Promise<void>;
@@ -13,15 +13,15 @@ async function setBadge(count: number): Promise<void> {
   try {
     await (count > 0 ? badge.setAppBadge?.(count) : badge.clearAppBadge?.());
   } catch {
-    // Not installed, or not allowed: the title says it as well.
+    // The app is not installed, or badges are not allowed. The title shows the count as well.
   }
 }
 
-export function useTitle(place: string | null, unread: number): void {
+export function useTitle(title: string | null, unread: number): void {
   useEffect(() => {
-    const name = place === null ? "WebChat" : `${place} – WebChat`;
-    document.title = unread > 0 ? `(${badgeText(unread)}) ${name}` : name;
-  }, [place, unread]);
+    const page = title === null ? "WebChat" : `${title} – WebChat`;
+    document.title = unread > 0 ? `(${badgeText(unread)}) ${page}` : page;
+  }, [title, unread]);
   useEffect(() => {
     void setBadge(unread);
   }, [unread]);

@@ -1,10 +1,10 @@
-// Which messages are worth an alert: told in the tab that leads, once each, never for a room that is being looked at,
-// and withdrawn when the message was read anywhere.
+// Decides which messages cause a notification. Only the leading tab shows them, once per message and never for a room
+// that is visible in a focused tab. They are withdrawn when the message was read anywhere.
 import type { AlertChange, Alerts, Message, RoomSummary } from "./types.ts";
 
-export class AlertDesk implements Alerts {
+export class AlertDispatcher implements Alerts {
   readonly #listeners = new Set<(change: AlertChange) => void>();
-  /** Tab to the room that it shows with the focus. */
+  /** The room that each tab shows while it has the focus. */
   readonly #focus = new Map<string, string>();
   readonly #shown = new Map<string, number>();
   #leading = false;
@@ -28,29 +28,29 @@ export class AlertDesk implements Alerts {
     else this.#focus.set(tab, roomId);
   }
 
-  arrived(message: Message, room: RoomSummary | undefined, me: string): void {
+  messageReceived(message: Message, room: RoomSummary | undefined, me: string): void {
     const { room_id: roomId, seq } = message;
     const mentioned = message.mentions?.includes(me) ?? false;
     const wanted = room !== undefined && (!room.muted || mentioned) && room.read_seq < seq;
     if (!this.#leading || !wanted || message.sender_id === me || message.deleted) return;
     if ([...this.#focus.values()].includes(roomId) || seq <= (this.#shown.get(roomId) ?? 0)) return;
     this.#shown.set(roomId, seq);
-    this.#tell({ kind: "show", roomId, message, mentioned });
+    this.#emit({ kind: "show", roomId, message, mentioned });
   }
 
   read(roomId: string, upTo: number): void {
     const shown = this.#shown.get(roomId);
     if (shown === undefined) return;
     if (upTo >= shown) this.#shown.delete(roomId);
-    this.#tell({ kind: "withdraw", roomId, upTo });
+    this.#emit({ kind: "withdraw", roomId, upTo });
   }
 
   clear(): void {
-    for (const [roomId, seq] of this.#shown) this.#tell({ kind: "withdraw", roomId, upTo: seq });
+    for (const [roomId, seq] of this.#shown) this.#emit({ kind: "withdraw", roomId, upTo: seq });
     this.#shown.clear();
   }
 
-  #tell(change: AlertChange): void {
+  #emit(change: AlertChange): void {
     for (const listener of [...this.#listeners]) listener(change);
   }
 }

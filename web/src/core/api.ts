@@ -1,13 +1,13 @@
-// Calls of the HTTP API, typed by its document: a result for every outcome, nothing thrown.
+// Calls of the HTTP API, typed by its OpenAPI document. They return a result for every outcome and throw nothing.
 import type { paths } from "./generated/openapi.ts";
 import type { Platform } from "./platform.ts";
 import { failure } from "./requests.ts";
-import type { FieldProblem, Problem, ProblemCode, Result } from "./types.ts";
+import type { FieldError, DomainError, ErrorCode, Result } from "./types.ts";
 
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
-const CODES: Readonly<Record<number, ProblemCode>> = {
+const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid",
   401: "unauthenticated",
   403: "forbidden",
@@ -22,35 +22,38 @@ const CODES: Readonly<Record<number, ProblemCode>> = {
   504: "unavailable",
 };
 
-interface ProblemBody {
+interface ProblemDetails {
   type?: string;
   detail?: string;
-  errors?: FieldProblem[];
+  errors?: FieldError[];
 }
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 type Json<T> = T extends { content: { "application/json": infer J } } ? J : undefined;
-type Answers<O> = O extends { responses: infer R } ? R : never;
-/** What the call answers when it succeeds. */
-export type Answer<P extends keyof paths, M extends Method> = Json<
-  Answers<Operation<P, M>>[keyof Answers<Operation<P, M>> & (200 | 201)]
+type ResponsesOf<O> = O extends { responses: infer R } ? R : never;
+/** The body of a successful response. */
+export type ResponseBody<P extends keyof paths, M extends Method> = Json<
+  ResponsesOf<Operation<P, M>>[keyof ResponsesOf<Operation<P, M>> & (200 | 201)]
 >;
-type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
+type RequestBody<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
 type Query<O> = O extends { parameters: { query?: infer Q } } ? Q : never;
 type InPath<O> = O extends { parameters: { path: infer P } } ? P : never;
 
 export interface CallOptions<O> {
   path?: InPath<O>;
   query?: Query<O>;
-  body?: Body<O>;
+  body?: RequestBody<O>;
 }
 
 export class Api {
   readonly #platform: Platform;
   readonly #unauthenticated: (ended: boolean) => void;
 
-  /** `unauthenticated` is told when a call that needs a session finds that it is gone; `ended`: revoked, not too old. */
+  /**
+   * `unauthenticated` is called when a request finds that the session is gone. `ended` is true if it was revoked,
+   * false if it expired.
+   */
   constructor(platform: Platform, unauthenticated: (ended: boolean) => void) {
     this.#platform = platform;
     this.#unauthenticated = unauthenticated;
@@ -60,17 +63,17 @@ export class Api {
     method: M,
     path: P,
     options: CallOptions<Operation<P, M>> = {},
-  ): Promise<Result<{ value: Answer<P, M> }>> {
-    const result = await this.#fetch(method, address(path, options), options.body);
-    if (result.ok) return { ok: true, value: result.value as Answer<P, M> };
-    if (result.problem.code === "unauthenticated" && path !== "/api/auth/login")
-      this.#sessionMissed(path, result.problem);
+  ): Promise<Result<{ value: ResponseBody<P, M> }>> {
+    const result = await this.#fetch(method, urlOf(path, options), options.body);
+    if (result.ok) return { ok: true, value: result.value as ResponseBody<P, M> };
+    if (result.error.code === "unauthenticated" && path !== "/api/auth/login")
+      this.#reportMissingSession(path, result.error);
     return result;
   }
 
-  /** Only the owner of sessions tells why there is none. */
-  #sessionMissed(path: keyof paths, problem: Problem): void {
-    if (path.startsWith("/api/auth/")) this.#unauthenticated(problem.sessionEnded === true);
+  /** Report a missing session. Only auth knows the reason, so calls of other services ask it first. */
+  #reportMissingSession(path: keyof paths, error: DomainError): void {
+    if (path.startsWith("/api/auth/")) this.#unauthenticated(error.sessionEnded === true);
     else void this.call("get", "/api/auth/me");
   }
 
@@ -79,10 +82,10 @@ export class Api {
       const response = await this.#platform.fetch(this.#platform.origin + path, {
         method: method.toUpperCase(),
         credentials: "same-origin",
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(TIMEOUT),
         ...(body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {}),
       });
-      if (!response.ok) return { ok: false, problem: await problemOf(response) };
+      if (!response.ok) return { ok: false, error: await errorOf(response) };
       const value: unknown = response.status === 204 ? undefined : await response.json();
       return { ok: true, value };
     } catch (error) {
@@ -94,7 +97,7 @@ export class Api {
   }
 }
 
-export function problemFrom(status: number, body: string, retryAfter: string | null): Problem {
+export function errorFrom(status: number, body: string, retryAfter: string | null): DomainError {
   const { type, detail, errors } = parsed(body);
   const seconds = Number(retryAfter ?? NaN);
   return {
@@ -106,19 +109,19 @@ export function problemFrom(status: number, body: string, retryAfter: string | n
   };
 }
 
-async function problemOf(response: Response): Promise<Problem> {
-  return problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
+async function errorOf(response: Response): Promise<DomainError> {
+  return errorFrom(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-function parsed(body: string): ProblemBody {
+function parsed(body: string): ProblemDetails {
   try {
-    return JSON.parse(body) as ProblemBody;
+    return JSON.parse(body) as ProblemDetails;
   } catch {
     return {};
   }
 }
 
-function address(path: string, { path: names = {}, query = {} }: { path?: object; query?: object }): string {
+function urlOf(path: string, { path: names = {}, query = {} }: { path?: object; query?: object }): string {
   const named = path.replace(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(String((names as Record<string, unknown>)[name])),
   );

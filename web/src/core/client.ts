@@ -6,33 +6,42 @@ import { messageActions } from "./actions/messages.ts";
 import type { MessageContext } from "./actions/messages.ts";
 import { peopleActions } from "./actions/people.ts";
 import { roomActions } from "./actions/rooms.ts";
-import { AlertDesk } from "./alerts.ts";
+import { AlertDispatcher } from "./alerts.ts";
 import { Api } from "./api.ts";
 import { openDatabase } from "./database.ts";
-import type { Database, StoredHome } from "./database.ts";
+import type { Database, StoredUserState } from "./database.ts";
 import { Drafts } from "./drafts.ts";
-import type { HomeSnapshot } from "./home.ts";
-import { Person } from "./person.ts";
-import type { PersonHost } from "./person.ts";
+import type { UserSnapshot } from "./user-state.ts";
+import { Session } from "./session.ts";
+import type { SessionHost } from "./session.ts";
 import { browserPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
-import { SignedOutRoom } from "./signedout.ts";
-import { Batch, Source } from "./store.ts";
+import { SignedOutRoom } from "./signed-out-room.ts";
+import { UpdateBatch, Store } from "./store.ts";
 import { Tabs } from "./tabs.ts";
 import type { TabMessage } from "./tabs.ts";
-import type { Alerts, ClientState, Link, Notice, Phase, RoomStore, Store, User } from "./types.ts";
+import type {
+  Alerts,
+  ClientState,
+  ConnectionState,
+  Notice,
+  Phase,
+  RoomStore,
+  ReadonlyStore,
+  User,
+} from "./types.ts";
 
 export interface Client {
-  readonly state: Store<ClientState>;
-  /** The same store for the same room, until one is signed out. */
+  readonly state: ReadonlyStore<ClientState>;
+  /** Return the store of a room. It is the same object until the user signs out. */
   readonly room: (roomId: string) => RoomStore;
   readonly actions: Actions;
   readonly alerts: Alerts;
-  /** Ends sockets, timers and subscriptions. */
+  /** Close sockets, timers and subscriptions. */
   readonly stop: () => void;
 }
 
-const NOBODY: HomeSnapshot = {
+const NOBODY: UserSnapshot = {
   me: null,
   friends: [],
   profiles: new Map(),
@@ -42,7 +51,7 @@ const NOBODY: HomeSnapshot = {
   totalUnread: 0,
 };
 const RETRY_START = 3_000;
-/** In the text storage: of whom this browser keeps something. */
+/** The key in the text storage for the user whose data this browser stores. */
 const OWNER = "webchat.signed_in";
 
 export function createClient(platform: Platform = browserPlatform()): Client {
@@ -50,21 +59,21 @@ export function createClient(platform: Platform = browserPlatform()): Client {
 }
 
 class WebClient implements Client {
-  readonly state: Source<ClientState>;
-  readonly alerts = new AlertDesk();
+  readonly state: Store<ClientState>;
+  readonly alerts = new AlertDispatcher();
   readonly actions: Actions;
   readonly #platform: Platform;
-  readonly #batch: Batch;
+  readonly #batch: UpdateBatch;
   readonly #tab = uuid();
   readonly #tabs: Tabs;
   readonly #drafts: Drafts;
   readonly #api: Api;
   readonly #database: Promise<Database>;
-  readonly #unheard: () => void;
-  #idle: Link;
-  #person: Person | null = null;
+  readonly #unlisten: () => void;
+  #disconnected: ConnectionState;
+  #session: Session | null = null;
   #phase: Phase = "starting";
-  #because: ClientState["signedOutBecause"] = null;
+  #signedOutBecause: ClientState["signedOutBecause"] = null;
   #notices: readonly Notice[] = [];
   #failedRooms: ReadonlySet<string> = new Set();
   #network = true;
@@ -72,62 +81,62 @@ class WebClient implements Client {
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    this.#batch = new Batch(platform.schedule);
-    this.state = new Source(this.#batch, (before) => this.#build(before));
-    this.#idle = { status: "connecting", since: platform.now() };
+    this.#batch = new UpdateBatch(platform.schedule);
+    this.state = new Store(this.#batch, (before) => this.#build(before));
+    this.#disconnected = { status: "connecting", since: platform.now() };
     this.#api = new Api(platform, (ended) => this.#sessionGone(ended));
-    this.#tabs = new Tabs(platform, (message) => this.#heard(message));
+    this.#tabs = new Tabs(platform, (message) => this.#tabMessageReceived(message));
     this.#drafts = new Drafts(
       platform.storage,
-      () => this.#touch(),
-      (roomId) => this.#person?.room(roomId).touch(),
+      () => this.#invalidate(),
+      (roomId) => this.#session?.room(roomId).invalidate(),
     );
     this.actions = this.#makeActions();
     this.#database = openDatabase();
-    this.#unheard = platform.surroundings({
-      wake: () => this.#person?.link.input({ type: "wake" }),
-      network: (online) => this.#networkChanged(online),
-      leaving: () => this.#leaving(),
-      stored: (key) => this.#drafts.stored(key),
+    this.#unlisten = platform.listen({
+      wake: () => this.#session?.transport.input({ type: "wake" }),
+      networkChanged: (online) => this.#networkChanged(online),
+      hidden: () => this.#hidden(),
+      storageChanged: (key) => this.#drafts.storageChanged(key),
     });
     this.#tabs.lead(() => {
       this.alerts.lead();
-      this.#touch();
+      this.#invalidate();
     });
     void this.#start();
   }
 
-  readonly room = (roomId: string): RoomStore => this.#person?.room(roomId) ?? new SignedOutRoom(roomId);
+  readonly room = (roomId: string): RoomStore => this.#session?.room(roomId) ?? new SignedOutRoom(roomId);
 
   readonly stop = (): void => {
     this.#stopped = true;
-    this.#leaving();
-    this.#unheard();
-    this.#person?.end();
+    this.#hidden();
+    this.#unlisten();
+    this.#session?.end();
     this.#tabs.end();
     void this.#database.then((database) => database.close());
   };
 
-  // Who is signed in
+  // Session
 
-  /** From what was kept, at once; else the cookie tells who it is. */
+  /** Start from the stored state if there is one. Otherwise ask the server whose cookie it is. */
   async #start(): Promise<void> {
     const database = await this.#database;
-    const home = await database.loadHome().catch(() => undefined);
-    if (this.#stopped || this.#person) return;
-    if (home) this.#begin(database, home.user, home);
-    else await this.#ask(database);
+    const stored = await database.loadUserState().catch(() => undefined);
+    if (this.#stopped || this.#session) return;
+    if (stored) this.#begin(database, stored.user, stored);
+    else await this.#signInByCookie(database);
   }
 
-  async #ask(database: Database): Promise<void> {
+  async #signInByCookie(database: Database): Promise<void> {
     const me = await this.#api.call("get", "/api/auth/me");
-    if (this.#stopped || this.#person || this.#phase === "signed_out") return;
+    if (this.#stopped || this.#session || this.#phase === "signed_out") return;
     if (me.ok) await this.#signedIn(me.value);
-    else if (this.#owner() === null) this.#become("signed_out", null);
-    else setTimeout(() => void this.#ask(database), RETRY_START);
+    else if (this.#owner() === null) this.#setPhase("signed_out", null);
+    else setTimeout(() => void this.#signInByCookie(database), RETRY_START);
   }
 
-  #begin(database: Database, user: User, home?: StoredHome): void {
+  #begin(database: Database, user: User, stored?: StoredUserState): void {
     const { alerts } = this;
     const [platform, batch, api, tabs, drafts] = [
       this.#platform,
@@ -136,7 +145,7 @@ class WebClient implements Client {
       this.#tabs,
       this.#drafts,
     ];
-    const host: PersonHost = {
+    const host: SessionHost = {
       platform,
       batch,
       database,
@@ -144,68 +153,68 @@ class WebClient implements Client {
       tabs,
       alerts,
       drafts,
-      touched: () => this.#touch(),
-      ready: () => this.#become("ready", null),
+      changed: () => this.#invalidate(),
+      ready: () => this.#setPhase("ready", null),
       notice: (notice) => this.#notice(notice),
       sessionGone: () => this.#sessionGone(true),
       replaced: (next) => void this.#replace(next),
     };
-    this.#own(user);
-    this.#person = new Person(user, host);
-    this.#become(home ? "ready" : "starting", null);
-    if (!this.#network) this.#person.link.input({ type: "network", online: false });
-    this.#person.start(home);
+    this.#setOwner(user);
+    this.#session = new Session(user, host);
+    this.#setPhase(stored ? "ready" : "starting", null);
+    if (!this.#network) this.#session.transport.input({ type: "network", online: false });
+    this.#session.start(stored);
   }
 
   #owner(): string | null {
     return this.#platform.storage?.getItem(OWNER) ?? null;
   }
 
-  #own(user: User): void {
+  #setOwner(user: User): void {
     try {
       this.#platform.storage?.setItem(OWNER, user.user_id);
     } catch {
-      return; // A full storage: what is kept counts as another's at the next sign-in.
+      return; // With a full storage, the stored data counts as another user's at the next sign-in.
     }
   }
 
-  /** What one's expired session left goes on; what another person's left goes. */
+  /** Start a session. Data of the same user's expired session is used, another user's is deleted. */
   async #signedIn(user: User): Promise<void> {
-    if (this.#person) return;
+    if (this.#session) return;
     const database = await this.#database;
     if (this.#owner() !== user.user_id) await this.#forget();
     this.#begin(database, user);
-    this.#tabs.tell({ type: "signed_in" });
+    this.#tabs.broadcast({ type: "signed_in" });
   }
 
   async #replace(user: User): Promise<void> {
     const database = await this.#forget();
-    this.#become("starting", null);
+    this.#setPhase("starting", null);
     this.#begin(database, user);
   }
 
   #sessionGone(ended: boolean): void {
-    if (this.#person) this.#signedOut(ended ? "revoked" : "expired");
+    if (this.#session) this.#signedOut(ended ? "revoked" : "expired");
     else if (ended) this.#signedOut(null);
-    else if (this.#phase !== "signed_out") this.#become("signed_out", null);
+    else if (this.#phase !== "signed_out") this.#setPhase("signed_out", null);
   }
 
   #signedOut(because: ClientState["signedOutBecause"], fromTab = false): void {
     if (this.#phase === "signed_out") return;
-    const known = this.#person !== null;
-    this.#become("signed_out", because);
-    void (because === "expired" ? this.#leave() : this.#forget());
-    if (known && !fromTab) this.#tabs.tell({ type: "signed_out", because: because ?? "elsewhere" });
+    const known = this.#session !== null;
+    this.#setPhase("signed_out", because);
+    void (because === "expired" ? this.#endExpired() : this.#forget());
+    if (known && !fromTab) this.#tabs.broadcast({ type: "signed_out", because: because ?? "elsewhere" });
   }
 
-  /** What the person wrote and did not send stays, for when they sign in again; what they have seen goes. */
-  async #leave(): Promise<void> {
+  /** End an expired session: unsent messages and drafts stay for the next sign-in, the cache is deleted. */
+  async #endExpired(): Promise<void> {
     this.#end();
     const database = await this.#database;
-    await database.wipeSeen().catch(() => undefined);
+    await database.wipeCache().catch(() => undefined);
   }
 
-  /** Nothing of the person stays in this browser. */
+  /** End the session and delete everything that this browser stores about the user. */
   async #forget(): Promise<Database> {
     this.#end();
     this.#drafts.clear();
@@ -217,33 +226,33 @@ class WebClient implements Client {
 
   #end(): void {
     this.#drafts.flush();
-    this.#person?.end();
-    this.#person = null;
+    this.#session?.end();
+    this.#session = null;
     this.#notices = [];
     this.alerts.clear();
-    this.#touch();
+    this.#invalidate();
   }
 
-  #become(phase: Phase, because: ClientState["signedOutBecause"]): void {
+  #setPhase(phase: Phase, because: ClientState["signedOutBecause"]): void {
     this.#phase = phase;
-    this.#because = because;
-    this.#touch();
+    this.#signedOutBecause = because;
+    this.#invalidate();
   }
 
-  // The tab and the other ones
+  // Tabs and browser events
 
-  #heard(message: TabMessage): void {
+  #tabMessageReceived(message: TabMessage): void {
     switch (message.type) {
       case "outbox":
-        return this.#person?.acknowledged(message.done);
+        return this.#session?.acknowledged(message.done);
       case "read":
-        this.#person?.read(message.roomId, message.seq);
-        return this.#person?.reads.readElsewhere(message.roomId, message.seq);
+        this.#session?.read(message.roomId, message.seq);
+        return this.#session?.readCursors.advancedInOtherTab(message.roomId, message.seq);
       case "focus":
         return this.alerts.focus(message.tab, message.roomId);
       case "signed_in":
         if (this.#phase !== "signed_out") return;
-        this.#become("starting", null);
+        this.#setPhase("starting", null);
         void this.#start();
         return;
       case "signed_out":
@@ -253,41 +262,41 @@ class WebClient implements Client {
 
   #networkChanged(online: boolean): void {
     this.#network = online;
-    this.#idle = { status: online ? "connecting" : "offline", since: this.#platform.now() };
-    this.#touch();
-    this.#person?.link.input({ type: "network", online });
+    this.#disconnected = { status: online ? "connecting" : "offline", since: this.#platform.now() };
+    this.#invalidate();
+    this.#session?.transport.input({ type: "network", online });
   }
 
-  #leaving(): void {
+  #hidden(): void {
     this.#drafts.flush();
-    this.#person?.leaving();
+    this.#session?.hidden();
   }
 
   // Snapshot
 
-  #touch(): void {
-    this.state.touch();
+  #invalidate(): void {
+    this.state.invalidate();
   }
 
   #notice(notice: Omit<Notice, "id">): void {
-    const { retryAfter } = notice.problem;
+    const { retryAfter } = notice.error;
     const retryAt = retryAfter === undefined ? {} : { retryAt: this.#platform.now() + retryAfter * 1_000 };
     this.#notices = [...this.#notices, { ...notice, ...retryAt, id: uuid() }];
-    this.#touch();
+    this.#invalidate();
   }
 
   #build(before: ClientState | undefined): ClientState {
-    const person = this.#person;
-    const failedRooms = person?.outbox.failedRooms() ?? new Set<string>();
+    const session = this.#session;
+    const failedRooms = session?.outbox.failedRooms() ?? new Set<string>();
     if (!isSameSet(failedRooms, this.#failedRooms)) this.#failedRooms = failedRooms;
     return {
-      ...(person ? person.home.snapshot(before) : NOBODY),
+      ...(session ? session.userState.snapshot(before) : NOBODY),
       phase: this.#phase,
-      signedOutBecause: this.#because,
-      link: person?.link.link ?? this.#idle,
-      drafts: this.#drafts.shelf.snapshot(),
+      signedOutBecause: this.#signedOutBecause,
+      connection: session?.transport.state ?? this.#disconnected,
+      drafts: this.#drafts.byRoom.snapshot(),
       failedRooms: this.#failedRooms,
-      unsent: person?.outbox.unsent ?? 0,
+      unsent: session?.outbox.unsent ?? 0,
       notices: this.#notices,
       leader: this.alerts.leading,
     };
@@ -299,7 +308,7 @@ class WebClient implements Client {
       batch: this.#batch,
       drafts: this.#drafts,
       tabs: this.#tabs,
-      person: () => this.#person,
+      session: () => this.#session,
       signedIn: (user) => void this.#signedIn(user),
       signedOut: (because) => this.#signedOut(because),
       notice: (notice) => this.#notice(notice),
@@ -313,14 +322,14 @@ class WebClient implements Client {
         const result = await this.#api.call("get", "/api/ops/figures");
         return result.ok ? { ok: true, figures: result.value } : result;
       },
-      reconnect: () => this.#person?.link.input({ type: "reconnect" }),
+      reconnect: () => this.#session?.transport.input({ type: "reconnect" }),
       dismissNotice: (id) => {
         this.#notices = this.#notices.filter((notice) => notice.id !== id);
-        this.#touch();
+        this.#invalidate();
       },
       setFocus: (roomId) => {
         this.alerts.focus(this.#tab, roomId);
-        this.#tabs.tell({ type: "focus", tab: this.#tab, roomId });
+        this.#tabs.broadcast({ type: "focus", tab: this.#tab, roomId });
       },
     };
   }

@@ -1,6 +1,6 @@
-// One client's side of the socket: when to open, greet, ping, give up and come back. Sans I/O: takes inputs and a time
-// in milliseconds, returns effects; `due` says when to come back with a tick.
-import type { Link } from "./types.ts";
+// The state machine of one client's connection: when to open, shake hands, ping, give up and reconnect. It does no
+// I/O: it takes inputs with the time in milliseconds and returns effects. `due` is the time of the next tick.
+import type { ConnectionState } from "./types.ts";
 
 export type Input =
   | { type: "start" | "stop" | "opened" | "ready" | "received" | "tick" | "wake" | "reconnect" }
@@ -9,46 +9,46 @@ export type Input =
 
 export type Effect =
   | { type: "open" | "close" | "hello" | "ping" }
-  /** Ask by HTTP whether the session still stands. */
+  /** Ask over HTTP whether the session is still valid. */
   | { type: "check_session" }
-  /** The line is gone: what was under way has an unknown outcome. */
+  /** The connection is lost, so the outcome of pending requests is unknown. */
   | { type: "lost" };
 
-type Phase = "idle" | "waiting" | "opening" | "greeting" | "online" | "stopped";
+type Phase = "idle" | "waiting" | "opening" | "handshake" | "online" | "stopped";
 
 export const TIMES = {
-  leastDelay: 500,
-  mostDelay: 30_000,
-  /** An opening or a greeting that takes longer has failed. */
-  opening: 15_000,
-  /** Nothing heard for so long: ask. The server's own heartbeat is not seen by scripts. */
-  silence: 25_000,
-  answer: 10_000,
-  answerAfterWake: 4_000,
-  /** A line that held so long has forgotten earlier failures. */
+  minDelay: 500,
+  maxDelay: 30_000,
+  /** The time limit for opening the socket, and for the handshake. */
+  openTimeout: 15_000,
+  /** Send a ping after this time without a frame. Scripts cannot see the server's own heartbeat. */
+  idle: 25_000,
+  pongTimeout: 10_000,
+  pongTimeoutAfterWake: 4_000,
+  /** A connection that lasted this long resets the backoff. */
   stable: 10_000,
-  /** Without network according to the browser, which can be wrong. */
+  /** The retry delay while the browser reports no network, which can be wrong. */
   offline: 30_000,
 } as const;
 
 export class Connection {
   #phase: Phase = "idle";
-  #link: Link;
+  #state: ConnectionState;
   #everOnline = false;
   #network = true;
   #failures = 0;
   #onlineAt = 0;
-  #pingedUntil: number | null = null;
+  #pongDue: number | null = null;
   #due: number | null = null;
   readonly #random: () => number;
 
   constructor(now: number, random: () => number) {
     this.#random = random;
-    this.#link = { status: "connecting", since: now };
+    this.#state = { status: "connecting", since: now };
   }
 
-  get link(): Link {
-    return this.#link;
+  get state(): ConnectionState {
+    return this.#state;
   }
 
   get due(): number | null {
@@ -61,7 +61,7 @@ export class Connection {
 
   receive(input: Input, now: number): Effect[] {
     const effects = this.#step(input, now);
-    this.#show(now);
+    this.#updateState(now);
     return effects;
   }
 
@@ -73,22 +73,22 @@ export class Connection {
         return this.#stop();
       case "opened":
         if (this.#phase !== "opening") return [];
-        this.#enter("greeting", now + TIMES.opening);
+        this.#enter("handshake", now + TIMES.openTimeout);
         return [{ type: "hello" }];
       case "ready":
-        return this.#greeted(now);
+        return this.#handshakeDone(now);
       case "received":
-        return this.#heard(now);
+        return this.#frameReceived(now);
       case "closed":
         return this.#closed(input.code, now);
       case "network":
         return this.#networkChanged(input.online, now);
       case "wake":
-        return this.#network ? this.#woken(now, this.#link.stopped === "too_many_tabs") : [];
+        return this.#network ? this.#wake(now, this.#state.stopped === "too_many_tabs") : [];
       case "reconnect":
-        return this.#woken(now, true);
+        return this.#wake(now, true);
       case "tick":
-        return this.#due !== null && now >= this.#due ? this.#overdue(now) : [];
+        return this.#due !== null && now >= this.#due ? this.#timeout(now) : [];
     }
   }
 
@@ -101,16 +101,16 @@ export class Connection {
     if (this.#phase !== "idle") return [];
     this.#everOnline = false;
     this.#failures = 0;
-    this.#link = { status: "connecting", since: now };
+    this.#state = { status: "connecting", since: now };
     if (this.#network) return this.#open(now);
     this.#enter("waiting", now + TIMES.offline);
     return [];
   }
 
   #open(now: number): Effect[] {
-    const { stopped: _, ...link } = this.#link;
-    this.#link = link;
-    this.#enter("opening", now + TIMES.opening);
+    const { stopped: _, ...state } = this.#state;
+    this.#state = state;
+    this.#enter("opening", now + TIMES.openTimeout);
     return [{ type: "open" }];
   }
 
@@ -121,22 +121,22 @@ export class Connection {
   }
 
   #isOpen(): boolean {
-    return this.#phase === "opening" || this.#phase === "greeting" || this.#phase === "online";
+    return this.#phase === "opening" || this.#phase === "handshake" || this.#phase === "online";
   }
 
-  #greeted(now: number): Effect[] {
-    if (this.#phase !== "greeting") return [];
+  #handshakeDone(now: number): Effect[] {
+    if (this.#phase !== "handshake") return [];
     this.#everOnline = true;
     this.#onlineAt = now;
-    this.#pingedUntil = null;
-    this.#enter("online", now + TIMES.silence);
+    this.#pongDue = null;
+    this.#enter("online", now + TIMES.idle);
     return [];
   }
 
-  #heard(now: number): Effect[] {
+  #frameReceived(now: number): Effect[] {
     if (this.#phase !== "online") return [];
-    this.#pingedUntil = null;
-    this.#due = now + TIMES.silence;
+    this.#pongDue = null;
+    this.#due = now + TIMES.idle;
     return [];
   }
 
@@ -144,26 +144,26 @@ export class Connection {
     if (!this.#isOpen()) return [];
     const neverOpened = this.#phase === "opening";
     if (code === 4409) return this.#halt("too_many_tabs");
-    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "refused");
+    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "rejected");
     const cause = neverOpened || (code >= 4400 && code <= 4499);
     return [
-      ...this.#wait(now, code === 1001 ? 2 : 0),
+      ...this.#waitToRetry(now, code === 1001 ? 2 : 0),
       ...(cause ? [{ type: "check_session" } as const] : []),
     ];
   }
 
-  #halt(stopped: NonNullable<Link["stopped"]>): Effect[] {
+  #halt(stopped: NonNullable<ConnectionState["stopped"]>): Effect[] {
     this.#enter("stopped", null);
-    this.#link = { ...this.#link, stopped };
+    this.#state = { ...this.#state, stopped };
     return [{ type: "lost" }];
   }
 
-  /** Full jitter, so that the many whom a restart cut off do not come back at the same moment. */
-  #wait(now: number, atLeast: number): Effect[] {
+  /** Full jitter, so that the clients of a restarted gateway do not reconnect at the same moment. */
+  #waitToRetry(now: number, atLeast: number): Effect[] {
     if (this.#phase === "online" && now - this.#onlineAt >= TIMES.stable) this.#failures = 0;
-    const most = Math.min(TIMES.mostDelay, TIMES.leastDelay * 2 ** Math.max(this.#failures + 1, atLeast));
+    const most = Math.min(TIMES.maxDelay, TIMES.minDelay * 2 ** Math.max(this.#failures + 1, atLeast));
     this.#failures += 1;
-    const delay = TIMES.leastDelay + this.#random() * (most - TIMES.leastDelay);
+    const delay = TIMES.minDelay + this.#random() * (most - TIMES.minDelay);
     this.#enter("waiting", now + (this.#network ? delay : TIMES.offline));
     return [{ type: "lost" }];
   }
@@ -173,42 +173,42 @@ export class Connection {
     this.#network = online;
     if (online) {
       this.#failures = 0;
-      return this.#woken(now, false);
+      return this.#wake(now, false);
     }
-    if (this.#isOpen()) return [{ type: "close" }, ...this.#wait(now, 0)];
+    if (this.#isOpen()) return [{ type: "close" }, ...this.#waitToRetry(now, 0)];
     if (this.#phase === "waiting") this.#due = now + TIMES.offline;
     return [];
   }
 
-  #woken(now: number, evenStopped: boolean): Effect[] {
+  #wake(now: number, evenStopped: boolean): Effect[] {
     if (this.#phase === "waiting" || (this.#phase === "stopped" && evenStopped)) return this.#open(now);
-    return this.#phase === "online" ? this.#ping(now, TIMES.answerAfterWake) : [];
+    return this.#phase === "online" ? this.#ping(now, TIMES.pongTimeoutAfterWake) : [];
   }
 
-  #ping(now: number, patience: number): Effect[] {
-    const before = this.#pingedUntil;
-    this.#pingedUntil = this.#due = Math.min(before ?? Infinity, now + patience);
+  #ping(now: number, timeout: number): Effect[] {
+    const before = this.#pongDue;
+    this.#pongDue = this.#due = Math.min(before ?? Infinity, now + timeout);
     if (before !== null) return [];
     return [{ type: "ping" }];
   }
 
-  #overdue(now: number): Effect[] {
+  #timeout(now: number): Effect[] {
     if (this.#phase === "waiting") return this.#open(now);
-    if (this.#phase === "online" && this.#pingedUntil === null) return this.#ping(now, TIMES.answer);
-    return this.#isOpen() ? [{ type: "close" }, ...this.#wait(now, 0)] : [];
+    if (this.#phase === "online" && this.#pongDue === null) return this.#ping(now, TIMES.pongTimeout);
+    return this.#isOpen() ? [{ type: "close" }, ...this.#waitToRetry(now, 0)] : [];
   }
 
-  #show(now: number): void {
+  #updateState(now: number): void {
     const status = this.#status();
-    const { retryAt: before, ...link } = this.#link;
+    const { retryAt: before, ...state } = this.#state;
     const retryAt = this.#phase === "waiting" ? (this.#due ?? undefined) : undefined;
-    const wasOnline = link.status === "online";
-    if (status === link.status && retryAt === before) return;
-    const since = wasOnline === (status === "online") ? link.since : now;
-    this.#link = { ...link, status, since, ...(retryAt === undefined ? {} : { retryAt }) };
+    const wasOnline = state.status === "online";
+    if (status === state.status && retryAt === before) return;
+    const since = wasOnline === (status === "online") ? state.since : now;
+    this.#state = { ...state, status, since, ...(retryAt === undefined ? {} : { retryAt }) };
   }
 
-  #status(): Link["status"] {
+  #status(): ConnectionState["status"] {
     if (this.#phase === "online") return "online";
     if (!this.#network || this.#phase === "stopped") return "offline";
     return this.#everOnline ? "reconnecting" : "connecting";

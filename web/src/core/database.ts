@@ -1,12 +1,12 @@
-// What this browser keeps of one person: the outbox, the last state of home, the newest page of rooms seen lately.
-// Without IndexedDB the same for as long as the tab lives.
+// The data that this browser stores about one user: the outbox, the user state and the newest page of recent rooms.
+// Without IndexedDB, the same data lives in memory as long as the tab does.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
-import type { LineEvent } from "./timeline.ts";
-import type { Attachment, Member, Message, Problem, Profile, RoomSummary, User } from "./types.ts";
+import type { SystemEvent } from "./timeline.ts";
+import type { Attachment, Member, Message, DomainError, Profile, RoomSummary, User } from "./types.ts";
 
 const NAME = "webchat";
-const KEPT_PAGES = 60;
+const MAX_PAGES = 60;
 
 /** `n` is the order in which the messages of all tabs were written. */
 export interface StoredMessage {
@@ -19,10 +19,10 @@ export interface StoredMessage {
   mentions: readonly string[];
   attachments: readonly Attachment[];
   at: number;
-  failed?: { problem: Problem; afterSeq: number };
+  failed?: { problem: DomainError; afterSeq: number };
 }
 
-export interface StoredHome {
+export interface StoredUserState {
   user: User;
   friends: readonly string[];
   profiles: readonly Profile[];
@@ -35,38 +35,38 @@ export interface StoredPage {
   members: readonly Member[];
   messages: readonly Message[];
   /** Absent in pages of earlier releases. */
-  lines?: readonly LineEvent[];
+  lines?: readonly SystemEvent[];
 }
 
 export interface Database {
   addMessage: (message: Omit<StoredMessage, "n">) => Promise<StoredMessage>;
-  /** In the order written. */
+  /** Return all messages in the order in which they were written. */
   listMessages: () => Promise<StoredMessage[]>;
-  /** Nothing where it is no longer kept. */
+  /** Update a message. Does nothing if it was removed. */
   updateMessage: (message: StoredMessage) => Promise<void>;
   removeMessage: (n: number) => Promise<void>;
-  loadHome: () => Promise<StoredHome | undefined>;
-  saveHome: (home: StoredHome) => Promise<void>;
+  loadUserState: () => Promise<StoredUserState | undefined>;
+  saveUserState: (state: StoredUserState) => Promise<void>;
   loadPage: (roomId: string) => Promise<StoredPage | undefined>;
   savePage: (page: StoredPage) => Promise<void>;
-  /** Home and pages; what was written stays. */
-  wipeSeen: () => Promise<void>;
+  /** Delete the user state and pages, but not the outbox. */
+  wipeCache: () => Promise<void>;
   wipe: () => Promise<void>;
   close: () => void;
 }
 
 interface Schema extends DBSchema {
   outbox: { key: number; value: StoredMessage };
-  home: { key: string; value: StoredHome };
+  home: { key: string; value: StoredUserState };
   pages: { key: string; value: StoredPage; indexes: { savedAt: number } };
 }
 
-const SEEN = ["home", "pages"] as const;
-const STORES = ["outbox", ...SEEN] as const;
+const CACHE_STORES = ["home", "pages"] as const;
+const STORES = ["outbox", ...CACHE_STORES] as const;
 
 export async function openDatabase(): Promise<Database> {
   try {
-    return stored(
+    return indexedDatabase(
       await openDB<Schema>(NAME, 1, {
         upgrade(db) {
           db.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
@@ -77,16 +77,16 @@ export async function openDatabase(): Promise<Database> {
       }),
     );
   } catch {
-    return inMemory(); // Private windows of some browsers refuse.
+    return memoryDatabase(); // Some browsers refuse IndexedDB in private windows.
   }
 }
 
-function stored(db: IDBPDatabase<Schema>): Database {
+function indexedDatabase(db: IDBPDatabase<Schema>): Database {
   return {
     addMessage: async (message) => {
       const tx = db.transaction("outbox", "readwrite");
       const added = tx.store.add(message as StoredMessage);
-      tx.commit(); // Not only when the tab gets round to it: it may be closing.
+      tx.commit(); // Commit now, because the tab may be closing.
       const [n] = await Promise.all([added, tx.done]);
       return { ...message, n };
     },
@@ -97,16 +97,16 @@ function stored(db: IDBPDatabase<Schema>): Database {
       await tx.done;
     },
     removeMessage: (n) => db.delete("outbox", n),
-    loadHome: () => db.get("home", "home"),
-    saveHome: async (home) => {
+    loadUserState: () => db.get("home", "home"),
+    saveUserState: async (state) => {
       const tx = db.transaction("home", "readwrite");
-      const put = tx.store.put(home, "home");
+      const put = tx.store.put(state, "home");
       tx.commit();
       await Promise.all([put, tx.done]);
     },
     loadPage: (roomId) => db.get("pages", roomId),
     savePage: (page) => savePage(db, page),
-    wipeSeen: () => clear(db, SEEN),
+    wipeCache: () => clear(db, CACHE_STORES),
     wipe: () => clear(db, STORES),
     close: () => db.close(),
   };
@@ -120,10 +120,10 @@ async function clear(db: IDBPDatabase<Schema>, stores: readonly (typeof STORES)[
 async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<void> {
   const saving = db.transaction("pages", "readwrite");
   const put = saving.store.put(page);
-  saving.commit(); // Not only when the tab gets round to it: it may be closing.
+  saving.commit(); // Commit now, because the tab may be closing.
   await Promise.all([put, saving.done]);
   const tx = db.transaction("pages", "readwrite");
-  const excess = (await tx.store.count()) - KEPT_PAGES;
+  const excess = (await tx.store.count()) - MAX_PAGES;
   const oldest = tx.store.index("savedAt").iterate();
   let dropped = 0;
   for await (const cursor of oldest) {
@@ -134,14 +134,14 @@ async function savePage(db: IDBPDatabase<Schema>, page: StoredPage): Promise<voi
   await tx.done;
 }
 
-export function inMemory(): Database {
+export function memoryDatabase(): Database {
   const messages = new Map<number, StoredMessage>();
   const pages = new Map<string, StoredPage>();
-  let home: StoredHome | undefined;
+  let userState: StoredUserState | undefined;
   let next = 0;
-  const wipeSeen = (): Promise<void> => {
+  const wipeCache = (): Promise<void> => {
     pages.clear();
-    home = undefined;
+    userState = undefined;
     return Promise.resolve();
   };
   return {
@@ -157,17 +157,17 @@ export function inMemory(): Database {
       return Promise.resolve();
     },
     removeMessage: (n) => Promise.resolve(void messages.delete(n)),
-    loadHome: () => Promise.resolve(home),
-    saveHome: (saved) => {
-      home = saved;
+    loadUserState: () => Promise.resolve(userState),
+    saveUserState: (saved) => {
+      userState = saved;
       return Promise.resolve();
     },
     loadPage: (roomId) => Promise.resolve(pages.get(roomId)),
     savePage: (page) => Promise.resolve(void pages.set(page.roomId, page)),
-    wipeSeen,
+    wipeCache,
     wipe: () => {
       messages.clear();
-      return wipeSeen();
+      return wipeCache();
     },
     close: () => undefined,
   };

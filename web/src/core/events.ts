@@ -1,4 +1,4 @@
-// Which of the server's frames are the versioned events of a room.
+// The server frames that are versioned events of a room.
 import type {
   MemberJoined,
   MemberLeft,

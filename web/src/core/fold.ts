@@ -1,5 +1,5 @@
-// What an event makes of a message, of the members and of the room's head: the same as on the server, held by the
-// golden transcripts. Idempotent: an event folded twice, or one that shows a message's later state, does no harm.
+// Applies an event to a message, the members and the room summary, exactly like the server. Golden transcripts in the
+// tests verify that. Idempotent: applying an event twice, or to a later state, changes nothing.
 import type { MessageChange, RoomEvent } from "./events.ts";
 import type { Message, MessageCreated } from "./generated/protocol.ts";
 import type { Member, Room } from "./types.ts";
@@ -20,19 +20,19 @@ export function changedMessage(message: Message, event: MessageChange): Message 
     }
     case "message.reacted": {
       const { reactions: before = {}, ...rest } = message;
-      const reactions = { ...before, [event.emoji]: reactors(before[event.emoji] ?? [], event) };
+      const reactions = { ...before, [event.emoji]: reactingUsers(before[event.emoji] ?? [], event) };
       const kept = Object.fromEntries(Object.entries(reactions).filter(([, users]) => users.length > 0));
       return Object.keys(kept).length > 0 ? { ...rest, reactions: kept } : rest;
     }
   }
 }
 
-function reactors(users: readonly string[], event: { user_id: string; removed: boolean }): string[] {
+function reactingUsers(users: readonly string[], event: { user_id: string; removed: boolean }): string[] {
   const others = users.filter((user) => user !== event.user_id);
   return event.removed ? others : [...others, event.user_id];
 }
 
-/** Changes the members in place; whether it did. */
+/** Apply an event to the members in place. Return whether they changed. */
 export function foldMembers(members: Map<string, Member>, event: RoomEvent): boolean {
   switch (event.op) {
     case "message.created":
@@ -54,7 +54,7 @@ export function foldMembers(members: Map<string, Member>, event: RoomEvent): boo
   }
 }
 
-/** Forward only. */
+/** Move a read cursor forward. Return whether it moved. */
 export function raiseCursor(members: Map<string, Member>, userId: string, seq: number): boolean {
   const member = members.get(userId);
   if (!member || member.read_seq >= seq) return false;
@@ -62,7 +62,7 @@ export function raiseCursor(members: Map<string, Member>, userId: string, seq: n
   return true;
 }
 
-/** The room as `me` sees it in the list, after an event above its version. */
+/** Return the room as `me` sees it in the list, after an event. Events up to its version change nothing. */
 export function foldRoom<R extends Room>(room: R, event: RoomEvent, me: string): R {
   if (event.version <= room.version) return room;
   const after = { ...room, version: event.version };
@@ -94,7 +94,7 @@ function foldRole<R extends Room>(room: R, event: { user_id: string; role: Room[
   return event.user_id === me ? { ...room, role: event.role } : room;
 }
 
-/** Forward only, never past the last message. */
+/** Move the user's read cursor forward, at most to the last message. */
 export function withRead<R extends Room>(room: R, seq: number): R {
   const readSeq = Math.max(room.read_seq, Math.min(seq, room.last_seq));
   return { ...room, read_seq: readSeq, unread: Math.max(0, room.last_seq - readSeq) };

@@ -1,4 +1,4 @@
-// WebChat's state, without a framework: one client per tab, made once; views draw its snapshots and call its actions.
+// WebChat's state, without a framework. Each tab makes one client. Views render its snapshots and call its actions.
 export { createClient } from "./client.ts";
 export type { Client } from "./client.ts";
 export type * from "./actions/index.ts";

@@ -1,20 +1,21 @@
-// One's own messages until the server has them: stored before they are sent, in each room one at a time and in the
-// order written, again with the same client_id after an unknown outcome. Several tabs share the queue.
+// The user's own messages until the server has them. They are stored before they are sent, sent one at a time per
+// room in the order in which they were written, and repeated with the same client_id after an unknown outcome. Tabs
+// share the queue.
 import { v7 as uuid } from "uuid";
 import type { Database, StoredMessage } from "./database.ts";
 import type { Reply } from "./requests.ts";
-import type { PendingMessage, Problem } from "./types.ts";
+import type { PendingMessage, DomainError } from "./types.ts";
 
-/** Codes after which the same message may still get through. */
-const PASSING: ReadonlySet<string> = new Set(["rate_limited", "unavailable", "offline", "unauthenticated"]);
-const LEAST_PAUSE = 1_000;
-const MOST_PAUSE = 15_000;
-/** The order of what the database would not take. */
-const NOT_KEPT = Number.MAX_SAFE_INTEGER;
+/** Errors after which the same message can still succeed. */
+const TRANSIENT: ReadonlySet<string> = new Set(["rate_limited", "unavailable", "offline", "unauthenticated"]);
+const MIN_DELAY = 1_000;
+const MAX_DELAY = 15_000;
+/** The order of a message that could not be stored. */
+const UNSTORED = Number.MAX_SAFE_INTEGER;
 
 export type NewMessage = Pick<PendingMessage, "roomId" | "body" | "mentions" | "attachments" | "replyTo">;
 
-/** `afterSeq`: a failed message stands behind the message with that seq. */
+/** `afterSeq`: a failed message is shown after the message with that seq. */
 export interface OutboxItem {
   pending: PendingMessage;
   stored: StoredMessage | null;
@@ -33,15 +34,15 @@ export interface OutboxHost {
   transmit: (message: StoredMessage) => Promise<Reply>;
   lastSeq: (roomId: string) => number;
   changed: (roomId: string) => void;
-  /** To the other tabs: the stored queue has changed, perhaps because the server has a message. */
-  announce: (done?: Acknowledged) => void;
-  /** Runs one tab at a time. */
-  exclusively: (name: string, work: () => Promise<void>) => Promise<void>;
-  pause: (milliseconds: number) => Promise<void>;
-  /** Milliseconds to wait before the next message may go out. */
-  pace: () => number;
-  /** The message is not kept over a reload. */
-  notKept: () => void;
+  /** Tell the other tabs that the stored queue changed, and if so, which message was acknowledged. */
+  notifyTabs: (done?: Acknowledged) => void;
+  /** Run `work` in one tab at a time. */
+  withLock: (name: string, work: () => Promise<void>) => Promise<void>;
+  sleep: (milliseconds: number) => Promise<void>;
+  /** Return the milliseconds to wait before the next message may be sent. */
+  sendDelay: () => number;
+  /** A message could not be stored, so it would not survive a reload. */
+  storageFailed: () => void;
 }
 
 export class Outbox {
@@ -50,8 +51,8 @@ export class Outbox {
   readonly #userId: string;
   readonly #items = new Map<string, OutboxItem>();
   readonly #draining = new Set<string>();
-  /** Done with, though perhaps still being removed from the database. */
-  readonly #gone = new Set<string>();
+  /** Messages that are finished, although they may still be in the database. */
+  readonly #finished = new Set<string>();
   #ended = false;
 
   constructor(database: Database, host: OutboxHost, userId: string) {
@@ -60,7 +61,7 @@ export class Outbox {
     this.#userId = userId;
   }
 
-  /** Those of the room, in the order written. */
+  /** Return the messages of a room in the order in which they were written. */
   list(roomId: string): OutboxItem[] {
     return [...this.#items.values()].filter((item) => item.pending.roomId === roomId).sort(byOrder);
   }
@@ -84,40 +85,40 @@ export class Outbox {
     return clientId;
   }
 
-  /** What all tabs have stored, after a start or when another tab has changed it. */
+  /** Load what all tabs have stored, after a start or a change in another tab. */
   async load(): Promise<void> {
-    const before = [...this.#items.values()].filter(({ stored }) => stored && isKept(stored));
+    const before = [...this.#items.values()].filter(({ stored }) => stored && isStored(stored));
     const stored = (await this.#listStored()).filter((message) => message.userId === this.#userId);
     if (this.#ended) return;
-    const kept = new Set(stored.map((message) => message.clientId));
+    const storedIds = new Set(stored.map((message) => message.clientId));
     for (const { pending } of before)
-      if (!kept.has(pending.clientId) && this.#items.get(pending.clientId)?.seq === null)
+      if (!storedIds.has(pending.clientId) && this.#items.get(pending.clientId)?.seq === null)
         this.#drop(pending.clientId);
-    for (const message of stored) this.#take(message);
+    for (const message of stored) this.#adopt(message);
     this.resume();
   }
 
-  /** Another tab had the answer; the message keeps its place until it is seen in the room. */
+  /** Another tab received the acknowledgement. The message keeps its entry until the room contains it. */
   acknowledged({ clientId, seq }: Acknowledged): void {
     const item = this.#items.get(clientId);
-    if (item) this.#store(item, seq);
+    if (item) this.#markStored(item, seq);
   }
 
-  /** Sends what waits; called whenever the line is there. */
+  /** Send the waiting messages. Called whenever the connection is ready. */
   resume(): void {
     const waiting = [...this.#items.values()].filter((item) => isWaiting(item));
     for (const roomId of new Set(waiting.map((item) => item.pending.roomId))) void this.#drain(roomId);
   }
 
-  /** The message was seen in the room: it is stored, whether or not a reply came. */
+  /** The room contains the message, so it is stored, with or without a reply. */
   settle(clientId: string): void {
     const item = this.#items.get(clientId);
     if (!item) return;
     this.#drop(clientId);
-    this.#forget(item);
+    this.#removeFromDatabase(item);
   }
 
-  /** Messages up to `lastSeq` have been seen, so those stored there need no place of their own. */
+  /** The room contains all messages up to `lastSeq`, so those need no pending entry. */
   settleUpTo(roomId: string, lastSeq: number): void {
     for (const item of this.list(roomId))
       if (item.seq !== null && item.seq <= lastSeq) this.#drop(item.pending.clientId);
@@ -126,7 +127,7 @@ export class Outbox {
   retry(clientId: string): void {
     const item = this.#items.get(clientId);
     if (item?.pending.status !== "failed") return;
-    const { problem: _, ...pending } = item.pending;
+    const { error: _, ...pending } = item.pending;
     const waiting = { ...item, pending: { ...pending, status: "pending" as const }, afterSeq: null };
     this.#items.set(clientId, waiting);
     this.#host.changed(pending.roomId);
@@ -136,12 +137,12 @@ export class Outbox {
     });
   }
 
-  /** Only what is not on its way: failed, or never sent. */
+  /** Discard a message that failed or was never sent. */
   discard(clientId: string): void {
     const item = this.#items.get(clientId);
     if (!item || item.pending.status === "sent" || item.pending.status === "stored") return;
     this.#drop(clientId);
-    this.#forget(item);
+    this.#removeFromDatabase(item);
   }
 
   end(): void {
@@ -149,128 +150,133 @@ export class Outbox {
     this.#items.clear();
   }
 
-  /** Begun at once: the database keeps the order of what is begun, also when the tab goes. Then the room's turn. */
+  /**
+   * Store a message. The write starts synchronously, because the database keeps the order in which writes start, even
+   * if the tab closes. Then the room's queue continues.
+   */
   #write(item: OutboxItem, write: (stored: StoredMessage) => Promise<StoredMessage>): void {
     const { clientId, roomId } = item.pending;
-    void this.#kept(item, write).then(async (stored) => {
+    void this.#persist(item, write).then(async (stored) => {
       if (this.#ended) return;
       const current = this.#items.get(clientId);
-      // A list read before a retry was stored may have shown it as failed again.
+      // A list that was read before the retry was stored may have marked it as failed again.
       if (current) this.#items.set(clientId, { ...(isFailed(current) ? item : current), stored });
       else await this.#removeStored(stored);
-      this.#host.announce();
+      this.#host.notifyTabs();
       void this.#drain(roomId);
     });
   }
 
-  /** Where storing fails (a full disk), the message lives on in this tab. */
-  async #kept(
+  /** Store a message. If that fails, for example because the disk is full, it exists only in this tab. */
+  async #persist(
     { pending, stored }: OutboxItem,
     write: (stored: StoredMessage) => Promise<StoredMessage>,
   ): Promise<StoredMessage> {
-    const { status: _, problem: __, ...fields } = pending;
-    const { failed: ___, ...waiting } = stored ?? { ...fields, n: NOT_KEPT, userId: this.#userId };
+    const { status: _, error: __, ...fields } = pending;
+    const { failed: ___, ...waiting } = stored ?? { ...fields, n: UNSTORED, userId: this.#userId };
     try {
       return await write(waiting);
     } catch {
-      this.#host.notKept();
-      return { ...waiting, n: NOT_KEPT };
+      this.#host.storageFailed();
+      return { ...waiting, n: UNSTORED };
     }
   }
 
   async #drain(roomId: string): Promise<void> {
     if (this.#draining.has(roomId) || !this.#host.online() || this.#ended) return;
     this.#draining.add(roomId);
-    await this.#host.exclusively(`${this.#userId}/${roomId}`, () => this.#sendAll(roomId));
+    await this.#host.withLock(`${this.#userId}/${roomId}`, () => this.#sendAll(roomId));
     this.#draining.delete(roomId);
     if (this.#host.online() && (await this.#next(roomId))) void this.#drain(roomId);
   }
 
   async #sendAll(roomId: string): Promise<void> {
-    let pause = LEAST_PAUSE;
+    let pause = MIN_DELAY;
     for (;;) {
       const next = await this.#next(roomId);
       if (!next || !this.#host.online()) return;
-      const wait = this.#host.pace();
-      if (wait > 0) await this.#host.pause(wait);
+      const wait = this.#host.sendDelay();
+      if (wait > 0) await this.#host.sleep(wait);
       const reply = await this.#send(next);
       if (reply === null) {
-        pause = LEAST_PAUSE;
+        pause = MIN_DELAY;
         continue;
       }
       if (!this.#host.online()) return;
-      await this.#host.pause(reply.retryAfter === undefined ? pause : reply.retryAfter * 1_000);
-      pause = Math.min(MOST_PAUSE, pause * 2);
+      await this.#host.sleep(reply.retryAfter === undefined ? pause : reply.retryAfter * 1_000);
+      pause = Math.min(MAX_DELAY, pause * 2);
     }
   }
 
-  /** The first that waits, of whichever tab; what only this tab holds comes last. */
+  /** Return the first waiting message of all tabs. Messages that could not be stored come last. */
   async #next(roomId: string): Promise<StoredMessage | undefined> {
     if (this.#ended) return undefined;
     const stored = await this.#listStored();
     const own = (message: StoredMessage): boolean =>
       message.userId === this.#userId && message.roomId === roomId && !message.failed;
-    const unkept = this.list(roomId).flatMap(({ stored: kept }) => (kept && !isKept(kept) ? [kept] : []));
-    const next = [...stored, ...unkept].find((message) => own(message) && !this.#isDone(message.clientId));
-    if (next) this.#take(next);
+    const unstored = this.list(roomId).flatMap(({ stored: one }) => (one && !isStored(one) ? [one] : []));
+    const next = [...stored, ...unstored].find(
+      (message) => own(message) && !this.#isFinished(message.clientId),
+    );
+    if (next) this.#adopt(next);
     return next;
   }
 
-  #isDone(clientId: string): boolean {
-    if (this.#gone.has(clientId)) return true;
+  #isFinished(clientId: string): boolean {
+    if (this.#finished.has(clientId)) return true;
     const status = this.#items.get(clientId)?.pending.status;
     return status === "stored" || status === "failed";
   }
 
-  /** The problem when the same message has to be sent again; null when it is done with. */
-  async #send(message: StoredMessage): Promise<Problem | null> {
-    this.#mark(message.clientId, { status: "sent" });
+  /** Send a message. Return the error if it has to be sent again, or null if it is finished. */
+  async #send(message: StoredMessage): Promise<DomainError | null> {
+    this.#update(message.clientId, { status: "sent" });
     const reply = await this.#host.transmit(message);
     if (reply.ok) {
       const done = { clientId: message.clientId, seq: reply.reply.seq ?? 0 };
       this.acknowledged(done);
-      this.#host.announce(done);
+      this.#host.notifyTabs(done);
       await this.#removeStored(message);
       return null;
     }
-    if (PASSING.has(reply.problem.code)) {
-      this.#mark(message.clientId, { status: "pending" });
-      return reply.problem;
+    if (TRANSIENT.has(reply.error.code)) {
+      this.#update(message.clientId, { status: "pending" });
+      return reply.error;
     }
-    await this.#refuse(message, reply.problem);
-    this.#host.announce();
+    await this.#reject(message, reply.error);
+    this.#host.notifyTabs();
     return null;
   }
 
-  #store(item: OutboxItem, seq: number): void {
+  #markStored(item: OutboxItem, seq: number): void {
     const { clientId, roomId } = item.pending;
     this.#items.set(clientId, { ...item, seq });
-    this.#mark(clientId, { status: "stored" });
+    this.#update(clientId, { status: "stored" });
     if (seq <= this.#host.lastSeq(roomId)) this.#drop(clientId);
   }
 
-  async #refuse(message: StoredMessage, problem: Problem): Promise<void> {
+  async #reject(message: StoredMessage, error: DomainError): Promise<void> {
     const afterSeq = this.#host.lastSeq(message.roomId);
-    const failed = { ...message, failed: { problem, afterSeq } };
+    const failed = { ...message, failed: { problem: error, afterSeq } };
     if (!this.#items.has(message.clientId)) return;
-    this.#take(failed);
-    await this.#database.updateMessage(failed).catch(() => this.#host.notKept());
+    this.#adopt(failed);
+    await this.#database.updateMessage(failed).catch(() => this.#host.storageFailed());
   }
 
-  #mark(clientId: string, change: Partial<PendingMessage>): void {
+  #update(clientId: string, change: Partial<PendingMessage>): void {
     const item = this.#items.get(clientId);
     if (!item) return;
     this.#items.set(clientId, { ...item, pending: { ...item.pending, ...change } });
     this.#host.changed(item.pending.roomId);
   }
 
-  #take(message: StoredMessage): void {
-    if (this.#gone.has(message.clientId)) return;
+  #adopt(message: StoredMessage): void {
+    if (this.#finished.has(message.clientId)) return;
     const { n: _, userId: __, failed, ...fields } = message;
     const known = this.#items.get(message.clientId);
     if (known?.stored && known.pending.status !== "failed" && !failed) return;
     const pending: PendingMessage = failed
-      ? { ...fields, status: "failed", problem: failed.problem }
+      ? { ...fields, status: "failed", error: failed.problem }
       : { ...fields, status: "pending" };
     const seq = known?.seq ?? null;
     this.#items.set(message.clientId, { pending, stored: message, seq, afterSeq: failed?.afterSeq ?? null });
@@ -279,14 +285,14 @@ export class Outbox {
 
   #drop(clientId: string): void {
     const item = this.#items.get(clientId);
-    this.#gone.add(clientId);
+    this.#finished.add(clientId);
     if (this.#items.delete(clientId) && item) this.#host.changed(item.pending.roomId);
   }
 
-  #forget(item: OutboxItem): void {
+  #removeFromDatabase(item: OutboxItem): void {
     const { stored } = item;
-    if (!stored) return; // Its write finds it gone.
-    void this.#removeStored(stored).then(() => this.#host.announce());
+    if (!stored) return; // The pending write will find the item removed.
+    void this.#removeStored(stored).then(() => this.#host.notifyTabs());
   }
 
   async #listStored(): Promise<StoredMessage[]> {
@@ -298,8 +304,8 @@ export class Outbox {
   }
 }
 
-function isKept(stored: StoredMessage): boolean {
-  return stored.n !== NOT_KEPT;
+function isStored(stored: StoredMessage): boolean {
+  return stored.n !== UNSTORED;
 }
 
 function isFailed(item: OutboxItem): boolean {

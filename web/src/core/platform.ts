@@ -1,7 +1,7 @@
-// What the core needs from where it runs. Only this file looks at the browser's globals.
+// The interface of the core to its environment. Only this file uses the browser's globals.
 import type { Schedule } from "./store.ts";
 
-/** The part of Storage that is used. */
+/** The subset of `Storage` that the core uses. */
 export interface TextStorage {
   getItem: (key: string) => string | null;
   setItem: (key: string, value: string) => void;
@@ -10,17 +10,17 @@ export interface TextStorage {
   readonly length: number;
 }
 
-export interface Surroundings {
+export interface BrowserEvents {
   wake: () => void;
-  network: (online: boolean) => void;
-  /** The tab may be gone after this: last chance to keep something. */
-  leaving: () => void;
+  networkChanged: (online: boolean) => void;
+  /** The tab may be closed after this. It is the last chance to store something. */
+  hidden: () => void;
   /** Another tab changed the text storage. */
-  stored: (key: string | null) => void;
+  storageChanged: (key: string | null) => void;
 }
 
 export interface Platform {
-  /** Before the paths of the API; empty in a browser. */
+  /** The prefix of API paths; empty in a browser. */
   origin: string;
   fetch: typeof fetch;
   openSocket: () => WebSocket;
@@ -30,8 +30,8 @@ export interface Platform {
   storage: TextStorage | null;
   channel: (name: string) => BroadcastChannel | null;
   locks: LockManager | null;
-  /** Starts to listen; the function returned ends it. */
-  surroundings: (heard: Surroundings) => () => void;
+  /** Start to listen. The returned function stops it. */
+  listen: (handlers: BrowserEvents) => () => void;
 }
 
 export function browserPlatform(): Platform {
@@ -45,11 +45,11 @@ export function browserPlatform(): Platform {
     storage: textStorage(),
     channel: (name) => ("BroadcastChannel" in globalThis ? new BroadcastChannel(name) : null),
     locks: lockManager(),
-    surroundings: listen,
+    listen: listen,
   };
 }
 
-/** The next frame of the screen; a hidden tab has none, and is told soon all the same. */
+/** Run on the next animation frame. A hidden tab has none, so a timer replaces it. */
 function nextFrame(flush: () => void): void {
   if (document.visibilityState === "hidden") {
     setTimeout(flush, 0);
@@ -66,7 +66,7 @@ function nextFrame(flush: () => void): void {
   requestAnimationFrame(once);
 }
 
-/** Absent where the page is not served securely. */
+/** Return null in an insecure context, which has no locks. */
 function lockManager(): LockManager | null {
   return (navigator as { locks?: LockManager }).locks ?? null;
 }
@@ -75,20 +75,20 @@ function textStorage(): TextStorage | null {
   try {
     return localStorage;
   } catch {
-    return null; // Forbidden by the person's settings.
+    return null; // The browser settings forbid storage.
   }
 }
 
-function listen(heard: Surroundings): () => void {
+function listen(handlers: BrowserEvents): () => void {
   const ended = new AbortController();
   const { signal } = ended;
-  const shown = (): void => (document.visibilityState === "visible" ? heard.wake() : heard.leaving());
+  const shown = (): void => (document.visibilityState === "visible" ? handlers.wake() : handlers.hidden());
   document.addEventListener("visibilitychange", shown, { signal });
-  addEventListener("pageshow", () => heard.wake(), { signal });
-  addEventListener("pagehide", () => heard.leaving(), { signal });
-  addEventListener("online", () => heard.network(true), { signal });
-  addEventListener("offline", () => heard.network(false), { signal });
-  addEventListener("storage", (event) => heard.stored(event.key), { signal });
-  if (!navigator.onLine) heard.network(false);
+  addEventListener("pageshow", () => handlers.wake(), { signal });
+  addEventListener("pagehide", () => handlers.hidden(), { signal });
+  addEventListener("online", () => handlers.networkChanged(true), { signal });
+  addEventListener("offline", () => handlers.networkChanged(false), { signal });
+  addEventListener("storage", (event) => handlers.storageChanged(event.key), { signal });
+  if (!navigator.onLine) handlers.networkChanged(false);
   return () => ended.abort();
 }

@@ -1,15 +1,15 @@
-// Frames that want a reply, told apart by id. What is not answered in time, or before the line broke, is `unavailable`:
-// it may have happened.
+// Frames that expect a reply, matched by `id`. Without a reply in time, or when the connection is lost, the result is
+// `unavailable`: the server may have executed the request.
 import type { ClientFrame, ErrorFrame, Ok } from "./generated/protocol.ts";
-import type { Problem, ProblemCode, Result } from "./types.ts";
+import type { DomainError, ErrorCode, Result } from "./types.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-/** A frame before it has its id. */
-export type Ask = DistributiveOmit<ClientFrame, "id">;
+/** A frame without its `id`. */
+export type RequestFrame = DistributiveOmit<ClientFrame, "id">;
 export type Reply = Result<{ reply: Ok }>;
 
-const PATIENCE = 20_000;
-const CODES: ReadonlySet<string> = new Set<ProblemCode>([
+const TIMEOUT = 20_000;
+const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "invalid",
   "unauthenticated",
   "forbidden",
@@ -25,18 +25,18 @@ export class Requests {
   readonly #write: (text: string) => boolean;
   #next = 0;
 
-  /** `write` says whether there is a line to write to. */
+  /** `write` returns false without a connection. */
   constructor(write: (text: string) => boolean) {
     this.#write = write;
   }
 
-  ask(frame: Ask): Promise<Reply> {
+  request(frame: RequestFrame): Promise<Reply> {
     this.#next += 1;
     const id = String(this.#next);
     const { op, ...fields } = frame;
     if (!this.#write(JSON.stringify({ op, id, ...fields }))) return Promise.resolve(offline());
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#settle(id, unknown("No answer came in time.")), PATIENCE);
+      const timer = setTimeout(() => this.#settle(id, unknown("No answer came in time.")), TIMEOUT);
       this.#waiting.set(id, (reply) => {
         clearTimeout(timer);
         resolve(reply);
@@ -44,18 +44,18 @@ export class Requests {
     });
   }
 
-  /** Without an answer. */
-  tell(frame: Ask): boolean {
+  /** Send a frame that gets no reply. */
+  send(frame: RequestFrame): boolean {
     return this.#write(JSON.stringify(frame));
   }
 
-  answered(frame: Ok | ErrorFrame): void {
+  settle(frame: Ok | ErrorFrame): void {
     if (typeof frame.id !== "string") return;
-    this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : refused(frame));
+    this.#settle(frame.id, frame.op === "ok" ? { ok: true, reply: frame } : rejected(frame));
   }
 
   lost(): void {
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, unknown("The line broke."));
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, unknown("The connection was lost."));
   }
 
   #settle(id: string, reply: Reply): void {
@@ -65,8 +65,8 @@ export class Requests {
   }
 }
 
-function refused(frame: ErrorFrame): Reply {
-  const code = CODES.has(frame.code) ? (frame.code as ProblemCode) : "failed";
+function rejected(frame: ErrorFrame): Reply {
+  const code = CODES.has(frame.code) ? (frame.code as ErrorCode) : "failed";
   return failure(code, frame.detail, frame.retry_after ?? undefined);
 }
 
@@ -74,14 +74,14 @@ function unknown(detail: string): Reply {
   return failure("unavailable", detail);
 }
 
-export function offline(): { ok: false; problem: Problem } {
+export function offline(): { ok: false; error: DomainError } {
   return failure("offline", "There is no connection.");
 }
 
 export function failure(
-  code: ProblemCode,
+  code: ErrorCode,
   detail: string,
   retryAfter?: number,
-): { ok: false; problem: Problem } {
-  return { ok: false, problem: { code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) } };
+): { ok: false; error: DomainError } {
+  return { ok: false, error: { code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) } };
 }

@@ -1,27 +1,27 @@
-// One room: its window of messages, its members, who is typing, and what the socket says of them, as one snapshot.
+// The state of one room as one snapshot: its window of messages, members, read cursors and typing users.
 import { Entries } from "./entries.ts";
 import type { RoomEvent } from "./events.ts";
 import { changedMessage } from "./fold.ts";
 import type { ServerFrame } from "./generated/protocol.ts";
-import { Loader } from "./loader.ts";
-import type { LoaderHost } from "./loader.ts";
+import { WindowLoader } from "./window-loader.ts";
+import type { WindowLoaderHost } from "./window-loader.ts";
 import type { OutboxItem } from "./outbox.ts";
-import { Quotes } from "./quotes.ts";
-import { Roster } from "./roster.ts";
-import { Source } from "./store.ts";
-import type { Batch } from "./store.ts";
+import { QuotedMessages } from "./quoted-messages.ts";
+import { Members } from "./members.ts";
+import { Store } from "./store.ts";
+import type { UpdateBatch } from "./store.ts";
 import { Timeline } from "./timeline.ts";
-import type { Entry, Problem, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
-import { Typists } from "./typing.ts";
+import type { Entry, DomainError, Result, RoomState, RoomStore, RoomWindow } from "./types.ts";
+import { TypingUsers } from "./typing.ts";
 
-export interface RoomHost extends LoaderHost {
-  readonly batch: Batch;
+export interface RoomHost extends WindowLoaderHost {
+  readonly batch: UpdateBatch;
   me: () => string;
   outbox: (roomId: string) => readonly OutboxItem[];
   quotedByDraft: (roomId: string) => number | undefined;
   opened: (room: RoomView) => void;
-  /** The messages or members have changed, and are worth keeping. */
-  changed: (roomId: string) => void;
+  /** The messages or members changed, so the cached page is outdated. */
+  contentChanged: (roomId: string) => void;
 }
 
 export class RoomView implements RoomStore {
@@ -29,13 +29,13 @@ export class RoomView implements RoomStore {
   readonly getSnapshot: () => RoomState;
   readonly subscribe: (listener: () => void) => () => void;
   readonly timeline: Timeline;
-  readonly roster = new Roster();
+  readonly members = new Members();
   readonly #host: RoomHost;
-  readonly #source: Source<RoomState>;
-  readonly #loader: Loader;
+  readonly #store: Store<RoomState>;
+  readonly #loader: WindowLoader;
   readonly #entries = new Entries();
-  readonly #typists: Typists;
-  readonly #quotes: Quotes;
+  readonly #typingUsers: TypingUsers;
+  readonly #quoted: QuotedMessages;
   readonly #removing = new Map<number, number>();
   #opened = 0;
   #gone = false;
@@ -45,20 +45,20 @@ export class RoomView implements RoomStore {
     this.#host = host;
     const summary = host.summary(roomId);
     this.timeline = new Timeline(summary?.version ?? 0, summary?.last_seq ?? 0);
-    this.#source = new Source(host.batch, (before) => this.#build(before));
-    this.getSnapshot = this.#source.getSnapshot;
-    this.subscribe = this.#source.subscribe;
-    this.#loader = new Loader(this, host);
-    this.#typists = new Typists(() => this.touch());
-    this.#quotes = new Quotes(roomId, host, () => this.touch());
+    this.#store = new Store(host.batch, (before) => this.#build(before));
+    this.getSnapshot = this.#store.getSnapshot;
+    this.subscribe = this.#store.subscribe;
+    this.#loader = new WindowLoader(this, host);
+    this.#typingUsers = new TypingUsers(() => this.invalidate());
+    this.#quoted = new QuotedMessages(roomId, host, () => this.invalidate());
   }
 
   get isOpen(): boolean {
     return this.#opened > 0;
   }
 
-  touch(): void {
-    this.#source.touch();
+  invalidate(): void {
+    this.#store.invalidate();
   }
 
   readonly open = (): void => {
@@ -80,85 +80,85 @@ export class RoomView implements RoomStore {
 
   readonly toLatest = (): Promise<Result> => this.#loader.toLatest();
 
-  readonly look = (first: number, last: number): void => {
-    this.#loader.look(first, last);
-    if (this.#loader.trim()) this.touch();
+  readonly setVisibleRange = (first: number, last: number): void => {
+    this.#loader.setVisibleRange(first, last);
+    if (this.#loader.trim()) this.invalidate();
   };
 
-  /** When the deletion of a message becomes final; null takes it back. */
+  /** Set when the deletion of a message becomes final, or null if it was undone. */
   setRemoving(seq: number, until: number | null): void {
     if (until === null) this.#removing.delete(seq);
     else this.#removing.set(seq, until);
-    this.touch();
+    this.invalidate();
   }
 
   merged(): void {
     this.#gone = false;
-    this.#noted();
+    this.#changed();
   }
 
-  refused({ code }: Problem): void {
+  rejected({ code }: DomainError): void {
     this.#gone ||= (code === "not_found" || code === "forbidden") && !this.#host.summary(this.roomId);
-    this.touch();
+    this.invalidate();
   }
 
-  /** The version to resume from; null when the room has to be loaded anew. */
+  /** The version to resume from, or null if the room has to be loaded again. */
   get cursor(): number | null {
     return this.timeline.loaded && !this.#gone ? this.timeline.version : null;
   }
 
-  /** After `ready`: `resumed` when the missed events follow. */
+  /** Called after `ready`. With `resumed`, the missed events follow. */
   ready(resumed: boolean): void {
     const summary = this.#host.summary(this.roomId);
     this.#gone = !summary;
-    this.#loader.problem = null;
-    if (summary && resumed && this.isOpen) void this.#loader.refreshRoster();
+    this.#loader.error = null;
+    if (summary && resumed && this.isOpen) void this.#loader.refreshMembers();
     else if (summary && !resumed) this.reset();
-    this.touch();
+    this.invalidate();
   }
 
-  /** Events may be missing: what is shown stays until it is loaded anew. */
+  /** Events may be missing. The window stays until it is loaded again. */
   reset(): void {
     const summary = this.#host.summary(this.roomId);
     if (!summary) return;
     this.timeline.reset(summary.version, summary.last_seq);
-    this.#quotes.clear();
+    this.#quoted.clear();
     if (this.isOpen) void this.#loader.reload();
-    this.touch();
+    this.invalidate();
   }
 
-  /** Gives the memory back; the next visit loads the room anew. */
+  /** Free the memory. The next visit loads the room again. */
   unload(): void {
     const summary = this.#host.summary(this.roomId);
     if (this.isOpen || !summary || !this.timeline.loaded) return;
     this.timeline.reset(summary.version, summary.last_seq);
     this.timeline.clear();
-    this.#quotes.clear();
+    this.#quoted.clear();
   }
 
   event(event: RoomEvent): void {
-    this.roster.apply(event);
-    if (event.op === "message.created") this.#typists.stop(event.sender_id);
+    this.members.apply(event);
+    if (event.op === "message.created") this.#typingUsers.stop(event.sender_id);
     if (!this.timeline.apply(event)) return;
-    if (event.op === "message.created") this.#host.seen(this.roomId, [event], [event.sender_id]);
-    else if ("seq" in event) this.#quotes.change(event.seq, (message) => changedMessage(message, event));
-    else if ("user_id" in event) this.#host.seen(this.roomId, [], [event.user_id, event.by]);
+    if (event.op === "message.created") this.#host.received(this.roomId, [event], [event.sender_id]);
+    else if ("seq" in event) this.#quoted.change(event.seq, (message) => changedMessage(message, event));
+    else if ("user_id" in event) this.#host.received(this.roomId, [], [event.user_id, event.by]);
     this.#loader.trim();
-    this.#noted();
+    this.#changed();
   }
 
   cursorsMoved(cursors: Readonly<Record<string, number>>): void {
-    if (this.roster.moved(cursors)) this.touch();
+    if (this.members.moveCursors(cursors)) this.invalidate();
   }
 
   typing(frame: Extract<ServerFrame, { op: "room.typing" }>): void {
-    if (frame.typing) this.#typists.start(frame.user_id);
-    else this.#typists.stop(frame.user_id);
+    if (frame.typing) this.#typingUsers.start(frame.user_id);
+    else this.#typingUsers.stop(frame.user_id);
   }
 
   removed(): void {
     this.#gone = true;
-    this.touch();
+    this.invalidate();
   }
 
   added(): void {
@@ -168,34 +168,34 @@ export class RoomView implements RoomStore {
   }
 
   end(): void {
-    this.#typists.end();
+    this.#typingUsers.end();
     this.#opened = 0;
   }
 
-  #noted(): void {
-    this.touch();
-    this.#host.changed(this.roomId);
+  #changed(): void {
+    this.invalidate();
+    this.#host.contentChanged(this.roomId);
   }
 
   #build(before: RoomState | undefined): RoomState {
-    const { timeline, roster } = this;
+    const { timeline, members } = this;
     const room = this.#host.summary(this.roomId) ?? null;
     const { hasBefore, hasAfter } = timeline;
-    const { loading, problem, firstUnread } = this.#loader;
+    const { loading, error, firstUnread } = this.#loader;
     const outbox = this.#host.outbox(this.roomId);
     const written = outbox.map((item) => item.pending.replyTo);
     const wanted = [this.#host.quotedByDraft(this.roomId), room?.pinned_seq, ...written];
     return {
       status: this.#status(),
       room,
-      members: roster.members,
+      members: members.list,
       entries: same(before?.entries, this.#list(outbox)),
-      window: sameWindow(before?.window, { hasBefore, hasAfter, loading, problem }),
+      window: sameWindow(before?.window, { hasBefore, hasAfter, loading, error }),
       firstUnreadSeq: firstUnread,
       lastSeq: timeline.lastSeq,
-      typing: this.#typists.list(before?.typing),
-      cursors: roster.cursors,
-      quoted: this.#quotes.resolve(timeline, wanted, before?.quoted),
+      typing: this.#typingUsers.list(before?.typing),
+      cursors: members.cursors,
+      quoted: this.#quoted.resolve(timeline, wanted, before?.quoted),
     };
   }
 
@@ -204,11 +204,11 @@ export class RoomView implements RoomStore {
     return this.#entries.build({
       me: this.#host.me(),
       messages: timeline.messages,
-      lines: timeline.lines,
+      systemEvents: timeline.systemEvents,
       outbox,
       removing: this.#removing,
       hasBefore: timeline.hasBefore,
-      // Without a line one's own messages are shown all the same, though newer ones of others may lie between.
+      // Offline, pending messages are shown although newer messages of others may come before them.
       hasAfter: timeline.hasAfter && timeline.loaded && this.#host.online(),
     });
   }

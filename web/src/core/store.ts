@@ -1,15 +1,15 @@
-// Snapshots and their listeners: what changes together is told once, at the next frame of the screen.
-import type { Store } from "./types.ts";
+// Snapshots with listeners. Changes that happen together notify each listener once, on the next animation frame.
+import type { ReadonlyStore } from "./types.ts";
 
 export type Schedule = (flush: () => void) => void;
 
-interface Told {
-  tell: () => void;
+interface Notifiable {
+  notify: () => void;
 }
 
-/** Gathers the sources that changed, and tells their listeners in one go. */
-export class Batch {
-  readonly #changed = new Set<Told>();
+/** Collects the changed stores and notifies their listeners together. */
+export class UpdateBatch {
+  readonly #changed = new Set<Notifiable>();
   readonly #schedule: Schedule;
   #due = false;
 
@@ -17,8 +17,8 @@ export class Batch {
     this.#schedule = schedule;
   }
 
-  add(source: Told): void {
-    this.#changed.add(source);
+  add(store: Notifiable): void {
+    this.#changed.add(store);
     if (this.#due) return;
     this.#due = true;
     this.#schedule(() => this.flush());
@@ -26,21 +26,21 @@ export class Batch {
 
   flush(): void {
     this.#due = false;
-    const sources = [...this.#changed];
+    const stores = [...this.#changed];
     this.#changed.clear();
-    for (const source of sources) source.tell();
+    for (const store of stores) store.notify();
   }
 }
 
-/** A store whose snapshot is built when it is asked for, from the one before. */
-export class Source<S> implements Store<S> {
+/** A store whose snapshot is built lazily from the previous one. */
+export class Store<S> implements ReadonlyStore<S> {
   readonly #listeners = new Set<() => void>();
-  readonly #batch: Batch;
+  readonly #batch: UpdateBatch;
   readonly #build: (before: S | undefined) => S;
   #snapshot: S | undefined;
   #stale = true;
 
-  constructor(batch: Batch, build: (before: S | undefined) => S) {
+  constructor(batch: UpdateBatch, build: (before: S | undefined) => S) {
     this.#batch = batch;
     this.#build = build;
   }
@@ -59,25 +59,25 @@ export class Source<S> implements Store<S> {
     return () => void this.#listeners.delete(own);
   };
 
-  touch(): void {
+  invalidate(): void {
     this.#stale = true;
     this.#batch.add(this);
   }
 
-  tell(): void {
+  notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }
 
-/** A map that is changed in place, with immutable copies made only when one is asked for after a change. */
-export class Shelf<K, V> {
+/** A map that is changed in place. `snapshot` returns an immutable copy, made only after a change. */
+export class ObservableMap<K, V> {
   readonly #map: Map<K, V>;
-  readonly #touched: () => void;
+  readonly #changed: () => void;
   #copy: ReadonlyMap<K, V> | null = null;
 
-  constructor(touched: () => void, entries: Iterable<readonly [K, V]> = []) {
+  constructor(changed: () => void, entries: Iterable<readonly [K, V]> = []) {
     this.#map = new Map(entries);
-    this.#touched = touched;
+    this.#changed = changed;
   }
 
   get(key: K): V | undefined {
@@ -119,6 +119,6 @@ export class Shelf<K, V> {
 
   #change(): void {
     this.#copy = null;
-    this.#touched();
+    this.#changed();
   }
 }

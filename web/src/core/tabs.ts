@@ -1,36 +1,36 @@
-// The tabs of one browser: what they tell each other, which of them holds the alerts, and what only one may do at a time.
-// Without the browser's support each tab is on its own, which costs doubled alerts but loses nothing.
+// The tabs of one browser: messages between them, the election of the leading tab, and locks. Without the browser's
+// support each tab works alone, which doubles notifications but loses nothing.
 import type { Acknowledged } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
 export type TabMessage =
   | { type: "outbox"; done?: Acknowledged }
   | { type: "read"; roomId: string; seq: number }
-  /** The room that another tab shows while its window has the focus. */
+  /** The room that another tab shows while it has the focus. */
   | { type: "focus"; tab: string; roomId: string | null }
   | { type: "signed_in" }
   | { type: "signed_out"; because: "expired" | "revoked" | "closed" | "elsewhere" };
 
-/** A tab that was put to sleep while it held a lock does not hold the others up for longer. */
-const PATIENCE = 30_000;
+/** A frozen tab that holds a lock blocks the others no longer than this. */
+const LOCK_TIMEOUT = 30_000;
 
 export class Tabs {
   readonly #channel: BroadcastChannel | null;
   readonly #locks: LockManager | null;
   readonly #ended = new AbortController();
 
-  constructor(platform: Platform, heard: (message: TabMessage) => void) {
+  constructor(platform: Platform, onMessage: (message: TabMessage) => void) {
     this.#locks = platform.locks;
     this.#channel = platform.channel("webchat");
     if (this.#channel)
-      this.#channel.onmessage = (event: MessageEvent<unknown>) => heard(event.data as TabMessage);
+      this.#channel.onmessage = (event: MessageEvent<unknown>) => onMessage(event.data as TabMessage);
   }
 
-  tell(message: TabMessage): void {
+  broadcast(message: TabMessage): void {
     if (!this.#ended.signal.aborted) this.#channel?.postMessage(message);
   }
 
-  /** Calls back in the one tab that leads; at once where tabs cannot tell. */
+  /** Call `elected` in the leading tab. Without locks, every tab leads. */
   lead(elected: () => void): void {
     if (!this.#locks) {
       elected();
@@ -41,16 +41,16 @@ export class Tabs {
       elected();
       return new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     });
-    held.catch(() => undefined); // Ended while it waited.
+    held.catch(() => undefined); // The tab was closed while it waited.
   }
 
-  async exclusively(name: string, work: () => Promise<void>): Promise<void> {
+  async withLock(name: string, work: () => Promise<void>): Promise<void> {
     if (!this.#locks) return work();
-    const patience = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(PATIENCE)]);
+    const timeout = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(LOCK_TIMEOUT)]);
     try {
-      await this.#locks.request(`webchat/${name}`, { signal: patience }, work);
+      await this.#locks.request(`webchat/${name}`, { signal: timeout }, work);
     } catch {
-      if (patience.aborted && !this.#ended.signal.aborted)
+      if (timeout.aborted && !this.#ended.signal.aborted)
         await this.#locks.request(`webchat/${name}`, { steal: true }, work).catch(() => undefined);
     }
   }

@@ -1,14 +1,14 @@
-// The window of messages that one room shows: consecutive seqs, never doubled, never a hole shown as continuous.
-// Pages and events may overtake each other: each message knows the version that it is true for.
+// The window of messages that a room shows: consecutive seqs without duplicates or gaps. Pages and events can overtake
+// each other, so each message is stored with the version of the room that it reflects.
 import type { MessageChange, RoomEvent } from "./events.ts";
 import { changedMessage, messageOf } from "./fold.ts";
 import type { Message, MessageCreated } from "./generated/protocol.ts";
 
-/** Events kept, so that a page read before them can be brought up to date. */
-const KEPT_EVENTS = 300;
-/** Messages kept in memory; further ones are dropped at the end that is farther from what is looked at. */
-export const WINDOW = 1_000;
-/** So many are never dropped next to what is looked at. */
+/** The recent events that are stored, to bring a page that was read before them up to date. */
+const MAX_RECENT_EVENTS = 300;
+/** The most messages in memory. Further ones are dropped at the end that is farther from the visible range. */
+export const MAX_WINDOW = 1_000;
+/** The number of messages on each side of the visible range that are never dropped. */
 const MARGIN = 150;
 
 export interface MessagesPage {
@@ -17,50 +17,53 @@ export interface MessagesPage {
   version: number;
 }
 
-export type Place = "newest" | "around" | "before" | "after";
+export type PageAnchor = "newest" | "around" | "before" | "after";
 /**
- * `stale`: the page is older than the events kept, ask again; `superseded`: the window has moved meanwhile;
- * `nothing`: there is no message around that place.
+ * The result of merging a page.
+ *
+ * - `stale`: the page is older than the stored events. Request it again.
+ * - `superseded`: the window has moved since the request.
+ * - `nothing`: there is no message at that anchor.
  */
-export type Merged = "merged" | "stale" | "superseded" | "nothing";
+export type MergeResult = "merged" | "stale" | "superseded" | "nothing";
 
-/** What a request for a page remembers: its answer counts only while the window still has that edge. */
-export interface Ticket {
-  place: Place;
-  move: number;
+/** The state of the window when a page was requested. The page is only merged while the window still has that edge. */
+export interface PageTicket {
+  anchor: PageAnchor;
+  generation: number;
   edge: number | null;
 }
 
-interface Held {
+interface VersionedMessage {
   message: Message;
-  asOf: number;
+  version: number;
 }
 
-/** The versions between two: both are outside. */
-export interface Span {
+/** A range of versions. Both bounds are exclusive. */
+export interface VersionRange {
   after: number;
   before: number;
 }
 
-/** An event that is no message, shown between messages by its version. */
-export type LineEvent = Exclude<RoomEvent, MessageCreated | MessageChange>;
+/** An event that is shown between messages, at the position that its version gives. */
+export type SystemEvent = Exclude<RoomEvent, MessageCreated | MessageChange>;
 
 export class Timeline {
   #version: number;
   #lastSeq: number;
-  #held: Held[] = [];
-  #lines: LineEvent[] = [];
-  #kept: RoomEvent[] = [];
-  #keptFrom: number;
-  #move = 0;
+  #window: VersionedMessage[] = [];
+  #systemEvents: SystemEvent[] = [];
+  #recentEvents: RoomEvent[] = [];
+  #recentFrom: number;
+  #generation = 0;
   #loaded = false;
   #snapshot: readonly Message[] | null = null;
   hasBefore = false;
   hasAfter = false;
 
-  /** `version` and `lastSeq` are those of the snapshot after which the room's events come. */
+  /** `version` and `lastSeq` are those of the snapshot that the room's events follow. */
   constructor(version: number, lastSeq: number) {
-    this.#version = this.#keptFrom = version;
+    this.#version = this.#recentFrom = version;
     this.#lastSeq = lastSeq;
   }
 
@@ -68,179 +71,179 @@ export class Timeline {
     return this.#version;
   }
 
-  /** The room's newest message, as far as events and pages tell. */
+  /** The newest message that is known from events or pages. */
   get lastSeq(): number {
     return Math.max(this.#lastSeq, this.last ?? 0);
   }
 
-  /** Whether the window is of the server, and followed by events since. */
+  /** True if the window came from the server and all events since then are applied. */
   get loaded(): boolean {
     return this.#loaded;
   }
 
   get messages(): readonly Message[] {
-    return (this.#snapshot ??= this.#held.map((held) => held.message));
+    return (this.#snapshot ??= this.#window.map((item) => item.message));
   }
 
-  /** Those within the window. */
-  get lines(): readonly LineEvent[] {
-    const first = this.#held[0]?.message.version ?? 0;
-    const last = this.#held.at(-1)?.message.version ?? 0;
-    return this.#lines.filter(
+  /** The system events within the window. */
+  get systemEvents(): readonly SystemEvent[] {
+    const first = this.#window[0]?.message.version ?? 0;
+    const last = this.#window.at(-1)?.message.version ?? 0;
+    return this.#systemEvents.filter(
       ({ version }) => (!this.hasBefore || version > first) && (!this.hasAfter || version < last),
     );
   }
 
   get first(): number | null {
-    return this.#held[0]?.message.seq ?? null;
+    return this.#window[0]?.message.seq ?? null;
   }
 
   get last(): number | null {
-    return this.#held.at(-1)?.message.seq ?? null;
+    return this.#window.at(-1)?.message.seq ?? null;
   }
 
   find(seq: number): Message | undefined {
-    return this.#held[seq - (this.first ?? 0)]?.message;
+    return this.#window[seq - (this.first ?? 0)]?.message;
   }
 
-  ticket(place: Place): Ticket {
-    return { place, move: this.#move, edge: this.#edge(place) };
+  ticket(anchor: PageAnchor): PageTicket {
+    return { anchor, generation: this.#generation, edge: this.#edge(anchor) };
   }
 
-  isCurrent(ticket: Ticket): boolean {
-    return ticket.move === this.#move && ticket.edge === this.#edge(ticket.place);
+  isCurrent(ticket: PageTicket): boolean {
+    return ticket.generation === this.#generation && ticket.edge === this.#edge(ticket.anchor);
   }
 
-  /** Between which versions the lines are that a page brings into the window. */
-  span({ place, edge }: Ticket, { messages, hasMore, version }: MessagesPage): Span {
+  /** Return the range of versions whose system events belong to a page. */
+  range({ anchor, edge }: PageTicket, { messages, hasMore, version }: MessagesPage): VersionRange {
     const [first, last] = [messages[0], messages.at(-1)];
     const next = edge === null ? undefined : this.find(edge)?.version;
     const start = first && hasMore && first.seq > 1 ? first.version : 0;
     const end = last && hasMore && last.seq < this.lastSeq ? last.version : version + 1;
-    if (place === "after") return { after: next ?? 0, before: end };
-    if (place === "around") return { after: start, before: end };
-    return { after: start, before: place === "before" && next !== undefined ? next : version + 1 };
+    if (anchor === "after") return { after: next ?? 0, before: end };
+    if (anchor === "around") return { after: start, before: end };
+    return { after: start, before: anchor === "before" && next !== undefined ? next : version + 1 };
   }
 
-  /** All lines of a span, as the server tells them; whether anything is new. */
-  tell({ after, before }: Span, lines: readonly LineEvent[]): boolean {
-    const within = this.#lines.filter(({ version }) => version > after && version < before);
+  /** Replace the system events of a range by the server's. Return whether anything changed. */
+  mergeSystemEvents({ after, before }: VersionRange, events: readonly SystemEvent[]): boolean {
+    const within = this.#systemEvents.filter(({ version }) => version > after && version < before);
     const known = new Set(within.map(({ version }) => version));
-    if (lines.length === known.size && lines.every(({ version }) => known.has(version))) return false;
-    const others = this.#lines.filter(({ version }) => version <= after || version >= before);
-    this.#lines = [...others, ...lines].sort((a, b) => a.version - b.version);
+    if (events.length === known.size && events.every(({ version }) => known.has(version))) return false;
+    const others = this.#systemEvents.filter(({ version }) => version <= after || version >= before);
+    this.#systemEvents = [...others, ...events].sort((a, b) => a.version - b.version);
     return true;
   }
 
-  /** Shows what was kept from an earlier visit until the server has answered. */
-  show(messages: readonly Message[], lines: readonly LineEvent[] = []): void {
+  /** Show the cached messages of an earlier visit until the server has answered. */
+  show(messages: readonly Message[], events: readonly SystemEvent[] = []): void {
     if (this.#loaded) return;
-    const newest = lines.at(-1)?.version ?? 0;
-    this.#lines = [...lines, ...this.#lines.filter(({ version }) => version > newest)];
-    this.#put(messages.map((message) => ({ message, asOf: this.#version })));
+    const newest = events.at(-1)?.version ?? 0;
+    this.#systemEvents = [...events, ...this.#systemEvents.filter(({ version }) => version > newest)];
+    this.#setWindow(messages.map((message) => ({ message, version: this.#version })));
     this.hasBefore = messages.length > 0;
     this.hasAfter = (this.last ?? this.#lastSeq) < this.#lastSeq;
   }
 
-  /** The events between are lost: what is shown stays until a page replaces it, but is no longer continued. */
+  /** Discard the stored events because some were missed. The window stays until a page replaces it. */
   reset(version: number, lastSeq: number): void {
-    this.#version = this.#keptFrom = version;
+    this.#version = this.#recentFrom = version;
     this.#lastSeq = lastSeq;
-    this.#kept = [];
-    this.#lines = this.#lines.filter((line) => line.version <= version);
+    this.#recentEvents = [];
+    this.#systemEvents = this.#systemEvents.filter((event) => event.version <= version);
     this.#loaded = false;
-    this.#move += 1;
-    this.hasAfter = this.#held.length > 0 && lastSeq > (this.last ?? 0);
+    this.#generation += 1;
+    this.hasAfter = this.#window.length > 0 && lastSeq > (this.last ?? 0);
   }
 
   clear(): void {
-    this.#put([]);
+    this.#setWindow([]);
     this.hasBefore = this.hasAfter = false;
   }
 
-  /** Whether the event was new. */
+  /** Apply an event. Return false if it was known. */
   apply(event: RoomEvent): boolean {
     if (event.version <= this.#version) return false;
     this.#version = event.version;
     if (event.op === "message.created") this.#lastSeq = event.seq;
-    this.#kept.push(event);
-    if (this.#kept.length > 2 * KEPT_EVENTS) this.#forget();
+    this.#recentEvents.push(event);
+    if (this.#recentEvents.length > 2 * MAX_RECENT_EVENTS) this.#dropOldEvents();
     this.#replay(event);
-    // It may have been told with a page already.
-    const span = { after: event.version - 1, before: event.version + 1 };
-    if (!event.op.startsWith("message.")) this.tell(span, [event as LineEvent]);
+    // A page may have contained it already.
+    const range = { after: event.version - 1, before: event.version + 1 };
+    if (!event.op.startsWith("message.")) this.mergeSystemEvents(range, [event as SystemEvent]);
     return true;
   }
 
-  /** What would become of the page. */
-  check(ticket: Ticket, page: MessagesPage): Merged {
+  /** Return what merging the page would result in, without changing anything. */
+  check(ticket: PageTicket, page: MessagesPage): MergeResult {
     if (!this.isCurrent(ticket)) return "superseded";
-    if (ticket.place === "around" && page.messages.length === 0 && page.hasMore) return "nothing";
-    return page.version < this.#keptFrom ? "stale" : "merged";
+    if (ticket.anchor === "around" && page.messages.length === 0 && page.hasMore) return "nothing";
+    return page.version < this.#recentFrom ? "stale" : "merged";
   }
 
-  merge(ticket: Ticket, page: MessagesPage): Merged {
-    const { place } = ticket;
+  merge(ticket: PageTicket, page: MessagesPage): MergeResult {
+    const { anchor } = ticket;
     const checked = this.check(ticket, page);
     if (checked !== "merged") return checked;
-    const fresh = page.messages.map((message) => ({ message, asOf: page.version }));
-    if (place === "before") this.#prepend(fresh, page.hasMore);
-    else if (place === "after") this.#append(fresh, page.hasMore);
-    else this.#replace(fresh, place, page);
-    for (const event of this.#kept) if (event.version > page.version) this.#replay(event);
+    const fresh = page.messages.map((message) => ({ message, version: page.version }));
+    if (anchor === "before") this.#prepend(fresh, page.hasMore);
+    else if (anchor === "after") this.#append(fresh, page.hasMore);
+    else this.#replace(fresh, anchor, page);
+    for (const event of this.#recentEvents) if (event.version > page.version) this.#replay(event);
     return "merged";
   }
 
-  /** Drops what is far from the seqs looked at, once there is too much; whether it did. */
-  trim(firstSeen: number, lastSeen: number): boolean {
-    const excess = this.#held.length - WINDOW;
+  /** Drop messages far from the visible range if there are too many. Return whether any were dropped. */
+  trim(firstVisible: number, lastVisible: number): boolean {
+    const excess = this.#window.length - MAX_WINDOW;
     const [first, last] = [this.first, this.last];
     if (excess <= 0 || first === null || last === null) return false;
-    const [above, below] = [firstSeen - first - MARGIN, last - lastSeen - MARGIN];
+    const [above, below] = [firstVisible - first - MARGIN, last - lastVisible - MARGIN];
     if (Math.max(above, below) <= 0) return false;
     if (above >= below) {
-      this.#put(this.#held.slice(Math.min(excess, above)));
+      this.#setWindow(this.#window.slice(Math.min(excess, above)));
       this.hasBefore = true;
     } else {
-      this.#put(this.#held.slice(0, this.#held.length - Math.min(excess, below)));
+      this.#setWindow(this.#window.slice(0, this.#window.length - Math.min(excess, below)));
       this.hasAfter = true;
     }
     return true;
   }
 
-  #edge(place: Place): number | null {
-    if (place === "before") return this.first;
-    return place === "after" ? this.last : null;
+  #edge(anchor: PageAnchor): number | null {
+    if (anchor === "before") return this.first;
+    return anchor === "after" ? this.last : null;
   }
 
-  #put(held: Held[]): void {
-    this.#held = held;
+  #setWindow(window: VersionedMessage[]): void {
+    this.#window = window;
     this.#snapshot = null;
   }
 
-  #replace(fresh: Held[], place: Place, page: MessagesPage): void {
-    this.#move += 1;
+  #replace(fresh: VersionedMessage[], anchor: PageAnchor, page: MessagesPage): void {
+    this.#generation += 1;
     this.#loaded = true;
-    this.#put(fresh.map((held) => ({ ...held, message: this.#known(held.message) })));
-    // `has_more` of a page around a message does not tell on which side.
+    this.#setWindow(fresh.map((item) => ({ ...item, message: this.#reuse(item.message) })));
+    // `has_more` of a page around a message does not say on which side.
     const atEnd = page.version <= this.#version && (this.last ?? this.#lastSeq) >= this.#lastSeq;
-    this.hasBefore = page.hasMore && (place === "newest" || (this.first ?? 1) > 1);
-    this.hasAfter = page.hasMore && place === "around" && !atEnd;
+    this.hasBefore = page.hasMore && (anchor === "newest" || (this.first ?? 1) > 1);
+    this.hasAfter = page.hasMore && anchor === "around" && !atEnd;
   }
 
-  /** The same object for the same content: what was shown from an earlier visit need not be drawn again. */
-  #known(message: Message): Message {
+  /** Return the object that is already shown if the content is equal, so that it is not rendered again. */
+  #reuse(message: Message): Message {
     const before = this.find(message.seq);
     return before && JSON.stringify(before) === JSON.stringify(message) ? before : message;
   }
 
-  #prepend(fresh: Held[], hasMore: boolean): void {
-    this.#put([...fresh, ...this.#held]);
+  #prepend(fresh: VersionedMessage[], hasMore: boolean): void {
+    this.#setWindow([...fresh, ...this.#window]);
     this.hasBefore = hasMore;
   }
 
-  #append(fresh: Held[], hasMore: boolean): void {
-    this.#put([...this.#held, ...fresh]);
+  #append(fresh: VersionedMessage[], hasMore: boolean): void {
+    this.#setWindow([...this.#window, ...fresh]);
     this.hasAfter = hasMore;
   }
 
@@ -256,20 +259,20 @@ export class Timeline {
       this.hasAfter = this.last !== null;
       return;
     }
-    this.#held.push({ message: messageOf(event), asOf: event.version });
+    this.#window.push({ message: messageOf(event), version: event.version });
     this.#snapshot = null;
   }
 
   #changed(event: MessageChange): void {
-    const held = this.#held[event.seq - (this.first ?? 0)];
-    if (!held || held.asOf >= event.version) return;
-    held.message = changedMessage(held.message, event);
-    held.asOf = event.version;
+    const item = this.#window[event.seq - (this.first ?? 0)];
+    if (!item || item.version >= event.version) return;
+    item.message = changedMessage(item.message, event);
+    item.version = event.version;
     this.#snapshot = null;
   }
 
-  #forget(): void {
-    this.#kept = this.#kept.slice(-KEPT_EVENTS);
-    this.#keptFrom = (this.#kept[0]?.version ?? this.#version + 1) - 1;
+  #dropOldEvents(): void {
+    this.#recentEvents = this.#recentEvents.slice(-MAX_RECENT_EVENTS);
+    this.#recentFrom = (this.#recentEvents[0]?.version ?? this.#version + 1) - 1;
   }
 }

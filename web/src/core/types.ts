@@ -1,28 +1,28 @@
-// The words that the core shares with the views: immutable snapshots, entries of a room, results of actions.
+// The types that the core shares with the views: immutable snapshots, entries of a room and results of actions.
 import type { components } from "./generated/openapi.ts";
 import type { Attachment, Member, Message, Profile, Room, RoomDetail, User } from "./generated/protocol.ts";
 
 export type { Attachment, Member, Message, Profile, Room, RoomDetail, User };
-export type Session = components["schemas"]["SessionView"];
+export type SessionView = components["schemas"]["SessionView"];
 export type Figures = components["schemas"]["Figures"];
 export type ServiceFigures = components["schemas"]["ServiceFigures"];
 export type Role = Member["role"];
 export type Presence = "online" | "offline";
 
-/** Fits `useSyncExternalStore`: a snapshot is immutable, and its unchanged parts keep their identity. */
-export interface Store<S> {
+/** A store for `useSyncExternalStore`. Snapshots are immutable, and their unchanged parts keep their identity. */
+export interface ReadonlyStore<S> {
   getSnapshot: () => S;
-  /** The listener is called at most once per animation frame; the function returned ends the subscription. */
+  /** The listener is called at most once per animation frame. The returned function ends the subscription. */
   subscribe: (listener: () => void) => () => void;
 }
 
-export interface FieldProblem {
+export interface FieldError {
   field: string;
   message: string;
 }
 
-/** What went wrong, as a code to choose words by. `offline`: nothing was sent; `unavailable`: the outcome is unknown. */
-export type ProblemCode =
+/** The kind of an error. `offline`: nothing was sent. `unavailable`: the outcome is unknown. */
+export type ErrorCode =
   | "invalid"
   | "unauthenticated"
   | "forbidden"
@@ -36,38 +36,38 @@ export type ProblemCode =
   | "cancelled"
   | "failed";
 
-export interface Problem {
-  code: ProblemCode;
-  /** In English, from the server; for logs and details, not for people. */
+export interface DomainError {
+  code: ErrorCode;
+  /** The server's English text, for logs and not for users. */
   detail: string;
-  /** Seconds after which trying again makes sense. */
+  /** Seconds after which a retry makes sense. */
   retryAfter?: number;
-  errors?: readonly FieldProblem[];
-  /** The session was revoked, not merely too old. */
+  errors?: readonly FieldError[];
+  /** The session was revoked and did not just expire. */
   sessionEnded?: true;
 }
 
-export type Result<T extends object = object> = ({ ok: true } & T) | { ok: false; problem: Problem };
+export type Result<T extends object = object> = ({ ok: true } & T) | { ok: false; error: DomainError };
 
 export interface Page<T> {
   items: readonly T[];
   next: string | null;
 }
 
-export type LinkStatus = "online" | "connecting" | "reconnecting" | "offline";
+export type ConnectionStatus = "online" | "connecting" | "reconnecting" | "offline";
 
-export interface Link {
-  /** `offline`: no network, or stopped; `connecting`: the first time; `reconnecting`: it was there and is not. */
-  status: LinkStatus;
-  /** When it became online, or when it stopped being so; milliseconds. */
+export interface ConnectionState {
+  /** `offline`: no network, or stopped. `connecting`: the first time. `reconnecting`: the connection was lost. */
+  status: ConnectionStatus;
+  /** The time since when it is online, or not online, in milliseconds. */
   since: number;
-  /** When the next attempt is due; milliseconds. */
+  /** The time of the next attempt, in milliseconds. */
   retryAt?: number;
-  /** Why it stays away until the person asks for it with `actions.reconnect`. */
-  stopped?: "outdated" | "too_many_tabs" | "refused";
+  /** The reason why it stays offline until `actions.reconnect` is called. */
+  stopped?: "outdated" | "too_many_tabs" | "rejected";
 }
 
-/** A room of the list. `activity` is the time of its last message or of its making, in milliseconds. */
+/** A room of the list. `activity` is the time of the last message or of the creation, in milliseconds. */
 export interface RoomSummary extends Room {
   activity: number;
 }
@@ -77,13 +77,13 @@ export interface Draft {
   replyTo?: number;
 }
 
-/** A failure of something that was done in the background; shown until dismissed. */
+/** A failure of a background operation. It is shown until it is dismissed. */
 export interface Notice {
   id: string;
-  problem: Problem;
-  about: "edit" | "delete" | "react" | "read" | "storage" | "session" | "link";
+  error: DomainError;
+  about: "edit" | "delete" | "react" | "read" | "storage" | "session" | "connection";
   roomId?: string;
-  /** When trying again makes sense; milliseconds. */
+  /** The time when a retry makes sense, in milliseconds. */
   retryAt?: number;
 }
 
@@ -91,32 +91,32 @@ export type Phase = "starting" | "signed_out" | "ready";
 
 export interface ClientState {
   phase: Phase;
-  /** Why one is signed out, when it was not by one's own wish in this tab. */
+  /** Why the user is signed out, if they did not sign out in this tab. */
   signedOutBecause: "expired" | "revoked" | "closed" | "elsewhere" | null;
   me: User | null;
-  link: Link;
-  /** Ids of those whom I follow. */
+  connection: ConnectionState;
+  /** User IDs of the friends. */
   friends: readonly string[];
-  /** Everyone seen so far, oneself too. */
+  /** All profiles that were loaded, including the user's own. */
   profiles: ReadonlyMap<string, Profile>;
   rooms: ReadonlyMap<string, RoomSummary>;
-  /** Room ids, the latest activity first. */
+  /** Room IDs, the latest activity first. */
   order: readonly string[];
   presence: ReadonlyMap<string, Presence>;
   totalUnread: number;
   drafts: ReadonlyMap<string, Draft>;
-  /** Rooms with a message that failed. */
+  /** Rooms with a failed message. */
   failedRooms: ReadonlySet<string>;
-  /** Messages that the server does not have. */
+  /** The number of messages that the server does not have. */
   unsent: number;
   notices: readonly Notice[];
-  /** Whether this tab is the one that shows alerts. */
+  /** True in the tab that shows notifications. */
   leader: boolean;
 }
 
 export type PendingStatus = "pending" | "sent" | "stored" | "failed";
 
-/** One's own message on its way. Its `key` goes on as that of the stored message. */
+/** One of the user's own messages before the server has it. The stored message keeps its `key`. */
 export interface PendingMessage {
   clientId: string;
   roomId: string;
@@ -124,11 +124,11 @@ export interface PendingMessage {
   replyTo?: number;
   mentions: readonly string[];
   attachments: readonly Attachment[];
-  /** When it was written; milliseconds. */
+  /** When it was written, in milliseconds. */
   at: number;
-  /** `pending`: waits for the line; `sent`: on the wire; `stored`: the server has it; `failed`: refused. */
+  /** `pending`: waits to be sent. `sent`: no reply yet. `stored`: the server has it. `failed`: rejected. */
   status: PendingStatus;
-  problem?: Problem;
+  error?: DomainError;
 }
 
 export interface MessageEntry {
@@ -136,7 +136,7 @@ export interface MessageEntry {
   key: string;
   message: Message;
   mine: boolean;
-  /** While it can be undone: when the deletion becomes final, in milliseconds. */
+  /** The time when the deletion becomes final, in milliseconds. Absent if the message is not being deleted. */
   removingUntil?: number;
 }
 
@@ -146,12 +146,12 @@ export interface PendingEntry {
   pending: PendingMessage;
 }
 
-/** Something that happened to the room itself while this client was looking. */
-export interface LineEntry {
-  kind: "line";
+/** An event of the room that is shown between messages. */
+export interface SystemEntry {
+  kind: "system";
   key: string;
   at: string;
-  line:
+  event:
     | { type: "joined"; userId: string; by: string }
     | { type: "left"; userId: string; by: string }
     | { type: "role"; userId: string; by: string; role: Role }
@@ -159,79 +159,79 @@ export interface LineEntry {
     | { type: "pinned"; by: string; seq: number | null };
 }
 
-export type Entry = MessageEntry | PendingEntry | LineEntry;
+export type Entry = MessageEntry | PendingEntry | SystemEntry;
 
 export interface RoomWindow {
   hasBefore: boolean;
-  /** There are newer messages than the window shows; pending ones are then not shown. */
+  /** The room has newer messages than the window. Pending messages are then not shown. */
   hasAfter: boolean;
   loading: "newest" | "before" | "after" | "jump" | null;
-  /** Why the last load failed. It is tried again when the line comes back. */
-  problem: Problem | null;
+  /** Why the last load failed. It is retried after a reconnect. */
+  error: DomainError | null;
 }
 
-/** Where every member has read to. */
+/** The read cursors of all members. */
 export interface ReadCursors {
-  /** How many members have not read the message: the number beside it. */
+  /** The number of members who have not read the message. */
   unreadCount: (seq: number) => number;
   who: (seq: number) => { read: readonly string[]; unread: readonly string[] };
 }
 
 export interface RoomState {
-  /** `gone`: one is not, or no longer, a member. */
+  /** `gone`: the user is not a member. */
   status: "loading" | "open" | "gone";
   room: RoomSummary | null;
   members: readonly Member[];
-  /** Ascending; days are for the views to divide. A failed message stays where it was, others on their way at the end. */
+  /** In ascending order. A failed message stays where it was written, pending ones are at the end. */
   entries: readonly Entry[];
   window: RoomWindow;
-  /** Frozen at opening. */
+  /** Fixed when the room is opened. */
   firstUnreadSeq: number | null;
   lastSeq: number;
-  /** Who is typing, oneself excluded. */
+  /** User IDs, without the user's own. */
   typing: readonly string[];
   cursors: ReadCursors;
-  /** Messages that others quote or that are pinned, by seq; null: not to be seen. Absent: not loaded yet. */
+  /** Quoted and pinned messages by seq. null: not visible. Absent: not loaded yet. */
   quoted: ReadonlyMap<number, Message | null>;
 }
 
-export interface RoomStore extends Store<RoomState> {
+export interface RoomStore extends ReadonlyStore<RoomState> {
   readonly roomId: string;
-  /** Loads and keeps the room until `close`; calls are counted. */
+  /** Load the room and keep it up to date until `close`. Calls are counted. */
   open: () => void;
   close: () => void;
   loadBefore: () => Promise<Result>;
   loadAfter: () => Promise<Result>;
-  /** Moves the window; `seq` of the answer is the message to scroll to. */
+  /** Move the window. The returned `seq` is the message to scroll to. */
   jumpTo: (target: { seq: number } | { at: string }) => Promise<Result<{ seq: number }>>;
   toLatest: () => Promise<Result>;
-  /** What is on screen: the window is trimmed far from it, and kept around it over a reset. */
-  look: (firstSeq: number, lastSeq: number) => void;
+  /** Report what is on screen. Messages far from it are dropped, and a reload keeps the position. */
+  setVisibleRange: (firstSeq: number, lastSeq: number) => void;
 }
 
 export type AlertChange =
   | { kind: "show"; roomId: string; message: Message; mentioned: boolean }
   | { kind: "withdraw"; roomId: string; upTo: number };
 
-/** Called only in the tab that holds the alerts, once per message. */
+/** Called once per message, only in the leading tab. */
 export interface Alerts {
   subscribe: (listener: (change: AlertChange) => void) => () => void;
 }
 
 export interface UploadState {
   status: "uploading" | "done" | "failed" | "cancelled";
-  /** 0 to 1. */
+  /** From 0 to 1. */
   progress: number;
   attachment: Attachment | null;
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
-export interface Upload extends Store<UploadState> {
+export interface Upload extends ReadonlyStore<UploadState> {
   readonly id: string;
   readonly file: File;
   cancel: () => void;
-  /** Again, after a failure: the same upload, stored once. */
+  /** Start again after a failure. The server stores the upload once. */
   retry: () => void;
-  /** Ends with success or by `cancel`; a failure is in the snapshot, and waits for `retry`. */
+  /** Settles with success or by `cancel`. After a failure it waits for `retry`. */
   done: Promise<Result<{ attachment: Attachment }>>;
 }

@@ -1,7 +1,7 @@
-// Who is typing in a room: for 15 s at most after they were last heard of.
-const LASTS = 15_000;
+// The users who are typing in a room. Each one expires 15 s after the last event.
+const EXPIRY = 15_000;
 
-export class Typists {
+export class TypingUsers {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #changed: () => void;
 
@@ -14,7 +14,7 @@ export class Typists {
     const isNew = !this.#timers.has(userId);
     this.#timers.set(
       userId,
-      setTimeout(() => this.stop(userId), LASTS),
+      setTimeout(() => this.stop(userId), EXPIRY),
     );
     if (isNew) this.#changed();
   }
@@ -35,25 +35,25 @@ export class Typists {
   }
 }
 
-/** Tells the others that one is typing: at its start, again while it lasts, and at its end. */
-export class OwnTyping {
-  readonly #tell: (roomId: string, typing: boolean) => void;
+/** Sends typing events: at the start, repeatedly while it lasts, and at the end. */
+export class TypingNotifier {
+  readonly #send: (roomId: string, typing: boolean) => void;
   readonly #now: () => number;
-  readonly #told = new Map<string, number>();
+  readonly #sentAt = new Map<string, number>();
 
-  constructor(tell: (roomId: string, typing: boolean) => void, now: () => number) {
-    this.#tell = tell;
+  constructor(send: (roomId: string, typing: boolean) => void, now: () => number) {
+    this.#send = send;
     this.#now = now;
   }
 
   set(roomId: string, typing: boolean): void {
-    const told = this.#told.get(roomId);
-    if (typing && (told === undefined || this.#now() - told > LASTS / 3)) {
-      this.#told.set(roomId, this.#now());
-      this.#tell(roomId, true);
-    } else if (!typing && told !== undefined) {
-      this.#told.delete(roomId);
-      this.#tell(roomId, false);
+    const sentAt = this.#sentAt.get(roomId);
+    if (typing && (sentAt === undefined || this.#now() - sentAt > EXPIRY / 3)) {
+      this.#sentAt.set(roomId, this.#now());
+      this.#send(roomId, true);
+    } else if (!typing && sentAt !== undefined) {
+      this.#sentAt.delete(roomId);
+      this.#send(roomId, false);
     }
   }
 }

@@ -1,10 +1,10 @@
-// One file on its way to the server, with its progress; repeated after a failure under the same id.
+// An upload of one file with its progress. A retry uses the same ID, so the server stores the file once.
 import { v4 as uuid } from "uuid";
-import { problemFrom } from "./api.ts";
+import { errorFrom } from "./api.ts";
 import { failure } from "./requests.ts";
-import { Source } from "./store.ts";
-import type { Batch } from "./store.ts";
-import type { Attachment, Problem, Result, Upload, UploadState } from "./types.ts";
+import { Store } from "./store.ts";
+import type { UpdateBatch } from "./store.ts";
+import type { Attachment, DomainError, Result, Upload, UploadState } from "./types.ts";
 
 const URL = "/api/media/attachments";
 
@@ -15,17 +15,17 @@ export class FileUpload implements Upload {
   readonly subscribe: (listener: () => void) => () => void;
   readonly done: Promise<Result<{ attachment: Attachment }>>;
   readonly #roomId: string | undefined;
-  readonly #source: Source<UploadState>;
+  readonly #store: Store<UploadState>;
   readonly #finish: (result: Result<{ attachment: Attachment }>) => void;
-  #state: UploadState = { status: "uploading", progress: 0, attachment: null, problem: null };
+  #state: UploadState = { status: "uploading", progress: 0, attachment: null, error: null };
   #request: XMLHttpRequest | null = null;
 
-  constructor(batch: Batch, file: File, roomId?: string) {
+  constructor(batch: UpdateBatch, file: File, roomId?: string) {
     this.file = file;
     this.#roomId = roomId;
-    this.#source = new Source(batch, () => this.#state);
-    this.getSnapshot = this.#source.getSnapshot;
-    this.subscribe = this.#source.subscribe;
+    this.#store = new Store(batch, () => this.#state);
+    this.getSnapshot = this.#store.getSnapshot;
+    this.subscribe = this.#store.subscribe;
     let finish: (result: Result<{ attachment: Attachment }>) => void = () => undefined;
     this.done = new Promise((resolve) => (finish = resolve));
     this.#finish = finish;
@@ -46,16 +46,16 @@ export class FileUpload implements Upload {
   #start(): void {
     const request = new XMLHttpRequest();
     this.#request = request;
-    this.#set({ status: "uploading", progress: 0, problem: null });
+    this.#set({ status: "uploading", progress: 0, error: null });
     request.upload.onprogress = ({ loaded, total }) =>
       this.#set({ progress: total > 0 ? loaded / total : 0 });
-    request.onload = () => this.#answered(request);
+    request.onload = () => this.#loaded(request);
     request.onerror = () => this.#fail({ code: "offline", detail: "The server was not reached." });
     request.open("POST", URL);
     request.send(this.#form());
   }
 
-  /** The fields stand before the file: a server that reads a stream knows them in time. */
+  /** The fields come before the file, because the server reads the form as a stream. */
   #form(): FormData {
     const form = new FormData();
     form.set("client_id", this.id);
@@ -64,9 +64,9 @@ export class FileUpload implements Upload {
     return form;
   }
 
-  #answered(request: XMLHttpRequest): void {
+  #loaded(request: XMLHttpRequest): void {
     if (request.status !== 201) {
-      this.#fail(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      this.#fail(errorFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
       return;
     }
     const attachment = JSON.parse(request.responseText) as Attachment;
@@ -74,12 +74,12 @@ export class FileUpload implements Upload {
     this.#finish({ ok: true, attachment });
   }
 
-  #fail(problem: Problem): void {
-    if (this.#state.status === "uploading") this.#set({ status: "failed", problem });
+  #fail(error: DomainError): void {
+    if (this.#state.status === "uploading") this.#set({ status: "failed", error });
   }
 
   #set(change: Partial<UploadState>): void {
     this.#state = { ...this.#state, ...change };
-    this.#source.touch();
+    this.#store.invalidate();
   }
 }

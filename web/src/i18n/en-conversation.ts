@@ -12,8 +12,8 @@ export const conversation: Pick<Texts, "room" | "message" | "composer" | "emoji"
     toDate: "Go to a date",
     toDateText: "Goes to the first message of that day.",
     go: "Go",
-    here: "You read up to here",
-    fresh: (n) => s(n, "new message", "new messages"),
+    unreadDivider: "You read up to here",
+    newMessages: (n) => s(n, "new message", "new messages"),
     toLatest: "To the latest",
     backToPlace: "Back to where I was",
     backToHits: "Back to results",
@@ -109,7 +109,7 @@ export const conversation: Pick<Texts, "room" | "message" | "composer" | "emoji"
     retryFile: (name) => `Upload ${name} again`,
     uploading: (name) => `Uploading ${name}`,
     blocked: "You cannot write to this person",
-    keepWaiting: "You can send once the files are uploaded",
+    uploadsRunning: "You can send once the files are uploaded",
   },
 
   emoji: {

@@ -33,7 +33,7 @@ export const en: Texts = {
     myProfile: "My profile",
   },
 
-  gate: {
+  auth: {
     tagline: "Conversation on warm paper",
     signIn: "Sign in",
     signUp: "Sign up",
@@ -57,11 +57,11 @@ export const en: Texts = {
     passwordShort: "Use at least 8 characters",
     passwordWeak: "That password is too common. Please choose a longer one",
     emailBad: "Check the email address",
-    emailTaken: "This email has an account already. Please sign in",
-    needed: "Please fill this in",
+    emailTaken: "This email address already has an account. Please sign in",
+    required: "Please fill this in",
     nameLong: "Use up to 60 characters",
     wrong: "That sign-in does not match. Please check it and try again",
-    expired: "Your sign-in has expired. Sign in again, and what was not sent yet is sent",
+    expired: "Your session has expired. Sign in again to send your unsent messages",
     ended: "You were signed out on this device. Please sign in again",
   },
 
@@ -132,14 +132,14 @@ export const en: Texts = {
     inRoom: (title) => `Search in “${title}”`,
     everywhere: "Search all chats",
     startMessages: "Find messages",
-    startMessagesText: "Type what you look for: all your chats are searched.",
+    startMessagesText: "Type some words. All your chats are searched.",
     startPeople: "Find people by WebChat ID",
     startPeopleText: "Ask your friend for their WebChat ID and type its first two letters or more.",
     noMessages: "No message matches",
     noPeople: "Nobody matches",
     noneText: "Try other words.",
     results: (n) => s(n, "result", "results"),
-    more: "Search further",
+    more: "Show more results",
     pickText: "Choose a message to go where it was written.",
   },
 
@@ -176,7 +176,7 @@ export const en: Texts = {
     kickAsk: (name) => `Remove ${name}?`,
     kickText: "They cannot see this chat until they are invited again.",
     seeProfile: "View profile",
-    filesMore: "Look further back",
+    filesMore: "Show older files",
   },
 
   group: {
@@ -260,11 +260,11 @@ export const en: Texts = {
     alertsOn: "Notifications are on for this device",
     alertsOff: "Notifications are off for this device",
     alertsDenied: "The browser blocks notifications. Allow them in the site settings next to the address",
-    alertsUnsupported: "This browser has no notifications",
+    alertsUnsupported: "This browser does not support notifications",
     alertsTurnOn: "Turn on notifications",
     alertsTurnOff: "Turn off notifications",
     alertsText:
-      "You are told about new messages in chats that you are not looking at. Muted chats stay silent.",
+      "You are notified of new messages in chats that you are not looking at. Muted chats stay silent.",
     blockedNone: "You have not blocked anyone",
     blockedText: "People you blocked cannot write to you directly or invite you.",
     keySwitcher: "Go to a chat or person",
@@ -279,18 +279,18 @@ export const en: Texts = {
   },
 
   alerts: {
-    ask: "Shall we tell you about new messages?",
+    ask: "Do you want notifications of new messages?",
     yes: "Turn on",
     later: "Later",
   },
 
-  link: {
-    offline: "Offline – what you send goes out once you are connected",
-    reconnecting: "Reconnecting. What you send goes out once you are connected",
+  connection: {
+    offline: "Offline – your messages are sent once you are connected",
+    reconnecting: "Reconnecting. Your messages are sent once you are connected",
     connecting: "Connecting",
-    outdated: "This window runs an old WebChat. Please reload",
+    outdated: "This window runs an old version of WebChat. Please reload",
     too_many_tabs: "Too many windows are open, so this one has stopped",
-    refused: "The server refused the connection. Please try again in a moment",
+    rejected: "The server refused the connection. Please try again in a moment",
     retryIn: (seconds) => `Next try in ${seconds} s`,
   },
 
@@ -306,9 +306,9 @@ export const en: Texts = {
     place: (i, n) => `${i} of ${n}`,
   },
 
-  problem: {
+  errors: {
     network: "No connection. Check your network and try again",
-    unavailable: "The server does not answer right now. Please try again in a moment",
+    unavailable: "The server is not responding. Please try again in a moment",
     rateLimited: "That was too fast. Please wait a moment and try again",
     rateLimitedFor: (seconds) => `That was too fast. Try again in ${seconds} s`,
     forbidden: "You are not allowed to do this",
@@ -318,7 +318,7 @@ export const en: Texts = {
     invalid: "Please check what you entered",
     unauthenticated: "You are signed out. Please sign in again",
     other: "That did not work. Please try again in a moment",
-    crashed: "This screen could not be drawn",
+    crashed: "This screen could not be displayed",
     crashedText: "Your drafts and sent messages are kept. Please reload.",
     reload: "Reload",
   },

@@ -1,4 +1,7 @@
-/** The two languages of the client, each loaded on its own. Texts are values and functions: keys and arguments are typed. */
+/**
+ * The two languages of the client. Each is loaded separately. Texts are strings and functions, so keys and arguments
+ * are type-checked.
+ */
 import { useSyncExternalStore } from "react";
 
 import type { ko } from "./ko.ts";
@@ -24,7 +27,7 @@ export function isLanguage(value: unknown): value is Language {
   return value === "ko" || value === "en";
 }
 
-/** The one chosen by hand, else the first of the browser's that there is, else English. */
+/** Return the user's choice, else the first supported language of the browser, else English. */
 export function preferredLanguage(stored: string | null, offered: readonly string[]): Language {
   if (isLanguage(stored)) return stored;
   return offered.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage) ?? "en";
@@ -53,7 +56,7 @@ function subscribe(listener: () => void): () => void {
 }
 
 function get(): { language: Language; texts: Texts } {
-  if (!current) throw new Error("no language was loaded");
+  if (!current) throw new Error("No language is loaded.");
   return current;
 }
 

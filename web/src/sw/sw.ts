@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
-// The shell, kept so that WebChat opens without a network. What people wrote is never kept here: the state core has a
-// store of its own, which it clears when its person signs out.
+// Caches the app shell, so that WebChat opens offline. User data is never stored here: the core has its own database,
+// which it clears at sign-out.
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from "workbox-precaching";
 import type { PrecacheEntry } from "workbox-precaching";
 import { NavigationRoute, registerRoute } from "workbox-routing";
@@ -14,7 +14,7 @@ precacheAndRoute(self.__WB_MANIFEST);
 cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL("/index.html"), { denylist: ELSEWHERE }));
 
-// What is too large or too rare to fetch beforehand, such as the emoji: its name changes with its content.
+// Files that are too large or rarely needed to precache, such as emoji. Their names change with their content.
 registerRoute(
   ({ url, sameOrigin }) => sameOrigin && url.pathname.startsWith("/assets/"),
   new CacheFirst({ cacheName: "assets" }),
@@ -38,7 +38,7 @@ function roomAddress(data: unknown): string {
   return typeof path === "string" && path.startsWith("/") ? path : "/";
 }
 
-/** Bring a tab of ours to the front, or open one. */
+/** Focus an open tab, or open one. */
 async function show(path: string): Promise<void> {
   const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const tab = tabs[0];

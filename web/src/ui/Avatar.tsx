@@ -1,20 +1,27 @@
-/** Squircles: a picture, or a letter on one of eight colours that follows from the id; groups are two of them. */
+/** Avatars: a picture, or the initial on one of eight colours that the ID determines. Groups show two. */
 import { memo } from "react";
 
-import { characters, letterOf, toneOf } from "../views/logic/text.ts";
+import { characters, initialOf, toneOf } from "../format/text.ts";
 
-interface Look {
+interface AvatarProps {
   id: string;
   name: string;
   size?: number;
   picture?: string | null | undefined;
-  /** Another colour than the id's own. */
+  /** Overrides the colour that the ID determines. */
   tone?: number;
-  /** A dot for who is here now. */
+  /** Show a dot for a user who is online. */
   online?: boolean;
 }
 
-export const Avatar = memo(function Avatar({ id, name, size = 36, picture, online = false, tone }: Look) {
+export const Avatar = memo(function Avatar({
+  id,
+  name,
+  size = 36,
+  picture,
+  online = false,
+  tone,
+}: AvatarProps) {
   return (
     <span
       className="avatar"
@@ -23,7 +30,7 @@ export const Avatar = memo(function Avatar({ id, name, size = 36, picture, onlin
       }
       aria-hidden="true"
     >
-      {picture == null ? letterOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
+      {picture == null ? initialOf(name) : <img src={picture} alt="" loading="lazy" decoding="async" />}
       {online && <span className="avatar-dot" />}
     </span>
   );

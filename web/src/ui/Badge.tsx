@@ -1,4 +1,4 @@
-import { badgeText } from "../views/logic/format.ts";
+import { badgeText } from "../format/locale.ts";
 
 export function Badge({ count, label, muted = false }: { count: number; label: string; muted?: boolean }) {
   if (count <= 0) return null;

@@ -1,13 +1,13 @@
 import { Icon, type IconName } from "./Icon.tsx";
 
-type Rest = Omit<React.ComponentProps<"button">, "type" | "aria-label">;
+type ButtonProps = Omit<React.ComponentProps<"button">, "type" | "aria-label">;
 
 export function IconButton({
   icon,
   label,
   className = "",
   ...rest
-}: Rest & { icon: IconName; label: string }) {
+}: ButtonProps & { icon: IconName; label: string }) {
   return (
     <button type="button" className={`icon-button ${className}`} aria-label={label} title={label} {...rest}>
       <Icon name={icon} />
@@ -15,6 +15,6 @@ export function IconButton({
   );
 }
 
-export function TextButton({ danger = false, ...rest }: Rest & { danger?: boolean }) {
+export function TextButton({ danger = false, ...rest }: ButtonProps & { danger?: boolean }) {
   return <button type="button" className={danger ? "text-button danger" : "text-button"} {...rest} />;
 }

@@ -1,10 +1,10 @@
 import { useId } from "react";
 
-interface FieldLook {
+interface FieldProps {
   label: string;
-  /** A word of help. */
+  /** A short help text. */
   note?: string | undefined;
-  /** What is wrong, in place of the note. */
+  /** An error text that replaces the note. */
   error?: string | undefined;
   tone?: "plain" | "error" | "good";
   children?: React.ReactNode;
@@ -17,7 +17,7 @@ export function Field({
   tone = error === undefined ? "plain" : "error",
   children,
   ...input
-}: FieldLook & Omit<React.ComponentProps<"input">, "id" | "className">) {
+}: FieldProps & Omit<React.ComponentProps<"input">, "id" | "className">) {
   const id = useId();
   return (
     <div className="field">

@@ -1,4 +1,4 @@
-/** Line icons on a 24 grid, drawn for WebChat. */
+/** Line icons on a 24 × 24 grid, drawn for WebChat. */
 const paths = {
   friends:
     "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6 9v-1.5A4.5 4.5 0 0 1 7.5 14h3a4.5 4.5 0 0 1 4.5 4.5V20M15.5 4.2a3.5 3.5 0 0 1 0 6.6M18 14.3a4.5 4.5 0 0 1 3 4.2V20",

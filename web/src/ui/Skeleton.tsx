@@ -1,4 +1,4 @@
-/** What is drawn while something loads: the shapes of what will come. */
+/** Placeholders in the shape of what is loading. */
 const widths = ["58%", "40%", "66%", "48%", "72%", "36%", "54%", "62%"];
 
 export function RowSkeletons({ label, rows = 7 }: { label: string; rows?: number }) {

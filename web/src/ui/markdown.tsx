@@ -1,52 +1,52 @@
-/** Markdown's tokens as React elements: what is HTML in a message is shown as the text that it is. */
+/** Renders Markdown tokens as React elements. HTML in a message is shown as text. */
 import { Fragment, useMemo } from "react";
 import { Marked, type Token, type Tokens } from "marked";
 
-import { Anchor, Words, type Called } from "./Prose.tsx";
+import { Anchor, TextWithMentions, type MentionedUser } from "./MessageText.tsx";
 
-interface Given {
-  people: readonly Called[];
+interface Mentions {
+  people: readonly MentionedUser[];
   me: string;
 }
 
 const marked = new Marked({
   gfm: true,
-  // A line of dashes under a sentence is no heading in a chat, and an address of a picture loads nothing.
+  // In a chat, dashes below a sentence are no heading. Reference definitions would hide text.
   tokenizer: { lheading: () => undefined, def: () => undefined },
 });
 
-/** Only addresses that lead somewhere; never code. */
+/** Return the address of a link, or null if its scheme is not allowed, such as `javascript:`. */
 export function safeHref(href: string): string | null {
   return /^(?:https?:\/\/|mailto:)/i.test(href) ? href : null;
 }
 
-export function Markdown({ body, ...given }: Given & { body: string }) {
+export function Markdown({ body, ...given }: Mentions & { body: string }) {
   const tokens = useMemo(() => marked.lexer(body), [body]);
-  return <All tokens={tokens} {...given} />;
+  return <TokenList tokens={tokens} {...given} />;
 }
 
-function All({ tokens, ...given }: Given & { tokens: readonly Token[] | undefined }) {
-  return tokens?.map((token, i) => <Fragment key={i}>{drawn(token, given)}</Fragment>);
+function TokenList({ tokens, ...given }: Mentions & { tokens: readonly Token[] | undefined }) {
+  return tokens?.map((token, i) => <Fragment key={i}>{renderToken(token, given)}</Fragment>);
 }
 
-function drawn(token: Tokens.Generic, given: Given): React.ReactNode {
-  const inner = <All tokens={token.tokens} {...given} />;
-  const words = (text: string) => <Words text={text} {...given} />;
+function renderToken(token: Tokens.Generic, given: Mentions): React.ReactNode {
+  const inner = <TokenList tokens={token.tokens} {...given} />;
+  const words = (text: string) => <TextWithMentions text={text} {...given} />;
   switch (token.type) {
     case "space":
       return null;
     case "paragraph":
       return <p>{inner}</p>;
     case "text":
-      return token.tokens ? inner : words(unescaped(token));
+      return token.tokens ? inner : words(textOf(token));
     case "escape":
-      return words(unescaped(token));
+      return words(textOf(token));
     case "strong":
       return <strong>{inner}</strong>;
     case "em":
       return <em>{inner}</em>;
     case "del":
-      // One tilde at the end of a word is a tone of voice in Korean, not a line through it.
+      // In Korean, a single tilde after a word is a tone of voice and no strikethrough.
       return token.raw.startsWith("~~") ? <del>{inner}</del> : words(token.raw);
     case "codespan":
       return <code>{(token as Tokens.Codespan).text}</code>;
@@ -70,9 +70,9 @@ function drawn(token: Tokens.Generic, given: Given): React.ReactNode {
       return <hr />;
     case "link":
     case "image":
-      return link(token as Tokens.Link, token.type === "link" ? inner : token.raw);
+      return renderLink(token as Tokens.Link, token.type === "link" ? inner : token.raw);
     case "list":
-      return list(token as Tokens.List, given);
+      return renderList(token as Tokens.List, given);
     case "table":
       return <Table token={token as Tokens.Table} {...given} />;
     default:
@@ -80,41 +80,41 @@ function drawn(token: Tokens.Generic, given: Given): React.ReactNode {
   }
 }
 
-/** The lexer escapes nothing, but keeps a backslash's letter in `text`. */
-function unescaped(token: Tokens.Generic): string {
+/** Return the text of a token. `text` has no backslash escapes, `raw` does. */
+function textOf(token: Tokens.Generic): string {
   return typeof token["text"] === "string" ? token["text"] : token.raw;
 }
 
-function link({ href, raw }: Tokens.Link, inner: React.ReactNode): React.ReactNode {
+function renderLink({ href, raw }: Tokens.Link, inner: React.ReactNode): React.ReactNode {
   const safe = safeHref(href);
   return safe === null ? raw : <Anchor href={safe} text={inner} />;
 }
 
-function list(token: Tokens.List, given: Given): React.ReactNode {
-  // "2026. 11. 24." and the like at the head of a line is a date.
+function renderList(token: Tokens.List, given: Mentions): React.ReactNode {
+  // A line that starts with a date, such as "2026. 11. 24.", is no list.
   if (token.ordered && token.items.length === 1)
     return (
       <p>
-        <Words text={token.raw.trimEnd()} {...given} />
+        <TextWithMentions text={token.raw.trimEnd()} {...given} />
       </p>
     );
   const items = token.items.map((item, i) => (
     <li key={i}>
       {item.task && (item.checked === true ? "☑ " : "☐ ")}
-      <All tokens={item.tokens.filter((part) => part.type !== "checkbox")} {...given} />
+      <TokenList tokens={item.tokens.filter((part) => part.type !== "checkbox")} {...given} />
     </li>
   ));
   return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
 }
 
-function Table({ token, ...given }: Given & { token: Tokens.Table }) {
+function Table({ token, ...given }: Mentions & { token: Tokens.Table }) {
   return (
     <table>
       <thead>
         <tr>
           {token.header.map((cell, i) => (
             <th key={i}>
-              <All tokens={cell.tokens} {...given} />
+              <TokenList tokens={cell.tokens} {...given} />
             </th>
           ))}
         </tr>
@@ -124,7 +124,7 @@ function Table({ token, ...given }: Given & { token: Tokens.Table }) {
           <tr key={i}>
             {row.map((cell, j) => (
               <td key={j}>
-                <All tokens={cell.tokens} {...given} />
+                <TokenList tokens={cell.tokens} {...given} />
               </td>
             ))}
           </tr>

@@ -2,13 +2,13 @@ import { Link } from "wouter";
 
 import { useClientState, useMe, useProfile } from "../app/client.ts";
 import { openDialog } from "../app/overlay.ts";
-import { paths, type Place } from "../app/paths.ts";
+import { paths, type Route } from "../app/paths.ts";
 import { useTexts } from "../i18n/index.ts";
 import { Avatar } from "../ui/Avatar.tsx";
 import { Badge } from "../ui/Badge.tsx";
 import { Icon, type IconName } from "../ui/Icon.tsx";
 
-type Area = Place["area"];
+type Area = Route["area"];
 
 const areas: { area: Area; icon: IconName; path: string }[] = [
   { area: "friends", icon: "friends", path: paths.friends },

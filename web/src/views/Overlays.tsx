@@ -11,7 +11,7 @@ export function Overlays() {
   const popup = useOverlay((state) => state.popup);
   return (
     <>
-      <Suspense fallback={dialog?.kind === "switcher" && <TypedAhead />}>
+      <Suspense fallback={dialog?.kind === "switcher" && <SwitcherFallback />}>
         {dialog && <Dialogs request={dialog} />}
       </Suspense>
       <Suspense>{popup && <Popups request={popup} />}</Suspense>
@@ -20,8 +20,8 @@ export function Overlays() {
   );
 }
 
-/** Who opens the switcher types on at once: while its code still comes, that must not go into the composer. */
-function TypedAhead() {
+/** Collects what is typed while the switcher's code is loading. Otherwise it would go into the composer. */
+function SwitcherFallback() {
   const { switcher } = useTexts();
   return (
     <input

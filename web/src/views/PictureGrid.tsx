@@ -2,7 +2,7 @@ import { openDialog } from "../app/overlay.ts";
 import type { Attachment } from "../core/index.ts";
 import { useTexts } from "../i18n/index.ts";
 
-/** Pictures side by side; each opens the viewer on all of them. */
+/** A grid of pictures. Each one opens the viewer with all of them. */
 export function PictureGrid({ pictures }: { pictures: readonly Attachment[] }) {
   const { message } = useTexts();
   return (

@@ -3,15 +3,15 @@ import { useLocation, useSearchParams } from "wouter";
 
 import { useClientState, useProfiles } from "../app/client.ts";
 import { useHotkeys } from "../app/hotkeys.ts";
-import { opensMain, paths, placeOf, type Place } from "../app/paths.ts";
+import { showsMain, paths, parseRoute, type Route } from "../app/paths.ts";
 import { usePhone } from "../app/screen.ts";
 import { useTitle } from "../app/title.ts";
 import { useTexts, type Texts } from "../i18n/index.ts";
-import { Empty } from "../ui/Empty.tsx";
+import { EmptyState } from "../ui/EmptyState.tsx";
 import { Rail, TabBar } from "./Navigation.tsx";
 import { RoomsPane } from "./rooms/RoomsPane.tsx";
 import { RoomPage } from "./room/RoomPage.tsx";
-import { nameOf, titleOf } from "./logic/text.ts";
+import { nameOf, titleOf } from "../format/text.ts";
 
 const FriendsPane = lazy(() => import("./friends/FriendsPane.tsx"));
 const FriendPage = lazy(() => import("./friends/FriendPage.tsx"));
@@ -23,9 +23,9 @@ export function Shell() {
   const [path, go] = useLocation();
   const texts = useTexts();
   const phone = usePhone();
-  const place = useMemo(() => placeOf(path), [path]);
+  const route = useMemo(() => parseRoute(path), [path]);
   const order = useClientState((state) => state.order);
-  const roomId = place.area === "rooms" ? place.roomId : null;
+  const roomId = route.area === "rooms" ? route.roomId : null;
   const step = useCallback(
     (by: 1 | -1) => {
       const at = roomId === null ? -1 : order.indexOf(roomId);
@@ -35,27 +35,27 @@ export function Shell() {
     [order, roomId, go],
   );
   useHotkeys({ step });
-  usePlaceTitle(place, texts);
+  useRouteTitle(route, texts);
   usePreload();
 
   return (
-    <div className="shell" data-screen={opensMain(place) ? "main" : "list"}>
+    <div className="shell" data-screen={showsMain(route) ? "main" : "list"}>
       <a className="skip-link" href="#main">
         {texts.skipToMain}
       </a>
-      <Rail area={place.area} />
-      <ListPane place={place} main={phone && !opensMain(place)} />
+      <Rail area={route.area} />
+      <ListPane route={route} main={phone && !showsMain(route)} />
       <main className="main-pane" id="main" tabIndex={-1}>
-        <Suspense fallback={<Waiting area={place.area} />}>
-          <MainPane place={place} />
+        <Suspense fallback={<MainFallback area={route.area} />}>
+          <MainPane route={route} />
         </Suspense>
       </main>
-      <TabBar area={place.area} />
+      <TabBar area={route.area} />
     </div>
   );
 }
 
-function Waiting({ area }: { area: Place["area"] }) {
+function MainFallback({ area }: { area: Route["area"] }) {
   const { nav } = useTexts();
   return (
     <div className="blank-main">
@@ -64,79 +64,79 @@ function Waiting({ area }: { area: Place["area"] }) {
   );
 }
 
-/** On a phone the list is all there is: it is the main part then. */
-function ListPane({ place, main }: { place: Place; main: boolean }) {
+/** The list column. On a phone it is the only column, and therefore the main landmark. */
+function ListPane({ route, main }: { route: Route; main: boolean }) {
   const { nav } = useTexts();
   const [query] = useSearchParams();
-  const fromSearch = place.area === "rooms" && place.roomId !== null && query.has("q");
+  const fromSearch = route.area === "rooms" && route.roomId !== null && query.has("q");
   return (
-    <section className="list-pane" role={main ? "main" : "region"} aria-label={nav[place.area]}>
+    <section className="list-pane" role={main ? "main" : "region"} aria-label={nav[route.area]}>
       <Suspense
         fallback={
           <header className="pane-header">
-            <h1>{nav[place.area]}</h1>
+            <h1>{nav[route.area]}</h1>
           </header>
         }
       >
-        {place.area === "rooms" && !fromSearch && <RoomsPane selected={place.roomId} />}
-        {place.area === "friends" && <FriendsPane selected={place.userId} />}
-        {(place.area === "search" || fromSearch) && <SearchPane />}
-        {place.area === "settings" && <SettingsPane selected={place.name} />}
+        {route.area === "rooms" && !fromSearch && <RoomsPane selected={route.roomId} />}
+        {route.area === "friends" && <FriendsPane selected={route.userId} />}
+        {(route.area === "search" || fromSearch) && <SearchPane />}
+        {route.area === "settings" && <SettingsPane selected={route.name} />}
       </Suspense>
     </section>
   );
 }
 
-function MainPane({ place }: { place: Place }) {
+function MainPane({ route }: { route: Route }) {
   const { rooms, friends, search, settings } = useTexts();
-  switch (place.area) {
+  switch (route.area) {
     case "rooms":
-      if (place.roomId !== null)
-        return <RoomPage key={place.roomId} roomId={place.roomId} details={place.details} />;
-      return <Blank title={rooms.pickTitle} text={rooms.pickText} drawing="bubbles" />;
+      if (route.roomId !== null)
+        return <RoomPage key={route.roomId} roomId={route.roomId} details={route.details} />;
+      return <Placeholder title={rooms.pickTitle} text={rooms.pickText} drawing="bubbles" />;
     case "friends":
-      if (place.userId !== null) return <FriendPage key={place.userId} userId={place.userId} />;
-      return <Blank title={friends.pickTitle} text={friends.pickText} drawing="people" />;
+      if (route.userId !== null) return <FriendPage key={route.userId} userId={route.userId} />;
+      return <Placeholder title={friends.pickTitle} text={friends.pickText} drawing="people" />;
     case "search":
-      return <Blank title={search.title} text={search.pickText} drawing="search" />;
+      return <Placeholder title={search.title} text={search.pickText} drawing="search" />;
     case "settings":
-      if (place.name !== null) return <SettingsPage name={place.name} />;
-      return <Blank title={settings.title} text={settings.pick} drawing="people" />;
+      if (route.name !== null) return <SettingsPage name={route.name} />;
+      return <Placeholder title={settings.title} text={settings.pick} drawing="people" />;
   }
 }
 
-function Blank(look: { title: string; text: string; drawing: "bubbles" | "people" | "search" }) {
+function Placeholder(look: { title: string; text: string; drawing: "bubbles" | "people" | "search" }) {
   return (
     <div className="page">
       <div className="page-body centre">
-        <Empty {...look} />
+        <EmptyState {...look} />
       </div>
     </div>
   );
 }
 
-function usePlaceTitle(place: Place, texts: Texts): void {
+function useRouteTitle(route: Route, texts: Texts): void {
   const unread = useClientState((state) => state.totalUnread);
   const profiles = useProfiles();
   const rooms = useClientState((state) => state.rooms);
   const title = (() => {
-    switch (place.area) {
+    switch (route.area) {
       case "rooms": {
-        const room = place.roomId === null ? undefined : rooms.get(place.roomId);
+        const room = route.roomId === null ? undefined : rooms.get(route.roomId);
         return room ? titleOf(room, profiles, texts) : texts.rooms.title;
       }
       case "friends":
-        return place.userId === null ? texts.friends.title : nameOf(profiles.get(place.userId), texts);
+        return route.userId === null ? texts.friends.title : nameOf(profiles.get(route.userId), texts);
       case "search":
         return texts.search.title;
       case "settings":
-        return place.name === null ? texts.settings.title : texts.settings[place.name];
+        return route.name === null ? texts.settings.title : texts.settings[route.name];
     }
   })();
   useTitle(title, unread);
 }
 
-/** What the next click may need, fetched once nothing else is to do. */
+/** Load the code that the next click may need, once the first screen is done. */
 function usePreload(): void {
   useEffect(() => {
     const timer = window.setTimeout(() => {

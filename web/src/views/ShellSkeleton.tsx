@@ -1,7 +1,7 @@
 import { useTexts } from "../i18n/index.ts";
 import { RowSkeletons } from "../ui/Skeleton.tsx";
 
-/** The shape of the client while it finds out who is here. */
+/** The skeleton of the client while it finds out who is signed in. */
 export function ShellSkeleton() {
   const texts = useTexts();
   return (

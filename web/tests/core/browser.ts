@@ -1,57 +1,57 @@
-// A browser of one person for the tests of the whole client: tabs that share what a browser's tabs share, and a world of
-// servers at the other end.
+// A browser of one user for the tests of the whole client: tabs that share what a browser's tabs share, connected to
+// a model of the server.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { createClient } from "../../src/core/index.ts";
 import type { Client, Platform, RoomState } from "../../src/core/index.ts";
-import type { Surroundings } from "../../src/core/platform.ts";
+import type { BrowserEvents } from "../../src/core/platform.ts";
 import { MemoryStorage } from "./storage.ts";
-import { World } from "./world.ts";
-import type { Line, WorldRoom } from "./world.ts";
+import { ModelServer } from "./model-server.ts";
+import type { FakeSocket, ModelRoom } from "./model-server.ts";
 
 export const ME = "me";
 export const OTHER = "other";
 
-export async function turns(count = 12): Promise<void> {
+export async function runTasks(count = 12): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export interface Tab {
   client: Client;
-  heard: Surroundings;
-  lines: Line[];
+  events: BrowserEvents;
+  sockets: FakeSocket[];
 }
 
 const browsers = new Set<Browser>();
 
-/** Also after a test that failed. */
+/** End all browsers, also after a failed test. */
 async function endAll(): Promise<void> {
   for (const browser of browsers) await browser.end();
 }
 
-/** One person's browser: its tabs share IndexedDB, the text storage, channels and locks. */
+/** A browser of one user. Its tabs share IndexedDB, the text storage, channels and locks. */
 export class Browser {
-  readonly world: World;
-  /** Whose cookie it has. */
+  readonly server: ModelServer;
+  /** The user whose cookie the browser has. */
   userId = ME;
   readonly storage = new MemoryStorage();
   readonly tabs: Tab[] = [];
 
-  constructor(world: World) {
-    this.world = world;
+  constructor(server: ModelServer) {
+    this.server = server;
     browsers.add(this);
   }
 
   async open(): Promise<Tab> {
-    const lines: Line[] = [];
-    let heard: Surroundings | undefined;
+    const sockets: FakeSocket[] = [];
+    let events: BrowserEvents | undefined;
     const platform: Platform = {
       origin: "",
-      fetch: (input) => Promise.resolve(this.world.fetch(this.userId, input as string)),
+      fetch: (input) => Promise.resolve(this.server.fetch(this.userId, input as string)),
       openSocket: () => {
-        const line = this.world.connect(this.userId);
-        lines.push(line);
-        return line as unknown as WebSocket;
+        const socket = this.server.connect(this.userId);
+        sockets.push(socket);
+        return socket as unknown as WebSocket;
       },
       now: () => Date.now(),
       random: () => 0.5,
@@ -59,15 +59,15 @@ export class Browser {
       storage: this.storage,
       channel: (name) => new BroadcastChannel(name),
       locks: navigator.locks,
-      surroundings: (surroundings) => {
-        heard = surroundings;
+      listen: (handlers) => {
+        events = handlers;
         return () => undefined;
       },
     };
     const client = createClient(platform);
-    await turns();
-    if (!heard) throw new Error("The client does not listen to its surroundings.");
-    const tab = { client, heard, lines };
+    await runTasks();
+    if (!events) throw new Error("The client does not listen to the browser.");
+    const tab = { client, events, sockets };
     this.tabs.push(tab);
     return tab;
   }
@@ -75,26 +75,26 @@ export class Browser {
   async reload(which: number): Promise<void> {
     const [tab] = this.tabs.splice(which % this.tabs.length, 1);
     tab?.client.stop();
-    await turns();
+    await runTasks();
     await this.open();
   }
 
-  /** Lets everything happen that is under way. */
+  /** Run until all pending work is done. */
   async quiet(): Promise<void> {
     for (let round = 0; round < 30; round += 1) {
-      await turns(6);
+      await runTasks(6);
       for (let step = 0; step < 200; step += 1)
-        for (const line of [...this.world.lines]) if (line.busy) line.step(step);
-      await turns(6);
+        for (const socket of [...this.server.sockets]) if (socket.busy) socket.step(step);
+      await runTasks(6);
       vi.advanceTimersByTime(round < 20 ? 700 : 2_000);
     }
-    await turns();
+    await runTasks();
   }
 
   async end(): Promise<void> {
     browsers.delete(this);
     for (const tab of this.tabs.splice(0)) tab.client.stop();
-    await turns();
+    await runTasks();
   }
 }
 
@@ -104,11 +104,11 @@ export function messagesOf(state: RoomState): string[] {
       ? `${entry.message.seq}`
       : entry.kind === "pending"
         ? entry.pending.body
-        : "line",
+        : "system",
   );
 }
 
-/** One run of seqs without doubles; whatever is still on its way comes after it. */
+/** Check that the messages are consecutive and unique, with pending ones at the end. */
 export function expectWhole(state: RoomState): void {
   const seqs = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message.seq] : []));
   expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
@@ -116,18 +116,18 @@ export function expectWhole(state: RoomState): void {
   expect(new Set(keys).size).toBe(keys.length);
 }
 
-export function expectAsServer(world: World, client: Client): void {
+export function expectAsServer(server: ModelServer, client: Client): void {
   const state = client.state.getSnapshot();
-  for (const room of world.rooms.values()) {
+  for (const room of server.rooms.values()) {
     const { activity: _, ...summary } = state.rooms.get(room.id) ?? { activity: 0 };
     expect(summary).toEqual(room.seenBy(ME));
   }
   expect(state.totalUnread).toBe([...state.rooms.values()].reduce((sum, room) => sum + room.unread, 0));
 }
 
-export function expectRoomAsServer(world: World, client: Client, roomId: string): void {
+export function expectRoomAsServer(server: ModelServer, client: Client, roomId: string): void {
   const state = client.room(roomId).getSnapshot();
-  const truth = world.room(roomId);
+  const truth = server.room(roomId);
   expectWhole(state);
   const shown = state.entries.flatMap((entry) => (entry.kind === "message" ? [entry.message] : []));
   const first = shown[0]?.seq ?? 1;
@@ -135,7 +135,7 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
   if (!state.window.hasAfter) expect(first - 1 + shown.length).toBe(truth.messages.length);
   if (!state.window.hasBefore) expect(first).toBe(1);
   expect(state.entries.filter((entry) => entry.kind === "pending")).toEqual([]);
-  expectLinesAsServer(truth, state);
+  expectSystemEventsAsServer(truth, state);
   const cursors = Object.fromEntries(state.members.map((member) => [member.user_id, member.read_seq]));
   expect(cursors).toEqual(
     Object.fromEntries([...truth.members.values()].map((m) => [m.user_id, m.read_seq])),
@@ -146,20 +146,20 @@ export function expectRoomAsServer(world: World, client: Client, roomId: string)
   }
 }
 
-/** Between the messages shown stands everything else that happened meanwhile, in its place. */
-function expectLinesAsServer(truth: WorldRoom, state: RoomState): void {
+/** Check that all system events of the window are between its messages, in order. */
+function expectSystemEventsAsServer(truth: ModelRoom, state: RoomState): void {
   const { hasBefore, hasAfter } = state.window;
   const versions = truth.messages.map(({ version }) => version);
   const shown = state.entries.map((entry) =>
     entry.kind === "message" ? entry.message.version : Number(entry.key.split("/")[1]),
   );
   const [first, last] = [hasBefore ? (shown[0] ?? 0) : 1, hasAfter ? (shown.at(-1) ?? 0) : truth.version];
-  const lines = truth.events.flatMap((event) => (truth.isLine(event) ? [event.version] : []));
-  const within = [...versions, ...lines].filter((version) => version >= first && version <= last);
+  const systemEvents = truth.events.flatMap((event) => (truth.isSystemEvent(event) ? [event.version] : []));
+  const within = [...versions, ...systemEvents].filter((version) => version >= first && version <= last);
   expect(shown).toEqual(within.sort((a, b) => a - b));
 }
 
-export async function wiped(): Promise<void> {
+export async function deleteDatabase(): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const request = indexedDB.deleteDatabase("webchat");
     request.onsuccess = () => resolve();
@@ -168,20 +168,20 @@ export async function wiped(): Promise<void> {
   });
 }
 
-export async function start(tabs = 1): Promise<{ world: World; browser: Browser; tab: Tab }> {
-  await wiped();
-  const world = new World();
-  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) world.room(id).join(user);
-  const browser = new Browser(world);
+export async function start(tabs = 1): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
+  await deleteDatabase();
+  const server = new ModelServer();
+  for (const id of ["r1", "r2"]) for (const user of [OTHER, ME]) server.room(id).join(user);
+  const browser = new Browser(server);
   for (let opened = 0; opened < tabs; opened += 1) await browser.open();
   await browser.quiet();
   const [tab] = browser.tabs;
   if (!tab) throw new Error("No tab.");
-  return { world, browser, tab };
+  return { server, browser, tab };
 }
 
-/** Time stands still but for what a test lets pass; all tabs end with their test. */
-export function onItsOwnTime(): void {
+/** Use fake time that only advances by the test. All tabs end with their test. */
+export function useFakeTime(): void {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
   });

@@ -15,27 +15,27 @@ function types(effects: Effect[]): string[] {
   return effects.map((effect) => effect.type);
 }
 
-describe("greeting", () => {
-  it("opens, says hello, and is online with ready", () => {
+describe("handshake", () => {
+  it("opens, sends hello, and is online after ready", () => {
     const connection = new Connection(START, () => 0);
     expect(types(connection.receive({ type: "start" }, START))).toEqual(["open"]);
-    expect(connection.link.status).toBe("connecting");
+    expect(connection.state.status).toBe("connecting");
     expect(types(connection.receive({ type: "opened" }, START + 5))).toEqual(["hello"]);
     expect(connection.online).toBe(false);
     connection.receive({ type: "ready" }, START + 9);
-    expect(connection.link).toEqual({ status: "online", since: START + 9 });
+    expect(connection.state).toEqual({ status: "online", since: START + 9 });
   });
 
-  it.each(["opened", "start"] as const)("gives up when nothing follows %s", (last) => {
+  it.each(["opened", "start"] as const)("gives up if nothing follows %s", (last) => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "start" }, START);
     if (last === "opened") connection.receive({ type: "opened" }, START);
-    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening - 1))).toEqual([]);
-    expect(types(connection.receive({ type: "tick" }, START + TIMES.opening))).toEqual(["close", "lost"]);
-    expect(connection.due).toBe(START + TIMES.opening + TIMES.leastDelay);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.openTimeout - 1))).toEqual([]);
+    expect(types(connection.receive({ type: "tick" }, START + TIMES.openTimeout))).toEqual(["close", "lost"]);
+    expect(connection.due).toBe(START + TIMES.openTimeout + TIMES.minDelay);
   });
 
-  it("asks whether the session stands when the door stays shut", () => {
+  it("checks the session if the socket does not open", () => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "start" }, START);
     expect(types(connection.receive({ type: "closed", code: 1006 }, START))).toEqual([
@@ -52,46 +52,46 @@ describe("close codes", () => {
   };
 
   it.each([1000, 1001, 1005, 1006, 1009, 1013, 3000, 4300, 4308, 4309, 4310, 4399, 4600])(
-    "%i: comes back",
+    "%i: reconnects",
     (code) => {
       const { connection, effects } = closing(code);
       expect(effects).toEqual(["lost"]);
-      expect(connection.link.status).toBe("reconnecting");
+      expect(connection.state.status).toBe("reconnecting");
       expect(connection.due).not.toBeNull();
     },
   );
 
-  it.each([4400, 4401, 4408, 4450, 4499])("%i: looks at the cause, then comes back", (code) => {
+  it.each([4400, 4401, 4408, 4450, 4499])("%i: checks the session, then reconnects", (code) => {
     const { connection, effects } = closing(code);
     expect(effects).toEqual(["lost", "check_session"]);
     expect(connection.due).not.toBeNull();
   });
 
-  it("4409: waits until this tab is looked at", () => {
+  it("4409: waits until this tab is visible", () => {
     const { connection, effects } = closing(4409);
     expect(effects).toEqual(["lost"]);
-    expect(connection.link).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
+    expect(connection.state).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
     expect(connection.due).toBeNull();
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual(["open"]);
-    expect(connection.link.stopped).toBeUndefined();
+    expect(connection.state.stopped).toBeUndefined();
   });
 
   it.each([
     [4500, "outdated"],
-    [4501, "refused"],
-    [4529, "refused"],
-    [4599, "refused"],
-  ] as const)("%i: stays away until the person asks", (code, stopped) => {
+    [4501, "rejected"],
+    [4529, "rejected"],
+    [4599, "rejected"],
+  ] as const)("%i: stays offline until the user reconnects", (code, stopped) => {
     const { connection } = closing(code);
-    expect(connection.link).toMatchObject({ status: "offline", stopped });
+    expect(connection.state).toMatchObject({ status: "offline", stopped });
     expect(connection.due).toBeNull();
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
     expect(types(connection.receive({ type: "reconnect" }, START + 9))).toEqual(["open"]);
   });
 });
 
-describe("coming back", () => {
-  it("waits with full jitter from half a second to thirty, longer with each failure", () => {
+describe("reconnecting", () => {
+  it("waits 0.5 to 30 seconds with full jitter, longer after each failure", () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), {
@@ -105,11 +105,11 @@ describe("coming back", () => {
           connection.receive({ type: "closed", code: 1006 }, now);
           for (let failure = 1; failure < 12; failure += 1) {
             const delay = (connection.due ?? NaN) - now;
-            const most = Math.min(TIMES.mostDelay, TIMES.leastDelay * 2 ** failure);
-            expect(delay).toBeGreaterThanOrEqual(TIMES.leastDelay);
+            const most = Math.min(TIMES.maxDelay, TIMES.minDelay * 2 ** failure);
+            expect(delay).toBeGreaterThanOrEqual(TIMES.minDelay);
             expect(delay).toBeLessThanOrEqual(most);
             expect(delay).toBeCloseTo(
-              TIMES.leastDelay + (randoms[failure - 1] ?? 0) * (most - TIMES.leastDelay),
+              TIMES.minDelay + (randoms[failure - 1] ?? 0) * (most - TIMES.minDelay),
               3,
             );
             now = connection.due ?? NaN;
@@ -121,13 +121,13 @@ describe("coming back", () => {
     );
   });
 
-  it("spreads over more time after a restart", () => {
+  it("waits longer after a restart of the gateway", () => {
     const { connection, now } = online(() => 1);
     connection.receive({ type: "closed", code: 1001 }, now);
-    expect(connection.due).toBe(now + TIMES.leastDelay * 4);
+    expect(connection.due).toBe(now + TIMES.minDelay * 4);
   });
 
-  it("forgets earlier failures once the line has held", () => {
+  it("resets the backoff after a stable connection", () => {
     const { connection } = online(() => 1);
     let now = START;
     for (let failure = 0; failure < 6; failure += 1) {
@@ -139,63 +139,66 @@ describe("coming back", () => {
     connection.receive({ type: "ready" }, now);
     now += TIMES.stable;
     connection.receive({ type: "closed", code: 1006 }, now);
-    expect(connection.due).toBe(now + TIMES.leastDelay * 2);
+    expect(connection.due).toBe(now + TIMES.minDelay * 2);
   });
 
-  it("says since when the line is gone, however often it tries", () => {
+  it("keeps the time of the disconnect over all retries", () => {
     const { connection } = online();
     connection.receive({ type: "closed", code: 1006 }, START + 100);
     const due = connection.due ?? NaN;
-    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100, retryAt: due });
+    expect(connection.state).toEqual({ status: "reconnecting", since: START + 100, retryAt: due });
     connection.receive({ type: "tick" }, due);
-    expect(connection.link).toEqual({ status: "reconnecting", since: START + 100 });
+    expect(connection.state).toEqual({ status: "reconnecting", since: START + 100 });
   });
 
-  it("does not try where there is no network to begin with, but looks again after a while", () => {
+  it("does not connect without a network at the start, but retries after a while", () => {
     const connection = new Connection(START, () => 0);
     connection.receive({ type: "network", online: false }, START);
     expect(types(connection.receive({ type: "start" }, START))).toEqual([]);
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual([]);
-    expect(connection.link.status).toBe("offline");
+    expect(connection.state.status).toBe("offline");
     expect(types(connection.receive({ type: "tick" }, START + TIMES.offline))).toEqual(["open"]);
   });
 
-  it("drops the line without a network, and is back at once with it", () => {
+  it("disconnects without a network, and reconnects at once with it", () => {
     const { connection, now } = online();
     expect(types(connection.receive({ type: "network", online: false }, now))).toEqual(["close", "lost"]);
-    expect(connection.link.status).toBe("offline");
+    expect(connection.state.status).toBe("offline");
     expect(connection.due).toBe(now + TIMES.offline);
     expect(types(connection.receive({ type: "network", online: true }, now + 50))).toEqual(["open"]);
-    expect(connection.link.status).toBe("reconnecting");
+    expect(connection.state.status).toBe("reconnecting");
   });
 });
 
-describe("listening", () => {
-  it("asks after a silence, and gives the line up without an answer", () => {
+describe("liveness", () => {
+  it("pings an idle connection, and drops it without a reply", () => {
     const { connection } = online(() => 0);
-    const silent = START + TIMES.silence;
+    const silent = START + TIMES.idle;
     expect(types(connection.receive({ type: "tick" }, silent - 1))).toEqual([]);
     expect(types(connection.receive({ type: "tick" }, silent))).toEqual(["ping"]);
-    expect(types(connection.receive({ type: "tick" }, silent + TIMES.answer))).toEqual(["close", "lost"]);
-    expect(connection.link.status).toBe("reconnecting");
+    expect(types(connection.receive({ type: "tick" }, silent + TIMES.pongTimeout))).toEqual([
+      "close",
+      "lost",
+    ]);
+    expect(connection.state.status).toBe("reconnecting");
   });
 
-  it("is content with any frame", () => {
+  it("counts any frame as a sign of life", () => {
     const { connection } = online();
-    connection.receive({ type: "tick" }, START + TIMES.silence);
-    connection.receive({ type: "received" }, START + TIMES.silence + 5);
-    expect(connection.due).toBe(START + 2 * TIMES.silence + 5);
+    connection.receive({ type: "tick" }, START + TIMES.idle);
+    connection.receive({ type: "received" }, START + TIMES.idle + 5);
+    expect(connection.due).toBe(START + 2 * TIMES.idle + 5);
   });
 
-  it("asks at once after a sleep, with less patience", () => {
+  it("pings at once after a sleep, with a shorter timeout", () => {
     const { connection } = online();
     expect(types(connection.receive({ type: "wake" }, START + 99))).toEqual(["ping"]);
-    expect(connection.due).toBe(START + 99 + TIMES.answerAfterWake);
+    expect(connection.due).toBe(START + 99 + TIMES.pongTimeoutAfterWake);
     expect(types(connection.receive({ type: "wake" }, START + 100))).toEqual([]);
   });
 });
 
-describe("whatever happens", () => {
+describe("any sequence of inputs", () => {
   const input: fc.Arbitrary<Input> = fc.oneof(
     fc.constantFrom<Input>(
       { type: "start" },
@@ -213,27 +216,27 @@ describe("whatever happens", () => {
       .map((code) => ({ type: "closed" as const, code })),
   );
 
-  it("there is one line at most, and unless stopped always something to wait for", () => {
+  it("opens one socket at most, and always has a deadline unless it is stopped", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(input, fc.nat(40_000)), { maxLength: 60 }), (steps) => {
         const connection = new Connection(START, () => 0.3);
         let now = START;
-        let lines = 0;
+        let sockets = 0;
         let started = false;
         for (const [step, passed] of steps) {
           now += passed;
           if (step.type === "start") started = true;
-          if (step.type === "closed" && lines === 0) continue; // No line, no closing.
-          if (step.type === "closed") lines -= 1;
+          if (step.type === "closed" && sockets === 0) continue; // Nothing to close.
+          if (step.type === "closed") sockets -= 1;
           for (const effect of connection.receive(step, now)) {
-            if (effect.type === "open") lines += 1;
-            if (effect.type === "close") lines -= 1;
+            if (effect.type === "open") sockets += 1;
+            if (effect.type === "close") sockets -= 1;
           }
-          expect(lines).toBeGreaterThanOrEqual(0);
-          expect(lines).toBeLessThanOrEqual(1);
-          expect(connection.online).toBe(connection.link.status === "online");
-          if (connection.online) expect(lines).toBe(1);
-          const stopped = connection.link.stopped !== undefined || !started;
+          expect(sockets).toBeGreaterThanOrEqual(0);
+          expect(sockets).toBeLessThanOrEqual(1);
+          expect(connection.online).toBe(connection.state.status === "online");
+          if (connection.online) expect(sockets).toBe(1);
+          const stopped = connection.state.stopped !== undefined || !started;
           expect(connection.due === null).toBe(stopped);
         }
       }),

@@ -10,23 +10,23 @@ import type { Reply } from "../../src/core/requests.ts";
 
 const ME = "me";
 
-type Fate = "ok" | "lost_before" | "lost_after" | "rate_limited" | "unavailable" | "refused";
+type Fate = "ok" | "lost_before" | "lost_after" | "rate_limited" | "unavailable" | "rejected";
 
-/** The server's side: stores each client_id once, and answers, or not. */
+/** The server's part: stores each client_id once, and replies or fails. */
 class Server {
   readonly stored: StoredMessage[] = [];
   readonly #seqs = new Map<string, number>();
-  readonly #refused = new Set<string>();
+  readonly #rejected = new Set<string>();
   fates: Fate[] = [];
   online = true;
   sent = 0;
 
   async take(message: StoredMessage): Promise<Reply> {
     this.sent += 1;
-    const fate = this.#refused.has(message.clientId) ? "refused" : (this.fates.shift() ?? "ok");
-    await pause();
-    if (fate === "refused") {
-      this.#refused.add(message.clientId);
+    const fate = this.#rejected.has(message.clientId) ? "rejected" : (this.fates.shift() ?? "ok");
+    await sleep();
+    if (fate === "rejected") {
+      this.#rejected.add(message.clientId);
       return failure("forbidden", "Blocked.");
     }
     if (fate === "rate_limited") return failure("rate_limited", "Slowly.", 1);
@@ -37,9 +37,9 @@ class Server {
     return { ok: true, reply: { op: "ok", id: "1", seq } };
   }
 
-  /** Only before any of it was stored can a refusal be lifted. */
-  forgive(): void {
-    this.#refused.clear();
+  /** Accept rejected messages again. Only those that were never stored are affected. */
+  acceptAgain(): void {
+    this.#rejected.clear();
   }
 
   #store(message: StoredMessage): number {
@@ -53,22 +53,22 @@ class Server {
 
   #cut(): Reply {
     this.online = false;
-    return failure("unavailable", "The line broke.");
+    return failure("unavailable", "The connection was lost.");
   }
 }
 
-async function pause(): Promise<void> {
+async function sleep(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function settle(rounds = 40): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) await pause();
+  for (let round = 0; round < rounds; round += 1) await sleep();
 }
 
 const turns = new Map<string, Promise<void>>();
 
-/** One after the other, as the browser's locks are over all tabs. */
-function exclusively(name: string, work: () => Promise<void>): Promise<void> {
+/** Run one task at a time, like the browser's locks across tabs. */
+function withLock(name: string, work: () => Promise<void>): Promise<void> {
   const turn = (turns.get(name) ?? Promise.resolve()).then(work);
   turns.set(name, turn);
   return turn;
@@ -98,7 +98,7 @@ class Browser {
 
   async reload(which: number, locked = true): Promise<void> {
     const index = which % this.tabs.length;
-    await settle(3); // The write that Enter began gets through.
+    await settle(3); // Let the started write finish.
     this.tabs[index]?.end();
     this.tabs.splice(index, 1);
     await this.open(locked);
@@ -119,17 +119,17 @@ class Browser {
       transmit: (message) => server.take(message),
       lastSeq: () => 0,
       changed: () => undefined,
-      announce: (done?: Acknowledged) => {
+      notifyTabs: (done?: Acknowledged) => {
         for (const tab of this.tabs) {
           if (tab === self()) continue;
           if (done) tab.acknowledged(done);
           void tab.load();
         }
       },
-      exclusively: locked ? exclusively : (_, work) => work(),
-      pause,
-      pace: () => 0,
-      notKept: () => expect.unreachable("the database takes everything here"),
+      withLock: locked ? withLock : (_, work) => work(),
+      sleep,
+      sendDelay: () => 0,
+      storageFailed: () => expect.unreachable("the database takes everything here"),
     };
   }
 }
@@ -168,9 +168,9 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ step: fc.constant("wait" as const), rounds: fc.nat(8) }) },
 );
 
-describe("whatever happens to answers, lines and tabs", () => {
+describe("any sequence of replies, disconnects and tabs", () => {
   it.each([true, false])(
-    "each message is stored once, in the order written (locks: %s)",
+    "stores each message once, in the order in which it was written (locks: %s)",
     async (locked) => {
       await fc.assert(
         fc.asyncProperty(
@@ -188,7 +188,7 @@ describe("whatever happens to answers, lines and tabs", () => {
                 const tab = browser.tabs[taken.tab % tabs];
                 if (tab) write(tab, `${written.length}`, `room ${taken.room}`);
                 written.push(`room ${taken.room}/${written.length}`);
-                await settle(2); // A person writes in one tab, then in another.
+                await settle(2); // The user writes in one tab, then in another.
               } else if (taken.step === "network") {
                 server.online = taken.online;
                 if (taken.online) for (const tab of browser.tabs) tab.resume();
@@ -215,7 +215,7 @@ describe("whatever happens to answers, lines and tabs", () => {
 });
 
 describe("a message", () => {
-  it("written without a line survives a reload, and goes out when there is one", async () => {
+  it("written offline survives a reload and is sent once online", async () => {
     const server = new Server();
     server.online = false;
     const browser = browserFor(server);
@@ -235,13 +235,13 @@ describe("a message", () => {
     expect(after?.list("r").map((item) => item.pending.status)).toEqual(["stored", "stored"]);
   });
 
-  it("is shown at once, then sent, then stored, then gone when it is seen in the room", async () => {
+  it("is shown at once, then sent, stored, and removed when the room contains it", async () => {
     const server = new Server();
     const tab = await browserFor(server).open();
     const clientId = write(tab, "hello");
     const status = (): string | undefined => tab.list("r")[0]?.pending.status;
     expect(status()).toBe("pending");
-    while (status() === "pending") await pause();
+    while (status() === "pending") await sleep();
     expect(status()).toBe("sent");
     await settle();
     expect(status()).toBe("stored");
@@ -249,30 +249,30 @@ describe("a message", () => {
     expect(tab.list("r")).toEqual([]);
   });
 
-  it("that was refused stays where it was, lets others pass, and is sent again on request", async () => {
+  it("that was rejected keeps its position, lets others pass, and is sent again on request", async () => {
     const server = new Server();
-    server.fates = ["ok", "refused", "ok"];
+    server.fates = ["ok", "rejected", "ok"];
     const tab = await browserFor(server).open();
     write(tab, "one");
-    const refused = write(tab, "two");
+    const rejected = write(tab, "two");
     write(tab, "three");
     await settle();
     expect(server.stored.map((m) => m.body)).toEqual(["one", "three"]);
     expect(tab.list("r")[1]).toMatchObject({
       afterSeq: 0,
-      pending: { status: "failed", problem: { code: "forbidden" } },
+      pending: { status: "failed", error: { code: "forbidden" } },
     });
     expect([...tab.failedRooms()]).toEqual(["r"]);
-    server.forgive();
-    tab.retry(refused);
+    server.acceptAgain();
+    tab.retry(rejected);
     await settle();
     expect(server.stored.map((m) => m.body)).toEqual(["one", "three", "two"]);
     expect(tab.failedRooms().size).toBe(0);
   });
 
-  it("that was refused is still so after a reload", async () => {
+  it("that was rejected stays so after a reload", async () => {
     const server = new Server();
-    server.fates = ["refused"];
+    server.fates = ["rejected"];
     const browser = browserFor(server);
     write(await browser.open(), "no");
     await settle();
@@ -282,7 +282,7 @@ describe("a message", () => {
     expect(server.sent).toBe(1);
   });
 
-  it("that was discarded never goes out", async () => {
+  it("that was discarded is never sent", async () => {
     const server = new Server();
     server.online = false;
     const browser = browserFor(server);
@@ -300,7 +300,7 @@ describe("a message", () => {
     expect([tab.list("r"), other.list("r")]).toEqual([[], []]);
   });
 
-  it("is sent by one tab, and shown as stored in the others until they see it", async () => {
+  it("is sent by one tab, and shown as stored in the others until the room contains it", async () => {
     const server = new Server();
     const browser = browserFor(server);
     const tab = await browser.open();
@@ -313,7 +313,7 @@ describe("a message", () => {
     expect(other.list("r")).toEqual([]);
   });
 
-  it("whose answer got lost is not sent again once it was seen", async () => {
+  it("whose reply was lost is not sent again once the room contains it", async () => {
     const server = new Server();
     server.fates = ["lost_after"];
     const tab = await browserFor(server).open();
@@ -327,7 +327,7 @@ describe("a message", () => {
     expect(tab.list("r")).toEqual([]);
   });
 
-  it("of another person is neither shown nor sent", async () => {
+  it("of another user is neither shown nor sent", async () => {
     const server = new Server();
     server.online = false;
     const browser = browserFor(server);
@@ -345,11 +345,11 @@ describe("a message", () => {
       },
       lastSeq: () => 0,
       changed: () => undefined,
-      announce: () => undefined,
-      exclusively,
-      pause,
-      pace: () => 0,
-      notKept: () => undefined,
+      notifyTabs: () => undefined,
+      withLock,
+      sleep,
+      sendDelay: () => 0,
+      storageFailed: () => undefined,
     };
     const theirs = new Outbox(database, host, "someone else");
     await theirs.load();

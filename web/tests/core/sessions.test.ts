@@ -1,58 +1,60 @@
 import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/core/database.ts";
-import { ME, onItsOwnTime, OTHER, start, turns } from "./browser.ts";
+import { ME, useFakeTime, OTHER, start, runTasks } from "./browser.ts";
 import type { Browser, Tab } from "./browser.ts";
-import type { World } from "./world.ts";
+import type { ModelServer } from "./model-server.ts";
 
-onItsOwnTime();
+useFakeTime();
 
-describe("a session that is no more", () => {
-  /** Two messages and a draft written without a line, then the tab opened anew without a session. */
-  async function left(session: "expired" | "ended"): Promise<{ world: World; browser: Browser; tab: Tab }> {
-    const { world, browser, tab } = await start();
-    tab.heard.network(false);
+describe("a missing session", () => {
+  /** Write two messages and a draft offline, then reload the tab without a session. */
+  async function left(
+    session: "expired" | "ended",
+  ): Promise<{ server: ModelServer; browser: Browser; tab: Tab }> {
+    const { server, browser, tab } = await start();
+    tab.events.networkChanged(false);
     tab.client.actions.setDraft("r2", { text: "half a thought" });
     for (const body of ["one", "two"]) tab.client.actions.send("r1", { body });
-    await turns();
+    await runTasks();
     expect(tab.client.state.getSnapshot().unsent).toBe(2);
-    world.session = session;
+    server.session = session;
     await browser.reload(0);
-    await turns(30);
+    await runTasks(30);
     const [again] = browser.tabs;
     if (!again) throw new Error("No tab.");
-    return { world, browser, tab: again };
+    return { server, browser, tab: again };
   }
 
   const kept = async (): Promise<unknown[]> => {
     const database = await openDatabase();
-    const stored = [await database.loadHome(), (await database.listMessages()).map(({ body }) => body)];
+    const stored = [await database.loadUserState(), (await database.listMessages()).map(({ body }) => body)];
     database.close();
     return stored;
   };
 
-  it("because it expired, keeps what was written until the same person is back", async () => {
-    const { world, browser, tab } = await left("expired");
+  it("that expired keeps unsent messages until the same user signs in", async () => {
+    const { server, browser, tab } = await left("expired");
     const { client } = tab;
     expect(client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: "expired" });
     expect(await kept()).toEqual([undefined, ["one", "two"]]);
     await client.actions.signIn(ME, "secret");
     await browser.quiet();
-    expect(world.room("r1").messages.map((message) => message.body)).toEqual(["one", "two"]);
+    expect(server.room("r1").messages.map((message) => message.body)).toEqual(["one", "two"]);
     expect(client.state.getSnapshot()).toMatchObject({ phase: "ready", unsent: 0 });
     expect(client.state.getSnapshot().drafts.get("r2")).toEqual({ text: "half a thought" });
   });
 
-  it("because it expired, keeps nothing for another person", async () => {
-    const { world, browser, tab } = await left("expired");
+  it("that expired keeps nothing for another user", async () => {
+    const { server, browser, tab } = await left("expired");
     browser.userId = OTHER;
     await tab.client.actions.signIn(OTHER, "secret");
     await browser.quiet();
     expect(tab.client.state.getSnapshot()).toMatchObject({ phase: "ready", me: { user_id: OTHER } });
-    expect([world.room("r1").messages, tab.client.state.getSnapshot().drafts.size]).toEqual([[], 0]);
+    expect([server.room("r1").messages, tab.client.state.getSnapshot().drafts.size]).toEqual([[], 0]);
     expect((await kept())[1]).toEqual([]);
   });
 
-  it("because it was ended from elsewhere meanwhile, keeps nothing", async () => {
+  it("that was revoked keeps nothing", async () => {
     const { browser, tab } = await left("ended");
     expect(tab.client.state.getSnapshot()).toMatchObject({
       phase: "signed_out",
@@ -65,11 +67,11 @@ describe("a session that is no more", () => {
   it.each([
     ["expired", "half a thought"],
     ["ended", null],
-  ] as const)("while its line was open is asked about: %s", async (session, draft) => {
-    const { world, browser, tab } = await start();
+  ] as const)("is noticed while the socket was open: %s", async (session, draft) => {
+    const { server, browser, tab } = await start();
     tab.client.actions.setDraft("r2", { text: "half a thought" });
-    world.session = session;
-    tab.lines.at(-1)?.break(4401);
+    server.session = session;
+    tab.sockets.at(-1)?.break(4401);
     await browser.quiet();
     const because = session === "ended" ? "revoked" : "expired";
     expect(tab.client.state.getSnapshot()).toMatchObject({ phase: "signed_out", signedOutBecause: because });

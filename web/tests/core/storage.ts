@@ -1,6 +1,6 @@
 import type { TextStorage } from "../../src/core/platform.ts";
 
-/** The browser's text storage, for as long as a test runs. */
+/** A text storage in memory. */
 export class MemoryStorage implements TextStorage {
   readonly #map = new Map<string, string>();
   getItem = (key: string): string | null => this.#map.get(key) ?? null;

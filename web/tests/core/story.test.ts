@@ -7,15 +7,15 @@ import {
   expectWhole,
   ME,
   messagesOf,
-  onItsOwnTime,
+  useFakeTime,
   OTHER,
   start,
-  turns,
+  runTasks,
 } from "./browser.ts";
 import type { Browser } from "./browser.ts";
-import type { World } from "./world.ts";
+import type { ModelServer } from "./model-server.ts";
 
-onItsOwnTime();
+useFakeTime();
 
 const roomId = fc.constantFrom("r1", "r2");
 const step = fc.oneof(
@@ -56,14 +56,14 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 class Story {
-  readonly world: World;
+  readonly server: ModelServer;
   readonly browser: Browser;
   readonly written: Record<string, string[]> = { r1: [], r2: [], r3: [] };
   readonly opened: [Client, string][] = [];
   #count = 0;
 
-  constructor(world: World, browser: Browser) {
-    this.world = world;
+  constructor(server: ModelServer, browser: Browser) {
+    this.server = server;
     this.browser = browser;
   }
 
@@ -74,24 +74,24 @@ class Story {
     if (taken.does === "pump") return this.#pump(taken.picks);
     if (taken.does === "reload") return this.browser.reload(taken.tab);
     if (taken.does === "time") vi.advanceTimersByTime(taken.passes);
-    else if (taken.does === "break") tab.lines.at(-1)?.break(1006);
-    else if (taken.does === "lose logs") this.world.loseLogs();
-    else if (taken.does === "new room") for (const user of [OTHER, ME]) this.world.room("r3").join(user);
+    else if (taken.does === "break") tab.sockets.at(-1)?.break(1006);
+    else if (taken.does === "lose logs") this.server.loseLogs();
+    else if (taken.does === "new room") for (const user of [OTHER, ME]) this.server.room("r3").join(user);
     else if (/^other|^third|^rename/.test(taken.does)) this.#other(taken);
     else if ("roomId" in taken) this.#own(taken, client);
-    await turns(3);
+    await runTasks(3);
   }
 
   async #pump(picks: readonly number[]): Promise<void> {
     for (const pick of picks) {
-      const busy = [...this.world.lines].filter((line) => line.busy);
+      const busy = [...this.server.sockets].filter((socket) => socket.busy);
       busy[pick % Math.max(1, busy.length)]?.step(pick);
-      await turns(1);
+      await runTasks(1);
     }
   }
 
   #other({ does, roomId, ...more }: Step & { roomId: string }): void {
-    const room = this.world.room(roomId);
+    const room = this.server.room(roomId);
     this.#count += 1;
     if (does === "other writes") room.send(OTHER, `other ${this.#count}`, `o${this.#count}`);
     else if (does === "other reads") room.read(OTHER, room.messages.length);
@@ -126,22 +126,22 @@ class Story {
   }
 }
 
-describe("the client, whatever happens between it and the server", () => {
-  it("shows the server's state in the end, each message once and in one order", async () => {
+describe("the client, in any sequence of events", () => {
+  it("ends in the server's state, with each message once and in one order", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60, size: "max" }),
         fc.integer({ min: 1, max: 2 }),
         async (steps, tabs) => {
-          const { world, browser } = await start(tabs);
-          const story = new Story(world, browser);
+          const { server, browser } = await start(tabs);
+          const story = new Story(server, browser);
           for (const taken of steps) {
             await story.take(taken);
             for (const tab of browser.tabs)
-              for (const id of world.rooms.keys()) expectWhole(tab.client.room(id).getSnapshot());
+              for (const id of server.rooms.keys()) expectWhole(tab.client.room(id).getSnapshot());
           }
           await browser.quiet();
-          for (const [id, room] of world.rooms) {
+          for (const [id, room] of server.rooms) {
             const mine = room.messages.filter((message) => message.sender_id === ME);
             const bodies = room.events.flatMap((event) =>
               event.op === "message.created" && event.sender_id === ME ? [event.body] : [],
@@ -150,10 +150,10 @@ describe("the client, whatever happens between it and the server", () => {
             expect(mine).toHaveLength(bodies.length);
           }
           for (const { client } of browser.tabs) {
-            for (const id of world.rooms.keys()) client.room(id).open();
+            for (const id of server.rooms.keys()) client.room(id).open();
             await browser.quiet();
-            expectAsServer(world, client);
-            for (const id of world.rooms.keys()) expectRoomAsServer(world, client, id);
+            expectAsServer(server, client);
+            for (const id of server.rooms.keys()) expectRoomAsServer(server, client, id);
           }
           await browser.end();
         },

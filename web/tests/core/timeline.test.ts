@@ -5,15 +5,15 @@ import type { RoomEvent } from "../../src/core/events.ts";
 import { changedMessage, messageOf } from "../../src/core/fold.ts";
 import type { Message } from "../../src/core/generated/protocol.ts";
 import type { OutboxItem } from "../../src/core/outbox.ts";
-import { Timeline, WINDOW } from "../../src/core/timeline.ts";
-import type { MessagesPage, Place, Ticket } from "../../src/core/timeline.ts";
+import { Timeline, MAX_WINDOW } from "../../src/core/timeline.ts";
+import type { MessagesPage, PageAnchor, PageTicket } from "../../src/core/timeline.ts";
 
 const AT = "2026-11-24T07:42:44.123Z";
 
 type Happening =
   { does: "create" } | { does: "edit" | "delete" | "react"; which: number } | { does: "rename" };
 
-/** The room as the server has it: every version can be read again. */
+/** The server's room. Every version can be read again. */
 class Room {
   readonly events: RoomEvent[] = [];
   readonly states: Message[][] = [[]];
@@ -33,7 +33,7 @@ class Room {
     return this.states[version] ?? [];
   }
 
-  page(choice: { place: Place; edge: number }, limit: number, version: number): MessagesPage {
+  page(choice: { place: PageAnchor; edge: number }, limit: number, version: number): MessagesPage {
     const all = this.at(version);
     if (choice.place === "before")
       return side(
@@ -85,11 +85,11 @@ function side(messages: Message[], limit: number, version: number): MessagesPage
 }
 
 interface Asked {
-  ticket: Ticket;
+  ticket: PageTicket;
   page: MessagesPage;
 }
 
-/** A client of that room: events come in order but late, answers whenever, and sometimes the log is lost. */
+/** A client of that room. Events come in order but late, replies at any time, and sometimes the log is lost. */
 class Reader {
   readonly room: Room;
   readonly timeline: Timeline;
@@ -102,8 +102,8 @@ class Reader {
     this.timeline = new Timeline(room.version, room.at(room.version).length);
   }
 
-  /** Reads the page now; its answer comes later. */
-  ask(place: Place, around: number, limit: number): void {
+  /** Read a page now. Its reply arrives later. */
+  ask(place: PageAnchor, around: number, limit: number): void {
     const { timeline, room } = this;
     if (place === "before" && !(timeline.loaded && timeline.hasBefore)) return;
     if (place === "after" && !(timeline.loaded && timeline.hasAfter)) return;
@@ -119,7 +119,7 @@ class Reader {
   }
 
   hear(count: number): void {
-    for (let heard = 0; heard < count && this.#seen < this.room.version; heard += 1) {
+    for (let received = 0; received < count && this.#seen < this.room.version; received += 1) {
       const event = this.room.events[this.#seen];
       if (event) this.timeline.apply(event);
       this.#seen += 1;
@@ -131,13 +131,13 @@ class Reader {
     this.timeline.reset(this.room.version, this.room.at(this.room.version).length);
   }
 
-  /** Whatever is shown is one run of the room's messages, each once. */
+  /** Check that the window is consecutive and without duplicates. */
   expectConsistent(): void {
     const seqs = this.timeline.messages.map((message) => message.seq);
     expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
   }
 
-  /** Everything has arrived: the window is exactly what the server has there. */
+  /** Check, after everything has arrived, that the window equals the server's messages. */
   expectSettled(): void {
     this.expectConsistent();
     if (!this.timeline.loaded) return;
@@ -168,7 +168,7 @@ const step = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       step: fc.constant("ask" as const),
-      place: fc.constantFrom<Place>("newest", "around", "before", "after"),
+      place: fc.constantFrom<PageAnchor>("newest", "around", "before", "after"),
       around: fc.integer({ min: 1, max: 60 }),
       limit: fc.integer({ min: 1, max: 12 }),
     }),
@@ -196,8 +196,8 @@ function take(reader: Reader, taken: typeof step extends fc.Arbitrary<infer S> ?
   }
 }
 
-describe("pages, events and lost logs in any interleaving", () => {
-  it("never double a message, never show a hole as continuous, and end as the server is", () => {
+describe("pages, events and lost logs in any order", () => {
+  it("never duplicate a message, never hide a gap, and end in the server's state", () => {
     fc.assert(
       fc.property(
         fc.array(happening, { maxLength: 40 }),
@@ -219,7 +219,7 @@ describe("pages, events and lost logs in any interleaving", () => {
     );
   });
 
-  it("reach both ends of the room by loading on", () => {
+  it("reach both ends of the room", () => {
     fc.assert(
       fc.property(
         fc.array(happening, { minLength: 5, maxLength: 60 }),
@@ -243,14 +243,14 @@ describe("pages, events and lost logs in any interleaving", () => {
   });
 });
 
-describe("a page that overtakes or falls behind", () => {
+describe("a page that is newer or older than the events", () => {
   function edited(): Room {
     const room = new Room();
     for (let count = 0; count < 5; count += 1) room.happen({ does: "create" });
     return room;
   }
 
-  it("brings an old page up to date with the events heard since", () => {
+  it("is brought up to date with the events since then", () => {
     const room = edited();
     const reader = new Reader(room);
     reader.ask("newest", 0, 10);
@@ -262,7 +262,7 @@ describe("a page that overtakes or falls behind", () => {
     expect(reader.timeline.messages.map((m) => m.body)).toEqual(["1", "2", "edit 6", "4", "5", "6"]);
   });
 
-  it("does not apply an event that the page already shows", () => {
+  it("ignores an event that the page contains", () => {
     const room = edited();
     const reader = new Reader(room);
     room.happen({ does: "edit", which: 2 });
@@ -273,14 +273,14 @@ describe("a page that overtakes or falls behind", () => {
     expect(reader.timeline.find(3)?.body).toBe("edit 7");
   });
 
-  it("refuses a page from before the events that are kept", () => {
+  it("is rejected if it is older than the stored events", () => {
     const room = edited();
     const reader = new Reader(room);
     const page = room.page({ place: "newest", edge: 0 }, 10, 3);
     expect(reader.timeline.merge(reader.timeline.ticket("newest"), page)).toBe("stale");
   });
 
-  it("refuses a page for an edge that is no longer there", () => {
+  it("is rejected if its edge has moved", () => {
     const room = edited();
     const reader = new Reader(room);
     reader.ask("newest", 0, 2);
@@ -295,14 +295,14 @@ describe("a page that overtakes or falls behind", () => {
 });
 
 describe("a long window", () => {
-  it("is trimmed far from what is looked at, and can be loaded again", () => {
+  it("is trimmed far from the visible range, and can be loaded again", () => {
     const room = new Room();
-    for (let count = 0; count < WINDOW + 400; count += 1) room.happen({ does: "create" });
+    for (let count = 0; count < MAX_WINDOW + 400; count += 1) room.happen({ does: "create" });
     const reader = new Reader(room);
-    reader.ask("newest", 0, WINDOW + 300);
+    reader.ask("newest", 0, MAX_WINDOW + 300);
     reader.answer(0);
     expect(reader.timeline.trim(150, 170)).toBe(true);
-    expect(reader.timeline.messages).toHaveLength(WINDOW);
+    expect(reader.timeline.messages).toHaveLength(MAX_WINDOW);
     expect(reader.timeline.hasAfter).toBe(true);
     expect(reader.timeline.first).toBe(101);
     room.happen({ does: "create" });
@@ -315,11 +315,11 @@ describe("a long window", () => {
     reader.expectSettled();
     expect(reader.timeline.trim(1_300, 1_320)).toBe(true);
     expect(reader.timeline.hasBefore).toBe(true);
-    expect(reader.timeline.last).toBe(WINDOW + 401);
+    expect(reader.timeline.last).toBe(MAX_WINDOW + 401);
     reader.expectSettled();
   });
 
-  it("takes a burst of 1,000 events in no time", () => {
+  it("applies 1,000 events quickly", () => {
     const room = new Room();
     for (let count = 0; count < 50; count += 1) room.happen({ does: "create" });
     const reader = new Reader(room);
@@ -359,19 +359,26 @@ describe("entries", () => {
     body: `${seq}`,
     at: AT,
   }));
-  const parts = { me: "u", messages, lines: [], removing: new Map(), hasBefore: false, hasAfter: false };
+  const parts = {
+    me: "u",
+    messages,
+    systemEvents: [],
+    removing: new Map(),
+    hasBefore: false,
+    hasAfter: false,
+  };
   const keys = (outbox: OutboxItem[], change: object = {}): string[] =>
     new Entries().build({ ...parts, ...change, outbox }).map((entry) => entry.key);
 
-  it("show a message once, whether it is seen first in the room or in the outbox", () => {
+  it("show a message once, no matter whether the room or the outbox has it first", () => {
     expect(keys([item("c3"), item("c4")])).toEqual(["u/c1", "u/c2", "u/c3", "u/c4"]);
   });
 
-  it("keep a failed message where it was, and those on their way at the end", () => {
+  it("keep the position of a failed message, and pending ones at the end", () => {
     expect(keys([item("f", { afterSeq: 2 }), item("p")])).toEqual(["u/c1", "u/c2", "u/f", "u/c3", "u/p"]);
   });
 
-  it("show nothing behind a window that does not reach the end", () => {
+  it("show no pending messages after a window that does not reach the end", () => {
     expect(keys([item("f", { afterSeq: 3 }), item("p")], { hasAfter: true })).toEqual([
       "u/c1",
       "u/c2",
@@ -379,7 +386,7 @@ describe("entries", () => {
     ]);
   });
 
-  it("keep their identity while nothing changes", () => {
+  it("keep their identity without a change", () => {
     const entries = new Entries();
     const outbox = [item("p")];
     const first = entries.build({ ...parts, outbox });

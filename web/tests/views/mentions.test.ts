@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import {
-  complete,
-  matching,
+  completeMention,
+  matchesOf,
   mentionAt,
   mentionedIn,
   rank,
   splitMentions,
-} from "../../src/views/logic/mentions.ts";
+} from "../../src/format/mentions.ts";
 
 const people = [
   { userId: "1", name: "김민지", webchatId: "minji" },
@@ -25,16 +25,16 @@ describe("the word at the caret", () => {
     expect(mentionAt("no", 2)).toBeNull();
   });
 
-  it("ends with the line, and may hold one space of a name", () => {
+  it("ends with the line, and can contain one space", () => {
     expect(mentionAt("@Emma Cl", 8)).toEqual({ start: 0, query: "Emma Cl" });
     expect(mentionAt("@Emma\nCl", 8)).toBeNull();
     expect(mentionAt("@a long story", 13)).toBeNull();
   });
 });
 
-describe("who matches", () => {
-  it("by name, WebChat ID and initial consonants", () => {
-    const found = (query: string) => matching(query, people).map((one) => one.userId);
+describe("matches", () => {
+  it("are found by name, WebChat ID and initial consonants", () => {
+    const found = (query: string) => matchesOf(query, people).map((one) => one.userId);
     expect(found("김민")).toEqual(["3", "1"]);
     expect(found("jun")).toEqual(["2"]);
     expect(found("ㅇㅈㅎ")).toEqual(["2"]);
@@ -43,28 +43,31 @@ describe("who matches", () => {
     expect(found("zzz")).toEqual([]);
   });
 
-  it("ranks the head of a name before its middle", () => {
+  it("rank the start of a name before its middle", () => {
     expect(rank("ㄱㅁ", people[0] ?? { name: "", webchatId: "" })).toBe(1);
     expect(rank("ㅁㅈ", people[0] ?? { name: "", webchatId: "" })).toBe(2);
   });
 });
 
 it("completes in place, with one space after the name", () => {
-  expect(complete("안녕 @ㅇㅈ 반가워", 3, 6, "이준호")).toEqual({ text: "안녕 @이준호 반가워", caret: 8 });
-  expect(complete("@j", 0, 2, "이준호")).toEqual({ text: "@이준호 ", caret: 5 });
+  expect(completeMention("안녕 @ㅇㅈ 반가워", 3, 6, "이준호")).toEqual({
+    text: "안녕 @이준호 반가워",
+    caret: 8,
+  });
+  expect(completeMention("@j", 0, 2, "이준호")).toEqual({ text: "@이준호 ", caret: 5 });
 });
 
-describe("people in a text", () => {
-  it("take the longest name", () => {
+describe("mentions in a text", () => {
+  it("use the longest name", () => {
     expect(mentionedIn("@김민지 @김민!", people)).toEqual(["1", "3"]);
     expect(mentionedIn("@김민지님 안녕", people)).toEqual(["1"]);
   });
 
-  it("are counted once, and not without @", () => {
+  it("count once, and not without @", () => {
     expect(mentionedIn("@이준호 @이준호 김민지", people)).toEqual(["2"]);
   });
 
-  it("lose no letter of the text", () => {
+  it("lose no character of the text", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("@", "김민지", "김민", " ", "a", "@김민", "\n")), (parts) => {
         const text = parts.join("");

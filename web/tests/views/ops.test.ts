@@ -1,19 +1,19 @@
-// The arithmetic of /ops: rates, rises and quantiles of answers that come every two seconds.
+// The calculations of the operations page: rates, increases and quantiles of figures every two seconds.
 import { describe, expect, it } from "vitest";
 
 import type { Figures, ServiceFigures } from "../../src/core/index.ts";
 import {
   codesOf,
-  kept,
+  appended,
   KEPT_SECONDS,
   level,
-  line,
+  valuesOf,
   mean,
-  moodOf,
-  now,
+  canaryStatusOf,
+  latest,
   quantile,
   rate,
-  risen,
+  increaseOf,
   type History,
 } from "../../src/views/ops/series.ts";
 
@@ -23,7 +23,7 @@ function service(name: string, more: Partial<ServiceFigures> = {}): ServiceFigur
   return { name, replicas: [up], numbers: {}, codes: {}, histograms: {}, ...more };
 }
 
-/** One service's answers, two seconds apart. */
+/** Return a history of one service with a value every two seconds. */
 function answers(name: string, moments: Partial<ServiceFigures>[]): History {
   return moments.map((moment, index) => ({ at: 100 + 2 * index, services: [service(name, moment)] }));
 }
@@ -34,33 +34,33 @@ const counted = (key: string, ...values: number[]): History =>
     values.map((value) => ({ numbers: { [key]: value } })),
   );
 
-describe("what is kept", () => {
-  it("is five minutes, in order, each moment once", () => {
+describe("the history", () => {
+  it("has five minutes in order, without duplicates", () => {
     let history: History = [];
-    for (let at = 0; at <= 2 * KEPT_SECONDS; at += 2) history = kept(history, { at, services: [] });
+    for (let at = 0; at <= 2 * KEPT_SECONDS; at += 2) history = appended(history, { at, services: [] });
     expect(history.length).toBe(KEPT_SECONDS / 2);
-    expect(kept(history, { at: 500, services: [] })).toBe(history);
+    expect(appended(history, { at: 500, services: [] })).toBe(history);
   });
 });
 
 describe("counts", () => {
-  it("have a rate over some seconds, none at first; a step in which a process began anew is left out", () => {
+  it("have a rate over some seconds, none at first, without the step of a restart", () => {
     const history = counted("requests", 10, 14, 18, 22, 26, 3, 7);
-    expect(line(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, 2, 2]);
-    expect(line(counted("requests", 10, 3), rate("rooms", "requests"))).toEqual([null, null]);
+    expect(valuesOf(history, rate("rooms", "requests"))).toEqual([null, 2, 2, 2, 2, 2, 2]);
+    expect(valuesOf(counted("requests", 10, 3), rate("rooms", "requests"))).toEqual([null, null]);
   });
 
-  it("that nobody has counted yet are 0", () => {
+  it("that were never incremented are 0", () => {
     const history = answers("rooms", [{}, { numbers: { requests: 4 } }]);
-    expect(now(history, rate("rooms", "requests"))).toBe(2);
-    expect(now(history, level("rooms", "sockets"))).toBeNull();
+    expect(latest(history, rate("rooms", "requests"))).toBe(2);
+    expect(latest(history, level("rooms", "sockets"))).toBeNull();
   });
 
-  it("rise over restarts", () => {
-    expect(risen(counted("lost", 5, 6, 0, 2), "rooms", "lost")).toBe(3);
+  it("rise across restarts", () => {
+    expect(increaseOf(counted("lost", 5, 6, 0, 2), "rooms", "lost")).toBe(3);
   });
 
-  it("of errors are told by code, the most frequent first", () => {
+  it("of errors are listed by code, most frequent first", () => {
     const history = answers("rooms", [
       { codes: { invalid: 7 } },
       { codes: { invalid: 8, unavailable: 3 } },
@@ -78,21 +78,21 @@ describe("a histogram", () => {
     histograms: { redis: { bounds: [1, 2, 4], counts, sum } },
   });
 
-  it("is read within its bucket, of what came since", () => {
+  it("is interpolated within its bucket", () => {
     const history = answers("rooms", [at([90, 90, 90, 90], 0), at([95, 99, 100, 100], 20)]);
-    expect(now(history, quantile("rooms", "redis", 0.5))).toBe(1);
-    expect(now(history, quantile("rooms", "redis", 0.7))).toBeCloseTo(1.5);
-    expect(now(history, mean("rooms", "redis"))).toBe(2);
+    expect(latest(history, quantile("rooms", "redis", 0.5))).toBe(1);
+    expect(latest(history, quantile("rooms", "redis", 0.7))).toBeCloseTo(1.5);
+    expect(latest(history, mean("rooms", "redis"))).toBe(2);
   });
 
-  it("says its last bound where values are beyond it, and nothing where there are none", () => {
+  it("returns its last bound for values above it, and null without values", () => {
     const beyond = answers("rooms", [at([0, 0, 0, 0], 0), at([0, 0, 0, 3], 30)]);
-    expect(now(beyond, quantile("rooms", "redis", 0.99))).toBe(4);
+    expect(latest(beyond, quantile("rooms", "redis", 0.99))).toBe(4);
     const quiet = answers("rooms", [at([5, 5, 5, 5], 5), at([5, 5, 5, 5], 5)]);
-    expect(now(quiet, quantile("rooms", "redis", 0.99))).toBeNull();
+    expect(latest(quiet, quantile("rooms", "redis", 0.99))).toBeNull();
     const anew = answers("rooms", [at([5, 5, 5, 5], 5), at([1, 1, 1, 1], 1), at([1, 3, 3, 3], 4)]);
-    expect(now(anew, quantile("rooms", "redis", 0.5))).toBeCloseTo(1.5);
-    expect(now(anew, mean("rooms", "redis"))).toBe(1.5);
+    expect(latest(anew, quantile("rooms", "redis", 0.5))).toBeCloseTo(1.5);
+    expect(latest(anew, mean("rooms", "redis"))).toBe(1.5);
   });
 });
 
@@ -107,26 +107,26 @@ describe("the canary", () => {
     });
   }
 
-  it("is well while nothing breaks, whatever broke before", () => {
-    expect(moodOf(said({}, {}))).toBe("well");
+  it("is well while nothing breaks", () => {
+    expect(canaryStatusOf(said({}, {}))).toBe("well");
   });
 
-  it.each(["lost", "repeated", "gaps"])("cries where something is %s", (key) => {
-    expect(moodOf(said({}, { [key]: 2 }, { [key]: 2 }))).toBe("cries");
+  it.each(["lost", "repeated", "gaps"])("cries if something is %s", (key) => {
+    expect(canaryStatusOf(said({}, { [key]: 2 }, { [key]: 2 }))).toBe("cries");
   });
 
-  it("tells what waits, what was late and what is away", () => {
-    expect(moodOf(said({ waiting_seconds: 12 }))).toBe("waits");
-    expect(moodOf(said({}, { late: 1 }))).toBe("late");
-    expect(moodOf(said({}, { unacked: 1 }))).toBe("late");
-    expect(moodOf(said({ up: 1 }))).toBe("away");
-    expect(moodOf(said({ acked: 0 }))).toBe("starting");
+  it("reports waiting, late and unreachable", () => {
+    expect(canaryStatusOf(said({ waiting_seconds: 12 }))).toBe("waits");
+    expect(canaryStatusOf(said({}, { late: 1 }))).toBe("late");
+    expect(canaryStatusOf(said({}, { unacked: 1 }))).toBe("late");
+    expect(canaryStatusOf(said({ up: 1 }))).toBe("away");
+    expect(canaryStatusOf(said({ acked: 0 }))).toBe("starting");
   });
 
-  it("may not be there, or not answer", () => {
-    expect(moodOf([])).toBe("none");
-    expect(moodOf(said(null))).toBe("none");
+  it("can be absent or not respond", () => {
+    expect(canaryStatusOf([])).toBe("none");
+    expect(canaryStatusOf(said(null))).toBe("none");
     const silent = service("canary", { replicas: [{ ...up, up: false }] });
-    expect(moodOf([{ at: 1, services: [silent] }])).toBe("silent");
+    expect(canaryStatusOf([{ at: 1, services: [silent] }])).toBe("silent");
   });
 });

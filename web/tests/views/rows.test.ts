@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Entry, Message } from "../../src/core/index.ts";
-import { overlaps, rowsOf, stepsBetween, type Row } from "../../src/views/logic/rows.ts";
+import { overlaps, rowsOf, stepsBetween, type Row } from "../../src/views/room/rows.ts";
 
 const ME = "me";
 
@@ -22,17 +22,17 @@ function said(seq: number, at: string, sender = "a"): Entry {
 const at = (time: string, day = 24) => new Date(`2026-11-${day}T${time}:00`).toISOString();
 
 describe("groups", () => {
-  it("hold together one person's messages of less than five minutes", () => {
+  it("contain the messages of one sender within five minutes", () => {
     const rows = rowsOf([said(1, at("10:00")), said(2, at("10:04")), said(3, at("10:09"))], ME, null);
     expect(rows.map((row) => row.first)).toEqual([true, false, true]);
   });
 
-  it("end with another person, another day and a line about the room", () => {
+  it("end with another sender, another day or a system message", () => {
     const line: Entry = {
-      kind: "line",
+      kind: "system",
       key: "l",
       at: at("10:02"),
-      line: { type: "left", userId: "b", by: "b" },
+      event: { type: "left", userId: "b", by: "b" },
     };
     const rows = rowsOf(
       [
@@ -49,7 +49,7 @@ describe("groups", () => {
     expect(rows.map((row) => row.first)).toEqual([true, true, true, true, true, true]);
   });
 
-  it("go on from a stored message to one's own on its way", () => {
+  it("continue from a stored to a pending message", () => {
     const pending: Entry = {
       kind: "pending",
       key: "p",
@@ -68,13 +68,13 @@ describe("groups", () => {
   });
 });
 
-describe("days and the divider", () => {
-  it("begin each day once", () => {
+describe("days and the unread divider", () => {
+  it("start each day once", () => {
     const rows = rowsOf([said(1, at("10:00")), said(2, at("11:00")), said(3, at("09:00", 25))], ME, null);
     expect(rows.map((row) => row.day)).toEqual(["2026-11-24", null, "2026-11-25"]);
   });
 
-  it("put the divider above the first unread message only, and begin a group there", () => {
+  it("put the divider above the first unread message only, and start a group there", () => {
     const rows = rowsOf([said(1, at("10:00")), said(2, at("10:01")), said(3, at("10:02"))], ME, 2);
     expect(rows.map((row) => row.divider)).toEqual([false, true, false]);
     expect(rows[1]?.first).toBe(true);
@@ -82,7 +82,7 @@ describe("days and the divider", () => {
 });
 
 describe("identity", () => {
-  it("is kept by rows that did not change", () => {
+  it("is kept by unchanged rows", () => {
     const entries = [said(1, at("10:00")), said(2, at("10:01"))];
     const before = rowsOf(entries, ME, null);
     const known = new Map(before.map((row) => [row.key, row]));
@@ -91,7 +91,7 @@ describe("identity", () => {
     expect(after[1]).toBe(before[1]);
   });
 
-  it("changes where a row lost its place at the head of the day", () => {
+  it("changes when a row is no longer the first of its day", () => {
     const second = said(2, at("10:01"));
     const before = rowsOf([second], ME, null);
     const after = rowsOf(
@@ -120,11 +120,11 @@ describe("steps of a changing window", () => {
     step.shift,
   ];
 
-  it("is one when only the end moves", () => {
+  it("is one if only the end moves", () => {
     expect(stepsBetween(rows(1, 5), rows(1, 7)).map(keys)).toEqual([["k1", "k7", false]]);
   });
 
-  it("shifts when history comes, or is let go", () => {
+  it("shifts when history is loaded or dropped", () => {
     expect(stepsBetween(rows(5, 9), rows(1, 9)).map(keys)).toEqual([["k1", "k9", true]]);
     expect(stepsBetween(rows(1, 9), rows(4, 9)).map(keys)).toEqual([["k4", "k9", true]]);
   });
@@ -140,7 +140,7 @@ describe("steps of a changing window", () => {
     ]);
   });
 
-  it("knows a jump by having nothing in common", () => {
+  it("detects a jump by having nothing in common", () => {
     expect(overlaps(rows(1, 5), rows(5, 9))).toBe(true);
     expect(overlaps(rows(1, 5), rows(6, 9))).toBe(false);
     expect(overlaps([], rows(6, 9))).toBe(false);

@@ -1,9 +1,9 @@
-// Signing up, in and out; devices, password, profile.
+// Actions for signing up, in and out, and for devices, the password and the profile.
 import type { AccountActions } from "./index.ts";
 import { done, paged } from "./context.ts";
 import type { Context } from "./context.ts";
 
-export function accountActions({ api, person, signedIn, signedOut }: Context): AccountActions {
+export function accountActions({ api, session, signedIn, signedOut }: Context): AccountActions {
   return {
     async signUp({ email, password, webchatId, displayName }) {
       const body = { email, password, webchat_id: webchatId, display_name: displayName };
@@ -55,7 +55,7 @@ export function accountActions({ api, person, signedIn, signedOut }: Context): A
       };
       const result = await api.call("patch", "/api/social/profiles/me", { body });
       if (!result.ok) return result;
-      person()?.home.setProfile(result.value);
+      session()?.userState.setProfile(result.value);
       return { ok: true, profile: result.value };
     },
   };

@@ -1,19 +1,19 @@
-// What the actions work with.
+// The dependencies of the actions.
 import type { Api } from "../api.ts";
-import type { Person } from "../person.ts";
+import type { Session } from "../session.ts";
 import { failure } from "../requests.ts";
-import type { ClientState, Notice, Page, Problem, Result, User } from "../types.ts";
+import type { ClientState, Notice, Page, DomainError, Result, User } from "../types.ts";
 
 export interface Context {
   readonly api: Api;
-  /** null when nobody is signed in. */
-  person: () => Person | null;
+  /** null if nobody is signed in. */
+  session: () => Session | null;
   signedIn: (user: User) => void;
   signedOut: (because: ClientState["signedOutBecause"]) => void;
   notice: (notice: Omit<Notice, "id">) => void;
 }
 
-export function unauthenticated(): { ok: false; problem: Problem } {
+export function unauthenticated(): { ok: false; error: DomainError } {
   return failure("unauthenticated", "Nobody is signed in.");
 }
 

@@ -1,5 +1,5 @@
-// The files of a room, found by going back through its messages a few pages a call.
-import type { Ask, Reply } from "../requests.ts";
+// Lists the files of a room by reading its messages backwards, a few pages per call.
+import type { RequestFrame, Reply } from "../requests.ts";
 import type { Message, Result } from "../types.ts";
 
 const PAGE = 200;
@@ -7,7 +7,7 @@ const PAGES = 4;
 const ENOUGH = 24;
 
 export async function listFiles(
-  ask: (frame: Ask) => Promise<Reply>,
+  request: (frame: RequestFrame) => Promise<Reply>,
   roomId: string,
   before?: number,
 ): Promise<Result<{ items: readonly Message[]; before: number | null }>> {
@@ -15,12 +15,12 @@ export async function listFiles(
   let next = before;
   for (let page = 0; page < PAGES && items.length < ENOUGH; page += 1) {
     const from = next === undefined ? {} : { before: next };
-    const answered = await ask({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
-    if (!answered.ok) return answered;
-    const messages = answered.reply.messages ?? [];
+    const result = await request({ op: "message.list", room_id: roomId, limit: PAGE, ...from });
+    if (!result.ok) return result;
+    const messages = result.reply.messages ?? [];
     items.push(...messages.filter((message) => (message.attachments?.length ?? 0) > 0).reverse());
     next = messages[0]?.seq;
-    if (next === undefined || !answered.reply.has_more) return { ok: true, items, before: null };
+    if (next === undefined || !result.reply.has_more) return { ok: true, items, before: null };
   }
   return { ok: true, items, before: next ?? null };
 }

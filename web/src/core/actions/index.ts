@@ -1,16 +1,16 @@
-// What the views may ask of the core. Nothing is thrown for an error that can be expected: results say it.
+// The actions that views can call. Expected errors are returned as results and never thrown.
 import type {
   Attachment,
   Draft,
   Figures,
   Message,
   Page,
-  Problem,
+  DomainError,
   Profile,
   Result,
   Role,
   RoomSummary,
-  Session,
+  SessionView,
   Upload,
   User,
 } from "../types.ts";
@@ -25,7 +25,7 @@ export interface AccountActions {
   signIn: (login: string, password: string) => Promise<Result<{ user: User }>>;
   signOut: () => Promise<Result>;
   isWebchatIdFree: (webchatId: string) => Promise<Result<{ available: boolean }>>;
-  listSessions: (cursor?: string) => Promise<Result<{ page: Page<Session> }>>;
+  listSessions: (cursor?: string) => Promise<Result<{ page: Page<SessionView> }>>;
   revokeSession: (sessionId: string) => Promise<Result>;
   revokeOthers: () => Promise<Result>;
   changePassword: (current: string, next: string) => Promise<Result>;
@@ -33,7 +33,7 @@ export interface AccountActions {
   updateProfile: (change: {
     displayName?: string;
     statusMessage?: string;
-    /** null takes the picture away. */
+    /** null removes the picture. */
     avatarAttachmentId?: string | null;
   }) => Promise<Result<{ profile: Profile }>>;
 }
@@ -42,13 +42,15 @@ export interface PeopleActions {
   searchProfiles: (webchatId: string, cursor?: string) => Promise<Result<{ page: Page<Profile> }>>;
   listFollowers: (cursor?: string) => Promise<Result<{ page: Page<Profile> }>>;
   listBlocked: (cursor?: string) => Promise<Result<{ page: Page<Profile> }>>;
-  /** Has the profiles loaded that are not in `profiles` yet. */
-  needProfiles: (userIds: readonly string[]) => void;
+  /** Load the profiles that are not in `profiles` yet. */
+  loadProfiles: (userIds: readonly string[]) => void;
   follow: (userId: string) => Promise<Result>;
   unfollow: (userId: string) => Promise<Result>;
   block: (userId: string) => Promise<Result>;
   unblock: (userId: string) => Promise<Result>;
-  /** Each view watches under a name of its own; an empty list ends it. At most 200 people together. */
+  /**
+   * Watch the presence of users. Each view has its own list, and an empty list ends it. At most 200 users in total.
+   */
   watchPresence: (view: string, userIds: readonly string[]) => void;
 }
 
@@ -66,7 +68,7 @@ export interface RoomActions {
 }
 
 export interface MessageActions {
-  /** Shows the message at once and sees to the rest; false when there is nothing to send or it is too long. */
+  /** Show the message at once and send it in the background. Fails if it is empty or too long. */
   send: (
     roomId: string,
     message: {
@@ -75,43 +77,43 @@ export interface MessageActions {
       mentions?: readonly string[];
       attachments?: readonly Attachment[];
     },
-  ) => { ok: true; clientId: string } | { ok: false; problem: Problem };
+  ) => { ok: true; clientId: string } | { ok: false; error: DomainError };
   retry: (clientId: string) => void;
   discard: (clientId: string) => void;
   edit: (roomId: string, seq: number, body: string) => Promise<Result>;
-  /** Held back for five seconds, in which `undoRemove` takes it back. */
+  /** Delete a message after five seconds, during which `undoRemove` can undo it. */
   remove: (roomId: string, seq: number) => void;
   undoRemove: (roomId: string, seq: number) => void;
   react: (roomId: string, seq: number, emoji: string, remove?: boolean) => Promise<Result>;
-  /** Called when a message is on screen and the window has the focus; forward only. */
+  /** Called when a message is on screen and the window has the focus. The cursor only moves forward. */
   markRead: (roomId: string, seq: number) => void;
   setTyping: (roomId: string, typing: boolean) => void;
-  /** null or an empty text without a quote drops the draft. */
+  /** null, or an empty text without a quote, deletes the draft. */
   setDraft: (roomId: string, draft: Draft | null) => void;
   searchMessages: (query: {
     q: string;
     roomId?: string;
     cursor?: string;
   }) => Promise<Result<{ page: Page<Message> }>>;
-  /** Messages with attachments, newest first; `before` of an answer leads on, null when that was all. */
+  /** Return messages with attachments, newest first. The returned `before` continues the list, null ends it. */
   listFiles: (
     roomId: string,
     before?: number,
   ) => Promise<Result<{ items: readonly Message[]; before: number | null }>>;
-  /** Without a room: a picture for one's profile. */
+  /** Upload a file. Without a room it becomes a profile picture. */
   upload: (file: File, roomId?: string) => Upload;
 }
 
-export interface LinkActions {
-  /** Tries at once instead of waiting. */
+export interface ConnectionActions {
+  /** Reconnect now instead of waiting. */
   reconnect: () => void;
   dismissNotice: (id: string) => void;
-  /** The room that this tab shows while its window has the focus; null for none. No alerts come for it. */
+  /** Set the room that this tab shows while it has the focus, or null. It gets no notifications. */
   setFocus: (roomId: string | null) => void;
 }
 
 export interface OperatorActions {
-  /** How everything runs; `not_found` for who is no operator. */
+  /** Return the operating figures. The error is `not_found` if the user is no operator. */
   figures: () => Promise<Result<{ figures: Figures }>>;
 }
 
@@ -120,4 +122,4 @@ export type Actions = OperatorActions &
   PeopleActions &
   RoomActions &
   MessageActions &
-  LinkActions;
+  ConnectionActions;

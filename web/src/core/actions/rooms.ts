@@ -1,18 +1,20 @@
-// Making rooms, their members and their settings.
+// Actions for creating rooms, and for their members and settings.
 import type { RoomActions } from "./index.ts";
 import { done, unauthenticated } from "./context.ts";
 import type { Context } from "./context.ts";
-import type { Answer } from "../api.ts";
+import type { ResponseBody } from "../api.ts";
 import type { Result, RoomSummary } from "../types.ts";
 
 const ROOM = "/api/rooms/{room_id}";
 const MEMBERS = "/api/rooms/{room_id}/members";
 const MEMBER = "/api/rooms/{room_id}/members/{user_id}";
 
-export function roomActions({ api, person }: Context): RoomActions {
-  const added = (result: Result<{ value: Answer<"/api/rooms", "post"> }>): Result<{ room: RoomSummary }> => {
+export function roomActions({ api, session }: Context): RoomActions {
+  const added = (
+    result: Result<{ value: ResponseBody<"/api/rooms", "post"> }>,
+  ): Result<{ room: RoomSummary }> => {
     if (!result.ok) return result;
-    const room = person()?.home.addRoom(result.value);
+    const room = session()?.userState.addRoom(result.value);
     return room ? { ok: true, room } : unauthenticated();
   };
   const change = async (
@@ -43,7 +45,7 @@ export function roomActions({ api, person }: Context): RoomActions {
     },
     async setMuted(roomId, muted) {
       const result = await change(roomId, { muted });
-      if (result.ok) person()?.home.setMuted(roomId, muted);
+      if (result.ok) session()?.userState.setMuted(roomId, muted);
       return result;
     },
     rename: (roomId, title) => change(roomId, { title }),

@@ -3,8 +3,8 @@ import { useState } from "react";
 import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Field } from "../../ui/Field.tsx";
-import { dayKey, startOfDay } from "../logic/format.ts";
-import { Frame } from "./Frame.tsx";
+import { dayKey, startOfDay } from "../../format/locale.ts";
+import { DialogFrame } from "./DialogFrame.tsx";
 
 export function DateDialog({ onPick }: { onPick: (at: Date) => void }) {
   const { room } = useTexts();
@@ -12,7 +12,7 @@ export function DateDialog({ onPick }: { onPick: (at: Date) => void }) {
   const [day, setDay] = useState(today);
   const at = startOfDay(day);
   return (
-    <Frame title={room.toDate}>
+    <DialogFrame title={room.toDate}>
       <form
         className="form"
         onSubmit={(event) => {
@@ -35,6 +35,6 @@ export function DateDialog({ onPick }: { onPick: (at: Date) => void }) {
           {room.go}
         </button>
       </form>
-    </Frame>
+    </DialogFrame>
   );
 }

@@ -1,43 +1,43 @@
 import { lazy } from "react";
 
 import type { DialogRequest } from "../../app/overlay.ts";
-import { Confirm, Leave } from "./Confirm.tsx";
+import { ConfirmDialog, LeaveDialog } from "./ConfirmDialog.tsx";
 import { DateDialog } from "./DateDialog.tsx";
-import { Invite, NewChat } from "./PickFriends.tsx";
+import { InviteDialog, NewChatDialog } from "./FriendPicker.tsx";
 import { ProfileDialog } from "./ProfileDialog.tsx";
-import { Readers } from "./Readers.tsx";
-import { Rename } from "./Rename.tsx";
+import { ReadersDialog } from "./ReadersDialog.tsx";
+import { RenameDialog } from "./RenameDialog.tsx";
 import { Switcher } from "./Switcher.tsx";
 
-const Viewer = lazy(() => import("./Viewer.tsx"));
+const ImageViewer = lazy(() => import("./ImageViewer.tsx"));
 const FilesDialog = lazy(() => import("./FilesDialog.tsx"));
-const Shortcuts = lazy(() => import("./Shortcuts.tsx"));
+const ShortcutsDialog = lazy(() => import("./ShortcutsDialog.tsx"));
 
 export default function Dialogs({ request }: { request: DialogRequest }) {
   switch (request.kind) {
     case "profile":
       return <ProfileDialog userId={request.userId} />;
     case "new-chat":
-      return <NewChat />;
+      return <NewChatDialog />;
     case "invite":
-      return <Invite roomId={request.roomId} />;
+      return <InviteDialog roomId={request.roomId} />;
     case "rename":
-      return <Rename roomId={request.roomId} />;
+      return <RenameDialog roomId={request.roomId} />;
     case "readers":
-      return <Readers roomId={request.roomId} seq={request.seq} />;
+      return <ReadersDialog roomId={request.roomId} seq={request.seq} />;
     case "date":
       return <DateDialog onPick={request.onPick} />;
     case "files":
       return <FilesDialog roomId={request.roomId} />;
     case "viewer":
-      return <Viewer images={request.images} index={request.index} />;
+      return <ImageViewer images={request.images} index={request.index} />;
     case "leave":
-      return <Leave {...request} />;
+      return <LeaveDialog {...request} />;
     case "switcher":
       return <Switcher typed={request.query} />;
     case "shortcuts":
-      return <Shortcuts />;
+      return <ShortcutsDialog />;
     case "confirm":
-      return <Confirm {...request} />;
+      return <ConfirmDialog {...request} />;
   }
 }

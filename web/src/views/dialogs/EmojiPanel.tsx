@@ -5,7 +5,7 @@ import { emojiOf } from "./emoji-data.ts";
 
 const QUICK = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🎉"];
 
-/** Rows and columns are counted from one in ARIA; the picker counts from zero. */
+/** ARIA counts rows and columns from one, the picker from zero. */
 const fromOne = (index: number | undefined) => (index ?? 0) + 1;
 
 const components: EmojiPickerListComponents = {

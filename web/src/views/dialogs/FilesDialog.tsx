@@ -4,16 +4,16 @@ import { useActions } from "../../app/client.ts";
 import type { Attachment, Message, Page, Result } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { isPicture } from "../logic/files.ts";
+import { isPicture } from "../room/files.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
 import { FileCard } from "../room/AttachmentList.tsx";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
-import { Frame } from "./Frame.tsx";
+import { LoadError } from "../LoadError.tsx";
+import { DialogFrame } from "./DialogFrame.tsx";
 
-/** All that was exchanged in a room, the newest first, as far back as one asks. */
+/** All files of a room, newest first. Older ones are loaded on request. */
 export default function FilesDialog({ roomId }: { roomId: string }) {
   const texts = useTexts();
   const { listFiles } = useActions();
@@ -26,20 +26,22 @@ export default function FilesDialog({ roomId }: { roomId: string }) {
     },
     [listFiles, roomId],
   );
-  const { items, more, problem, again } = usePages(load);
+  const { items, loadMore, error, retry } = usePages(load);
   const files = (items ?? []).flatMap((message) => message.attachments ?? []);
   return (
-    <Frame title={texts.details.files} className="tall" flush>
-      {problem && <Refused problem={problem} again={again} />}
-      {!items && !problem && <RowSkeletons label={texts.loading} />}
-      {items && files.length === 0 && !more && <Empty drawing="lost" title={texts.details.noFiles} />}
+    <DialogFrame title={texts.details.files} className="tall" flush>
+      {error && <LoadError error={error} onRetry={retry} />}
+      {!items && !error && <RowSkeletons label={texts.loading} />}
+      {items && files.length === 0 && !loadMore && (
+        <EmptyState drawing="lost" title={texts.details.noFiles} />
+      )}
       <Files files={files} />
-      {more && (
+      {loadMore && (
         <div className="list-more">
-          <TextButton onClick={more}>{texts.details.filesMore}</TextButton>
+          <TextButton onClick={loadMore}>{texts.details.filesMore}</TextButton>
         </div>
       )}
-    </Frame>
+    </DialogFrame>
   );
 }
 

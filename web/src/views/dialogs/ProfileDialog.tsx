@@ -5,7 +5,7 @@ import { closeDialog } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { ProfileCard } from "../friends/ProfileCard.tsx";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 
 export function ProfileDialog({ userId }: { userId: string }) {
   const texts = useTexts();

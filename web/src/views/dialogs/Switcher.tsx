@@ -9,10 +9,10 @@ import type { RoomSummary } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { isComposing } from "../room/field.ts";
-import { matching } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
-import { titleOf } from "../logic/text.ts";
+import { isComposing } from "../room/text-field.ts";
+import { matchesOf } from "../../format/mentions.ts";
+import { errorText } from "../../format/errors.ts";
+import { titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "../rooms/RoomAvatar.tsx";
 
 type Choice = { key: string; name: string; webchatId: string } & (
@@ -25,16 +25,16 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
   const texts = useTexts();
   const listId = useId();
   const [query, setQuery] = useState(typed);
-  const [place, setPlace] = useState(0);
+  const [position, setPosition] = useState(0);
   const choices = useChoices(query);
-  const go = useGo(query);
-  const chosen = Math.min(place, choices.length - 1);
+  const go = useChoose(query);
+  const chosen = Math.min(position, choices.length - 1);
 
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (isComposing(event)) return;
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const choice = choices[chosen];
-    if (by !== 0) setPlace((chosen + by + choices.length) % Math.max(1, choices.length));
+    if (by !== 0) setPosition((chosen + by + choices.length) % Math.max(1, choices.length));
     else if (event.key === "Enter" && choice) void go(choice);
     else return;
     event.preventDefault();
@@ -65,42 +65,60 @@ export function Switcher({ typed = "" }: { typed?: string | undefined }) {
           value={query}
           onChange={(event) => {
             setQuery(event.target.value);
-            setPlace(0);
+            setPosition(0);
           }}
           onKeyDown={onKeyDown}
         />
       </div>
       {choices.length === 0 && <p className="section-none">{texts.switcher.none}</p>}
-      <div
-        className="switcher-list scroll"
-        role="listbox"
+      <ChoiceList
         id={listId}
-        aria-label={texts.switcher.label}
-        tabIndex={-1}
-      >
-        {choices.map((choice, i) => (
-          <div
-            key={choice.key}
-            id={`${listId}-${i}`}
-            role="option"
-            aria-selected={i === chosen}
-            className="person"
-            data-selected={i === chosen}
-            ref={i === chosen ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
-            onClick={() => void go(choice)}
-            onPointerMove={() => {
-              if (i !== chosen) setPlace(i);
-            }}
-          >
-            <Look choice={choice} query={query.trim()} />
-          </div>
-        ))}
-      </div>
+        choices={choices}
+        chosen={chosen}
+        query={query.trim()}
+        onPoint={setPosition}
+        onChoose={(choice) => void go(choice)}
+      />
     </Dialog>
   );
 }
 
-function Look({ choice, query }: { choice: Choice; query: string }) {
+interface ChoiceListProps {
+  id: string;
+  choices: readonly Choice[];
+  /** The index of the selected choice. */
+  chosen: number;
+  query: string;
+  onPoint: (index: number) => void;
+  onChoose: (choice: Choice) => void;
+}
+
+function ChoiceList({ id, choices, chosen, query, onPoint, onChoose }: ChoiceListProps) {
+  const { switcher } = useTexts();
+  return (
+    <div className="switcher-list scroll" role="listbox" id={id} aria-label={switcher.label} tabIndex={-1}>
+      {choices.map((choice, i) => (
+        <div
+          key={choice.key}
+          id={`${id}-${i}`}
+          role="option"
+          aria-selected={i === chosen}
+          className="person"
+          data-selected={i === chosen}
+          ref={i === chosen ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
+          onClick={() => onChoose(choice)}
+          onPointerMove={() => {
+            if (i !== chosen) onPoint(i);
+          }}
+        >
+          <ChoiceContent choice={choice} query={query} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function ChoiceContent({ choice, query }: { choice: Choice; query: string }) {
   const { switcher } = useTexts();
   const profiles = useProfiles();
   switch (choice.to) {
@@ -163,14 +181,14 @@ function useChoices(query: string): Choice[] {
       ];
     });
     if (wanted === "") return toRooms.slice(0, SHOWN);
-    const found = matching(wanted, [...toRooms, ...toFriends]).slice(0, SHOWN);
+    const found = matchesOf(wanted, [...toRooms, ...toFriends]).slice(0, SHOWN);
     const search: Choice = { key: "messages", to: "messages", name: "", webchatId: "" };
     const people: Choice = { key: "people", to: "people", name: "", webchatId: "" };
     return [...found, search, ...(/^[a-z0-9_.]{2,20}$/i.test(wanted) ? [people] : [])];
   }, [query, order, rooms, friends, profiles, texts]);
 }
 
-function useGo(query: string): (choice: Choice) => Promise<void> {
+function useChoose(query: string): (choice: Choice) => Promise<void> {
   const [, go] = useLocation();
   const texts = useTexts();
   const { createDirect } = useActions();
@@ -183,7 +201,7 @@ function useGo(query: string): (choice: Choice) => Promise<void> {
     else {
       const result = await createDirect(choice.userId);
       if (result.ok) go(paths.room(result.room.room_id));
-      else toast(problemText(result.problem, texts));
+      else toast(errorText(result.error, texts));
     }
   };
 }

@@ -1,4 +1,4 @@
-/** The emoji and their names, served from our own origin as files of the build, fetched at the first use. */
+/** The emoji and their names. They are files of the build, loaded at the first use. */
 import type { ComponentProps } from "react";
 import type { EmojiPicker } from "frimousse";
 import enEmoji from "emojibase-data/en/compact.json?url";

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { Link, useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
@@ -9,22 +9,21 @@ import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { LinkBar } from "../LinkBar.tsx";
-import { matching } from "../logic/mentions.ts";
+import { ConnectionBar } from "../ConnectionBar.tsx";
+import { matchesOf } from "../../format/mentions.ts";
 
-const WATCHED = 60;
+const MAX_WATCHED = 60;
 
 export default function FriendsPane({ selected }: { selected: string | null }) {
   const texts = useTexts();
   const [, go] = useLocation();
   const [query, setQuery] = useState("");
   const friends = useFriends();
-  const found = query === "" ? friends : matching(query, friends);
-  useWatched(friends);
+  const found = query === "" ? friends : matchesOf(query, friends);
+  useWatchedPresence(friends);
   const scroller = useRef<HTMLDivElement>(null);
-  const { offset, head } = useOffset();
   const search = () => go(paths.search({ kind: "people" }));
   return (
     <>
@@ -48,40 +47,55 @@ export default function FriendsPane({ selected }: { selected: string | null }) {
           />
         </div>
       )}
-      <LinkBar />
+      <ConnectionBar />
       <div className="pane-body scroll" ref={scroller}>
-        {query === "" && <Myself selected={selected} />}
+        {query === "" && <OwnRow selected={selected} />}
         {friends.length === 0 ? (
-          <Empty drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
+          <EmptyState drawing="people" title={texts.friends.emptyTitle} text={texts.friends.emptyText}>
             <button type="button" className="button primary" onClick={search}>
               {texts.friends.add}
             </button>
-          </Empty>
+          </EmptyState>
         ) : (
-          <nav aria-label={texts.friends.label}>
-            <h2 className="section-title">{texts.friends.count(found.length)}</h2>
-            {found.length === 0 && <p className="section-none">{texts.friends.none}</p>}
-            <div ref={head} key={query === "" ? "all" : "found"} />
-            <Virtualizer
-              as="ul"
-              item="li"
-              data={found}
-              scrollRef={scroller}
-              startMargin={offset}
-              bufferSize={400}
-            >
-              {({ profile }) => (
-                <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
-              )}
-            </Virtualizer>
-          </nav>
+          <FriendList friends={found} filtered={query !== ""} selected={selected} scrollerRef={scroller} />
         )}
       </div>
     </>
   );
 }
 
-/** How far down the list begins in what scrolls: measured by an element at its head, whenever that one is made. */
+interface FriendListProps {
+  friends: readonly { profile: Profile }[];
+  filtered: boolean;
+  selected: string | null;
+  scrollerRef: RefObject<HTMLDivElement | null>;
+}
+
+function FriendList({ friends, filtered, selected, scrollerRef }: FriendListProps) {
+  const texts = useTexts();
+  const { offset, head } = useOffset();
+  return (
+    <nav aria-label={texts.friends.label}>
+      <h2 className="section-title">{texts.friends.count(friends.length)}</h2>
+      {friends.length === 0 && <p className="section-none">{texts.friends.none}</p>}
+      <div ref={head} key={filtered ? "found" : "all"} />
+      <Virtualizer
+        as="ul"
+        item="li"
+        data={friends}
+        scrollRef={scrollerRef}
+        startMargin={offset}
+        bufferSize={400}
+      >
+        {({ profile }) => (
+          <FriendRow key={profile.user_id} profile={profile} selected={profile.user_id === selected} />
+        )}
+      </Virtualizer>
+    </nav>
+  );
+}
+
+/** Measure the offset of the list within its scroll container, with an element at the list's start. */
 function useOffset(): { offset: number; head: (element: HTMLElement | null) => void } {
   const [offset, setOffset] = useState(0);
   const head = useCallback((element: HTMLElement | null) => {
@@ -106,10 +120,10 @@ function useFriends(): { name: string; webchatId: string; profile: Profile }[] {
   );
 }
 
-function useWatched(friends: readonly { profile: Profile }[]): void {
+function useWatchedPresence(friends: readonly { profile: Profile }[]): void {
   const { watchPresence } = useActions();
   const ids = friends
-    .slice(0, WATCHED)
+    .slice(0, MAX_WATCHED)
     .map(({ profile }) => profile.user_id)
     .join();
   useEffect(() => {
@@ -118,7 +132,7 @@ function useWatched(friends: readonly { profile: Profile }[]): void {
   }, [ids, watchPresence]);
 }
 
-function Myself({ selected }: { selected: string | null }) {
+function OwnRow({ selected }: { selected: string | null }) {
   const me = useMe();
   const profile = useProfile(me.user_id);
   return profile ? <FriendRow profile={profile} selected={selected === me.user_id} /> : null;

@@ -2,30 +2,30 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
 import { useActions, useClientState, useMe, useProfile } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { problemText } from "../logic/problems.ts";
-import { tell } from "../room/message-actions.ts";
+import { errorText } from "../../format/errors.ts";
 
-/** A person: who they are, and what one can do from here. In a dialog, `onDone` closes it. */
+/** A profile with its actions. In a dialog, `onDone` closes it. */
 export function ProfileCard({ userId, onDone }: { userId: string; onDone?: () => void }) {
   const texts = useTexts();
   const me = useMe();
   const profile = useProfile(userId);
-  const { needProfiles, watchPresence } = useActions();
+  const { loadProfiles, watchPresence } = useActions();
   const online = useClientState((state) => state.presence.get(userId) === "online");
   useEffect(() => {
-    needProfiles([userId]);
+    loadProfiles([userId]);
     watchPresence("profile", [userId]);
     return () => watchPresence("profile", []);
-  }, [userId, needProfiles, watchPresence]);
-  if (!profile) return <Empty drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
+  }, [userId, loadProfiles, watchPresence]);
+  if (!profile) return <EmptyState drawing="people" title={texts.unknownPerson} text={texts.profile.gone} />;
   const self = userId === me.user_id;
   return (
     <div className="profile-card">
@@ -66,44 +66,7 @@ function OwnActions({ onDone }: { onDone: (() => void) | undefined }) {
 
 function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => void) | undefined }) {
   const texts = useTexts();
-  const actions = useActions();
-  const [, go] = useLocation();
-  const { user_id: userId, display_name: name, followed } = profile;
-  const { blocked, setBlocked } = useBlocked(userId);
-  const chat = async () => {
-    const result = await actions.createDirect(userId);
-    if (!result.ok) {
-      toast(problemText(result.problem, texts));
-      return;
-    }
-    onDone?.();
-    go(paths.room(result.room.room_id));
-  };
-  const follow = async () => {
-    if (await tell(actions.follow(userId))) toast(texts.profile.followed(name));
-  };
-  const unblock = async () => {
-    if (!(await tell(actions.unblock(userId)))) return;
-    setBlocked(false);
-    toast(texts.profile.didUnblock(name));
-  };
-  const unfollow = async () => {
-    if (await tell(actions.unfollow(userId))) toast(texts.profile.unfollowed(name));
-  };
-  const block = () =>
-    openDialog({
-      kind: "confirm",
-      title: texts.profile.blockAsk(name),
-      text: texts.profile.blockText,
-      action: texts.profile.block,
-      danger: true,
-      run: async () => {
-        if (!(await tell(actions.block(userId)))) return;
-        setBlocked(true);
-        toast(texts.profile.didBlock(name));
-      },
-    });
-
+  const { blocked, chat, follow, unfollow, block, unblock } = useProfileActions(profile, onDone);
   if (blocked) {
     return (
       <>
@@ -122,14 +85,16 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
         <Icon name="chat" />
         {texts.profile.chat}
       </button>
-      {!followed && (
+      {!profile.followed && (
         <button type="button" className="button" onClick={() => void follow()}>
           <Icon name="addPerson" />
           {texts.profile.follow}
         </button>
       )}
       <div className="profile-more">
-        {followed && <TextButton onClick={() => void unfollow()}>{texts.profile.unfollow}</TextButton>}
+        {profile.followed && (
+          <TextButton onClick={() => void unfollow()}>{texts.profile.unfollow}</TextButton>
+        )}
         <TextButton danger onClick={block}>
           {texts.profile.block}
         </TextButton>
@@ -138,7 +103,53 @@ function TheirActions({ profile, onDone }: { profile: Profile; onDone: (() => vo
   );
 }
 
-/** The list of those I blocked is short; it is looked through when a profile opens. */
+function useProfileActions(
+  { user_id: userId, display_name: name }: Profile,
+  onDone: (() => void) | undefined,
+) {
+  const texts = useTexts();
+  const actions = useActions();
+  const [, go] = useLocation();
+  const { blocked, setBlocked } = useBlocked(userId);
+  const chat = async () => {
+    const result = await actions.createDirect(userId);
+    if (!result.ok) {
+      toast(errorText(result.error, texts));
+      return;
+    }
+    onDone?.();
+    go(paths.room(result.room.room_id));
+  };
+  const follow = async () => {
+    if (await showFailure(actions.follow(userId))) toast(texts.profile.followed(name));
+  };
+  const unblock = async () => {
+    if (!(await showFailure(actions.unblock(userId)))) return;
+    setBlocked(false);
+    toast(texts.profile.didUnblock(name));
+  };
+  const unfollow = async () => {
+    if (await showFailure(actions.unfollow(userId))) toast(texts.profile.unfollowed(name));
+  };
+  const block = () =>
+    openDialog({
+      kind: "confirm",
+      title: texts.profile.blockAsk(name),
+      text: texts.profile.blockText,
+      action: texts.profile.block,
+      danger: true,
+      run: async () => {
+        if (!(await showFailure(actions.block(userId)))) return;
+        setBlocked(true);
+        toast(texts.profile.didBlock(name));
+      },
+    });
+  return { blocked, chat, follow, unfollow, block, unblock };
+}
+
+/**
+ * Return whether the user is blocked. The server has no query for one user, so the short list of blocked users is searched.
+ */
 function useBlocked(userId: string): { blocked: boolean; setBlocked: (blocked: boolean) => void } {
   const { listBlocked } = useActions();
   const [blocked, setBlocked] = useState(false);

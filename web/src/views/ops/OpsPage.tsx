@@ -6,27 +6,27 @@ import { Link } from "wouter";
 import { paths } from "../../app/paths.ts";
 import { useSecondsSince } from "../../app/time.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { CanaryCard } from "./CanaryCard.tsx";
 import { ServiceCard, type ServiceName } from "./ServiceCard.tsx";
 import { serviceOf, type History } from "./series.ts";
 import { opsTexts, type OpsTexts } from "./texts.ts";
-import { useFigures } from "./useFigures.ts";
+import { useFigures } from "./figures.ts";
 
 const SERVICES: ServiceName[] = ["chat-gateway", "rooms", "auth", "social", "media"];
 const STALE_SECONDS = 6;
 
-/** What runs, drawn live for operators. */
+/** Live figures of all services, for operators. */
 export default function OpsPage() {
   const texts = opsTexts[useLanguage()];
   const { loading, back, appName } = useTexts();
-  const { history, problem } = useFigures();
+  const { history, error } = useFigures();
   useEffect(() => {
     document.title = `${texts.title} · ${appName}`;
   }, [texts, appName]);
-  if (problem?.code === "not_found") return <Stranger texts={texts} />;
+  if (error?.code === "not_found") return <NotFound texts={texts} />;
   return (
     <main className="ops page">
       <header className="page-head">
@@ -64,15 +64,15 @@ function Freshness({ history, texts }: { history: History; texts: OpsTexts }) {
   );
 }
 
-function Stranger({ texts }: { texts: OpsTexts }) {
+function NotFound({ texts }: { texts: OpsTexts }) {
   return (
     <main className="page ops">
       <div className="page-body centre">
-        <Empty drawing="lost" title={texts.strangerTitle} text={texts.strangerText} level={1}>
+        <EmptyState drawing="lost" title={texts.notFoundTitle} text={texts.notFoundText} level={1}>
           <Link href={paths.rooms} className="button">
             {texts.home}
           </Link>
-        </Empty>
+        </EmptyState>
       </div>
     </main>
   );

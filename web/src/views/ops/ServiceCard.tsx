@@ -1,7 +1,7 @@
-/** One service: its replicas, its main figures, and the errors that it answered. */
+/** The card of one service: its replicas, main figures and error counts. */
 import type { ServiceFigures } from "../../core/index.ts";
-import { Tile, moving, spread, useWords, type Figure, type Words } from "./Tile.tsx";
-import { codesOf, level, mean, now, rate, risen, type History } from "./series.ts";
+import { Tile, seriesFigure, quantileFigure, useFormatters, type Figure, type Formatters } from "./Tile.tsx";
+import { codesOf, level, mean, latest, rate, increaseOf, type History } from "./series.ts";
 import type { OpsTexts } from "./texts.ts";
 
 export type ServiceName = keyof OpsTexts["services"];
@@ -17,8 +17,8 @@ export function ServiceCard({
   history: History;
   texts: OpsTexts;
 }) {
-  const words = useWords();
-  const figures = figuresOf(name, history, texts, words);
+  const formatters = useFormatters();
+  const figures = figuresOf(name, history, texts, formatters);
   return (
     <section className="ops-card" aria-labelledby={`ops-${name}`}>
       <header>
@@ -30,7 +30,7 @@ export function ServiceCard({
           <Tile key={figure.label} {...figure} />
         ))}
       </dl>
-      <Codes codes={codesOf(history, name)} texts={texts} words={words} />
+      <Codes codes={codesOf(history, name)} texts={texts} formatters={formatters} />
     </section>
   );
 }
@@ -65,7 +65,15 @@ function Replicas({ service: { replicas }, texts }: { service: ServiceFigures; t
   );
 }
 
-function Codes({ codes, texts, words }: { codes: [string, number][]; texts: OpsTexts; words: Words }) {
+function Codes({
+  codes,
+  texts,
+  formatters,
+}: {
+  codes: [string, number][];
+  texts: OpsTexts;
+  formatters: Formatters;
+}) {
   if (codes.length === 0) return <p className="ops-codes">{texts.noErrors}</p>;
   return (
     <div className="ops-codes">
@@ -73,7 +81,7 @@ function Codes({ codes, texts, words }: { codes: [string, number][]; texts: OpsT
       <ul>
         {codes.map(([code, count]) => (
           <li key={code} data-alarming={code === "unavailable" || code === "internal"}>
-            {code} <strong>{words.count(count)}</strong>
+            {code} <strong>{formatters.count(count)}</strong>
           </li>
         ))}
       </ul>
@@ -85,22 +93,27 @@ function figuresOf(
   name: ServiceName,
   history: History,
   { tiles, in5, of }: OpsTexts,
-  words: Words,
+  formatters: Formatters,
 ): Figure[] {
   const counted = (label: string, key: string, alarm = false): Figure => {
-    const count = risen(history, name, key);
-    return { label, text: words.count(count), note: in5, alarm: alarm && count > 0 ? "waits" : undefined };
+    const count = increaseOf(history, name, key);
+    return {
+      label,
+      text: formatters.count(count),
+      note: in5,
+      alarm: alarm && count > 0 ? "waits" : undefined,
+    };
   };
-  const redis: Figure = { label: tiles.redis, ...spread(history, name, "redis", words) };
+  const redis: Figure = { label: tiles.redis, ...quantileFigure(history, name, "redis", formatters) };
   const shed = counted(tiles.shed, "shed", true);
   if (name === "chat-gateway")
     return [
-      { label: tiles.sockets, ...moving(history, level(name, "sockets"), words.count) },
-      { label: tiles.users, ...moving(history, level(name, "users"), words.count) },
-      { label: tiles.delivered, ...moving(history, rate(name, "delivered"), words.perSecond) },
-      { label: tiles.fanout, ...spread(history, name, "fanout_lag", words) },
-      { label: tiles.laneDepth, ...moving(history, level(name, "lane_depth"), words.count) },
-      { label: tiles.laneBatch, ...moving(history, mean(name, "lane_batch"), words.count) },
+      { label: tiles.sockets, ...seriesFigure(history, level(name, "sockets"), formatters.count) },
+      { label: tiles.users, ...seriesFigure(history, level(name, "users"), formatters.count) },
+      { label: tiles.delivered, ...seriesFigure(history, rate(name, "delivered"), formatters.perSecond) },
+      { label: tiles.fanout, ...quantileFigure(history, name, "fanout_lag", formatters) },
+      { label: tiles.queueDepth, ...seriesFigure(history, level(name, "lane_depth"), formatters.count) },
+      { label: tiles.commandBatch, ...seriesFigure(history, mean(name, "lane_batch"), formatters.count) },
       redis,
       counted(tiles.resumed, "resumed"),
       counted(tiles.resets, "resets"),
@@ -110,25 +123,25 @@ function figuresOf(
   const database: Figure[] = [
     {
       label: tiles.pool,
-      ...moving(history, level(name, "db_in_use"), words.count),
+      ...seriesFigure(history, level(name, "db_in_use"), formatters.count),
       text: of(
-        words.count(now(history, level(name, "db_in_use"))),
-        words.count(now(history, level(name, "db_pool"))),
+        formatters.count(latest(history, level(name, "db_in_use"))),
+        formatters.count(latest(history, level(name, "db_pool"))),
       ),
     },
-    { label: tiles.dbWait, ...spread(history, name, "db_wait", words) },
+    { label: tiles.dbWait, ...quantileFigure(history, name, "db_wait", formatters) },
     redis,
   ];
   const requests: Figure[] = [
-    { label: tiles.requests, ...moving(history, rate(name, "requests"), words.perSecond) },
-    { label: tiles.duration, ...spread(history, name, "duration", words) },
+    { label: tiles.requests, ...seriesFigure(history, rate(name, "requests"), formatters.perSecond) },
+    { label: tiles.duration, ...quantileFigure(history, name, "duration", formatters) },
   ];
   if (name !== "rooms") return [...requests, ...database];
   return [
     ...requests,
-    { label: tiles.published, ...moving(history, rate(name, "published"), words.perSecond) },
-    { label: tiles.batch, ...moving(history, mean(name, "batch"), words.count) },
-    { label: tiles.unpublished, ...moving(history, level(name, "publish_waiting"), words.count) },
+    { label: tiles.published, ...seriesFigure(history, rate(name, "published"), formatters.perSecond) },
+    { label: tiles.batch, ...seriesFigure(history, mean(name, "batch"), formatters.count) },
+    { label: tiles.unpublished, ...seriesFigure(history, level(name, "publish_waiting"), formatters.count) },
     ...database,
     shed,
   ];

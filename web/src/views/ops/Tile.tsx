@@ -1,20 +1,28 @@
-/** One figure: what it is, how it stands, and its line over the last five minutes. */
+/** A tile with one figure: its label, its value and a sparkline of the last five minutes. */
 import { useLanguage } from "../../i18n/index.ts";
 import { opsTexts } from "./texts.ts";
-import { finest, line, now, quantile, type History, type Pick, type Value } from "./series.ts";
+import {
+  smallestBound,
+  valuesOf,
+  latest,
+  quantile,
+  type History,
+  type Series,
+  type Value,
+} from "./series.ts";
 
 const WIDTH = 120;
 const HEIGHT = 26;
-/** A line shows as many moments as fit into five minutes, however few there are yet. */
-const MOMENTS = 150;
+/** The width of a sparkline in points: five minutes, even if there are fewer values yet. */
+const SPARK_POINTS = 150;
 
 export interface Figure {
   label: string;
   text: string;
-  /** What stands smaller beside it. */
+  /** A smaller text beside the value. */
   note?: string | undefined;
   values?: readonly Value[];
-  /** A promise was broken, or something waits. */
+  /** `broken`: a promise was broken. `waits`: something is slow or waiting. */
   alarm?: "broken" | "waits" | undefined;
 }
 
@@ -33,7 +41,7 @@ export function Tile({ label, text, note, values, alarm }: Figure) {
 
 function Spark({ values }: { values: readonly Value[] }) {
   const top = Math.max(...values.map((value) => value ?? 0), 0);
-  const x = (index: number) => WIDTH - (values.length - 1 - index) * (WIDTH / (MOMENTS - 1));
+  const x = (index: number) => WIDTH - (values.length - 1 - index) * (WIDTH / (SPARK_POINTS - 1));
   const y = (value: number) => HEIGHT - 2 - (top === 0 ? 0 : (value / top) * (HEIGHT - 4));
   let path = "";
   let drawing = false;
@@ -54,49 +62,54 @@ function Spark({ values }: { values: readonly Value[] }) {
   );
 }
 
-const NOTHING = "–";
+const NO_VALUE = "–";
 
-export interface Words {
+export interface Formatters {
   count: (value: Value) => string;
   perSecond: (value: Value) => string;
   seconds: (value: Value) => string;
 }
 
-/** Numbers as this language writes them. */
-export function useWords(): Words {
+/** Return number formatters for the current language. */
+export function useFormatters(): Formatters {
   const language = useLanguage();
   const texts = opsTexts[language];
   const format = (value: number, digits: number) =>
     new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
-  const count = (value: Value) => (value === null ? NOTHING : format(value, value < 10 ? 1 : 0));
+  const count = (value: Value) => (value === null ? NO_VALUE : format(value, value < 10 ? 1 : 0));
   return {
     count,
-    perSecond: (value) => (value === null ? NOTHING : texts.perS(count(value))),
+    perSecond: (value) => (value === null ? NO_VALUE : texts.perS(count(value))),
     seconds: (value) => {
-      if (value === null) return NOTHING;
+      if (value === null) return NO_VALUE;
       if (value >= 1) return `${format(value, 1)} s`;
       return `${format(value * 1000, value < 0.01 ? 1 : 0)} ms`;
     },
   };
 }
 
-/** The median, and beside it what one in a hundred exceeds, whose line is drawn. */
-export function spread(
+/** Return the median as the value, with the 99th percentile as note and sparkline. */
+export function quantileFigure(
   history: History,
   service: string,
   key: string,
-  { seconds }: Words,
+  { seconds }: Formatters,
 ): Omit<Figure, "label"> {
-  const least = finest(history, service, key);
-  const told = (value: Value) => (value !== null && value <= least ? `≤ ${seconds(least)}` : seconds(value));
+  const least = smallestBound(history, service, key);
+  const format = (value: Value) =>
+    value !== null && value <= least ? `≤ ${seconds(least)}` : seconds(value);
   const p99 = quantile(service, key, 0.99);
   return {
-    text: told(now(history, quantile(service, key, 0.5))),
-    note: `p99 ${told(now(history, p99))}`,
-    values: line(history, p99),
+    text: format(latest(history, quantile(service, key, 0.5))),
+    note: `p99 ${format(latest(history, p99))}`,
+    values: valuesOf(history, p99),
   };
 }
 
-export function moving(history: History, pick: Pick, words: (value: Value) => string): Omit<Figure, "label"> {
-  return { text: words(now(history, pick)), values: line(history, pick) };
+export function seriesFigure(
+  history: History,
+  series: Series,
+  format: (value: Value) => string,
+): Omit<Figure, "label"> {
+  return { text: format(latest(history, series)), values: valuesOf(history, series) };
 }

@@ -1,18 +1,18 @@
-/** What the last minutes of figures say: rates, risen counts and quantiles. Nothing is kept anywhere but in the page. */
+/** Rates, increases and quantiles of the last minutes of figures. They exist only in the page. */
 import type { Figures, ServiceFigures } from "../../core/index.ts";
 
-/** The answers of the last five minutes, oldest first. */
+/** The figures of the last five minutes, oldest first. */
 export type History = readonly Figures[];
-/** What one moment has; null where it has nothing. */
+/** The value at one point in time, or null without data. */
 export type Value = number | null;
 
 export const KEPT_SECONDS = 300;
-/** Rates are over so long, and quantiles over ten times that. */
+/** The window of rates. Quantiles use ten times that. */
 export const RATE_SECONDS = 6;
 const QUANTILE_SECONDS = 60;
 
-/** Answers of several gateways may overtake each other: an older one is left out. */
-export function kept(history: History, next: Figures): History {
+/** Append figures. Replies of several gateways can overtake each other, so older ones are dropped. */
+export function appended(history: History, next: Figures): History {
   const last = history.at(-1);
   if (last && next.at <= last.at) return history;
   return [...history.filter((one) => one.at > next.at - KEPT_SECONDS), next];
@@ -26,34 +26,34 @@ function numberAt(figures: Figures | undefined, service: string, key: string): V
   return (figures && serviceOf(figures, service)?.numbers[key]) ?? null;
 }
 
-/** The answers of so many seconds up to the one at `index`, and the one before them. */
-function stretch(history: History, index: number, seconds: number): History {
+/** Return the figures of the last `seconds` up to `index`, and the one before them. */
+function lastSeconds(history: History, index: number, seconds: number): History {
   const until = history[index]?.at ?? 0;
   let first = index;
   while (first > 0 && until - (history[first]?.at ?? 0) < seconds) first -= 1;
   return history.slice(first, index + 1);
 }
 
-/** How much a count rose; null where it fell, for then a process began anew or did not answer: that step is left out. */
+/** Return how much a counter rose. After a restart it is lower, so that step counts as unknown (null). */
 function difference(now: Value, then: Value): Value {
   return now === null || then === null || now < then ? null : now - then;
 }
 
-export type Pick = (history: History, index: number) => Value;
+export type Series = (history: History, index: number) => Value;
 
-export function level(service: string, key: string): Pick {
+export function level(service: string, key: string): Series {
   return (history, index) => numberAt(history[index], service, key);
 }
 
-export function rate(service: string, key: string): Pick {
+export function rate(service: string, key: string): Series {
   return (history, index) => {
-    const steps = stretch(history, index, RATE_SECONDS);
+    const steps = lastSeconds(history, index, RATE_SECONDS);
     let rose = 0;
     let seconds = 0;
     steps.forEach((now, step) => {
       const then = steps[step - 1];
       if (!then) return;
-      // A count that nobody has counted yet is 0.
+      // A counter that was never incremented is absent.
       const more = difference(numberAt(now, service, key) ?? 0, numberAt(then, service, key) ?? 0);
       rose += more ?? 0;
       seconds += more === null ? 0 : now.at - then.at;
@@ -62,8 +62,8 @@ export function rate(service: string, key: string): Pick {
   };
 }
 
-/** How much a count rose in all that is kept. */
-export function risen(history: History, service: string, key: string): number {
+/** Return how much a counter rose in the whole history. */
+export function increaseOf(history: History, service: string, key: string): number {
   let sum = 0;
   history.forEach((now, index) => {
     const then = history[index - 1];
@@ -72,7 +72,7 @@ export function risen(history: History, service: string, key: string): number {
   return sum;
 }
 
-/** The error codes of a service that were answered in all that is kept, the most frequent first. */
+/** Return the error counts of a service in the whole history, most frequent first. */
 export function codesOf(history: History, service: string): [string, number][] {
   const sums = new Map<string, number>();
   history.forEach((now, index) => {
@@ -85,16 +85,16 @@ export function codesOf(history: History, service: string): [string, number][] {
   return [...sums].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
 }
 
-interface Window {
+interface Histogram {
   bounds: readonly number[];
-  /** How many in each bucket, the last beyond all bounds. */
+  /** The count of each bucket. The last bucket is above all bounds. */
   counts: readonly number[];
   sum: number;
 }
 
-function windowOf(history: History, index: number, service: string, key: string): Window {
-  const steps = stretch(history, index, QUANTILE_SECONDS);
-  const found: Window = { bounds: [], counts: [], sum: 0 };
+function histogramOf(history: History, index: number, service: string, key: string): Histogram {
+  const steps = lastSeconds(history, index, QUANTILE_SECONDS);
+  const found: Histogram = { bounds: [], counts: [], sum: 0 };
   steps.forEach((moment, step) => {
     const earlier = steps[step - 1];
     const now = serviceOf(moment, service)?.histograms[key];
@@ -109,13 +109,13 @@ function windowOf(history: History, index: number, service: string, key: string)
   return found;
 }
 
-const allOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 
-/** The value that a share of a minute's observations did not exceed, read between the bounds of its bucket. */
-export function quantile(service: string, key: string, share: number): Pick {
+/** Return a quantile of the observations of one minute, interpolated within its bucket. */
+export function quantile(service: string, key: string, share: number): Series {
   return (history, index) => {
-    const { bounds, counts } = windowOf(history, index, service, key);
-    const all = allOf(counts);
+    const { bounds, counts } = histogramOf(history, index, service, key);
+    const all = sumOf(counts);
     if (all <= 0) return null;
     let rank = share * all;
     for (const [bucket, count] of counts.entries()) {
@@ -129,39 +129,39 @@ export function quantile(service: string, key: string, share: number): Pick {
   };
 }
 
-/** The smallest size that a histogram tells apart from nothing. */
-export function finest(history: History, service: string, key: string): number {
+/** Return the lowest bound of a histogram. Smaller values cannot be told apart. */
+export function smallestBound(history: History, service: string, key: string): number {
   const last = history.at(-1);
   return (last && serviceOf(last, service)?.histograms[key]?.bounds[0]) ?? 0;
 }
 
-/** The mean of a minute's observations. */
-export function mean(service: string, key: string): Pick {
+/** Return the mean of the observations of one minute. */
+export function mean(service: string, key: string): Series {
   return (history, index) => {
-    const { counts, sum } = windowOf(history, index, service, key);
-    const all = allOf(counts);
+    const { counts, sum } = histogramOf(history, index, service, key);
+    const all = sumOf(counts);
     return all > 0 ? sum / all : null;
   };
 }
 
-export const now = (history: History, pick: Pick): Value => pick(history, history.length - 1);
-export const line = (history: History, pick: Pick): Value[] =>
-  history.map((_, index) => pick(history, index));
+export const latest = (history: History, series: Series): Value => series(history, history.length - 1);
+export const valuesOf = (history: History, series: Series): Value[] =>
+  history.map((_, index) => series(history, index));
 
-export type Mood = "none" | "silent" | "starting" | "cries" | "waits" | "away" | "late" | "well";
+export type CanaryStatus = "none" | "silent" | "starting" | "cries" | "waits" | "away" | "late" | "well";
 
-const LONG_SECONDS = 5;
+const WAITING_SECONDS = 5;
 
-/** What the canary says, the worst first: it cries where a promise was broken in what is kept. */
-export function moodOf(history: History): Mood {
+/** Return the status of the canary, the most severe first. `cries`: a promise was broken within the history. */
+export function canaryStatusOf(history: History): CanaryStatus {
   const last = history.at(-1);
   const canary = last && serviceOf(last, "canary");
   if (!last || !canary || canary.replicas.length === 0) return "none";
   if (!canary.replicas.some((replica) => replica.up)) return "silent";
-  const rose = (among: History, keys: string[]) => keys.some((key) => risen(among, "canary", key) > 0);
+  const rose = (among: History, keys: string[]) => keys.some((key) => increaseOf(among, "canary", key) > 0);
   if (rose(history, ["lost", "repeated", "gaps"])) return "cries";
   const { numbers } = canary;
-  if ((numbers["waiting_seconds"] ?? 0) > LONG_SECONDS) return "waits";
+  if ((numbers["waiting_seconds"] ?? 0) > WAITING_SECONDS) return "waits";
   if (!numbers["acked"]) return "starting";
   const gateways = serviceOf(last, "chat-gateway")?.replicas.length ?? 0;
   if ((numbers["up"] ?? 0) < gateways) return "away";

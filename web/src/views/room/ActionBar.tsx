@@ -6,7 +6,9 @@ import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { useMessage } from "./message-actions.ts";
 
-/** React, reply, edit, copy, more. Opened by key or long press it takes the focus, and gives it back on Escape. */
+/**
+ * The toolbar of a message. If it was opened by keyboard or long press, it takes the focus, and Escape returns it.
+ */
 export function ActionBar({ message, mine, focused }: { message: Message; mine: boolean; focused: boolean }) {
   const texts = useTexts().message;
   const actions = useMessage();
@@ -15,7 +17,7 @@ export function ActionBar({ message, mine, focused }: { message: Message; mine: 
   useLayoutEffect(() => {
     const top = bar.current?.getBoundingClientRect().top ?? 0;
     const edge = bar.current?.closest("[role=log]")?.getBoundingClientRect().top ?? 0;
-    // Measured before it is painted: at the upper edge of the log there is no room above the bubble.
+    // At the top of the log there is no space above the bubble. Measured before painting.
     if (top < edge) setBelow(true);
   }, []);
   useEffect(() => {

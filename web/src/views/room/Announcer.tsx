@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from "react";
 import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { nameOf, previewOf } from "../logic/text.ts";
+import { nameOf, previewOf } from "../../format/text.ts";
 
-/** Says new messages of others to screen readers; the log itself is silent, since it also moves when one scrolls. */
+/** Announces new messages to screen readers. The log itself is not live, because scrolling changes it too. */
 export function Announcer({ store, me }: { store: RoomStore; me: string }) {
   const texts = useTexts();
   const profiles = useClientState((state) => state.profiles);

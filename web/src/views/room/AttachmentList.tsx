@@ -3,9 +3,9 @@ import { memo } from "react";
 import { openDialog } from "../../app/overlay.ts";
 import type { Attachment } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
-import { sizeOf } from "../logic/format.ts";
+import { sizeOf } from "../../format/locale.ts";
 import { useTabIndex } from "./message-actions.ts";
-import { isPicture, kindOf, reservedSize } from "../logic/files.ts";
+import { isPicture, extensionOf, reservedSize } from "./files.ts";
 
 export const AttachmentList = memo(function AttachmentList({
   files,
@@ -82,7 +82,7 @@ export function FileCard({ file }: { file: Attachment }) {
       aria-label={message.download(file.filename)}
     >
       <span className="file-kind" aria-hidden="true">
-        {kindOf(file.filename)}
+        {extensionOf(file.filename)}
       </span>
       <span className="file-text">
         <span className="file-name ellipsis">{file.filename}</span>

@@ -5,7 +5,7 @@ import { usePhone } from "../../app/screen.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
 
-/** On a phone a search hit covers the results: this goes back to them. */
+/** A link back to the search results, which a message covers on a phone. */
 export function BackToHits() {
   const [query] = useSearchParams();
   const phone = usePhone();

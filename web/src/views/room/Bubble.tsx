@@ -2,15 +2,15 @@ import { memo, useMemo, useState } from "react";
 
 import { useProfile, useProfiles, useStore } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Prose } from "../../ui/Prose.tsx";
-import { isEmojiOnly, nameOf, previewOf } from "../logic/text.ts";
+import { MessageText } from "../../ui/MessageText.tsx";
+import { isEmojiOnly, nameOf, previewOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
-import type { Shown } from "./shown.ts";
+import type { MessageView } from "./message-view.ts";
 
 const LONG_TEXT = 1200;
 const LONG_LINES = 18;
 
-export const Bubble = memo(function Bubble({ shown, flash }: { shown: Shown; flash: boolean }) {
+export const Bubble = memo(function Bubble({ shown, flash }: { shown: MessageView; flash: boolean }) {
   const texts = useTexts();
   const look = `bubble${flash ? " flash" : ""}${shown.deleted ? " deleted" : ""}`;
   if (shown.deleted) return <div className={look}>{texts.message.deleted}</div>;
@@ -22,7 +22,7 @@ export const Bubble = memo(function Bubble({ shown, flash }: { shown: Shown; fla
   );
 });
 
-function Body({ shown }: { shown: Shown }) {
+function Body({ shown }: { shown: MessageView }) {
   const { me } = useMessage();
   const tabIndex = useTabIndex();
   const texts = useTexts().message;
@@ -40,7 +40,7 @@ function Body({ shown }: { shown: Shown }) {
   const long = shown.body.length > LONG_TEXT || shown.body.split("\n").length > LONG_LINES;
   return (
     <>
-      <Prose body={shown.body} people={people} me={me} folded={long && !unfolded} />
+      <MessageText body={shown.body} people={people} me={me} folded={long && !unfolded} />
       {long && (
         <button
           type="button"

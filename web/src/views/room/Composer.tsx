@@ -7,29 +7,29 @@ import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { AttachButton, CharacterCount, SendButton } from "./ComposerParts.tsx";
 import { ComposerContext } from "./ComposerContext.tsx";
-import { useDraft, type DraftText } from "./draft.ts";
-import { fitHeight, insertAtCaret, isComposing } from "./field.ts";
-import { lastOwn } from "./last-own.ts";
+import { useDraft, type DraftText } from "./draft-text.ts";
+import { fitHeight, insertAtCaret, isComposing } from "./text-field.ts";
+import { lastOwnMessage } from "./last-own-message.ts";
 import { Mentions, useCandidates, useMentions } from "./Mentions.tsx";
-import type { Writing } from "./RoomPage.tsx";
+import type { ComposerMode } from "./RoomPage.tsx";
 import { useSending } from "./sending.ts";
-import { TrayList } from "./TrayList.tsx";
-import type { Tray } from "./tray.ts";
-import { WritingField } from "./WritingField.tsx";
+import { TrayView } from "./AttachmentTray.tsx";
+import type { AttachmentTray } from "./attachment-tray.ts";
+import { ComposerField } from "./ComposerField.tsx";
 
 interface ComposerProps {
   store: RoomStore;
-  writing: Writing;
-  onWriting: (writing: Writing) => void;
-  tray: Tray;
+  mode: ComposerMode;
+  onMode: (mode: ComposerMode) => void;
+  tray: AttachmentTray;
   onSent: () => void;
 }
 
 export function Composer(props: ComposerProps) {
-  const { store, writing, tray } = props;
+  const { store, mode, tray } = props;
   const texts = useTexts();
   const { field, draft, caret, mentions, sending, stop, onKeyDown } = useComposing(props);
-  const editing = writing.about === "edit";
+  const editing = mode.kind === "edit";
   const pickEmoji = (from: HTMLElement) =>
     openEmoji(from, (emoji) => {
       closePopup(field.current);
@@ -45,11 +45,11 @@ export function Composer(props: ComposerProps) {
           sending.send();
         }}
       >
-        <ComposerContext writing={writing} onStop={stop} />
-        <TrayList tray={tray} />
+        <ComposerContext mode={mode} onStop={stop} />
+        <TrayView tray={tray} />
         <div className="composer-line">
           <AttachButton tray={tray} field={field} disabled={editing} />
-          <WritingField
+          <ComposerField
             roomId={store.roomId}
             field={field}
             editing={editing}
@@ -73,10 +73,10 @@ export function Composer(props: ComposerProps) {
   );
 }
 
-/** The text, the caret in it, what completes and what sends it, and the keys for all of them. */
-function useComposing({ store, writing, onWriting, tray, onSent }: ComposerProps) {
+/** The state and the keyboard handling of the composer. */
+function useComposing({ store, mode, onMode, tray, onSent }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
-  const draft = useDraft(store.roomId, writing.about === "reply" ? writing.message.seq : null, field);
+  const draft = useDraft(store.roomId, mode.kind === "reply" ? mode.message.seq : null, field);
   const candidates = useCandidates(store);
   const caret = useCaret(field);
   const mentions = useMentions({
@@ -88,27 +88,27 @@ function useComposing({ store, writing, onWriting, tray, onSent }: ComposerProps
       caret.move(place);
     },
   });
-  const sending = useSending({ store, writing, onWriting, draft, tray, candidates, onSent });
-  const stop = () => onWriting({ about: "new" });
-  useRestoredReply(store, onWriting);
-  useBorrowedText(writing, draft);
-  useFieldFocus(field, writing);
+  const sending = useSending({ store, mode, onMode, draft, tray, candidates, onSent });
+  const stop = () => onMode({ kind: "new" });
+  useRestoredReply(store, onMode);
+  useEditedText(mode, draft);
+  useFieldFocus(field, mode);
   useEffect(() => fitHeight(field.current), [draft.text]);
 
   function onKeyDown(event: React.KeyboardEvent) {
     if (isComposing(event) || mentions.onKeyDown(event)) return;
     const message =
-      event.key === "ArrowUp" && draft.text === "" && writing.about === "new" ? lastOwn(store) : null;
+      event.key === "ArrowUp" && draft.text === "" && mode.kind === "new" ? lastOwnMessage(store) : null;
     if (event.key === "Enter" && !event.shiftKey) sending.send();
-    else if (event.key === "Escape" && writing.about !== "new") stop();
-    else if (message) onWriting({ about: "edit", message });
+    else if (event.key === "Escape" && mode.kind !== "new") stop();
+    else if (message) onMode({ kind: "edit", message });
     else return;
     event.preventDefault();
   }
   return { field, draft, caret, mentions, sending, stop, onKeyDown };
 }
 
-/** Where the caret is, and a way to move it once a changed text has been drawn. */
+/** The position of the caret, and a function that moves it after the next render. */
 function useCaret(field: RefObject<HTMLTextAreaElement | null>) {
   const [place, set] = useState(0);
   const [wanted, setWanted] = useState<{ place: number } | null>(null);
@@ -122,26 +122,26 @@ function useCaret(field: RefObject<HTMLTextAreaElement | null>) {
   return { place, set, move };
 }
 
-/** While a message is edited its text stands in the field; the draft comes back afterwards. */
-function useBorrowedText(writing: Writing, { borrow, giveBack }: DraftText): void {
-  const body = writing.about === "edit" ? writing.message.body : null;
+/** Show the text of the message that is being edited. The draft returns afterwards. */
+function useEditedText(mode: ComposerMode, { replaceTemporarily, restore }: DraftText): void {
+  const body = mode.kind === "edit" ? mode.message.body : null;
   useEffect(() => {
     if (body === null) return;
-    borrow(body);
-    return giveBack;
-  }, [body, borrow, giveBack]);
+    replaceTemporarily(body);
+    return restore;
+  }, [body, replaceTemporarily, restore]);
 }
 
-/** One may write at once; on a phone the keyboard comes only when one answers or edits. */
-function useFieldFocus(field: RefObject<HTMLTextAreaElement | null>, writing: Writing): void {
+/** Focus the field. On touch devices only for a reply or an edit, because the keyboard covers half the screen. */
+function useFieldFocus(field: RefObject<HTMLTextAreaElement | null>, mode: ComposerMode): void {
   useEffect(() => {
-    if (writing.about === "new" && !window.matchMedia("(pointer: fine)").matches) return;
+    if (mode.kind === "new" && !window.matchMedia("(pointer: fine)").matches) return;
     field.current?.focus({ preventScroll: true });
-  }, [field, writing]);
+  }, [field, mode]);
 }
 
-/** A draft may be an answer: what it answers comes back with it. */
-function useRestoredReply(store: RoomStore, onWriting: (writing: Writing) => void): void {
+/** Restore the quoted message of a draft. */
+function useRestoredReply(store: RoomStore, onMode: (mode: ComposerMode) => void): void {
   const replyTo = useClientState((state) => state.drafts.get(store.roomId)?.replyTo);
   const [wanted, setWanted] = useState(replyTo);
   const message = useStore(store, (state) => {
@@ -151,8 +151,8 @@ function useRestoredReply(store: RoomStore, onWriting: (writing: Writing) => voi
   });
   useEffect(() => {
     if (!message) return;
-    onWriting({ about: "reply", message });
+    onMode({ kind: "reply", message });
     // eslint-disable-next-line react-hooks/set-state-in-effect
     setWanted(undefined);
-  }, [message, onWriting]);
+  }, [message, onMode]);
 }

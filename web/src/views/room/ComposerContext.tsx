@@ -1,16 +1,16 @@
 import { useProfile } from "../../app/client.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
-import { nameOf, previewOf } from "../logic/text.ts";
-import type { Writing } from "./RoomPage.tsx";
+import { nameOf, previewOf } from "../../format/text.ts";
+import type { ComposerMode } from "./RoomPage.tsx";
 
-/** Above the field: what one answers or changes. */
-export function ComposerContext({ writing, onStop }: { writing: Writing; onStop: () => void }) {
+/** Shows above the field which message is quoted or edited. */
+export function ComposerContext({ mode, onStop }: { mode: ComposerMode; onStop: () => void }) {
   const texts = useTexts();
-  const message = writing.about === "new" ? null : writing.message;
+  const message = mode.kind === "new" ? null : mode.message;
   const sender = useProfile(message?.sender_id ?? "");
   if (!message) return null;
-  const edits = writing.about === "edit";
+  const edits = mode.kind === "edit";
   return (
     <div className="composer-context">
       <div className="quote">

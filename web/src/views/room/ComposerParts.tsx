@@ -1,10 +1,10 @@
-/** The buttons around the field of the composer, and how much more may be written. */
+/** The buttons of the composer and its character count. */
 import { useRef, type RefObject } from "react";
 
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import type { Tray } from "./tray.ts";
+import type { AttachmentTray } from "./attachment-tray.ts";
 
 const COUNTED_FROM = 200;
 
@@ -13,7 +13,7 @@ export function AttachButton({
   field,
   disabled,
 }: {
-  tray: Tray;
+  tray: AttachmentTray;
   field: RefObject<HTMLTextAreaElement | null>;
   disabled: boolean;
 }) {
@@ -61,7 +61,7 @@ export function SendButton({ editing, disabled }: { editing: boolean; disabled: 
       className="icon-button send"
       aria-label={editing ? texts.save : texts.composer.send}
       disabled={disabled}
-      // The field keeps the focus, so that a phone's keyboard stays.
+      // The field keeps the focus, so the on-screen keyboard stays.
       onPointerDown={(event) => event.preventDefault()}
     >
       <Icon name={editing ? "check" : "send"} />

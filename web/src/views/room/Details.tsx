@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 
 import { useActions, useClientState, useMe, useStore } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { useNow } from "../../app/time.ts";
 import type { RoomState, RoomStore, RoomSummary } from "../../core/index.ts";
@@ -8,17 +9,16 @@ import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar, GroupAvatar } from "../../ui/Avatar.tsx";
 import { IconButton, TextButton } from "../../ui/Button.tsx";
 import { Icon, type IconName } from "../../ui/Icon.tsx";
-import { isPicture } from "../logic/files.ts";
-import { numberOf, shortDayOf } from "../logic/format.ts";
-import { nameOf, titleOf } from "../logic/text.ts";
+import { isPicture } from "./files.ts";
+import { numberOf, shortDayOf } from "../../format/locale.ts";
+import { nameOf, titleOf } from "../../format/text.ts";
 import { PictureGrid } from "../PictureGrid.tsx";
-import { leaveRoom } from "./leave.ts";
+import { leaveRoom } from "./leave-room.ts";
 import { MemberList } from "./MemberList.tsx";
-import { tell } from "./message-actions.ts";
 
 interface DetailsProps {
   store: RoomStore;
-  /** Over the log, and not beside it. */
+  /** True if the panel covers the log, false if it is beside it. */
   modal: boolean;
   onClose: () => void;
   onDate: (at: Date) => void;
@@ -103,7 +103,7 @@ function Toggles({ room, onDate }: { room: RoomSummary; onDate: (at: Date) => vo
         icon={room.muted ? "bell" : "muted"}
         label={room.muted ? details.unmute : details.mute}
         pressed={room.muted}
-        run={() => void tell(setMuted(roomId, !room.muted))}
+        run={() => void showFailure(setMuted(roomId, !room.muted))}
       />
       <Toggle
         icon="calendar"

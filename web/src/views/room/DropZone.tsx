@@ -10,7 +10,7 @@ export function DropZone({
   children,
 }: {
   onFiles: (files: readonly File[]) => void;
-  /** Something lies over it. */
+  /** True if something covers the room, which is then inert. */
   covered: boolean;
   children: React.ReactNode;
 }) {

@@ -1,22 +1,22 @@
 import { memo } from "react";
 
 import { useClientState } from "../../app/client.ts";
-import type { LineEntry, Profile } from "../../core/index.ts";
+import type { SystemEntry, Profile } from "../../core/index.ts";
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
-import { dayOf, startOfDay } from "../logic/format.ts";
-import type { Row } from "../logic/rows.ts";
-import { nameOf } from "../logic/text.ts";
+import { dayOf, startOfDay } from "../../format/locale.ts";
+import type { Row } from "./rows.ts";
+import { nameOf } from "../../format/text.ts";
 import { TabContext } from "./message-actions.ts";
 import { MessageRow } from "./MessageRow.tsx";
 
 export interface LogRowProps {
   row: Row;
   roomId: string;
-  /** In the order of Tab. */
+  /** True if Tab reaches the row. */
   tabbable: boolean;
-  /** It, or something in it, has the focus: what is in it is in the order of Tab too. */
+  /** True if the focus is in the row. Then Tab also reaches its buttons. */
   focused: boolean;
-  /** Its bar of actions is open. */
+  /** True if its toolbar is open. */
   open: boolean;
   flash: boolean;
   onDay: () => void;
@@ -28,12 +28,12 @@ export const LogRow = memo(function LogRow({ row, tabbable, focused, open, flash
     <div className="row" data-first={row.first}>
       {row.day !== null && <DayPill day={row.day} onPick={onDay} />}
       {row.divider && (
-        <div className="unread-line" role="separator" aria-label={room.here}>
-          {room.here}
+        <div className="unread-line" role="separator" aria-label={room.unreadDivider}>
+          {room.unreadDivider}
         </div>
       )}
-      {row.entry.kind === "line" ? (
-        <EventLine line={row.entry.line} />
+      {row.entry.kind === "system" ? (
+        <SystemMessage event={row.entry.event} />
       ) : (
         <TabContext value={focused ? 0 : -1}>
           <MessageRow entry={row.entry} first={row.first} tabbable={tabbable} open={open} flash={flash} />
@@ -56,31 +56,35 @@ function DayPill({ day, onPick }: { day: string; onPick: () => void }) {
   );
 }
 
-function EventLine({ line }: { line: LineEntry["line"] }) {
+function SystemMessage({ event }: { event: SystemEntry["event"] }) {
   const texts = useTexts();
   const profiles = useClientState((state) => state.profiles);
-  return <p className="event-line">{lineText(line, profiles, texts)}</p>;
+  return <p className="event-line">{systemText(event, profiles, texts)}</p>;
 }
 
-function lineText(line: LineEntry["line"], profiles: ReadonlyMap<string, Profile>, texts: Texts): string {
+function systemText(
+  event: SystemEntry["event"],
+  profiles: ReadonlyMap<string, Profile>,
+  texts: Texts,
+): string {
   const { room } = texts;
   const name = (id: string) => nameOf(profiles.get(id), texts);
-  switch (line.type) {
+  switch (event.type) {
     case "joined":
-      return line.by === line.userId
-        ? room.joined(name(line.userId))
-        : room.invited(name(line.by), name(line.userId));
+      return event.by === event.userId
+        ? room.joined(name(event.userId))
+        : room.invited(name(event.by), name(event.userId));
     case "left":
-      return line.by === line.userId
-        ? room.left(name(line.userId))
-        : room.removed(name(line.by), name(line.userId));
+      return event.by === event.userId
+        ? room.left(name(event.userId))
+        : room.removed(name(event.by), name(event.userId));
     case "role": {
-      const say = { owner: room.roleOwner, admin: room.roleAdmin, member: room.roleMember }[line.role];
-      return say(name(line.userId));
+      const say = { owner: room.roleOwner, admin: room.roleAdmin, member: room.roleMember }[event.role];
+      return say(name(event.userId));
     }
     case "title":
-      return room.renamed(name(line.by), line.title);
+      return room.renamed(name(event.by), event.title);
     case "pinned":
-      return line.seq === null ? room.unpinnedBy(name(line.by)) : room.pinnedBy(name(line.by));
+      return event.seq === null ? room.unpinnedBy(name(event.by)) : room.pinnedBy(name(event.by));
   }
 }

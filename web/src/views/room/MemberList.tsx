@@ -1,37 +1,37 @@
 import { useEffect, useMemo } from "react";
 
 import { useActions, useClient, useClientState, useMe } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, openMenu, type MenuItem } from "../../app/overlay.ts";
 import type { Client, Member, Profile, RoomSummary } from "../../core/index.ts";
 import { currentTexts, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { nameOf } from "../logic/text.ts";
-import { tell } from "./message-actions.ts";
+import { nameOf } from "../../format/text.ts";
 
-const WATCHED = 100;
-const DRAWN = 200;
+const MAX_WATCHED = 100;
+const MAX_SHOWN = 200;
 const ranks = { owner: 0, admin: 1, member: 2 };
 
 export function MemberList({ members, room }: { members: readonly Member[]; room: RoomSummary }) {
   const me = useMe();
   const profiles = useClientState((state) => state.profiles);
-  const { watchPresence, needProfiles } = useActions();
+  const { watchPresence, loadProfiles } = useActions();
   const sorted = useMemo(() => sort(members, me.user_id, profiles), [members, me, profiles]);
-  const drawn = sorted.slice(0, DRAWN);
-  const watched = drawn
-    .slice(0, WATCHED)
+  const shown = sorted.slice(0, MAX_SHOWN);
+  const watched = shown
+    .slice(0, MAX_WATCHED)
     .map(({ user_id }) => user_id)
     .join();
   useEffect(() => {
     const ids = watched.split(",").filter(Boolean);
-    needProfiles(ids);
+    loadProfiles(ids);
     watchPresence("members", ids);
     return () => watchPresence("members", []);
-  }, [watched, watchPresence, needProfiles]);
+  }, [watched, watchPresence, loadProfiles]);
   return (
     <ul>
-      {drawn.map((member) => (
+      {shown.map((member) => (
         <li key={member.user_id}>
           <MemberRow member={member} room={room} />
         </li>
@@ -88,7 +88,7 @@ function MemberRow({ member, room }: { member: Member; room: RoomSummary }) {
   );
 }
 
-/** What I may do with a member: the owner rules over all, admins over members. */
+/** Return the menu for a member. Owners can manage everybody, admins only members. */
 function manageItems(
   { actions }: Client,
   { room_id, kind, role }: RoomSummary,
@@ -103,7 +103,7 @@ function manageItems(
     items.push({
       icon: "person",
       label: theirs === "admin" ? details.makeMember : details.makeAdmin,
-      run: () => void tell(actions.setRole(room_id, user_id, next)),
+      run: () => void showFailure(actions.setRole(room_id, user_id, next)),
     });
     items.push({
       icon: "lock",
@@ -114,7 +114,7 @@ function manageItems(
           title: details.makeOwnerAsk(name),
           text: details.makeOwnerText,
           action: details.makeOwner,
-          run: () => tell(actions.setRole(room_id, user_id, "owner")),
+          run: () => showFailure(actions.setRole(room_id, user_id, "owner")),
         }),
     });
   }
@@ -130,7 +130,7 @@ function manageItems(
           text: details.kickText,
           action: details.kick,
           danger: true,
-          run: () => tell(actions.kick(room_id, user_id)),
+          run: () => showFailure(actions.kick(room_id, user_id)),
         }),
     });
   }

@@ -4,7 +4,7 @@ import { useMe, useProfiles, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { complete, matching, mentionAt, type Candidate } from "../logic/mentions.ts";
+import { completeMention, matchesOf, mentionAt, type Candidate } from "../../format/mentions.ts";
 
 const SHOWN = 6;
 
@@ -34,27 +34,27 @@ export function useCandidates(store: RoomStore): readonly Choice[] {
   );
 }
 
-interface Given {
+interface Options {
   text: string;
   caret: number;
   candidates: readonly Choice[];
   onComplete: (text: string, caret: number) => void;
 }
 
-export function useMentions({ text, caret, candidates, onComplete }: Given) {
+export function useMentions({ text, caret, candidates, onComplete }: Options) {
   const listId = useId();
   const word = mentionAt(text, caret);
-  const asked = word === null ? null : `${word.start}:${word.query}`;
-  const [{ place, of, closed }, setPlace] = useState({ place: 0, of: asked, closed: false });
-  if (of !== asked)
-    setPlace({ place: 0, of: asked, closed: closed && word !== null && word.start === startOf(of) });
-  const found = word === null || closed ? [] : matching(word.query, candidates).slice(0, SHOWN);
+  const wordKey = word === null ? null : `${word.start}:${word.query}`;
+  const [{ position, of, closed }, setState] = useState({ position: 0, of: wordKey, closed: false });
+  if (of !== wordKey)
+    setState({ position: 0, of: wordKey, closed: closed && word !== null && word.start === startOf(of) });
+  const found = word === null || closed ? [] : matchesOf(word.query, candidates).slice(0, SHOWN);
   const open = found.length > 0;
-  const chosen = Math.min(place, found.length - 1);
+  const chosen = Math.min(position, found.length - 1);
 
   const pick = (candidate: Candidate) => {
     if (!word) return;
-    const done = complete(text, word.start, caret, candidate.name);
+    const done = completeMention(text, word.start, caret, candidate.name);
     onComplete(done.text, done.caret);
   };
 
@@ -63,11 +63,11 @@ export function useMentions({ text, caret, candidates, onComplete }: Given) {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const choice = found[chosen];
     if (by !== 0) {
-      setPlace({ place: (chosen + by + found.length) % found.length, of: asked, closed });
+      setState({ position: (chosen + by + found.length) % found.length, of: wordKey, closed });
     } else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && choice) {
       pick(choice);
     } else if (event.key === "Escape") {
-      setPlace({ place: 0, of: asked, closed: true });
+      setState({ position: 0, of: wordKey, closed: true });
     } else {
       return false;
     }
@@ -83,8 +83,8 @@ export function useMentions({ text, caret, candidates, onComplete }: Given) {
   return { open, found, chosen, listId, pick, onKeyDown, field };
 }
 
-function startOf(asked: string | null): number | null {
-  return asked === null ? null : Number(asked.split(":")[0]);
+function startOf(wordKey: string | null): number | null {
+  return wordKey === null ? null : Number(wordKey.split(":")[0]);
 }
 
 export function Mentions({

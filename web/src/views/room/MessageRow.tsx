@@ -5,20 +5,20 @@ import { openDialog } from "../../app/overlay.ts";
 import type { Entry } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { timeOf } from "../logic/format.ts";
-import { nameOf } from "../logic/text.ts";
+import { timeOf } from "../../format/locale.ts";
+import { nameOf } from "../../format/text.ts";
 import { ActionBar } from "./ActionBar.tsx";
 import { AttachmentList } from "./AttachmentList.tsx";
 import { Bubble } from "./Bubble.tsx";
-import { FailedLine } from "./FailedLine.tsx";
+import { SendError } from "./SendError.tsx";
 import { useMessage } from "./message-actions.ts";
 import { Meta } from "./Meta.tsx";
 import { Reactions } from "./Reactions.tsx";
-import { shownOf, type Shown } from "./shown.ts";
+import { messageViewOf, type MessageView } from "./message-view.ts";
 import { useLongPress } from "./long-press.ts";
 
 interface MessageRowProps {
-  entry: Exclude<Entry, { kind: "line" }>;
+  entry: Exclude<Entry, { kind: "system" }>;
   first: boolean;
   tabbable: boolean;
   open: boolean;
@@ -29,7 +29,7 @@ export const MessageRow = memo(function MessageRow({ entry, first, tabbable, ope
   const texts = useTexts();
   const language = useLanguage();
   const actions = useMessage();
-  const shown = useMemo(() => shownOf(entry, actions.me), [entry, actions.me]);
+  const shown = useMemo(() => messageViewOf(entry, actions.me), [entry, actions.me]);
   const sender = useProfile(shown.senderId);
   const [hovered, setHovered] = useState(false);
   const press = useLongPress(() => actions.open(entry.key));
@@ -74,7 +74,7 @@ export const MessageRow = memo(function MessageRow({ entry, first, tabbable, ope
   );
 });
 
-function Content({ shown, name, flash }: { shown: Shown; name: string | null; flash: boolean }) {
+function Content({ shown, name, flash }: { shown: MessageView; name: string | null; flash: boolean }) {
   const files = shown.deleted ? [] : shown.attachments;
   const text = shown.deleted || shown.body !== "" || shown.replyTo !== null;
   const meta = <Meta shown={shown} />;
@@ -94,7 +94,7 @@ function Content({ shown, name, flash }: { shown: Shown; name: string | null; fl
         </div>
       )}
       {shown.message && !shown.deleted && <Reactions message={shown.message} />}
-      {shown.status === "failed" && <FailedLine shown={shown} />}
+      {shown.status === "failed" && <SendError shown={shown} />}
     </div>
   );
 }

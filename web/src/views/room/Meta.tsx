@@ -3,15 +3,15 @@ import { memo } from "react";
 import { useStore } from "../../app/client.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Icon } from "../../ui/Icon.tsx";
-import { exactOf, timeOf } from "../logic/format.ts";
+import { exactTime, timeOf } from "../../format/locale.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
-import type { Shown } from "./shown.ts";
+import type { MessageView } from "./message-view.ts";
 
-/** Beside the bubble: how many have not read it, above the time. */
-export const Meta = memo(function Meta({ shown }: { shown: Shown }) {
+/** The unread count and the time beside a bubble. */
+export const Meta = memo(function Meta({ shown }: { shown: MessageView }) {
   const texts = useTexts().message;
   const language = useLanguage();
-  const exact = exactOf(shown.at, language);
+  const exact = exactTime(shown.at, language);
   if (shown.status !== "there") {
     return (
       <span className="meta">
@@ -27,7 +27,7 @@ export const Meta = memo(function Meta({ shown }: { shown: Shown }) {
       {shown.message && !shown.deleted && <Count seq={shown.message.seq} />}
       <span>
         {shown.editedAt && !shown.deleted && (
-          <span title={texts.editedAt(exactOf(shown.editedAt, language))}>{texts.edited} </span>
+          <span title={texts.editedAt(exactTime(shown.editedAt, language))}>{texts.edited} </span>
         )}
         <time dateTime={shown.at.toISOString()} title={exact}>
           {timeOf(shown.at, language)}

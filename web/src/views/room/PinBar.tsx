@@ -4,8 +4,8 @@ import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { problemText } from "../logic/problems.ts";
-import { nameOf, previewOf } from "../logic/text.ts";
+import { errorText } from "../../format/errors.ts";
+import { nameOf, previewOf } from "../../format/text.ts";
 
 export function PinBar({ store, onJump }: { store: RoomStore; onJump: (seq: number) => void }) {
   const texts = useTexts();
@@ -18,7 +18,7 @@ export function PinBar({ store, onJump }: { store: RoomStore; onJump: (seq: numb
   const text = message ? `${nameOf(sender, texts)}: ${previewOf(message, texts)}` : texts.room.pinned;
   const unpin = async () => {
     const result = await pin(store.roomId, null);
-    if (!result.ok) toast(problemText(result.problem, texts));
+    if (!result.ok) toast(errorText(result.error, texts));
   };
   return (
     <div className="pin-bar">

@@ -3,11 +3,11 @@ import { memo, useState } from "react";
 import { useProfiles } from "../../app/client.ts";
 import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { nameOf } from "../logic/text.ts";
+import { nameOf } from "../../format/text.ts";
 import { useMessage, useTabIndex } from "./message-actions.ts";
 
 const NAMED = 20;
-/** Kinds that are drawn before one asks for all. */
+/** The number of reactions that are shown before "more". */
 const FOLDED = 16;
 
 export const Reactions = memo(function Reactions({ message }: { message: Message }) {

@@ -9,7 +9,7 @@ import type { RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { nameOf, titleOf } from "../logic/text.ts";
+import { nameOf, titleOf } from "../../format/text.ts";
 
 const NAMES = 4;
 
@@ -63,11 +63,11 @@ function MemberNames({ store }: { store: RoomStore }) {
   const me = useMe();
   const members = useStore(store, (state) => state.members);
   const profiles = useClientState((state) => state.profiles);
-  const { needProfiles } = useActions();
+  const { loadProfiles } = useActions();
   const others = members.filter((member) => member.user_id !== me.user_id);
   useEffect(() => {
-    needProfiles(members.map((member) => member.user_id));
-  }, [members, needProfiles]);
+    loadProfiles(members.map((member) => member.user_id));
+  }, [members, loadProfiles]);
   if (members.length === 0) return "\u00a0";
   const known = others.flatMap(({ user_id }) => profiles.get(user_id) ?? []).slice(0, NAMES);
   const names = known.map((profile) => nameOf(profile, texts)).join(", ");

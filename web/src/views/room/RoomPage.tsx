@@ -6,23 +6,23 @@ import { paths } from "../../app/paths.ts";
 import { usePhone, useWide } from "../../app/screen.ts";
 import type { Message } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { BubbleSkeletons } from "../../ui/Skeleton.tsx";
-import { LinkBar } from "../LinkBar.tsx";
+import { ConnectionBar } from "../ConnectionBar.tsx";
 import { Composer } from "./Composer.tsx";
 import { Details } from "./Details.tsx";
-import { useDetails } from "./details-open.ts";
+import { useDetails } from "./details-panel.ts";
 import { DropZone } from "./DropZone.tsx";
-import { Log } from "./Log.tsx";
+import { MessageLog } from "./MessageLog.tsx";
 import { PinBar } from "./PinBar.tsx";
 import { RoomHeader } from "./RoomHeader.tsx";
-import { TypingLine } from "./TypingLine.tsx";
+import { TypingIndicator } from "./TypingIndicator.tsx";
 import { useJumps } from "./jumps.ts";
-import { useTray } from "./tray.ts";
+import { useAttachmentTray } from "./attachment-tray.ts";
 
-/** What the composer is about: a new message, an answer, or a change of an earlier one. */
-export type Writing =
-  { about: "new" } | { about: "reply"; message: Message } | { about: "edit"; message: Message };
+/** The mode of the composer: a new message, a reply or an edit. */
+export type ComposerMode =
+  { kind: "new" } | { kind: "reply"; message: Message } | { kind: "edit"; message: Message };
 
 export function RoomPage({ roomId, details: detailsAsked }: { roomId: string; details: boolean }) {
   const store = useClient().room(roomId);
@@ -39,33 +39,33 @@ export function RoomPage({ roomId, details: detailsAsked }: { roomId: string; de
 function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: boolean }) {
   const store = useClient().room(roomId);
   const { setFocus } = useActions();
-  const [writing, setWriting] = useState<Writing>({ about: "new" });
+  const [mode, setMode] = useState<ComposerMode>({ kind: "new" });
   const jumps = useJumps(store);
-  const tray = useTray(roomId);
+  const tray = useAttachmentTray(roomId);
   const wide = useWide();
   const phone = usePhone();
   const details = useDetails(roomId, detailsAsked);
   useFocusedRoom(roomId, setFocus);
-  const startReply = useCallback((message: Message) => setWriting({ about: "reply", message }), []);
-  const startEdit = useCallback((message: Message) => setWriting({ about: "edit", message }), []);
+  const startReply = useCallback((message: Message) => setMode({ kind: "reply", message }), []);
+  const startEdit = useCallback((message: Message) => setMode({ kind: "edit", message }), []);
 
   return (
     <>
       <DropZone onFiles={tray.add} covered={phone && details.shown}>
         <RoomHeader store={store} detailsShown={details.shown} onDetails={details.toggle} />
         <div className="bars">
-          <LinkBar />
+          <ConnectionBar />
           <PinBar store={store} onJump={jumps.to} />
         </div>
         <div className="log-frame">
           <RoomLog store={store} jumps={jumps} onReply={startReply} onEdit={startEdit} />
-          <TypingLine store={store} />
+          <TypingIndicator store={store} />
         </div>
         <Composer
           key={roomId}
           store={store}
-          writing={writing}
-          onWriting={setWriting}
+          mode={mode}
+          onMode={setMode}
           tray={tray}
           onSent={jumps.toBottom}
         />
@@ -81,18 +81,18 @@ function OpenRoom({ roomId, detailsAsked }: { roomId: string; detailsAsked: bool
 function RoomLog({
   store,
   ...rest
-}: Pick<React.ComponentProps<typeof Log>, "store" | "jumps" | "onReply" | "onEdit">) {
+}: Pick<React.ComponentProps<typeof MessageLog>, "store" | "jumps" | "onReply" | "onEdit">) {
   const me = useMe();
   const texts = useTexts();
   const loading = useStore(store, (state) => state.status === "loading" && state.entries.length === 0);
-  const problem = useStore(store, (state) => (state.entries.length === 0 ? state.window.problem : null));
-  if (problem) {
+  const error = useStore(store, (state) => (state.entries.length === 0 ? state.window.error : null));
+  if (error) {
     return (
-      <Empty drawing="lost" title={texts.room.failedTitle} text={texts.problem.network}>
+      <EmptyState drawing="lost" title={texts.room.failedTitle} text={texts.errors.network}>
         <button type="button" className="button primary" onClick={() => void store.toLatest()}>
           {texts.retry}
         </button>
-      </Empty>
+      </EmptyState>
     );
   }
   if (loading || rest.jumps.arriving) {
@@ -102,7 +102,7 @@ function RoomLog({
       </div>
     );
   }
-  return <Log store={store} me={me.user_id} {...rest} />;
+  return <MessageLog store={store} me={me.user_id} {...rest} />;
 }
 
 function Missing() {
@@ -111,30 +111,30 @@ function Missing() {
   return (
     <div className="page">
       <div className="page-body centre">
-        <Empty drawing="lost" title={room.missingTitle} text={room.missingText} level={1}>
+        <EmptyState drawing="lost" title={room.missingTitle} text={room.missingText} level={1}>
           <button type="button" className="button primary" onClick={() => go(paths.rooms)}>
             {room.toRooms}
           </button>
-        </Empty>
+        </EmptyState>
       </div>
     </div>
   );
 }
 
-/** No alerts for the room that one looks at. */
+/** Report the visible room, which gets no notifications. */
 function useFocusedRoom(roomId: string, setFocus: (roomId: string | null) => void): void {
   useEffect(() => {
-    const tell = () =>
+    const update = () =>
       setFocus(document.hasFocus() && document.visibilityState === "visible" ? roomId : null);
-    tell();
-    window.addEventListener("focus", tell);
-    window.addEventListener("blur", tell);
-    document.addEventListener("visibilitychange", tell);
+    update();
+    window.addEventListener("focus", update);
+    window.addEventListener("blur", update);
+    document.addEventListener("visibilitychange", update);
     return () => {
       setFocus(null);
-      window.removeEventListener("focus", tell);
-      window.removeEventListener("blur", tell);
-      document.removeEventListener("visibilitychange", tell);
+      window.removeEventListener("focus", update);
+      window.removeEventListener("blur", update);
+      document.removeEventListener("visibilitychange", update);
     };
   }, [roomId, setFocus]);
 }

@@ -1,4 +1,4 @@
-/** Where the log is asked to go, and the places to come back to. */
+/** Jumps within the log, and the positions to return to. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
@@ -6,96 +6,104 @@ import { toast } from "../../app/overlay.ts";
 import { useClientState, useStore } from "../../app/client.ts";
 import type { RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { problemText } from "../logic/problems.ts";
+import { errorText } from "../../format/errors.ts";
 
-export type Aim = { id: number } & ({ seq: number; flash: boolean } | { end: true });
+export type ScrollTarget = { id: number } & ({ seq: number; flash: boolean } | { end: true });
 
 export interface Jumps {
-  aim: Aim | null;
-  /** To a message; where one was is a place to come back to. */
+  target: ScrollTarget | null;
+  /** Jump to a message and remember the current position. */
   to: (seq: number) => void;
   toDate: (at: Date) => void;
   toBottom: () => void;
-  /** The room opens at a message that is not there yet. */
+  /** True while the room opens at a message that is not loaded yet. */
   arriving: boolean;
-  /** Null: there is no way back. */
+  /** null if there is no position to return to. */
   back: (() => void) | null;
-  /** Tells where the log is; the way back is offered from there. */
-  lookedAt: (seq: number | null) => void;
+  /** Report the current position of the log. */
+  setPosition: (seq: number | null) => void;
 }
 
 let lastId = 0;
 
 export function useJumps(store: RoomStore): Jumps {
-  const [aim, setAim] = useState<Aim | null>(null);
-  const [places, setPlaces] = useState<readonly number[]>([]);
-  const looked = useRef<number | null>(null);
+  const [target, setTarget] = useState<ScrollTarget | null>(null);
+  const [positions, setPositions] = useState<readonly number[]>([]);
+  const position = useRef<number | null>(null);
 
   const go = useCallback(
     async (target: { seq: number } | { at: string }, flash: boolean) => {
       const result = await store.jumpTo(target);
-      if (result.ok) setAim({ id: ++lastId, seq: result.seq, flash });
-      else toast(problemText(result.problem, currentTexts()));
+      if (result.ok) setTarget({ id: ++lastId, seq: result.seq, flash });
+      else toast(errorText(result.error, currentTexts()));
     },
     [store],
   );
-  const leave = useCallback(() => {
-    const place = looked.current;
-    if (place !== null) setPlaces((all) => [...all.slice(-9), place]);
+  const rememberPosition = useCallback(() => {
+    const current = position.current;
+    if (current !== null) setPositions((all) => [...all.slice(-9), current]);
   }, []);
   const to = useCallback(
     (seq: number) => {
-      leave();
+      rememberPosition();
       void go({ seq }, true);
     },
-    [go, leave],
+    [go, rememberPosition],
   );
   const toDate = useCallback(
     (at: Date) => {
-      leave();
+      rememberPosition();
       void go({ at: at.toISOString() }, false);
     },
-    [go, leave],
+    [go, rememberPosition],
   );
   const toBottom = useCallback(() => {
-    setPlaces([]);
+    setPositions([]);
     const { hasAfter } = store.getSnapshot().window;
-    const arrive = () => setAim({ id: ++lastId, end: true });
+    const arrive = () => setTarget({ id: ++lastId, end: true });
     if (hasAfter) void store.toLatest().then(arrive);
     else arrive();
   }, [store]);
-  const returnToPlace = useCallback(() => {
-    setPlaces((all) => all.slice(0, -1));
-    const place = places.at(-1);
-    if (place !== undefined) void go({ seq: place }, false);
-  }, [places, go]);
-  const lookedAt = useCallback((seq: number | null) => {
-    looked.current = seq;
+  const goBack = useCallback(() => {
+    setPositions((all) => all.slice(0, -1));
+    const last = positions.at(-1);
+    if (last !== undefined) void go({ seq: last }, false);
+  }, [positions, go]);
+  const setPosition = useCallback((seq: number | null) => {
+    position.current = seq;
   }, []);
-  const arriving = useAddressedMessage(store, go);
+  const arriving = useLinkedMessage(store, go);
 
   return useMemo(
-    () => ({ aim, arriving, to, toDate, toBottom, back: places.length > 0 ? returnToPlace : null, lookedAt }),
-    [aim, arriving, to, toDate, toBottom, places, returnToPlace, lookedAt],
+    () => ({
+      target,
+      arriving,
+      to,
+      toDate,
+      toBottom,
+      back: positions.length > 0 ? goBack : null,
+      setPosition,
+    }),
+    [target, arriving, to, toDate, toBottom, positions, goBack, setPosition],
   );
 }
 
-/** `?at=12` in the address is a search hit or a link to a message; it waits until the room itself is there. */
-function useAddressedMessage(
+/** Jump to the message of `?at=12`, from a search result or a link, once the room is loaded. */
+function useLinkedMessage(
   store: RoomStore,
   go: (target: { seq: number }, flash: boolean) => Promise<void>,
 ): boolean {
   const [path] = useLocation();
   const [query] = useSearchParams();
-  const asked = Number(query.get("at"));
-  const valid = Number.isInteger(asked) && asked > 0;
+  const seq = Number(query.get("at"));
+  const valid = Number.isInteger(seq) && seq > 0;
   const visit = `${path}?${query.toString()}`;
   const [done, setDone] = useState<string | null>(null);
-  const connecting = useClientState((state) => state.link.status === "connecting");
+  const connecting = useClientState((state) => state.connection.status === "connecting");
   const loaded = useStore(store, (state) => state.status === "open" && state.window.loading !== "newest");
   const due = valid && loaded && !connecting && done !== visit;
   useEffect(() => {
-    if (due) void go({ seq: asked }, true).finally(() => setDone(visit));
-  }, [due, asked, visit, go]);
+    if (due) void go({ seq }, true).finally(() => setDone(visit));
+  }, [due, seq, visit, go]);
   return valid && done === null;
 }

@@ -3,7 +3,7 @@ import { useRef } from "react";
 const PRESS_MS = 450;
 const SLIP = 10;
 
-/** A long press of a finger, on systems with and without a context menu of their own. */
+/** Detects a long press, on systems with and without a native context menu. */
 export function useLongPress(act: () => void) {
   const timer = useRef<number | undefined>(undefined);
   const start = useRef({ x: 0, y: 0 });

@@ -1,12 +1,12 @@
-/** What can be done with a message; one object of stable functions for all rows of a log. */
+/** The actions of messages. All rows of a log share one object of stable functions. */
 import { createContext, use, useMemo } from "react";
 
 import { useClient } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { closePopup, openDialog, openEmoji, openMenu, toast, type MenuItem } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
-import type { Client, Message, Result, RoomStore } from "../../core/index.ts";
+import type { Client, Message, RoomStore } from "../../core/index.ts";
 import { currentTexts } from "../../i18n/index.ts";
-import { problemText } from "../logic/problems.ts";
 
 export interface MessageActions {
   store: RoomStore;
@@ -19,7 +19,7 @@ export interface MessageActions {
   more: (anchor: Element, message: Message) => void;
   jump: (seq: number) => void;
   readers: (seq: number) => void;
-  /** Shows the bar of a row, until it is closed or another row's is opened. */
+  /** Open the toolbar of a row and close any other. null closes it. */
   open: (key: string | null) => void;
 }
 
@@ -27,16 +27,16 @@ export const MessageContext = createContext<MessageActions | null>(null);
 
 export function useMessage(): MessageActions {
   const actions = use(MessageContext);
-  if (!actions) throw new Error("no log around this message");
+  if (!actions) throw new Error("A message must be inside of a MessageContext.");
   return actions;
 }
 
-/** The `tabIndex` of what is in a message: one goes from message to message first, then into it. */
+/** The `tabIndex` of controls within a message. Tab reaches them only while the message has the focus. */
 export const TabContext = createContext<0 | -1>(0);
 
 export const useTabIndex = () => use(TabContext);
 
-interface Given {
+interface Options {
   store: RoomStore;
   me: string;
   onReply: (message: Message) => void;
@@ -45,12 +45,19 @@ interface Given {
   setOpenKey: (key: string | null) => void;
 }
 
-export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenKey }: Given): MessageActions {
+export function useMessageActions({
+  store,
+  me,
+  onReply,
+  onEdit,
+  onJump,
+  setOpenKey,
+}: Options): MessageActions {
   const client = useClient();
   return useMemo(() => {
     const react = (message: Message, emoji: string) => {
       const mine = message.reactions?.[emoji]?.includes(me) ?? false;
-      void tell(client.actions.react(store.roomId, message.seq, emoji, mine));
+      void showFailure(client.actions.react(store.roomId, message.seq, emoji, mine));
     };
     const leave = <A extends unknown[]>(run: (...args: A) => void) => {
       return (...args: A) => {
@@ -78,12 +85,6 @@ export function useMessageActions({ store, me, onReply, onEdit, onJump, setOpenK
       open: setOpenKey,
     };
   }, [client, store, me, onReply, onEdit, onJump, setOpenKey]);
-}
-
-export async function tell(doing: Promise<Result>): Promise<boolean> {
-  const result = await doing;
-  if (!result.ok) toast(problemText(result.problem, currentTexts()));
-  return result.ok;
 }
 
 async function copy(text: string): Promise<void> {
@@ -115,7 +116,7 @@ function moreItems(client: Client, { roomId }: RoomStore, me: string, message: M
     },
   ];
   if (rules) {
-    const run = () => void tell(actions.pin(roomId, pinned ? null : message.seq));
+    const run = () => void showFailure(actions.pin(roomId, pinned ? null : message.seq));
     items.push({ icon: "pin", label: pinned ? texts.unpin : texts.pin, run });
   }
   if (message.sender_id === me || rules) {

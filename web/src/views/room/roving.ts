@@ -1,10 +1,13 @@
-/** Arrow keys between messages: one of them is in the order of Tab, and stays drawn while it has the focus. */
+/**
+ * A roving tab index for messages: arrow keys move between them, and one is in the tab order. A focused message stays
+ * mounted.
+ */
 import { useCallback, useMemo, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
-import type { Row } from "../logic/rows.ts";
+import type { Row } from "./rows.ts";
 
-interface Given {
+interface Options {
   rows: readonly Row[];
   handleRef: RefObject<VirtualizerHandle | null>;
   scrollerRef: RefObject<HTMLElement | null>;
@@ -13,13 +16,13 @@ interface Given {
 const keyOf = (target: EventTarget) =>
   target instanceof HTMLElement ? (target.closest<HTMLElement>("[data-key]")?.dataset["key"] ?? null) : null;
 
-export function useRoving({ rows, handleRef, scrollerRef }: Given) {
+export function useRoving({ rows, handleRef, scrollerRef }: Options) {
   const [active, setActive] = useState<string | null>(null);
   const [inside, setInside] = useState(false);
   const activeIndex = active === null ? -1 : rows.findIndex((row) => row.key === active);
   const tabbable =
-    activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "line")?.key ?? null);
-  const kept = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
+    activeIndex >= 0 ? active : (rows.findLast((row) => row.entry.kind !== "system")?.key ?? null);
+  const mounted = useMemo(() => (activeIndex >= 0 ? [activeIndex] : []), [activeIndex]);
 
   const focus = useCallback(
     (index: number) => {
@@ -42,7 +45,7 @@ export function useRoving({ rows, handleRef, scrollerRef }: Given) {
       if (by === 0) return;
       event.preventDefault();
       let index = rows.findIndex((row) => row.key === target.dataset["key"]) + by;
-      while (rows[index]?.entry.kind === "line") index += by;
+      while (rows[index]?.entry.kind === "system") index += by;
       focus(index);
     },
     [rows, focus],
@@ -55,5 +58,5 @@ export function useRoving({ rows, handleRef, scrollerRef }: Given) {
   const onBlur = useCallback((event: React.FocusEvent) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setInside(false);
   }, []);
-  return { tabbable, focused: inside ? active : null, kept, onKeyDown, onFocus, onBlur };
+  return { tabbable, focused: inside ? active : null, mounted, onKeyDown, onFocus, onBlur };
 }

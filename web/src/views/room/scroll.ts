@@ -1,25 +1,25 @@
-/** The place of the log: where it opens, when it follows the newest message and when it stays. */
+/** The scroll position of the log: where it opens, and whether it follows new messages. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import type { VirtualizerHandle } from "virtua";
 
 import type { RoomStore } from "../../core/index.ts";
-import { seqOfEntry, type Row } from "../logic/rows.ts";
-import { useAim } from "./aim.ts";
-import { useHeldShift } from "./held-shift.ts";
+import { seqOfEntry, type Row } from "./rows.ts";
+import { useScrollTarget } from "./scroll-target.ts";
+import { useListShift } from "./list-shift.ts";
 import type { Jumps } from "./jumps.ts";
-import { createPin, holdPlace, watchHands } from "./pin.ts";
-import { fromEnd, useSight } from "./sight.ts";
-import type { Staged } from "./staged.ts";
+import { createEndLock, keepPosition, onUserScroll } from "./scroll-lock.ts";
+import { distanceFromEnd, useVisibleRange } from "./visible-range.ts";
+import type { StagedRows } from "./staged-rows.ts";
 
 const NEAR_BOTTOM = 48;
 const NEAR_TOP = 400;
-/** Above the first unread message, so that its divider is seen and a little of what was read. */
+/** Space above the first unread message, so that the divider and some context are visible. */
 const HEADROOM = 72;
 const FRAMES_TO_SETTLE = 3;
 
-interface Given {
+interface Options {
   store: RoomStore;
-  staged: Staged;
+  staged: StagedRows;
   handleRef: RefObject<VirtualizerHandle | null>;
   scrollerRef: RefObject<HTMLDivElement | null>;
   jumps: Jumps;
@@ -27,7 +27,7 @@ interface Given {
 }
 
 export interface Scroll {
-  placed: boolean;
+  positioned: boolean;
   atBottom: boolean;
   nearTop: boolean;
   flashed: string | null;
@@ -36,111 +36,134 @@ export interface Scroll {
   onResize: () => void;
 }
 
-export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstUnreadSeq }: Given): Scroll {
+export function useScroll({ store, staged, handleRef, scrollerRef, jumps, firstUnreadSeq }: Options): Scroll {
   const { rows, window: windowNumber } = staged;
+  const { target, setPosition } = jumps;
   const rowsRef = useRef(rows);
   const settledRef = useRef(false);
-  const [placedWindow, setPlacedWindow] = useState(-1);
-  const { followsRef, toEnd, letGo, ...edges } = useEdges(store, handleRef, scrollerRef);
-  const { note } = edges;
+  const [positionedWindow, setPositionedWindow] = useState(-1);
+  const edges = useEdges(store, handleRef, scrollerRef);
+  const { followsRef, scrollToEnd, releaseEnd, updateEdges, atBottom, nearTop } = edges;
   useLayoutEffect(() => {
     rowsRef.current = rows;
   }, [rows]);
-  const look = useSight({ store, rows, handleRef, rowsRef, settledRef, lookedAt: jumps.lookedAt });
+  const updateVisibleRange = useVisibleRange({ store, rows, handleRef, rowsRef, settledRef, setPosition });
 
-  // A new window opens at the first unread message, else at its end; an aim may then lead elsewhere.
+  const toFirstUnread = useFirstUnread({ firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd });
+
   const empty = rows.length === 0;
   useLayoutEffect(() => {
     if (empty) return;
     settledRef.current = false;
-    const seq = firstUnreadSeq ?? Infinity;
-    if (indexOfSeq(rowsRef.current, seq) >= 0 && scrollerRef.current) {
-      letGo();
-      holdPlace(scrollerRef.current, () => {
-        const index = indexOfSeq(rowsRef.current, seq);
-        handleRef.current?.scrollToIndex(index, { align: "start", offset: -HEADROOM });
-      });
-    } else {
-      toEnd();
-    }
+    if (!toFirstUnread()) scrollToEnd();
     return afterFrames(FRAMES_TO_SETTLE, () => {
       settledRef.current = true;
-      setPlacedWindow(windowNumber);
-      note();
-      look();
+      setPositionedWindow(windowNumber);
+      updateEdges();
+      updateVisibleRange();
     });
-    // Only the window's number counts: where reading begins is frozen, and rows that come later have their own effect.
+    // Only a new window opens at a position: the first unread message is fixed, and new rows have their own effect.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [windowNumber, empty]);
 
   useLayoutEffect(() => {
-    if (settledRef.current && followsRef.current && !store.getSnapshot().window.hasAfter) toEnd();
-  }, [rows, store, followsRef, toEnd]);
+    if (settledRef.current && followsRef.current && !store.getSnapshot().window.hasAfter) scrollToEnd();
+  }, [rows, store, followsRef, scrollToEnd]);
 
-  useHeldShift(staged, scrollerRef);
-  const flashed = useAim({ aim: jumps.aim, rows, rowsRef, handleRef, scrollerRef, toEnd, letGo });
+  useListShift(staged, scrollerRef);
+  const flashed = useScrollTarget({
+    target,
+    rows,
+    rowsRef,
+    handleRef,
+    scrollerRef,
+    scrollToEnd,
+    releaseEnd,
+  });
   const onScroll = useCallback(() => {
-    if (settledRef.current) note();
-    look();
-  }, [note, look]);
+    if (settledRef.current) updateEdges();
+    updateVisibleRange();
+  }, [updateEdges, updateVisibleRange]);
   const onResize = useCallback(() => {
-    if (followsRef.current && settledRef.current) toEnd();
-    look();
-  }, [followsRef, toEnd, look]);
-  const { atBottom, nearTop } = edges;
+    if (followsRef.current && settledRef.current) scrollToEnd();
+    updateVisibleRange();
+  }, [followsRef, scrollToEnd, updateVisibleRange]);
   return {
-    placed: placedWindow === windowNumber,
+    positioned: positionedWindow === windowNumber,
     atBottom,
     nearTop,
     flashed,
     onScroll,
-    onScrollEnd: look,
+    onScrollEnd: updateVisibleRange,
     onResize,
   };
 }
 
-/** Whether the log is at its end and follows it; a hand that scrolls decides, not rows that come or grow. */
+interface FirstUnreadOptions extends Pick<Options, "firstUnreadSeq" | "handleRef" | "scrollerRef"> {
+  rowsRef: RefObject<readonly Row[]>;
+  releaseEnd: () => void;
+}
+
+/** Return a function that scrolls to the first unread message. It returns false if there is none in the window. */
+function useFirstUnread(options: FirstUnreadOptions): () => boolean {
+  const { firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd } = options;
+  return useCallback(() => {
+    const seq = firstUnreadSeq ?? Infinity;
+    if (indexOfSeq(rowsRef.current, seq) < 0 || !scrollerRef.current) return false;
+    releaseEnd();
+    keepPosition(scrollerRef.current, () => {
+      const index = indexOfSeq(rowsRef.current, seq);
+      handleRef.current?.scrollToIndex(index, { align: "start", offset: -HEADROOM });
+    });
+    return true;
+  }, [firstUnreadSeq, rowsRef, handleRef, scrollerRef, releaseEnd]);
+}
+
+/**
+ * Track whether the log is at its end and follows it. Only scrolling by the user changes that, not new or growing
+ * rows.
+ */
 function useEdges(
   store: RoomStore,
   handleRef: RefObject<VirtualizerHandle | null>,
   scrollerRef: RefObject<HTMLDivElement | null>,
 ) {
   const followsRef = useRef(true);
-  const [pin] = useState(createPin);
+  const [endLock] = useState(createEndLock);
   const [edges, setEdges] = useState({ atBottom: true, nearTop: false });
 
-  const toEnd = useCallback(() => {
+  const scrollToEnd = useCallback(() => {
     followsRef.current = true;
-    pin.hold(scrollerRef.current);
-  }, [pin, scrollerRef]);
-  const letGo = useCallback(() => {
+    endLock.lock(scrollerRef.current);
+  }, [endLock, scrollerRef]);
+  const releaseEnd = useCallback(() => {
     followsRef.current = false;
-    pin.release();
-  }, [pin]);
-  const note = useCallback(() => {
+    endLock.release();
+  }, [endLock]);
+  const updateEdges = useCallback(() => {
     const list = handleRef.current;
     if (!list) return;
-    const atBottom = fromEnd(list) <= NEAR_BOTTOM && !store.getSnapshot().window.hasAfter;
+    const atBottom = distanceFromEnd(list) <= NEAR_BOTTOM && !store.getSnapshot().window.hasAfter;
     const nearTop = list.scrollOffset < NEAR_TOP;
-    if (!pin.holds()) followsRef.current = atBottom;
+    if (!endLock.active()) followsRef.current = atBottom;
     setEdges((now) => (now.atBottom === atBottom && now.nearTop === nearTop ? now : { atBottom, nearTop }));
-  }, [handleRef, store, pin]);
+  }, [handleRef, store, endLock]);
 
   useEffect(() => {
     const element = scrollerRef.current;
     if (!element) return;
-    // The keyboard of a phone, or a composer that grows, must not hide the newest message.
+    // An on-screen keyboard or a growing composer must not hide the newest message.
     const observer = new ResizeObserver(() => {
-      if (followsRef.current) toEnd();
+      if (followsRef.current) scrollToEnd();
     });
     observer.observe(element);
-    const forget = watchHands(element, pin.release);
+    const forget = onUserScroll(element, endLock.release);
     return () => {
       observer.disconnect();
       forget();
     };
-  }, [scrollerRef, pin, toEnd]);
-  return { followsRef, toEnd, letGo, note, ...edges };
+  }, [scrollerRef, endLock, scrollToEnd]);
+  return { followsRef, scrollToEnd, releaseEnd, updateEdges, ...edges };
 }
 
 function indexOfSeq(rows: readonly Row[], seq: number): number {

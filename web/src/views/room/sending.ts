@@ -1,23 +1,23 @@
-/** What pressing Enter does: a new message goes out, or a change of an earlier one. */
+/** Sends the text of the composer as a new message or as an edit. */
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import type { Message, RoomStore } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { mentionedIn, type Candidate } from "../logic/mentions.ts";
-import { problemText } from "../logic/problems.ts";
-import type { DraftText } from "./draft.ts";
-import { tell } from "./message-actions.ts";
-import type { Writing } from "./RoomPage.tsx";
-import type { Tray } from "./tray.ts";
+import { mentionedIn, type Candidate } from "../../format/mentions.ts";
+import { errorText } from "../../format/errors.ts";
+import type { DraftText } from "./draft-text.ts";
+import type { ComposerMode } from "./RoomPage.tsx";
+import type { AttachmentTray } from "./attachment-tray.ts";
 
 const LIMIT = 4000;
 
-interface Given {
+interface Options {
   store: RoomStore;
-  writing: Writing;
-  onWriting: (writing: Writing) => void;
+  mode: ComposerMode;
+  onMode: (mode: ComposerMode) => void;
   draft: DraftText;
-  tray: Tray;
+  tray: AttachmentTray;
   candidates: readonly Candidate[];
   onSent: () => void;
 }
@@ -25,30 +25,30 @@ interface Given {
 export interface Sending {
   send: () => void;
   ready: boolean;
-  /** Characters above the limit; below zero: how many more there may be. */
+  /** The number of characters above the limit. Negative if there is space left. */
   over: number;
 }
 
-export function useSending({ store, writing, onWriting, draft, tray, candidates, onSent }: Given): Sending {
+export function useSending({ store, mode, onMode, draft, tray, candidates, onSent }: Options): Sending {
   const { roomId } = store;
   const texts = useTexts();
   const actions = useActions();
   const body = draft.text.trim();
   const over = draft.text.length - LIMIT;
-  const files = writing.about === "edit" ? 0 : tray.items.filter((item) => item.refusal === null).length;
+  const files = mode.kind === "edit" ? 0 : tray.items.filter((item) => item.error === null).length;
   const ready = over <= 0 && (body !== "" || files > 0);
 
   const saveEdit = async (message: Message) => {
-    onWriting({ about: "new" });
-    if (body !== message.body) await tell(actions.edit(roomId, message.seq, body));
+    onMode({ kind: "new" });
+    if (body !== message.body) await showFailure(actions.edit(roomId, message.seq, body));
   };
   const sendNew = () => {
     const attachments = tray.take();
     if (attachments === null) {
-      toast(texts.composer.keepWaiting);
+      toast(texts.composer.uploadsRunning);
       return;
     }
-    const reply = writing.about === "reply" ? { replyTo: writing.message.seq } : {};
+    const reply = mode.kind === "reply" ? { replyTo: mode.message.seq } : {};
     const sent = actions.send(roomId, {
       body,
       ...reply,
@@ -56,17 +56,17 @@ export function useSending({ store, writing, onWriting, draft, tray, candidates,
       attachments,
     });
     if (!sent.ok) {
-      toast(problemText(sent.problem, texts));
+      toast(errorText(sent.error, texts));
       return;
     }
     actions.setTyping(roomId, false);
     draft.clear();
-    onWriting({ about: "new" });
+    onMode({ kind: "new" });
     onSent();
   };
   const send = () => {
     if (!ready) return;
-    if (writing.about === "edit") void saveEdit(writing.message);
+    if (mode.kind === "edit") void saveEdit(mode.message);
     else sendNew();
   };
   return { send, ready, over };

@@ -2,7 +2,7 @@ import { useClientState } from "../../app/client.ts";
 import type { RoomSummary } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar, GroupAvatar } from "../../ui/Avatar.tsx";
-import { nameOf, titleOf } from "../logic/text.ts";
+import { nameOf, titleOf } from "../../format/text.ts";
 
 export function RoomAvatar({ room, size, dot = false }: { room: RoomSummary; size: number; dot?: boolean }) {
   const texts = useTexts();

@@ -8,8 +8,8 @@ import type { Message, RoomSummary } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Badge } from "../../ui/Badge.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { exactOf, listTime } from "../logic/format.ts";
-import { nameOf, plain, previewOf, titleOf } from "../logic/text.ts";
+import { exactTime, listTime } from "../../format/locale.ts";
+import { nameOf, stripMarkdown, previewOf, titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "./RoomAvatar.tsx";
 
 export const RoomRow = memo(function RoomRow({ roomId, selected }: { roomId: string; selected: boolean }) {
@@ -47,7 +47,7 @@ function Row({ room, selected }: { room: RoomSummary; selected: boolean }) {
               <span className="sr-only">{texts.rooms.muted}</span>
             </span>
           )}
-          <time className="room-row-time" dateTime={at.toISOString()} title={exactOf(at, language)}>
+          <time className="room-row-time" dateTime={at.toISOString()} title={exactTime(at, language)}>
             {listTime(at, language, texts, now)}
           </time>
         </span>
@@ -68,7 +68,7 @@ function Preview({ room }: { room: RoomSummary }) {
   if (draft && draft.text.trim() !== "") {
     return (
       <span className="room-row-preview ellipsis">
-        <span className="draft-mark">{texts.rooms.draft}</span> {plain(draft.text)}
+        <span className="draft-mark">{texts.rooms.draft}</span> {stripMarkdown(draft.text)}
       </span>
     );
   }

@@ -2,17 +2,17 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { Virtualizer } from "virtua";
 
-import { useMayAsk, askLater, turnAlerts } from "../../app/alerts.ts";
+import { useMayAsk, askLater, setAlerts } from "../../app/alerts.ts";
 import { useActions, useClientState } from "../../app/client.ts";
 import { switcherKey } from "../../app/hotkeys.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { IconButton, TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { Icon } from "../../ui/Icon.tsx";
-import { LinkBar } from "../LinkBar.tsx";
-import { useStillOrder } from "./order.ts";
+import { ConnectionBar } from "../ConnectionBar.tsx";
+import { useStableOrder } from "./order.ts";
 import { RoomRow } from "./RoomRow.tsx";
 
 export function RoomsPane({ selected }: { selected: string | null }) {
@@ -30,7 +30,7 @@ export function RoomsPane({ selected }: { selected: string | null }) {
           <kbd className="key">{switcherKey()}</kbd>
         </button>
       </div>
-      <LinkBar />
+      <ConnectionBar />
       <AlertAsk />
       <RoomList selected={selected} />
     </>
@@ -41,16 +41,16 @@ function RoomList({ selected }: { selected: string | null }) {
   const { rooms } = useTexts();
   const latest = useClientState((state) => state.order);
   const [hovered, setHovered] = useState(false);
-  const order = useStillOrder(latest, hovered);
+  const order = useStableOrder(latest, hovered);
   useWatchedPeers(latest);
   const [, go] = useLocation();
   if (order.length === 0) {
     return (
-      <Empty drawing="bubbles" title={rooms.emptyTitle} text={rooms.emptyText}>
+      <EmptyState drawing="bubbles" title={rooms.emptyTitle} text={rooms.emptyText}>
         <button type="button" className="button primary" onClick={() => go(paths.search({ kind: "people" }))}>
           {rooms.emptyAction}
         </button>
-      </Empty>
+      </EmptyState>
     );
   }
   return (
@@ -67,14 +67,14 @@ function RoomList({ selected }: { selected: string | null }) {
   );
 }
 
-const WATCHED = 60;
+const MAX_WATCHED = 60;
 
-/** The dots of those whom one talks with most. */
+/** Watch the presence of the most recent conversation partners. */
 function useWatchedPeers(order: readonly string[]): void {
   const { watchPresence } = useActions();
   const peers = useClientState((state) =>
     order
-      .slice(0, WATCHED)
+      .slice(0, MAX_WATCHED)
       .flatMap((roomId) => state.rooms.get(roomId)?.peer_id ?? [])
       .join(),
   );
@@ -84,7 +84,7 @@ function useWatchedPeers(order: readonly string[]): void {
   }, [peers, watchPresence]);
 }
 
-/** Asked where it makes sense: beside the conversations, and only once there are some. */
+/** Offers notifications once there are conversations. */
 function AlertAsk() {
   const { alerts } = useTexts();
   const may = useMayAsk();
@@ -93,7 +93,7 @@ function AlertAsk() {
   return (
     <div className="notice alert-ask">
       <p>{alerts.ask}</p>
-      <TextButton onClick={() => void turnAlerts(true)}>{alerts.yes}</TextButton>
+      <TextButton onClick={() => void setAlerts(true)}>{alerts.yes}</TextButton>
       <TextButton onClick={askLater}>{alerts.later}</TextButton>
     </div>
   );

@@ -5,12 +5,12 @@ import { TextButton } from "../../ui/Button.tsx";
 
 interface HitListProps {
   count: number;
-  more: (() => void) | null;
+  onMore: (() => void) | null;
   children: ReactNode;
 }
 
-/** What was found, how much it is said aloud, and a way to more. */
-export function HitList({ count, more, children }: HitListProps) {
+/** A list of search results. Their number is announced to screen readers. */
+export function HitList({ count, onMore, children }: HitListProps) {
   const { search } = useTexts();
   return (
     <>
@@ -18,9 +18,9 @@ export function HitList({ count, more, children }: HitListProps) {
         {search.results(count)}
       </p>
       <ul>{children}</ul>
-      {more && (
+      {onMore && (
         <div className="list-more">
-          <TextButton onClick={more}>{search.more}</TextButton>
+          <TextButton onClick={onMore}>{search.more}</TextButton>
         </div>
       )}
     </>

@@ -7,17 +7,17 @@ import { useNow } from "../../app/time.ts";
 import type { Message } from "../../core/index.ts";
 import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { listTime } from "../logic/format.ts";
-import { marked, nameOf, plain, titleOf } from "../logic/text.ts";
+import { listTime } from "../../format/locale.ts";
+import { splitMatches, nameOf, stripMarkdown, titleOf } from "../../format/text.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
-import { Refused } from "./Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function MessageHits({ q, roomId }: { q: string; roomId: string | null }) {
   const texts = useTexts();
-  const { searchMessages, needProfiles } = useActions();
+  const { searchMessages, loadProfiles } = useActions();
   const wanted = q.trim();
   const load = useCallback(
     (cursor?: string) =>
@@ -28,22 +28,22 @@ export function MessageHits({ q, roomId }: { q: string; roomId: string | null })
       }),
     [searchMessages, wanted, roomId],
   );
-  const { items, more, problem, again } = usePages(wanted === "" ? null : load);
+  const { items, loadMore, error, retry } = usePages(wanted === "" ? null : load);
   useEffect(() => {
-    if (items) needProfiles(items.map((message) => message.sender_id));
-  }, [items, needProfiles]);
+    if (items) loadProfiles(items.map((message) => message.sender_id));
+  }, [items, loadProfiles]);
   if (wanted === "") {
     return (
-      <Empty drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
+      <EmptyState drawing="search" title={texts.search.startMessages} text={texts.search.startMessagesText} />
     );
   }
-  if (problem) return <Refused problem={problem} again={again} />;
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} />;
-  if (items.length === 0 && !more) {
-    return <Empty drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
+  if (items.length === 0 && !loadMore) {
+    return <EmptyState drawing="search" title={texts.search.noMessages} text={texts.search.noneText} />;
   }
   return (
-    <HitList count={items.length} more={more}>
+    <HitList count={items.length} onMore={loadMore}>
       {items.map((message) => (
         <li key={`${message.room_id}.${message.seq}`}>
           <Hit message={message} q={wanted} within={roomId} />
@@ -84,7 +84,7 @@ function Hit({ message, q, within }: { message: Message; q: string; within: stri
           <time dateTime={message.at}>{listTime(new Date(message.at), language, texts, now)}</time>
         </span>
         <span className="hit-body">
-          {marked(around(plain(message.body), q), q).map((piece, i) =>
+          {splitMatches(around(stripMarkdown(message.body), q), q).map((piece, i) =>
             piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text,
           )}
         </span>
@@ -93,7 +93,7 @@ function Hit({ message, q, within }: { message: Message; q: string; within: stri
   );
 }
 
-/** A long message is shown from a little before what was found. */
+/** Cut a long message, so that it starts shortly before the match. */
 function around(text: string, q: string): string {
   const first = q.trim().split(/\s+/)[0] ?? "";
   const at = text.toLocaleLowerCase().indexOf(first.toLocaleLowerCase());

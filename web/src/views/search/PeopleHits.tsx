@@ -1,34 +1,36 @@
 import { useCallback } from "react";
 
 import { useActions, useClientState, useMe } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { IconButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { tell } from "../room/message-actions.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
-import { Refused } from "./Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function PeopleHits({ q }: { q: string }) {
   const texts = useTexts();
   const { searchProfiles } = useActions();
   const wanted = q.trim().replace(/^@/, "").toLowerCase();
   const load = useCallback((cursor?: string) => searchProfiles(wanted, cursor), [searchProfiles, wanted]);
-  const { items, more, problem, again } = usePages(wanted.length < 2 ? null : load);
+  const { items, loadMore, error, retry } = usePages(wanted.length < 2 ? null : load);
   if (wanted.length < 2) {
-    return <Empty drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />;
+    return (
+      <EmptyState drawing="people" title={texts.search.startPeople} text={texts.search.startPeopleText} />
+    );
   }
-  if (problem && problem.code !== "invalid") return <Refused problem={problem} again={again} />;
-  if (!items && !problem) return <RowSkeletons label={texts.loading} rows={3} />;
+  if (error && error.code !== "invalid") return <LoadError error={error} onRetry={retry} />;
+  if (!items && !error) return <RowSkeletons label={texts.loading} rows={3} />;
   if (!items || items.length === 0) {
-    return <Empty drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
+    return <EmptyState drawing="people" title={texts.search.noPeople} text={texts.search.noneText} />;
   }
   return (
-    <HitList count={items.length} more={more}>
+    <HitList count={items.length} onMore={loadMore}>
       {items.map((profile) => (
         <li key={profile.user_id} className="member">
           <Person found={profile} />
@@ -45,7 +47,7 @@ function Person({ found }: { found: Profile }) {
   const userId = found.user_id;
   const profile = useClientState((state) => state.profiles.get(userId)) ?? found;
   const add = async () => {
-    if (await tell(follow(userId))) toast(texts.profile.followed(profile.display_name));
+    if (await showFailure(follow(userId))) toast(texts.profile.followed(profile.display_name));
   };
   return (
     <>

@@ -6,35 +6,35 @@ import { paths, type SearchKind } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { SearchField } from "../../ui/SearchField.tsx";
-import { LinkBar } from "../LinkBar.tsx";
-import { titleOf } from "../logic/text.ts";
+import { ConnectionBar } from "../ConnectionBar.tsx";
+import { titleOf } from "../../format/text.ts";
 import { MessageHits } from "./MessageHits.tsx";
 import { PeopleHits } from "./PeopleHits.tsx";
 
 const PAUSE_MS = 250;
 
-/** What is searched stands in the address, so that "back" from a hit finds it again. */
+/** The search. Its query is in the URL, so "back" from a result returns to it. */
 export default function SearchPane() {
   const texts = useTexts();
   const [path, go] = useLocation();
   const [query] = useSearchParams();
   const kind: SearchKind = query.get("kind") === "people" ? "people" : "messages";
-  const asked = query.get("q") ?? "";
+  const urlText = query.get("q") ?? "";
   const roomId = query.get("room");
-  const [text, setText] = useState(asked);
-  const [seen, setSeen] = useState(asked);
-  if (seen !== asked) {
-    setSeen(asked);
-    setText(asked);
+  const [text, setText] = useState(urlText);
+  const [lastUrlText, setLastUrlText] = useState(urlText);
+  if (lastUrlText !== urlText) {
+    setLastUrlText(urlText);
+    setText(urlText);
   }
   useEffect(() => {
-    if (text === asked) return;
+    if (text === urlText) return;
     const timer = window.setTimeout(() => {
       const room = roomId === null ? {} : { room: roomId };
       go(paths.search({ q: text, kind, ...room }), { replace: path === "/search" });
     }, PAUSE_MS);
     return () => window.clearTimeout(timer);
-  }, [text, asked, kind, roomId, path, go]);
+  }, [text, urlText, kind, roomId, path, go]);
   const hint = kind === "people" ? texts.search.peopleHint : texts.search.messagesHint;
 
   return (
@@ -66,9 +66,9 @@ export default function SearchPane() {
         ))}
       </div>
       {kind === "messages" && roomId !== null && <InRoom roomId={roomId} q={text} />}
-      <LinkBar />
+      <ConnectionBar />
       <div className="pane-body scroll">
-        {kind === "messages" ? <MessageHits q={asked} roomId={roomId} /> : <PeopleHits q={asked} />}
+        {kind === "messages" ? <MessageHits q={urlText} roomId={roomId} /> : <PeopleHits q={urlText} />}
       </div>
     </>
   );

@@ -1,29 +1,29 @@
 import { useCallback, useEffect, useState } from "react";
 
-import type { Page, Problem, Result } from "../../core/index.ts";
+import type { Page, DomainError, Result } from "../../core/index.ts";
 
 export interface Pages<T> {
   items: readonly T[] | null;
-  problem: Problem | null;
-  more: (() => void) | null;
-  again: () => void;
+  error: DomainError | null;
+  loadMore: (() => void) | null;
+  retry: () => void;
 }
 
 interface State<T> {
   of: unknown;
   items: readonly T[] | null;
   next: string | null;
-  problem: Problem | null;
+  error: DomainError | null;
 }
 
-/** The pages of a list, one after the other. `load` must be stable while it asks for the same; null asks nothing. */
+/** Load a list page by page. `load` must be stable, null loads nothing. */
 export function usePages<T>(
   load: ((cursor?: string) => Promise<Result<{ page: Page<T> }>>) | null,
 ): Pages<T> {
-  const blank: State<T> = { of: load, items: null, next: null, problem: null };
-  const [kept, setState] = useState(blank);
+  const blank: State<T> = { of: load, items: null, next: null, error: null };
+  const [stored, setState] = useState(blank);
   const [tries, setTries] = useState(0);
-  const state = kept.of === load ? kept : blank;
+  const state = stored.of === load ? stored : blank;
 
   const fetchPage = useCallback(
     async (cursor?: string) => {
@@ -36,16 +36,16 @@ export function usePages<T>(
             of: load,
             items: before.of === load ? before.items : null,
             next: null,
-            problem: result.problem,
+            error: result.error,
           };
-        return { of: load, items: [...earlier, ...result.page.items], next: result.page.next, problem: null };
+        return { of: load, items: [...earlier, ...result.page.items], next: result.page.next, error: null };
       });
     },
     [load],
   );
 
   useEffect(() => {
-    // The answer comes later; nothing is set while the effect runs.
+    // The result arrives later, so this sets no state during the effect.
     // eslint-disable-next-line react-hooks/set-state-in-effect
     void fetchPage();
   }, [fetchPage, tries]);
@@ -53,8 +53,8 @@ export function usePages<T>(
   const { next } = state;
   return {
     items: state.items,
-    problem: state.problem,
-    more: next === null ? null : () => void fetchPage(next),
-    again: () => setTries((count) => count + 1),
+    error: state.error,
+    loadMore: next === null ? null : () => void fetchPage(next),
+    retry: () => setTries((count) => count + 1),
   };
 }

@@ -5,9 +5,9 @@ import { useActions, useMe } from "../../app/client.ts";
 import { openDialog, toast } from "../../app/overlay.ts";
 import { paths } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
-import { problemText, fieldProblem } from "../logic/problems.ts";
-import { newPasswordRules } from "../gate/password.ts";
-import { PasswordField } from "../gate/PasswordField.tsx";
+import { errorText, hasFieldError } from "../../format/errors.ts";
+import { newPasswordRules } from "../auth/password.ts";
+import { PasswordField } from "../auth/PasswordField.tsx";
 
 export function Account() {
   const { settings } = useTexts();
@@ -23,15 +23,15 @@ export function Account() {
         </dl>
         <p className="card-text">{settings.idHelp}</p>
       </section>
-      <Password />
-      <Close />
+      <ChangePassword />
+      <CloseAccount />
     </>
   );
 }
 
-function Password() {
+function ChangePassword() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { changePassword } = useActions();
   const form = useForm({ defaultValues: { current: "", next: "" } });
   const { errors, isSubmitting } = form.formState;
@@ -40,12 +40,12 @@ function Password() {
     if (result.ok) {
       form.reset();
       toast(settings.passwordChanged);
-    } else if (result.problem.code === "forbidden") {
+    } else if (result.error.code === "forbidden") {
       form.setError("current", { message: settings.passwordWrong }, { shouldFocus: true });
-    } else if (fieldProblem(result.problem, "new_password")) {
-      form.setError("next", { message: gate.passwordWeak }, { shouldFocus: true });
+    } else if (hasFieldError(result.error, "new_password")) {
+      form.setError("next", { message: auth.passwordWeak }, { shouldFocus: true });
     } else {
-      form.setError("next", { message: problemText(result.problem, texts) });
+      form.setError("next", { message: errorText(result.error, texts) });
     }
   });
   return (
@@ -56,14 +56,14 @@ function Password() {
           label={settings.currentPassword}
           autoComplete="current-password"
           error={errors.current?.message}
-          {...form.register("current", { required: gate.needed })}
+          {...form.register("current", { required: auth.required })}
         />
         <PasswordField
           label={settings.newPassword}
           autoComplete="new-password"
           error={errors.next?.message}
-          note={gate.passwordHint}
-          {...form.register("next", newPasswordRules(gate))}
+          note={auth.passwordHint}
+          {...form.register("next", newPasswordRules(auth))}
         />
         <div className="card-foot">
           <button type="submit" className="button primary" disabled={isSubmitting}>
@@ -75,9 +75,9 @@ function Password() {
   );
 }
 
-function Close() {
+function CloseAccount() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { closeAccount } = useActions();
   const [, go] = useLocation();
   const form = useForm({ defaultValues: { password: "" } });
@@ -88,9 +88,9 @@ function Close() {
       go(paths.rooms);
       return;
     }
-    const wrong = result.problem.code === "forbidden";
+    const wrong = result.error.code === "forbidden";
     form.setError("password", {
-      message: wrong ? settings.passwordWrong : problemText(result.problem, texts),
+      message: wrong ? settings.passwordWrong : errorText(result.error, texts),
     });
   };
   const submit = form.handleSubmit(({ password }) => {
@@ -112,7 +112,7 @@ function Close() {
           label={settings.closeConfirm}
           autoComplete="current-password"
           error={errors.password?.message}
-          {...form.register("password", { required: gate.needed })}
+          {...form.register("password", { required: auth.required })}
         />
         <div className="card-foot">
           <button type="submit" className="button danger">

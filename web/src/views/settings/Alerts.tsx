@@ -1,4 +1,4 @@
-import { turnAlerts, useAlertSetting } from "../../app/alerts.ts";
+import { setAlerts, useAlertSetting } from "../../app/alerts.ts";
 import { useTexts } from "../../i18n/index.ts";
 
 export function Alerts() {
@@ -17,14 +17,14 @@ export function Alerts() {
       <p className="card-text">{settings.alertsText}</p>
       {(setting === "off" || setting === "ask") && (
         <div className="card-foot">
-          <button type="button" className="button primary" onClick={() => void turnAlerts(true)}>
+          <button type="button" className="button primary" onClick={() => void setAlerts(true)}>
             {settings.alertsTurnOn}
           </button>
         </div>
       )}
       {setting === "on" && (
         <div className="card-foot">
-          <button type="button" className="button" onClick={() => void turnAlerts(false)}>
+          <button type="button" className="button" onClick={() => void setAlerts(false)}>
             {settings.alertsTurnOff}
           </button>
         </div>

@@ -1,27 +1,29 @@
 import { useState } from "react";
 
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import type { Profile } from "../../core/index.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
-import { Empty } from "../../ui/Empty.tsx";
+import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { tell } from "../room/message-actions.ts";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function Blocked() {
   const texts = useTexts();
   const { listBlocked } = useActions();
-  const { items, more, problem, again } = usePages(listBlocked);
-  const [freed, setFreed] = useState<ReadonlySet<string>>(new Set());
-  if (problem) return <Refused problem={problem} again={again} />;
+  const { items, loadMore, error, retry } = usePages(listBlocked);
+  const [unblocked, setFreed] = useState<ReadonlySet<string>>(new Set());
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
-  const shown = items.filter((one) => !freed.has(one.user_id));
+  const shown = items.filter((one) => !unblocked.has(one.user_id));
   if (shown.length === 0) {
-    return <Empty drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />;
+    return (
+      <EmptyState drawing="people" title={texts.settings.blockedNone} text={texts.settings.blockedText} />
+    );
   }
   return (
     <>
@@ -31,22 +33,22 @@ export function Blocked() {
           <BlockedRow
             key={profile.user_id}
             profile={profile}
-            onFreed={() => setFreed((before) => new Set([...before, profile.user_id]))}
+            onUnblocked={() => setFreed((before) => new Set([...before, profile.user_id]))}
           />
         ))}
       </ul>
-      {more && <TextButton onClick={more}>{texts.search.more}</TextButton>}
+      {loadMore && <TextButton onClick={loadMore}>{texts.search.more}</TextButton>}
     </>
   );
 }
 
-function BlockedRow({ profile, onFreed }: { profile: Profile; onFreed: () => void }) {
+function BlockedRow({ profile, onUnblocked }: { profile: Profile; onUnblocked: () => void }) {
   const texts = useTexts();
   const { unblock } = useActions();
   const name = profile.display_name;
   const free = async () => {
-    if (!(await tell(unblock(profile.user_id)))) return;
-    onFreed();
+    if (!(await showFailure(unblock(profile.user_id)))) return;
+    onUnblocked();
     toast(texts.profile.didUnblock(name));
   };
   return (

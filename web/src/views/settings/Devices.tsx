@@ -1,35 +1,35 @@
 import { useState } from "react";
 
 import { useActions } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import { useNow } from "../../app/time.ts";
-import type { Session } from "../../core/index.ts";
+import type { SessionView } from "../../core/index.ts";
 import { useLanguage, useTexts, type Texts } from "../../i18n/index.ts";
 import { TextButton } from "../../ui/Button.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
-import { deviceOf } from "../logic/device.ts";
-import { agoOf, exactOf } from "../logic/format.ts";
-import { tell } from "../room/message-actions.ts";
+import { deviceOf } from "./device.ts";
+import { relativeTime, exactTime } from "../../format/locale.ts";
 import { usePages } from "../search/pages.ts";
-import { Refused } from "../search/Refused.tsx";
+import { LoadError } from "../LoadError.tsx";
 
 export function Devices() {
   const texts = useTexts();
   const { listSessions, revokeOthers } = useActions();
-  const { items, more, problem, again } = usePages(listSessions);
+  const { items, loadMore, error, retry } = usePages(listSessions);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
-  if (problem) return <Refused problem={problem} again={again} />;
+  if (error) return <LoadError error={error} onRetry={retry} />;
   if (!items) return <RowSkeletons label={texts.loading} rows={3} />;
   const shown = items
     .filter((one) => !gone.has(one.session_id))
     .sort((a, b) => Number(b.current) - Number(a.current));
   const others = shown.filter((one) => !one.current);
   const endOthers = async () => {
-    if (!(await tell(revokeOthers()))) return;
+    if (!(await showFailure(revokeOthers()))) return;
     setGone((before) => new Set([...before, ...others.map((one) => one.session_id)]));
     toast(texts.settings.othersRevoked);
-    again();
+    retry();
   };
   return (
     <>
@@ -43,7 +43,7 @@ export function Devices() {
           />
         ))}
       </ul>
-      {more && <TextButton onClick={more}>{texts.more}</TextButton>}
+      {loadMore && <TextButton onClick={loadMore}>{texts.more}</TextButton>}
       {others.length > 0 && (
         <div className="card-foot">
           <button type="button" className="button danger" onClick={() => void endOthers()}>
@@ -55,12 +55,12 @@ export function Devices() {
   );
 }
 
-function nameOfDevice(session: Session, { settings }: Texts): string {
+function nameOfDevice(session: SessionView, { settings }: Texts): string {
   const device = deviceOf(session.user_agent);
   return device ? settings.deviceOn(device.browser, device.system) : settings.unknownDevice;
 }
 
-function Device({ session, onGone }: { session: Session; onGone: () => void }) {
+function Device({ session, onGone }: { session: SessionView; onGone: () => void }) {
   const texts = useTexts();
   const language = useLanguage();
   const now = useNow();
@@ -68,7 +68,7 @@ function Device({ session, onGone }: { session: Session; onGone: () => void }) {
   const name = nameOfDevice(session, texts);
   const seen = new Date(session.last_seen_at);
   const end = async () => {
-    if (!(await tell(revokeSession(session.session_id)))) return;
+    if (!(await showFailure(revokeSession(session.session_id)))) return;
     onGone();
     toast(texts.settings.revoked);
   };
@@ -81,8 +81,8 @@ function Device({ session, onGone }: { session: Session; onGone: () => void }) {
         <strong>{name}</strong>
         <p>
           {session.address} ·{" "}
-          <time dateTime={session.last_seen_at} title={exactOf(seen, language)}>
-            {texts.settings.lastSeen(agoOf(seen, language, texts, now))}
+          <time dateTime={session.last_seen_at} title={exactTime(seen, language)}>
+            {texts.settings.lastSeen(relativeTime(seen, language, texts, now))}
           </time>
         </p>
       </div>

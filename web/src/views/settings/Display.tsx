@@ -42,7 +42,7 @@ function Choices<T extends string>({
 }) {
   const name = useId();
   const [chosen, setChosen] = useState({ value, of: value });
-  // A language comes a moment after it was chosen: the mark does not wait for it.
+  // A language takes a moment to load. The selection changes at once.
   if (chosen.of !== value) setChosen({ value, of: value });
   return (
     <section className="card">

@@ -2,25 +2,25 @@ import { useRef } from "react";
 import { useForm } from "react-hook-form";
 
 import { useActions, useMe, useProfile } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Avatar } from "../../ui/Avatar.tsx";
 import { TextButton } from "../../ui/Button.tsx";
 import { Field } from "../../ui/Field.tsx";
-import { isImage } from "../logic/files.ts";
-import { problemText } from "../logic/problems.ts";
-import { tell } from "../room/message-actions.ts";
+import { isImage } from "../room/files.ts";
+import { errorText } from "../../format/errors.ts";
 
 export function MyProfile() {
   return (
     <section className="card">
-      <Picture />
-      <Words />
+      <ProfilePicture />
+      <ProfileForm />
     </section>
   );
 }
 
-function Picture() {
+function ProfilePicture() {
   const texts = useTexts();
   const { settings } = texts;
   const { upload, updateProfile } = useActions();
@@ -36,13 +36,13 @@ function Picture() {
     const result = await upload(file).done;
     if (!result.ok) {
       toast(
-        ["unsupported_type", "invalid"].includes(result.problem.code)
+        ["unsupported_type", "invalid"].includes(result.error.code)
           ? settings.photoBad
-          : problemText(result.problem, texts),
+          : errorText(result.error, texts),
       );
       return;
     }
-    if (await tell(updateProfile({ avatarAttachmentId: result.attachment.attachment_id })))
+    if (await showFailure(updateProfile({ avatarAttachmentId: result.attachment.attachment_id })))
       toast(texts.saved);
   };
   return (
@@ -69,7 +69,7 @@ function Picture() {
           {settings.changePhoto}
         </button>
         {profile?.avatar_url != null && (
-          <TextButton danger onClick={() => void tell(updateProfile({ avatarAttachmentId: null }))}>
+          <TextButton danger onClick={() => void showFailure(updateProfile({ avatarAttachmentId: null }))}>
             {settings.removePhoto}
           </TextButton>
         )}
@@ -78,9 +78,9 @@ function Picture() {
   );
 }
 
-function Words() {
+function ProfileForm() {
   const texts = useTexts();
-  const { settings, gate } = texts;
+  const { settings, auth } = texts;
   const { updateProfile } = useActions();
   const me = useMe();
   const profile = useProfile(me.user_id);
@@ -95,7 +95,7 @@ function Words() {
       form.reset({ name: name.trim(), status: status.trim() });
       toast(texts.saved);
     } else {
-      form.setError("status", { message: problemText(result.problem, texts) });
+      form.setError("status", { message: errorText(result.error, texts) });
     }
   });
   return (
@@ -104,10 +104,10 @@ function Words() {
         label={settings.name}
         autoComplete="name"
         error={errors.name?.message}
-        note={gate.nameHint}
+        note={auth.nameHint}
         {...form.register("name", {
           validate: (value) =>
-            value.trim() === "" ? gate.needed : value.trim().length <= 60 || gate.nameLong,
+            value.trim() === "" ? auth.required : value.trim().length <= 60 || auth.nameLong,
         })}
       />
       <Field

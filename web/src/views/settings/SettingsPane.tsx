@@ -1,11 +1,11 @@
 import { Link, useLocation } from "wouter";
 
 import { useActions, useClientState } from "../../app/client.ts";
+import { showFailure } from "../../app/notices.ts";
 import { openDialog } from "../../app/overlay.ts";
 import { paths, settingNames, type SettingName } from "../../app/paths.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { Icon, type IconName } from "../../ui/Icon.tsx";
-import { tell } from "../room/message-actions.ts";
 
 const icons: Record<SettingName, IconName> = {
   profile: "person",
@@ -31,7 +31,7 @@ export default function SettingsPane({ selected }: { selected: SettingName | nul
       danger: unsent > 0,
       run: () => {
         go(paths.rooms);
-        return tell(signOut());
+        return showFailure(signOut());
       },
     });
   return (
