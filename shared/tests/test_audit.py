@@ -1,4 +1,4 @@
-"""The audit trail: what its lines tell, where they go, and how much of it a stranger can bring about."""
+"""The audit trail: fields, destination, and limits on lines that a stranger can cause."""
 
 import json
 import stat
@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from shared.logging.audit import FAILURES_AT_ONCE, KINDS, KINDS_A_PERIOD, _trail, audit, network_of, open_trail
-from shared.logging.setup import Describer, hash_user
+from shared.logging.setup import RecordFilter, hash_user
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)
@@ -19,12 +19,12 @@ KEY = SecretStr("k" * 32)
 
 @pytest.fixture
 def trail(tmp_path: Path) -> Iterator[Callable[[], list[dict]]]:
-    """Lines of the trail's file, what is summed up too."""
+    """A function that returns all lines of the trail's file, including summaries."""
     file = tmp_path / "audit" / "auth.log"
-    handler = open_trail(Describer(KEY), "auth", file, sys.stdout)
+    handler = open_trail(RecordFilter(KEY), "auth", file, sys.stdout)
 
     def lines() -> list[dict]:
-        handler.sum_up()
+        handler.write_summaries()
         found = [json.loads(line) for line in file.read_text().splitlines()]
         for line in found:
             Draft202012Validator(SCHEMA).validate(line)
@@ -35,7 +35,7 @@ def trail(tmp_path: Path) -> Iterator[Callable[[], list[dict]]]:
     handler.close()
 
 
-def test_every_action_keeps_the_contract_and_hides_who_it_was(trail: Callable[[], list[dict]]):
+def test_every_action_matches_the_schema_and_hides_user_ids(trail: Callable[[], list[dict]]):
     for action in KINDS:
         audit(action, user_id="01USER", target_id="01OTHER", address="203.0.113.7", room_id="01ROOM", roles=["admin"])
     lines = trail()
@@ -46,14 +46,14 @@ def test_every_action_keeps_the_contract_and_hides_who_it_was(trail: Callable[[]
     }
 
 
-def test_only_the_owner_reads_it(trail: Callable[[], list[dict]], tmp_path: Path):
+def test_only_the_owner_can_read_the_file(trail: Callable[[], list[dict]], tmp_path: Path):
     audit("sign-in", user_id="01USER")
     assert trail()
     assert stat.S_IMODE((tmp_path / "audit" / "auth.log").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "audit").stat().st_mode) == 0o700
 
 
-def test_what_fails_is_summed_up_by_account_and_address_and_what_succeeds_is_not(trail: Callable[[], list[dict]]):
+def test_failures_are_summarized_by_account_and_network_and_successes_are_not(trail: Callable[[], list[dict]]):
     for _ in range(100):
         audit("sign-in", outcome="failure", user_id="01USER", address="203.0.113.7", reason="wrong password")
         audit("sign-in", user_id="01USER", address="203.0.113.7")
@@ -65,7 +65,7 @@ def test_what_fails_is_summed_up_by_account_and_address_and_what_succeeds_is_not
     assert sum(line.get("webchat.count", 1) for line in failed) == 101
 
 
-def test_no_number_of_accounts_makes_more_lines_than_so_many(trail: Callable[[], list[dict]]):
+def test_lines_per_period_are_bounded_for_any_number_of_accounts(trail: Callable[[], list[dict]]):
     for number in range(5_000):
         audit("sign-in", outcome="failure", address=f"10.{number // 250}.{number % 250}.1", reason="no such account")
     lines = trail()
@@ -73,14 +73,14 @@ def test_no_number_of_accounts_makes_more_lines_than_so_many(trail: Callable[[],
     assert sum(line.get("webchat.count", 1) for line in lines) == 5_000
 
 
-def test_what_cannot_be_written_there_is_in_the_services_log(
+def test_a_line_that_cannot_be_written_goes_to_the_log(
     trail: Callable[[], list[dict]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     file = tmp_path / "audit" / "auth.log"
     file.parent.chmod(0o700)
-    file.mkdir()  # stands where the file should be
+    file.mkdir()  # a folder instead of the file
     audit("role-change", user_id="01USER")
-    assert "not in the audit trail: role-change: success" in caplog.text
+    assert "not written to the audit trail: role-change: success" in caplog.text
     file.rmdir()
     audit("sign-in", user_id="01USER")
     assert [line["event.action"] for line in trail()] == ["sign-in"]
@@ -93,5 +93,5 @@ def test_what_cannot_be_written_there_is_in_the_services_log(
         ("", ""), ("nonsense", ""),
     ],
 )  # fmt: skip
-def test_of_an_address_the_network_is_told(address: str, network: str):
+def test_addresses_are_reduced_to_networks(address: str, network: str):
     assert network_of(address) == network

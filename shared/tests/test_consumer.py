@@ -1,4 +1,4 @@
-"""The consumer of another service's stream: nothing is acknowledged that was not handled, whatever ends on the way."""
+"""The consumer of another service's stream acknowledges only handled events, whatever fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ Handle = Callable[[Event], Awaitable[None]]
 
 
 class Handler:
-    """Takes numbers as they come; fails at those in `bad`, and waits for `free` at those in `slow`."""
+    """Records numbers; fails at those in `bad`, and waits for `free` at those in `slow`."""
 
     def __init__(self) -> None:
         self.began: list[int] = []
@@ -50,7 +50,7 @@ class Handler:
 
 
 def consumer(redis: AnyRedis, handle: Handle, *, name: str = "one", again_ms: int = 3_600_000) -> Consumer[Event]:
-    """A consumer of the group `rooms` that does not wait; after `again_ms` it takes over what nobody acknowledged."""
+    """Return a consumer of the group `rooms` that never blocks and reclaims events after `again_ms`."""
     return Consumer(redis, "auth", "rooms", name, Event, handle, reclaim_after_ms=again_ms, block_ms=1)
 
 
@@ -61,13 +61,13 @@ async def publish(redis: AnyRedis, *events: msgspec.Struct) -> None:
 
 
 async def pending(redis: AnyRedis) -> int:
-    """How many entries were delivered to the group and not acknowledged."""
+    """Return the number of entries that were delivered and not acknowledged."""
     summary: Any = await redis.xpending(STREAM, "rooms")
     return int(summary["pending"])
 
 
 async def delivered(redis: AnyRedis) -> int:
-    """How many entries the group was given."""
+    """Return the number of entries that were delivered to the group."""
     [group] = await redis.xinfo_groups(STREAM)
     return int(group["entries-read"] or 0)
 
@@ -85,10 +85,10 @@ async def test_events_are_handled_in_order_and_acknowledged(redis: AnyRedis) -> 
     handler = Handler()
     await publish(redis, *map(Opened, range(3)))
     reader = consumer(redis, handler)
-    for _ in range(2):  # the first round makes the group, which begins with what was there before it
+    for _ in range(2):  # the first round creates the group, at the beginning of the stream
         await reader.run()
     await publish(redis, *map(Closed, range(3, 250)))
-    for _ in range(3):  # a hundred a round
+    for _ in range(3):  # a hundred per round
         await reader.run()
     assert handler.taken == list(range(250))
     assert await pending(redis) == 0
@@ -111,7 +111,7 @@ async def nothing_pending(redis: AnyRedis) -> bool:
 
 
 @on_both_engines
-async def test_what_one_that_died_was_handling_is_handled_by_another(redis: AnyRedis) -> None:
+async def test_events_of_a_dead_consumer_are_handled_by_another(redis: AnyRedis) -> None:
     dying, other = Handler(), Handler()
     dying.slow = {1}
     await publish(redis, *map(Opened, range(4)))
@@ -119,12 +119,12 @@ async def test_what_one_that_died_was_handling_is_handled_by_another(redis: AnyR
         await eventually(lambda: dying.began == [0, 1])
     assert (dying.taken, await pending(redis)) == ([0], 3)
     await consumer(redis, other, name="other").run()
-    assert other.taken == []  # as long as it may still be at work
+    assert other.taken == []  # the first one may still be running
     await consumer(redis, other, name="other", again_ms=0).run()
     assert (other.taken, await pending(redis)) == ([1, 2, 3], 0)
 
 
-async def test_a_failure_keeps_nobody_else_waiting_and_is_tried_again(redis: AnyRedis) -> None:
+async def test_a_failed_event_is_retried_and_delays_no_other(redis: AnyRedis) -> None:
     handler = Handler()
     handler.bad = {1}
     reader = consumer(redis, handler, again_ms=0)
@@ -140,7 +140,7 @@ async def test_a_failure_keeps_nobody_else_waiting_and_is_tried_again(redis: Any
 
 
 @on_both_engines
-async def test_what_fails_every_time_is_given_up_and_kept_aside(redis: AnyRedis) -> None:
+async def test_an_event_that_always_fails_becomes_a_dead_letter(redis: AnyRedis) -> None:
     handler = Handler()
     handler.bad = {1}
     before = counted("webchat_dead_letters_total")
@@ -158,7 +158,7 @@ async def test_what_fails_every_time_is_given_up_and_kept_aside(redis: AnyRedis)
     assert (handler.began.count(1), await dead(redis)) == (TRIES, [1])
 
 
-async def test_bytes_that_are_no_event_are_given_up_as_well(redis: AnyRedis) -> None:
+async def test_malformed_events_become_dead_letters(redis: AnyRedis) -> None:
     handler = Handler()
     await redis.xadd(STREAM, {"topic": "opened", "payload": b'{"topic":"opened","number":"none"}'})
     await publish(redis, Opened(2))
@@ -168,7 +168,7 @@ async def test_bytes_that_are_no_event_are_given_up_as_well(redis: AnyRedis) -> 
     assert (handler.taken, await pending(redis), await dead(redis)) == ([2], 0, ["none"])
 
 
-async def test_events_of_other_kinds_are_passed_over(redis: AnyRedis) -> None:
+async def test_events_of_other_types_are_skipped(redis: AnyRedis) -> None:
     handler = Handler()
     reader: Consumer[Opened] = Consumer(redis, "auth", "rooms", "one", Opened, handler, block_ms=1)
     await publish(redis, Closed(1), Opened(2))
@@ -178,7 +178,7 @@ async def test_events_of_other_kinds_are_passed_over(redis: AnyRedis) -> None:
 
 
 @on_both_engines
-async def test_after_redis_lost_everything_it_reads_from_the_beginning(redis: AnyRedis) -> None:
+async def test_after_redis_was_emptied_it_reads_from_the_beginning(redis: AnyRedis) -> None:
     handler = Handler()
     reader = consumer(redis, handler)
     await publish(redis, Opened(1))
@@ -191,7 +191,7 @@ async def test_after_redis_lost_everything_it_reads_from_the_beginning(redis: An
     assert handler.taken == [1, 1, 2]
 
 
-async def test_what_was_trimmed_before_it_was_handled_holds_nobody_up(redis: AnyRedis) -> None:
+async def test_trimmed_events_do_not_block_later_ones(redis: AnyRedis) -> None:
     handler = Handler()
     handler.bad = {1}
     reader = consumer(redis, handler, again_ms=0)
@@ -205,7 +205,7 @@ async def test_what_was_trimmed_before_it_was_handled_holds_nobody_up(redis: Any
     assert (handler.taken, handler.began, await pending(redis)) == ([2], [1, 2], 0)
 
 
-async def test_two_of_a_group_share_the_events(redis: AnyRedis) -> None:
+async def test_two_consumers_of_a_group_share_the_events(redis: AnyRedis) -> None:
     handlers = Handler(), Handler()
     readers = [consumer(redis, handler, name=str(number)) for number, handler in enumerate(handlers)]
     for reader in readers:  # both found no group: the second one finds it made
@@ -222,10 +222,10 @@ async def test_a_traced_event_is_handled_in_a_span_of_its_trace(
     redis: AnyRedis, spans: list[dict[str, Any]], failed: bool
 ) -> None:
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    places = []
+    contexts = []
 
     async def handle(event: Event) -> None:
-        places.append(current_span_context())
+        contexts.append(current_span_context())
         if failed:
             raise ValueError("no")
 
@@ -237,6 +237,6 @@ async def test_a_traced_event_is_handled_in_a_span_of_its_trace(
     [line] = [line for line in spans if line["event.action"] == "consume"]
     assert (line["trace.id"], line["parent.id"], line["event.code"]) == (trace, parent, "opened")
     assert line["event.outcome"] == ("failure" if failed else "success")
-    [place] = places
-    assert place is not None
-    assert place.span_id == line["span.id"]
+    [context] = contexts
+    assert context is not None
+    assert context.span_id == line["span.id"]

@@ -7,7 +7,7 @@ from shared.ids import new_id
 from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 
 
-def test_a_key_comes_back():
+def test_a_key_is_restored():
     key = (1_795_508_080_123, new_id())
     assert read_cursor(cursor_of(key), tuple[TimeKey, IdKey]) == key
     assert read_cursor(cursor_of("anna_1"), str) == "anna_1"
@@ -16,7 +16,7 @@ def test_a_key_comes_back():
 @pytest.mark.parametrize(
     "key", [[], [1], ["a", 1], [-1, "ID"], [2**63, "ID"], [1.5, "ID"], [1, "ID", 2], [1, "x"], {}, None]
 )
-def test_what_has_another_shape_is_refused(key):
+def test_a_key_of_another_type_is_rejected(key):
     if isinstance(key, list):
         key = [new_id() if part == "ID" else part for part in key]
     with pytest.raises(Invalid):
@@ -24,11 +24,11 @@ def test_what_has_another_shape_is_refused(key):
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "====", "ä", "\x00", "🦜", base64.urlsafe_b64encode(b"\xff\xfe").decode()])
-def test_what_is_no_cursor_is_refused(cursor):
+def test_malformed_cursors_are_rejected(cursor):
     with pytest.raises(Invalid):
         read_cursor(cursor, str)
 
 
-def test_an_id_does_not_end_in_a_line_break():
+def test_an_id_with_a_line_break_is_rejected():
     with pytest.raises(Invalid):
         read_cursor(cursor_of(new_id() + "\n"), IdKey)

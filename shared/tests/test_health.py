@@ -1,4 +1,4 @@
-"""Readiness: what is missing is named, in time, whatever a store does."""
+"""Readiness: failed checks are named in time, whatever a store does."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,14 +12,18 @@ from fastapi import FastAPI
 from sqlalchemy import URL, text
 
 from shared.database.engine import Database
-from shared.database.migrations import SchemaIsBehindError, check_schema
+from shared.database.migrations import OutdatedSchemaError, check_schema
 from shared.redis.client import check_redis, close_redis, redis_at
 from shared.web.health import health_router
+from shared.web.overload import Overload
+from shared.web.state import AppState
+
+NO_SHEDDING = Overload(ephemeral_at=1, history_at=1)
 
 
 @asynccontextmanager
-async def holding() -> AsyncIterator[int]:
-    """The port of a store that takes connections and never answers."""
+async def hanging_store() -> AsyncIterator[int]:
+    """The port of a store that accepts connections and never answers."""
     connections: list[asyncio.StreamWriter] = []
 
     async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,21 +39,24 @@ async def holding() -> AsyncIterator[int]:
         await server.wait_closed()
 
 
-async def asked(app: FastAPI, *, check_s: float = 5) -> httpx.Response:
-    app.include_router(health_router(app, check_s=check_s))
+async def readiness(state: AppState, *, check_s: float = 5) -> httpx.Response:
+    app = FastAPI()
+    app.include_router(health_router(state, check_s=check_s))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         return await client.get("/readyz")
 
 
-async def test_a_store_that_never_answers_is_named_while_nobody_waits_for_it(redis_endpoint: list[str]):
-    async with holding() as port:
+async def test_a_hanging_store_is_named_without_waiting_for_it(redis_endpoint: list[str]):
+    async with hanging_store() as port:
         held, here = redis_at([f"127.0.0.1:{port}"], timeout_s=3600), redis_at(redis_endpoint)
         database = Database(URL.create("mysql+aiomysql", "nobody", host="127.0.0.1", port=port, database="none"))
-        app = FastAPI()
-        app.state.checks = {"database": database.ping, "redis": partial(check_redis, here)}
-        app.state.wishes = {"other redis": partial(check_redis, held)}
+        state = AppState(
+            NO_SHEDDING,
+            required_checks={"database": database.ping, "redis": partial(check_redis, here)},
+            optional_checks={"other redis": partial(check_redis, held)},
+        )
         await check_redis(here)
-        answer = await asked(app, check_s=0.3)
+        answer = await readiness(state, check_s=0.3)
         assert answer.status_code == 503
         assert answer.json() == {"status": "waiting", "missing": ["database"], "degraded": ["other redis"]}
         for redis in (held, here):
@@ -57,29 +64,27 @@ async def test_a_store_that_never_answers_is_named_while_nobody_waits_for_it(red
         await database.close()
 
 
-async def test_what_it_goes_on_without_does_not_make_it_wait():
-    async def away() -> None:
+async def test_a_failed_optional_check_leaves_it_ready():
+    async def fail() -> None:
         raise ConnectionError
 
-    app = FastAPI()
-    app.state.checks, app.state.wishes = {}, {"redis": away}
-    answer = await asked(app)
+    answer = await readiness(AppState(NO_SHEDDING, optional_checks={"redis": fail}))
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "degraded": ["redis"]})
 
 
-async def test_tables_that_are_behind_are_not_ready(tmp_path: Path):
+async def test_an_outdated_schema_is_not_ready(tmp_path: Path):
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions" / "0002_more.py").touch()
     database = Database(URL.create("sqlite+aiosqlite", database=str(tmp_path / "db")))
-    with pytest.raises(SchemaIsBehindError):
+    with pytest.raises(OutdatedSchemaError):
         await check_schema(database, tmp_path)
-    for version in ("0001", "0002", "0003"):  # of the version after this one, while it rolls out
+    for version in ("0001", "0002", "0003"):  # 0003 is of the next version, during a rolling update
         async with database.write() as db:
             await db.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)"))
             await db.execute(text("DELETE FROM alembic_version"))
             await db.execute(text(f"INSERT INTO alembic_version VALUES ('{version}')"))
         if version == "0001":
-            with pytest.raises(SchemaIsBehindError, match="0001"):
+            with pytest.raises(OutdatedSchemaError, match="0001"):
                 await check_schema(database, tmp_path)
         else:
             await check_schema(database, tmp_path)

@@ -1,4 +1,4 @@
-"""Calls between services: over kept connections, whose other ends come and go."""
+"""Calls between services, over persistent connections that the other side may close."""
 
 from contextlib import asynccontextmanager
 
@@ -17,7 +17,7 @@ class Counted(msgspec.Struct):
 
 
 class Counter:
-    """Answers with the number of the call; closes the connection without an answer at those in `silent`."""
+    """A server that answers with the number of the call, or closes the connection at the calls in `silent`."""
 
     def __init__(self, *silent: int) -> None:
         self.calls, self.silent, self.peers, self.traces = 0, silent, set(), []
@@ -46,7 +46,7 @@ class Counter:
             await runner.cleanup()
 
 
-async def test_calls_share_a_connection_until_one_is_the_last_on_it():
+async def test_calls_share_a_connection_until_one_closes_it():
     counter = Counter()
     async with counter.answering() as (client, url):
         for number in range(1, 7):
@@ -54,7 +54,7 @@ async def test_calls_share_a_connection_until_one_is_the_last_on_it():
     assert len(counter.peers) == 2
 
 
-async def test_a_connection_that_ends_without_an_answer_is_tried_once_more():
+async def test_a_call_is_repeated_once_if_the_connection_closes():
     counter = Counter(2, 4, 5)
     async with counter.answering() as (client, url):
         assert (await post(client, url, {}, Counted)).call == 1
@@ -64,21 +64,21 @@ async def test_a_connection_that_ends_without_an_answer_is_tried_once_more():
         assert counter.calls == 5
 
 
-async def test_a_call_goes_on_with_the_trace_of_what_makes_it():
+async def test_a_call_propagates_the_current_trace():
     counter = Counter()
     async with counter.answering() as (client, url):
         unsampled = f"00-{'a' * 32}-{'b' * 16}-00"
         for claimed in ("0AF7", unsampled, f"00-{'a' * 32}-{'b' * 16}-01"):
             attach_span_context(parse_traceparent(claimed))
             await post(client, url, {}, Counted)
-    nowhere, unwritten, written = counter.traces
-    assert (nowhere, unwritten) == ("", unsampled)
-    assert written.startswith(f"00-{'a' * 32}-")
-    assert "b" * 16 not in written  # a span of the call, whose line has the other as its parent
-    assert written.endswith("-01")
+    absent, passed_on, sampled = counter.traces
+    assert (absent, passed_on) == ("", unsampled)
+    assert sampled.startswith(f"00-{'a' * 32}-")
+    assert "b" * 16 not in sampled  # the id of the call's span, whose parent is the other
+    assert sampled.endswith("-01")
 
 
-async def test_a_problem_is_raised_as_what_it_is():
+async def test_an_error_of_the_other_side_is_raised():
     counter = Counter()
     counter.calls = 8
     async with counter.answering() as (client, url):
@@ -86,7 +86,7 @@ async def test_a_problem_is_raised_as_what_it_is():
             await post(client, url, {}, Counted)
 
 
-async def test_who_does_not_listen_is_unavailable():
+async def test_an_unreachable_service_is_unavailable():
     async with http_client() as client:
         with pytest.raises(Unavailable):
             await post(client, "http://127.0.0.1:1/", {}, Counted)

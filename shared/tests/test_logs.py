@@ -1,4 +1,4 @@
-"""What a process writes: what a line tells, what it must not, and how often the same is told."""
+"""Log lines: their fields, privacy, and limits on repetition."""
 
 import asyncio
 import io
@@ -21,10 +21,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.logging import setup as logs
-from shared.logging.context import LogContext, note, shown_path
+from shared.logging.context import LogContext, add_log_fields, logged_path
 from shared.logging.formatters import JsonLines, PlainLines
-from shared.logging.repeats import SummingHandler
-from shared.logging.setup import Describer, hash_user
+from shared.logging.repeats import AggregatingHandler
+from shared.logging.setup import RecordFilter, hash_user
 from shared.settings import Settings
 from shared.testing.fixtures import eventually
 from shared.tracing.context import trace_headers
@@ -35,7 +35,7 @@ KEY = SecretStr("k" * 32)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
-class OfRooms(Settings):
+class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
 
@@ -44,9 +44,9 @@ class Log:
         self.output = io.StringIO()
         target = logging.StreamHandler(self.output)
         target.setFormatter(PlainLines() if plain else JsonLines("rooms"))
-        self.handler = SummingHandler(target, period)
-        self.handler.addFilter(Describer(KEY))
-        self.logger = logging.Logger("rooms.test")  # noqa: LOG001 - of this test alone
+        self.handler = AggregatingHandler(target, period)
+        self.handler.addFilter(RecordFilter(KEY))
+        self.logger = logging.Logger("rooms.test")  # noqa: LOG001 - not shared with other tests
         self.logger.addHandler(self.handler)
 
     def lines(self) -> list[dict]:
@@ -66,11 +66,11 @@ def log():
 def raised(error: Exception) -> Exception:
     try:
         raise error  # noqa: TRY301
-    except Exception as caught:  # noqa: BLE001 - it now has a traceback
+    except Exception as caught:  # noqa: BLE001 - it has a traceback now
         return caught
 
 
-def test_a_line_has_the_names_of_the_contract(log: Log):
+def test_a_line_matches_the_schema(log: Log):
     log.logger.info("ready after %d s", 3)
     [line] = log.lines()
     assert (line["message"], line["log.level"], line["service.name"]) == ("ready after 3 s", "info", "rooms")
@@ -87,7 +87,7 @@ def test_a_line_has_the_names_of_the_contract(log: Log):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_tells_its_kind_and_nothing_that_it_quotes(log: Log, error: Exception):
+def test_an_error_is_logged_with_its_type_but_without_quotations(log: Log, error: Exception):
     log.logger.warning("no luck: %r", raised(error))
     log.logger.error("no luck either", exc_info=raised(error))
     assert "secret" not in log.output.getvalue()
@@ -97,7 +97,7 @@ def test_an_error_tells_its_kind_and_nothing_that_it_quotes(log: Log, error: Exc
     assert "raise error" in second["error.stack_trace"]
 
 
-def test_a_database_error_tells_neither_statement_nor_values(log: Log):
+def test_a_database_error_is_logged_without_statement_and_values(log: Log):
     with create_engine("sqlite://").connect() as db:
         db.execute(text("CREATE TABLE people (email TEXT UNIQUE)"))
         add = text("INSERT INTO people VALUES (:email)")
@@ -109,12 +109,12 @@ def test_a_database_error_tells_neither_statement_nor_values(log: Log):
     assert line["error.message"] == "UNIQUE constraint failed: people.email"
 
 
-def test_lone_surrogates_do_not_cost_the_line(log: Log):
+def test_lone_surrogates_are_replaced(log: Log):
     log.logger.info("odd: %s", "a\ud800b")
     assert log.lines()[0]["message"] == "odd: a?b"
 
 
-def test_the_same_again_is_summed_up():
+def test_repeated_lines_are_summarized():
     log = Log(period=0.1)
     for number in range(500):
         log.logger.warning("no answer for %d: %r", number, TimeoutError())
@@ -125,7 +125,7 @@ def test_the_same_again_is_summed_up():
     assert [(line["webchat.count"], line["message"]) for line in counted] == [(499, "no answer for 499: TimeoutError")]
 
 
-async def test_a_sum_comes_by_itself_once_a_period_and_a_new_first_line_after_a_quiet_one():
+async def test_a_summary_is_written_once_a_period_and_a_quiet_period_resets_the_kind():
     log = Log(period=0.05)
     for _ in range(3):
         log.logger.error("broken")
@@ -137,7 +137,7 @@ async def test_a_sum_comes_by_itself_once_a_period_and_a_new_first_line_after_a_
     log.handler.close()
 
 
-async def test_what_is_held_back_is_written_when_the_application_ends(monkeypatch: pytest.MonkeyPatch):
+async def test_held_back_lines_are_written_when_the_application_ends(monkeypatch: pytest.MonkeyPatch):
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
@@ -145,21 +145,21 @@ async def test_what_is_held_back_is_written_when_the_application_ends(monkeypatc
             log.logger.error("broken")
 
     log = Log()
-    monkeypatch.setattr(logs, "_summing", [log.handler])
-    app = create_app(OfRooms(service_secret="s" * 32), title="things", routers=[], lifespan=lifespan)
+    monkeypatch.setattr(logs, "_handlers", [log.handler])
+    app = create_app(RoomsSettings(service_secret="s" * 32), title="things", routers=[], lifespan=lifespan)
     async with app.router.lifespan_context(app):
         pass
     assert [line.get("webchat.count") for line in log.lines()] == [None, 2]
     log.handler.close()
 
 
-async def test_of_a_request_each_line_tells_which_it_is(log: Log):
+async def test_lines_of_a_request_have_its_fields(log: Log):
     router = APIRouter()
     passed_on: list[dict[str, str]] = []
 
     @router.get("/rooms/{room_id}")
     async def read(room_id: str) -> None:
-        note(user_id="01USER", room=room_id)
+        add_log_fields(user_id="01USER", room=room_id)
         log.logger.info("read")
         passed_on.append(trace_headers())
 
@@ -167,9 +167,9 @@ async def test_of_a_request_each_line_tells_which_it_is(log: Log):
     app.add_middleware(LogContext)
     app.include_router(router)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        for traceparent in (f"00-{TRACE}-b7ad6b7169203331-00", "secret"):  # a task each, as a server makes them
-            asked = client.get("/rooms/01ROOM?q=secret", headers={"traceparent": traceparent})
-            await asyncio.create_task(asked)
+        for traceparent in (f"00-{TRACE}-b7ad6b7169203331-00", "secret"):  # in a task each, as in a server
+            request = client.get("/rooms/01ROOM?q=secret", headers={"traceparent": traceparent})
+            await asyncio.create_task(request)
     log.logger.info("elsewhere")
     traced, untraced, elsewhere = log.lines()
     assert traced["trace.id"] == TRACE
@@ -182,7 +182,7 @@ async def test_of_a_request_each_line_tells_which_it_is(log: Log):
 
 
 @pytest.mark.parametrize(
-    ("path", "shown"),
+    ("path", "logged"),
     [
         ("/api/social/profiles/{0}", "/api/social/profiles/{{id}}"),
         ("/api/rooms/{1}/members/{0}", "/api/rooms/{1}/members/{{id}}"),
@@ -191,18 +191,18 @@ async def test_of_a_request_each_line_tells_which_it_is(log: Log):
         ("/api/rooms/{1}/members/me", "/api/rooms/{1}/members/me"),
     ],
 )
-def test_a_path_does_not_tell_whose_it_is(path: str, shown: str):
+def test_ids_of_people_are_removed_from_paths(path: str, logged: str):
     ids = "0197a1b2-0000-7000-8000-000000000001", "0197a1b2-0000-7000-8000-00000000000a"
-    assert shown_path(path.format(*ids)) == shown.format(*ids)
+    assert logged_path(path.format(*ids)) == logged.format(*ids)
 
 
-def test_who_is_meant_depends_on_the_key():
+def test_hashes_of_users_depend_on_the_key():
     assert re.fullmatch("[0-9a-f]{16}", hash_user(KEY, "01USER"))
     assert hash_user(KEY, "01USER") != hash_user(SecretStr("x" * 32), "01USER")
     assert hash_user(KEY, "01USER") != hash_user(KEY, "01OTHER")
 
 
-def test_people_read_plain_lines():
+def test_plain_lines_for_terminals():
     log = Log(plain=True)
     log.logger.error("broken", exc_info=raised(ValueError("'secret'")))
     first, *stack = log.output.getvalue().splitlines()
@@ -211,7 +211,7 @@ def test_people_read_plain_lines():
     log.handler.close()
 
 
-def test_a_process_that_dies_says_why_in_a_line():
+def test_a_crash_is_logged_in_one_line():
     program = """
 from typing import ClassVar
 from shared.logging.setup import configure_logging

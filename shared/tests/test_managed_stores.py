@@ -1,4 +1,4 @@
-"""Stores that ask for a password and TLS, as managed ones do: verified, or not used at all."""
+"""Redis and MySQL with passwords and TLS, as managed ones have: certificates are verified."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -31,12 +31,12 @@ from shared.testing.tls import Certificates, make_certificates, speaking_tls
 PASSWORD = "a password & more"
 
 
-class OfRooms(Settings):
+class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
 
 def settings(**chosen: object) -> Settings:
-    return OfRooms(_env_file=None, service_secret="s" * 40, **chosen)  # type: ignore[arg-type,call-arg]
+    return RoomsSettings(_env_file=None, service_secret="s" * 40, **chosen)  # type: ignore[arg-type,call-arg]
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Of somebody else."""
-    return make_certificates(tmp_path_factory.mktemp("strangers"))
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of another authority."""
+    return make_certificates(tmp_path_factory.mktemp("foreign"))
 
 
 @dataclass
 class Guarded:
-    """A Valkey with a password, and a user `webchat` with another; by TLS alone where `tls`."""
+    """A Valkey with a password, a user `webchat` with another one, and optionally only TLS."""
 
     endpoint: list[str]
     tls: bool
@@ -67,7 +67,9 @@ class Guarded:
 def guarded_valkey(folder: Path, *options: str) -> Iterator[int]:
     with valkey(folder, "--requirepass", PASSWORD, *options) as port:
         with Redis(port=port, password=PASSWORD) as redis:
-            redis.acl_setuser("webchat", enabled=True, passwords=["+of its own"], categories=["+@all"], keys=["*"])
+            redis.acl_setuser(
+                "webchat", enabled=True, passwords=["+another password"], categories=["+@all"], keys=["*"]
+            )
             redis.execute_command("ACL SETUSER webchat allchannels")
         yield port
 
@@ -80,7 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
-    """Its port, and the one that it announces."""
+    """The port of a cluster node, and the port that it announces."""
     announced = free_port()
     options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
     with guarded_valkey(tmp_path_factory.mktemp("c"), *options, "--cluster-announce-port", str(announced)) as port:
@@ -92,7 +94,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
 
 @pytest.fixture(params=["server", "server by TLS", "cluster by TLS"])
 async def guarded(request: pytest.FixtureRequest, certificates: Certificates) -> AsyncIterator[Guarded]:
-    """The Valkey of these tests has no TLS of its own; before it stands something that has."""
+    """A Valkey with a password. The Valkey of these tests has no TLS, so a TLS proxy is in front of it."""
     is_cluster = request.param.startswith("cluster")
     if is_cluster:
         port, listen = request.getfixturevalue("cluster")
@@ -118,17 +120,17 @@ async def client(guarded: Guarded) -> AsyncIterator[Callable[..., AnyRedis]]:
         await close_redis(one)
 
 
-async def test_redis_lets_in_who_knows_the_password(guarded: Guarded, client: Callable[..., AnyRedis]):
+async def test_redis_accepts_the_password(guarded: Guarded, client: Callable[..., AnyRedis]):
     redis = client()
     assert isinstance(redis, Cluster) == (len(guarded.endpoint) > 1)
     assert await redis.set("key", "value") is True
-    by_name = client(redis_username="webchat", redis_password="of its own")
+    by_name = client(redis_username="webchat", redis_password="another password")
     assert await by_name.get("key") == b"value"
     assert await by_name.acl_whoami() == "webchat"
 
 
-async def test_subscriptions_are_let_in_likewise(client: Callable[..., AnyRedis]):
-    redis = client(redis_username="webchat", redis_password="of its own")
+async def test_subscriptions_use_the_same_access(client: Callable[..., AnyRedis]):
+    redis = client(redis_username="webchat", redis_password="another password")
     address = await shard_of(redis, "channel")
     async with listening_client(address, access_of(redis)) as listening, listening.pubsub() as pubsub:
         await pubsub.ssubscribe("channel")
@@ -138,16 +140,14 @@ async def test_subscriptions_are_let_in_likewise(client: Callable[..., AnyRedis]
 
 
 @pytest.mark.parametrize("wrong", [None, "another"])
-async def test_redis_lets_nobody_else_in(client: Callable[..., AnyRedis], wrong: str | None):
+async def test_redis_rejects_a_wrong_password(client: Callable[..., AnyRedis], wrong: str | None):
     with pytest.raises(REDIS_DOWN, match=r"(?i)auth|password"):
         await client(redis_password=wrong).get("key")
 
 
 @pytest.mark.parametrize("guarded", ["server by TLS", "cluster by TLS"], indirect=True)
-async def test_a_redis_that_shows_a_strangers_certificate_is_not_used(
-    client: Callable[..., AnyRedis], strangers: Certificates
-):
-    for authorities in (str(strangers.authority), None):
+async def test_a_redis_with_a_foreign_certificate_is_rejected(client: Callable[..., AnyRedis], foreign: Certificates):
+    for authorities in (str(foreign.authority), None):
         with pytest.raises(REDIS_DOWN):
             await client(redis_tls_ca=authorities).get("key")
 
@@ -164,7 +164,7 @@ def encrypted_mariadb(tmp_path_factory: pytest.TempPathFactory, certificates: Ce
 
 
 async def cipher(**chosen: object) -> str:
-    """What the connection to a database is encrypted with, as the server says."""
+    """Return the cipher of a database connection, as the server reports it."""
     database = Database(settings(db_host="127.0.0.1", db_username="root", **chosen).database_url)
     try:
         async with database.read() as db:
@@ -183,20 +183,20 @@ def schema() -> Callable[[int, dict[str, object]], None]:
 
 
 @pytest.mark.mariadb
-async def test_the_database_is_asked_by_tls(encrypted_mariadb: int, certificates: Certificates, schema):
+async def test_the_database_connection_uses_tls(encrypted_mariadb: int, certificates: Certificates, schema):
     schema(encrypted_mariadb, {"ca": str(certificates.authority)})
     assert await cipher(db_port=encrypted_mariadb, db_tls_ca=certificates.authority.read_text())
     assert await cipher(db_port=encrypted_mariadb, db_tls_ca=str(certificates.authority))
 
 
 @pytest.mark.mariadb
-async def test_a_database_with_a_strangers_certificate_is_not_used(encrypted_mariadb: int, strangers: Certificates):
+async def test_a_database_with_a_foreign_certificate_is_rejected(encrypted_mariadb: int, foreign: Certificates):
     with pytest.raises(OperationalError, match="Can't connect"):
-        await cipher(db_port=encrypted_mariadb, db_tls_ca=str(strangers.authority))
+        await cipher(db_port=encrypted_mariadb, db_tls_ca=str(foreign.authority))
 
 
 @pytest.mark.mariadb
-async def test_a_database_that_offers_no_tls_is_told_no_password(tmp_path: Path, certificates: Certificates, schema):
+async def test_a_database_without_tls_gets_no_password(tmp_path: Path, certificates: Certificates, schema):
     if not mariadb_is_here():
         pytest.skip("no MariaDB on this machine: apt-get install mariadb-server")
     with mariadb(tmp_path, "--skip-ssl") as port:
@@ -206,7 +206,7 @@ async def test_a_database_that_offers_no_tls_is_told_no_password(tmp_path: Path,
             await cipher(db_port=port, db_tls_ca=str(certificates.authority))
 
 
-def test_a_file_without_certificates_is_refused(tmp_path: Path):
+def test_a_file_without_certificates_is_rejected(tmp_path: Path):
     (tmp_path / "empty.pem").write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
     for value, reason in ((tmp_path / "empty.pem", "not certificates in PEM"), (tmp_path / "none", "cannot be read")):
         with pytest.raises(ValidationError, match=reason):

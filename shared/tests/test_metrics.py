@@ -1,4 +1,4 @@
-"""What a process tells of itself on `/metrics`: bounded labels, and numbers that follow what happened."""
+"""Metrics: bounded labels, and values that match the events."""
 
 import string
 from collections.abc import AsyncIterator
@@ -36,8 +36,8 @@ class OwnSettings(Settings):
     service: ClassVar[str] = "rooms"
 
 
-def told(name: str, **labels: str) -> float:
-    """The sum over the samples of that name and at least these labels; 0 where there is none."""
+def value_of(name: str, **labels: str) -> float:
+    """Return the sum of the samples of a metric with at least these labels, 0 if there are none."""
     families = text_string_to_metric_families(metrics.exposition().decode())
     samples = (sample for family in families for sample in family.samples if sample.name == name)
     return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
@@ -70,7 +70,7 @@ async def asking(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-TOLD_BY_REQUESTS = (
+INCREASES = (
     ("webchat_http_requests_total", {"method": "GET", "route": "/api/things/{thing_id}"}, 22),
     ("webchat_http_requests_total", {"route": "/api/things/{thing_id}", "status": "409"}, 1),
     ("webchat_http_requests_total", {"route": "/api/things/{thing_id}", "status": "500"}, 1),
@@ -83,8 +83,8 @@ TOLD_BY_REQUESTS = (
 )
 
 
-async def test_requests_are_told_by_the_template_of_their_route_method_and_status() -> None:
-    before = [told(name, **labels) for name, labels, _ in TOLD_BY_REQUESTS]
+async def test_requests_are_counted_by_route_template_method_and_status() -> None:
+    before = [value_of(name, **labels) for name, labels, _ in INCREASES]
     async with asking(service()) as client:
         for number in range(20):
             await client.get(f"/api/things/{number}")
@@ -94,24 +94,24 @@ async def test_requests_are_told_by_the_template_of_their_route_method_and_statu
         await client.request("BREW", "/api/things/1")
         page = await client.get("/metrics")
     assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
-    rises = [told(name, **labels) - value for (name, labels, _), value in zip(TOLD_BY_REQUESTS, before, strict=True)]
-    assert rises == [rise for _, _, rise in TOLD_BY_REQUESTS]
-    assert told("webchat_build_info", version=VERSION) == 1
-    assert told("process_resident_memory_bytes") > 0
+    increases = [value_of(name, **labels) - value for (name, labels, _), value in zip(INCREASES, before, strict=True)]
+    assert increases == [increase for _, _, increase in INCREASES]
+    assert value_of("webchat_build_info", version=VERSION) == 1
+    assert value_of("process_resident_memory_bytes") > 0
 
 
-async def test_a_service_that_is_told_not_to_counts_nothing_and_has_no_page() -> None:
-    before = told("webchat_http_requests_total"), told("webchat_problems_total")
+async def test_disabled_metrics_count_nothing_and_have_no_page() -> None:
+    before = value_of("webchat_http_requests_total"), value_of("webchat_problems_total")
     try:
         async with asking(service(on=False)) as client:
             assert (await client.get("/api/things/1")).status_code == 200
             assert (await client.get("/metrics")).status_code == 404
-        assert (told("webchat_http_requests_total"), told("webchat_problems_total")) == before
+        assert (value_of("webchat_http_requests_total"), value_of("webchat_problems_total")) == before
     finally:
         metrics.switch(on=True)
 
 
-def test_beyond_a_number_of_label_values_they_are_all_one() -> None:
+def test_label_values_beyond_the_limit_share_one_child() -> None:
     counter = prometheus_client.Counter("things", "Things.", ["kind"], registry=None)
     children = metrics.Children(counter, most=3)
     for number in range(10):
@@ -134,7 +134,7 @@ _times = st.integers(0, 4_000_000_000_000)
 
 
 @given(_times, _texts, _texts)
-def test_an_events_time_is_found_in_its_bytes_whatever_people_wrote(at: int, body: str, filename: str) -> None:
+def test_the_time_of_an_event_is_found_in_its_bytes(at: int, body: str, filename: str) -> None:
     first = _created(at, body, filename)
     second = MessageEdited(
         room_id="r", version=2, at=rfc3339(at + 7), seq=1, body=body, edited_at=rfc3339(at + 7), by="s"
@@ -145,17 +145,17 @@ def test_an_events_time_is_found_in_its_bytes_whatever_people_wrote(at: int, bod
 
 
 @given(st.binary() | st.text(string.printable).map(lambda text: b'"at":"' + text.encode()))
-def test_what_is_no_event_has_no_time(data: bytes) -> None:
+def test_other_bytes_have_no_time(data: bytes) -> None:
     assert time_of(data) is None or b'"at":"' in data
 
 
 @on_both_engines
-async def test_round_trips_to_redis_are_timed_and_waiting_for_entries_is_not(redis: AnyRedis) -> None:
+async def test_redis_round_trips_are_timed_except_blocking_reads(redis: AnyRedis) -> None:
     def counts() -> list[float]:
-        return [told("webchat_redis_round_trip_seconds_count", kind=kind) for kind in ("command", "pipeline")]
+        return [value_of("webchat_redis_round_trip_seconds_count", kind=kind) for kind in ("command", "pipeline")]
 
     await redis.set("word", "x")
-    before, failures = counts(), told("webchat_redis_failures_total")
+    before, failures = counts(), value_of("webchat_redis_failures_total")
     with pytest.raises(ResponseError):
         await redis.incr("word")
     pipeline = redis.pipeline(transaction=False)
@@ -165,11 +165,11 @@ async def test_round_trips_to_redis_are_timed_and_waiting_for_entries_is_not(red
     await redis.xgroup_create("s", "g", mkstream=True)
     await redis.xreadgroup("g", "me", {"s": ">"}, count=1, block=1)
     assert counts() == [before[0] + 2, before[1] + 1]
-    assert told("webchat_redis_failures_total") == failures
+    assert value_of("webchat_redis_failures_total") == failures
 
 
-async def test_a_redis_that_does_not_answer_counts_as_a_failure() -> None:
-    before = told("webchat_redis_failures_total")
+async def test_an_unreachable_redis_counts_as_a_failure() -> None:
+    before = value_of("webchat_redis_failures_total")
     redis = redis_at([f"127.0.0.1:{free_port()}"])
     with pytest.raises(REDIS_DOWN):
         await redis.get("word")
@@ -178,19 +178,19 @@ async def test_a_redis_that_does_not_answer_counts_as_a_failure() -> None:
     with pytest.raises(REDIS_DOWN):
         await pipeline.execute()
     await close_redis(redis)
-    assert told("webchat_redis_failures_total") == before + 2
+    assert value_of("webchat_redis_failures_total") == before + 2
 
 
-async def test_a_database_tells_its_connections_and_how_long_they_are_waited_for(tmp_path: Path) -> None:
+async def test_a_database_reports_connections_and_waits(tmp_path: Path) -> None:
     database = Database(URL.create("sqlite", database=str(tmp_path / "x.sqlite3")), pool_size=3)
-    before = {gate: told("webchat_db_wait_seconds_count", gate=gate) for gate in ("pool", "writer")}
+    before = {gate: value_of("webchat_db_wait_seconds_count", gate=gate) for gate in ("pool", "writer")}
     async with database.read() as db:
         await db.execute(text("SELECT 1"))
-        assert told("webchat_db_connections_in_use") == 1
-        assert told("webchat_db_pool_connections") == 3
+        assert value_of("webchat_db_connections_in_use") == 1
+        assert value_of("webchat_db_pool_connections") == 3
     async with database.write() as db:
         await db.execute(text("CREATE TABLE t (id INTEGER)"))
-    assert told("webchat_db_connections_in_use") == 0
-    after = {gate: told("webchat_db_wait_seconds_count", gate=gate) for gate in ("pool", "writer")}
+    assert value_of("webchat_db_connections_in_use") == 0
+    after = {gate: value_of("webchat_db_wait_seconds_count", gate=gate) for gate in ("pool", "writer")}
     assert after == {"pool": before["pool"] + 2, "writer": before["writer"] + 1}
     await database.close()

@@ -25,7 +25,7 @@ def test_an_entry_is_overdue_after_two_weeks():
     assert entry.is_overdue(date(2026, 11, 16))
 
 
-def test_no_file_is_no_entry(tmp_path: Path):
+def test_a_missing_file_has_no_entries(tmp_path: Path):
     assert load_quarantine(tmp_path / "quarantine.toml") == []
 
 

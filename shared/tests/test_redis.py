@@ -1,4 +1,4 @@
-"""One server or a cluster: scripts, and a cluster whose slots and primaries move while it is used."""
+"""The Redis client with one server and a cluster: scripts, moving slots, failover, hanging nodes."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def add(tmp_path: Path) -> Script:
 
 
 @on_both_engines
-async def test_a_script_that_a_server_does_not_know_is_sent_to_it(redis: AnyRedis, add: Script) -> None:
+async def test_an_unknown_script_is_sent_to_the_server(redis: AnyRedis, add: Script) -> None:
     keys = [f"n{number}" for number in range(12)]
     assert await add.run_all(redis, [([key], [2]) for key in keys]) == [2] * 12
     await redis.script_flush()
@@ -41,23 +41,25 @@ async def test_an_error_of_a_script_is_raised(redis: AnyRedis, add: Script) -> N
 
 
 @on_both_engines
-async def test_many_at_once_get_their_own_answers(redis: AnyRedis, redis_endpoint: list[str], add: Script) -> None:
-    """More than there are connections: some wait for one."""
-    patient = redis_at(redis_endpoint, timeout_s=60)
+async def test_concurrent_calls_get_their_own_answers(redis: AnyRedis, redis_endpoint: list[str], add: Script) -> None:
+    """There are more calls than connections, so some wait for one."""
+    slow = redis_at(redis_endpoint, timeout_s=60)
     keys = [f"n{number}" for number in range(100)]
-    assert await asyncio.gather(*(add(patient, [key], number) for number, key in enumerate(keys))) == list(range(100))
-    await close_redis(patient)
+    assert await asyncio.gather(*(add(slow, [key], number) for number, key in enumerate(keys))) == list(range(100))
+    await close_redis(slow)
 
 
 @in_a_cluster
-async def test_one_node_named_twice_leads_to_all(redis: AnyRedis, redis_endpoint: list[str], add: Script) -> None:
+async def test_one_node_named_twice_is_enough_to_find_the_cluster(
+    redis: AnyRedis, redis_endpoint: list[str], add: Script
+) -> None:
     by_one_name = redis_at(redis_endpoint[3:4] * 2)
     assert await add.run_all(by_one_name, [([f"n{number}"], [1]) for number in range(12)]) == [1] * 12
     await check_redis(by_one_name)
     await close_redis(by_one_name)
 
 
-async def test_a_redis_that_is_away_fails_the_check() -> None:
+async def test_an_unreachable_redis_fails_the_check() -> None:
     for count in (1, 3):
         redis = redis_at([f"127.0.0.1:{free_port()}" for _ in range(count)])
         with pytest.raises(REDIS_DOWN):
@@ -66,20 +68,20 @@ async def test_a_redis_that_is_away_fails_the_check() -> None:
 
 
 @in_a_cluster
-async def test_when_all_nodes_hang_nobody_waits_for_long(
-    redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script
-) -> None:
-    """The calls share one look at the nodes, and give up before it has gone round all of them."""
-    impatient = redis_at(valkey_cluster.endpoint, timeout_s=0.25)
-    await add(impatient, ["n"], 1)
+async def test_calls_time_out_while_all_nodes_hang(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
+    """The calls share one discovery, and give up before it has asked all nodes."""
+    quick = redis_at(valkey_cluster.endpoint, timeout_s=0.25)
+    await add(quick, ["n"], 1)
     for node in valkey_cluster.nodes:
         os.kill(node.process.pid, signal.SIGSTOP)
     try:
-        calls = [*(add(impatient, [f"n{number}"], 1) for number in range(40)), *(impatient.get("n") for _ in range(40))]
+        calls = [*(add(quick, [f"n{number}"], 1) for number in range(40)), *(quick.get("n") for _ in range(40))]
         asking = asyncio.gather(*calls, return_exceptions=True)
-        looks = set()
+        discoveries = set()
         while not asking.done():
-            looks.add(sum(task.get_coro().__qualname__ == "RedisCluster.initialize" for task in asyncio.all_tasks()))
+            discoveries.add(
+                sum(task.get_coro().__qualname__ == "RedisCluster.initialize" for task in asyncio.all_tasks())
+            )
             await asyncio.sleep(0.01)
         answers = asking.result()
     finally:
@@ -87,10 +89,10 @@ async def test_when_all_nodes_hang_nobody_waits_for_long(
             os.kill(node.process.pid, signal.SIGCONT)
     assert [answer for answer in answers if not isinstance(answer, REDIS_DOWN)] == []
     assert "the nodes of the cluster do not answer" in set(map(str, answers))
-    assert max(looks) == 1
+    assert max(discoveries) == 1
     await eventually(valkey_cluster.is_whole, 30)
-    await eventually(partial(answers_again, impatient, add))
-    await close_redis(impatient)
+    await eventually(partial(answers_again, quick, add))
+    await close_redis(quick)
 
 
 async def answers_again(redis: AnyRedis, add: Script) -> bool:
@@ -101,7 +103,7 @@ async def answers_again(redis: AnyRedis, add: Script) -> bool:
 
 
 @in_a_cluster
-async def test_a_slot_moves_while_it_is_used(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
+async def test_a_slot_moves_during_use(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
     await add(redis, ["{moving}:a"], 1)
     source, target = valkey_cluster.begin_move("{moving}:a")
     assert await add(redis, ["{moving}:a"], 1) == 2
@@ -129,7 +131,7 @@ async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyClust
 
 
 @on_both_engines
-async def test_all_is_forgotten(redis: AnyRedis) -> None:
+async def test_emptying_redis(redis: AnyRedis) -> None:
     for number in range(12):
         await redis.set(f"n{number}", number)
     await empty_redis(redis)

@@ -1,4 +1,4 @@
-"""The relay fills a service's stream from the outbox: every event once, in order, whatever the stream lost."""
+"""The relay publishes the outbox: every event once, in order, whatever the stream lost."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -39,7 +39,7 @@ async def record(database: Database, *numbers: int) -> None:
 
 
 async def published(redis: AnyRedis) -> list[tuple[int, int]]:
-    """Position and number of each entry."""
+    """Return position and number of each entry."""
     entries = await redis.xrange(STREAM)
     return [(int(id_.split(b"-")[0]), msgspec.json.decode(fields[b"payload"])["number"]) for id_, fields in entries]
 
@@ -62,7 +62,7 @@ async def test_several_relays_publish_each_event_once_in_order(database: Databas
     assert await published(redis) == everything
 
 
-async def test_a_stream_that_fell_back_is_filled_from_where_it_ends(database: Database, redis: AnyRedis) -> None:
+async def test_a_stream_that_lost_entries_is_refilled(database: Database, redis: AnyRedis) -> None:
     relay = Relay(database, redis, "auth")
     await record(database, 1, 2, 3)
     await relay.run()
@@ -73,22 +73,22 @@ async def test_a_stream_that_fell_back_is_filled_from_where_it_ends(database: Da
     assert await published(redis) == [(1, 1), (2, 2), (3, 3), (4, 4)]
 
 
-async def test_what_was_read_for_another_end_is_not_appended(database: Database, redis: AnyRedis) -> None:
-    """Between the look at the stream and the append, it fell back: appending would leave a hole for ever."""
+async def test_nothing_is_appended_if_the_head_changed(database: Database, redis: AnyRedis) -> None:
+    """The stream loses entries between the read of its head and the append, which would leave a gap."""
     relay = Relay(database, redis, "auth")
     await record(database, 1, 2)
     await relay.run()
     await record(database, 3)
-    look = relay._tip
+    read_head = relay._stream_head
 
-    async def then_falls_back() -> int:
-        tip = await look()
+    async def then_lose_entries() -> int:
+        head = await read_head()
         await redis.delete(STREAM)
-        return tip
+        return head
 
-    relay._tip = then_falls_back  # type: ignore[method-assign]
+    relay._stream_head = then_lose_entries  # type: ignore[method-assign]
     await relay.run()
     assert await published(redis) == []
-    relay._tip = look  # type: ignore[method-assign]
+    relay._stream_head = read_head  # type: ignore[method-assign]
     await relay.run()
     assert await published(redis) == [(1, 1), (2, 2), (3, 3)]

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from shared.settings import Settings
 
 
-class OfRooms(Settings):
+class RoomsSettings(Settings):
     service: ClassVar[str] = "rooms"
 
     own_key: SecretStr = SecretStr("")
@@ -21,21 +21,21 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_secret_may_be_a_file(secrets: Path):
+def test_secrets_can_be_files(secrets: Path):
     (secrets / "own_key").write_text("from a file\n")
-    (secrets / "rooms_db_password").write_text("of rooms alone\n")
-    settings = OfRooms.load()
+    (secrets / "rooms_db_password").write_text("only for rooms\n")
+    settings = RoomsSettings.load()
     assert settings.service_secret.get_secret_value() == "f" * 32
     assert settings.own_key.get_secret_value() == "from a file"
-    assert settings.db_password.get_secret_value() == "of rooms alone"
+    assert settings.db_password.get_secret_value() == "only for rooms"
 
 
-def test_a_variable_wins_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_variable_overrides_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ROOMS_SERVICE_SECRET", "v" * 32)
-    assert OfRooms.load().service_secret.get_secret_value() == "v" * 32
+    assert RoomsSettings.load().service_secret.get_secret_value() == "v" * 32
 
 
-def test_what_is_missing_is_named_in_one_line(secrets: Path):
+def test_a_missing_setting_is_named_in_one_line(secrets: Path):
     (secrets / "rooms_service_secret").unlink()
     with pytest.raises(SystemExit, match=r"^rooms: ROOMS_SERVICE_SECRET: Field required \(see \.env\.example\)$"):
-        OfRooms.load()
+        RoomsSettings.load()

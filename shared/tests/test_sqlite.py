@@ -1,4 +1,4 @@
-"""Transactions on SQLite: whole on one thread, one writer at a time, finished even where nobody waits any more."""
+"""Transactions on SQLite: complete on one thread, one writer at a time, finished even if their task is cancelled."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ async def add(db, which=1):
     return before
 
 
-async def test_no_update_is_lost_among_many_writers(database):
+async def test_concurrent_writers_lose_no_update(database):
     seen = await asyncio.gather(*(database.transact(add) for _ in range(40)))
     assert sorted(seen) == list(range(40))
 
@@ -43,7 +43,7 @@ async def test_no_update_is_lost_among_many_writers(database):
 
 
 @pytest.mark.parametrize("form", ["function", "block"])
-async def test_what_raises_leaves_nothing(database, form):
+async def test_an_error_rolls_back(database, form):
     async def fails(db):
         await add(db)
         raise ValueError("no")
@@ -57,12 +57,12 @@ async def test_what_raises_leaves_nothing(database, form):
     assert await database.snapshot(number) == 0
 
 
-async def test_a_transaction_may_wait_for_nothing_else(database):
+async def test_a_transaction_may_await_only_its_statements(database):
     async def waits(db):
         await add(db)
         await asyncio.sleep(0)
 
-    with pytest.raises(RuntimeError, match="nothing but its own statements"):
+    with pytest.raises(RuntimeError, match="nothing but its statements"):
         await database.transact(waits)
     assert await database.snapshot(number) == 0
 
@@ -70,7 +70,7 @@ async def test_a_transaction_may_wait_for_nothing_else(database):
 async def test_a_snapshot_sees_one_state(database):
     async def both(db):
         first = await number(db)
-        time.sleep(0.002)  # noqa: ASYNC251 - on a thread of its own: gives the writers a chance to come between
+        time.sleep(0.002)  # noqa: ASYNC251 - on a thread; lets writers interleave
         return first - await number(db, 2)
 
     async def move(db):
@@ -83,15 +83,15 @@ async def test_a_snapshot_sees_one_state(database):
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_who_is_cancelled_leaves_no_transaction_under_way(database, times):
-    """Background work is cancelled again and again until it ends."""
+async def test_a_cancelled_task_waits_for_its_transaction(database, times):
+    """Background jobs are cancelled repeatedly until they end."""
     started = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     async def slow(db):
         await add(db)
         loop.call_soon_threadsafe(started.set)
-        time.sleep(0.05)  # noqa: ASYNC251 - on a thread of its own
+        time.sleep(0.05)  # noqa: ASYNC251 - on a thread
 
     task = asyncio.create_task(database.transact(slow))
     await started.wait()
@@ -100,12 +100,12 @@ async def test_who_is_cancelled_leaves_no_transaction_under_way(database, times)
         await asyncio.sleep(0.001)
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await database.snapshot(number) == 1  # it was not cut in the middle: it is committed
+    assert await database.snapshot(number) == 1  # it was not interrupted: it is committed
     assert await database.transact(add) == 1
 
 
-async def test_who_waits_too_long_for_the_writer_is_told(database):
-    database.engine.patience_s = 0.05
+async def test_waiting_for_the_writer_times_out(database):
+    database.engine.lock_timeout_s = 0.05
     async with database.write() as db:
         with pytest.raises(TimeoutError):
             await database.transact(add)
@@ -113,9 +113,9 @@ async def test_who_waits_too_long_for_the_writer_is_told(database):
     assert await database.transact(add) == 1
 
 
-async def test_closing_waits_for_what_is_under_way(database):
+async def test_closing_waits_for_running_transactions(database):
     async def slow(db):
-        time.sleep(0.05)  # noqa: ASYNC251 - on a thread of its own
+        time.sleep(0.05)  # noqa: ASYNC251 - on a thread
         await add(db)
 
     task = asyncio.create_task(database.transact(slow))

@@ -1,4 +1,4 @@
-"""Background work goes on after a failure, and ends when the block does."""
+"""Background jobs continue after a failure, and end with their block."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from shared.tasks import background
 from shared.testing.fixtures import eventually
 
 
-async def test_it_goes_on_after_a_failure():
+async def test_a_job_continues_after_a_failure():
     calls = []
 
     async def work() -> None:
@@ -21,7 +21,7 @@ async def test_it_goes_on_after_a_failure():
     assert len(calls) == seen
 
 
-async def test_it_ends_though_its_library_swallowed_the_first_cancellation():
+async def test_a_job_ends_even_if_it_swallows_the_first_cancellation():
     started = asyncio.Event()
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""A token is verified once in a while, not once a request; one that fails is never remembered."""
+"""Verified tokens are cached for a while; failures are not."""
 
 import pytest
 
@@ -9,12 +9,12 @@ from shared.rpc.tokens import Principal
 from shared.settings import Settings
 
 
-class OfRooms(Settings):
+class RoomsSettings(Settings):
     service = "rooms"
 
 
 class Counting(Verifier):
-    """Takes every token but `bad`; counts."""
+    """Accepts every token but `bad`, and counts verifications."""
 
     verified = 0
 
@@ -28,15 +28,15 @@ class Counting(Verifier):
 @pytest.fixture
 async def verifier():
     async with http_client() as client:
-        yield Counting(client, OfRooms.model_construct(auth_url="http://127.0.0.1:1"))
+        yield Counting(client, RoomsSettings.model_construct(auth_url="http://127.0.0.1:1"))
 
 
-async def test_a_token_seen_again_is_verified_once(verifier):
+async def test_a_repeated_token_is_verified_once(verifier):
     assert [(await verifier.verify(token)).subject for token in ("a", "b", "a", "b")] == ["a", "b", "a", "b"]
     assert verifier.verified == 2
 
 
-async def test_after_a_while_it_is_verified_again(verifier, monkeypatch):
+async def test_the_cache_expires(verifier, monkeypatch):
     await verifier.verify("a")
     later = http.time.monotonic() + http.VERIFIED_S
     monkeypatch.setattr(http.time, "monotonic", lambda: later)
@@ -44,14 +44,14 @@ async def test_after_a_while_it_is_verified_again(verifier, monkeypatch):
     assert verifier.verified == 2
 
 
-async def test_a_refusal_is_not_remembered(verifier):
+async def test_failures_are_not_cached(verifier):
     for _ in range(2):
         with pytest.raises(Unauthenticated):
             await verifier.verify("bad")
     assert verifier.verified == 2
 
 
-async def test_what_is_remembered_is_bounded(verifier, monkeypatch):
+async def test_the_cache_is_bounded(verifier, monkeypatch):
     monkeypatch.setattr(http, "VERIFIED_TOKENS", 3)
     for number in range(10):
         await verifier.verify(str(number))

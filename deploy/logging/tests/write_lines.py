@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from pydantic import SecretStr
 
-from shared.logging.context import note
+from shared.logging.context import add_log_fields
 from shared.logging.setup import configure_logging
 from shared.settings import Settings
 
@@ -32,7 +32,7 @@ def write(number: int) -> None:
 
 def main() -> None:
     configure_logging(Auth(service_secret=SecretStr(token_hex(32))))
-    note(user_id="01J0000000000000000000000", room="01J1111111111111111111111")
+    add_log_fields(user_id="01J0000000000000000000000", room="01J1111111111111111111111")
     number = 0
     for line in sys.stdin:
         for _ in range(int(line)):

@@ -714,7 +714,7 @@ class GatewayHarness:
         self.memory = MemoryRedis()
         self.redis: Any = self.memory if redis is None else redis
         self.limits = Limits(**{"rates": False, **options.pop("limits", {})})
-        self.overload = Overload(hints_at=1, history_at=1)
+        self.overload = Overload(ephemeral_at=1, history_at=1)
         self.gateway = self.new_gateway(**options)
         self.confirms = asyncio.Event()
         self.confirms.set()

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `shared.database.migrations` hands over, in its transaction."""
+"""Runs the migrations on the connection and in the transaction of `shared.database.migrations`."""
 
 from alembic import context
 

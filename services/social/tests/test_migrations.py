@@ -12,20 +12,20 @@ pytestmark = pytest.mark.empty_database
 
 
 @on_each_database
-async def test_up_and_down_and_the_schema_is_that_of_the_tables(database_env):
+async def test_migrations_up_and_down_match_the_tables(database_env):
     database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_migrations(database, MIGRATIONS, [person, follow, block, friend_revision, outbox])
     await database.close()
 
 
 @on_servers
-async def test_replicas_that_start_at_once_all_come_up(database_env):
+async def test_replicas_that_start_at_once_all_start(database_env):
     settings = SocialSettings(_env_file=None, service_secret="s" * 40, **database_env)
     await check_starting_at_once(settings.database_url, MIGRATIONS)
 
 
 @on_each_database
-async def test_the_version_before_writes_into_this_schema(database_env):
+async def test_the_previous_version_can_write_to_this_schema(database_env):
     database = Database(SocialSettings(_env_file=None, service_secret="s" * 40, **database_env).database_url)
     await check_one_back(database, MIGRATIONS)
     await database.close()

@@ -1,3 +1,3 @@
-"""What the services share: shapes, facts, the room's log in Redis, streams, the outbox, and how a service is made."""
+"""Code that the services share: contracts, events, the room's log in Redis, streams, outbox, and service defaults."""
 
 VERSION = "0.1.0"

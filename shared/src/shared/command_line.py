@@ -1,4 +1,4 @@
-"""The command line of a data service: `python -m <service>` serves, `… migrate` brings its schema up to date."""
+"""The command line of a data service: `python -m <service>` serves, `python -m <service> <command>` runs a command."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ def run_command(
     migrations: Path,
     commands: Mapping[str, Callable[[S], str]] | None = None,
 ) -> None:
-    """Do what the arguments say; `commands` are the service's own, each printing what it returns."""
-    jobs = {"migrate": lambda own: run_migrations(own, migrations), **(commands or {})}
+    """Serve, or run the command that the arguments name and print its result. `commands` are the service's own."""
+    jobs = {"migrate": lambda settings: run_migrations(settings, migrations), **(commands or {})}
     match sys.argv[1:]:
         case []:
             run_app(create_app(settings), settings)
         case [name] if name in jobs:
             sys.stdout.write(f"{jobs[name](settings)}\n")
-            if name != "migrate":  # which goes before every start
+            if name != "migrate":  # it runs before every start
                 audit_operation(settings, name)
         case _:
             sys.exit(f"usage: python -m {settings.service} [{' | '.join(jobs)}]")

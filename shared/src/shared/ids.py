@@ -1,4 +1,4 @@
-"""Ids: UUIDv7, lower-case text in Python and JSON, 16 bytes in tables. Times: milliseconds, RFC 3339 in JSON."""
+"""Ids and times. Ids are UUIDv7, 16 bytes in tables and text elsewhere. Times are milliseconds, RFC 3339 in JSON."""
 
 import re
 import time
@@ -12,12 +12,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> str:
-    """A new UUIDv7: later ones sort after earlier ones of the same process."""
+    """Return a new UUIDv7. Within a process, later ones sort after earlier ones."""
     return str(uuid7())
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` is an id in its one canonical, lower-case form."""
+    """Return whether `text` is an id in canonical, lower-case form."""
     return _UUID.fullmatch(text) is not None
 
 
@@ -35,13 +35,13 @@ def now_ms() -> int:
 
 
 def rfc3339(ms: int) -> str:
-    """`2026-11-24T07:42:44.123Z`."""
+    """Format a time, like `2026-11-24T07:42:44.123Z`."""
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
 
 def parse_rfc3339(text: str) -> int:
-    """Milliseconds of an RFC 3339 time; raises ValueError for anything else, a missing zone included."""
+    """Parse an RFC 3339 time into milliseconds; raises ValueError if it is malformed or has no zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone")

@@ -1,10 +1,11 @@
-"""Which life of which replica this is, for who watches replicas one by one: made at random, and told inside only.
+"""A random id of this process, for monitoring single replicas.
 
-Who knows it can ask for this process by name; nginx tries the next one where a handshake is answered 404.
+It is visible only inside the deployment. The canary sends it to connect to one certain gateway: another gateway answers
+the handshake with 404, and nginx tries the next one.
 """
 
 from secrets import token_hex
 
 INSTANCE = token_hex(8)
 INSTANCE_HEADER = "X-WebChat-Gateway"
-"""Of a WebSocket handshake that wants one certain gateway."""
+"""Header of a WebSocket handshake that requests one certain gateway."""

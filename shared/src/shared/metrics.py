@@ -1,8 +1,8 @@
-"""What a process tells of itself in numbers: `/metrics`, in Prometheus' text format.
+"""Metrics of the process, exposed at `/metrics` in Prometheus' text format.
 
-A metric is made once, where its module is imported, and belongs to the process: one service runs in it. Names begin
-with `webchat_` and end with a base unit, or `_total` where they count; label values are few and known. What happens
-often is counted where a batch ends, by a child that was looked up before.
+A metric is created once, at the import of its module. Names begin with `webchat_` and end with a base unit, or with
+`_total` for counters; label values are few and known. Frequent events are counted once per batch, with a child that was
+looked up in advance.
 """
 
 from asyncio import CancelledError
@@ -36,7 +36,7 @@ class _Switch:
 
 
 def switch(*, on: bool) -> None:
-    """Where they are off nothing is counted: what counting costs is measured so."""
+    """When metrics are disabled these are no-ops, so the benchmark can measure their cost."""
     _Switch.on = on
 
 
@@ -52,23 +52,25 @@ class Histogram(prometheus.Histogram):
             super().observe(amount, exemplar)
 
 
-def counter(name: str, tells: str, labels: Sequence[str] = ()) -> Counter:
-    return Counter(name, tells, labels, registry=REGISTRY)
+def counter(name: str, description: str, labels: Sequence[str] = ()) -> Counter:
+    return Counter(name, description, labels, registry=REGISTRY)
 
 
-def gauge(name: str, tells: str, labels: Sequence[str] = ()) -> prometheus.Gauge:
-    return prometheus.Gauge(name, tells, labels, registry=REGISTRY)
+def gauge(name: str, description: str, labels: Sequence[str] = ()) -> prometheus.Gauge:
+    return prometheus.Gauge(name, description, labels, registry=REGISTRY)
 
 
-def histogram(name: str, tells: str, labels: Sequence[str] = (), *, buckets: Sequence[float] = SECONDS) -> Histogram:
-    return Histogram(name, tells, labels, registry=REGISTRY, buckets=buckets)
+def histogram(
+    name: str, description: str, labels: Sequence[str] = (), *, buckets: Sequence[float] = SECONDS
+) -> Histogram:
+    return Histogram(name, description, labels, registry=REGISTRY, buckets=buckets)
 
 
 class ReadCounter(Collector):
-    """A counter that is kept elsewhere, as a plain number, and read when somebody asks."""
+    """A counter whose value is kept elsewhere, as a plain number, and read when metrics are exposed."""
 
-    def __init__(self, name: str, tells: str) -> None:
-        self._name, self._tells = name, tells
+    def __init__(self, name: str, description: str) -> None:
+        self._name, self._description = name, description
         self._read: Callable[[], float] = float
         REGISTRY.register(self)
 
@@ -76,16 +78,16 @@ class ReadCounter(Collector):
         self._read = read
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily(self._name, self._tells, value=self._read())
+        yield CounterMetricFamily(self._name, self._description, value=self._read())
 
 
 M = TypeVar("M", bound=prometheus.metrics.MetricWrapperBase)
 
 
 class Children(Generic[M]):
-    """The children of a metric by their label values, as they turn up; beyond `most` they are all one, `other`.
+    """The children of a metric by label values, created on demand. Beyond `most` children, further ones share `other`.
 
-    Those that are `expected` tell 0 from the start: a first one is then seen as a rise.
+    The `expected` children are exposed as 0 from the start, so that the first event is visible as an increase.
     """
 
     def __init__(self, metric: M, expected: Sequence[tuple[str, ...]] = (), *, most: int = MOST_LABELS) -> None:
@@ -101,8 +103,8 @@ class Children(Generic[M]):
         return child
 
 
-gauge("webchat_build_info", "Always 1; the label tells the version.", ["version"]).labels(VERSION).set(1)
-PROBLEMS = Children(counter("webchat_problems_total", "Requests answered with a problem, by its code.", ["code"]))
+gauge("webchat_build_info", "Always 1; the label is the version.", ["version"]).labels(VERSION).set(1)
+PROBLEMS = Children(counter("webchat_problems_total", "Requests answered with an error, by its code.", ["code"]))
 _REQUESTS = Children(
     counter("webchat_http_requests_total", "Requests answered.", ["method", "route", "status"]),
 )
@@ -111,12 +113,12 @@ _DURATIONS = Children(
 )
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNKNOWN_ROUTE = "unknown"
-CLIENT_GONE = 499
-"""nginx's number for a request that was given up before its answer."""
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a request that the client cancelled before its answer."""
 
 
-class Measured:
-    """ASGI middleware: requests and how long they take, by the template of their route."""
+class RequestMetrics:
+    """ASGI middleware: count requests and observe their duration, by route template."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -127,16 +129,16 @@ class Measured:
             return
         started, status = perf_counter(), 500
 
-        async def noting(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, record_status)
         except CancelledError:
-            status = CLIENT_GONE
+            status = CLIENT_CLOSED_REQUEST
             raise
         finally:
             _observe(scope, status, perf_counter() - started)

@@ -1,7 +1,6 @@
-"""What every service reads from its environment. The names of the original deployment stay.
+"""Settings of every service, from environment variables or secret files (`/run/secrets/<name in lower case>`).
 
-What a container engine hands over as a file (`/run/secrets/<name in small letters>`) counts like a variable, after it.
-A wrong or missing value ends the process with one line that names the variable.
+An invalid or missing value ends the process with one line that names the variable.
 """
 
 import os
@@ -42,11 +41,11 @@ def _certificates(value: str) -> str:
 
 
 Certificates = Annotated[str, AfterValidator(_certificates)]
-"""Certificates in PEM, given as such or as the name of a file with them."""
+"""Certificates in PEM, or the path of a file with them."""
 
 
 class ProcessSettings(BaseSettings):
-    """What each of our processes reads: where it listens and how it writes its log."""
+    """Settings of every process: where it listens and how it logs."""
 
     service: ClassVar[str]
 
@@ -56,9 +55,9 @@ class ProcessSettings(BaseSettings):
     listen_port: int = Field(default=8000, ge=1, le=65535)
     debug: bool = False
     log_key: SecretStr = Field(default_factory=lambda: SecretStr(token_hex(32)))
-    """Hides who is meant in logs: the same key, the same hash."""
+    """Key of the hashes that replace user ids in logs."""
     audit_log: Path | None = None
-    """A file for the audit trail; without it, its lines are among the others."""
+    """A file for the audit trail. Without it, audit lines are written to the log."""
 
     @classmethod
     def load(cls) -> Self:
@@ -79,19 +78,19 @@ class ProcessSettings(BaseSettings):
 
 
 class Settings(ProcessSettings):
-    """The settings common to the five services; each adds its own in `settings.py`."""
+    """Settings common to the five services. Each service adds its own in its `settings.py`."""
 
     webchat_data: Path = Path(".webchat")
     trace_sample: float = Field(default=0.001, ge=0, le=1)
-    """The share of requests and of commands over sockets whose way is written down; the same in all services."""
+    """The share of requests and commands that are sampled for tracing. It must be the same in all services."""
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_headers: SecretStr = SecretStr("")
     rate_limits: bool = True
     metrics: bool = True
-    """Whether the service counts, and tells on `/metrics`."""
+    """Whether the service collects metrics and serves `/metrics`."""
     shed_hints_at: float = Field(default=0.25, gt=0)
     shed_history_at: float = Field(default=0.75, gt=0)
-    """Loads from which it is not told who types and who is there, and from which history has to wait."""
+    """Loads from which ephemeral messages (typing, presence) are shed, and from which history is shed."""
     backend_cors_origins: CommaList = []
 
     db_host: str | None = None
@@ -100,9 +99,9 @@ class Settings(ProcessSettings):
     db_username: str = "webchat"
     db_password: SecretStr = SecretStr("")
     db_tls_ca: Certificates | None = None
-    """Where it is set, connections are encrypted and the server shows a certificate of these authorities."""
+    """If set, connections use TLS, and the server's certificate must be from these authorities."""
     db_pool_size: int = Field(default=8, ge=2, le=200)
-    """A migration takes two: one holds the lock."""
+    """At least two, because a migration holds a lock on one connection."""
 
     redis_endpoint: CommaList = ["127.0.0.1:6379"]
     redis_database: int = Field(default=0, ge=0)
@@ -110,7 +109,7 @@ class Settings(ProcessSettings):
     redis_password: SecretStr | None = None
     redis_tls: bool = False
     redis_tls_ca: Certificates | None = None
-    """Trusted beside the authorities that the system knows."""
+    """Trusted in addition to the system's authorities."""
 
     auth_url: str = "http://127.0.0.1:8001"
     social_url: str = "http://127.0.0.1:8002"
@@ -127,8 +126,8 @@ class Settings(ProcessSettings):
 
     @property
     def database_url(self) -> "URL":
-        """MySQL or MariaDB where `DB_HOST` is set (schema `<DB_NAME>_<service>`), else a SQLite file."""
-        from sqlalchemy import URL  # noqa: PLC0415 - heavy, and the gateway has no database
+        """URL of MySQL or MariaDB if `DB_HOST` is set (schema `<DB_NAME>_<service>`), or else of an SQLite file."""
+        from sqlalchemy import URL  # noqa: PLC0415 - heavy, and the gateway needs no database
 
         if self.db_host is None:
             folder = self.webchat_data / "db"
@@ -146,7 +145,7 @@ class Settings(ProcessSettings):
 
 
 def _own_values(prefix: str, secrets: Path) -> Iterator[tuple[str, str]]:
-    """What is set for this service alone."""
+    """Yield the values of settings that are set for this service only."""
     for name in ("db_username", "db_password", "service_secret"):
         variable = f"{prefix}_{name.upper()}"
         file = secrets / variable.lower()

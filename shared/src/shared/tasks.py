@@ -1,4 +1,4 @@
-"""Work that goes on for as long as the process lives: restarted with back-off when it fails, cancelled at the end."""
+"""Background jobs: repeated for as long as the process runs, with a back-off after failures."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float,
         try:
             await work()
             delay = pause
-        except Exception as error:  # noqa: BLE001 - a background task must outlive whatever hits it
+        except Exception as error:  # noqa: BLE001 - a background job survives every error
             if asyncio.get_running_loop().time() - started > 60:
                 delay = pause
             log.warning("%s failed, again in %.1f s: %r", name, delay, error)
@@ -27,13 +27,13 @@ async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float,
 async def background(
     name: str, work: Callable[[], Awaitable[None]], *, pause: float = 0.1, longest: float = 10
 ) -> AsyncIterator[None]:
-    """Call `work` again and again, `pause` seconds apart (after failures up to `longest`), while the block runs."""
+    """Call `work` repeatedly while the block runs, `pause` seconds apart; after failures up to `longest` seconds."""
     task = asyncio.create_task(_forever(name, work, pause, longest), name=name)
     try:
         yield
     finally:
-        patience = 0.05
+        timeout = 0.05
         while not task.done():
-            task.cancel()  # more than once: redis-py swallows a cancellation that arrives while it connects
-            await asyncio.wait([task], timeout=patience)
-            patience = min(patience * 2, 0.5)
+            task.cancel()  # repeatedly: redis-py swallows a cancellation that arrives while it connects
+            await asyncio.wait([task], timeout=timeout)
+            timeout = min(timeout * 2, 0.5)

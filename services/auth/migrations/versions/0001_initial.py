@@ -1,4 +1,4 @@
-"""Accounts, sessions, signing keys, the outbox."""
+"""Create the tables of accounts, sessions and signing keys, and the outbox."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What auth does with the facts of social."""
+"""Handlers of events from social."""
 
 from auth.service.accounts import rename
 from auth.service.dependencies import Dependencies

@@ -1,4 +1,4 @@
-"""What auth reads from its environment, beside what every service does."""
+"""Settings of auth, in addition to those of every service."""
 
 from typing import ClassVar
 
@@ -11,13 +11,13 @@ class AuthSettings(Settings):
     service: ClassVar[str] = "auth"
 
     session_secret_key: SecretStr
-    """Seals the signing keys in the table. Sessions do not depend on it: after a change new keys are made."""
+    """Encrypts the signing keys in the table. After a change new keys are made; sessions stay valid."""
     session_lifetime_days: int = Field(default=30, ge=1, le=400)
     session_purge_s: float = Field(default=3600, gt=0)
-    """Between two looks for expired sessions, whose rows are removed."""
+    """Pause between two deletions of expired sessions."""
     signing_key_days: float = Field(default=30, gt=0)
     signing_key_refresh_s: float = Field(default=60, gt=0, le=60)
-    """A key signs two minutes after it was made: by then every replica has read it."""
+    """Pause between two reads of the keys. A key signs two minutes after it was made, when all replicas know it."""
 
     social_service_secret: SecretStr
     rooms_service_secret: SecretStr
@@ -28,9 +28,9 @@ class AuthSettings(Settings):
     argon2_memory_kib: int = Field(default=19456, ge=8)
     argon2_parallelism: int = Field(default=1, ge=1)
     hash_workers: int = Field(default=2, ge=1, le=64)
-    """Passwords hashed at the same time; each takes `argon2_memory_kib` and one core."""
+    """Passwords hashed at the same time. Each takes `argon2_memory_kib` and one core."""
     hash_queue: int = Field(default=64, ge=0)
-    """Requests that may wait for one of them; the next is told to come back."""
+    """Requests that may wait for a worker. Further ones get 503."""
     hash_patience_s: float = Field(default=5, gt=0)
 
     @field_validator(
@@ -51,7 +51,7 @@ class AuthSettings(Settings):
         return self.session_lifetime_days * 24 * 3600 * 1000
 
     def secret_of(self, service: str) -> str:
-        """The secret with which `service` asks for tokens; "" for a name that is none."""
+        """Return the secret with which `service` requests tokens, or "" for an unknown service."""
         secrets = {
             "auth": self.service_secret,
             "social": self.social_service_secret,

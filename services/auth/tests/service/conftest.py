@@ -1,4 +1,4 @@
-"""auth in process, on a real database and a real Valkey, once for each module; see `shared.testing.once`."""
+"""Fixtures: auth in this process, with a real database and Valkey, once per module (see `shared.testing.once`)."""
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +17,7 @@ from auth.settings import AuthSettings
 from shared.redis.client import AnyRedis
 from shared.testing.once import database_env, function_fixture, module_fixture, redis, redis_endpoint, share_loop, tag
 from shared.testing.statements import led_by_keys
+from shared.web.state import state_of
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
@@ -31,8 +32,8 @@ SECRETS = {
 CHEAP = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
 _addresses = itertools.count(int(IPv4Address("10.0.0.1")))
 
-Someone = tuple[httpx.AsyncClient, dict[str, str]]
-SignUp = Callable[..., Awaitable[Someone]]
+SignedUp = tuple[httpx.AsyncClient, dict[str, str]]
+SignUp = Callable[..., Awaitable[SignedUp]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,13 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def settings(
     request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], redis: AnyRedis
 ) -> AuthSettings:
-    """A test that needs other settings names them in `with_settings`."""
+    """Settings of the application; `with_settings` changes some for a test."""
     given = {**database_env, **SECRETS, **CHEAP, "redis_endpoint": redis_endpoint, "rate_limits": False}
     return AuthSettings(_env_file=None, **{**given, **getattr(request, "param", {})})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
-    """A mark for tests, or a module, that need an application with these settings."""
+    """Return a mark for a test, or a module, that needs an application with these settings."""
     return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
 
 
@@ -58,14 +59,16 @@ async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         with led_by_keys(
-            auth.storage, app.state.deps.database.engine.sync_engine, but={"keys.list_keys", "sessions.purge_sessions"}
+            auth.storage,
+            state_of(app).dependencies.database.engine.sync_engine,
+            but={"keys.list_keys", "sessions.purge_sessions"},
         ):
             yield app
 
 
 @function_fixture()
 async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI]:
-    """An application that a test may break, on a database that had no tables."""
+    """An application on a database without tables, which a test may break."""
     app = create_app(settings.model_copy(update={"webchat_data": tmp_path}))
     async with app.router.lifespan_context(app):
         yield app
@@ -73,18 +76,18 @@ async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @pytest.fixture
 def address() -> str:
-    """Where the browsers of this test are, and no others."""
+    """The IP address of this test's browsers, different from those of all other tests."""
     return str(IPv4Address(next(_addresses)))
 
 
 @function_fixture()
 async def browser(app: FastAPI, address: str) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
-    """Makes clients, each with its own cookies."""
+    """A factory of clients, each with its own cookies."""
     made: list[httpx.AsyncClient] = []
 
     def make() -> httpx.AsyncClient:
@@ -105,9 +108,9 @@ def client(browser: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient:
 
 @pytest.fixture
 def sign_up(browser: Callable[[], httpx.AsyncClient], tag: str) -> SignUp:
-    """Sign up somebody whose WebChat ID is the name and the test's tag."""
+    """Sign up a user whose WebChat ID is the name followed by the test's tag."""
 
-    async def sign_up(name: str, **fields: str) -> Someone:
+    async def sign_up(name: str, **fields: str) -> SignedUp:
         client, webchat_id = browser(), f"{name}{tag}"
         body = {
             "email": f"{webchat_id}@example.com", "password": PASSWORD, "webchat_id": webchat_id,

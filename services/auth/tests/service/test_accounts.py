@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 
 async def published(redis: Redis, user_id: str) -> list[dict]:
-    """What auth's stream says of an account."""
+    """Return the events of an account in auth's stream."""
     events = [msgspec.json.decode(fields[b"payload"]) for _, fields in await redis.xrange(service_stream("auth"))]
     return [event for event in events if event["user_id"] == user_id]
 
@@ -30,7 +30,7 @@ async def row_of(deps, user_id: str):
         return (await db.execute(select(user).where(user.c.id == user_id))).mappings().one()
 
 
-async def test_sign_up_signs_in_and_tells_the_others(sign_up, redis, tag):
+async def test_signing_up_signs_in_and_publishes_the_account(sign_up, redis, tag):
     names = {"email": f" Anna{tag}@Example.com ", "webchat_id": f"Anna_{tag}", "display_name": "  Anna B "}
     client, anna = await sign_up("anna", **names)
     assert anna == {
@@ -55,7 +55,7 @@ async def test_sign_up_signs_in_and_tells_the_others(sign_up, redis, tag):
         ({"webchat_id": "anna{}", "email": "anna{}@example.com"}, ["email", "webchat_id"]),
     ],
 )
-async def test_what_is_taken_is_taken_in_every_spelling(sign_up, client, tag, fields, taken):
+async def test_a_taken_name_is_taken_in_every_spelling(sign_up, client, tag, fields, taken):
     await sign_up("anna")
     body = {"email": f"b{tag}@example.com", "password": PASSWORD, "webchat_id": f"berta{tag}", "display_name": "B"}
     body |= {name: value.format(tag) for name, value in fields.items()}
@@ -66,7 +66,7 @@ async def test_what_is_taken_is_taken_in_every_spelling(sign_up, client, tag, fi
     assert "webchat_session" not in client.cookies
 
 
-async def test_of_many_who_want_one_id_at_once_one_gets_it(browser, tag):
+async def test_one_of_concurrent_sign_ups_gets_the_id(browser, tag):
     async def want(number: int) -> int:
         body = {
             "email": f"n{number}{tag}@example.com", "password": PASSWORD, "webchat_id": f"wanted{tag}",
@@ -92,7 +92,7 @@ async def test_sign_in_by_either_name(sign_up, log_in, tag, login):
     assert (await client.get("/api/auth/me")).json() == anna
 
 
-async def test_an_unknown_login_and_a_wrong_password_look_alike(sign_up, client, tag):
+async def test_an_unknown_login_and_a_wrong_password_get_the_same_answer(sign_up, client, tag):
     await sign_up("anna")
     answers = [
         await client.post("/api/auth/login", json={"login": login, "password": "wrong horse battery"})
@@ -103,7 +103,7 @@ async def test_an_unknown_login_and_a_wrong_password_look_alike(sign_up, client,
     assert "webchat_session" not in client.cookies
 
 
-async def test_another_password_ends_the_other_sessions(sign_up, log_in, client):
+async def test_changing_the_password_ends_the_other_sessions(sign_up, log_in, client):
     here, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     change = {"current_password": PASSWORD, "new_password": "another horse battery"}
@@ -127,8 +127,8 @@ async def test_a_wrong_current_password_changes_nothing(sign_up, log_in):
     await log_in(anna["webchat_id"])
 
 
-async def test_a_sign_in_that_a_password_change_overtook_fails(sign_up, deps):
-    """It verified the old password; the session must not be made after the change ended all sessions."""
+async def test_a_sign_in_fails_if_the_password_changed_meanwhile(sign_up, deps):
+    """It has verified the old password. Its session must not begin after the change has ended all sessions."""
     _, anna = await sign_up("anna")
     verified = OpenAccount(
         user_id=anna["user_id"], email=anna["email"], webchat_id=anna["webchat_id"], display_name="Anna",
@@ -139,14 +139,14 @@ async def test_a_sign_in_that_a_password_change_overtook_fails(sign_up, deps):
             await accounts._check_unchanged(db, verified)
 
 
-async def test_a_closed_account_leaves_nothing_but_its_id(sign_up, log_in, browser, deps, redis):
+async def test_a_closed_account_keeps_only_its_id(sign_up, log_in, browser, deps, redis):
     client, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     assert (await client.request("DELETE", "/api/auth/me", json={"password": "wrong horse"})).status_code == 403
     assert (await client.get("/api/auth/me")).status_code == 200
     assert (await client.request("DELETE", "/api/auth/me", json={"password": PASSWORD})).status_code == 204
-    for signed in (client, there):
-        assert (await signed.get("/api/auth/me")).status_code == 401
+    for signed_out in (client, there):
+        assert (await signed_out.get("/api/auth/me")).status_code == 401
     row = await row_of(deps, anna["user_id"])
     async with deps.database.read() as db:
         assert (await db.execute(select(session).where(session.c.user_id == anna["user_id"]))).all() == []
@@ -165,7 +165,7 @@ async def _two(redis: Redis, user_id: str) -> list[dict]:
     return events if len(events) == 2 else []
 
 
-async def test_the_id_of_a_closed_account_stays_taken_and_its_address_does_not(sign_up, client, tag):
+async def test_a_closed_account_frees_its_address_but_not_its_id(sign_up, client, tag):
     gone, _ = await sign_up("anna")
     await gone.request("DELETE", "/api/auth/me", json={"password": PASSWORD})
     assert (await client.get(f"/api/auth/available?webchat_id=Anna{tag}")).json() == {"available": False}
@@ -175,7 +175,7 @@ async def test_the_id_of_a_closed_account_stays_taken_and_its_address_does_not(s
     await sign_up("berta", email=f"anna{tag}@example.com")
 
 
-async def test_the_name_follows_the_profile_and_never_goes_back(sign_up, deps):
+async def test_an_older_name_of_the_profile_is_ignored(sign_up, deps):
     client, anna = await sign_up("anna")
     for name, version in (("Second", 2), ("First", 1), ("Second", 2)):
         await on_social(deps, ProfileRenamed(user_id=anna["user_id"], display_name=name, version=version))
@@ -185,7 +185,7 @@ async def test_the_name_follows_the_profile_and_never_goes_back(sign_up, deps):
     assert (await row_of(deps, anna["user_id"]))["display_name"] == ""
 
 
-async def test_the_name_is_heard_from_the_stream(sign_up, redis):
+async def test_the_name_is_updated_from_the_stream(sign_up, redis):
     client, anna = await sign_up("anna")
     renamed = ProfileRenamed(user_id=anna["user_id"], display_name="Anna B", version=1)
     await redis.xadd(service_stream("social"), {"topic": "profile.renamed", "payload": msgspec.json.encode(renamed)})
@@ -196,7 +196,7 @@ async def test_the_name_is_heard_from_the_stream(sign_up, redis):
     await eventually(is_renamed)
 
 
-async def test_parameters_of_the_hash_are_renewed_at_sign_in(sign_up, log_in, deps):
+async def test_an_outdated_password_hash_is_renewed_at_sign_in(sign_up, log_in, deps):
     _, anna = await sign_up("anna")
     old = deps.hasher._argon2.__class__(time_cost=1, memory_cost=16, parallelism=1).hash(PASSWORD)
     async with deps.database.write() as db:

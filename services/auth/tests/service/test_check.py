@@ -1,4 +1,4 @@
-"""What nginx asks before each request, and the Origin rule."""
+"""The authentication requests of nginx, and the Origin rule."""
 
 import pytest
 
@@ -33,7 +33,7 @@ async def test_the_token_names_user_session_and_audience(sign_up):
         verify_token(token, key, "social")
 
 
-async def test_a_token_is_signed_once_in_a_while_for_each_audience(sign_up):
+async def test_a_token_is_cached_for_each_audience(sign_up):
     client, _ = await sign_up("anna")
     tokens = [
         (await client.get(f"/check?audience={a}")).headers["X-WebChat-Token"] for a in ("rooms", "rooms", "media")
@@ -48,7 +48,7 @@ async def test_without_a_session_there_is_no_token(client):
 
 
 @pytest.mark.parametrize("query", ["", "?audience=", "?audience=nginx", "?audience=rooms%00"])
-async def test_an_unknown_audience(sign_up, query):
+async def test_an_unknown_audience_is_rejected(sign_up, query):
     client, _ = await sign_up("anna")
     assert (await client.get(f"/check{query}")).status_code == 422
 
@@ -80,25 +80,25 @@ ORIGINS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "let_in"), ORIGINS)
-async def test_which_pages_may_ask(sign_up, headers, let_in):
+@pytest.mark.parametrize(("headers", "allowed"), ORIGINS)
+async def test_which_origins_are_allowed(sign_up, headers, allowed):
     client, _ = await sign_up("anna")
     cookie = {"Cookie": f"webchat_session={client.cookies['webchat_session']}"}
     checked = await client.get("/check?audience=rooms", headers=headers | cookie)
-    assert checked.status_code == (204 if let_in else 403)
+    assert checked.status_code == (204 if allowed else 403)
     own = await client.get("/api/auth/me", headers=headers | cookie)
-    assert own.status_code == (200 if let_in else 403)
+    assert own.status_code == (200 if allowed else 403)
 
 
 @pytest.mark.parametrize("path", ["signup", "login", "logout", "password"])
-async def test_no_foreign_page_signs_anyone_in(client, path):
+async def test_a_page_of_another_origin_signs_nobody_in(client, path):
     answer = await client.post(f"/api/auth/{path}", json={}, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "application/problem+json"
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_preflight_brings_no_cookie_and_gets_no_token(client):
+async def test_a_preflight_passes_without_cookie_and_token(client):
     asked = {"X-Original-Method": "OPTIONS", "Origin": LISTED}
     answer = await client.get("/check?audience=rooms", headers=asked)
     assert answer.status_code == 204
@@ -107,7 +107,7 @@ async def test_a_preflight_brings_no_cookie_and_gets_no_token(client):
     assert (await client.get("/check?audience=rooms", headers=foreign)).status_code == 403
 
 
-async def test_a_listed_page_may_use_the_cookie(client):
+async def test_a_listed_origin_may_use_the_cookie(client):
     ask = {"Origin": LISTED, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     answer = await client.options("/api/auth/login", headers=ask)
     assert answer.status_code == 200
@@ -118,6 +118,6 @@ async def test_a_listed_page_may_use_the_cookie(client):
     assert "access-control-allow-origin" not in foreign.headers
 
 
-async def test_the_version_is_for_everyone(client):
+async def test_the_version_is_public(client):
     answer = await client.get("/api/version")
     assert (answer.status_code, answer.json()) == (200, {"version": VERSION})

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a problem that names the field, never a 500, and does not repeat what was sent."""
+"""Invalid input gets an error that names the field, never a 500, and never repeats the input."""
 
 import pytest
 
@@ -30,7 +30,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("field", BAD)
-async def test_a_field_that_is_refused_is_named(client, field):
+async def test_an_invalid_field_is_named(client, field):
     for value in BAD[field]:
         answer = await client.post("/api/auth/signup", json=GOOD | {field: value})
         assert answer.status_code == 422, value
@@ -40,8 +40,8 @@ async def test_a_field_that_is_refused_is_named(client, field):
         assert len(str(value)) <= 9 or str(value) not in answer.text
 
 
-async def test_limits_are_reached(client, tag):
-    """The longest of everything is let in."""
+async def test_the_longest_values_are_accepted(client, tag):
+    """Every field may be as long as its limit."""
     label = "b" * 61
     local = (tag * 16)[:64]
     longest = {
@@ -75,7 +75,7 @@ RAW = [
 
 
 @pytest.mark.parametrize("path", ["login", "signup", "password"])
-async def test_a_body_that_is_none(sign_up, path):
+async def test_malformed_bodies(sign_up, path):
     client, _ = await sign_up("berta")
     for raw in RAW:
         answer = await client.post(f"/api/auth/{path}", content=raw, headers={"Content-Type": "application/json"})
@@ -83,7 +83,7 @@ async def test_a_body_that_is_none(sign_up, path):
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_body_that_is_too_large(client):
+async def test_a_too_large_body(client):
     answer = await client.post("/api/auth/login", json={"login": "a", "password": "x" * 20_000})
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
@@ -98,15 +98,15 @@ async def test_a_body_that_is_too_large(client):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_other_content_types_are_not_read(client):
-    """So that no form of another page can send one, whatever its Origin."""
+async def test_other_content_types_are_rejected(client):
+    """A form of another page can send only these types, so it is rejected whatever its Origin."""
     raw = b'{"login": "anna", "password": "correct horse battery"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = await client.post("/api/auth/login", content=raw, headers={"Content-Type": kind})
         assert answer.status_code == 422, kind
 
 
-async def test_pages_that_are_none(sign_up):
+async def test_invalid_cursors_and_limits(sign_up):
     client, _ = await sign_up("anna")
     cursors = ["x", "%00", "IngiCg", "a" * 600, "W10", "%F0%9F%98%80", "MQ", "IlxcdWQ4MDAi"]
     limits = ["0", "101", "x", "9" * 5000, ""]
@@ -114,7 +114,7 @@ async def test_pages_that_are_none(sign_up):
         assert (await client.get(f"/api/auth/sessions?{query}")).status_code == 422, query
 
 
-async def test_addresses_and_agents_that_are_none(sign_up, client):
+async def test_invalid_addresses_and_user_agents(sign_up, client):
     _, anna = await sign_up("anna")
     login = {"login": anna["webchat_id"], "password": GOOD["password"]}
     for address, shown in (("x" * 500, "127.0.0.1"), ("fe80::1%eth0", "fe80::1"), ("\xff", "127.0.0.1")):
@@ -124,7 +124,7 @@ async def test_addresses_and_agents_that_are_none(sign_up, client):
         assert (newest["address"], len(newest["user_agent"])) == (shown, 200)
 
 
-async def test_nothing_is_there(client):
+async def test_unknown_paths_and_methods(client):
     for path in ("/api/auth/nothing", "/api/auth", "/internal/nothing"):
         answer = await client.get(path)
         assert answer.status_code == 404

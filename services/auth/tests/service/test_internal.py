@@ -1,4 +1,4 @@
-"""What the other services ask, and who may."""
+"""Requests of the other services, and their authorization."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def token(client, settings: AuthSettings):
     return token
 
 
-async def test_each_service_gets_tokens_by_its_own_secret(client, token, settings):
+async def test_each_service_gets_tokens_with_its_own_secret(client, token, settings):
     for service in SERVICES:
         assert (
             await client.post("/internal/accounts", json={"user_ids": []}, headers=await token(service))
@@ -43,7 +43,7 @@ async def test_each_service_gets_tokens_by_its_own_secret(client, token, setting
 
 
 @pytest.mark.parametrize("path", ["sessions", "accounts"])
-async def test_only_services_may_ask(sign_up, client, token, path):
+async def test_only_services_are_authorized(sign_up, client, token, path):
     person, _ = await sign_up("anna")
     as_user = (await person.get("/check?audience=auth")).headers["X-WebChat-Token"]
     body = {"session_ids": [], "user_ids": []}
@@ -58,7 +58,7 @@ async def test_only_services_may_ask(sign_up, client, token, path):
 
 
 @on_each_database
-async def test_which_sessions_stand(sign_up, log_in, client, token):
+async def test_which_sessions_are_active(sign_up, log_in, client, token):
     anna, user = await sign_up("anna")
     gone = await log_in(user["webchat_id"])
     listed = (await anna.get("/api/auth/sessions")).json()["items"]
@@ -83,11 +83,11 @@ async def test_accounts(sign_up, client, token):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{", b'{"user_ids": "x"}', b'{"user_ids": [1]}', b"\xff", b'{"user_ids": ["\\ud800"]}']
 )
-async def test_what_does_not_fit(client, token, body):
+async def test_malformed_bodies(client, token, body):
     assert (await client.post("/internal/accounts", content=body, headers=await token())).status_code == 422
 
 
-async def test_too_many_at_once(client, token):
+async def test_too_many_ids(client, token):
     body = {"user_ids": [new_id() for _ in range(1001)], "session_ids": [new_id() for _ in range(1001)]}
     for path in ("accounts", "sessions"):
         assert (await client.post(f"/internal/{path}", json=body, headers=await token())).status_code == 422

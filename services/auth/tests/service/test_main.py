@@ -1,4 +1,4 @@
-"""What the composition root puts together: each test fails where `main` leaves a part out."""
+"""The composition of the service: each test fails if `main` leaves something out."""
 
 import httpx
 from sqlalchemy import select, text, update
@@ -7,6 +7,7 @@ from auth.storage.tables import session, signing_key
 from shared.ids import now_ms
 from shared.testing.fixtures import eventually
 from shared.testing.once import check_readiness, wait_for_readiness
+from shared.web.state import state_of
 
 from .conftest import with_settings
 
@@ -25,11 +26,11 @@ async def test_expired_sessions_are_removed(sign_up, deps):
         async with deps.database.read() as db:
             return set((await db.execute(select(session.c.user_id))).scalars())
 
-    await eventually(lambda: _lacks(owners, anna["user_id"]))
+    await eventually(lambda: _is_without(owners, anna["user_id"]))
     assert berta["user_id"] in await owners()
 
 
-async def _lacks(read, wanted) -> bool:
+async def _is_without(read, wanted) -> bool:
     return wanted not in await read()
 
 
@@ -50,16 +51,16 @@ async def test_keys_are_rotated(deps, client):
     assert [key for key in before if key not in after] == []
 
 
-async def test_it_is_ready_when_database_schema_and_keys_are_there(spare):
-    deps = spare.state.deps
+async def test_readiness_requires_database_schema_and_signing_keys(spare):
+    deps = state_of(spare).dependencies
     signing, deps.keys._signing = deps.keys._signing, {}
     await wait_for_readiness(spare, status="waiting", missing=["signing keys"])
     deps.keys._signing = signing
     await check_readiness(spare, deps.database)
 
 
-async def test_a_database_that_fails_is_an_outage(spare):
-    async with spare.state.deps.database.write() as db:
+async def test_a_failing_database_is_answered_with_503(spare):
+    async with state_of(spare).dependencies.database.write() as db:
         await db.execute(text("DROP TABLE session"))
     transport = httpx.ASGITransport(spare, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://chat.example") as client:

@@ -1,4 +1,4 @@
-"""Sessions: listed, sliding, revoked at once whatever a cache holds."""
+"""Sessions: listing, extension, and revocation that takes effect at once despite the cache."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event, select, update
 
-from auth.domain.accounts import StandingSession
+from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import purge
 from auth.storage import sessions as stored
@@ -28,7 +28,7 @@ def hash_of(client) -> bytes:
     return hashlib.sha256(secret_of(client).encode()).digest()
 
 
-async def row_of(deps: Dependencies, client) -> StandingSession:
+async def row_of(deps: Dependencies, client) -> ActiveSession:
     async with deps.database.read() as db:
         found = await stored.find_session(db, hash_of(client), 0)
     assert found is not None
@@ -36,18 +36,18 @@ async def row_of(deps: Dependencies, client) -> StandingSession:
 
 
 async def forget(redis: Redis, client) -> None:
-    """Let the cache of the client's session run out."""
+    """Remove the client's session from the cache."""
     await redis.delete(f"auth:session:{{{hash_of(client).hex()}}}")
 
 
 async def set_times(deps: Dependencies, redis: Redis, client, **times: int) -> None:
-    """What a passing of time would do to the client's session: change the table, let the cache run out."""
+    """Simulate that time has passed for the client's session: change its row and clear its cache entry."""
     async with deps.database.write() as db:
         await db.execute(update(session).where(session.c.secret_hash == hash_of(client)).values(**times))
     await forget(redis, client)
 
 
-async def test_the_cookie(client, tag):
+async def test_attributes_of_the_cookie(client, tag):
     names = {"email": f"{tag}@example.com", "webchat_id": f"anna{tag}", "display_name": "A"}
     body = {"password": "correct horse", **names}
     answer = await client.post("/api/auth/signup", json=body)
@@ -58,7 +58,7 @@ async def test_the_cookie(client, tag):
     assert "Secure" in secure.headers["set-cookie"].split("; ")
 
 
-async def test_the_secret_is_in_the_cookie_only(sign_up, deps, redis):
+async def test_the_secret_is_only_in_the_cookie(sign_up, deps, redis):
     client, _ = await sign_up("anna")
     await client.get("/api/auth/me")
     async with deps.database.read() as db:
@@ -68,7 +68,7 @@ async def test_the_secret_is_in_the_cookie_only(sign_up, deps, redis):
     assert not any(secret_of(client).encode() in one for one in [*kept, table.encode()])
 
 
-async def test_sessions_are_listed_with_where_they_come_from(sign_up, log_in):
+async def test_sessions_are_listed_with_address_and_user_agent(sign_up, log_in):
     client, anna = await sign_up("anna")
     await log_in(anna["webchat_id"])
     headers = {"X-Real-IP": "2001:db8::7", "User-Agent": "Phone/1 \x01"}
@@ -97,7 +97,7 @@ async def test_sessions_are_paged(sign_up, log_in):
     assert (paged, cursor) == (whole, None)
 
 
-async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_in):
+async def test_a_revoked_session_ends_at_once_despite_the_cache(sign_up, log_in):
     here, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     assert (await there.get("/check?audience=rooms")).status_code == 204
@@ -109,7 +109,7 @@ async def test_a_revoked_session_ends_at_once_though_it_was_cached(sign_up, log_
     assert (await here.delete(address)).status_code == 404
 
 
-async def test_who_asks_in_vain_learns_whether_the_session_was_ended(sign_up, log_in):
+async def test_a_401_distinguishes_a_revoked_session_from_none(sign_up, log_in):
     here, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     assert (await here.delete("/api/auth/sessions")).status_code == 204
@@ -120,14 +120,14 @@ async def test_who_asks_in_vain_learns_whether_the_session_was_ended(sign_up, lo
     assert (missing.status_code, missing.json()["type"]) == (401, "urn:webchat:problem:unauthenticated")
 
 
-async def test_revoking_the_others(sign_up, log_in):
+async def test_revoking_all_other_sessions(sign_up, log_in):
     here, anna = await sign_up("anna")
     others = [await log_in(anna["webchat_id"]) for _ in range(2)]
     assert (await here.delete("/api/auth/sessions")).status_code == 204
     assert [(await one.get("/api/auth/me")).status_code for one in (here, *others)] == [200, 401, 401]
 
 
-async def test_a_session_of_somebody_else_is_not_there(sign_up):
+async def test_a_session_of_another_user_is_not_found(sign_up):
     anna, _ = await sign_up("anna")
     berta, _ = await sign_up("berta")
     [hers] = (await berta.get("/api/auth/sessions")).json()["items"]
@@ -136,7 +136,7 @@ async def test_a_session_of_somebody_else_is_not_there(sign_up):
     assert (await berta.get("/api/auth/me")).status_code == 200
 
 
-async def test_log_out_ends_the_session_and_takes_the_cookie(sign_up):
+async def test_logging_out_ends_the_session_and_deletes_the_cookie(sign_up):
     client, _ = await sign_up("anna")
     secret = secret_of(client)
     assert (await client.post("/api/auth/logout")).status_code == 204
@@ -147,7 +147,7 @@ async def test_log_out_ends_the_session_and_takes_the_cookie(sign_up):
 
 
 @on_both_engines
-async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
+async def test_gateways_are_notified_of_revoked_sessions(sign_up, redis):
     client, anna = await sign_up("anna")
     [mine] = (await client.get("/api/auth/sessions")).json()["items"]
     async with subscription(redis, user_channel(anna["user_id"])) as pubsub:
@@ -156,8 +156,8 @@ async def test_the_gateways_hear_which_sessions_are_gone(sign_up, redis):
     assert msgspec.json.decode(message["data"]) == {"hint": "revoked", "session_ids": [mine["session_id"]]}
 
 
-@pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone lies", "after the tombstone"])
-async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_up, deps, redis, age):
+@pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone exists", "after the tombstone"])
+async def test_a_fill_with_a_read_from_before_the_revocation_has_no_effect(sign_up, deps, redis, age):
     client, _ = await sign_up("anna")
     read = await row_of(deps, client)
     secret, kept = secret_of(client), f"auth:session:{{{hash_of(client).hex()}}}"
@@ -171,13 +171,13 @@ async def test_a_fill_that_read_before_the_revocation_brings_nothing_back(sign_u
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b"[1]", b"\xff", b'[1, ["s"]]'])
-async def test_what_another_version_kept_is_not_believed(sign_up, redis, kept):
+async def test_a_cache_entry_of_another_version_is_ignored(sign_up, redis, kept):
     client, _ = await sign_up("anna")
     await redis.set(f"auth:session:{{{hash_of(client).hex()}}}", kept)
     assert (await client.get("/api/auth/me")).status_code == 200
 
 
-async def test_a_session_slides_once_a_minute(sign_up, deps, redis):
+async def test_a_session_is_extended_once_a_minute(sign_up, deps, redis):
     client, _ = await sign_up("anna")
     before = now_ms() - 2 * MINUTE
     await set_times(deps, redis, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
@@ -196,10 +196,10 @@ async def test_a_session_slides_once_a_minute(sign_up, deps, redis):
     after = await row_of(deps, client)
     assert len(writes) == 1
     assert after.last_seen_at >= before + 2 * MINUTE
-    assert after.expires_at - after.last_seen_at == deps.settings.session_lifetime_ms
+    assert after.expires_at - after.last_seen_at == deps.session_lifetime_ms
 
 
-async def test_an_expired_session_is_none_and_is_removed(sign_up, deps, redis):
+async def test_an_expired_session_is_invalid_and_is_deleted(sign_up, deps, redis):
     (client, anna), (other, _) = await sign_up("anna"), await sign_up("berta")
     await set_times(deps, redis, client, expires_at=now_ms() - 1)
     assert (await client.get("/api/auth/me")).status_code == 401
@@ -210,7 +210,7 @@ async def test_an_expired_session_is_none_and_is_removed(sign_up, deps, redis):
 
 
 @pytest.mark.parametrize("secret", ["", "x", "a" * 43, "ä" * 43, "a" * 5000, "'; DROP TABLE session; --"])
-async def test_a_cookie_that_is_none_of_ours(client, secret):
+async def test_invalid_cookies(client, secret):
     assert (
         await client.get("/api/auth/me", headers={"Cookie": f"webchat_session={secret}".encode()})
     ).status_code == 401

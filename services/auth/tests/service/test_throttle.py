@@ -1,4 +1,4 @@
-"""Throttles by account and by address, in Redis."""
+"""Rate limits by account and by address, in Redis."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 
 from auth.domain.bucket import Rate, take
 from auth.storage.buckets import Buckets
-from auth.storage.redis_gate import RedisGate
+from auth.storage.circuit_breaker import CircuitBreaker
 from shared.ids import now_ms
 from shared.testing.fixtures import on_both_engines
 
@@ -17,12 +17,12 @@ limited = with_settings(rate_limits=True)
 
 @pytest.fixture
 def guess(tag):
-    """A wrong password for anna."""
+    """A login with a wrong password for anna."""
     return {"login": f"anna{tag}", "password": "wrong horse battery"}
 
 
 async def check_burst(attempt, status, rate):
-    """Attempts are answered `status` until the burst, and what was added meanwhile, is used up."""
+    """Check that attempts get `status` until the burst, plus the tokens added meanwhile, is used up."""
     began, taken = time.monotonic(), 0
     while (answered := await attempt(taken)) == status:
         taken += 1
@@ -31,7 +31,7 @@ async def check_burst(attempt, status, rate):
 
 
 @limited
-async def test_guesses_at_one_account(sign_up, client, browser, guess):
+async def test_guessing_the_password_of_an_account_is_limited(sign_up, client, browser, guess):
     here, _ = await sign_up("anna")
     _, berta = await sign_up("berta")
     answers = [await client.post("/api/auth/login", json=guess) for _ in range(11)]
@@ -46,7 +46,7 @@ async def test_guesses_at_one_account(sign_up, client, browser, guess):
 
 
 @limited
-async def test_the_right_password_forgives(sign_up, client, guess):
+async def test_the_right_password_resets_the_limit(sign_up, client, guess):
     _, anna = await sign_up("anna")
     right = {"login": anna["webchat_id"].upper(), "password": "correct horse battery"}
     for tried in [guess] * 9 + [right] + [guess] * 9 + [right]:
@@ -55,7 +55,7 @@ async def test_the_right_password_forgives(sign_up, client, guess):
 
 
 @limited
-async def test_guesses_at_the_password_of_a_session(sign_up):
+async def test_guessing_the_password_within_a_session_is_limited(sign_up):
     client, _ = await sign_up("anna")
     wrong = {"current_password": "wrong horse", "new_password": "another horse battery"}
     answers = [(await client.post("/api/auth/password", json=wrong)).status_code for _ in range(8)]
@@ -64,7 +64,7 @@ async def test_guesses_at_the_password_of_a_session(sign_up):
 
 
 @limited
-async def test_guesses_from_one_address(client, tag):
+async def test_guessing_from_one_address_is_limited(client, tag):
     async def guess(number: int, address: str) -> int:
         body = {"login": f"user{number}{tag}", "password": "wrong horse battery"}
         return (await client.post("/api/auth/login", json=body, headers={"X-Real-IP": address})).status_code
@@ -74,7 +74,7 @@ async def test_guesses_from_one_address(client, tag):
 
 
 @limited
-async def test_sign_ups_and_questions_from_one_address(client):
+async def test_sign_ups_and_lookups_from_one_address_are_limited(client):
     async def ask(_: int) -> int:
         return (await client.get("/api/auth/available?webchat_id=anna")).status_code
 
@@ -88,8 +88,8 @@ async def test_sign_ups_and_questions_from_one_address(client):
 
 
 @on_both_engines
-async def test_the_script_and_the_sums_agree(redis):
-    buckets, rate = Buckets(RedisGate(redis)), Rate(burst=3, every_ms=60_000)
+async def test_the_script_computes_the_same_as_the_domain(redis):
+    buckets, rate = Buckets(CircuitBreaker(redis)), Rate(burst=3, every_ms=60_000)
     full_at = 0
     for _ in range(5):
         full_at, wait = take(full_at, now_ms(), rate)
@@ -99,6 +99,6 @@ async def test_the_script_and_the_sums_agree(redis):
     assert await buckets.take("one", rate) == 0
 
 
-async def test_switched_off(client, guess):
+async def test_limits_can_be_switched_off(client, guess):
     answers = {(await client.post("/api/auth/login", json=guess)).status_code for _ in range(30)}
     assert answers == {401}

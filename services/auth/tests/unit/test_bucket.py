@@ -16,7 +16,7 @@ def test_a_burst_then_one_each_second():
 
 
 @given(st.lists(st.integers(0, 500), max_size=200))
-def test_no_more_than_the_burst_and_the_rate_in_any_run(gaps):
+def test_no_period_has_more_than_the_burst_and_the_rate_allow(gaps):
     now, full_at, taken = 1_000_000, 0, []
     for gap in gaps:
         now += gap

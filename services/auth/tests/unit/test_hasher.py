@@ -1,4 +1,4 @@
-"""A few at a time, a bounded number waiting, and nobody told by the clock who has an account."""
+"""The hasher bounds concurrency and waiting, and its timing does not reveal who has an account."""
 
 import asyncio
 import threading
@@ -6,24 +6,16 @@ import time
 
 import pytest
 
-from auth.service.hasher import Hasher
-from auth.settings import AuthSettings
+from auth.service.hasher import Hasher, HashParameters
 from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
 
-SECRETS = dict.fromkeys(
-    ("session_secret_key", "service_secret", "social_service_secret", "rooms_service_secret", "media_service_secret",
-     "chat_gateway_service_secret"),
-    "x" * 40,
-)  # fmt: skip
-
 
 def hasher(**options) -> Hasher:
-    cheap = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
-    return Hasher(AuthSettings(_env_file=None, **{**SECRETS, **cheap, **options}))
+    return Hasher(HashParameters(**{"time_cost": 1, "memory_kib": 8, **options}))
 
 
-async def test_right_and_wrong():
+async def test_right_and_wrong_passwords():
     made = hasher()
     kept = await made.hash("correct horse")
     assert kept.startswith("$argon2id$")
@@ -35,8 +27,8 @@ async def test_right_and_wrong():
     made.close()
 
 
-async def test_a_few_at_a_time_and_a_bounded_number_waiting():
-    made, running, most, gate = hasher(hash_workers=2, hash_queue=3), 0, 0, threading.Event()
+async def test_concurrency_and_waiting_are_bounded():
+    made, running, most, gate = hasher(workers=2, queue=3), 0, 0, threading.Event()
     lock = threading.Lock()
 
     def work() -> None:
@@ -62,8 +54,8 @@ async def test_a_few_at_a_time_and_a_bounded_number_waiting():
     made.close()
 
 
-async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
-    made, started, gate = hasher(hash_workers=1, hash_patience_s=0.05), threading.Event(), threading.Event()
+async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
+    made, started, gate = hasher(workers=1, wait_s=0.05), threading.Event(), threading.Event()
 
     def work() -> None:
         started.set()
@@ -74,7 +66,7 @@ async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
     with pytest.raises(Unavailable):
         await made.hash("correct horse")
     first.cancel()
-    with pytest.raises(Unavailable):  # the thread is still at work
+    with pytest.raises(Unavailable):  # the thread is still running
         await made.hash("correct horse")
     gate.set()
 
@@ -89,13 +81,13 @@ async def test_nobody_waits_for_ever_and_a_cancelled_request_frees_its_place():
 
 
 async def test_an_unknown_account_takes_as_long_as_a_wrong_password():
-    made = hasher(argon2_memory_kib=8192, argon2_time_cost=2)
+    made = hasher(memory_kib=8192, time_cost=2)
     kept = await made.hash("correct horse")
 
     async def fastest(password_hash: str | None) -> float:
         times = []
         for _ in range(5):
-            began = time.process_time()  # not the time of a busy machine
+            began = time.process_time()  # independent of the load of the machine
             assert not await made.matches(password_hash, "wrong horse")
             times.append(time.process_time() - began)
         return min(times)

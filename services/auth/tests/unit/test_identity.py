@@ -13,7 +13,7 @@ from auth.domain.identity import check_email, email_key, login_key, webchat_id_h
         ("\u212belle@example.com", "\u00e5elle@example.com"),
     ],
 )
-def test_addresses_that_look_alike_are_one(one, other):
+def test_addresses_that_look_alike_are_the_same(one, other):
     assert email_key(one) == email_key(other)
     assert email_key(email_key(one)) == email_key(one)
 
@@ -21,12 +21,12 @@ def test_addresses_that_look_alike_are_one(one, other):
 @pytest.mark.parametrize(
     "email", ["a@b.co", "first.last+tag@sub.example.com", "o'neil@example.com", "ä@bücher.example"]
 )
-def test_addresses_that_are_let_in(email):
+def test_valid_addresses(email):
     assert check_email(f" {email} ") == email
 
 
 @pytest.mark.parametrize("email", ["a@b", "a", "a@b..c", "a@.b.c", "a@b.c.", "a@b_c.de", '"a"@b.co', "a@[1.2.3.4]"])
-def test_addresses_that_are_not(email):
+def test_invalid_addresses(email):
     with pytest.raises(ValueError, match="email address"):
         check_email(email)
 
@@ -39,6 +39,6 @@ def test_webchat_ids():
     assert webchat_id_hash("anna") != webchat_id_hash("anna_")
 
 
-def test_a_login_is_an_address_where_it_has_an_at():
+def test_a_login_with_an_at_sign_is_an_address():
     assert login_key(" ANNA ") == "anna"
     assert login_key("Anna@Example.com") == email_key("anna@example.com")

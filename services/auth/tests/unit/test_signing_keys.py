@@ -4,7 +4,7 @@ from auth.domain.signing_keys import (
     KEPT_MS,
     PUBLISHED_FIRST_MS,
     KeyAge,
-    forgotten_generations,
+    expired_generations,
     needs_new_key,
     signing_generation,
 )  # fmt: skip
@@ -28,7 +28,7 @@ def key(generation: int, age: int, *, can_sign: bool = True) -> KeyAge:
         ([key(2, 31 * DAY), key(1, DAY)], False),
     ],
 )
-def test_when_a_key_is_made(keys, needed):
+def test_when_a_new_key_is_needed(keys, needed):
     assert needs_new_key(keys, NOW, 30 * DAY) is needed
 
 
@@ -47,7 +47,7 @@ def test_which_key_signs(keys, signs):
 
 
 @pytest.mark.parametrize(
-    ("keys", "forgotten"),
+    ("keys", "expired"),
     [
         ([key(1, 900 * DAY)], []),
         ([key(2, PUBLISHED_FIRST_MS), key(1, 900 * DAY)], []),
@@ -55,5 +55,5 @@ def test_which_key_signs(keys, signs):
         ([key(3, 0), key(2, DAY), key(1, 2 * DAY)], [1]),
     ],
 )
-def test_which_keys_are_forgotten(keys, forgotten):
-    assert forgotten_generations(keys, NOW) == forgotten
+def test_which_keys_are_expired(keys, expired):
+    assert expired_generations(keys, NOW) == expired

@@ -20,28 +20,31 @@ from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redi
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
 from shared.web.overload import Overload
+from shared.web.state import state_of
 
 
-class AppState(TypedDict):
+class LifespanState(TypedDict):
     """The state that sockets and routes get from the lifespan."""
 
     gateway: Gateway
     handshake: Handshake
     collector: Collector
+    operators: frozenset[str]
 
 
 @asynccontextmanager
-async def running(app: FastAPI, *, settings: GatewaySettings, timings: Timings) -> AsyncIterator[AppState]:
+async def running(app: FastAPI, *, settings: GatewaySettings, timings: Timings) -> AsyncIterator[LifespanState]:
     """The lifespan of the application: connect, run the background work, and disconnect."""
+    state = state_of(app)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(http_client())
         redis = connect_redis(settings)
         stack.push_async_callback(close_redis, redis)
-        gateway = _build_gateway(settings, timings, client, redis, app.state.overload)
+        gateway = _build_gateway(settings, timings, client, redis, state.overload)
         gateway.register_metrics()
         verifier = Verifier(client, settings)
-        app.state.verify = verifier.verify
-        app.state.checks = {
+        state.verify = verifier.verify
+        state.required_checks = {
             "redis": partial(check_redis, redis),
             "auth": partial(gateway.auth.active_sessions, []),
             "rooms": partial(gateway.rooms.revisions, []),
@@ -50,7 +53,12 @@ async def running(app: FastAPI, *, settings: GatewaySettings, timings: Timings) 
         }
         await _start_background_work(gateway, timings, stack)
         collector = Collector(client, replica_urls(settings))
-        yield {"gateway": gateway, "handshake": Handshake(verifier.verify), "collector": collector}
+        yield {
+            "gateway": gateway,
+            "handshake": Handshake(verifier.verify),
+            "collector": collector,
+            "operators": frozenset(webchat_id.lower() for webchat_id in settings.operators),
+        }
 
 
 def _build_gateway(

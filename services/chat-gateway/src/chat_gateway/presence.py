@@ -146,7 +146,7 @@ class Presence:
 
     async def _update(self, user_ids: set[str]) -> None:
         """Send changed statuses of these users to their watchers. Under load a later poll sends them."""
-        if not user_ids or self._overload.sheds_hints(PRESENCE_SHED):
+        if not user_ids or self._overload.sheds_ephemeral(PRESENCE_SHED):
             return
         online = await self._online(user_ids)
         for user_id in user_ids:

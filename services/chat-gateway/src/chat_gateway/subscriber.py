@@ -112,7 +112,7 @@ class Subscriber:
                     asyncio.get_running_loop().call_soon(span.end)  # after the flush, which writes to the sockets
             elif publication.flags == CURSORS:
                 self._hub.receive_cursors(room_id, _cursors_decoder.decode(publication.data))
-            elif publication.flags.startswith(TYPING) and not self._overload.sheds_hints(TYPING_SHED):
+            elif publication.flags.startswith(TYPING) and not self._overload.sheds_ephemeral(TYPING_SHED):
                 user_id = publication.flags[len(TYPING) + 1 :].decode()
                 self._hub.receive_typing(room_id, user_id, publication.data)
 
@@ -212,7 +212,7 @@ class Subscriber:
 
     def _refresh_slots(self) -> None:
         if isinstance(self._redis, Cluster):
-            self._redis.look_again()
+            self._redis.rediscover()
 
     async def _unsubscribe_unwanted(self) -> None:
         """Unsubscribe from unwanted channels whose subscription is confirmed.

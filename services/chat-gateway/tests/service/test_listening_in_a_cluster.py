@@ -17,7 +17,7 @@ from ..harness import QUICK  # noqa: TID252 - the tests of one service
 pytestmark = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 CHANNELS = [f"c{number}" for number in range(30)]
 
-CALM = Overload(hints_at=1, history_at=1)
+CALM = Overload(ephemeral_at=1, history_at=1)
 
 
 class SubscriberHarness:

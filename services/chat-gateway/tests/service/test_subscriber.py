@@ -46,7 +46,7 @@ class SubscriberHarness:
         self.redis, self.lost, self.rooms = redis, 0, RoomsService()
         self.received: list[tuple[str, bytes]] = []
         self.resets: list[tuple[str, int]] = []
-        self.overload = Overload(hints_at=1, history_at=1)
+        self.overload = Overload(ephemeral_at=1, history_at=1)
         self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush))
         rooms: Any = self.rooms
         self.log = RoomLog(redis, Rooms(rooms))

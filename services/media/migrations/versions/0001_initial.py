@@ -1,4 +1,4 @@
-"""Attachments, the client ids that stand for them, receipts of deletion, closed accounts."""
+"""Create the tables of attachments, client ids of uploads, the deletion log and closed accounts."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,5 @@
-from media.main import MIGRATIONS, bring_objects_back, create_app, save_objects
+from media.main import MIGRATIONS, create_app
+from media.operator_commands import bring_objects_back, save_objects
 from media.settings import MediaSettings
 from shared.command_line import run_command
 

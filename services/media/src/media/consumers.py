@@ -1,6 +1,6 @@
-"""What media does with the facts of auth and rooms. Handled twice or late, an event changes nothing."""
+"""Handlers of events from auth and rooms. They are idempotent."""
 
-from media.service.deleting import close_user, release
+from media.service.deletions import close_user, release
 from media.service.dependencies import Dependencies
 from shared.events.auth import AuthEvent, UserClosed
 from shared.events.rooms import AttachmentsReleased

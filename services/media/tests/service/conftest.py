@@ -1,7 +1,7 @@
-"""media in process on a real database, Valkey and S3 server; the real auth and rooms beside it, and a wire to cut.
+"""Fixtures: media in this process, with a real database, Valkey, S3 server, auth and rooms, and a proxy before S3.
 
-They are started once for each module, see `shared.testing.once`, and S3 once for all of them. People and rooms are of
-each test's own; tables and bucket are emptied before each test, so that it can tell what is left in them.
+They are started once per module (see `shared.testing.once`), S3 once per session. Each test has its own people and
+rooms. Tables and bucket are emptied before each test.
 """
 
 import asyncio
@@ -46,6 +46,7 @@ from shared.testing.once import (
 )
 from shared.testing.servers import free_port, wait_for_port
 from shared.testing.statements import led_by_keys
+from shared.web.state import state_of
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
 
@@ -66,7 +67,7 @@ def database_services() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """SeaweedFS as the embedded stack starts it: see embedded.parts."""
+    """SeaweedFS with the options of the embedded stack."""
     folder = tmp_path_factory.mktemp("s3")
     (folder / "master").mkdir()
     ports = {name: free_port() for name in LISTENERS}
@@ -74,7 +75,7 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "dir": folder, "master.dir": folder / "master", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", **ports,
         "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.localSocket": f"/tmp/webchat-test-s3-{ports['s3.port']}.sock",
         "filer.localSocket": f"/tmp/webchat-test-filer-{ports['s3.port']}.sock", "admin.ui": "false", "webdav": "false",
-        "master.telemetry": "false", "volume.max": 10_000,  # each bucket has volumes of its own
+        "master.telemetry": "false", "volume.max": 10_000,  # each bucket has its own volumes
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("weed")), "mini", *(f"-{k}={v}" for k, v in options.items())]
     environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "PATH": "/usr/bin:/bin",
@@ -94,18 +95,18 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @dataclass
-class Wire:
-    """A TCP connection to S3 in between: passes bytes on, holds them, or cuts after so many."""
+class TcpProxy:
+    """A TCP proxy before S3 that forwards bytes, holds them, or cuts the connection."""
 
     target: int
     port: int = 0
     is_up: bool = True
     cut_after: int | None = None
-    """Bytes towards S3; then the connection is cut."""
+    """After this number of bytes to S3, the connection is cut."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    """Cleared, nothing reaches S3."""
+    """While it is cleared, nothing reaches S3."""
     silent_after: int | None = None
-    """Bytes towards S3; from then on it gets everything and no answer comes back."""
+    """After this number of bytes to S3, no answer comes back."""
     passed: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -140,7 +141,7 @@ class Wire:
             await writer.drain()
         raise ConnectionError
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.is_up, self.cut_after, self.silent_after = True, None, None
         self.open.set()
 
@@ -155,22 +156,22 @@ class Wire:
 
 
 @module_fixture()
-async def module_wire(s3_port: int) -> AsyncIterator[Wire]:
-    wire = Wire(s3_port)
-    wire.open.set()
-    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
-    wire.port = server.sockets[0].getsockname()[1]
-    yield wire
-    wire.open.set()
+async def module_proxy(s3_port: int) -> AsyncIterator[TcpProxy]:
+    proxy = TcpProxy(s3_port)
+    proxy.open.set()
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    yield proxy
+    proxy.open.set()
     server.close()
-    wire.cut()
-    await eventually(lambda: not wire.is_used)
+    proxy.cut()
+    await eventually(lambda: not proxy.is_used)
 
 
 @pytest.fixture
-def wire(module_wire: Wire) -> Iterator[Wire]:
-    yield module_wire
-    module_wire.mend()
+def proxy(module_proxy: TcpProxy) -> Iterator[TcpProxy]:
+    yield module_proxy
+    module_proxy.restore()
 
 
 @asynccontextmanager
@@ -190,15 +191,15 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 
 @dataclass(frozen=True)
-class Someone:
-    """A person who signed up: `media` and `rooms` are reached as them, `account` is their auth."""
+class Person:
+    """A signed-up person with clients of media, rooms and auth (`account`)."""
 
     user_id: str
     media: httpx.AsyncClient
     rooms: httpx.AsyncClient
     account: httpx.AsyncClient
 
-    async def group(self, *others: "Someone") -> str:
+    async def group(self, *others: "Person") -> str:
         body = {"kind": "group", "title": "Room", "user_ids": [one.user_id for one in others]}
         answer = await self.rooms.post("/api/rooms", json=body)
         assert answer.status_code == 201, answer.text
@@ -225,7 +226,7 @@ async def urls(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_env: dict[str, Any],
     redis_endpoint: list[str], redis: AnyRedis,
 ) -> AsyncIterator[Any]:  # fmt: skip
-    """auth and rooms, each on a port of its own."""
+    """URLs of a real auth and rooms, and the port where rooms expects media."""
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
     common = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "_env_file": None}
     database = prepare_database(request, "sqlite", ["auth"], tmp_path_factory.mktemp("auth"))
@@ -244,52 +245,52 @@ async def urls(
 @pytest.fixture(scope="module")
 def settings(
     request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], urls: Any,
-    module_wire: Wire,
+    module_proxy: TcpProxy,
 ) -> MediaSettings:  # fmt: skip
-    """A test that needs other settings names them in `with_settings`; one may be a function of S3's port."""
-    asked = {
-        name: value(module_wire.target) if callable(value) else value
+    """Settings of the application; `with_settings` changes some. A value may be a function of S3's port."""
+    changes = {
+        name: value(module_proxy.target) if callable(value) else value
         for name, value in getattr(request, "param", {}).items()
     }
     common = {
         "redis_endpoint": redis_endpoint, "service_secret": SECRET, "aws_access_key": "key",
-        "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{module_wire.port}",
+        "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{module_proxy.port}",
         "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
-        "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # a busy machine is slow; what breaks has its own
+        "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # long, for busy machines
         "s3_part_bytes": 5 * 1024 * 1024,
     }  # fmt: skip
-    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **asked})
+    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **changes})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
-    """A mark for tests, or a module, that need an application with these settings."""
+    """Return a mark for a test, or a module, that needs an application with these settings."""
     return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
 
 
 @asynccontextmanager
 async def started(settings: MediaSettings) -> AsyncIterator[FastAPI]:
-    """An application that is ready."""
+    """Run an application and wait until it is ready."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        await eventually(lambda: _is_up(app), 30)
+        await eventually(lambda: _is_ready(app), 30)
         yield app
 
 
-async def _is_up(app: FastAPI) -> bool:
+async def _is_ready(app: FastAPI) -> bool:
     return not (await readiness(app))["missing"]
 
 
 @module_fixture()
 async def app(settings: MediaSettings) -> AsyncIterator[FastAPI]:
     async with started(settings) as app:
-        with led_by_keys(media.storage, app.state.deps.database.engine.sync_engine):
+        with led_by_keys(media.storage, state_of(app).dependencies.database.engine.sync_engine):
             yield app
 
 
 @function_fixture(autouse=True)
 async def clean(app: FastAPI) -> None:
     """Empty media's tables and bucket before each test."""
-    deps: Dependencies = app.state.deps
+    deps: Dependencies = state_of(app).dependencies
     async with deps.database.write() as db:
         for table in TABLES:
             await db.execute(delete(table))
@@ -301,27 +302,27 @@ async def clean(app: FastAPI) -> None:
 
 @pytest.fixture
 def served() -> Any:
-    """Serves an application on a port of its own: an async context manager."""
+    """An async context manager that serves an application on a port."""
     return serving
 
 
 @module_fixture()
 async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None]:
-    """media where the others look for it; its work in the background runs already."""
+    """media on the port where the other services expect it. Its lifespan is running already."""
     async with serving(app, settings.listen_port, "off"):
         yield
 
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @function_fixture()
-async def sign_up(app: FastAPI, urls: Any, tag: str) -> AsyncIterator[Callable[[str], Awaitable[Someone]]]:
+async def sign_up(app: FastAPI, urls: Any, tag: str) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
     async with AsyncExitStack() as stack:
 
-        async def sign_up(name: str) -> Someone:
+        async def sign_up(name: str) -> Person:
             account, rooms = plain_client(urls["auth_url"]), plain_client(urls["rooms_url"])
             media = client_of(app)
             for client in (account, media, rooms):
@@ -334,24 +335,24 @@ async def sign_up(app: FastAPI, urls: Any, tag: str) -> AsyncIterator[Callable[[
             for client, audience in ((media, "media"), (rooms, "rooms")):
                 checked = await account.get(f"/check?audience={audience}")
                 client.headers["X-WebChat-Token"] = checked.headers["X-WebChat-Token"]
-            return Someone(answer.json()["user_id"], media, rooms, account)
+            return Person(answer.json()["user_id"], media, rooms, account)
 
         yield sign_up
 
 
 @function_fixture()
-async def anna(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
+async def anna(sign_up: Callable[[str], Awaitable[Person]]) -> Person:
     return await sign_up("anna")
 
 
 @function_fixture()
-async def berta(sign_up: Callable[[str], Awaitable[Someone]]) -> Someone:
+async def berta(sign_up: Callable[[str], Awaitable[Person]]) -> Person:
     return await sign_up("berta")
 
 
 @function_fixture()
 async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
-    """Asks media's internal addresses with a token of the gateway."""
+    """Post to media's internal routes with a token of the gateway."""
     async with plain_client(urls["auth_url"]) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
         token = (await client.post("/internal/token", json=body)).json()["token"]
@@ -368,7 +369,7 @@ async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Await
 
 @pytest.fixture
 def objects(deps: Dependencies) -> Callable[[], Awaitable[list[str]]]:
-    """The keys of everything in the bucket."""
+    """Return the keys of all objects in the bucket."""
 
     async def objects() -> list[str]:
         return [one.key for one in await deps.bucket.list_after("", 1000)]

@@ -1,4 +1,4 @@
-"""What fails half-way ends as `failed`, in time, and nothing of it is left; the same can be sent again."""
+"""Interrupted uploads end as `failed` in time, leave nothing behind, and can be repeated."""
 
 import asyncio
 import os
@@ -26,29 +26,29 @@ DATA = b"\x01\x02some data" * 20_000
 
 
 @module_fixture()
-async def hasty_app(settings):
-    """Another media on the same database and bucket, whose uploads have to end soon."""
+async def app_with_short_deadline(settings):
+    """Another media on the same database and bucket, with a short deadline for uploads."""
     async with started(settings.model_copy(update={"upload_deadline_s": 0.5, "s3_read_timeout_s": 60})) as app:
         yield app
 
 
 @function_fixture()
-async def hasty(anna, hasty_app):
-    """anna, who uses that one."""
-    async with client_of(hasty_app) as client:
+async def anna_with_short_deadline(anna, app_with_short_deadline):
+    """anna as a client of that application."""
+    async with client_of(app_with_short_deadline) as client:
         client.headers["X-WebChat-Token"] = anna.media.headers["X-WebChat-Token"]
         yield replace(anna, media=client)
 
 
 @function_fixture()
-async def arrived(settings, s3_port):
-    """The number of objects in the bucket, asked of S3 itself."""
+async def count_objects(settings, s3_port):
+    """Count the objects in the bucket, directly at S3."""
     async with open_bucket(settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{s3_port}"})) as bucket:
 
-        async def arrived():
+        async def count_objects():
             return len(await bucket.list_after("", 1000))
 
-        yield arrived
+        yield count_objects
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def states(rows):
 
 
 async def pass_deadlines(deps):
-    """Do what the passing of time does."""
+    """Let the deadlines of all uploads pass."""
     async with deps.database.write() as db:
         await db.execute(update(attachment).values(deadline_at=1))
 
 
 @pytest.fixture
-def swept(deps, rows, objects):
-    """Lets the deadlines of all uploads pass, and sweeps until what stopped half-way is gone; `left` objects stay."""
+def sweep_until(deps, rows, objects):
+    """Let all deadlines pass, and sweep until incomplete uploads are removed and `left` objects remain."""
 
-    async def swept(left):
+    async def sweep_until(left):
         await pass_deadlines(deps)
 
         async def clean():
@@ -80,93 +80,93 @@ def swept(deps, rows, objects):
 
         await eventually(clean, 15)
 
-    return swept
+    return sweep_until
 
 
-async def check_failure(someone, room, client_id, data=DATA):
-    """An upload is refused in time, and may be sent again."""
+async def check_failure(person, room, client_id, data=DATA):
+    """Check that an upload fails in time with 503 and Retry-After."""
     async with asyncio.timeout(25):
-        answer = await someone.upload(data, "a.bin", room_id=room, client_id=client_id)
+        answer = await person.upload(data, "a.bin", room_id=room, client_id=client_id)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert answer.headers["retry-after"]
 
 
-async def test_s3_is_away(anna, app, wire, states, swept, rows):
+async def test_an_outage_of_s3(anna, app, proxy, states, sweep_until, rows):
     room, client_id = await anna.group(), new_id()
-    wire.cut()
+    proxy.cut()
     await check_failure(anna, room, client_id)
     assert await states() == ["failed"]
     await wait_for_readiness(app, status="waiting", missing=["bucket"])
-    wire.mend()
+    proxy.restore()
     made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
-    await swept(left=1)
+    await sweep_until(left=1)
     assert await rows("SELECT COUNT(*) FROM upload") == [(1,)]
     assert (await anna.content(made["attachment_id"])).content == DATA
 
 
 @on_each_database
-async def test_a_failed_upload_leaves_nothing(anna, hasty, wire, swept, rows):
+async def test_a_failed_upload_leaves_nothing(anna, anna_with_short_deadline, proxy, sweep_until, rows):
     room = await anna.group()
-    wire.cut()
-    await check_failure(hasty, room, new_id())
+    proxy.cut()
+    await check_failure(anna_with_short_deadline, room, new_id())
     assert await rows("SELECT COUNT(*) FROM attachment") == [(1,)]
-    wire.mend()
-    await swept(left=0)
+    proxy.restore()
+    await sweep_until(left=0)
     assert await rows("SELECT COUNT(*) FROM attachment") == await rows("SELECT COUNT(*) FROM upload") == [(0,)]
 
 
-def hold(wire, way):
-    """Before the object is at S3, or when it is there: nothing goes on."""
-    if way == "before":
-        wire.open.clear()
+def stop(proxy, when):
+    """Stop the connection to S3 before the object arrives, or before the answer does."""
+    if when == "before":
+        proxy.open.clear()
     else:
-        wire.silent_after = wire.passed + len(DATA) // 2
+        proxy.silent_after = proxy.passed + len(DATA) // 2
 
 
-WAYS = pytest.mark.parametrize("way", ["before", "after"])
+BEFORE_AND_AFTER = pytest.mark.parametrize("when", ["before", "after"])
 
 
-@WAYS
-async def test_s3_does_not_answer(anna, hasty, wire, states, arrived, swept, way):
+@BEFORE_AND_AFTER
+async def test_s3_does_not_answer(anna, anna_with_short_deadline, proxy, states, count_objects, sweep_until, when):
     room, client_id = await anna.group(), new_id()
-    hold(wire, way)
-    await check_failure(hasty, room, client_id)
+    stop(proxy, when)
+    await check_failure(anna_with_short_deadline, room, client_id)
     assert await states() == ["failed"]
-    assert await arrived() == (1 if way == "after" else 0)
-    wire.mend()
+    assert await count_objects() == (1 if when == "after" else 0)
+    proxy.restore()
     made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
-    await swept(left=1)
+    await sweep_until(left=1)
     assert (await anna.content(made["attachment_id"])).content == DATA
 
 
-async def test_s3_is_cut_off_in_the_midst_of_pieces(anna, wire, states, swept, deps):
+async def test_the_connection_to_s3_is_lost_during_a_multipart_upload(anna, settings, proxy, states, sweep_until, deps):
     room, client_id, data = await anna.group(), new_id(), b"\x01piece" * (2 * MIB)
-    wire.cut_after = wire.passed + 7 * MIB
+    proxy.cut_after = proxy.passed + 7 * MIB
     await check_failure(anna, room, client_id, data)
     assert await states() == ["failed"]
-    wire.mend()
+    proxy.restore()
     made = await anna.stored(data, "a.bin", room_id=room, client_id=client_id)
-    await swept(left=1)
+    await sweep_until(left=1)
     assert (await anna.content(made["attachment_id"])).content == data
 
-    async def no_pieces():
+    async def no_multipart_uploads():
         await Sweep(deps).run()
-        answer = await deps.bucket._client.list_multipart_uploads(Bucket=deps.settings.aws_storage_bucket_name)
+        answer = await deps.bucket._client.list_multipart_uploads(Bucket=settings.aws_storage_bucket_name)
         return not answer.get("Uploads")
 
-    await eventually(no_pieces)
+    await eventually(no_multipart_uploads)
 
 
-async def test_reading_while_s3_is_away(anna, wire):
+async def test_reading_during_an_outage_of_s3(anna, proxy):
     room = await anna.group()
     made = await anna.stored(DATA, room_id=room)
-    wire.cut()
+    proxy.cut()
     answer = await anna.content(made["attachment_id"])
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
 
 
 def start_media(settings, port):
-    """Another media on the same database, as a process that can be killed."""
+    """Start another media on the same database, in a process that can be killed."""
     secrets = {
         "MEDIA_SERVICE_SECRET": settings.service_secret, "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key,
         "DB_PASSWORD": settings.db_password,
@@ -183,69 +183,69 @@ def start_media(settings, port):
 
 
 @on_each_database
-@WAYS
-async def test_media_is_killed_in_between(anna, settings, deps, wire, states, arrived, swept, way):
+@BEFORE_AND_AFTER
+async def test_media_is_killed_during_an_upload(anna, settings, deps, proxy, states, count_objects, sweep_until, when):
     room, client_id, port = await anna.group(), new_id(), free_port()
     process = await asyncio.to_thread(start_media, settings, port)
     try:
         async with plain_client(f"http://127.0.0.1:{port}") as client:
             client.headers["X-WebChat-Token"] = anna.media.headers["X-WebChat-Token"]
-            hold(wire, way)
+            stop(proxy, when)
             files, data = {"file": ("a.bin", DATA)}, {"room_id": room, "client_id": client_id}
             sending = asyncio.create_task(client.post("/api/media/attachments", files=files, data=data))
-            await eventually(lambda: _are(states, ["pending"]))
-            await eventually(lambda: _are(arrived, 1 if way == "after" else 0))
+            await eventually(lambda: _equals(states, ["pending"]))
+            await eventually(lambda: _equals(count_objects, 1 if when == "after" else 0))
             process.kill()
             with pytest.raises(httpx.TransportError):
                 await sending
     finally:
         process.kill()
         await asyncio.to_thread(process.wait)
-    wire.mend()
+    proxy.restore()
     assert await states() == ["pending"]
     busy = await anna.upload(DATA, "a.bin", room_id=room, client_id=client_id)
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
     await pass_deadlines(deps)
-    if way == "after":
-        await swept(left=0)
+    if when == "after":
+        await sweep_until(left=0)
     made = await anna.stored(DATA, "a.bin", room_id=room, client_id=client_id)
-    await swept(left=1)
+    await sweep_until(left=1)
     assert (await anna.content(made["attachment_id"])).content == DATA
 
 
-async def _are(read, wanted):
+async def _equals(read, wanted):
     return await read() == wanted
 
 
-async def test_a_request_that_is_given_up(anna, deps, wire, states, swept):
+async def test_a_cancelled_request(anna, deps, proxy, states, sweep_until):
     room = await anna.group()
-    wire.open.clear()
+    proxy.open.clear()
     sending = asyncio.create_task(anna.upload(DATA, room_id=room))
-    await eventually(lambda: _are(states, ["pending"]))
+    await eventually(lambda: _equals(states, ["pending"]))
     sending.cancel()
     await asyncio.wait([sending])
     assert await states() == ["failed"]
-    wire.mend()
+    proxy.restore()
     await Sweep(deps).run()
-    assert await states() == ["failed"]  # until its deadline something of it may arrive
-    await swept(left=0)
+    assert await states() == ["failed"]  # until its deadline a late write may arrive
+    await sweep_until(left=0)
 
 
 @on_each_database
-async def test_objects_that_no_row_knows_and_rows_without_object(anna, deps, swept, objects, rows, picture):
+async def test_orphaned_objects_are_deleted(anna, settings, deps, sweep_until, objects, rows, picture):
     room = await anna.group()
     made = await anna.stored(picture(), "a.png", room_id=room)
     kept = await objects()
     for key in ("a/left-behind", "a/left-behind.thumbnail", "other"):
-        await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key=key, Body=b"x")
+        await deps.bucket._client.put_object(Bucket=settings.aws_storage_bucket_name, Key=key, Body=b"x")
     assert len(await objects()) == 5
-    await swept(left=2)
+    await sweep_until(left=2)
     assert await objects() == kept
     assert (await anna.content(made["attachment_id"])).status_code == 200
 
 
-async def test_an_object_too_young_to_judge_stays(anna, deps, objects):
-    young = deps.settings.model_copy(update={"orphan_s": 60})
-    await deps.bucket._client.put_object(Bucket=deps.settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
-    await Sweep(replace(deps, settings=young)).run()
+async def test_a_young_orphan_stays(settings, deps, objects):
+    patient = replace(deps, cleanup=replace(deps.cleanup, orphan_ms=60_000))
+    await deps.bucket._client.put_object(Bucket=settings.aws_storage_bucket_name, Key="a/young", Body=b"x")
+    await Sweep(patient).run()
     assert await objects() == ["a/young"]

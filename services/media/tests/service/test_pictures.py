@@ -1,4 +1,4 @@
-"""Pictures are made anew: nothing but pixels is left, and bombs are refused without harm."""
+"""Pictures are re-encoded without metadata, and decompression bombs are rejected."""
 
 import io
 import struct
@@ -23,28 +23,28 @@ async def send(anna):
 
 
 @pytest.fixture
-async def through(anna, send):
-    """What a picture is once it went through media: the answer, the bytes, and these opened."""
+async def round_trip(anna, send):
+    """Upload and download a picture; return the answer, the bytes, and the opened picture."""
 
-    async def through(data, name="a.jpg"):
+    async def round_trip(data, name="a.jpg"):
         made = (await send(data, name)).json()
         content = (await anna.content(made["attachment_id"])).content
         return made, content, Image.open(io.BytesIO(content))
 
-    return through
+    return round_trip
 
 
-async def test_metadata_and_places_are_gone_and_the_picture_stands_upright(through):
+async def test_metadata_is_removed_and_the_picture_is_upright(round_trip):
     image = Image.new("RGB", (80, 40), "white")
     image.paste("red", (0, 0, 10, 10))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x0112] = 6  # rotate clockwise
     exif[0x010F] = "CAMERA MAKER"
     exif.get_ifd(0x8825)[1] = "N"
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif, comment=b"SECRET PLACE", quality=95)
     assert b"CAMERA MAKER" in out.getvalue()
-    made, content, opened = await through(out.getvalue())
+    made, content, opened = await round_trip(out.getvalue())
     assert (made["width"], made["height"]) == opened.size == (40, 80)
     red, green, _ = opened.convert("RGB").getpixel((36, 4))
     assert red > 200 > 60 > green
@@ -54,13 +54,13 @@ async def test_metadata_and_places_are_gone_and_the_picture_stands_upright(throu
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
-async def test_every_format_loses_what_it_was_told(through, form):
+async def test_metadata_is_removed_from_every_format(round_trip, form):
     exif = Image.Exif()
     exif[0x010E] = "SECRET"
     options = {"GIF": {"comment": b"SECRET"}, "BMP": {}}.get(form, {"exif": exif})
     out = io.BytesIO()
     Image.new("RGB", (30, 20), "blue").save(out, form, **options)
-    made, content, opened = await through(out.getvalue())
+    made, content, opened = await round_trip(out.getvalue())
     becomes = {"TIFF": "image/jpeg", "BMP": "image/png", "AVIF": "image/webp"}.get(form, f"image/{form.lower()}")
     assert (made["content_type"], opened.size) == (becomes, (30, 20))
     assert b"SECRET" not in content
@@ -68,19 +68,19 @@ async def test_every_format_loses_what_it_was_told(through, form):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1", "I;16"])
-async def test_modes(through, mode):
+async def test_color_modes(round_trip, mode):
     out = io.BytesIO()
     Image.new(mode, (9, 9)).save(out, "PNG")
-    made, _, opened = await through(out.getvalue())
+    made, _, opened = await round_trip(out.getvalue())
     assert (made["content_type"], opened.mode) == ("image/png", mode)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP"])
-async def test_animations_stay_animated(through, form):
+async def test_animations_stay_animated(round_trip, form):
     frames = [Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue")]
     out = io.BytesIO()
     frames[0].save(out, form, save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0)
-    made, _, opened = await through(out.getvalue())
+    made, _, opened = await round_trip(out.getvalue())
     assert (made["content_type"], opened.n_frames) == (f"image/{form.lower()}", 3)
     opened.seek(2)
     opened.load()
@@ -90,7 +90,7 @@ async def test_animations_stay_animated(through, form):
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that claims a size, with little behind it."""
+    """Return a PNG that claims a size but has little data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -101,7 +101,7 @@ def png_of(width: int, height: int) -> bytes:
 
 
 def animation(count: int, size: tuple[int, int]) -> bytes:
-    """A GIF whose frames differ in one pixel: it takes less time to make than to read."""
+    """Return a GIF whose frames differ in one pixel: it is quick to make and slow to read."""
     out = io.BytesIO()
     frames = [Image.new("1", size) for _ in range(count)]
     for frame in frames[::2]:
@@ -110,7 +110,7 @@ def animation(count: int, size: tuple[int, int]) -> bytes:
     return out.getvalue()
 
 
-async def test_bombs(send, rows, objects):
+async def test_decompression_bombs(send, rows, objects):
     bombs = [
         png_of(60_000, 60_000),
         png_of(2**31 - 1, 2**31 - 1),
@@ -133,27 +133,27 @@ async def check_is_too_costly(answer):
 
 
 @with_settings(picture_timeout_s=0.01)
-async def test_what_takes_too_long_is_ended(send, picture):
+async def test_a_picture_that_takes_too_long_is_rejected(send, picture):
     await check_is_too_costly(await send(picture()))
 
 
 @with_settings(picture_memory_mb=256)
-async def test_what_takes_too_much_memory_is_ended(send, picture):
+async def test_a_picture_that_takes_too_much_memory_is_rejected(send, picture):
     assert (await send(picture())).status_code == 201
     await check_is_too_costly(await send(picture("PNG", (6500, 6500), "P")))
 
 
-async def test_lies_and_polyglots(send, anna, picture):
-    lie = (await send(b"%PDF-1.7", "photo.jpg")).json()
-    assert lie["content_type"] == "application/pdf"
+async def test_wrong_extensions_and_polyglots(send, anna, picture):
+    pdf = (await send(b"%PDF-1.7", "photo.jpg")).json()
+    assert pdf["content_type"] == "application/pdf"
     page = (await send(b"<html><script>alert(1)</script>", "photo.png")).json()
     assert page["content_type"] == "text/html"
     served = await anna.content(page["attachment_id"])
     assert served.headers["content-type"] == "application/octet-stream"
     assert served.headers["content-disposition"].startswith("attachment; ")
     assert served.headers["x-content-type-options"] == "nosniff"
-    both = (await send(picture("JPEG") + b"<script>alert(1)</script>PK\x03\x04", "x.html")).json()
-    served = await anna.content(both["attachment_id"])
+    polyglot = (await send(picture("JPEG") + b"<script>alert(1)</script>PK\x03\x04", "x.html")).json()
+    served = await anna.content(polyglot["attachment_id"])
     assert served.headers["content-type"] == "image/jpeg"
     assert b"<script>" not in served.content
     for broken in (b"GIF89a/*<script>alert(1)</script>*/", picture("JPEG")[:300], b"\x89PNG\r\n\x1a\n" + b"x" * 99):

@@ -1,4 +1,4 @@
-"""A file's whole life with the real rooms beside media: stored, sent, read, deleted, gone."""
+"""The life cycle of attachments, with a real rooms: upload, send, read, delete."""
 
 import pytest
 
@@ -23,14 +23,14 @@ def send(anna):
 
 @function_fixture()
 async def delete(urls):
-    """Deletes messages as a gateway does."""
+    """Delete messages as a gateway does."""
     async with plain_client("") as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
         token = (await client.post(f"{urls['auth_url']}/internal/token", json=body)).json()["token"]
 
-        async def delete(someone, room, seq):
+        async def delete(person, room, seq):
             command = {
-                "op": "message.delete", "command_id": new_id(), "room_id": room, "user_id": someone.user_id, "seq": seq,
+                "op": "message.delete", "command_id": new_id(), "room_id": room, "user_id": person.user_id, "seq": seq,
             }  # fmt: skip
             answer = await client.post(
                 f"{urls['rooms_url']}/internal/commands", headers={"X-WebChat-Token": token},
@@ -51,7 +51,7 @@ async def test_a_message_with_files(anna, berta, send, picture):
     assert page["items"][-1]["attachments"] == made
 
 
-async def test_only_own_files_of_this_room(anna, berta, send):
+async def test_only_own_files_of_the_room_can_be_sent(anna, berta, send):
     room, other = await anna.group(berta), await anna.group(berta)
     theirs, elsewhere = await berta.stored(b"x", room_id=room), await anna.stored(b"y", room_id=other)
     for wrong in (theirs, elsewhere, {"attachment_id": new_id()}, {"attachment_id": "x"}):
@@ -60,7 +60,7 @@ async def test_only_own_files_of_this_room(anna, berta, send):
     assert (await send(room)).status_code == 422
 
 
-async def test_sent_twice_with_one_client_id(anna, send):
+async def test_a_retry_with_the_same_client_id(anna, send):
     room, client_id = await anna.group(), new_id()
     made = await anna.stored(b"x", room_id=room)
     first = await send(room, made, client_id=client_id)
@@ -71,7 +71,7 @@ async def test_sent_twice_with_one_client_id(anna, send):
         assert (await send(room, wrong, client_id=client_id)).status_code == 409
 
 
-async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):
+async def test_a_file_is_deleted_with_its_last_message(anna, send, delete, objects, rows):
     room, client_id = await anna.group(), new_id()
     made, kept = await anna.stored(b"x", room_id=room), await anna.stored(b"kept", room_id=room)
     first, _ = await send(room, made, client_id=client_id), await send(room, made, kept)
@@ -91,7 +91,7 @@ async def test_deleted_with_its_last_message(anna, send, delete, objects, rows):
     assert (again.status_code, again.json()["seq"], again.json()["deleted"]) == (200, first.json()["seq"], True)
 
 
-async def test_not_before_the_last_message(anna, send, delete, rows, redis):
+async def test_a_file_stays_until_its_last_message_is_deleted(anna, send, delete, rows, redis):
     room = await anna.group()
     made, marker = await anna.stored(b"x", room_id=room), await anna.stored(b"marker", room_id=room)
     for _ in range(2):
@@ -107,11 +107,11 @@ async def test_not_before_the_last_message(anna, send, delete, rows, redis):
     assert (await anna.content(made["attachment_id"])).content == b"x"
 
 
-async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, delete, redis):
+async def test_the_same_file_can_be_sent_before_media_processes_its_deletion(anna, send, delete, redis):
     room = await anna.group()
     made = await anna.stored(b"x", room_id=room)
     await send(room, made)
-    await redis.client_pause(60_000, all=False)  # no event is heard meanwhile
+    await redis.client_pause(60_000, all=False)  # media receives no event meanwhile
     try:
         await delete(anna, room, 1)
         again = await anna.stored(b"x", room_id=room)
@@ -120,9 +120,9 @@ async def test_sent_anew_before_media_has_heard_of_the_deletion(anna, send, dele
     finally:
         await redis.client_unpause()
 
-    async def has_heard():
+    async def has_processed():
         [media] = [group for group in await redis.xinfo_groups(service_stream("rooms")) if group["name"] == b"media"]
         return (media["pending"], media["lag"]) == (0, 0)
 
-    await eventually(has_heard, 30)
+    await eventually(has_processed, 30)
     assert (await anna.content(again["attachment_id"])).content == b"x"

@@ -7,7 +7,7 @@ from media.domain.names import MAX_NAME, clean_name, disposition
 
 
 @given(st.text(max_size=600))
-def test_whatever_is_sent_the_name_can_be_shown_and_saved(raw):
+def test_any_input_yields_a_safe_name(raw):
     name = clean_name(raw)
     assert 1 <= len(name) <= MAX_NAME
     assert not set(name) & set("/\\\x00\r\n\u202e\u2028")
@@ -19,7 +19,7 @@ def test_whatever_is_sent_the_name_can_be_shown_and_saved(raw):
     assert header.count('"') == 2
 
 
-def test_any_script_stays_and_the_ending_too():
+def test_any_script_and_the_extension_are_kept():
     assert clean_name("회의록 2026.pdf") == "회의록 2026.pdf"
     assert clean_name("عربي.txt") == "عربي.txt"
     assert clean_name("x" * 400 + ".jpeg").endswith(".jpeg")

@@ -1,10 +1,10 @@
 import pytest
 
-from media.domain.ranges import NoSuchRangeError, span_of
+from media.domain.ranges import NoSuchRangeError, parse_range
 
 
 @pytest.mark.parametrize(
-    ("header", "span"),
+    ("header", "expected"),
     [
         (None, None),
         ("bytes=0-0", (0, 0)),
@@ -21,17 +21,17 @@ from media.domain.ranges import NoSuchRangeError, span_of
         ("bytes=" + "9" * 30 + "-", None),
     ],
 )
-def test_one_range_or_all(header, span):
-    assert span_of(header, None, '"e"', 10) == span
+def test_one_range_or_all(header, expected):
+    assert parse_range(header, None, '"e"', 10) == expected
 
 
 @pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-11", "bytes=-0"])
-def test_there_is_nothing(header):
+def test_unsatisfiable_ranges(header):
     with pytest.raises(NoSuchRangeError):
-        span_of(header, None, '"e"', 10)
+        parse_range(header, None, '"e"', 10)
 
 
-def test_a_range_of_another_file_is_the_whole_of_this_one():
-    assert span_of("bytes=2-5", '"e"', '"e"', 10) == (2, 5)
-    assert span_of("bytes=2-5", '"other"', '"e"', 10) is None
-    assert span_of("bytes=2-5", 'W/"e"', '"e"', 10) is None
+def test_if_range_with_another_etag_yields_the_whole_file():
+    assert parse_range("bytes=2-5", '"e"', '"e"', 10) == (2, 5)
+    assert parse_range("bytes=2-5", '"other"', '"e"', 10) is None
+    assert parse_range("bytes=2-5", 'W/"e"', '"e"', 10) is None

@@ -1,4 +1,5 @@
-from rooms.main import MIGRATIONS, create_app, forget_redis, new_epoch
+from rooms.main import MIGRATIONS, create_app
+from rooms.operator_commands import forget_redis, new_epoch
 from rooms.settings import RoomsSettings
 from shared.command_line import run_command
 

@@ -1,4 +1,4 @@
-"""What rooms does with the facts of auth and social. Handled twice or late, an event changes nothing."""
+"""Handlers of events from auth and social. They are idempotent, and ignore outdated events."""
 
 from rooms.service.dependencies import Dependencies
 from rooms.service.users import close_user, set_blocked

@@ -57,6 +57,7 @@ from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.web.errors import error_response
+from shared.web.state import state_of
 
 SECRET = "s" * 32
 
@@ -420,6 +421,6 @@ def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redi
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-            yield Client(http, auth, app.state.deps)
+            yield Client(http, auth, state_of(app).dependencies)
 
     return run

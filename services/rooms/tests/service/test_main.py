@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from rooms.main import forget_redis
+from rooms.operator_commands import forget_redis
 from rooms.settings import RoomsSettings
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Accepted

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from rooms.main import new_epoch
+from rooms.operator_commands import new_epoch
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep

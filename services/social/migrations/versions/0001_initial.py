@@ -1,4 +1,4 @@
-"""People, follows, blocks, revisions, the outbox."""
+"""Create the tables of profiles, follows, blocks and revisions, and the outbox."""
 
 import sqlalchemy as sa
 from alembic import op

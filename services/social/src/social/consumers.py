@@ -1,14 +1,13 @@
-"""What social does with the facts of auth."""
+"""Handlers of events from auth."""
 
 from shared.contracts.auth import Account
 from shared.events.auth import AuthEvent, UserClosed
-from social.service.closing import close
+from social.service.accounts import close, register
 from social.service.dependencies import Dependencies
-from social.service.known import register
 
 
 async def on_auth(deps: Dependencies, event: AuthEvent) -> None:
-    """Handled twice or late, an event changes nothing: a row that exists stays, and a closed one for ever."""
+    """Idempotent. A late event changes nothing: it does not replace a row that exists."""
     if isinstance(event, UserClosed):
         await close(deps, event)
         return

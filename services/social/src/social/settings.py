@@ -1,4 +1,4 @@
-"""What social reads from its environment: what every service does."""
+"""Settings of social: those of every service."""
 
 from typing import ClassVar
 

@@ -1,6 +1,6 @@
-"""social in process on a real database and a real Valkey, and the real auth beside it on a port of its own.
+"""Fixtures: social in this process, with a real database and Valkey, and a real auth on its own port.
 
-They are started once for each module: see `shared.testing.once`.
+They are started once per module (see `shared.testing.once`).
 """
 
 import asyncio
@@ -42,9 +42,10 @@ from shared.testing.once import (
 from shared.testing.servers import free_port
 from shared.testing.statements import led_by_keys
 from shared.web.errors import error_response
+from shared.web.state import state_of
 from social.main import create_app
+from social.service.accounts import register
 from social.service.dependencies import Dependencies
-from social.service.known import register
 from social.settings import SocialSettings
 
 __all__ = ["database_env", "redis", "redis_endpoint", "tag"]
@@ -54,8 +55,8 @@ PASSWORD = "correct horse battery"
 
 
 @dataclass(frozen=True)
-class Someone:
-    """A person who signed up: `http` reaches social as them, `account` auth."""
+class Person:
+    """A signed-up person. `http` is their client of social, `account` their client of auth."""
 
     user_id: str
     webchat_id: str
@@ -67,7 +68,7 @@ class Someone:
         assert answer.status_code == 204
 
 
-SignUp = Callable[..., Awaitable[Someone]]
+SignUp = Callable[..., Awaitable[Person]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,7 +96,7 @@ async def auth_url(
 
 @module_fixture()
 async def media() -> AsyncIterator[tuple[str, set[str]]]:
-    """Media as social knows it: its address, and the avatars that everyone may wear."""
+    """A stand-in for media: its URL, and the avatars that belong to every user."""
     avatars: set[str] = set()
 
     async def check(request: Request) -> Response:
@@ -126,13 +127,13 @@ def avatar(media: tuple[str, set[str]]) -> str:
 def settings(
     request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], auth_url: str, media: Any
 ) -> SocialSettings:
-    """A test that needs other settings names them in `with_settings`."""
+    """Settings of the application; `with_settings` changes some for a test."""
     given = {**database_env, "redis_endpoint": redis_endpoint, "auth_url": auth_url, "media_url": media[0]}
     return SocialSettings(_env_file=None, service_secret=SECRET, **{**given, **getattr(request, "param", {})})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
-    """A mark for tests, or a module, that need an application with these settings."""
+    """Return a mark for a test, or a module, that needs an application with these settings."""
     return pytest.mark.parametrize("settings", [settings], indirect=True, ids=[""])
 
 
@@ -140,13 +141,15 @@ def with_settings(**settings: Any) -> pytest.MarkDecorator:
 async def app(settings: SocialSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        with led_by_keys(social.storage, app.state.deps.database.engine.sync_engine, but={"people.list_by_webchat_id"}):
+        with led_by_keys(
+            social.storage, state_of(app).dependencies.database.engine.sync_engine, but={"people.list_by_webchat_id"}
+        ):
             yield app
 
 
 @function_fixture()
 async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastAPI]:
-    """An application that a test may break, on a database that had no tables."""
+    """An application on a database without tables, which a test may break."""
     app = create_app(settings.model_copy(update={"webchat_data": tmp_path}))
     async with app.router.lifespan_context(app):
         yield app
@@ -154,15 +157,15 @@ async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastA
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return app.state.deps
+    return state_of(app).dependencies
 
 
 @function_fixture()
 async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp]:
-    """Sign up somebody whose WebChat ID is the test's tag and the name, if not another one."""
+    """Sign up a person whose WebChat ID is the test's tag followed by the name, or `webchat_id`."""
     made: list[httpx.AsyncClient] = []
 
-    async def sign_up(name: str, webchat_id: str = "") -> Someone:
+    async def sign_up(name: str, webchat_id: str = "") -> Person:
         webchat_id = webchat_id or f"{tag}{name}"
         account = plain_client(auth_url)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -173,7 +176,7 @@ async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp
         answer = await account.post("/api/auth/signup", json=body)
         assert answer.status_code == 201, answer.text
         http.headers["X-WebChat-Token"] = (await account.get("/check?audience=social")).headers["X-WebChat-Token"]
-        return Someone(answer.json()["user_id"], webchat_id, http, account)
+        return Person(answer.json()["user_id"], webchat_id, http, account)
 
     yield sign_up
     for client in made:
@@ -182,7 +185,7 @@ async def sign_up(app: FastAPI, auth_url: str, tag: str) -> AsyncIterator[SignUp
 
 @function_fixture()
 async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
-    """Asks social's internal addresses with a token of the gateway."""
+    """Post to social's internal routes with a token of the gateway."""
     async with plain_client(auth_url) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "social"}
         token = (await client.post("/internal/token", json=body)).json()["token"]
@@ -197,10 +200,10 @@ async def gateway(app: FastAPI, auth_url: str) -> AsyncIterator[Callable[..., Aw
 
 
 @pytest.fixture
-def crowd(deps: Dependencies, tag: str) -> Callable[[int], Awaitable[list[str]]]:
-    """Makes many people at once, known to social alone; their ids, in the order of their WebChat IDs."""
+def register_many(deps: Dependencies, tag: str) -> Callable[[int], Awaitable[list[str]]]:
+    """Register many people who exist only in social; return their ids in the order of their WebChat IDs."""
 
-    async def crowd(number: int) -> list[str]:
+    async def register_many(number: int) -> list[str]:
         accounts = [
             Account(user_id=new_id(), webchat_id=f"{tag}crowd{index:05}", display_name=f"C {index}", version=1)
             for index in range(number)
@@ -208,18 +211,18 @@ def crowd(deps: Dependencies, tag: str) -> Callable[[int], Awaitable[list[str]]]
         await register(deps, accounts)
         return [account.user_id for account in accounts]
 
-    return crowd
+    return register_many
 
 
 @pytest.fixture
 def statements(deps: Dependencies) -> Iterator[list[str]]:
-    """What is sent to the database from now on; to be cleared before the part that counts."""
+    """The statements sent to the database from now on. Tests clear the list before the part that counts."""
     engine, sent = deps.database.engine.sync_engine, list[str]()
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "outbox" not in statement and not statement.startswith("BEGIN"):  # the relay's, and what SQLite begins with
+    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "outbox" not in statement and not statement.startswith("BEGIN"):  # leave out the relay's, and SQLite's BEGIN
             sent.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", record)
     yield sent
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", record)

@@ -1,4 +1,4 @@
-"""Blocks: they end the follows, refuse new ones, and are told to rooms in order."""
+"""Blocks end follows, prevent new ones, and are published in order."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ pytestmark = on_each_database
 
 
 async def published(redis, number: int, *users) -> list[dict]:
-    """What social's stream says of these people, once there is so much of it."""
+    """Wait for at least `number` events of these people in social's stream; return them."""
     ids = {one.user_id for one in users}
 
     async def read() -> list[dict]:
@@ -21,7 +21,7 @@ async def published(redis, number: int, *users) -> list[dict]:
     return await eventually(read)
 
 
-async def test_a_block_ends_both_follows_and_unblocking_brings_none_back(sign_up, gateway):
+async def test_a_block_ends_both_follows_and_unblocking_restores_none(sign_up, gateway):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await anna.http.put(f"/following/{berta.user_id}")
     await berta.http.put(f"/following/{anna.user_id}")
@@ -37,7 +37,7 @@ async def test_a_block_ends_both_follows_and_unblocking_brings_none_back(sign_up
             assert (await someone.http.get(path)).json()["items"] == []
 
 
-async def test_nobody_follows_across_a_block(sign_up):
+async def test_a_block_prevents_follows(sign_up):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await anna.http.put(f"/blocks/{berta.user_id}")
     assert (await berta.http.put(f"/following/{anna.user_id}")).status_code == 403
@@ -46,7 +46,7 @@ async def test_nobody_follows_across_a_block(sign_up):
     assert (await berta.http.put(f"/following/{anna.user_id}")).status_code == 204
 
 
-async def test_rooms_hears_of_each_change_once_with_the_pairs_version(sign_up, redis, gateway):
+async def test_each_change_is_published_once_with_the_version_of_the_pair(sign_up, redis, gateway):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     for method in ("PUT", "PUT", "DELETE", "DELETE", "PUT"):
         assert (await anna.http.request(method, f"/blocks/{berta.user_id}")).status_code == 204

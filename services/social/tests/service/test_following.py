@@ -1,4 +1,4 @@
-"""Following: idempotent, listed, bounded, and never a friend whose change went untold."""
+"""Following: idempotency, lists, limits, and revisions that cover every change."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_follow_and_unfollow(sign_up, gateway):
     assert revisions == {anna.user_id: 2, berta.user_id: 0}
 
 
-async def test_oneself_and_nobody(sign_up):
+async def test_following_and_blocking_oneself_or_an_unknown_person(sign_up):
     anna = await sign_up("anna")
     for kind in ("following", "blocks"):
         for method in ("PUT", "DELETE"):
@@ -38,8 +38,8 @@ async def test_oneself_and_nobody(sign_up):
             assert (await anna.http.request(method, f"/{kind}/x")).status_code == 404
 
 
-async def test_lists_are_paged_the_newest_first(sign_up, crowd):
-    anna, others = await sign_up("anna"), await crowd(5)
+async def test_lists_are_paged_newest_first(sign_up, register_many):
+    anna, others = await sign_up("anna"), await register_many(5)
     for other in others:
         await anna.http.put(f"/following/{other}")
     paged, cursor = [], None
@@ -50,8 +50,8 @@ async def test_lists_are_paged_the_newest_first(sign_up, crowd):
     assert (paged, cursor) == (others[::-1], None)
 
 
-async def test_a_page_ends_between_two_of_the_same_moment(sign_up, crowd, deps):
-    anna, others = await sign_up("anna"), await crowd(5)
+async def test_a_page_can_end_between_entries_of_the_same_millisecond(sign_up, register_many, deps):
+    anna, others = await sign_up("anna"), await register_many(5)
     rows = [{"follower_id": anna.user_id, "followee_id": other, "since": 7} for other in others]
     async with deps.database.write() as db:
         await db.execute(follow.insert(), rows)
@@ -60,7 +60,7 @@ async def test_a_page_ends_between_two_of_the_same_moment(sign_up, crowd, deps):
     assert sorted(one["user_id"] for one in first["items"] + second["items"]) == sorted(others)
 
 
-async def test_followers_say_whom_one_follows_back(sign_up):
+async def test_followers_show_whom_one_follows_back(sign_up):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     for someone in (berta, carla):
         await someone.http.put(f"/following/{anna.user_id}")
@@ -69,8 +69,8 @@ async def test_followers_say_whom_one_follows_back(sign_up):
     assert {one["user_id"]: one["followed"] for one in items} == {berta.user_id: True, carla.user_id: False}
 
 
-async def test_at_most_2000_however_many_at_once(sign_up, crowd, deps):
-    anna, others = await sign_up("anna"), await crowd(2005)
+async def test_the_limit_of_2000_holds_for_concurrent_requests(sign_up, register_many, deps):
+    anna, others = await sign_up("anna"), await register_many(2005)
     await anna.http.get("/profiles/me")
     rows = [{"follower_id": anna.user_id, "followee_id": other, "since": 1} for other in others[:1999]]
     async with deps.database.write() as db:
@@ -81,12 +81,12 @@ async def test_at_most_2000_however_many_at_once(sign_up, crowd, deps):
     assert (await anna.http.delete(f"/following/{others[0]}")).status_code == 204
 
 
-async def test_whoever_fetches_at_each_new_revision_has_what_is_true(sign_up, gateway):
-    """A gateway's view: profiles change while they begin to be followed, and none stays old."""
+async def test_fetching_at_each_new_revision_yields_the_current_state(sign_up, gateway):
+    """As a gateway does it, while a profile changes and is followed and unfollowed."""
     anna, berta = await sign_up("anna"), await sign_up("berta")
     seen: tuple[int, list] = (0, [])
 
-    async def look() -> None:
+    async def refresh() -> None:
         nonlocal seen
         revision = (await gateway("revisions", user_ids=[anna.user_id])).json()["revisions"][anna.user_id]
         if revision != seen[0]:
@@ -95,7 +95,7 @@ async def test_whoever_fetches_at_each_new_revision_has_what_is_true(sign_up, ga
 
     async def watch() -> None:
         for _ in range(6):
-            await look()
+            await refresh()
 
     for index in range(8):
         change = {"status_message": f"status {index}"}
@@ -104,6 +104,6 @@ async def test_whoever_fetches_at_each_new_revision_has_what_is_true(sign_up, ga
             anna.http.request("PUT" if index % 2 == 0 else "DELETE", f"/following/{berta.user_id}"),
             berta.http.patch("/profiles/me", json=change),
         )
-        await look()
+        await refresh()
         fresh = (await gateway("friends", user_ids=[anna.user_id])).json()["users"][anna.user_id]
         assert seen == (fresh["revision"], fresh["profiles"])

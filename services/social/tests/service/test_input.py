@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a problem that names the field, and never a 500."""
+"""Invalid input gets an error that names the field, never a 500."""
 
 from shared.ids import new_id
 from shared.web.cursors import cursor_of
@@ -10,7 +10,7 @@ BAD = {
 }
 
 
-async def test_a_field_that_is_refused_is_named(sign_up):
+async def test_an_invalid_field_is_named(sign_up):
     anna = await sign_up("anna")
     for field, values in BAD.items():
         for value in values:
@@ -20,7 +20,7 @@ async def test_a_field_that_is_refused_is_named(sign_up):
     assert (await anna.http.get("/profiles/me")).json()["display_name"] == "Anna"
 
 
-async def test_a_body_that_is_none(sign_up):
+async def test_malformed_bodies(sign_up):
     anna = await sign_up("anna")
     bodies = [b"", b"{", b"[]", b"null", b"\xff", b'{"display_name": "\\ud800"}', b"[" * 10_000, b"9" * 5000]
     for raw in [*bodies, b'{"status_message": ' + b"9" * 5000 + b"}"]:
@@ -30,7 +30,7 @@ async def test_a_body_that_is_none(sign_up):
     assert (await anna.http.patch("/profiles/me", json={"status_message": "x" * 20_000})).status_code == 413
 
 
-async def test_queries_that_are_none(sign_up):
+async def test_invalid_queries(sign_up):
     anna = await sign_up("anna")
     cursors = ["x", "%00", "W10", "WzEsMl0", "WzEsImEiXQ", "a" * 600, "%F0%9F%98%80", "WzFlOTk5LCJhIl0"]
     for path in ("/following", "/followers", "/blocks"):

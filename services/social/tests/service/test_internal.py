@@ -1,4 +1,4 @@
-"""What the gateways ask, and that nobody else may."""
+"""Requests of the gateways, and their authorization."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from .conftest import SECRET
 
 
 @on_each_database
-async def test_friends_are_those_whom_one_follows(sign_up, gateway):
+async def test_friends_are_the_people_whom_one_follows(sign_up, gateway):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await anna.http.put(f"/following/{berta.user_id}")
     await berta.http.put(f"/following/{anna.user_id}")
@@ -26,7 +26,7 @@ async def test_friends_are_those_whom_one_follows(sign_up, gateway):
 
 
 @on_each_database
-async def test_what_stands_between_people(sign_up, gateway):
+async def test_relationships(sign_up, gateway):
     anna, berta, carla, dora = [await sign_up(name) for name in ("anna", "berta", "carla", "dora")]
     await anna.http.put(f"/following/{berta.user_id}")
     await carla.http.put(f"/following/{anna.user_id}")
@@ -42,27 +42,27 @@ async def test_what_stands_between_people(sign_up, gateway):
     assert (await gateway("pairs", user_id=anna.user_id, other_ids=[])).json() == {"followed": [], "blocked_by": []}
 
 
-NOTHING = {
+EMPTY = {
     "friends": lambda ids: {"users": {one: {"revision": 0, "profiles": []} for one in ids}},
     "revisions": lambda ids: {"revisions": dict.fromkeys(ids, 0)},
     "pairs": lambda _: {"followed": [], "blocked_by": []},
 }
-"""What is answered about people who do not exist."""
+"""Answers about people who do not exist."""
 
 
 @on_each_database
-@pytest.mark.parametrize("path", NOTHING)
+@pytest.mark.parametrize("path", EMPTY)
 async def test_limits(gateway, path):
     many = [new_id() for _ in range(1001)]
     assert (await gateway(path, user_ids=many, user_id=new_id(), other_ids=many)).status_code == 422
     most = many[:1000]
     answer = await gateway(path, user_ids=most, user_id=new_id(), other_ids=most)
-    assert (answer.status_code, answer.json()) == (200, NOTHING[path](most))
+    assert (answer.status_code, answer.json()) == (200, EMPTY[path](most))
     for wrong in (["x"], ["\x00"], [1], "x", None):
         assert (await gateway(path, user_ids=wrong, user_id=new_id(), other_ids=wrong)).status_code == 422
 
 
-async def test_only_services_may_ask(app, sign_up):
+async def test_only_services_are_authorized(app, sign_up):
     anna = await sign_up("anna")
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://social")
     async with client:
@@ -74,7 +74,7 @@ async def test_only_services_may_ask(app, sign_up):
         assert (await client.get("/api/social/profiles/me")).status_code == 401
 
 
-async def test_a_token_for_another_service_is_refused(app, sign_up):
+async def test_a_token_for_another_audience_is_rejected(app, sign_up):
     anna = await sign_up("anna")
     as_user = (await anna.account.get("/check?audience=rooms")).headers["X-WebChat-Token"]
     body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}

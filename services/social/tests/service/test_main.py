@@ -1,21 +1,22 @@
-"""What the composition root puts together: each test fails where `main` leaves a part out.
+"""The composition of the service: each test fails if `main` leaves something out.
 
-The relay is seen by test_blocks, the consumer by test_profiles, what may be away by test_outages.
+test_blocks covers the relay, test_profiles the consumer, test_outages the optional dependencies.
 """
 
 import httpx
 from sqlalchemy import text
 
 from shared.testing.once import check_readiness
+from shared.web.state import state_of
 
 
-async def test_it_is_ready_when_database_and_schema_are_there(spare):
-    await check_readiness(spare, spare.state.deps.database)
+async def test_readiness_requires_database_and_schema(spare):
+    await check_readiness(spare, state_of(spare).dependencies.database)
 
 
-async def test_a_database_that_fails_is_an_outage(spare, sign_up):
+async def test_a_failing_database_is_answered_with_503(spare, sign_up):
     anna = await sign_up("anna")
-    async with spare.state.deps.database.write() as db:
+    async with state_of(spare).dependencies.database.write() as db:
         await db.execute(text("DROP TABLE person"))
     transport = httpx.ASGITransport(spare, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://social", headers=anna.http.headers) as client:

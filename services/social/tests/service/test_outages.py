@@ -1,15 +1,15 @@
-"""What goes on while auth or Redis is away."""
+"""Outages of auth and Redis."""
 
 from shared.testing.once import wait_for_readiness
 from social.service.profiles import list_profiles
 
 from .conftest import with_settings
 
-AWAY = "127.0.0.1:1"
+UNREACHABLE = "127.0.0.1:1"
 
 
-@with_settings(redis_endpoint=[AWAY])
-async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
+@with_settings(redis_endpoint=[UNREACHABLE])
+async def test_without_redis_new_accounts_are_requested_from_auth(app, sign_up, gateway):
     await wait_for_readiness(app, status="ready", missing=[], degraded=["redis"])
     anna, berta = await sign_up("anna"), await sign_up("berta")
     assert (await anna.http.get(f"/profiles/{berta.user_id}")).json()["webchat_id"] == berta.webchat_id
@@ -20,10 +20,10 @@ async def test_without_redis_nobody_waits_for_an_event(app, sign_up, gateway):
     assert (await gateway("revisions", user_ids=ids)).json()["revisions"] == {anna.user_id: 3, berta.user_id: 1}
 
 
-@with_settings(auth_url=f"http://{AWAY}", redis_endpoint=[AWAY])
-async def test_without_auth_those_who_are_known_stay_known(app, deps, crowd, sign_up):
+@with_settings(auth_url=f"http://{UNREACHABLE}", redis_endpoint=[UNREACHABLE])
+async def test_without_auth_registered_people_are_still_served(app, deps, register_many, sign_up):
     await wait_for_readiness(app, status="waiting", missing=["keys of auth"], degraded=["redis", "auth"])
-    [known] = await crowd(1)
+    [known] = await register_many(1)
     page = await list_profiles(deps, known, [known])
     assert [one.user_id for one in page.items] == [known]
     anna = await sign_up("anna")

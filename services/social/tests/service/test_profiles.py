@@ -1,4 +1,4 @@
-"""Profiles: made from auth's facts, asked for, searched, changed, gone."""
+"""Profiles: creation from auth's events, reading, search, changes, closed accounts."""
 
 import msgspec
 import pytest
@@ -19,9 +19,9 @@ async def rows(deps) -> dict:
         return {row["user_id"]: row for row in (await db.execute(select(person))).mappings()}
 
 
-async def test_a_profile_is_made_when_someone_signs_up(sign_up, deps):
+async def test_signing_up_creates_a_profile(sign_up, deps):
     anna = await sign_up("anna")
-    await eventually(lambda: _known(deps, anna.user_id))
+    await eventually(lambda: _is_registered(deps, anna.user_id))
     mine = (await anna.http.get("/profiles/me")).json()
     assert mine == {
         "user_id": anna.user_id, "webchat_id": anna.webchat_id, "display_name": "Anna", "status_message": "",
@@ -29,15 +29,15 @@ async def test_a_profile_is_made_when_someone_signs_up(sign_up, deps):
     }  # fmt: skip
 
 
-async def _known(deps, user_id: str) -> bool:
+async def _is_registered(deps, user_id: str) -> bool:
     return user_id in await rows(deps)
 
 
-async def test_by_ids_in_their_order_without_those_who_are_nobody(sign_up):
+async def test_profiles_are_in_the_order_of_the_ids_without_unknown_ones(sign_up):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await anna.http.put(f"/following/{berta.user_id}")
-    asked = [berta.user_id, new_id(), anna.user_id, berta.user_id]
-    page = (await anna.http.get("/profiles", params={"user_ids": ",".join(asked)})).json()
+    ids = [berta.user_id, new_id(), anna.user_id, berta.user_id]
+    page = (await anna.http.get("/profiles", params={"user_ids": ",".join(ids)})).json()
     assert [(one["user_id"], one["followed"]) for one in page["items"]] == [
         (berta.user_id, True), (anna.user_id, False),
     ]  # fmt: skip
@@ -45,21 +45,21 @@ async def test_by_ids_in_their_order_without_those_who_are_nobody(sign_up):
     assert (await anna.http.get("/profiles?user_ids=")).json() == {"items": [], "next": None}
 
 
-async def test_200_at_once_and_no_more(sign_up, crowd):
-    anna, others = await sign_up("anna"), await crowd(201)
+async def test_at_most_200_profiles_per_request(sign_up, register_many):
+    anna, others = await sign_up("anna"), await register_many(201)
     page = await anna.http.get("/profiles", params={"user_ids": ",".join(others[:200])})
     assert page.status_code == 200, page.text
     assert [one["user_id"] for one in page.json()["items"]] == others[:200]
     assert (await anna.http.get("/profiles", params={"user_ids": ",".join(others)})).status_code == 422
 
 
-async def test_nobody(sign_up):
+async def test_an_unknown_profile(sign_up):
     anna = await sign_up("anna")
     for user_id in (new_id(), "x", anna.user_id.upper()):
         assert (await anna.http.get(f"/profiles/{user_id}")).status_code == 404
 
 
-async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, redis, avatar):
+async def test_a_change_raises_the_revision_of_followers_only(sign_up, gateway, redis, avatar):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await berta.http.put(f"/following/{anna.user_id}")
     await anna.http.put(f"/following/{carla.user_id}")
@@ -76,14 +76,14 @@ async def test_changes_reach_those_who_follow_and_nobody_else(sign_up, gateway, 
     after = (await gateway("revisions", user_ids=ids)).json()["revisions"]
     assert after == before | {berta.user_id: before[berta.user_id] + 1}
     message = await eventually(lambda: pubsub.get_message(ignore_subscribe_messages=True, timeout=1))
-    hint = {"hint": "changed", "source": "social", "revision": after[berta.user_id]}
-    assert msgspec.json.decode(message["data"]) == hint
+    notification = {"hint": "changed", "source": "social", "revision": after[berta.user_id]}
+    assert msgspec.json.decode(message["data"]) == notification
     await pubsub.aclose()
     [friend] = (await berta.http.get("/following")).json()["items"]
     assert (friend["display_name"], friend["status_message"]) == ("Anna B", "away")
 
 
-async def test_auth_follows_a_change_of_the_name(sign_up, redis):
+async def test_a_change_of_the_name_reaches_auth(sign_up, redis):
     anna = await sign_up("anna")
 
     async def names() -> set[str]:
@@ -92,7 +92,7 @@ async def test_auth_follows_a_change_of_the_name(sign_up, redis):
 
     for name in ("Anna B", "Anna C"):
         await anna.http.patch("/profiles/me", json={"display_name": name})
-    await eventually(lambda: _are(names, {"Anna C"}))
+    await eventually(lambda: _equals(names, {"Anna C"}))
     entries = await redis.xrange(service_stream("social"))
     events = [msgspec.json.decode(fields[b"payload"]) for _, fields in entries]
     mine = [event for event in events if event["user_id"] == anna.user_id]
@@ -101,28 +101,28 @@ async def test_auth_follows_a_change_of_the_name(sign_up, redis):
     ]  # fmt: skip
 
 
-async def _are(read, wanted: set[str]) -> bool:
+async def _equals(read, wanted: set[str]) -> bool:
     return await read() == wanted
 
 
 @pytest.mark.parametrize(
     "change", [{}, {"display_name": "Anna"}, {"status_message": ""}, {"avatar_attachment_id": None}, {"other": 1}]
 )
-async def test_what_changes_nothing_is_not_told(sign_up, gateway, change):
+async def test_a_request_without_changes_raises_no_revision(sign_up, gateway, change):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await berta.http.put(f"/following/{anna.user_id}")
     assert (await anna.http.patch("/profiles/me", json=change)).json()["display_name"] == "Anna"
     assert (await gateway("revisions", user_ids=[berta.user_id])).json() == {"revisions": {berta.user_id: 1}}
 
 
-async def test_what_is_left_out_stays_and_the_avatar_can_be_taken_away(sign_up, avatar):
+async def test_omitted_fields_stay_and_null_removes_the_avatar(sign_up, avatar):
     anna = await sign_up("anna")
     await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": avatar})
     answer = (await anna.http.patch("/profiles/me", json={"avatar_attachment_id": None})).json()
     assert (answer["avatar_url"], answer["status_message"], answer["display_name"]) == (None, "away", "Anna")
 
 
-async def test_only_what_media_knows_as_an_avatar(sign_up):
+async def test_an_attachment_that_is_not_an_avatar_is_rejected(sign_up):
     anna = await sign_up("anna")
     answer = await anna.http.patch("/profiles/me", json={"status_message": "x", "avatar_attachment_id": new_id()})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "avatar_attachment_id")
@@ -135,24 +135,24 @@ async def search(someone, typed: str, **params: object) -> list[str]:
 
 
 async def test_search_finds_the_exact_id_first_then_longer_ones(sign_up, tag):
-    asker = await sign_up("anna.x")
+    caller = await sign_up("anna.x")
     others = [await sign_up(name) for name in ("anna_1", "annab", "anna", "ann")]
-    for one in [asker, *others, await sign_up("hanna", f"h{tag}anna")]:
-        await asker.http.get(f"/profiles/{one.user_id}")  # there from now on, whether social has heard of them or not
+    for one in [caller, *others, await sign_up("hanna", f"h{tag}anna")]:
+        await caller.http.get(f"/profiles/{one.user_id}")  # registers them, even if auth's event has not arrived
     found = [f"{tag}{name}" for name in ("anna", "anna.x", "anna_1", "annab")]
-    assert await search(asker, f"{tag}ANNA") == found
-    assert await search(asker, f"{tag}anna_") == [f"{tag}anna_1"]
+    assert await search(caller, f"{tag}ANNA") == found
+    assert await search(caller, f"{tag}anna_") == [f"{tag}anna_1"]
     for typed in (f"{tag}an%", f"{tag}änna", f"{tag}anna'--"):
-        assert await search(asker, typed) == []
+        assert await search(caller, typed) == []
 
 
-async def test_search_is_paged(sign_up, crowd, tag):
-    asker = await sign_up("anna")
-    await crowd(45)
+async def test_search_is_paged(sign_up, register_many, tag):
+    caller = await sign_up("anna")
+    await register_many(45)
     found, cursor = [], None
     while True:
         params = {"webchat_id": f"{tag}crowd", "limit": 20} | ({"cursor": cursor} if cursor else {})
-        page = (await asker.http.get("/profiles/search", params=params)).json()
+        page = (await caller.http.get("/profiles/search", params=params)).json()
         found.append([one["webchat_id"] for one in page["items"]])
         cursor = page["next"]
         if cursor is None:
@@ -161,7 +161,7 @@ async def test_search_is_paged(sign_up, crowd, tag):
     assert [one for page in found for one in page] == [f"{tag}crowd{index:05}" for index in range(45)]
 
 
-async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_names(sign_up, tag):
+async def test_followed_people_are_found_by_initials_and_parts_of_their_names(sign_up, tag):
     anna, names = await sign_up("anna"), {"minji": "김민지", "minjun": "박 민준", "ben": "Ben 민"}
     people = {webchat_id: await sign_up(webchat_id) for webchat_id in [*names, "stranger"]}
     for webchat_id, one in people.items():
@@ -183,7 +183,7 @@ async def test_those_whom_one_follows_are_found_by_initials_and_parts_of_their_n
         assert (await anna.http.get("/profiles/search", params={"webchat_id": typed})).status_code == status
 
 
-async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, deps, avatar):
+async def test_a_closed_account_is_removed_everywhere(sign_up, gateway, deps, avatar):
     anna, berta, carla = await sign_up("anna"), await sign_up("berta"), await sign_up("carla")
     await anna.http.patch("/profiles/me", json={"status_message": "away", "avatar_attachment_id": avatar})
     await berta.http.put(f"/following/{anna.user_id}")
@@ -207,7 +207,7 @@ async def test_a_closed_account_is_gone_everywhere(sign_up, gateway, deps, avata
     assert [row[name] for name in personal] == [None, "", "", None]
 
 
-async def test_a_token_that_outlives_its_account_changes_nothing(sign_up, deps):
+async def test_a_token_of_a_closed_account_changes_nothing(sign_up, deps):
     anna, berta = await sign_up("anna"), await sign_up("berta")
     await berta.http.get("/profiles/me")
     await anna.close()
@@ -225,8 +225,8 @@ async def _is_empty(deps, user_id: str) -> bool:
     return row is not None and row["closed_at"] is not None
 
 
-async def test_events_twice_late_and_in_the_wrong_order(deps, sign_up, gateway, tag):
-    """A consumer that died hands its events over late: what was closed stays closed."""
+async def test_duplicate_late_and_reordered_events(deps, sign_up, gateway, tag):
+    """After a consumer died, its events arrive late. A closed account stays closed."""
     berta, [user_id] = await sign_up("berta"), [new_id()]
     registered = UserRegistered(user_id=user_id, webchat_id=f"{tag}a", display_name="Anna", version=1, at=1)
     closed = UserClosed(user_id=user_id, version=2, at=2)

@@ -11,13 +11,13 @@ pytestmark = on_each_database
 
 
 @function_fixture()
-async def cost(statements):
-    async def cost(asked) -> int:
+async def count_statements(statements):
+    async def count_statements(request) -> int:
         statements.clear()
-        assert (await asked).is_success
+        assert (await request).is_success
         return len(statements)
 
-    return cost
+    return count_statements
 
 
 async def followed_by(deps, someone: str, others: list[str]) -> None:
@@ -27,15 +27,15 @@ async def followed_by(deps, someone: str, others: list[str]) -> None:
         await db.execute(friend_revision.insert(), [{"user_id": other, "revision": 1} for other in others])
 
 
-async def has_heard(deps, someone) -> bool:
-    """Whether social handled auth's event of a person, and those before it: otherwise that is counted too."""
+async def is_registered(deps, someone) -> bool:
+    """Return whether social has handled auth's event of a person: until then its statements would count."""
     async with deps.database.read() as db:
         return (await db.execute(select(person).where(person.c.user_id == someone.user_id))).first() is not None
 
 
-async def test_lists(sign_up, crowd, deps, cost, tag):
-    anna, others = await sign_up("anna"), await crowd(80)
-    await eventually(lambda: has_heard(deps, anna))
+async def test_lists(sign_up, register_many, deps, count_statements, tag):
+    anna, others = await sign_up("anna"), await register_many(80)
+    await eventually(lambda: is_registered(deps, anna))
     await followed_by(deps, anna.user_id, others)
     async with deps.database.write() as db:
         mine = [{"follower_id": anna.user_id, "followee_id": other, "since": 1} for other in others]
@@ -47,26 +47,26 @@ async def test_lists(sign_up, crowd, deps, cost, tag):
         "/profiles/search?webchat_id=C 1",
         f"/profiles?user_ids={','.join(others)}",
     ):
-        assert await cost(anna.http.get(path)) == 1
+        assert await count_statements(anna.http.get(path)) == 1
         assert len((await anna.http.get(path)).json()["items"]) > 10
-    assert await cost(anna.http.get("/profiles/me")) == 1
+    assert await count_statements(anna.http.get("/profiles/me")) == 1
     for other in others[:11]:
         assert (await anna.http.put(f"/blocks/{other}")).status_code == 204
-    assert await cost(anna.http.get("/blocks")) == 1
+    assert await count_statements(anna.http.get("/blocks")) == 1
     assert len((await anna.http.get("/blocks")).json()["items"]) == 11
 
 
-async def test_what_the_gateways_ask(crowd, deps, gateway, cost):
-    someone, *others = await crowd(80)
+async def test_requests_of_the_gateways(register_many, deps, gateway, count_statements):
+    someone, *others = await register_many(80)
     await followed_by(deps, someone, others)
-    assert await cost(gateway("friends", user_ids=others)) == 2
-    assert await cost(gateway("revisions", user_ids=others)) == 1
-    assert await cost(gateway("pairs", user_id=someone, other_ids=others)) == 2
+    assert await count_statements(gateway("friends", user_ids=others)) == 2
+    assert await count_statements(gateway("revisions", user_ids=others)) == 1
+    assert await count_statements(gateway("pairs", user_id=someone, other_ids=others)) == 2
 
 
 @pytest.mark.parametrize("followers", [1, 60])
-async def test_a_change_of_a_profile(sign_up, crowd, deps, cost, followers):
+async def test_a_change_of_a_profile(sign_up, register_many, deps, count_statements, followers):
     anna = await sign_up("anna")
-    await eventually(lambda: has_heard(deps, anna))
-    await followed_by(deps, anna.user_id, await crowd(followers))
-    assert await cost(anna.http.patch("/profiles/me", json={"status_message": "away"})) == 6
+    await eventually(lambda: is_registered(deps, anna))
+    await followed_by(deps, anna.user_id, await register_many(followers))
+    assert await count_statements(anna.http.patch("/profiles/me", json={"status_message": "away"})) == 6

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from social.domain.names import finder, initials_of, typed_initials
+from social.domain.names import initials_of, name_matcher, typed_initials
 
 SYLLABLES = st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3)
 
@@ -45,7 +45,7 @@ def test_the_initial_is_the_first_jamo_of_the_decomposed_syllable(name):
         ("ㅁㅏ", None), ("", None), ("  ", None), ("12", None),
     ],
 )  # fmt: skip
-def test_what_was_typed_as_initials(typed, initials):
+def test_typed_initials(typed, initials):
     assert typed_initials(typed) == initials
 
 
@@ -58,5 +58,5 @@ def test_what_was_typed_as_initials(typed, initials):
         ("1000", "0%", False), ("민지", "ㅁ지", False),
     ],
 )  # fmt: skip
-def test_what_a_name_is_found_by(name, typed, is_found):
-    assert finder(typed)(name) == is_found
+def test_matching_a_name(name, typed, is_found):
+    assert name_matcher(typed)(name) == is_found

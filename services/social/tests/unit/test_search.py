@@ -8,14 +8,14 @@ IDS = st.text("abyz019_.", min_size=1, max_size=20)
 
 
 @given(IDS, IDS)
-def test_an_id_is_in_the_range_exactly_where_it_begins_so(prefix, webchat_id):
+def test_an_id_is_in_the_range_if_and_only_if_it_has_the_prefix(prefix, webchat_id):
     span = prefix_range(prefix)
     assert span is not None
     assert (span[0] <= webchat_id < span[1]) == webchat_id.startswith(prefix)
 
 
 @pytest.mark.parametrize("typed", ["", "a b", "ä", "a%", "a*", "a" * 21, "a\n"])
-def test_what_no_id_begins_with(typed):
+def test_impossible_prefixes(typed):
     assert prefix_range(typed) is None
 
 

@@ -1,4 +1,4 @@
-"""What auth answers: users to everyone, tokens, keys and session checks to the other services."""
+"""Contracts of auth: the public view of users; tokens, keys, sessions and accounts for other services."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class User(msgspec.Struct, kw_only=True):
-    """The signed-in person, as only that person sees it."""
+    """The signed-in user, as only this user sees it."""
 
     user_id: str
     email: str
@@ -32,25 +32,25 @@ class SigningKeys(msgspec.Struct):
 
 
 class SessionCheck(msgspec.Struct):
-    """Which of these sessions still stand? At most 1,000 a call."""
+    """Ask which of these sessions are active; at most 1,000 per call."""
 
     session_ids: list[str]
 
 
 class ActiveSessions(msgspec.Struct):
-    """The user of each session that stands; the others are gone."""
+    """The user of each active session; other sessions are left out."""
 
     users: dict[str, User]
 
 
 class UsersRequest(msgspec.Struct):
-    """Ask for the accounts behind user ids; at most 1,000 a call."""
+    """Ask for accounts by user id; at most 1,000 per call."""
 
     user_ids: list[str]
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """What the other services may know of an account."""
+    """An account, as other services see it."""
 
     user_id: str
     webchat_id: str
@@ -59,6 +59,6 @@ class Account(msgspec.Struct, kw_only=True):
 
 
 class Accounts(msgspec.Struct):
-    """The open accounts among those asked for; unknown and closed ones are left out."""
+    """The requested accounts that are open; unknown and closed ones are left out."""
 
     accounts: list[Account]

@@ -1,10 +1,10 @@
-"""What media answers: attachments, as messages carry them, and what the other services ask of media."""
+"""Contracts of media: attachments, as messages contain them, and requests of other services."""
 
 import msgspec
 
 
 class Attachment(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """`url` and `thumbnail_url` are API paths: membership is checked behind them."""
+    """`url` and `thumbnail_url` are API paths, which check membership."""
 
     attachment_id: str
     filename: str
@@ -16,13 +16,13 @@ class Attachment(msgspec.Struct, omit_defaults=True, kw_only=True):
     thumbnail_url: str | None = None
 
 
-# What media answers to the other services
+# Requests of other services
 
 
 class UploadRequest(msgspec.Struct, kw_only=True):
-    """Store base64 `data` (at most 5 MiB decoded) for a member of the room; answered by an Attachment.
+    """Store base64 `data` (at most 5 MiB decoded) for a member of the room. The answer is an Attachment.
 
-    Idempotent by (`user_id`, `client_id`): a repeat gets the first, one with other content is a conflict.
+    Idempotent by `user_id` and `client_id`: a retry gets the first answer, other content is a conflict.
     """
 
     user_id: str
@@ -33,7 +33,7 @@ class UploadRequest(msgspec.Struct, kw_only=True):
 
 
 class AttachmentsRequest(msgspec.Struct, kw_only=True):
-    """Resolve attachments that the user uploaded to this room; at most 10 a call."""
+    """Ask for attachments that the user uploaded to this room; at most 10 per call."""
 
     user_id: str
     room_id: str
@@ -41,13 +41,13 @@ class AttachmentsRequest(msgspec.Struct, kw_only=True):
 
 
 class Attachments(msgspec.Struct):
-    """All that were asked for, in that order: one that is not there makes the whole call `not_found`."""
+    """All requested attachments, in the order of the ids. If one is missing, the call fails with `not_found`."""
 
     attachments: list[Attachment]
 
 
 class AvatarRequest(msgspec.Struct, kw_only=True):
-    """May the user wear this attachment? `not_found` unless it is an avatar that the user uploaded."""
+    """Check an avatar: `not_found` unless the user uploaded this attachment as an avatar."""
 
     user_id: str
     attachment_id: str

@@ -1,6 +1,6 @@
-"""Rooms, members and messages as everyone sees them, and what rooms answers to the gateway.
+"""Contracts of rooms: rooms, members and messages, and requests of the gateway.
 
-A room is a log: `version` counts its events and `seq` its messages, both 1, 2, 3 … without holes.
+A room is a log: `version` counts its events and `seq` its messages, both from 1 without gaps.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
@@ -22,7 +22,7 @@ ClientId: TypeAlias = Annotated[
 
 
 class Message(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """`version` is that of its `message.created` and never changes; reactions are sets: their order means nothing."""
+    """`version` is that of its `message.created` and never changes. The order of reactions has no meaning."""
 
     room_id: str
     seq: int
@@ -71,7 +71,7 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class Room(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A room as one of its members sees it; `unread` = `last_seq` - `read_seq`."""
+    """A room as one of its members sees it. `unread` is `last_seq` - `read_seq`."""
 
     room_id: str
     kind: RoomKind
@@ -92,11 +92,11 @@ class RoomDetail(Room, omit_defaults=True, kw_only=True):
     members: list[Member]
 
 
-# Reading
+# Loading rooms and messages
 
 
 class PageChoice(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """Which messages: at most one of the five, the newest page without; `at` in milliseconds."""
+    """Selects a page by at most one of five fields; without any it is the newest page. `at` is in milliseconds."""
 
     before: int | None = None
     after: int | None = None
@@ -113,7 +113,7 @@ class MessagesRequest(msgspec.Struct, kw_only=True):
 
 
 class MessagesPage(msgspec.Struct, kw_only=True):
-    """Ascending by seq. `version` is that of the room when the page was read."""
+    """Messages in ascending order. `version` is that of the room when the page was loaded."""
 
     epoch: str
     messages: list[Message]
@@ -127,7 +127,7 @@ class RoomSnapshotRequest(msgspec.Struct):
 
 
 class RoomSnapshot(msgspec.Struct, kw_only=True):
-    """The room and its newest page, read in one snapshot."""
+    """The room and its newest page, loaded in one snapshot."""
 
     epoch: str
     room: RoomDetail
@@ -136,9 +136,9 @@ class RoomSnapshot(msgspec.Struct, kw_only=True):
 
 
 class Membership(msgspec.Struct, kw_only=True):
-    """Where a member stands: in the room from `since` on, seeing messages above `joined_seq`.
+    """A membership. The member sees events from version `since` on, and messages above `joined_seq`.
 
-    `since` is the version of the member's joining, or of the message that showed a hidden direct room again.
+    `since` is the version of the join, or of the message that made a hidden direct room visible again.
     """
 
     since: int
@@ -153,14 +153,14 @@ class RoomEntry(msgspec.Struct, rename={"membership": "place"}):
 
 
 class RoomList(msgspec.Struct):
-    """A user's rooms, read in one snapshot. `revision` rises with every change of that set or of its mute marks."""
+    """A user's rooms, loaded in one snapshot. `revision` rises when rooms are added or removed, or (un)muted."""
 
     revision: int
     rooms: list[RoomEntry]
 
 
 class RoomListsRequest(msgspec.Struct):
-    """The rooms of several users: those named, or all where the list is None. Rooms one is not in are left out."""
+    """Ask for rooms of several users: the listed ones, or all if the list is None. Others' rooms are left out."""
 
     users: dict[str, list[str] | None]
 
@@ -177,7 +177,7 @@ class RoomListPageRequest(msgspec.Struct, kw_only=True):
 
 
 class RoomListPage(msgspec.Struct):
-    """Newest activity first."""
+    """A page of a user's rooms, the most recently active first."""
 
     epoch: str
     rooms: list[Room]
@@ -194,29 +194,29 @@ class UserMemberships(msgspec.Struct):
 
 
 class Memberships(msgspec.Struct):
-    """Where each user stands, in all of its rooms."""
+    """The memberships of each user in all rooms."""
 
     epoch: str
     users: dict[str, UserMemberships]
 
 
 class Revisions(msgspec.Struct):
-    """The revision of each user's rooms; a user without one is at 0."""
+    """The revision of each user's room list, 0 for a user without rooms."""
 
     epoch: str
     revisions: dict[str, int]
 
 
 class EventsRequest(msgspec.Struct):
-    """The events after a version, for several rooms."""
+    """Ask for the events of several rooms after a version."""
 
     cursors: dict[str, int]
 
 
 class RoomEvents(msgspec.Struct):
-    """Consecutive events from the cursor + 1 on, as far as one answer holds; `head` is the room's newest version.
+    """Consecutive events after the cursor, as many as fit. `head` is the room's newest version.
 
-    `gone`: the events right after the cursor are no longer kept, or the cursor is past the head.
+    `gone` means that the events right after the cursor were removed, or that the cursor is beyond the head.
     """
 
     head: int
@@ -237,13 +237,13 @@ class SharedRoomsRequest(msgspec.Struct):
 
 
 class SharedWith(msgspec.Struct):
-    """Those of the others who share at least one room with the user."""
+    """The users among the requested ones who have at least one room in common with the user."""
 
     user_ids: list[str]
 
 
 class MembershipCheckRequest(msgspec.Struct, kw_only=True):
-    """Is the user in the room? And which of these attachments has the room let go? At most 10."""
+    """Ask whether the user is in the room, and which of these attachments (at most 10) are unreferenced in it."""
 
     user_id: str
     room_id: str
@@ -251,7 +251,7 @@ class MembershipCheckRequest(msgspec.Struct, kw_only=True):
 
 
 class MembershipCheck(msgspec.Struct, omit_defaults=True):
-    """`is_in`: in rooms hidden by the user too, not in those that do not exist. `released`: never to be sent again."""
+    """`is_in` is true for hidden rooms too. `released` attachments can never be sent again in this room."""
 
     is_in: bool
     released: list[str] = []
@@ -261,9 +261,9 @@ class MembershipCheck(msgspec.Struct, omit_defaults=True):
 
 
 class Command(msgspec.Struct, tag_field="op", omit_defaults=True, kw_only=True):
-    """`command_id` (a UUID) makes a repeat harmless: it gets the first answer.
+    """`command_id` (a UUID) makes commands idempotent: a repeat gets the first answer.
 
-    `traceparent` is there only where the command's way is written down.
+    `traceparent` is set only for sampled commands.
     """
 
     command_id: str
@@ -298,7 +298,7 @@ class ReactToMessage(Command, tag="message.react", kw_only=True):
 
 
 class ReadRoom(Command, tag="room.read", kw_only=True):
-    """Forward only, clamped to the room's last seq."""
+    """Move the read cursor forward, at most to the room's last seq."""
 
     seq: int
 
@@ -321,14 +321,14 @@ class SetRole(Command, tag="member.set_role", kw_only=True):
 
 
 class UpdateRoom(Command, tag="room.update", omit_defaults=True, kw_only=True):
-    """What is UNSET stays; `pinned_seq` None unpins."""
+    """Change the given fields. `pinned_seq` None unpins."""
 
     title: str | msgspec.UnsetType = msgspec.UNSET
     pinned_seq: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class MuteRoom(Command, tag="room.mute", kw_only=True):
-    """Personal: no event of the room."""
+    """Mute or unmute the room for this user. It creates no event."""
 
     muted: bool
 
@@ -340,14 +340,14 @@ AnyCommand: TypeAlias = (
 
 
 class CommandBatch(msgspec.Struct):
-    """Commands in the order given, committed together; past `budget_ms` from its arrival nothing is committed."""
+    """Commands that are committed together, in order. Later than `budget_ms` after arrival nothing is committed."""
 
     budget_ms: int
     commands: list[AnyCommand]
 
 
 class Accepted(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
-    """Committed, or it held already. `seq`, `at` for sends; `read_seq` for reads."""
+    """The command was committed, or changed nothing. `seq` and `at` are set for sends, `read_seq` for reads."""
 
     version: int
     seq: int | None = None
@@ -357,7 +357,7 @@ class Accepted(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
 
 
 class Rejected(msgspec.Struct, tag="refused", kw_only=True):
-    """Nothing was changed. `code` is one of the protocol's error codes."""
+    """The command changed nothing. `code` is an error code of the protocol."""
 
     code: str
     detail: str

@@ -1,10 +1,10 @@
-"""What social answers: profiles to everyone, friends and visibility to the gateway."""
+"""Contracts of social: profiles; friends and relationships for the gateway."""
 
 import msgspec
 
 
 class Profile(msgspec.Struct, kw_only=True):
-    """A person as `followed` by the one who asks sees them."""
+    """A user's profile. `followed` is whether the caller follows the user."""
 
     user_id: str
     webchat_id: str
@@ -15,13 +15,13 @@ class Profile(msgspec.Struct, kw_only=True):
 
 
 class FriendsRequest(msgspec.Struct):
-    """Friends of several users; at most 1,000 a call."""
+    """Ask for the friends of several users; at most 1,000 per call."""
 
     user_ids: list[str]
 
 
 class Friends(msgspec.Struct):
-    """Those a user follows. `revision` rises with every change of what the user sees here, profiles included."""
+    """The profiles that a user follows. `revision` rises with every change of this list, including the profiles."""
 
     revision: int
     profiles: list[Profile]
@@ -32,13 +32,13 @@ class FriendLists(msgspec.Struct):
 
 
 class FriendRevisions(msgspec.Struct):
-    """Revision per user; a user without one is at 0."""
+    """The revision of each user's friends, 0 for a user without any."""
 
     revisions: dict[str, int]
 
 
 class RelationshipsRequest(msgspec.Struct):
-    """What stands between one user and others; at most 1,000 a call."""
+    """Ask for the relationships of one user with others; at most 1,000 per call."""
 
     user_id: str
     other_ids: list[str]
@@ -46,6 +46,6 @@ class RelationshipsRequest(msgspec.Struct):
 
 class Relationships(msgspec.Struct):
     followed: list[str]
-    """Those who follow the user or are followed by them."""
+    """The users among the requested ones who follow the user or whom the user follows."""
     blocked_by: list[str]
-    """Those who blocked the user."""
+    """The users among the requested ones who blocked the user."""

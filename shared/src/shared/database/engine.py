@@ -1,4 +1,4 @@
-"""One database of one service: engine, transactions, and the few statements that differ between engines."""
+"""The database of a service: engine, transactions, and the few statements that differ between engines."""
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from shared.ids import id_bytes, id_text
 
 T = TypeVar("T")
 
-ALONE_S = 60
+LOCK_WAIT_S = 60
 
 
 class Db(Protocol):
@@ -35,11 +35,11 @@ class Db(Protocol):
     async def run_sync(self, work: Callable[..., T], /, *arguments: Any) -> T: ...
 
 
-Work: TypeAlias = Callable[[Db], Awaitable[T]]
+Transaction: TypeAlias = Callable[[Db], Awaitable[T]]
 
 
 class IdColumn(TypeDecorator[str]):
-    """An id: text in Python, 16 bytes in the table."""
+    """A column for ids: text in Python, 16 bytes in the table."""
 
     impl = LargeBinary
     cache_ok = True
@@ -48,17 +48,17 @@ class IdColumn(TypeDecorator[str]):
         return dialect.type_descriptor(BINARY(16) if dialect.name in {"mysql", "mariadb"} else LargeBinary(16))
 
     def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:  # noqa: ARG002
-        return _stored
+        return _to_column
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
-        return _shown
+        return _from_column
 
 
-def _stored(value: str | None) -> bytes | None:
+def _to_column(value: str | None) -> bytes | None:
     return None if value is None else id_bytes(value)
 
 
-def _shown(value: bytes | None) -> str | None:
+def _from_column(value: bytes | None) -> str | None:
     return None if value is None else id_text(value)
 
 
@@ -71,17 +71,18 @@ def table_of(model: type[SQLModel]) -> Table:
 class Database:
     """Transactions over one engine.
 
-    `transact` and `snapshot` take a transaction as a function, which may wait for nothing but its statements; `write`
-    and `read` are for what is not done often: on SQLite each of their statements is a hop to a thread of its own.
+    `transact` and `snapshot` take a transaction as a function, which may await nothing but its statements. `write` and
+    `read` are for rare transactions: on SQLite each of their statements is a switch to a thread.
     """
 
     def __init__(self, url: URL, *, pool_size: int = 8) -> None:
+        self.pool_size = pool_size
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = SqliteEngine(url, pool_size) if self.is_sqlite else MysqlEngine(url, pool_size)
         watch_pool(self.engine.sync_engine, pool_size)
 
-    async def transact(self, work: Work[T], *, repeats: int = 2) -> T:
-        """What `work` answers, committed; READ COMMITTED. Run anew where a lock was in the way."""
+    async def transact(self, work: Transaction[T], *, repeats: int = 2) -> T:
+        """Run `work`, commit, and return its result. READ COMMITTED. Repeated after a deadlock or a lock timeout."""
         for _ in range(repeats):
             try:
                 return await self.engine.transact(work)
@@ -90,8 +91,8 @@ class Database:
                     raise
         return await self.engine.transact(work)
 
-    async def snapshot(self, work: Work[T]) -> T:
-        """What `work` reads; all of its statements see one state of the database."""
+    async def snapshot(self, work: Transaction[T]) -> T:
+        """Return the result of `work`, whose statements all see one snapshot of the database."""
         return await self.engine.snapshot(work)
 
     def write(self) -> AbstractAsyncContextManager[Db]:
@@ -99,12 +100,12 @@ class Database:
         return self.engine.write()
 
     def read(self) -> AbstractAsyncContextManager[Db]:
-        """A reading transaction; several statements in it may see different commits on MySQL."""
+        """A reading transaction. On MySQL its statements may see different commits."""
         return self.engine.read()
 
-    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
-        """One block of this name at a time, in whatever process; raises TimeoutError after a minute."""
-        return self.engine.alone(name)
+    def lock(self, name: str) -> AbstractAsyncContextManager[None]:
+        """A lock between all processes; raises TimeoutError after a minute."""
+        return self.engine.lock(name)
 
     async def ping(self) -> None:
         async with self.read() as db:
@@ -120,18 +121,18 @@ class MysqlEngine:
         self.sync_engine: Engine = self._engine.sync_engine
         self.dispose = self._engine.dispose
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Transaction[T]) -> T:
         async with waited(self._engine.begin()) as db:
             return await work(db)
 
-    async def snapshot(self, work: Work[T]) -> T:
+    async def snapshot(self, work: Transaction[T]) -> T:
         async with waited(self._engine.connect()) as db:
             await db.execution_options(isolation_level="REPEATABLE READ")
             return await work(db)
 
     @asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[None]:
-        lock = {"name": f"{self._engine.url.database}.{name}", "seconds": ALONE_S}
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        lock = {"name": f"{self._engine.url.database}.{name}", "seconds": LOCK_WAIT_S}
         async with self._engine.connect() as db:
             if (await db.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
                 raise TimeoutError(f"another process holds {lock['name']}")
@@ -148,11 +149,11 @@ class MysqlEngine:
 
 
 def _tls(url: URL) -> dict[str, Any]:
-    """Arguments for the driver, where the URL holds authorities (`ssl_ca`, in PEM)."""
+    """Return arguments for the driver if the URL has authorities (`ssl_ca`, in PEM)."""
     authorities = url.query.get("ssl_ca")
     if authorities is None:
         return {}
-    from shared.database.mysql_tls import connect_encrypted  # noqa: PLC0415 - with the driver, which SQLite does without
+    from shared.database.mysql_tls import connect_encrypted  # noqa: PLC0415 - imports the driver, which SQLite does not need
 
     return {"ssl": ssl.create_default_context(cadata=str(authorities)), "async_creator_fn": connect_encrypted}
 
@@ -171,7 +172,7 @@ def _mysql(url: URL, pool_size: int) -> AsyncEngine:
 
 
 def is_contention(error: BaseException) -> bool:
-    """Whether the transaction failed for a lock (deadlock, lock wait, busy) and may be tried again as a whole."""
+    """Return whether the transaction failed because of a lock (deadlock, lock wait, busy) and may be repeated."""
     if not isinstance(error, OperationalError) or error.orig is None:
         return False
     code = error.orig.args[0] if error.orig.args else None
@@ -179,10 +180,10 @@ def is_contention(error: BaseException) -> bool:
 
 
 DATABASE_OUTAGES = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
-"""What leaves a request while the database is down, full of waiters or locked."""
+"""Errors of a request while the database is down, overloaded or locked."""
 
 UNREACHABLE = (DBAPIError, PoolTimeout, TimeoutError, OSError)
-"""What a database that is down, full of waiters or locked raises."""
+"""All errors of a database that is down, overloaded or locked."""
 
 
 @lru_cache(maxsize=256)
@@ -194,19 +195,19 @@ def upsert(
     greatest: tuple[str, ...] = (),
     add: tuple[str, ...] = (),
 ) -> TextClause:
-    """INSERT of `columns`; where the primary key exists, `replace` take the new value, `greatest` the larger one,
-    `add` the sum. With none of them, an existing row stays as it is.
+    """Return an INSERT of `columns`. If the primary key exists, columns in `replace` get the new value, those in
+    `greatest` the larger one, those in `add` the sum; without any of them the existing row stays.
 
-    Made once per shape; run it with a list of dictionaries, which the MySQL driver sends as one statement.
+    The statement is cached. Run it with a list of dictionaries, which the MySQL driver sends as one statement.
     """
-    # every name here comes from a Table
+    # all names come from a Table, so nothing needs escaping
     head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(f':{c}' for c in columns)})"  # noqa: S608
     if dialect == "sqlite":
         key = ", ".join(c.name for c in table.primary_key)
         sets = [f"{c} = excluded.{c}" for c in replace] + [f"{c} = max({c}, excluded.{c})" for c in greatest]
         sets += [f"{c} = {c} + excluded.{c}" for c in add]
         tail = f"ON CONFLICT ({key}) DO " + (f"UPDATE SET {', '.join(sets)}" if sets else "NOTHING")
-    else:  # VALUES(c) is outdated on MySQL, but the driver sends the newer form, a name for the new rows, row by row
+    else:  # VALUES(c) is deprecated on MySQL, but the driver sends statements with the newer form, an alias, row by row
         sets = [f"{c} = VALUES({c})" for c in replace] + [f"{c} = GREATEST({c}, VALUES({c}))" for c in greatest]
         sets += [f"{c} = {c} + VALUES({c})" for c in add]
         first = next(iter(table.primary_key)).name
@@ -223,7 +224,7 @@ async def run_upsert(
     greatest: Sequence[str] = (),
     add: Sequence[str] = (),
 ) -> None:
-    """Upsert all rows with one statement; they must all have the same keys."""
+    """Upsert all rows with one statement. All must have the same keys."""
     if rows:
         statement = upsert(db.dialect.name, table, tuple(rows[0]), tuple(replace), tuple(greatest), tuple(add))
         await db.execute(statement, list(rows))

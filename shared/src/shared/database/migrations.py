@@ -1,7 +1,7 @@
-"""Alembic migrations of one service, run in process at its start or before it as a job, and only when there are any.
+"""Alembic migrations of a service, run at its start or by a job before it.
 
-Of several processes that start at once, one does it and the others wait for it. A schema that is ahead is left alone:
-the version before still serves while the next one rolls out, and may restart.
+If several processes start at once, one migrates and the others wait. A schema that is newer than the code stays: the
+previous version may restart during a rolling update.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from shared.settings import Settings
 
 
 def head_revision(folder: Path) -> str:
-    """The newest revision: migrations are named `NNNN_what.py` and their revision is NNNN."""
+    """Return the newest revision. Migrations are named `NNNN_what.py`; their revision is NNNN."""
     return max(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
@@ -26,33 +26,33 @@ async def current_revision(database: Database) -> str | None:
 
 
 async def migrate(database: Database, folder: Path, revision: str = "head") -> None:
-    """Bring the database to `revision` ("base" takes everything down); nothing is imported when it is there already."""
-    if _is_there(await current_revision(database), folder, revision):
+    """Migrate the database to `revision`; "base" drops everything. Alembic is imported only if it is needed."""
+    if _is_at(await current_revision(database), folder, revision):
         return
-    async with database.alone("migrations"):
+    async with database.lock("migrations"):
         current = await current_revision(database)
-        if not _is_there(current, folder, revision):  # another process may have been first
+        if not _is_at(current, folder, revision):  # unless another process was first
             async with database.write() as db:
                 await db.run_sync(_run, folder, revision, current or "")
 
 
-class SchemaIsBehindError(Exception):
-    pass
+class OutdatedSchemaError(Exception):
+    """The schema is older than the code."""
 
 
 async def check_schema(database: Database, folder: Path) -> None:
-    """Raises where the tables are older than this code: an older backup was brought back under a running service."""
+    """Raise OutdatedSchemaError if the schema is older than this code, for example after an old backup was restored."""
     current = await current_revision(database)
-    if not _is_there(current, folder, "head"):
-        raise SchemaIsBehindError(f"at {current}, not {head_revision(folder)}")
+    if not _is_at(current, folder, "head"):
+        raise OutdatedSchemaError(f"at {current}, not {head_revision(folder)}")
 
 
-def _is_there(current: str | None, folder: Path, revision: str) -> bool:
+def _is_at(current: str | None, folder: Path, revision: str) -> bool:
     return (current or "") >= head_revision(folder) if revision == "head" else current == revision
 
 
 def run_migrations(settings: Settings, folder: Path) -> str:
-    """The job before the services start; returns the revision that the database then has."""
+    """Migrate as a job before the services start; return the revision of the database."""
 
     async def run() -> str | None:
         database = Database(settings.database_url, pool_size=2)
@@ -66,7 +66,7 @@ def run_migrations(settings: Settings, folder: Path) -> str:
 
 
 def _run(connection: Connection, folder: Path, revision: str, current: str) -> None:
-    from alembic import command  # noqa: PLC0415 - heavy, and not needed at a warm start
+    from alembic import command  # noqa: PLC0415 - heavy, and usually not needed
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()

@@ -1,4 +1,4 @@
-"""The driver's connection to a database that has to speak TLS."""
+"""Connections to MySQL that require TLS."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from pymysql.err import OperationalError
 
 
 class EncryptedConnection(Connection):  # type: ignore[misc]
-    """aiomysql would go on in the clear where the server, or whoever stands before it, offers no TLS."""
+    """Without this, aiomysql continues in plain text if the server, or an attacker in between, offers no TLS."""
 
     async def _request_authentication(self) -> None:
         if not self.server_capabilities & CLIENT.SSL:
-            raise OperationalError(CR_SSL_CONNECTION_ERROR, "the database offers no TLS, and DB_TLS_CA asks for it")
+            raise OperationalError(CR_SSL_CONNECTION_ERROR, "the database offers no TLS, but DB_TLS_CA requires it")
         await super()._request_authentication()
 
 
 async def connect_encrypted(**arguments: Any) -> EncryptedConnection:
     connection = EncryptedConnection(**arguments)
-    await connection._connect()  # noqa: SLF001 - aiomysql.connect makes its own class alone
+    await connection._connect()  # noqa: SLF001 - aiomysql.connect cannot create a subclass
     return connection

@@ -1,4 +1,4 @@
-"""Numbers of a service's database: its connections, and how long who wants one waits."""
+"""Metrics of a database: connections in use, and the wait for one."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,8 +11,8 @@ from shared import metrics
 
 T = TypeVar("T")
 
-_IN_USE = metrics.gauge("webchat_db_connections_in_use", "Connections that transactions have.")
-_SIZE = metrics.gauge("webchat_db_pool_connections", "Connections that there may be at the most.")
+_IN_USE = metrics.gauge("webchat_db_connections_in_use", "Connections that transactions use.")
+_SIZE = metrics.gauge("webchat_db_pool_connections", "Size of the connection pool.")
 _WAITS = metrics.histogram(
     "webchat_db_wait_seconds", "Wait for a connection (pool), or for SQLite's one writer (writer).", ["gate"]
 )
@@ -20,7 +20,7 @@ POOL_WAIT, WRITER_WAIT = _WAITS.labels("pool"), _WAITS.labels("writer")
 
 
 def watch_pool(engine: Engine, size: int) -> None:
-    """The pool of the process, which has one: that of the last engine made."""
+    """Report the pool of this engine. A process has one; a later call replaces it."""
     _SIZE.set(size)
     _IN_USE.set_function(lambda: _in_use(engine.pool))
 
@@ -32,7 +32,7 @@ def _in_use(pool: Any) -> int:
 
 @asynccontextmanager
 async def waited(opened: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
-    """What a pool hands out; how long that took is told."""
+    """Enter a connection and observe how long the pool took."""
     started = perf_counter()
     async with opened as connection:
         POOL_WAIT.observe(perf_counter() - started)

@@ -1,8 +1,8 @@
-"""SQLite under asyncio: statements run on threads, and a transaction given as a function runs whole on one of them.
+"""SQLite under asyncio. Statements run on threads; a transaction that is given as a function runs on one of them.
 
-A hop to a thread and back costs more than most statements, so a transaction takes one, not one for each of them.
-Writing transactions begin with BEGIN IMMEDIATE behind one in-process lock; the driver's default lets concurrent
-read-then-update transactions all read the same number.
+Switching to a thread and back costs more than most statements, so such a transaction switches once. Writing
+transactions begin with BEGIN IMMEDIATE and hold an in-process lock: with the driver's default, concurrent
+read-then-update transactions read the same state.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _BEGIN = "webchat_begin"
 
 
 class Statements:
-    """A transaction's statements, each run at once on the thread that this one is on."""
+    """The statements of a transaction that runs on a thread. They execute on that thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self.dialect = connection, connection.dialect
@@ -38,8 +38,8 @@ class Statements:
         return work(self._connection, *arguments)
 
 
-class HoppingStatements:
-    """The same from the event loop: each statement runs on a thread."""
+class ThreadedStatements:
+    """The statements of a transaction that runs on the event loop. Each switches to a thread."""
 
     def __init__(self, connection: Connection, threads: "Threads") -> None:
         self._connection, self._threads, self.dialect = connection, threads, connection.dialect
@@ -56,15 +56,15 @@ class HoppingStatements:
 
 
 class Threads:
-    """Bounded; work waits for a free one."""
+    """A bounded pool of threads; work waits for a free one."""
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run work on a thread. A task cancelled meanwhile, however often, waits for its end: it uses the connection.
+        """Run work on a thread. A cancelled task still waits for its end, because it uses the connection.
 
-        The work knows the task's context, so that what it records and logs tells of its trace.
+        The work runs in the task's context, so that its events and log lines belong to the task's trace.
         """
         done = asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
         try:
@@ -85,45 +85,45 @@ class SqliteEngine:
         self._threads = Threads(pool_size)
         self._writer = asyncio.Lock()
         self._connections = asyncio.Semaphore(pool_size)
-        self.patience_s = BUSY_TIMEOUT_MS / 1000
+        self.lock_timeout_s = BUSY_TIMEOUT_MS / 1000
 
     async def transact(self, work: Callable[[Statements], Awaitable[T]]) -> T:
-        """`work` may wait for nothing but its statements. Raises TimeoutError where others write for too long."""
-        async with self._turn(self._writer):
-            return await self._whole("BEGIN IMMEDIATE", work)
+        """Run `work`, which may await only its statements. Raises TimeoutError if other writers take too long."""
+        async with self._acquired(self._writer):
+            return await self._run_whole("BEGIN IMMEDIATE", work)
 
     async def snapshot(self, work: Callable[[Statements], Awaitable[T]]) -> T:
-        return await self._whole("BEGIN", work)
+        return await self._run_whole("BEGIN", work)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[HoppingStatements]:
-        async with self._turn(self._writer), self._connected("BEGIN IMMEDIATE") as connection:
+    async def write(self) -> AsyncIterator[ThreadedStatements]:
+        async with self._acquired(self._writer), self._connected("BEGIN IMMEDIATE") as connection:
             transaction = await self._threads.run(connection.begin)
             try:
-                yield HoppingStatements(connection, self._threads)
+                yield ThreadedStatements(connection, self._threads)
             except BaseException:
                 await self._threads.run(transaction.rollback)
                 raise
             await self._threads.run(transaction.commit)
 
     @asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[None]:
-        """A file has one process."""
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        """A no-op: an SQLite file has one process."""
         del name
         yield
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[HoppingStatements]:
+    async def read(self) -> AsyncIterator[ThreadedStatements]:
         async with self._connected("BEGIN") as connection:
-            yield HoppingStatements(connection, self._threads)
+            yield ThreadedStatements(connection, self._threads)
 
     async def dispose(self) -> None:
-        """Also waits for threads, which go on when the request they work for is cancelled."""
+        """Close the connections and wait for the threads, which continue after their request was cancelled."""
         self.sync_engine.dispose()
         await self._threads.join()
 
-    async def _whole(self, begin: str, work: Callable[[Statements], Awaitable[T]]) -> T:
-        async with self._turn(self._connections):
+    async def _run_whole(self, begin: str, work: Callable[[Statements], Awaitable[T]]) -> T:
+        async with self._acquired(self._connections):
             return await self._threads.run(partial(self._run, begin, work))
 
     def _run(self, begin: str, work: Callable[[Statements], Awaitable[T]]) -> T:
@@ -132,7 +132,7 @@ class SqliteEngine:
 
     @asynccontextmanager
     async def _connected(self, begin: str) -> AsyncIterator[Connection]:
-        async with self._turn(self._connections):
+        async with self._acquired(self._connections):
             connection = await self._threads.run(self.sync_engine.connect)
             try:
                 yield connection.execution_options(**{_BEGIN: begin})
@@ -140,25 +140,25 @@ class SqliteEngine:
                 await self._threads.run(connection.close)
 
     @asynccontextmanager
-    async def _turn(self, gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+    async def _acquired(self, lock: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
         started = perf_counter()
-        async with asyncio.timeout(self.patience_s):
-            await gate.acquire()
-        (WRITER_WAIT if gate is self._writer else POOL_WAIT).observe(perf_counter() - started)
+        async with asyncio.timeout(self.lock_timeout_s):
+            await lock.acquire()
+        (WRITER_WAIT if lock is self._writer else POOL_WAIT).observe(perf_counter() - started)
         try:
             yield
         finally:
-            gate.release()
+            lock.release()
 
 
 def _drive(work: Awaitable[T]) -> T:
-    """The result of a coroutine that never has to wait."""
+    """Return the result of a coroutine that never suspends."""
     try:
         work.__await__().send(None)
     except StopIteration as finished:
         result: T = finished.value
         return result
-    raise RuntimeError("a transaction waits for nothing but its own statements")
+    raise RuntimeError("a transaction may await nothing but its statements")
 
 
 def _engine(url: URL, pool_size: int) -> Engine:

@@ -1,4 +1,4 @@
-"""Facts of auth. `version` counts the changes of one account; consumers ignore what is older than what they know."""
+"""Events of auth. `version` counts the changes of one account; consumers ignore older versions than they know."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ class UserRegistered(msgspec.Struct, tag="user.registered", tag_field="topic", k
 
 
 class UserClosed(msgspec.Struct, tag="user.closed", tag_field="topic", kw_only=True):
-    """The account is gone: its personal data is removed everywhere."""
+    """The account was closed. All services remove its personal data."""
 
     user_id: str
     version: int

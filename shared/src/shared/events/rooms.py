@@ -1,6 +1,6 @@
-"""Facts of a room: everything durable that happens in it, in the one order of `version`.
+"""Events of a room: everything durable that happens in it, ordered by `version`.
 
-They are also the frames that clients get, so their field names are the protocol's.
+Clients receive them as frames, so their field names are those of the protocol.
 """
 
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from shared.contracts.rooms import Message, Role
 
 
 class MessageCreated(Message, tag="message.created", tag_field="op", omit_defaults=True, kw_only=True):
-    """Carries the message (its current state, when read later). Its sender has read up to it."""
+    """A message was sent. When it is loaded later, it has the message's current state. It moves its sender's cursor."""
 
 
 class Event(msgspec.Struct, tag_field="op", kw_only=True):
@@ -40,7 +40,7 @@ class MessageReacted(Event, tag="message.reacted", kw_only=True):
 
 
 class MemberJoined(Event, tag="member.joined", kw_only=True):
-    """`read_seq` is where the member's reading starts; nothing at or below it is seen by them."""
+    """A member joined. They see only messages above `read_seq`."""
 
     user_id: str
     by: str
@@ -49,7 +49,7 @@ class MemberJoined(Event, tag="member.joined", kw_only=True):
 
 
 class MemberLeft(Event, tag="member.left", kw_only=True):
-    """`by` is the member itself, or who removed it."""
+    """A member left, or was removed by `by`."""
 
     user_id: str
     by: str
@@ -62,7 +62,7 @@ class MemberRoleChanged(Event, tag="member.role_changed", kw_only=True):
 
 
 class RoomUpdated(Event, tag="room.updated", omit_defaults=True, kw_only=True):
-    """Only what changed is there; `pinned_seq` null: nothing is pinned any more."""
+    """The room's title or pinned message changed. Unchanged fields are omitted; `pinned_seq` null means unpinned."""
 
     by: str
     title: str | msgspec.UnsetType = msgspec.UNSET
@@ -70,14 +70,14 @@ class RoomUpdated(Event, tag="room.updated", omit_defaults=True, kw_only=True):
 
 
 SystemEvent: TypeAlias = MemberJoined | MemberLeft | MemberRoleChanged | RoomUpdated
-"""What stands between the messages."""
+"""Events that clients display between messages."""
 RoomEvent: TypeAlias = MessageCreated | MessageEdited | MessageDeleted | MessageReacted | SystemEvent
 
 MEMBERSHIP = (MemberJoined, MemberLeft, MemberRoleChanged)
 
 
 class AttachmentsReleased(msgspec.Struct, tag="attachments.released", tag_field="topic", kw_only=True):
-    """For media: no message of the room refers to these any more, and none ever will again. No client gets it."""
+    """For media, not for clients: no message of the room refers to these attachments any more, nor ever will."""
 
     room_id: str
     attachment_ids: list[str]

@@ -1,4 +1,4 @@
-"""Facts of social that other services act on. `version` counts the changes between one pair of people."""
+"""Events of social that other services consume. `version` counts the changes of one ordered pair of users."""
 
 import msgspec
 
@@ -16,7 +16,7 @@ class UserUnblocked(msgspec.Struct, tag="user.unblocked", tag_field="topic", kw_
 
 
 class ProfileRenamed(msgspec.Struct, tag="profile.renamed", tag_field="topic", kw_only=True):
-    """The person has another display name. `version` counts the names of one person."""
+    """The user changed their display name. `version` counts the names of one user."""
 
     user_id: str
     display_name: str

@@ -1,8 +1,7 @@
-"""The audit trail: who signed in, whose rights changed, who was removed: one line for each, after its commit.
+"""The audit trail: sign-ins, changes of rights, removals, one line each, written after the commit.
 
-They are lines of the log with a dataset of their own, `webchat.audit`, in a file of their own where `AUDIT_LOG` names
-one. What a stranger can bring about at will, failures, is summed up: a few of an account and an address as they come,
-then one line a period that stands for the rest.
+Audit lines have the dataset `webchat.audit` and go to the file `AUDIT_LOG` if it is set. Failures, which anyone can
+cause, are limited: a few per account and network are written at once, then one line per period summarizes the rest.
 """
 
 import ipaddress
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 from shared.logging.formatters import JsonLines, PlainLines
-from shared.logging.repeats import Kind, SummingHandler
+from shared.logging.repeats import AggregatingHandler, Kind
 
 log = logging.getLogger(__name__)
 _trail = logging.getLogger("audit")
@@ -40,14 +39,14 @@ KINDS: Final[Mapping[Action, tuple[Sequence[str], Sequence[str]]]] = {
     "role-change": (("iam",), ("group", "change")),
     "operate": (("iam",), ("admin", "info")),
 }
-"""`event.category` and `event.type` of each."""
+"""`event.category` and `event.type` of each action."""
 
 DATASET = "webchat.audit"
 FILE_BYTES = 10_000_000
 FILES = 20
 FAILURES_AT_ONCE = 5
 KINDS_A_PERIOD = 200
-"""Of so many accounts and addresses failures are told apart; those of all others are of one kind."""
+"""Failures are distinguished for this many accounts and networks per period; all others are one kind."""
 
 
 def audit(
@@ -62,9 +61,9 @@ def audit(
     reason: str = "",
     count: int = 1,
 ) -> None:
-    """Tell what was committed, or was tried in vain. `roles` are those that the target has from now on.
+    """Write a line about a committed or failed action. `roles` are the target's new roles.
 
-    `count`: the line stands for so many alike, done at once.
+    `count` is the number of identical actions that the line stands for.
     """
     category, types = KINDS[action]
     fields: dict[str, Any] = {
@@ -77,16 +76,16 @@ def audit(
         "source.ip": network_of(address),
         "webchat.room": room_id,
     }
-    told = {name: value for name, value in fields.items() if value}
-    told |= {"event.kind": "event", "event.action": action, "event.outcome": outcome}
+    ecs = {name: value for name, value in fields.items() if value}
+    ecs |= {"event.kind": "event", "event.action": action, "event.outcome": outcome}
     counted = {"count": count} if count > 1 else {}
-    _trail.info("%s: %s", action, outcome, extra={"ecs": told, "dataset": DATASET, **counted})
+    _trail.info("%s: %s", action, outcome, extra={"ecs": ecs, "dataset": DATASET, **counted})
 
 
 def network_of(address: str) -> str:
-    """The network of an address: enough to see where attempts come from, too little to tell a household.
+    """Return the network of an address: /24 for IPv4, /48 for IPv6, so that it does not identify a household.
 
-    The trail is kept for long; the whole address is in nginx's line of the same trace, which is not.
+    The audit trail is kept for a long time. The whole address is in nginx's log line of the same trace.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -98,8 +97,8 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((str(parsed), prefix), strict=False).network_address)
 
 
-class _Trail(SummingHandler):
-    """What succeeds is written as it comes, each; what fails is bounded."""
+class _Trail(AggregatingHandler):
+    """Writes every success at once and limits failures."""
 
     def kind_of(self, record: logging.LogRecord) -> Kind | None:
         fields: dict[str, Any] = getattr(record, "fields", {})
@@ -115,7 +114,7 @@ class _Trail(SummingHandler):
 
 
 class _TrailFile(RotatingFileHandler):
-    """Only its owner reads it."""
+    """A file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,17 +126,22 @@ class _TrailFile(RotatingFileHandler):
         return stream
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """What cannot be written here is not lost silently: the service's own log has it."""
-        told = {"ecs": record.__dict__["ecs"]}
-        log.error("not in the audit trail: %s", record.getMessage(), exc_info=sys.exc_info(), extra=told)
+        """Write a line that cannot be written here to the service's log."""
+        extra = {"ecs": record.__dict__["ecs"]}
+        log.error(
+            "not written to the audit trail: %s",
+            record.getMessage(),
+            exc_info=sys.exc_info(),
+            extra=extra,
+        )
 
 
-def open_trail(describer: logging.Filter, service: str, path: Path | None, stream: TextIO) -> SummingHandler:
-    """From now on lines go to the file; without one to the stream, where others may be too."""
+def open_trail(record_filter: logging.Filter, service: str, path: Path | None, stream: TextIO) -> AggregatingHandler:
+    """Send audit lines to the file, or without a file to the stream."""
     target = logging.StreamHandler(stream) if path is None else _TrailFile(path)
     target.setFormatter(PlainLines() if path is None and stream.isatty() else JsonLines(service))
     handler = _Trail(target)
-    handler.addFilter(describer)
+    handler.addFilter(record_filter)
     for old in _trail.handlers[:]:
         _trail.removeHandler(old)
     _trail.addHandler(handler)

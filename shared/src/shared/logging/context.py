@@ -1,7 +1,4 @@
-"""What every log line of a request tells of it: its trace, its method and path, who asks, and in which room.
-
-It is kept by names of ECS and read only where a line is written.
-"""
+"""Fields of the current request for log lines: trace, method, path, user, room. Keys are ECS names."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,25 +17,25 @@ from shared.tracing.context import (
 from shared.tracing.spans import Span
 
 LONGEST_PATH = 512
-_OF_A_PERSON = re.compile(
+_PERSONAL_PATH = re.compile(
     r"(?P<to>/api/(?:social/[a-z]+|rooms/[^/]+/members|auth/sessions))/[0-9a-fA-F-]{36}(?P<on>/.*)?", re.DOTALL
 )
-"""Paths that name a person or a device; nginx has the same (logging.conf)."""
+"""Paths that contain the id of a person or a device. nginx has the same pattern (logging.conf)."""
 
-_NOTHING: Mapping[str, str] = {}
-_fields: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NOTHING)
+_NO_FIELDS: Mapping[str, str] = {}
+_fields: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default=_NO_FIELDS)
 
 
 def log_fields() -> Mapping[str, str]:
-    """What lines written here tell; `user.id` is still the plain id."""
+    """Return the fields of lines that are written here. `user.id` is the plain id; the log hashes it."""
     fields, context = _fields.get(), current_span_context()
     if context is None:
         return fields
     return {**fields, "trace.id": context.trace_id, **({"span.id": context.span_id} if context.is_sampled else {})}
 
 
-def note(**fields: str) -> None:
-    """Tell more in the lines that follow in this task, and in those that it starts: `note(user_id=…, room=…)`."""
+def add_log_fields(**fields: str) -> None:
+    """Add fields to the later lines of this task and of tasks that it starts: `user_id` or `room`."""
     _fields.set({**_fields.get(), **{_NAMES[name]: value for name, value in fields.items() if value}})
 
 
@@ -51,19 +48,19 @@ class InRoom(Protocol):
 
 
 def about_room(commands: Iterable[InRoom]) -> dict[str, dict[str, str]]:
-    """As `extra` of a line about them: their room, where it is one."""
+    """Return `extra` for a line about these commands: their room, if they have the same."""
     rooms = {command.room_id for command in commands}
     return {"ecs": {"webchat.room": rooms.pop()}} if len(rooms) == 1 else {}
 
 
-def shown_path(path: str) -> str:
-    """The path as logs have it: who or whose device is meant is not among what they tell in plain."""
-    found = _OF_A_PERSON.fullmatch(path)
+def logged_path(path: str) -> str:
+    """Return the path as it is logged, without the ids of people and devices."""
+    found = _PERSONAL_PATH.fullmatch(path)
     return (f"{found['to']}/{{id}}{found['on'] or ''}" if found else path)[:LONGEST_PATH]
 
 
 class LogContext:
-    """ASGI middleware: lines of a request tell which it is; one of a trace that is written down is a span."""
+    """ASGI middleware: set the fields of the request; if it is sampled, record a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -72,7 +69,7 @@ class LogContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        _fields.set({"http.request.method": scope["method"], "url.path": shown_path(scope["path"])})
+        _fields.set({"http.request.method": scope["method"], "url.path": logged_path(scope["path"])})
         name = TRACE_HEADER.encode()
         context = parse_traceparent(
             next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
@@ -86,15 +83,15 @@ class LogContext:
     async def _traced(self, context: SpanContext, scope: Scope, receive: Receive, send: Send) -> None:
         span = Span("http.request", context, "server", dict(_fields.get()))
         attach_span_context(span.context)
-        answered: dict[str, Any] = {"status": 500}
+        response: dict[str, Any] = {"status": 500}
 
-        async def note_status(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answered["status"] = message["status"]
+                response["status"] = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            await self._app(scope, receive, record_status)
         finally:
-            status = answered["status"]
+            status = response["status"]
             span.end("failure" if status >= 500 else "success", {"http.response.status_code": status})

@@ -1,4 +1,4 @@
-"""How a line of the log is written: as JSON with ECS names (docs/logs/), or for a person who looks on."""
+"""Formatters of log lines: JSON with ECS names (docs/logs/), or plain text for a terminal."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 1_000
 
 
 def _writable(text: str) -> str:
-    """UTF-8 has no lone surrogates, which texts from elsewhere may hold."""
+    """Replace lone surrogates, which UTF-8 cannot encode."""
     return text.encode(errors="replace").decode()
 
 
@@ -46,7 +46,7 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    """For a person who looks on."""
+    """Text for a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: Mapping[str, Any] = getattr(record, "fields", {})

@@ -1,4 +1,4 @@
-"""Bounded logs: of lines that say the same again and again, the first is written, and one a period for the rest."""
+"""Limits repeated log lines: the first of a kind are written, and one line per period summarizes the rest."""
 
 import logging
 import threading
@@ -6,25 +6,25 @@ from typing import Any
 
 PERIOD_S = 10.0
 AT_ONCE = {logging.DEBUG: 1000, logging.INFO: 20}
-"""Lines of one kind in a period that are written as they come; of warnings and errors it is one."""
+"""Number of lines of one kind in a period that are written at once; for warnings and errors it is one."""
 
 Kind = tuple[str, int, str, str]
 
 
 class _Repeats:
-    """Lines of one kind: how many came, how many of them are held back, and the last of these."""
+    """Lines of one kind: how many arrived, how many are held back, and the last of these."""
 
-    __slots__ = ("came", "held", "last")
+    __slots__ = ("held", "last", "total")
 
     def __init__(self) -> None:
-        self.came = self.held = 0
+        self.total = self.held = 0
         self.last: logging.LogRecord | None = None
 
 
-class SummingHandler(logging.Handler):
-    """Hands lines on to `target`. They are of one kind when they come from one place with the same kind of error.
+class AggregatingHandler(logging.Handler):
+    """Passes lines to `target`. Lines are of one kind if they have the same logger, level, message and type of error.
 
-    The line for the rest is the last of them, with `webchat.count`: it stands for so many.
+    The last of the lines that were held back is written with their number in `webchat.count`.
     """
 
     def __init__(self, target: logging.Handler, period: float = PERIOD_S) -> None:
@@ -34,13 +34,13 @@ class SummingHandler(logging.Handler):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called under the handler's lock."""
+        """Runs under the handler's lock."""
         kind = self.kind_of(record)
         if kind is None or self._may_write(kind, record):
             self._target.handle(record)
 
     def kind_of(self, record: logging.LogRecord) -> Kind | None:
-        """None: such lines are never summed up."""
+        """Return the kind of a line, or None if it must not be held back."""
         fields: dict[str, Any] = getattr(record, "fields", {})
         return record.name, record.levelno, str(record.msg), fields.get("error.type", "")
 
@@ -48,14 +48,14 @@ class SummingHandler(logging.Handler):
         return AT_ONCE.get(kind[1], 1)
 
     def is_crowded(self, kind: Kind, most: int) -> bool:
-        """Whether another kind would be one more than `most` in this period."""
+        """Return whether this would be a new kind beyond `most` kinds in this period."""
         return kind not in self._kinds and len(self._kinds) >= most
 
-    def sum_up(self) -> None:
-        """Write now what is held back: the process ends."""
+    def write_summaries(self) -> None:
+        """Write the held-back lines now, because the process ends."""
         self.acquire()
         try:
-            self._sum_up()
+            self._write_summaries()
         finally:
             self.release()
 
@@ -63,32 +63,32 @@ class SummingHandler(logging.Handler):
         repeats = self._kinds.get(kind)
         if repeats is None:
             repeats = self._kinds[kind] = _Repeats()
-            self._wake_later()
-        repeats.came += 1
-        if repeats.came <= self.at_once(kind):
+            self._start_timer()
+        repeats.total += 1
+        if repeats.total <= self.at_once(kind):
             return True
         repeats.held += 1
         repeats.last = record
         return False
 
-    def _wake_later(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(self._period, self._look)
+            self._timer = threading.Timer(self._period, self._on_timer)
             self._timer.daemon = True
             self._timer.start()
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         self.acquire()
         try:
             self._timer = None
-            self._sum_up()
+            self._write_summaries()
             if self._kinds:
-                self._wake_later()
+                self._start_timer()
         finally:
             self.release()
 
-    def _sum_up(self) -> None:
-        """Write one line for those held back of each kind; forget the kinds of which none was."""
+    def _write_summaries(self) -> None:
+        """Write one line for the held-back lines of each kind. Forget kinds without any."""
         for kind, repeats in list(self._kinds.items()):
             if repeats.last is None:
                 del self._kinds[kind]
@@ -98,12 +98,12 @@ class SummingHandler(logging.Handler):
                 repeats.held, repeats.last = 0, None
 
     def close(self) -> None:
-        """Write what is held back: logging calls this when the process ends."""
+        """Write the held-back lines. `logging` calls this when the process ends."""
         self.acquire()
         try:
             if self._timer is not None:
                 self._timer.cancel()
-            self._sum_up()
+            self._write_summaries()
         finally:
             self.release()
         self._target.close()

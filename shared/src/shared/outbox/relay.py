@@ -1,7 +1,7 @@
-"""The relay publishes the outbox to the service's stream, in the order of `position`, each event under that id.
+"""The relay publishes the outbox to the service's stream, in the order of `position`, which becomes the entry's id.
 
-A script appends only where the stream ends right before, so any number of relays may publish, in any order and after
-any crash, and none leaves a hole; a stream that lost its tail, or everything, is filled again from the outbox.
+A script appends only at the expected head of the stream. So any number of relays may publish concurrently and crash
+without leaving a gap, and a stream that lost entries is refilled from the outbox.
 """
 
 import asyncio
@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 KEPT_MS = 7 * 24 * 3600 * 1000
 BATCH = 500
 
-_PUBLISHED = metrics.counter("webchat_outbox_published_total", "Events that left the outbox for the service's stream.")
+_PUBLISHED = metrics.counter(
+    "webchat_outbox_published_total", "Events published from the outbox to the service's stream."
+)
 _APPEND_NEXT = Script(Path(__file__).parent / "append_next.lua")
 
 
@@ -35,11 +37,11 @@ class Relay:
         self._trimmed_at = 0
 
     def wake(self) -> None:
-        """Call after a commit that recorded events: they leave at once, not at the next poll."""
+        """Publish at once instead of at the next poll. Call it after a commit that recorded events."""
         self._woken.set()
 
     async def run(self) -> None:
-        """One round: number what is new, publish what the stream lacks, wait for more (a second at the most)."""
+        """Number new rows and publish what the stream lacks. If there is nothing, wait for up to a second."""
         self._woken.clear()
         numbered = await self._number()
         published = await self._publish()
@@ -66,21 +68,21 @@ class Relay:
         return len(ids)
 
     async def _publish(self) -> int:
-        tip = await self._tip()
+        head = await self._stream_head()
         columns = (outbox.c.position, outbox.c.topic, outbox.c.payload)
         async with self._database.read() as db:
             rows = (
                 await db.execute(
-                    select(*columns).where(outbox.c.position > tip).order_by(outbox.c.position).limit(BATCH)
+                    select(*columns).where(outbox.c.position > head).order_by(outbox.c.position).limit(BATCH)
                 )
             ).all()
         if not rows:
             return 0
-        await _APPEND_NEXT(self._redis, [self._stream], tip, *itertools.chain.from_iterable(rows))
+        await _APPEND_NEXT(self._redis, [self._stream], head, *itertools.chain.from_iterable(rows))
         _PUBLISHED.inc(len(rows))
         return len(rows)
 
-    async def _tip(self) -> int:
+    async def _stream_head(self) -> int:
         try:
             info = await self._redis.xinfo_stream(self._stream)
         except ResponseError as error:

@@ -1,6 +1,6 @@
-"""The outbox: a change and the event that tells of it commit in one transaction.
+"""The outbox: a change and its event commit in one transaction.
 
-`position` orders what is published, is given out without holes by the relay, and is the entry's id in the stream.
+The relay assigns `position` without gaps. It orders the published events and is the entry's id in the stream.
 """
 
 import msgspec
@@ -27,7 +27,7 @@ outbox = table_of(Outbox)
 
 
 async def record_events(db: Db, *events: msgspec.Struct) -> None:
-    """Add events (tagged structs; the tag is the topic) to the outbox, in the caller's transaction."""
+    """Add events to the outbox in the caller's transaction. Events are tagged structs; the tag is the topic."""
     now = now_ms()
     rows = [
         {"topic": str(event.__struct_config__.tag), "payload": _payload(event), "created_at": now} for event in events
@@ -37,6 +37,6 @@ async def record_events(db: Db, *events: msgspec.Struct) -> None:
 
 
 def _payload(event: msgspec.Struct) -> bytes:
-    """One more member tells the way that led here, where that is written down; readers of events do not look at it."""
-    payload, place = msgspec.json.encode(event), sampled_span_context()
-    return payload if place is None else b'%b,"traceparent":"%b"}' % (payload[:-1], place.traceparent.encode())
+    """Encode the event. If this is sampled, add a `traceparent`, which only consumers' tracing reads."""
+    payload, context = msgspec.json.encode(event), sampled_span_context()
+    return payload if context is None else b'%b,"traceparent":"%b"}' % (payload[:-1], context.traceparent.encode())

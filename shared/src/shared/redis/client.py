@@ -1,6 +1,6 @@
-"""The Redis client: a single server, or a cluster where `REDIS_ENDPOINT` names several. Every call has a timeout.
+"""The Redis client: of a single server, or of a cluster if `REDIS_ENDPOINT` names several. Every call has a timeout.
 
-Keys that one script touches share a hash tag, channels are sharded ones: the same calls work on both.
+The keys of a script share a hash tag, and channels are sharded, so the same calls work on both.
 """
 
 import asyncio
@@ -24,36 +24,36 @@ from shared.settings import Settings
 AnyRedis: TypeAlias = "Redis | RedisCluster"
 
 REDIS_DOWN = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""What a Redis that is away, restarting, failing over or too slow raises."""
+"""Errors of a Redis that is unreachable, restarting, failing over or too slow."""
 
 TIMEOUT_S = 2
-LOOK_AGAIN_S = 0.2
+DISCOVERY_PAUSE_S = 0.2
 
 
 T = TypeVar("T")
 
 _ROUND_TRIPS = metrics.histogram(
     "webchat_redis_round_trip_seconds",
-    "From asking Redis to its answer, of a command or a pipeline, the wait for a connection included.",
+    "Time from a command or pipeline to its answer, including the wait for a connection.",
     ["kind"],
     buckets=metrics.SHORT_SECONDS,
 )
 _COMMAND, _PIPELINE = _ROUND_TRIPS.labels("command"), _ROUND_TRIPS.labels("pipeline")
 _FAILURES = metrics.counter("webchat_redis_failures_total", "Commands and pipelines that Redis did not answer.")
-WAITING_COMMANDS = {"XREADGROUP"}
-"""Those that wait for something to happen: how long says nothing."""
+BLOCKING_COMMANDS = {"XREADGROUP"}
+"""Blocking commands, whose duration means nothing."""
 
 
-async def _timed(answer: Awaitable[T], told: metrics.Histogram) -> T:
+async def _timed(answer: Awaitable[T], durations: metrics.Histogram) -> T:
     started = time.perf_counter()
     try:
         return await answer
     except REDIS_DOWN as error:
-        if not isinstance(error, ResponseError):  # which is an answer
+        if not isinstance(error, ResponseError):  # these are answers
             _FAILURES.inc()
         raise
     finally:
-        told.observe(time.perf_counter() - started)
+        durations.observe(time.perf_counter() - started)
 
 
 class _TimedPipeline(Pipeline):
@@ -71,72 +71,72 @@ class Single(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        return await (answer if args[0] in WAITING_COMMANDS else _timed(answer, _COMMAND))
+        return await (answer if args[0] in BLOCKING_COMMANDS else _timed(answer, _COMMAND))
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return _TimedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 class Cluster(RedisCluster):
-    """A cluster client that learns its nodes anew without cutting what is under way, and five times a second at most.
+    """A cluster client that rediscovers nodes without closing connections in use, at most five times a second.
 
-    redis-py closes all connections to all nodes when one of them fails; nodes that are well would suffer with it.
+    redis-py itself closes the connections to all nodes when one node fails, which breaks calls to healthy nodes.
     """
 
-    patience_s: float = 2 * TIMEOUT_S
-    """How long a call waits for a look at the nodes: as long as two answers may take."""
-    _looked_at = 0.0
-    _look: "asyncio.Task[Any] | None" = None
+    discovery_timeout_s: float = 2 * TIMEOUT_S
+    """How long a call waits for a discovery, which takes up to two answers."""
+    _discovered_at = 0.0
+    _discovery: "asyncio.Task[Any] | None" = None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
-        """One look at a time, shared by all who wait; they give up after `patience_s`."""
+        """Discover the nodes. Concurrent callers share one discovery and give up after `discovery_timeout_s`."""
         known = self.nodes_manager.default_node is not None
-        if known and (not self._initialize or time.monotonic() - self._looked_at < LOOK_AGAIN_S):
+        if known and (not self._initialize or time.monotonic() - self._discovered_at < DISCOVERY_PAUSE_S):
             return self
-        if self._look is None:
+        if self._discovery is None:
             self._initialize = True
-            self._look = asyncio.create_task(super().initialize(*args, **kwargs))
-            self._look.add_done_callback(self._looked)
-        look = self._look
-        if not (await asyncio.wait([look], timeout=self.patience_s))[0]:
+            self._discovery = asyncio.create_task(super().initialize(*args, **kwargs))
+            self._discovery.add_done_callback(self._on_discovered)
+        discovery = self._discovery
+        if not (await asyncio.wait([discovery], timeout=self.discovery_timeout_s))[0]:
             raise TimeoutError("the nodes of the cluster do not answer")
-        look.result()
+        discovery.result()
         return self
 
-    def _looked(self, look: "asyncio.Task[Any]") -> None:
-        self._looked_at, self._look = time.monotonic(), None
-        if not look.cancelled():
-            look.exception()  # who still waits is told
+    def _on_discovered(self, discovery: "asyncio.Task[Any]") -> None:
+        self._discovered_at, self._discovery = time.monotonic(), None
+        if not discovery.cancelled():
+            discovery.exception()  # mark it as retrieved; callers that still wait get it from the task
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        await self.initialize()  # else a first command goes to any node
+        await self.initialize()  # otherwise the first command would go to any node
         answer = super().execute_command(*args, **kwargs)
-        return await (answer if args[0] in WAITING_COMMANDS else _timed(answer, _COMMAND))
+        return await (answer if args[0] in BLOCKING_COMMANDS else _timed(answer, _COMMAND))
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
-        del shard_hint  # no cluster takes one
+        del shard_hint  # a cluster has none
         return _TimedClusterPipeline(self, transaction)  # type: ignore[abstract]
 
-    def look_again(self) -> None:
-        """The nodes may have other parts now: ask them, before the next command."""
+    def rediscover(self) -> None:
+        """Discover the nodes before the next command, because slots may have moved."""
         self._initialize = True
 
     async def aclose(self) -> None:
-        """What redis-py calls where it wants to look again; `close_redis` closes."""
-        self.look_again()
+        """Rediscover the nodes: redis-py calls this for that purpose. `close_redis` closes the client."""
+        self.rediscover()
 
-    async def shut(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-            await asyncio.wait([self._look])
+    async def close_for_good(self) -> None:
+        if self._discovery is not None:
+            self._discovery.cancel()
+            await asyncio.wait([self._discovery])
         self._initialize = False
         await super().aclose()
 
 
 @dataclass(frozen=True)
 class Access:
-    """How a server lets its clients in. With TLS its certificate and name are verified: by the authorities that the
-    system knows, and by `authorities`, in PEM.
+    """Credentials and TLS of connections. TLS verifies certificate and name against the system's authorities and
+    `authorities`, in PEM.
     """
 
     username: str | None = None
@@ -153,7 +153,7 @@ OPEN = Access()
 
 
 def connect_redis(settings: Settings) -> AnyRedis:
-    """A client that connects at its first call; answers are bytes. `close_redis` closes it."""
+    """Return a client that connects at its first call. Answers are bytes. `close_redis` closes it."""
     password = settings.redis_password.get_secret_value() if settings.redis_password else None
     access = Access(settings.redis_username, password, settings.redis_tls, settings.redis_tls_ca)
     return redis_at(settings.redis_endpoint, settings.redis_database, access)
@@ -162,26 +162,26 @@ def connect_redis(settings: Settings) -> AnyRedis:
 def redis_at(
     endpoints: Sequence[str], database: int = 0, access: Access = OPEN, *, timeout_s: float = TIMEOUT_S
 ) -> AnyRedis:
-    """Return a client of a server at `host:port`, or of a cluster (which has one database) at several nodes of it.
+    """Return a client of a server at `host:port`, or of a cluster (which has one database) with these nodes.
 
-    `timeout_s` bounds a connect, an answer, and the wait for a free connection, each.
+    `timeout_s` limits each connect, each answer, and each wait for a free connection.
     """
     nodes = [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in endpoints)]
     if len(nodes) > 1:
         cluster = Cluster(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
-            dynamic_startup_nodes=False,  # names stay, addresses of containers do not
+            dynamic_startup_nodes=False,  # the names of containers are stable, their addresses are not
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 1),  # after a look at the nodes
+            retry=Retry(NoBackoff(), 1),  # after a discovery
             max_connections=512,
             ssl=access.tls,
             **access.of_connections(),
         )
-        cluster.patience_s = 2 * timeout_s
+        cluster.discovery_timeout_s = 2 * timeout_s
         return cluster
     host, port = nodes[0]
-    pool = BlockingConnectionPool(  # who finds all connections in use waits for one, at most as long as for an answer
+    pool = BlockingConnectionPool(  # if all connections are in use, calls wait for one
         host=host,
         port=port,
         db=database,
@@ -197,11 +197,11 @@ def redis_at(
 
 
 async def close_redis(redis: AnyRedis) -> None:
-    await (redis.shut() if isinstance(redis, Cluster) else redis.aclose())
+    await (redis.close_for_good() if isinstance(redis, Cluster) else redis.aclose())
 
 
 async def empty_redis(redis: AnyRedis) -> None:
-    """Forget all keys of the database, on all primaries of a cluster."""
+    """Delete all keys of the database, on all primaries of a cluster."""
     if not isinstance(redis, RedisCluster):
         await redis.flushdb(asynchronous=True)
         return
@@ -211,7 +211,7 @@ async def empty_redis(redis: AnyRedis) -> None:
 
 
 async def check_redis(redis: AnyRedis) -> None:
-    """Raises while Redis is away altogether: a cluster without one of its nodes goes on with the others."""
+    """Raise if Redis is unreachable. A cluster counts as reachable while any of its primaries answers."""
     if not isinstance(redis, RedisCluster):
         await redis.ping()
         return
@@ -226,7 +226,7 @@ Address: TypeAlias = tuple[str, int]
 
 
 async def shard_of(redis: AnyRedis, key: str) -> Address:
-    """Which server answers for a key or a sharded channel, as far as is known."""
+    """Return the server of a key or a sharded channel, as far as the client knows."""
     if isinstance(redis, RedisCluster):
         await redis.initialize()
         node = redis.get_node_from_key(key)
@@ -238,12 +238,12 @@ async def shard_of(redis: AnyRedis, key: str) -> Address:
 
 
 def primaries_of(redis: AnyRedis) -> set[Address] | None:
-    """The servers that keys may be on; None where there is but one."""
+    """Return the primaries of a cluster, or None for a single server."""
     return {(node.host, int(node.port)) for node in redis.get_primaries()} if isinstance(redis, RedisCluster) else None
 
 
 def access_of(redis: AnyRedis) -> Access:
-    """How a client of `redis_at` is let in."""
+    """Return the access of a client from `redis_at`."""
     if isinstance(redis, RedisCluster):
         options: dict[str, Any] = redis.get_connection_kwargs()
         kind: type = options["connection_class"]
@@ -254,7 +254,7 @@ def access_of(redis: AnyRedis) -> Access:
 
 
 def listening_client(address: Address, access: Access = OPEN) -> "Redis":
-    """For subscriptions: no retries, for its user must learn that the connection broke."""
+    """Return a client for subscriptions. It never retries, so that its user notices a lost connection."""
     host, port = address
     return Redis(
         host=host,
@@ -268,7 +268,7 @@ def listening_client(address: Address, access: Access = OPEN) -> "Redis":
 
 
 class Script:
-    """A script of the server, kept beside the module that calls it; its first key says where it runs."""
+    """A Lua script that runs on the server of its first key."""
 
     def __init__(self, path: Path) -> None:
         self.text = path.read_text()
@@ -278,7 +278,7 @@ class Script:
         return (await self.run_all(redis, [(keys, arguments)]))[0]
 
     async def run_all(self, redis: AnyRedis, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
-        """Pipeline the calls, by hash; those that met a server without the script (a new primary) go again in full."""
+        """Pipeline the calls by hash. Repeat calls in full if the server, such as a new primary, lacks the script."""
         tails = [(len(keys), *keys, *arguments) for keys, arguments in calls]
         answers = await _pipelined(redis, [("EVALSHA", self.sha, *tail) for tail in tails])
         unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -293,7 +293,7 @@ class Script:
 
 
 async def _pipelined(redis: AnyRedis, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """The answers, errors of the server among them."""
+    """Return the answers. Errors of the server are among them."""
     pipeline = redis.pipeline(transaction=False)
     for command in commands:
         pipeline.execute_command(*command)

@@ -1,6 +1,6 @@
-"""Calls from service to service: one POST with a typed body and a typed answer, under a service token.
+"""Calls between services: one POST with a typed body and a typed answer, authorized by a service token.
 
-Every call has a timeout. A transport error, a time-out or a 5xx is Unavailable: the outcome is unknown.
+Every call has a timeout. A transport error, a timeout or a 5xx raises Unavailable: the outcome is unknown.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from shared.tracing.spans import span
 T = TypeVar("T")
 
 VERIFIED_S = 5.0
-"""A token seen again within this is not verified again: a signature costs more than most requests."""
+"""A verified token is cached this long: verifying a signature costs more than most requests."""
 VERIFIED_TOKENS = 4096
 
 RENEW_S = 30
-"""A peer gives up one connection each time this has passed, so that new replicas get their share."""
+"""A peer closes one connection per this interval, so that new replicas get connections."""
 KEEPALIVE_S = 30
-"""Idle connections end after this; servers keep theirs longer (75 s)."""
+"""Idle connections are closed after this. Servers keep them longer (75 s)."""
 TIMEOUT_S = 5.0
 CONNECT_S = 3.0
 
@@ -35,7 +35,7 @@ Client: TypeAlias = aiohttp.ClientSession
 
 
 def http_client() -> Client:
-    """Made where a loop runs; an async context manager."""
+    """Return a new client. Call it while an event loop runs; close it, or use it as an async context manager."""
     connector = aiohttp.TCPConnector(limit=128, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=10)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_S)
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
@@ -60,9 +60,9 @@ async def post(
     timeout: float = TIMEOUT_S,
     last: bool = False,
 ) -> T:
-    """POST `body` as JSON and decode the answer; raises the Problem that the other side answered, or Unavailable.
+    """POST `body` as JSON and decode the answer; raises the error that the other side reported, or Unavailable.
 
-    `last`: the connection is closed afterwards.
+    `last` closes the connection afterwards.
     """
     if sampled_span_context() is None:
         return await _post(client, url, body, answer, token, timeout, last=last)
@@ -84,7 +84,7 @@ async def _post(
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise
-            # a kept connection whose other end stopped or was cut: what is asked is idempotent
+            # a reused connection was closed by the other side; repeating is safe, because all calls are idempotent
             status, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
@@ -101,40 +101,40 @@ async def _exchange(
 
 
 class ServiceTokens:
-    """Tokens of this service for each audience, got from auth and kept until shortly before they expire."""
+    """Tokens of this service for each audience, from auth, cached until shortly before they expire."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
         self._url = f"{settings.auth_url}/internal/token"
         self._service = settings.service
         self._secret = settings.service_secret.get_secret_value()
-        self._kept: dict[str, ServiceToken] = {}
+        self._cached: dict[str, ServiceToken] = {}
         self._lock = asyncio.Lock()
 
     async def get(self, audience: str) -> str:
-        if (kept := self._fresh(audience)) is not None:
-            return kept
+        if (cached := self._fresh(audience)) is not None:
+            return cached
         async with self._lock:
-            if (kept := self._fresh(audience)) is not None:
-                return kept
+            if (cached := self._fresh(audience)) is not None:
+                return cached
             request = ServiceTokenRequest(service=self._service, secret=self._secret, audience=audience)
-            self._kept[audience] = token = await post(self._client, self._url, request, ServiceToken)
+            self._cached[audience] = token = await post(self._client, self._url, request, ServiceToken)
             return token.token
 
     def _fresh(self, audience: str) -> str | None:
-        kept = self._kept.get(audience)
-        return kept.token if kept is not None and kept.expires_at - time.time() > 20 else None
+        cached = self._cached.get(audience)
+        return cached.token if cached is not None and cached.expires_at - time.time() > 20 else None
 
 
 class Peer:
-    """Another service, called by this one."""
+    """A client of another service."""
 
     def __init__(self, client: Client, tokens: ServiceTokens, audience: str, base_url: str) -> None:
         self._client, self._tokens, self._audience, self._base_url = client, tokens, audience, base_url
         self._renew_at = time.monotonic() + RENEW_S
 
     async def call(self, path: str, body: object, answer: type[T], *, timeout: float = TIMEOUT_S) -> T:
-        """POST to `/internal/<path>` of the service; raises its Problem, or Unavailable."""
+        """POST to `/internal/<path>` of the service; raises the error that it reports, or Unavailable."""
         token = await self._tokens.get(self._audience)
         if last := time.monotonic() > self._renew_at:
             self._renew_at = time.monotonic() + RENEW_S
@@ -143,7 +143,7 @@ class Peer:
 
 
 class Verifier:
-    """Verifies tokens meant for this service with auth's public keys, fetched when an unknown key id shows up."""
+    """Verifies tokens for this service with auth's public keys, which it fetches when it sees an unknown key id."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
@@ -162,7 +162,7 @@ class Verifier:
         return principal
 
     async def check(self) -> None:
-        """Raises where there is no key yet, and none to be had: no token can be verified."""
+        """Raise if there are no keys and auth does not answer, so that no token can be verified."""
         if not self._keys:
             await self._fetch()
 

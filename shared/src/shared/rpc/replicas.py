@@ -1,18 +1,15 @@
-"""Which replicas answer to a service's name: a name leads to all of them, one address each.
-
-For who watches them one by one; calls go to the name.
-"""
+"""Addresses of the replicas behind a service's name, for monitoring each of them. Calls use the name."""
 
 import asyncio
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-LOOK_UP_S = 2.0
+LOOKUP_S = 2.0
 
 
 async def list_replicas(urls: Iterable[str], most: int) -> list[str]:
-    """`host:port` of every address behind these URLs, sorted, at most so many; a name that leads nowhere has none."""
+    """Return `host:port` of every address behind these URLs, sorted, at most `most`. An unknown name has none."""
     found = await asyncio.gather(*map(_addresses, urls))
     return sorted({address for addresses in found for address in addresses})[:most]
 
@@ -22,7 +19,7 @@ async def _addresses(url: str) -> list[str]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(LOOK_UP_S):
+        async with asyncio.timeout(LOOKUP_S):
             found = await loop.getaddrinfo(parts.hostname, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError):
         return []

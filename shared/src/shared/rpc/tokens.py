@@ -1,6 +1,6 @@
-"""Short-lived signed tokens: who asks (a user's session or a service), and for whom the token is meant.
+"""Short-lived signed tokens (JWT, ES256) that name the caller, a user's session or a service, and the audience.
 
-ES256 only. python-jose does not by itself require `aud`, `exp` and `sub`, nor a key type; both are checked here.
+python-jose does not require `aud`, `exp` and `sub`, nor a certain key type by default; this module does.
 """
 
 import time
@@ -18,7 +18,7 @@ Jwk: TypeAlias = dict[str, Any]
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who a verified token speaks for: a user id with its session, or a service's name."""
+    """The subject of a verified token: a user id with its session, or the name of a service."""
 
     use: Use
     subject: str
@@ -26,7 +26,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 def sign_token(key: Jwk, principal: Principal, audience: str, *, lifetime: int = 60) -> str:
-    """A token for `audience`, signed with a private JWK that carries its `kid`; valid for `lifetime` seconds."""
+    """Return a token for `audience`, signed with a private JWK that has a `kid`; valid for `lifetime` seconds."""
     now = int(time.time())
     claims = {
         "sub": principal.subject,
@@ -48,7 +48,7 @@ def token_key_id(token: str) -> str:
 
 
 def verify_token(token: str, key: Jwk, audience: str) -> Principal:
-    """The token's principal; raises Unauthenticated for a wrong key type, signature, audience, time or claim."""
+    """Return the token's principal; raises Unauthenticated for a wrong key type, signature, audience, time or claim."""
     if (key.get("kty"), key.get("crv")) != ("EC", "P-256"):
         raise Unauthenticated("This request carries no valid token.")
     options = {"require_aud": True, "require_exp": True, "require_sub": True, "leeway": 5}

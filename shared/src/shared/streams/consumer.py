@@ -1,6 +1,6 @@
-"""A consumer group on another service's stream: read, handle, acknowledge; reclaim, give up after n tries.
+"""Consumers of another service's stream: read, handle, acknowledge; retry, and give up after `TRIES`.
 
-Events may come twice and, after a failure, late: handlers ignore what is older than what they know.
+An event may arrive twice and, after a failure, late and out of order: handlers ignore outdated events.
 """
 
 import logging
@@ -25,9 +25,11 @@ BLOCK_MS = 1_000
 TRIES = 10
 
 _HANDLED = metrics.counter(
-    "webchat_stream_events_total", "Events of another service that were handled, or failed.", ["source", "outcome"]
+    "webchat_stream_events_total",
+    "Events of another service that were handled, or whose handler failed.",
+    ["source", "outcome"],
 )
-_DEAD = metrics.counter("webchat_dead_letters_total", "Events that failed again and again.", ["source"])
+_DEAD = metrics.counter("webchat_dead_letters_total", "Events that failed repeatedly and were given up.", ["source"])
 
 
 class _Envelope(msgspec.Struct):
@@ -42,13 +44,13 @@ def _topic_of(fields: dict[bytes, bytes]) -> Fields:
 
 
 def _trace_of(fields: dict[bytes, bytes]) -> str:
-    """What the outbox put beside the event."""
+    """Return the traceparent that the outbox added to the event, if any."""
     payload = fields[b"payload"]
     return _envelope_decoder.decode(payload).traceparent if b'"traceparent"' in payload else ""
 
 
 class Consumer(Generic[E]):
-    """Reads the facts of `source` for the service `group` and handles those of `shape` (a tagged union)."""
+    """Reads the events of `source` for the service `group`; handles those of `event_type`, a struct or tagged union."""
 
     def __init__(
         self,
@@ -56,17 +58,17 @@ class Consumer(Generic[E]):
         source: str,
         group: str,
         name: str,
-        shape: Any,
+        event_type: Any,
         handle: Callable[[E], Awaitable[None]],
         *,
         reclaim_after_ms: int = RECLAIM_AFTER_MS,
         block_ms: int = BLOCK_MS,
     ) -> None:
-        """`reclaim_after_ms`: an event that was delivered so long ago and not acknowledged is delivered again."""
+        """An event that is not acknowledged within `reclaim_after_ms` is delivered again."""
         self._redis, self._group, self._name = redis, group, name
         self._stream, self._dead = service_stream(source), dead_letters(source, group)
-        self._decoder: msgspec.json.Decoder[E] = msgspec.json.Decoder(shape)
-        members = shape.__args__ if hasattr(shape, "__args__") else (shape,)
+        self._decoder: msgspec.json.Decoder[E] = msgspec.json.Decoder(event_type)
+        members = event_type.__args__ if hasattr(event_type, "__args__") else (event_type,)
         self._topics = {str(member.__struct_config__.tag).encode() for member in members}
         self._handle = handle
         self._handled, self._failed = _HANDLED.labels(source, "handled"), _HANDLED.labels(source, "failed")
@@ -74,7 +76,7 @@ class Consumer(Generic[E]):
         self._reclaim_after_ms, self._block_ms = reclaim_after_ms, block_ms
 
     async def run(self) -> None:
-        """One round: what died with another consumer, then what is new (waiting `block_ms` at the most)."""
+        """Process one batch: unacknowledged events of dead consumers, then new ones (waiting up to `block_ms`)."""
         try:
             await self._reclaim()
             answer: Any = await self._redis.xreadgroup(
@@ -104,7 +106,7 @@ class Consumer(Generic[E]):
                 try:
                     with span("consume", "consumer", _topic_of(fields), after=_trace_of(fields)):
                         await self._handle(self._decoder.decode(fields[b"payload"]))
-                except Exception:  # left unacknowledged: reclaimed and tried again, then a dead letter
+                except Exception:  # not acknowledged, so it is retried and finally becomes a dead letter
                     log.exception("event %s of %s failed", entry_id.decode(), self._stream)
                     self._failed.inc()
                     continue

@@ -1,8 +1,8 @@
-"""Names of the streams between services and of the channels of users."""
+"""Names of Redis streams between services, and of channels of users."""
 
 
 def service_stream(service: str) -> str:
-    """The stream of the facts that `service` publishes."""
+    """Return the stream of the events that `service` publishes."""
     return f"events:{{{service}}}"
 
 
@@ -11,15 +11,15 @@ def dead_letters(service: str, group: str) -> str:
 
 
 def user_channel(user_id: str) -> str:
-    """What concerns one user wherever it is connected: revoked sessions, changed rooms, friends and profiles."""
+    """Return the channel of change notifications for one user: sessions, rooms, friends, profiles."""
     return f"user:{{{user_id}}}"
 
 
 def presence_channel(user_id: str) -> str:
-    """Hints that a user came or went, for those who watch it."""
+    """Return the channel of notifications that a user's presence changed."""
     return f"presence:{{{user_id}}}"
 
 
 def presence_key(user_id: str) -> str:
-    """Sorted set of one user's sockets: `gateway:connection` → expiry in milliseconds."""
+    """Return the sorted set of a user's connections: `gateway:connection` → expiry in milliseconds."""
     return f"presence:{{{user_id}}}:sockets"

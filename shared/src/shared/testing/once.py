@@ -106,7 +106,7 @@ async def check_readiness(app: FastAPI, database: Database) -> None:
     await wait_for_readiness(app, status="waiting", missing=["schema"])
     assert isinstance(database.engine, SqliteEngine)
     async with AsyncExitStack() as stack:
-        for _ in range(app.state.settings.db_pool_size):  # takes all connections of the pool
+        for _ in range(database.pool_size):  # takes all connections of the pool
             await stack.enter_async_context(database.read())
-        database.engine.patience_s = 0.02
+        database.engine.lock_timeout_s = 0.02
         await wait_for_readiness(app, status="waiting", missing=["database", "schema"])

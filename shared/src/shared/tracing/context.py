@@ -1,7 +1,7 @@
-"""W3C trace context: to which trace belongs what runs here, and how that goes along to other parts.
+"""W3C trace context: the current span of a task, and its propagation to other processes.
 
-A trace is written down (*sampled*) where its `traceparent` says so, or where its id falls into the installation's
-share: all services draw the same ones by it, and nobody has to tell.
+A trace is sampled if its `traceparent` says so, or if its id is within the sample ratio. All services use the same
+ratio, so they make the same decision without communicating.
 """
 
 import re
@@ -12,11 +12,11 @@ import msgspec
 
 TRACE_HEADER = "traceparent"
 LONGEST_TRACEPARENT = 55
-_WELL_FORMED = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 class SpanContext(msgspec.Struct, frozen=True):
-    """Where something stands in its trace: under the span `span_id`."""
+    """A span in a trace, as the parent of other spans."""
 
     trace_id: str
     span_id: str
@@ -30,14 +30,14 @@ class SpanContext(msgspec.Struct, frozen=True):
         return SpanContext(self.trace_id, new_span_id(), self.is_sampled)
 
 
-_current: ContextVar[SpanContext | None] = ContextVar("trace_place", default=None)
+_current: ContextVar[SpanContext | None] = ContextVar("span_context", default=None)
 _sampled_below = 0
 
 
-def set_sample_ratio(share: float) -> None:
-    """Of the traces that come without a mark, this share (0 … 1) is written down in this process."""
+def set_sample_ratio(ratio: float) -> None:
+    """Set the share (0 to 1) of traces to sample among those that are not marked as sampled."""
     global _sampled_below  # noqa: PLW0603 - one process has one setting
-    _sampled_below = int(share * 2**32)
+    _sampled_below = int(ratio * 2**32)
 
 
 def new_span_id() -> str:
@@ -45,13 +45,13 @@ def new_span_id() -> str:
 
 
 def new_span_context() -> SpanContext:
-    """The beginning of a trace that is written down."""
+    """Return the context of a new sampled trace."""
     return SpanContext(secrets.token_hex(16), new_span_id(), is_sampled=True)
 
 
 def parse_traceparent(traceparent: str) -> SpanContext | None:
-    """None for what is not well-formed: it is ignored, as the specification has it."""
-    found = _WELL_FORMED.fullmatch(traceparent)
+    """Return the context in a `traceparent`; None if it is malformed, which the specification says to ignore."""
+    found = _TRACEPARENT.fullmatch(traceparent)
     if found is None:
         return None
     trace_id, span_id, flags = found.groups()
@@ -64,13 +64,13 @@ def current_span_context() -> SpanContext | None:
 
 
 def sampled_span_context() -> SpanContext | None:
-    """Where we are, if that is written down."""
+    """Return the current context if it is sampled."""
     context = _current.get()
     return context if context is not None and context.is_sampled else None
 
 
 def attach_span_context(context: SpanContext | None) -> Token[SpanContext | None]:
-    """What this task does, and what it starts from now on, stands there."""
+    """Set the current context of this task and of the tasks that it starts."""
     return _current.set(context)
 
 
@@ -79,6 +79,6 @@ def detach_span_context(token: Token[SpanContext | None]) -> None:
 
 
 def trace_headers() -> dict[str, str]:
-    """For a call that is made on behalf of what runs here."""
+    """Return the headers that propagate the current context."""
     context = _current.get()
     return {TRACE_HEADER: context.traceparent} if context is not None else {}

@@ -1,7 +1,7 @@
-"""Spans for a collector of OpenTelemetry, by OTLP over HTTP. `add` never waits: what finds no room is lost.
+"""Export of spans to an OpenTelemetry collector by OTLP over HTTP. `add` never waits: if the queue is full, it drops.
 
-Our spans have their ids before a tracer of the SDK could give them some: they go along with messages. So they are made
-here, and handed to the SDK's processor and exporter.
+The ids of our spans travel with messages, so they exist before a tracer of the SDK could create them. This module
+converts finished spans and uses only the SDK's processor and exporter.
 """
 
 import threading
@@ -25,7 +25,7 @@ EVERY_MS = 1_000
 TIMEOUT_S = 2.0
 CLOSE_S = 1.0
 PRIVATE = {"user.id", "event.duration", "event.outcome"}
-"""Ids of people go nowhere in plain; the others are a span's own times and status."""
+"""Fields that are not exported as attributes: user ids, and values that spans have anyway."""
 
 
 def _context(context: SpanContext, *, is_remote: bool) -> OtelSpanContext:
@@ -37,14 +37,14 @@ class Collector:
     def __init__(
         self, endpoint: str, headers: str, service: str, *, timeout_s: float = TIMEOUT_S, close_s: float = CLOSE_S
     ) -> None:
-        """Take a base address and `name=value,…`, as the environment variables of OpenTelemetry are defined.
+        """`endpoint` and `headers` have the formats of OpenTelemetry's environment variables.
 
-        `timeout_s` bounds one export with its repeats, `close_s` the wait for what is left at the end.
+        `timeout_s` limits an export including its retries, `close_s` the last export in `close`.
         """
         self._close_s = close_s
         self._resource = Resource({"service.name": service, "service.version": VERSION})
-        address, shown = f"{endpoint.rstrip('/')}/v1/traces", parse_env_headers(headers, liberal=True)
-        exporter = OTLPSpanExporter(address, headers=shown, timeout=timeout_s)
+        url, parsed_headers = f"{endpoint.rstrip('/')}/v1/traces", parse_env_headers(headers, liberal=True)
+        exporter = OTLPSpanExporter(url, headers=parsed_headers, timeout=timeout_s)
         self._processor = BatchSpanProcessor(exporter, QUEUE_SPANS, EVERY_MS, BATCH_SPANS)
 
     def add(self, span: Span) -> None:
@@ -63,7 +63,7 @@ class Collector:
         self._processor.on_end(made)
 
     def close(self) -> None:
-        """The SDK waits half a minute for a collector that is away; nobody else does."""
+        """Export what is queued, for at most `close_s`: the SDK would wait half a minute for a dead collector."""
         closing = threading.Thread(target=self._processor.shutdown, daemon=True)
         closing.start()
         closing.join(self._close_s)

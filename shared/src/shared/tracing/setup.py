@@ -1,4 +1,4 @@
-"""Which traces are drawn, and where their spans go besides the log: to a collector, where one is named."""
+"""Configuration of tracing: the sample ratio, and the export of spans to a collector."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ _close: Callable[[], None] | None = None
 
 
 def configure_tracing(settings: Settings) -> None:
-    """The exporter and its libraries are there only where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector."""
+    """Set up tracing. Export starts, and its libraries are imported, only if `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
     global _close  # noqa: PLW0603 - one process, one collector
     set_sample_ratio(settings.trace_sample)
     if settings.otel_exporter_otlp_endpoint:
-        from shared.tracing.otlp import Collector  # noqa: PLC0415 - heavy, and rarely wanted
+        from shared.tracing.otlp import Collector  # noqa: PLC0415 - heavy, and rarely used
 
         headers = settings.otel_exporter_otlp_headers.get_secret_value()
         collector = Collector(settings.otel_exporter_otlp_endpoint, headers, settings.service)
@@ -23,7 +23,7 @@ def configure_tracing(settings: Settings) -> None:
 
 
 def close_tracing() -> None:
-    """Give the collector a moment to take what still waits."""
+    """Export what is queued, for at most a second."""
     global _close  # noqa: PLW0603 - see above
     if _close is not None:
         _close()

@@ -1,7 +1,7 @@
-"""Spans: what was done for a trace that is written down, from when on, for how long, and under which other span.
+"""Spans of sampled traces: what was done, when, for how long, and under which parent span.
 
-Each is one line of the log when it ends, with `event.duration`; where a collector is named it goes there as well, from
-a bounded queue that nobody waits for. Where nothing is written down, nothing is made.
+A span is written as one log line when it ends, with `event.duration`, and exported if a collector is configured. For
+unsampled traces no spans are created.
 """
 
 import logging
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Outcome = Literal["success", "failure"]
 Fields = dict[str, Any]
-"""What a line tells, by names of ECS (docs/logs)."""
+"""Fields of a log line by ECS name (docs/logs)."""
 
 
 class Span:
-    """One piece of work under `parent`; `context` is where that stands which it leads to. `end` it once."""
+    """A piece of work under `parent`. `context` is the parent of further spans. Call `end` once."""
 
     __slots__ = ("_clock_ns", "action", "context", "fields", "kind", "parent", "started_ns")
 
@@ -44,7 +44,7 @@ class Span:
         return self.context.traceparent
 
     def end(self, outcome: Outcome = "success", more: Fields | None = None) -> None:
-        """Write it; `more` is told too."""
+        """Write the span with the additional fields `more`."""
         duration = time.perf_counter_ns() - self._clock_ns
         self.fields = self.fields | (more or {}) | {"event.duration": duration, "event.outcome": outcome}
         log.info(self.action, extra={"ecs": self.fields | self._names()})
@@ -63,20 +63,21 @@ _export: Export | None = None
 
 
 def start_trace(action: str, fields: Fields) -> Span:
-    """The span with which a trace begins."""
+    """Start a new sampled trace; return its first span."""
     return Span(action, new_span_context(), "server", fields, is_first=True)
 
 
 def child_span(traceparent: str, action: str, kind: Kind, fields: Fields) -> Span | None:
-    """The span of what came with a `traceparent`; None where that is not to be written down."""
+    """Start a span under a received `traceparent`; return None if it is empty, malformed or unsampled."""
     context = parse_traceparent(traceparent) if traceparent else None
     return Span(action, context, kind, fields) if context is not None and context.is_sampled else None
 
 
 @contextmanager
 def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = "") -> Iterator[None]:
-    """Write down what the block does, and let what it starts stand under it: under `after`, a traceparent, or where we
-    are. Nothing where that is not written down.
+    """Record the block as a span under the traceparent `after`, or else under the current context, if that is sampled.
+
+    Within the block it is the current context.
     """
     parent = parse_traceparent(after) if after else current_span_context()
     if parent is None or not parent.is_sampled:
@@ -96,6 +97,6 @@ def span(action: str, kind: Kind, fields: Fields | None = None, *, after: str = 
 
 
 def export_to(export: Export | None) -> None:
-    """Spans that end from now on are handed to `export` as well, which may not wait."""
+    """Pass spans that end from now on to `export` too, which must not block."""
     global _export  # noqa: PLW0603 - one process, one collector
     _export = export

@@ -1,4 +1,4 @@
-"""The application of a data service or the gateway: problems, health, OpenAPI, CORS; and how its process runs."""
+"""The application of a data service or the gateway: errors, health, metrics, OpenAPI, CORS; and its process."""
 
 import gc
 import logging
@@ -22,6 +22,7 @@ from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
+from shared.web.state import AppState
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +40,14 @@ def create_app(
     lifespan: Lifespan,
     outages: Sequence[type[Exception]] = (TimeoutError,),
 ) -> FastAPI:
-    """The lifespan sets `app.state.verify` (token → Principal), `app.state.checks` (name → what must be there for it to
-    take requests) and, where it goes on without some parts, `app.state.wishes` (name → check of such a part).
+    """Create an application whose `lifespan` completes its `AppState`.
 
-    `outages` are the errors of a part that is away: answered 503. `app.state.overload` is told what fills up.
+    `outages` are the errors of an unavailable dependency, such as a database that is down: they are answered with 503.
     """
-    overload = Overload(hints_at=settings.shed_hints_at, history_at=settings.shed_history_at)
+    overload = Overload(ephemeral_at=settings.shed_hints_at, history_at=settings.shed_history_at)
+    state = AppState(overload)
     app = FastAPI(title=title, version=VERSION, lifespan=_extended(lifespan, overload), docs_url=None, redoc_url=None)
-    app.state.settings = settings
-    app.state.overload = overload
-    app.state.checks = {}
-    app.state.wishes = {}
+    app.state.webchat = state
     install_error_handlers(app)
     for error in outages:
         app.add_exception_handler(error, _on_outage)
@@ -64,24 +62,24 @@ def create_app(
         )
     metrics.switch(on=settings.metrics)
     if settings.metrics:
-        app.add_middleware(metrics.Measured)
+        app.add_middleware(metrics.RequestMetrics)
         app.include_router(_metrics())
-    app.add_middleware(LogContext)  # the outermost
-    app.include_router(health_router(app))
+    app.add_middleware(LogContext)  # must be the outermost middleware
+    app.include_router(health_router(state))
     for router in routers:
         app.include_router(router)
     return app
 
 
 async def _on_outage(request: Request, error: Exception) -> Response:
-    """The database is down, full of waiters or locked."""
+    """Answer 503: the database is down, overloaded or locked."""
     log.warning("no answer to %s: %r", request.method, error)
     return error_response(Unavailable("A part of WebChat does not answer. Try again."))
 
 
 def _extended(lifespan: Lifespan, overload: Overload) -> Lifespan:
-    """The lifespan, with an eye on the load; at its end what logs and traces still hold: uvicorn ends the process by
-    the signal it got.
+    """Return the lifespan with measurement of the load. At its end it flushes logs and traces, because uvicorn then
+    ends the process by the signal that it received.
     """
 
     @asynccontextmanager
@@ -106,18 +104,18 @@ def _metrics() -> APIRouter:
     return router
 
 
-SWITCH_S = 0.0005
-"""A thread that works for the database gives way to the loop after this; Python's 5 ms are a message's whole way."""
+SWITCH_INTERVAL_S = 0.0005
+"""A database thread yields to the event loop after this. Python's default, 5 ms, is the latency of a whole message."""
 
 GC_THRESHOLDS = 5_000, 10, 100
-"""Little here is cyclic, and what was imported stays: full collections, at Python's own, lengthened every tail."""
+"""Rarer than Python's defaults, because there is little cyclic garbage: full collections raised the tail latency."""
 
 
 def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logging(settings)
     configure_tracing(settings)
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     uvicorn.run(

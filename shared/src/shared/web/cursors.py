@@ -1,4 +1,4 @@
-"""Cursors of pages: the key of the page's last item, opaque to the caller."""
+"""Cursors of pages: the key of a page's last item, encoded and opaque to clients."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from shared.errors import Invalid
 from shared.ids import ID_PATTERN
 
 MAX_LENGTH = 512
-Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the previous page")]
 IdKey = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}\Z")]
 TimeKey = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -20,10 +20,10 @@ def cursor_of(key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
-def read_cursor(cursor: str, shape: Any) -> Any:
-    """The key in `cursor`; raises Invalid where none of `shape` was put into it."""
+def read_cursor(cursor: str, key_type: Any) -> Any:
+    """Return the key in `cursor`; raises Invalid unless it is of type `key_type`."""
     try:
         raw = base64.b64decode(cursor.encode() + b"==", altchars=b"-_", validate=False)
-        return msgspec.json.decode(raw, type=shape)
+        return msgspec.json.decode(raw, type=key_type)
     except (msgspec.DecodeError, UnicodeError, binascii.Error) as error:
-        raise Invalid("This cursor is not one of ours.", errors={"cursor": "take `next` of the page before"}) from error
+        raise Invalid("This cursor is malformed.", errors={"cursor": "use `next` of the previous page"}) from error

@@ -1,25 +1,24 @@
-"""Whether a process lives, and whether it can do its work; every check has so long and no longer to answer."""
+"""`/healthz` reports that the process is alive, `/readyz` whether it can do its work."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from shared import VERSION
 from shared.instance import INSTANCE
 from shared.web.openapi import reply
+from shared.web.state import AppState, Check
 
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.5
-"""Engines and probes wait for two seconds or more."""
-
-Check = Callable[[], Awaitable[object]]
+"""Time limit of a check. Container engines and probes wait for two seconds or more."""
 
 
-def health_router(app: FastAPI, *, check_s: float = CHECK_S) -> APIRouter:
+def health_router(state: AppState, *, check_s: float = CHECK_S) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -28,19 +27,21 @@ def health_router(app: FastAPI, *, check_s: float = CHECK_S) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """`missing`: without these no request is taken; `degraded`: gone too, but the service goes on without."""
-        checks, wishes = app.state.checks, app.state.wishes
-        failed = await _failed({**checks, **wishes}, check_s)
-        missing = [name for name in checks if name in failed]
-        degraded = [name for name in wishes if name in failed]
-        told = {"status": "waiting" if missing else "ready", "missing": missing}
-        return reply(told | ({"degraded": degraded} if degraded else {}), 503 if missing else 200)
+        """Answer 503 if a required check fails. `missing` names the failed required checks, `degraded` the optional."""
+        failed = await _failed({**state.required_checks, **state.optional_checks}, check_s)
+        missing = [name for name in state.required_checks if name in failed]
+        degraded = [name for name in state.optional_checks if name in failed]
+        body = {"status": "waiting" if missing else "ready", "missing": missing}
+        return reply(body | ({"degraded": degraded} if degraded else {}), 503 if missing else 200)
 
     return router
 
 
 async def _failed(checks: Mapping[str, Check], check_s: float) -> set[str]:
-    """All at the same time. One that does not answer is left behind, not waited for: it may not even end when told."""
+    """Run the checks concurrently; return the names of those that fail.
+
+    One that does not answer in time is cancelled but not awaited: it may not even end when cancelled.
+    """
     tasks = {asyncio.ensure_future(_passes(name, check)): name for name, check in checks.items()}
     if not tasks:
         return set()
@@ -54,7 +55,7 @@ async def _failed(checks: Mapping[str, Check], check_s: float) -> set[str]:
 async def _passes(name: str, check: Check) -> bool:
     try:
         await check()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the part, it is missing
+    except Exception as error:  # noqa: BLE001 - any error means that the check failed
         log.info("not ready: %s: %r", name, error)
         return False
     return True

@@ -1,4 +1,4 @@
-"""Routes whose answers are msgspec structs: encoding, decoding, and their part of the OpenAPI document."""
+"""Bodies of routes as msgspec structs: encoding, decoding, and their schemas in the OpenAPI document."""
 
 from typing import Any, TypeVar
 
@@ -12,8 +12,8 @@ from shared.errors import Invalid, ProblemDetails, TooLarge
 T = TypeVar("T")
 REF = "#/components/schemas/{name}"
 MAX_INTERNAL_BODY = 4 * 1024 * 1024
-_shapes: list[Any] = []
-"""The document passes through FastAPI's own models before we see it: they carry a number, not a type."""
+_structs: list[Any] = []
+"""Structs by number: the document passes through FastAPI's own models, which can hold a number but no type."""
 
 
 class Page(msgspec.Struct):
@@ -27,8 +27,8 @@ def reply(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-async def read_body(request: Request, shape: type[T], *, limit: int = MAX_INTERNAL_BODY, strict: bool = True) -> T:
-    """Decode the request's body as `shape`. Raises TooLarge before it is read whole, Invalid if it does not fit.
+async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTERNAL_BODY, strict: bool = True) -> T:
+    """Decode the body; raises TooLarge before it is read completely, Invalid if it does not match.
 
     Unless `strict`, numbers may be given as strings.
     """
@@ -38,47 +38,47 @@ async def read_body(request: Request, shape: type[T], *, limit: int = MAX_INTERN
         if len(parts) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes.")
     try:
-        return msgspec.json.decode(parts, type=shape, strict=strict)
+        return msgspec.json.decode(parts, type=struct, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message, _, field = str(error).partition(" - at `$.")
         errors = {field.rstrip("`"): message} if field else {}
-        raise Invalid(f"The body does not fit: {error}", errors=errors) from error
+        raise Invalid(f"The body is malformed: {error}", errors=errors) from error
 
 
-def json_body(shape: type[T], *, limit: int) -> Any:
+def json_body(struct: type[T], *, limit: int) -> Any:
     """Return the dependency of an endpoint whose body is a msgspec struct; declare the body with `accepts` as well."""
 
     async def read(request: Request) -> T:
-        return await read_body(request, shape, limit=limit, strict=False)
+        return await read_body(request, struct, limit=limit, strict=False)
 
     return Depends(read)
 
 
-def accepts(shape: Any) -> dict[str, Any]:
-    """Return the `openapi_extra` of a route whose body is `shape`."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"webchat_shape": _number(shape)}}}}
+def accepts(struct: Any) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route whose body is `struct`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"webchat_struct": _number(struct)}}}}
 
 
-def answers(shape: Any, status: int = 200, *, page: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that answers with `shape`, or with a page of it."""
+def answers(struct: Any, status: int = 200, *, page: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that answers with `struct`, or with a page of it."""
     return {
-        status: {"description": "", "webchat_shape": _number(shape), "webchat_page": page},
-        "4XX": {"description": "", "webchat_shape": _number(ProblemDetails), "webchat_page": False},
+        status: {"description": "", "webchat_struct": _number(struct), "webchat_page": page},
+        "4XX": {"description": "", "webchat_struct": _number(ProblemDetails), "webchat_page": False},
     }
 
 
-def _number(shape: Any) -> int:
-    _shapes.append(shape)
-    return len(_shapes) - 1
+def _number(struct: Any) -> int:
+    _structs.append(struct)
+    return len(_structs) - 1
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Make `app.openapi()` fill in the msgspec shapes named by `answers`."""
+    """Make `app.openapi()` insert the schemas of the structs that routes name with `answers`."""
 
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            _name_problems(document)
+            _document_errors(document)
             _fill(document)
             app.openapi_schema = document
         return app.openapi_schema
@@ -86,12 +86,12 @@ def install_openapi(app: FastAPI) -> None:
     app.openapi = build  # type: ignore[method-assign]
 
 
-def _name_problems(document: dict[str, Any]) -> None:
-    """Routes that answer nothing refuse as the others do; the framework would say so in a form of its own."""
+def _document_errors(document: dict[str, Any]) -> None:
+    """Document errors of routes without a body like those of other routes, instead of FastAPI's own error models."""
     for methods in document["paths"].values():
         for operation in methods.values():
             operation["responses"].pop("422", None)
-            problem = {"description": "Client Error", "webchat_shape": _number(ProblemDetails), "webchat_page": False}
+            problem = {"description": "Client Error", "webchat_struct": _number(ProblemDetails), "webchat_page": False}
             operation["responses"].setdefault("4XX", problem)
     for own in ("HTTPValidationError", "ValidationError"):
         document.get("components", {}).get("schemas", {}).pop(own, None)
@@ -103,21 +103,21 @@ def _fill(document: dict[str, Any]) -> None:
         for methods in document["paths"].values()
         for operation in methods.values()
         for response in operation["responses"].values()
-        if "webchat_shape" in response
+        if "webchat_struct" in response
     ]
     bodies = [
         content
         for methods in document["paths"].values()
         for operation in methods.values()
         for content in operation.get("requestBody", {}).get("content", {}).values()
-        if "webchat_shape" in content
+        if "webchat_struct" in content
     ]
-    shapes = [_shapes[place.pop("webchat_shape")] for place in [*found, *bodies]]
-    schemas, components = msgspec.json.schema_components(shapes, ref_template=REF)
+    structs = [_structs[item.pop("webchat_struct")] for item in [*found, *bodies]]
+    schemas, components = msgspec.json.schema_components(structs, ref_template=REF)
     for content, schema in zip(bodies, schemas[len(found) :], strict=True):
         content["schema"] = schema
-    for response, shape, schema in zip(found, shapes, schemas, strict=False):
-        media = "application/problem+json" if shape is ProblemDetails else "application/json"
+    for response, struct, schema in zip(found, structs, schemas, strict=False):
+        media = "application/problem+json" if struct is ProblemDetails else "application/json"
         if response.pop("webchat_page"):
             schema = _page_of(schema)  # noqa: PLW2901
         response.setdefault("content", {}).pop("application/json", None)

@@ -1,7 +1,8 @@
-"""How full a process is, and what it then leaves undone: hints first, history next, commands never.
+"""Load shedding: the load of a process, and what it drops under load. Ephemeral messages first, history next, commands
+never.
 
-Load is a share: 1 where the event loop runs a second late, or where what waits is at its bound. Lateness is the median
-of the last ticks, so that a machine that stood still for a moment is not taken for a busy one.
+The load is 1 if the event loop runs a second late, or if a queue is full. Lateness is the median of the last ticks, so
+that a machine that paused for a moment does not count as busy.
 """
 
 import asyncio
@@ -11,8 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from statistics import median
 
-from fastapi import Depends, Request
-
 from shared import metrics
 from shared.errors import Unavailable
 from shared.tasks import background
@@ -21,46 +20,46 @@ TICK_S = 0.1
 TICKS = 5
 LATE_S = 1.0
 RETRY_S = (1, 4)
-"""Who is turned away comes back after so long, not all at once."""
+"""Range of `Retry-After` in seconds, random so that rejected clients do not return all at once."""
 
-_LAG = metrics.histogram("webchat_loop_lag_seconds", "How late the event loop runs what is due, ten times a second.")
-_LOAD = metrics.gauge("webchat_load_ratio", "How full the process is, 0 to 1 and more; see SHED_HINTS_AT.")
-_SHED = metrics.counter("webchat_shed_total", "What was left undone for the load, by its class.", ["class"])
+_LAG = metrics.histogram("webchat_loop_lag_seconds", "Lateness of the event loop, measured ten times a second.")
+_LOAD = metrics.gauge("webchat_load_ratio", "Load of the process: 1 is full, more is possible; see SHED_HINTS_AT.")
+_SHED = metrics.counter("webchat_shed_total", "Optional work that was dropped under load, by its class.", ["class"])
 TYPING_SHED, PRESENCE_SHED, HISTORY_SHED = _SHED.labels("typing"), _SHED.labels("presence"), _SHED.labels("history")
 
 
 class Overload:
-    """`hints_at` and `history_at` are the loads from which each is shed. Make it where a loop runs, or before."""
+    """`ephemeral_at` and `history_at` are the loads from which each is shed."""
 
-    def __init__(self, *, hints_at: float, history_at: float, tick_s: float = TICK_S) -> None:
-        self._hints_at, self._history_at = hints_at, max(hints_at, history_at)
+    def __init__(self, *, ephemeral_at: float, history_at: float, tick_s: float = TICK_S) -> None:
+        self._ephemeral_at, self._history_at = ephemeral_at, max(ephemeral_at, history_at)
         self._tick_s = tick_s
         self._lateness = deque([0.0] * TICKS, TICKS)
-        self._filled: Callable[[], float] = float
+        self._fill_level: Callable[[], float] = float
         self.load = 0.0
 
-    def watch(self, filled: Callable[[], float]) -> None:
-        """Let `filled` tell which share of their bound those have reached that wait here."""
-        self._filled = filled
+    def watch(self, fill_level: Callable[[], float]) -> None:
+        """Include a queue; `fill_level` returns its length as a share of its limit."""
+        self._fill_level = fill_level
 
-    def note(self, late_s: float) -> None:
-        """Judge anew, at a tick that came so late."""
+    def update(self, late_s: float) -> None:
+        """Recompute the load after a tick that was `late_s` late."""
         self._lateness.append(max(0.0, late_s))
-        self.load = max(median(self._lateness) / LATE_S, self._filled())
+        self.load = max(median(self._lateness) / LATE_S, self._fill_level())
 
-    def sheds_hints(self, told: metrics.Counter) -> bool:
-        """Whether to drop who types or who is there; counted as `told`."""
-        if self.load < self._hints_at:
+    def sheds_ephemeral(self, counter: metrics.Counter) -> bool:
+        """Return whether to drop a typing or presence message; if so, count it."""
+        if self.load < self._ephemeral_at:
             return False
-        told.inc()
+        counter.inc()
         return True
 
     def check_history(self) -> None:
-        """Raises Unavailable where pages, searches and snapshots have to wait."""
+        """Raise Unavailable if pages, searches and snapshots are shed."""
         if self.load >= self._history_at:
             HISTORY_SHED.inc()
-            again = random.randint(*RETRY_S)  # noqa: S311 - no secret
-            raise Unavailable("Too much is going on right now: try again in a moment.", retry_after=again)
+            retry_after = random.randint(*RETRY_S)  # noqa: S311 - not a secret
+            raise Unavailable("WebChat is busy right now. Try again in a moment.", retry_after=retry_after)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -74,13 +73,4 @@ class Overload:
         await asyncio.sleep(self._tick_s)
         late = loop.time() - due
         _LAG.observe(max(0.0, late))
-        self.note(late)
-
-
-async def _check_history(request: Request) -> None:
-    overload: Overload = request.app.state.overload
-    overload.check_history()
-
-
-WHEN_CALM = Depends(_check_history)
-"""For routes that read what was said before: they are refused where commands would have to wait for them."""
+        self.update(late)

@@ -1,4 +1,4 @@
-"""Who calls auth itself: a browser by its cookie, from an address that nginx names."""
+"""The callers of auth's own routes: browsers with a session cookie, and their addresses."""
 
 import ipaddress
 from typing import Annotated
@@ -7,57 +7,57 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from auth.api.dependencies import Deps
-from auth.domain.accounts import StandingSession
+from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
 from shared.errors import SessionEnded, Unauthenticated
-from shared.logging.context import note
+from shared.logging.context import add_log_fields
 
 COOKIE = "webchat_session"
-SOONER_S = 120
-"""A cookie goes before its session does: the use of a session is noted once a minute, and answers take a while."""
+COOKIE_ENDS_EARLIER_S = 120
+"""A cookie expires before its session, whose use is recorded only once a minute: a late cookie was revoked."""
 
 
 def client_address(request: Request) -> str:
-    """The address that nginx saw; without nginx, that of the connection."""
-    named = request.headers.get("X-Real-IP", "")
+    """Return the client address that nginx reports, or without nginx that of the connection."""
+    reported = request.headers.get("X-Real-IP", "")
     try:
-        return str(ipaddress.ip_address(named.split("%")[0]))
+        return str(ipaddress.ip_address(reported.split("%")[0]))
     except ValueError:
         return request.client.host[:45] if request.client else ""
 
 
 def device_of(request: Request) -> Device:
-    shown = "".join(char for char in request.headers.get("User-Agent", "") if char.isprintable())
-    return Device(client_address(request), shown[:200])
+    user_agent = "".join(char for char in request.headers.get("User-Agent", "") if char.isprintable())
+    return Device(client_address(request), user_agent[:200])
 
 
-async def current_session(request: Request, deps: Deps) -> StandingSession:
+async def current_session(request: Request, deps: Deps) -> ActiveSession:
     secret = request.cookies.get(COOKIE, "")
     session = await find_session(deps, secret)
     if session is not None:
-        note(user_id=session.user_id)
+        add_log_fields(user_id=session.user_id)
         return session
-    # A browser drops the cookie when the session's life is over: one that still comes was revoked before.
+    # A browser drops the cookie before the session expires, so the session of this one was revoked.
     if secret:
         raise SessionEnded("This session was ended: sign in again.")
     raise Unauthenticated("Sign in first.")
 
 
-Signed = Annotated[StandingSession, Depends(current_session)]
+CurrentSession = Annotated[ActiveSession, Depends(current_session)]
 
 
 def scheme_of(request: Request) -> str:
-    """How the browser speaks to nginx."""
+    """Return the scheme between browser and nginx."""
     return request.headers.get("X-Forwarded-Proto", request.url.scheme)
 
 
-def give_cookie(request: Request, deps: Dependencies, response: Response, secret: str) -> Response:
-    """Let the browser keep the session for almost as long as it lives from now on."""
+def set_cookie(request: Request, deps: Dependencies, response: Response, secret: str) -> Response:
+    """Set the cookie for almost the remaining lifetime of the session."""
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=deps.settings.session_lifetime_ms // 1000 - SOONER_S,
+        max_age=deps.session_lifetime_ms // 1000 - COOKIE_ENDS_EARLIER_S,
         path="/",
         secure=scheme_of(request) == "https",
         httponly=True,
@@ -66,6 +66,6 @@ def give_cookie(request: Request, deps: Dependencies, response: Response, secret
     return response
 
 
-def take_cookie(request: Request, response: Response) -> Response:
+def delete_cookie(request: Request, response: Response) -> Response:
     response.delete_cookie(COOKIE, path="/", secure=scheme_of(request) == "https", httponly=True, samesite="lax")
     return response

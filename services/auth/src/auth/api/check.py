@@ -1,4 +1,4 @@
-"""What nginx asks: may this request pass, and as whom? And the version, which anyone may ask."""
+"""The authentication request of nginx (`auth_request`), and the public version."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from auth.api.callers import current_session
 from auth.api.dependencies import Deps
-from auth.api.origin import is_let_in
+from auth.api.origin import is_allowed
 from shared import VERSION
 from shared.errors import Forbidden
 from shared.logging.setup import USER_HEADER, hash_user
@@ -26,15 +26,15 @@ async def get_version() -> Response:
 
 @router.get("/check", include_in_schema=False)
 async def check(request: Request, deps: Deps, audience: Annotated[Audience, Query()]) -> Response:
-    """204 with a token for `audience`, 401 without a session, 403 from a page that is not ours.
+    """Answer 204 with a token for `audience`, 401 without a session, 403 for a page of another origin.
 
-    A preflight brings no cookie by its nature: it passes without a token, and only the CORS middleware answers it.
+    A preflight never carries a cookie: it passes without a token, and only the CORS middleware answers it.
     """
-    if not is_let_in(request.headers, request.url.scheme, deps.settings.backend_cors_origins):
-        raise Forbidden("This page may not talk to WebChat.")
+    if not is_allowed(request.headers, request.url.scheme, deps.allowed_origins):
+        raise Forbidden("This page may not use WebChat.")
     if request.headers.get("X-Original-Method") == "OPTIONS":
         return Response(status_code=204)
     session = await current_session(request, deps)
     token = deps.keys.user_token(session.user_id, session.session_id, audience)
-    hidden = hash_user(deps.settings.log_key, session.user_id)
-    return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: hidden})
+    user_hash = hash_user(deps.log_key, session.user_id)
+    return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: user_hash})

@@ -1,22 +1,22 @@
-"""The Origin rule before every route of /api/auth, and for nginx before those of the others."""
+"""The Origin rule for the routes of /api/auth. Nginx applies it to the other services through `/check`."""
 
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from auth.domain.origin import can_come_from
+from auth.domain.origin import is_allowed_origin
 from shared.errors import Forbidden
 from shared.web.errors import error_response
 
 
-def is_let_in(headers: Headers, scheme: str, listed: Collection[str]) -> bool:
+def is_allowed(headers: Headers, scheme: str, listed: Collection[str]) -> bool:
     own = f"{headers.get('X-Forwarded-Proto', scheme)}://{headers.get('Host', '')}"
-    return can_come_from(headers.get("Origin"), headers.get("Sec-Fetch-Site"), own, listed)
+    return is_allowed_origin(headers.get("Origin"), headers.get("Sec-Fetch-Site"), own, listed)
 
 
 class OriginGuard:
-    """Answers 403 to what a browser sends from a page that is not ours."""
+    """ASGI middleware: answers 403 to requests that a browser sends from a page of another origin."""
 
     def __init__(self, app: ASGIApp, listed: Collection[str]) -> None:
         self._app, self._listed = app, listed
@@ -24,6 +24,6 @@ class OriginGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._app
         guarded = scope["type"] == "http" and scope["path"].startswith("/api/auth")
-        if guarded and not is_let_in(Headers(scope=scope), scope["scheme"], self._listed):
-            answer = error_response(Forbidden("This page may not talk to WebChat."))
+        if guarded and not is_allowed(Headers(scope=scope), scope["scheme"], self._listed):
+            answer = error_response(Forbidden("This page may not use WebChat."))
         await answer(scope, receive, send)

@@ -1,10 +1,10 @@
-"""An open account and a session that stands, as the use cases see them. Times in milliseconds."""
+"""An open account and an active session. Times are in milliseconds."""
 
 import msgspec
 
 
 class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """With what only auth may see of it."""
+    """An account, with the fields that never leave auth."""
 
     user_id: str
     email: str
@@ -14,8 +14,8 @@ class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-class StandingSession(msgspec.Struct, frozen=True):
-    """Without its secret, which nobody keeps."""
+class ActiveSession(msgspec.Struct, frozen=True):
+    """A session, without its secret, which is not stored."""
 
     session_id: str
     user_id: str

@@ -1,4 +1,4 @@
-"""What names an account: the WebChat ID and the email address, and the form in which each is unique."""
+"""WebChat IDs and email addresses: validation, and the canonical form in which each is unique."""
 
 import hashlib
 import re
@@ -11,22 +11,22 @@ MAX_EMAIL = 254
 
 
 def webchat_id_of(text: str) -> str:
-    """The WebChat ID in its one form, lower case; raises ValueError where it is none."""
+    """Return the WebChat ID in lower case; raises ValueError if it is malformed."""
     if _WEBCHAT_ID.fullmatch(text) is None:
         raise ValueError("use 3 to 20 of the letters a to z, digits, _ and .")
     return text.lower()
 
 
 def webchat_id_hash(webchat_id: str) -> bytes:
-    """What stays of a WebChat ID when its account is closed, so that nobody can take it up.
+    """Return the hash by which a WebChat ID is unique. It stays when the account is closed, so the ID stays taken.
 
-    Without a key: it must outlive every secret. It hides the id from a reader of the table, not from one who guesses.
+    The hash has no key because it must outlive every secret. A reader of the table can confirm a guess of an ID.
     """
     return hashlib.sha256(webchat_id.encode()).digest()
 
 
 def check_email(text: str) -> str:
-    """The address as it will be shown; raises ValueError where no mail could go there."""
+    """Return the address as it is displayed; raises ValueError if it is malformed."""
     email = unicodedata.normalize("NFC", text.strip())
     if _EMAIL.fullmatch(email) is None or any(unicodedata.category(char)[0] == "C" for char in email):
         raise ValueError("is not an email address")
@@ -42,14 +42,14 @@ def check_email(text: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """The form in which addresses are compared: compatibility forms and case folded, local part included.
+    """Return the form in which addresses are compared: NFKC and case-folded, including the local part.
 
-    Mail systems may tell `Anna@` from `anna@`; none in use does, and two accounts so close would only confuse.
+    Mail systems may treat `Anna@` and `anna@` as two mailboxes, but practically none does.
     """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
 
 
 def login_key(login: str) -> str:
-    """What a typed login is compared by: an address holds an @, a WebChat ID never does."""
+    """Return the form in which a typed login is compared. An address contains an @, a WebChat ID never does."""
     login = login.strip()
     return email_key(login) if "@" in login else login.lower()

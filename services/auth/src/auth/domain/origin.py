@@ -1,4 +1,4 @@
-"""The Origin rule: from which pages a browser may ask. A program sends neither header and passes."""
+"""The rule for the `Origin` and `Sec-Fetch-Site` headers of browsers. Programs send neither and pass."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _normal(origin: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for `null` and whatever else is no origin."""
+    """Return scheme, host and port; None for `null` and malformed origins."""
     try:
         url = urlsplit(origin.strip().lower())
         port = url.port
@@ -18,8 +18,8 @@ def _normal(origin: str) -> tuple[str, str, int] | None:
     return url.scheme, url.hostname, port or _DEFAULT_PORTS[url.scheme]
 
 
-def can_come_from(origin: str | None, fetch_site: str | None, own: str, listed: Collection[str]) -> bool:
-    """`own` is the scheme and host that were asked; `listed` the other origins that are let in."""
+def is_allowed_origin(origin: str | None, fetch_site: str | None, own: str, listed: Collection[str]) -> bool:
+    """Check a request to the origin `own`. `listed` are the other allowed origins."""
     if origin is not None:
         known = _normal(origin)
         return known is not None and known in {_normal(own), *map(_normal, listed)}

@@ -1,4 +1,4 @@
-"""Which passwords are acceptable (NIST SP 800-63B: length and a list of known ones, no rules of composition)."""
+"""The rules for passwords: NIST SP 800-63B, a minimum length and a list of common ones, no composition rules."""
 
 import unicodedata
 from functools import cache
@@ -8,7 +8,7 @@ MAX_BYTES = 200
 
 
 def normal_form(password: str) -> str:
-    """The same password typed on another system: NFC, nothing else."""
+    """Return the password in NFC, so that it is the same whatever system it is typed on."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -20,7 +20,7 @@ def common_passwords() -> frozenset[str]:
 
 
 def check_password(password: str, webchat_id: str, email: str) -> str:
-    """The password's normal form; raises ValueError, saying why, where it is refused."""
+    """Return the password's normal form; raises ValueError with the reason if it is not acceptable."""
     password = normal_form(password)
     folded = password.casefold()
     if len(password) < MIN_CHARACTERS:

@@ -1,8 +1,8 @@
-"""Accounts: opened, signed in to, given another password, closed."""
+"""Use cases of accounts: signing up and in, changing the password, closing."""
 
 from sqlalchemy.exc import IntegrityError
 
-from auth.domain.accounts import OpenAccount, StandingSession
+from auth.domain.accounts import ActiveSession, OpenAccount
 from auth.domain.identity import login_key
 from auth.domain.passwords import check_password, normal_form
 from auth.service.dependencies import Dependencies
@@ -17,11 +17,11 @@ from shared.ids import new_id, now_ms
 from shared.logging.audit import Action, audit
 from shared.outbox.table import record_events
 
-_TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address has an account already"}
+_TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address already has an account"}
 _WRONG_LOGIN = "The login or the password is wrong."
 
 
-def _shape(user: OpenAccount) -> User:
+def _public(user: OpenAccount) -> User:
     return User(user_id=user.user_id, email=user.email, webchat_id=user.webchat_id, display_name=user.display_name)
 
 
@@ -34,7 +34,7 @@ async def is_available(deps: Dependencies, webchat_id: str, address: str) -> boo
 async def sign_up(
     deps: Dependencies, *, email: str, webchat_id: str, display_name: str, password: str, device: Device
 ) -> tuple[User, NewSession]:
-    """Open an account and sign in to it. `email` and `webchat_id` in their checked forms."""
+    """Open an account and sign in to it. `email` and `webchat_id` are in canonical form."""
     await deps.throttle.sign_up(device.address)
     password = _acceptable(password, "password", webchat_id, email)
     async with deps.database.read() as db:
@@ -55,7 +55,7 @@ async def sign_up(
         raise
     audit("sign-up", user_id=new.user_id, address=device.address)
     deps.relay.wake()
-    return _shape(new), session
+    return _public(new), session
 
 
 def _acceptable(password: str, field: str, webchat_id: str, email: str) -> str:
@@ -67,7 +67,7 @@ def _acceptable(password: str, field: str, webchat_id: str, email: str) -> str:
 
 def _check_free(taken: set[str]) -> None:
     if taken:
-        raise Conflict("There is such an account already.", errors={name: _TAKEN[name] for name in sorted(taken)})
+        raise Conflict("There is already such an account.", errors={name: _TAKEN[name] for name in sorted(taken)})
 
 
 async def _open_account(deps: Dependencies, db: Db, new: OpenAccount, device: Device) -> NewSession:
@@ -81,18 +81,21 @@ async def _open_account(deps: Dependencies, db: Db, new: OpenAccount, device: De
 
 
 async def sign_in(deps: Dependencies, login: str, password: str, device: Device) -> tuple[User, NewSession]:
-    """A new session; in the same time and the same words Unauthenticated for an unknown login and a wrong password."""
+    """Create a session.
+
+    Raises `Unauthenticated`, with the same timing and text for an unknown login and a wrong password.
+    """
     key, password = login_key(login), normal_form(password)
     try:
         await deps.throttle.sign_in(key, device.address)
     except RateLimited:
-        _audit_refusal(None, device, "too many attempts")
+        _audit_failure(None, device, "too many attempts")
         raise
     async with deps.database.read() as db:
         user = await users.find_by_login(db, key)
     right = await deps.hasher.matches(user.password_hash if user else None, password)
     if user is None or not right:
-        _audit_refusal(user, device, "wrong password" if user else "no such account")
+        _audit_failure(user, device, "wrong password" if user else "no such account")
         raise Unauthenticated(_WRONG_LOGIN)
     fresh = await deps.hasher.hash(password) if deps.hasher.is_outdated(user.password_hash) else user.password_hash
 
@@ -105,48 +108,48 @@ async def sign_in(deps: Dependencies, login: str, password: str, device: Device)
     try:
         session = await deps.database.transact(begin)
     except Unauthenticated:
-        _audit_refusal(user, device, "the account changed meanwhile")
+        _audit_failure(user, device, "the account changed meanwhile")
         raise
     audit("sign-in", user_id=user.user_id, address=device.address)
-    await deps.throttle.forgive(key)
-    return _shape(user), session
+    await deps.throttle.reset(key)
+    return _public(user), session
 
 
-def _audit_refusal(user: OpenAccount | None, device: Device, reason: str) -> None:
-    """Not under which name somebody tried: people type passwords there as well."""
+def _audit_failure(user: OpenAccount | None, device: Device, reason: str) -> None:
+    """Audit a failed sign-in, without the typed login: people type passwords there by mistake."""
     user_id = user.user_id if user else ""
     audit("sign-in", outcome="failure", user_id=user_id, address=device.address, reason=reason)
 
 
 async def _check_unchanged(db: Db, user: OpenAccount) -> None:
-    """Under the account's lock: it is open and has the password that was verified."""
+    """Lock the account; raises Unauthenticated unless it is open and has the password that was verified."""
     now = await users.find_user(db, user.user_id, lock=True)
     if now is None or now.password_hash != user.password_hash:
         raise Unauthenticated(_WRONG_LOGIN)
 
 
 async def rename(deps: Dependencies, user_id: str, display_name: str, version: int) -> None:
-    """Follow the profile; names that are older than the one known are ignored."""
+    """Copy the name of the profile. Names older than the known one are ignored."""
     await deps.database.transact(lambda db: users.set_display_name(db, user_id, display_name, version))
 
 
-async def sign_out(deps: Dependencies, current: StandingSession) -> None:
+async def sign_out(deps: Dependencies, current: ActiveSession) -> None:
     await end_sessions(deps, current.user_id, lambda db: revoke_session(db, current.user_id, current.session_id))
     audit("sign-out", user_id=current.user_id)
 
 
-async def get_user(deps: Dependencies, current: StandingSession) -> User:
+async def get_user(deps: Dependencies, current: ActiveSession) -> User:
     async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
     if user is None:
         raise Unauthenticated("Sign in first.")
-    return _shape(user)
+    return _public(user)
 
 
-async def _confirmed(
-    deps: Dependencies, current: StandingSession, field: str, password: str, action: Action
+async def _check_password_again(
+    deps: Dependencies, current: ActiveSession, field: str, password: str, action: Action
 ) -> OpenAccount:
-    """The account of the session, whose password was given again; Forbidden where it is a wrong one."""
+    """Return the session's account after checking its password; raises Forbidden if it is wrong."""
     await deps.throttle.password(current.user_id)
     async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
@@ -154,15 +157,13 @@ async def _confirmed(
     if user is None or not right:
         audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
         raise Forbidden("The password is wrong.", errors={field: "is not your password"})
-    await deps.throttle.forgive(current.user_id)
+    await deps.throttle.reset(current.user_id)
     return user
 
 
-async def change_password(
-    deps: Dependencies, current: StandingSession, current_password: str, new_password: str
-) -> None:
-    """The session that asks stays; the others end."""
-    user = await _confirmed(deps, current, "current_password", current_password, "password-change")
+async def change_password(deps: Dependencies, current: ActiveSession, current_password: str, new_password: str) -> None:
+    """Change the password and end all other sessions."""
+    user = await _check_password_again(deps, current, "current_password", current_password, "password-change")
     new_hash = await deps.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
 
     async def change(db: Db) -> list[Revoked]:
@@ -174,14 +175,14 @@ async def change_password(
     audit("password-change", user_id=user.user_id)
 
 
-async def close_account(deps: Dependencies, current: StandingSession, password: str) -> None:
-    """Remove what is personal; the WebChat ID stays taken."""
-    confirmed, now = await _confirmed(deps, current, "password", password, "account-close"), now_ms()
+async def close_account(deps: Dependencies, current: ActiveSession, password: str) -> None:
+    """Close the account and remove personal data. The WebChat ID stays taken."""
+    confirmed, now = await _check_password_again(deps, current, "password", password, "account-close"), now_ms()
     user_id, version = confirmed.user_id, confirmed.version + 1
 
     async def close(db: Db) -> list[Revoked]:
         await _check_unchanged(db, confirmed)
-        await users.scrub_user(db, user_id, version, now)
+        await users.anonymise_user(db, user_id, version, now)
         await record_events(db, UserClosed(user_id=user_id, version=version, at=now))
         return await revoke_sessions(db, user_id)
 

@@ -1,11 +1,16 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from auth.service.hasher import Hasher
+from pydantic import SecretStr
+
+from auth.service.hasher import Hasher, HashParameters
 from auth.service.key_ring import KeyRing
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
+from auth.storage.buckets import Buckets
+from auth.storage.circuit_breaker import CircuitBreaker
 from auth.storage.session_cache import SessionCache
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
@@ -14,7 +19,6 @@ from shared.redis.client import AnyRedis
 
 @dataclass(frozen=True)
 class Dependencies:
-    settings: AuthSettings
     database: Database
     redis: AnyRedis
     relay: Relay
@@ -22,3 +26,38 @@ class Dependencies:
     throttle: Throttle
     hasher: Hasher
     keys: KeyRing
+    session_lifetime_ms: int
+    allowed_origins: Collection[str]
+    log_key: SecretStr
+    secret_of: Callable[[str], str]
+    """Returns the secret with which a service requests tokens, or "" for an unknown service."""
+
+
+def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRedis, relay: Relay) -> Dependencies:
+    breaker = CircuitBreaker(redis)
+    return Dependencies(
+        database=database,
+        redis=redis,
+        relay=relay,
+        cache=SessionCache(breaker),
+        throttle=Throttle(Buckets(breaker), on=settings.rate_limits),
+        hasher=Hasher(
+            HashParameters(
+                time_cost=settings.argon2_time_cost,
+                memory_kib=settings.argon2_memory_kib,
+                parallelism=settings.argon2_parallelism,
+                workers=settings.hash_workers,
+                queue=settings.hash_queue,
+                wait_s=settings.hash_patience_s,
+            )
+        ),
+        keys=KeyRing(
+            database,
+            secret=settings.session_secret_key.get_secret_value(),
+            rotation_days=settings.signing_key_days,
+        ),
+        session_lifetime_ms=settings.session_lifetime_ms,
+        allowed_origins=settings.backend_cors_origins,
+        log_key=settings.log_key,
+        secret_of=settings.secret_of,
+    )

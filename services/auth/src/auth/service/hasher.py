@@ -1,41 +1,53 @@
-"""argon2id off the event loop: a few at a time, a bounded number waiting, and the same time for unknown accounts."""
+"""argon2id in threads: a bounded number at a time and waiting, and the same time for unknown accounts."""
 
 import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from auth.settings import AuthSettings
 from shared.errors import Unavailable
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HashParameters:
+    """The cost of a hash, and the limits on hashing and waiting at the same time."""
+
+    time_cost: int
+    memory_kib: int
+    parallelism: int = 1
+    workers: int = 2
+    queue: int = 64
+    wait_s: float = 5
+
+
 class Hasher:
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, parameters: HashParameters) -> None:
         self._argon2 = PasswordHasher(
-            time_cost=settings.argon2_time_cost,
-            memory_cost=settings.argon2_memory_kib,
-            parallelism=settings.argon2_parallelism,
+            time_cost=parameters.time_cost,
+            memory_cost=parameters.memory_kib,
+            parallelism=parameters.parallelism,
         )
-        self._pool = ThreadPoolExecutor(settings.hash_workers, thread_name_prefix="argon2")
-        self._slots = asyncio.Semaphore(settings.hash_workers)
-        self._patience, self._queue, self._waiting = settings.hash_patience_s, settings.hash_queue, 0
-        self._nobodys = self._argon2.hash(secrets.token_urlsafe())
+        self._pool = ThreadPoolExecutor(parameters.workers, thread_name_prefix="argon2")
+        self._slots = asyncio.Semaphore(parameters.workers)
+        self._wait_s, self._queue, self._waiting = parameters.wait_s, parameters.queue, 0
+        self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
         return await self._run(lambda: self._argon2.hash(password))
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is right; None, an account that does not exist, takes as long as a wrong password."""
-        return await self._run(lambda: self._verify(password_hash or self._nobodys, password))
+        """Check a password. None, for an account that does not exist, takes as long as a wrong password."""
+        return await self._run(lambda: self._verify(password_hash or self._dummy_hash, password))
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether the hash was made with other parameters than those of today."""
+        """Return whether the hash was made with other parameters than the current ones."""
         return self._argon2.check_needs_rehash(password_hash)
 
     def close(self) -> None:
@@ -51,7 +63,7 @@ class Hasher:
         await self._wait_for_slot()
         loop = asyncio.get_running_loop()
         future: Future[T] = self._pool.submit(work)
-        # by the thread's own end: a cancelled request leaves its thread at work
+        # released when the thread ends: cancelling a request does not stop its thread
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._slots.release))
         return await asyncio.wrap_future(future)
 
@@ -60,7 +72,7 @@ class Hasher:
             raise Unavailable("Too many people are signing in right now.", retry_after=2)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_s):
                 await self._slots.acquire()
         except TimeoutError as error:
             raise Unavailable("Too many people are signing in right now.", retry_after=2) from error

@@ -1,4 +1,4 @@
-"""Sessions: begun at sign-in, found by the cookie's secret, ended by revoking."""
+"""Use cases of sessions: beginning, finding by the cookie's secret, listing, revoking."""
 
 import hashlib
 import logging
@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from auth.domain.accounts import StandingSession
+from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
@@ -31,7 +31,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Device:
-    """Where a sign-in comes from."""
+    """Origin of a sign-in."""
 
     address: str
     user_agent: str
@@ -40,7 +40,7 @@ class Device:
 @dataclass(frozen=True)
 class NewSession:
     secret: str
-    session: StandingSession
+    session: ActiveSession
 
 
 class SessionView(msgspec.Struct, kw_only=True):
@@ -59,14 +59,14 @@ def _hash(secret: str) -> bytes:
 
 
 async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device) -> NewSession:
-    """A new session in the caller's transaction. The secret exists in the answer only."""
+    """Add a session in the caller's transaction. The secret is in the result only."""
     secret, now = secrets.token_urlsafe(32), now_ms()
-    session = StandingSession(
+    session = ActiveSession(
         session_id=new_id(),
         user_id=user_id,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + deps.settings.session_lifetime_ms,
+        expires_at=now + deps.session_lifetime_ms,
         user_agent=device.user_agent,
         address=device.address,
     )
@@ -74,8 +74,8 @@ async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device
     return NewSession(secret, session)
 
 
-async def find_session(deps: Dependencies, secret: str) -> StandingSession | None:
-    """The session that stands behind a cookie: from Redis, or from the table and then kept in Redis."""
+async def find_session(deps: Dependencies, secret: str) -> ActiveSession | None:
+    """Return the active session of a cookie, from Redis or from the table, which fills Redis."""
     if _SECRET.fullmatch(secret) is None:
         return None
     secret_hash, now = _hash(secret), now_ms()
@@ -89,21 +89,21 @@ async def find_session(deps: Dependencies, secret: str) -> StandingSession | Non
     return session
 
 
-async def _touch(deps: Dependencies, session: StandingSession, now: int) -> StandingSession:
-    """Let the session slide, at most once a minute. It stands, whether that can be written or not."""
+async def _touch(deps: Dependencies, session: ActiveSession, now: int) -> ActiveSession:
+    """Extend the session, at most once a minute. It stays active even if that cannot be written."""
     if now - session.last_seen_at < TOUCH_AFTER_MS:
         return session
-    expires_at = now + deps.settings.session_lifetime_ms
+    expires_at = now + deps.session_lifetime_ms
     try:
         async with deps.database.write() as db:
             await stored.touch_session(db, session, now, expires_at)
     except UNREACHABLE as error:
-        log.warning("the use of a session could not be noted: %r", error)
+        log.warning("the use of a session could not be recorded: %r", error)
         return session
     return msgspec.structs.replace(session, last_seen_at=now, expires_at=expires_at)
 
 
-async def list_sessions(deps: Dependencies, current: StandingSession, cursor: str | None, limit: int) -> Page:
+async def list_sessions(deps: Dependencies, current: ActiveSession, cursor: str | None, limit: int) -> Page:
     before = None if cursor is None else read_cursor(cursor, IdKey)
     async with deps.database.read() as db:
         found = await stored.list_sessions(db, current.user_id, now_ms(), limit + 1, before)
@@ -111,7 +111,7 @@ async def list_sessions(deps: Dependencies, current: StandingSession, cursor: st
     return Page(items, cursor_of(items[-1].session_id) if len(found) > limit else None)
 
 
-def _view(session: StandingSession, current: StandingSession) -> SessionView:
+def _view(session: ActiveSession, current: ActiveSession) -> SessionView:
     return SessionView(
         session_id=session.session_id,
         created_at=rfc3339(session.created_at),
@@ -122,21 +122,21 @@ def _view(session: StandingSession, current: StandingSession) -> SessionView:
     )
 
 
-async def revoke_session(deps: Dependencies, current: StandingSession, session_id: str) -> None:
+async def revoke_session(deps: Dependencies, current: ActiveSession, session_id: str) -> None:
     revoke = partial(stored.revoke_session, user_id=current.user_id, session_id=session_id)
     if not await end_sessions(deps, current.user_id, revoke):
         raise NotFound("There is no such session.")
     audit("session-revoke", user_id=current.user_id)
 
 
-async def revoke_others(deps: Dependencies, current: StandingSession) -> None:
+async def revoke_others(deps: Dependencies, current: ActiveSession) -> None:
     revoke = partial(stored.revoke_sessions, user_id=current.user_id, but=current.session_id)
     if count := await end_sessions(deps, current.user_id, revoke):
         audit("session-revoke", user_id=current.user_id, count=count)
 
 
 async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
-    """Do `work`; once what it revoked is committed, no cache answers for it and the gateways close its sockets."""
+    """Commit `work`, then remove the sessions that it revoked from the cache and let gateways close their sockets."""
     revoked = await deps.database.transact(work)
     if revoked:
         await _announce(deps, user_id, revoked)
@@ -144,16 +144,16 @@ async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Aw
 
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
-    await deps.cache.bury(one.secret_hash for one in revoked)
-    hint = SessionsRevoked([one.session_id for one in revoked])
+    await deps.cache.invalidate(one.secret_hash for one in revoked)
+    notification = SessionsRevoked([one.session_id for one in revoked])
     try:
-        await publish_notifications(deps.redis, [(user_id, hint)])
+        await publish_notifications(deps.redis, [(user_id, notification)])
     except REDIS_DOWN as error:
-        log.warning("gateways learn of revoked sessions at their next check: %r", error)
+        log.warning("gateways will find revoked sessions at their next check only: %r", error)
 
 
 async def purge(deps: Dependencies) -> None:
-    """Remove the rows of expired sessions."""
+    """Delete the rows of expired sessions."""
     removed = 1
     while removed:
         async with deps.database.write() as db:

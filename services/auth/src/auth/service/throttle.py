@@ -1,4 +1,4 @@
-"""How often one may try: per account and per address, in Redis. `RATE_LIMITS=off` lifts it all."""
+"""Rate limits by account and by address. `RATE_LIMITS=off` lifts them all."""
 
 import hashlib
 import ipaddress
@@ -12,11 +12,11 @@ SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)
 SIGN_IN_FROM_ADDRESS = Rate(burst=100, every_ms=1_000)
 PASSWORD_OF_ACCOUNT = Rate(burst=10, every_ms=30_000)
-"""Ten guesses at once, then 120 an hour; a right password fills the bucket again."""
+"""Ten guesses at once, then 120 an hour. A right password refills the bucket."""
 
 
 def network_of(address: str) -> str:
-    """What one household or server is likely to hold: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return what one household or server is likely to have: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -38,15 +38,15 @@ class Throttle:
         await self._take(f"available:{network_of(address)}", AVAILABLE)
 
     async def sign_in(self, login: str, address: str) -> None:
-        """By the login as typed: one bucket for both names of an account would tell that they belong together."""
+        """Count by the typed login: one bucket for both names of an account would reveal that they belong together."""
         await self._take(f"sign-in:{network_of(address)}", SIGN_IN_FROM_ADDRESS)
         await self.password(login)
 
     async def password(self, account: str) -> None:
         await self._take(_account(account), PASSWORD_OF_ACCOUNT)
 
-    async def forgive(self, account: str) -> None:
-        """The right password was given: what was tried before does not count."""
+    async def reset(self, account: str) -> None:
+        """Forget earlier attempts, because the right password was given."""
         if self._on:
             await self._buckets.refill(_account(account))
 

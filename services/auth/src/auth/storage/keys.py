@@ -1,4 +1,4 @@
-"""Signing keys in the table: public part in clear, private part sealed. A generation belongs to one key."""
+"""The table of signing keys. The private part is encrypted; `generation` is unique."""
 
 import msgspec
 from sqlalchemy import delete, insert, select
@@ -16,13 +16,13 @@ class StoredKey(msgspec.Struct, frozen=True):
 
 
 async def list_keys(db: Db) -> list[StoredKey]:
-    """All keys, the newest first."""
+    """Return all keys, the newest first."""
     columns = [signing_key.c[name] for name in StoredKey.__struct_fields__]
     return [StoredKey(*row) for row in await db.execute(select(*columns).order_by(signing_key.c.generation.desc()))]
 
 
 async def insert_key(db: Db, key: StoredKey) -> None:
-    """Raises IntegrityError where another process made this generation first."""
+    """Raises IntegrityError if another process inserted this generation first."""
     await db.execute(insert(signing_key).values(msgspec.structs.asdict(key)))
 
 

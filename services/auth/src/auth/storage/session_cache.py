@@ -1,8 +1,8 @@
-"""Sessions in Redis, for at most 60 s after they were read from the table. Redis away or empty: read the table.
+"""A cache of sessions in Redis. An entry is valid for 60 s after the session was read from the table.
 
-A revocation puts a tombstone in the entry's place. While it lies there nothing is cached and the table is asked; a fill
-never replaces it (SET NX). A fill that comes after the tombstone was read from the table before it, and an entry counts
-from the moment it was *read*: it is too old to be believed.
+A revocation replaces the entry by a tombstone. While the tombstone exists, nothing is cached and the table is asked: a
+fill never replaces it (SET NX). A fill that arrives after the tombstone has expired carries a session that was read
+before the revocation. The age of an entry counts from that read, so such an entry is already too old to be valid.
 """
 
 import logging
@@ -11,21 +11,21 @@ from typing import Any
 
 import msgspec
 
-from auth.domain.accounts import StandingSession
-from auth.storage.redis_gate import RedisGate
+from auth.domain.accounts import ActiveSession
+from auth.storage.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 
 log = logging.getLogger(__name__)
 
-BELIEVED_MS = 60_000
+VALID_MS = 60_000
 TOMBSTONE_MS = 300_000
-"""Longer than an entry is believed by as much as the clocks of two replicas may differ."""
+"""Longer than an entry is valid, by more than the clocks of two replicas may differ."""
 _TOMBSTONE = b"revoked"
 
 
 class _Entry(msgspec.Struct, array_like=True):
     read_at: int
-    session: StandingSession
+    session: ActiveSession
 
 
 _decoder = msgspec.json.Decoder(_Entry)
@@ -36,36 +36,36 @@ def _key(secret_hash: bytes) -> str:
 
 
 class SessionCache:
-    def __init__(self, gate: RedisGate) -> None:
-        self._gate = gate
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self._breaker = breaker
 
-    async def find(self, secret_hash: bytes, now: int) -> StandingSession | None:
-        """The session as it was read less than a minute ago; None: ask the table."""
-        raw: Any = await self._gate.ask(lambda redis: redis.get(_key(secret_hash)))
+    async def find(self, secret_hash: bytes, now: int) -> ActiveSession | None:
+        """Return the session as it was read less than a minute ago, or None: then ask the table."""
+        raw: Any = await self._breaker.call(lambda redis: redis.get(_key(secret_hash)))
         if raw is None or raw == _TOMBSTONE:
             return None
         try:
             entry = _decoder.decode(raw)
-        except msgspec.DecodeError as error:  # another version of auth wrote it: both run while one replaces the other
-            log.info("a kept session is not read: %r", error)
+        except msgspec.DecodeError as error:  # written by another version of auth, during a rolling update
+            log.info("a cached session cannot be decoded, the table is asked: %r", error)
             return None
-        fresh = now - BELIEVED_MS < entry.read_at and now < entry.session.expires_at
+        fresh = now - VALID_MS < entry.read_at and now < entry.session.expires_at
         return entry.session if fresh else None
 
-    async def fill(self, secret_hash: bytes, session: StandingSession, read_at: int) -> None:
-        """`read_at`: when the reading of the table *began*."""
+    async def fill(self, secret_hash: bytes, session: ActiveSession, read_at: int) -> None:
+        """Cache a session. `read_at` is when the read of the table *began*."""
         value = msgspec.json.encode(_Entry(read_at, session))
-        await self._gate.ask(lambda redis: redis.set(_key(secret_hash), value, px=BELIEVED_MS, nx=True))
+        await self._breaker.call(lambda redis: redis.set(_key(secret_hash), value, px=VALID_MS, nx=True))
 
-    async def bury(self, secret_hashes: Iterable[bytes]) -> None:
-        """Call after the commit that revoked these sessions."""
+    async def invalidate(self, secret_hashes: Iterable[bytes]) -> None:
+        """Replace the entries by tombstones. Call it after the commit that revoked these sessions."""
         keys = [_key(secret_hash) for secret_hash in secret_hashes]
 
-        async def bury(redis: AnyRedis) -> None:
+        async def put_tombstones(redis: AnyRedis) -> None:
             pipeline = redis.pipeline(transaction=False)
             for key in keys:
                 pipeline.set(key, _TOMBSTONE, px=TOMBSTONE_MS)
             await pipeline.execute()
 
         if keys:
-            await self._gate.insist(bury)
+            await self._breaker.call_anyway(put_tombstones)

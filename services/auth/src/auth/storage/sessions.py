@@ -1,4 +1,4 @@
-"""Sessions in the table, which is the truth about them. Only the SHA-256 of a session's secret is kept."""
+"""The table of sessions, their source of truth. It holds only the SHA-256 of a session's secret."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
-from auth.domain.accounts import StandingSession
+from auth.domain.accounts import ActiveSession
 from auth.storage.tables import session, user
-from shared.contracts.auth import User as UserShape
+from shared.contracts.auth import User as UserStruct
 from shared.database.engine import Db
 
 
@@ -23,11 +23,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _stored(row: Row[*tuple[Any, ...]]) -> StandingSession:
-    return StandingSession(*row)
+def _stored(row: Row[*tuple[Any, ...]]) -> ActiveSession:
+    return ActiveSession(*row)
 
 
-async def insert_session(db: Db, new: StandingSession, secret_hash: bytes) -> None:
+async def insert_session(db: Db, new: ActiveSession, secret_hash: bytes) -> None:
     await db.execute(
         insert(session).values(
             id=new.session_id,
@@ -42,20 +42,20 @@ async def insert_session(db: Db, new: StandingSession, secret_hash: bytes) -> No
     )
 
 
-async def find_session(db: Db, secret_hash: bytes, now: int) -> StandingSession | None:
+async def find_session(db: Db, secret_hash: bytes, now: int) -> ActiveSession | None:
     statement = select(*_COLUMNS).where(session.c.secret_hash == secret_hash, session.c.expires_at > now)
     row = (await db.execute(statement)).first()
     return None if row is None else _stored(row)
 
 
-async def touch_session(db: Db, seen: StandingSession, now: int, expires_at: int) -> None:
-    """Note that the session was used; of several at the same time one writes."""
+async def touch_session(db: Db, seen: ActiveSession, now: int, expires_at: int) -> None:
+    """Record that the session was used. Of several concurrent calls one writes."""
     unseen = update(session).where(session.c.id == seen.session_id, session.c.last_seen_at == seen.last_seen_at)
     await db.execute(unseen.values(last_seen_at=now, expires_at=expires_at))
 
 
-async def list_sessions(db: Db, user_id: str, now: int, limit: int, before: str | None) -> list[StandingSession]:
-    """Sessions that stand, the newest first, from before the id `before`."""
+async def list_sessions(db: Db, user_id: str, now: int, limit: int, before: str | None) -> list[ActiveSession]:
+    """Return active sessions, the newest first, with ids below `before`."""
     statement = select(*_COLUMNS).where(session.c.user_id == user_id, session.c.expires_at > now)
     if before is not None:
         statement = statement.where(session.c.id < before)
@@ -67,7 +67,7 @@ async def revoke_session(db: Db, user_id: str, session_id: str) -> list[Revoked]
 
 
 async def revoke_sessions(db: Db, user_id: str, *, but: str | None = None) -> list[Revoked]:
-    """All sessions of the user, but one where it is named."""
+    """Revoke all sessions of the user except `but`."""
     mine = session.c.user_id == user_id
     return await _revoke(db, mine if but is None else mine & (session.c.id != but))
 
@@ -80,16 +80,16 @@ async def _revoke(db: Db, which: ColumnElement[bool]) -> list[Revoked]:
     return revoked
 
 
-async def users_of_sessions(db: Db, session_ids: Sequence[str], now: int) -> dict[str, UserShape]:
-    """The user of each of these sessions that stands."""
+async def users_of_sessions(db: Db, session_ids: Sequence[str], now: int) -> dict[str, UserStruct]:
+    """Return the user of each of these sessions that is active."""
     columns = (session.c.id, user.c.id, user.c.email, user.c.webchat_id, user.c.display_name)
     statement = select(*columns).join(user, user.c.id == session.c.user_id)
     rows = await db.execute(statement.where(session.c.id.in_(session_ids), session.c.expires_at > now))
-    return {row[0]: UserShape(user_id=row[1], email=row[2], webchat_id=row[3], display_name=row[4]) for row in rows}
+    return {row[0]: UserStruct(user_id=row[1], email=row[2], webchat_id=row[3], display_name=row[4]) for row in rows}
 
 
 async def purge_sessions(db: Db, now: int) -> int:
-    """Remove what expired, a thousand at a time; how many."""
+    """Delete at most a thousand expired sessions; return how many."""
     expired = list((await db.execute(select(session.c.id).where(session.c.expires_at <= now).limit(1000))).scalars())
     if expired:
         await db.execute(delete(session).where(session.c.id.in_(expired)))

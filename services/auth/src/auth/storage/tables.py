@@ -1,6 +1,6 @@
-"""Auth's tables. Every text column has a binary collation: two keys are equal when their bytes are.
+"""The tables of auth. Every text column has a binary collation: two keys are equal if their bytes are.
 
-A closed account keeps its row, without anything personal, so that its id and its WebChat ID are never given out again.
+The row of a closed account stays, without personal data, so that its id and its WebChat ID are never reused.
 """
 
 from typing import Any, ClassVar
@@ -15,12 +15,12 @@ MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": 
 
 
 def _digest(**options: Any) -> Column[bytes]:
-    """A SHA-256."""
+    """A column for a SHA-256."""
     return Column(LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb"), nullable=False, **options)
 
 
 class User(SQLModel, table=True):
-    """`display_name` is given at sign-up and then follows the profile at social, whose names `name_version` counts."""
+    """`display_name` is a copy of the profile's in social; `name_version` is the version of that copy."""
 
     __table_args__: ClassVar[Any] = MYSQL
 

@@ -1,4 +1,4 @@
-"""Accounts in the table: found by what a person types, changed under the account's row lock."""
+"""The table of accounts. Changes happen under the account's row lock."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,19 +31,19 @@ def _account(row: Row[*tuple[Any, ...]] | None) -> OpenAccount | None:
 
 
 async def find_user(db: Db, user_id: str, *, lock: bool = False) -> OpenAccount | None:
-    """The open account; with `lock` held until the transaction ends."""
+    """Return the open account. `lock` holds its row until the transaction ends."""
     statement = _open.where(user.c.id == user_id)
     return _account((await db.execute(statement.with_for_update() if lock else statement)).first())
 
 
 async def find_by_login(db: Db, key: str) -> OpenAccount | None:
-    """By a login in the form of `login_key`."""
+    """Find the open account of a login; `key` is from `login_key`."""
     column = user.c.email_key == key if "@" in key else user.c.webchat_id_hash == webchat_id_hash(key)
     return _account((await db.execute(_open.where(column))).first())
 
 
 async def taken_names(db: Db, webchat_id: str, email: str) -> set[str]:
-    """Which of `webchat_id` and `email` belong to an account, closed ones included."""
+    """Return which of `webchat_id` and `email` are taken. The WebChat ID of a closed account stays taken."""
     id_hash, key = webchat_id_hash(webchat_id), email_key(email)
     statement = select(user.c.webchat_id_hash, user.c.email_key)
     rows = (await db.execute(statement.where((user.c.webchat_id_hash == id_hash) | (user.c.email_key == key)))).all()
@@ -52,7 +52,7 @@ async def taken_names(db: Db, webchat_id: str, email: str) -> set[str]:
 
 
 async def insert_user(db: Db, new: OpenAccount, now: int) -> None:
-    """Raises IntegrityError where the email address or the WebChat ID is taken."""
+    """Raises IntegrityError if the email address or the WebChat ID is taken."""
     await db.execute(
         insert(user).values(
             id=new.user_id,
@@ -71,7 +71,7 @@ async def insert_user(db: Db, new: OpenAccount, now: int) -> None:
 
 
 async def set_display_name(db: Db, user_id: str, display_name: str, version: int) -> None:
-    """Unless the account is closed or has a newer name."""
+    """Set the name unless the account is closed or has a newer one."""
     older = (user.c.id == user_id) & (user.c.name_version < version) & user.c.closed_at.is_(None)
     await db.execute(update(user).where(older).values(display_name=display_name, name_version=version))
 
@@ -80,14 +80,14 @@ async def set_password(db: Db, user_id: str, password_hash: str) -> None:
     await db.execute(update(user).where(user.c.id == user_id).values(password_hash=password_hash))
 
 
-async def scrub_user(db: Db, user_id: str, version: int, now: int) -> None:
-    """Close the account: what is personal goes, the id and the hash of the WebChat ID stay."""
+async def anonymise_user(db: Db, user_id: str, version: int, now: int) -> None:
+    """Close the account: remove personal data, keep the id and the hash of the WebChat ID."""
     gone = {"webchat_id": None, "email": None, "email_key": None, "display_name": "", "password_hash": ""}
     await db.execute(update(user).where(user.c.id == user_id).values(**gone, version=version, closed_at=now))
 
 
 async def list_accounts(db: Db, user_ids: Sequence[str]) -> list[Account]:
-    """The open accounts among these, in no order."""
+    """Return the open accounts among these, in no particular order."""
     columns = (user.c.id, user.c.webchat_id, user.c.display_name, user.c.version)
     rows = await db.execute(select(*columns).where(user.c.id.in_(user_ids), user.c.closed_at.is_(None)))
     return [Account(user_id=row[0], webchat_id=row[1], display_name=row[2], version=row[3]) for row in rows]

@@ -123,7 +123,7 @@ async def _watch_presence(gateway: Gateway, connection: UserConnection, frame: P
 
 def _publish_typing(gateway: Gateway, connection: UserConnection, frame: RoomTyping) -> None:
     """Publish typing to the room on every gateway. The only reply is an error if the user is not in the room."""
-    if gateway.overload.sheds_hints(TYPING_SHED):
+    if gateway.overload.sheds_ephemeral(TYPING_SHED):
         return
     if not gateway.hub.reads(connection, frame.room_id):
         connection.protocol.unanswered += 1

@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api/ops", tags=["operators"])
 
 
 async def _check_operator(request: Request, caller: Caller) -> None:
-    operators = {webchat_id.lower() for webchat_id in request.app.state.settings.operators}
+    operators: frozenset[str] = request.state.operators
     user = await request.state.gateway.sessions.load(caller.session_id) if operators else None
     if user is None or user.webchat_id.lower() not in operators:
         raise NotFound("There is nothing at this address.")

@@ -30,7 +30,7 @@ from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.transport.handshake import Handshake
 from shared.errors import DomainError
 from shared.instance import INSTANCE, INSTANCE_HEADER
-from shared.logging.context import note
+from shared.logging.context import add_log_fields
 from shared.rpc.tokens import Principal
 from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
 from shared.tracing.spans import span
@@ -160,7 +160,7 @@ class Socket(asyncio.Protocol):
         if isinstance(principal, DomainError):
             self._send_response(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
             return None
-        note(user_id=principal.subject)
+        add_log_fields(user_id=principal.subject)
         self._send_response(response)
         return principal
 

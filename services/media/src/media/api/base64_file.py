@@ -1,4 +1,4 @@
-"""A file as base64 in JSON: its size is judged before it is decoded, and it is decoded beside the event loop."""
+"""A file as base64 in JSON. Its size is checked before it is decoded, which happens in a thread."""
 
 import asyncio
 import base64
@@ -7,17 +7,17 @@ import binascii
 from media.service.spool import Spool
 from shared.errors import Invalid, TooLarge
 
-AROUND = 16 * 1024
-"""What a body may have beside its data."""
+OVERHEAD = 16 * 1024
+"""Bytes that a body may have in addition to its data."""
 
 
 def max_body(decoded: int) -> int:
-    """Of a body whose data has `decoded` bytes."""
-    return (decoded + 2) // 3 * 4 + AROUND
+    """Return the size limit of a body whose data has at most `decoded` bytes."""
+    return (decoded + 2) // 3 * 4 + OVERHEAD
 
 
 async def decode_into(spool: Spool, data: str, limit: int) -> None:
-    """Raises TooLarge beyond `limit` bytes decoded, Invalid for what is not base64 (RFC 4648, section 4)."""
+    """Decode into the spool. Raises TooLarge above `limit` decoded bytes, Invalid for malformed base64 (RFC 4648)."""
     if len(data) // 4 * 3 - data[-2:].count("=") > limit:
         raise TooLarge(f"A file in JSON has at most {limit} bytes: send a form.", errors={"data": "is too large"})
     try:

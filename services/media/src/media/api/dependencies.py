@@ -1,14 +1,15 @@
-"""What endpoints declare in their signatures to get the application's dependencies."""
+"""The application's dependencies as a parameter of endpoints."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from media.service.dependencies import Dependencies
+from shared.web.state import state_of
 
 
 async def get_dependencies(request: Request) -> Dependencies:
-    deps: Dependencies = request.app.state.deps
+    deps: Dependencies = state_of(request.app).dependencies
     return deps
 
 

@@ -1,4 +1,4 @@
-"""A `multipart/form-data` body, read as it comes: the file goes to disk, fields are few and short."""
+"""A streaming parser of `multipart/form-data` bodies with one file and a few short fields."""
 
 from collections.abc import AsyncIterator
 
@@ -13,18 +13,18 @@ FIELDS = ("room_id", "client_id")
 MAX_FIELD = 256
 MAX_PARTS = 8
 OVERHEAD = 64 * 1024
-"""What a form may have around its file."""
+"""Bytes that a form may have in addition to its file."""
 
 
 class Form:
-    """Bytes in, the file's bytes out; the fields and the file's name when it is complete."""
+    """Takes chunks of the body and returns the file's bytes in them. Fields and filename are complete at the end."""
 
     def __init__(self, boundary: bytes) -> None:
         self.fields: dict[str, str] = {}
         self.filename: str | None = None
         self.is_complete = False
         self._found = bytearray()
-        self._deps = 0
+        self._part_count = 0
         self._name = ""
         self._header = self._value = b""
         self._headers: dict[str, str] = {}
@@ -44,7 +44,7 @@ class Form:
         )
 
     def feed(self, data: bytes) -> bytes:
-        """The file's bytes in `data`; raises Invalid for what is no form, or not one of ours."""
+        """Return the file's bytes in `data`; raises Invalid for a malformed or unexpected form."""
         self._found.clear()
         try:
             self._parser.write(data)
@@ -53,8 +53,8 @@ class Form:
         return bytes(self._found)
 
     def _begin(self) -> None:
-        self._deps += 1
-        if self._deps > MAX_PARTS:
+        self._part_count += 1
+        if self._part_count > MAX_PARTS:
             raise Invalid(f"A form has at most {MAX_PARTS} parts.")
         self._name, self._headers = "", {}
         self._field.clear()
@@ -74,7 +74,7 @@ class Form:
         self._name = options.get(b"name", b"").decode(errors="replace")
         if self._name == FILE:
             if self.filename is not None:
-                raise Invalid("One file at a time.", errors={FILE: "must be there once"})
+                raise Invalid("A form has one file.", errors={FILE: "must occur once"})
             self.filename = options.get(b"filename", b"").decode(errors="replace")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
@@ -94,7 +94,10 @@ class Form:
 
 
 async def read_form(content_type: str, stream: AsyncIterator[bytes], spool: Spool, limit: int) -> Form:
-    """Raises TooLarge before more than `limit` and what belongs to a form is read; Invalid for what is none."""
+    """Read a form and write its file to the spool.
+
+    Raises TooLarge before more than `limit` and the overhead of a form is read, Invalid for a malformed form.
+    """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if not 1 <= len(boundary) <= 200:

@@ -1,4 +1,4 @@
-"""An attachment as it is stored, and as everyone sees it."""
+"""Attachments: the stored record and the public view."""
 
 import secrets
 from hashlib import sha256
@@ -9,11 +9,11 @@ import msgspec
 from shared.contracts.media import Attachment
 
 State: TypeAlias = Literal["pending", "stored", "failed", "deleting", "deleted"]
-"""pending → stored → deleting → deleted; pending → failed. Only what is stored is seen by anyone."""
+"""pending → stored → deleting → deleted; pending → failed. Only `stored` attachments are visible."""
 
 
 class Upload(msgspec.Struct, kw_only=True):
-    """What someone wants to store; without a room it is an avatar."""
+    """A request to store a file; without a room it is an avatar."""
 
     user_id: str
     room_id: str | None
@@ -22,7 +22,7 @@ class Upload(msgspec.Struct, kw_only=True):
 
 
 class File(msgspec.Struct, kw_only=True):
-    """What is to be stored. `digest` is of the bytes as they came: the same again are stored once."""
+    """A file to be stored. `digest` is the SHA-256 of the bytes as received, before pictures are re-encoded."""
 
     digest: bytes
     content_type: str
@@ -33,7 +33,7 @@ class File(msgspec.Struct, kw_only=True):
 
 
 class StoredAttachment(msgspec.Struct, kw_only=True):
-    """`twin_key` is there while the row is pending or stored: no second one has the same."""
+    """A row of the table. `twin_key`, unique, is its `duplicate_key` while it is pending or stored."""
 
     id: str
     user_id: str
@@ -53,7 +53,7 @@ class StoredAttachment(msgspec.Struct, kw_only=True):
 
 
 def new_object_key() -> str:
-    """256 random bits: who does not have the key from us finds nothing in the bucket."""
+    """Return a key of 256 random bits, which nobody can guess."""
     return f"a/{secrets.token_urlsafe(32)}"
 
 
@@ -62,7 +62,7 @@ def thumbnail_key(object_key: str) -> str:
 
 
 def object_key_of(key: str) -> str:
-    """The object that a key of the bucket belongs to."""
+    """Return the object key of a key in the bucket, which may be that of its thumbnail."""
     return key.removesuffix(".thumbnail")
 
 
@@ -70,8 +70,8 @@ def keys_of(stored: StoredAttachment) -> list[str]:
     return [stored.object_key, *([thumbnail_key(stored.object_key)] if stored.thumbnail else [])]
 
 
-def twin_key(upload: Upload, digest: bytes) -> bytes:
-    """The same for the same bytes, under the same name, by the same person, in the same room."""
+def duplicate_key(upload: Upload, digest: bytes) -> bytes:
+    """Return a key that is equal for equal bytes under the same name, from the same user, in the same room."""
     where = f"{upload.user_id} {upload.room_id or '-'} {upload.filename}".encode()
     return sha256(digest + where).digest()
 

@@ -1,15 +1,15 @@
-"""What a file is, by its bytes: never by its name, nor by what the sender says."""
+"""Detection of file types by content, never by name or by the sender's claim."""
 
 import puremagic
 
 HEAD = 8 * 1024
-"""This much of the beginning is looked at."""
+"""Number of leading bytes that are inspected."""
 
 UNKNOWN = "application/octet-stream"
 PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff", "image/avif"})
-"""Decoded and made anew, so that nothing but the picture is left."""
+"""Types that are decoded and encoded again, without metadata."""
 UNREADABLE_PICTURES = frozenset({"image/heic", "image/heif"})
-"""They carry a place and a camera that we cannot take out."""
+"""Types that are rejected, because their metadata (location, camera) cannot be removed."""
 INLINE = frozenset(
     {
         "image/jpeg", "image/png", "image/gif", "image/webp",
@@ -17,11 +17,11 @@ INLINE = frozenset(
         "audio/mpeg", "audio/mp4", "audio/wav", "audio/flac", "application/ogg",
     }
 )  # fmt: skip
-"""What a browser may show by itself: none of it can hold a program."""
+"""Types that a browser may display inline: they cannot contain scripts."""
 ACTIVE = frozenset({"text/html", "image/svg+xml", "application/xml", "application/xhtml+xml"})
-"""Served as bytes of no type, to be saved."""
+"""Types that can contain scripts. They are served as application/octet-stream, as a download."""
 
-_SAME = {
+_ALIASES = {
     "image/x-ms-bmp": "image/bmp", "audio/wave": "audio/wav", "audio/x-wav": "audio/wav",
     "application/x-gzip": "application/gzip",
 }  # fmt: skip
@@ -34,10 +34,10 @@ _KNOWN = PICTURES | UNREADABLE_PICTURES | INLINE | {"application/pdf", "applicat
 
 
 def type_of(head: bytes) -> str:
-    """The MIME type of what begins like this."""
+    """Return the MIME type of a file with these leading bytes."""
     if head.startswith(b"PK\x03\x04"):
         return _of_archive(head)
-    found = [_SAME.get(mime, mime) for mime in _signatures(head)]
+    found = [_ALIASES.get(mime, mime) for mime in _signatures(head)]
     if known := [mime for mime in found if mime in _KNOWN]:
         return known[0]
     if _is_text(head):
@@ -46,7 +46,7 @@ def type_of(head: bytes) -> str:
 
 
 def _signatures(head: bytes) -> list[str]:
-    """Those that the library knows, the surest first."""
+    """Return the types that the library detects, the most likely first."""
     try:
         return [match.mime_type for match in puremagic.magic_string(head) if "/" in match.mime_type]
     except (puremagic.PureError, ValueError):
@@ -65,7 +65,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if len(head) < HEAD or error.start < len(head) - 3:  # not merely cut within a character
+        if len(head) < HEAD or error.start < len(head) - 3:  # more than a character that is cut at the end
             return False
         text = head[: error.start].decode()
     return not any(ord(char) < 32 and char not in "\t\n\r\f\x1b" for char in text)
@@ -81,6 +81,6 @@ def _of_text(head: bytes) -> str:
     return "text/html" if any(marker in start for marker in markers) else "application/xml"
 
 
-def served_as(content_type: str) -> tuple[str, bool]:
-    """The type to serve with, and whether a browser may show it by itself."""
+def display_type(content_type: str) -> tuple[str, bool]:
+    """Return the type to serve a file with, and whether a browser may display it inline."""
     return (UNKNOWN if content_type in ACTIVE else content_type), content_type in INLINE

@@ -1,21 +1,21 @@
-"""File names as people may see and save them: any script, no path, nothing that cannot be seen."""
+"""Filenames that are safe to display and to save: any script, no path, no invisible characters."""
 
 import unicodedata
 from urllib.parse import quote
 
 MAX_NAME = 255
 NAMELESS = "file"
-_REFUSED = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+_REMOVED = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Controls of writing direction: they make `gpj.exe` look like `exe.jpg`."""
+"""Bidirectional controls: they make `gpj.exe` look like `exe.jpg`."""
 _UNQUOTED = "!#$&+-.^_`|~"
 
 
 def clean_name(raw: str) -> str:
-    """What is left of a file's name: its last part, in NFC, at most 255 characters with the ending kept."""
+    """Return the last component of the name in NFC, at most 255 characters. Shortening keeps the extension."""
     last = unicodedata.normalize("NFC", raw).replace("\\", "/").rpartition("/")[2]
-    seen = "".join(char for char in last if unicodedata.category(char) not in _REFUSED and char not in _DIRECTION)
-    name = " ".join(seen.split()).strip(". ") if seen.strip(". ") else ""
+    visible = "".join(char for char in last if unicodedata.category(char) not in _REMOVED and char not in _DIRECTION)
+    name = " ".join(visible.split()).strip(". ") if visible.strip(". ") else ""
     return _shortened(name) or NAMELESS
 
 
@@ -29,7 +29,7 @@ def _shortened(name: str) -> str:
 
 
 def disposition(filename: str, *, inline: bool) -> str:
-    """The `Content-Disposition` of RFC 6266: a name in ASCII for old programs, the whole one beside it."""
+    """Return a `Content-Disposition` (RFC 6266) with an ASCII fallback for old programs."""
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
-    how = "inline" if inline else "attachment"
-    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe=_UNQUOTED)}"
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe=_UNQUOTED)}"

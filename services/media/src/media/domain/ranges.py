@@ -1,4 +1,4 @@
-"""Which bytes a request wants (RFC 9110, section 14): one range, or all."""
+"""Range requests (RFC 9110, section 14) for a single range."""
 
 import re
 
@@ -6,11 +6,11 @@ _ONE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
 class NoSuchRangeError(Exception):
-    """416: nothing of the file lies there."""
+    """No byte of the file is in the range: status 416."""
 
 
-def span_of(header: str | None, if_range: str | None, etag: str, size: int) -> tuple[int, int] | None:
-    """First and last byte, or None for the whole file; several ranges, and what is no range, count as none."""
+def parse_range(header: str | None, if_range: str | None, etag: str, size: int) -> tuple[int, int] | None:
+    """Return first and last byte, or None for the whole file. Several or malformed ranges are ignored."""
     if header is None or (if_range is not None and if_range != etag):
         return None
     match = _ONE.fullmatch(header.strip())

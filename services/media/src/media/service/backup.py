@@ -1,6 +1,6 @@
-"""The bucket's objects as files in a folder. Objects never change, so a second round adds what came since the first.
+"""Backup of the bucket's objects to a folder. Objects never change, so a second run only adds new ones.
 
-`index.jsonl` has a line for every file that is whole: its key, size, digest, and how it is handed out.
+`index.jsonl` has a line for every complete file: key, size, digest, and headers.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from typing import TypeVar
 import msgspec
 from botocore.exceptions import ClientError
 
-from media.storage.bucket import Bucket, Served
+from media.storage.bucket import Bucket, ObjectHeaders
 
-A_PAGE = 500
+PAGE = 500
 AT_ONCE = 8
 GONE = ("NoSuchKey", "404")
 
@@ -35,10 +35,10 @@ def _index(folder: Path) -> Path:
 
 
 def _file_of(folder: Path, key: str) -> Path:
-    """Raises ValueError for a key that would lead out of the folder."""
+    """Return the path of a key; raises ValueError if it would be outside the folder."""
     file = folder / "objects" / key
     if ".." in file.parts or key.startswith("/"):
-        raise ValueError(f"no key of an object: {key}")
+        raise ValueError(f"not a key of an object: {key}")
     return file
 
 
@@ -48,25 +48,25 @@ def read_index(folder: Path) -> list[Entry]:
 
 
 async def save(bucket: Bucket, folder: Path) -> str:
-    """Copy what the folder lacks; what is deleted meanwhile is left out."""
+    """Copy the objects that are not in the folder. Objects that are deleted meanwhile are skipped."""
     await bucket.check()
-    known, behind, copied = {entry.key for entry in read_index(folder)}, "", 0
+    known, after, copied = {entry.key for entry in read_index(folder)}, "", 0
     with _index(folder).open("ab") as index:
-        while page := await bucket.list_after(behind, A_PAGE):
-            behind = page[-1].key
+        while page := await bucket.list_after(after, PAGE):
+            after = page[-1].key
             keys = [one.key for one in page if one.key not in known]
             for some in _batches(keys):
                 for entry in await asyncio.gather(*(_save_one(bucket, folder, key) for key in some)):
                     if entry is not None:
                         index.write(msgspec.json.encode(entry) + b"\n")
                         copied += 1
-            _tell(f"files: {copied} copied")
-    return f"files: {copied} copied, {len(known)} were there"
+            _report(f"files: {copied} copied")
+    return f"files: {copied} copied, {len(known)} existed"
 
 
 async def _save_one(bucket: Bucket, folder: Path, key: str) -> Entry | None:
     try:
-        served, pieces = await bucket.fetch(key)
+        headers, pieces = await bucket.fetch(key)
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return None
@@ -78,31 +78,31 @@ async def _save_one(bucket: Bucket, folder: Path, key: str) -> Entry | None:
             output.write(piece)
             digest.update(piece)
             size += len(piece)
-    return Entry(key, size, digest.hexdigest(), served.content_type, served.disposition)
+    return Entry(key, size, digest.hexdigest(), headers.content_type, headers.disposition)
 
 
-async def bring_back(bucket: Bucket, folder: Path) -> str:
-    """Put every object of the folder into the bucket. Raises ValueError where a file is not what was saved."""
+async def restore(bucket: Bucket, folder: Path) -> str:
+    """Copy every object of the folder into the bucket. Raises ValueError if a file has changed."""
     await bucket.check()
     entries, done = read_index(folder), 0
     for some in _batches(entries):
-        await asyncio.gather(*(_bring_one(bucket, folder, entry) for entry in some))
+        await asyncio.gather(*(_restore_one(bucket, folder, entry) for entry in some))
         done += len(some)
-        if done % A_PAGE < AT_ONCE:
-            _tell(f"files: {done} of {len(entries)}")
-    return f"files: {done} brought back"
+        if done % PAGE < AT_ONCE:
+            _report(f"files: {done} of {len(entries)}")
+    return f"files: {done} restored"
 
 
-async def _bring_one(bucket: Bucket, folder: Path, entry: Entry) -> None:
+async def _restore_one(bucket: Bucket, folder: Path, entry: Entry) -> None:
     with _file_of(folder, entry.key).open("rb") as file:
         if (await asyncio.to_thread(file_digest, file, "sha256")).hexdigest() != entry.sha256:
-            raise ValueError(f"{entry.key} is not what was saved")
-        await bucket.put(entry.key, file, entry.size, Served(entry.content_type, entry.disposition))
+            raise ValueError(f"{entry.key} has changed since it was saved")
+        await bucket.put(entry.key, file, entry.size, ObjectHeaders(entry.content_type, entry.disposition))
 
 
 def _batches(items: list[T]) -> Iterator[list[T]]:
     return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(f"{line}\n")

@@ -1,22 +1,81 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
+import math
 from dataclasses import dataclass
 
-from media.service.gate import Gate
-from media.service.pictures import Studio
-from media.service.signing import Cdn
+from media.service.cdn import Cdn, open_cdn
+from media.service.concurrency_limit import ConcurrencyLimit
+from media.service.picture_worker import Limits
+from media.service.pictures import PictureProcessor
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket
 from shared.database.engine import Database
 from shared.rpc.client import Peer
 
 
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits:
+    """Limits of uploads."""
+
+    max_bytes: int
+    max_base64_bytes: int
+    """Limit of a file in JSON, after decoding."""
+    deadline_ms: int
+    wait_for_duplicate_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepLimits:
+    """Limits of the sweep."""
+
+    batch: int
+    late_write_ms: int
+    """Wait after the deadline of a failed upload before its objects are removed."""
+    orphan_ms: int
+    """Minimum age of an object without a row before it is removed."""
+
+
 @dataclass(frozen=True)
 class Dependencies:
-    settings: MediaSettings
     database: Database
     bucket: Bucket
     cdn: Cdn | None
     rooms: Peer
-    studio: Studio
-    uploads: Gate
+    pictures: PictureProcessor
+    upload_slots: ConcurrencyLimit
+    uploads: UploadLimits
+    cleanup: SweepLimits
+    link_seconds: int
+
+
+def create_dependencies(settings: MediaSettings, database: Database, bucket: Bucket, rooms: Peer) -> Dependencies:
+    return Dependencies(
+        database=database,
+        bucket=bucket,
+        cdn=open_cdn(settings),
+        rooms=rooms,
+        pictures=PictureProcessor(
+            Limits(
+                pixels=settings.max_picture_pixels,
+                frames=settings.max_picture_frames,
+                frame_pixels=settings.max_animation_pixels,
+                memory=settings.picture_memory_mb * 1024 * 1024,
+                seconds=math.ceil(settings.picture_timeout_s) + 1,
+            ),
+            concurrency=settings.pictures_at_once,
+            timeout_s=settings.picture_timeout_s,
+        ),
+        upload_slots=ConcurrencyLimit(settings.uploads_at_once),
+        uploads=UploadLimits(
+            max_bytes=settings.max_upload_bytes,
+            max_base64_bytes=settings.max_base64_bytes,
+            deadline_ms=round(settings.upload_deadline_s * 1000),
+            wait_for_duplicate_s=settings.wait_for_twin_s,
+        ),
+        cleanup=SweepLimits(
+            batch=settings.media_sweep_batch,
+            late_write_ms=round(settings.straggler_s * 1000),
+            orphan_ms=round(settings.orphan_s * 1000),
+        ),
+        link_seconds=settings.link_seconds,
+    )

@@ -1,6 +1,7 @@
-"""The process that decodes one picture and writes it anew: oriented, without metadata, with a thumbnail.
+"""A process that decodes one picture and encodes it again: upright, without metadata, with a thumbnail.
 
-`python -m media.service.picture_worker ORDER`, the order as JSON; answers with a Made as JSON. Its limits are its own.
+`python -m media.service.picture_worker JOB` takes a Job as JSON and prints a ProcessedPicture as JSON. It sets its own
+resource limits.
 """
 
 import io
@@ -15,7 +16,9 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 ANIMATED = ("GIF", "WEBP")
 THUMBNAIL = (400, 400)
-BECOMES = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "GIF": "GIF", "WEBP": "WEBP", "BMP": "PNG", "AVIF": "WEBP"}
+OUTPUT_FORMATS = {
+    "JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "GIF": "GIF", "WEBP": "WEBP", "BMP": "PNG", "AVIF": "WEBP",
+}  # fmt: skip
 OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {"compress_level": 3},  # 6, the default, takes four times as long for a tenth of the size
@@ -30,11 +33,11 @@ class Limits(msgspec.Struct):
     frame_pixels: int
     memory: int
     seconds: int
-    """Of a processor: where whoever started the worker is no more, it ends all the same."""
+    """CPU time. It ends the worker even if the process that started it has died."""
 
 
-class Order(msgspec.Struct):
-    """File descriptors that the worker was started with, and what it may use."""
+class Job(msgspec.Struct):
+    """Inherited file descriptors, and limits."""
 
     source: int
     file: int
@@ -42,54 +45,54 @@ class Order(msgspec.Struct):
     limits: Limits
 
 
-class Made(msgspec.Struct, omit_defaults=True):
+class ProcessedPicture(msgspec.Struct, omit_defaults=True):
     content_type: str = ""
     width: int = 0
     height: int = 0
-    refused: str = ""
+    error: str = ""
 
 
-class TooMuchError(Exception):
+class TooLargeError(Exception):
     """More pixels or frames than allowed."""
 
 
-def work(order: Order) -> Made:
-    with open(order.source, "rb", closefd=False) as source:
+def work(job: Job) -> ProcessedPicture:
+    with open(job.source, "rb", closefd=False) as source:
         source.seek(0)
         try:
-            return _make(source, order)
-        except TooMuchError as error:
-            return Made(refused=str(error))
+            return _make(source, job)
+        except TooLargeError as error:
+            return ProcessedPicture(error=str(error))
         except UnidentifiedImageError:
-            return Made(refused="it is no picture that we can read")
+            return ProcessedPicture(error="it is not a picture in a supported format")
         except (OSError, SyntaxError, ValueError, EOFError, MemoryError, ImageCms.PyCMSError):
-            return Made(refused="it is damaged or too costly")
+            return ProcessedPicture(error="it is damaged or too costly")
 
 
-def _make(source: IO[bytes], order: Order) -> Made:
-    Image.MAX_IMAGE_PIXELS = None  # ours instead, before anything is decoded
+def _make(source: IO[bytes], job: Job) -> ProcessedPicture:
+    Image.MAX_IMAGE_PIXELS = None  # _check_pixels applies the limit instead, before anything is decoded
     image = Image.open(source, formats=FORMATS)
-    _check_pixels(image, order.limits)
-    form = _form_of(image)
+    _check_pixels(image, job.limits)
+    form = _output_format(image)
     if image.format in ANIMATED and getattr(image, "is_animated", False):
-        durations = _durations(image, order.limits)
-        _save_animation(image, form, durations, order.file)
+        durations = _durations(image, job.limits)
+        _save_animation(image, form, durations, job.file)
         image.seek(0)
         first = image.convert("RGBA")
     else:
         first = _still(image)
-        _write(order.file, lambda out: _plain(first, form).save(out, form, **OPTIONS[form]))
+        _write(job.file, lambda out: _plain(first, form).save(out, form, **OPTIONS[form]))
     small = first.convert("RGBA" if _has_alpha(first) else "RGB")
     small.thumbnail(THUMBNAIL)
     small.info = {}
-    _write(order.thumbnail, lambda out: small.save(out, "WEBP", quality=78, method=2))
-    return Made(f"image/{form.lower()}", first.width, first.height)
+    _write(job.thumbnail, lambda out: small.save(out, "WEBP", quality=78, method=2))
+    return ProcessedPicture(f"image/{form.lower()}", first.width, first.height)
 
 
-def _form_of(image: Image.Image) -> str:
+def _output_format(image: Image.Image) -> str:
     if image.format == "TIFF":
         return "PNG" if _has_alpha(image) else "JPEG"
-    return BECOMES[image.format or ""]
+    return OUTPUT_FORMATS[image.format or ""]
 
 
 def _has_alpha(image: Image.Image) -> bool:
@@ -99,11 +102,11 @@ def _has_alpha(image: Image.Image) -> bool:
 def _check_pixels(image: Image.Image, limits: Limits) -> None:
     width, height = image.size
     if width * height > limits.pixels:
-        raise TooMuchError(f"it has more than {limits.pixels} pixels")
+        raise TooLargeError(f"it has more than {limits.pixels} pixels")
 
 
 def _durations(image: Image.Image, limits: Limits) -> list[int]:
-    """Of each frame; looks at no more frames than allowed."""
+    """Return the duration of each frame; raises TooLargeError as soon as a limit is exceeded."""
     durations: list[int] = []
     area = 0
     while True:
@@ -113,9 +116,9 @@ def _durations(image: Image.Image, limits: Limits) -> list[int]:
             return durations
         area += image.width * image.height
         if len(durations) == limits.frames:
-            raise TooMuchError(f"it has more than {limits.frames} frames")
+            raise TooLargeError(f"it has more than {limits.frames} frames")
         if area > limits.frame_pixels:
-            raise TooMuchError(f"its frames have more than {limits.frame_pixels} pixels together")
+            raise TooLargeError(f"its frames have more than {limits.frame_pixels} pixels together")
         image.load()
         durations.append(int(image.info.get("duration", 0)))
 
@@ -139,7 +142,7 @@ def _frames(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def _still(image: Image.Image) -> Image.Image:
-    """Turned as the camera meant it, in sRGB."""
+    """Return the picture upright and in sRGB."""
     profile = image.info.get("icc_profile")
     turned = ImageOps.exif_transpose(image)
     if profile and turned.mode in {"RGB", "RGBA", "CMYK"}:
@@ -152,7 +155,7 @@ def _still(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image, form: str) -> Image.Image:
-    """In a mode that the format has."""
+    """Convert to a mode that the format supports."""
     if form == "JPEG" and image.mode not in {"L", "RGB"}:
         return image.convert("RGB")
     if form == "PNG" and image.mode not in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}:
@@ -166,11 +169,11 @@ def _write(target: int, save: Any) -> None:
 
 
 def main() -> None:
-    order = msgspec.json.decode(sys.argv[1], type=Order)
-    resource.setrlimit(resource.RLIMIT_AS, (order.limits.memory, order.limits.memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (order.limits.seconds, order.limits.seconds))
+    job = msgspec.json.decode(sys.argv[1], type=Job)
+    resource.setrlimit(resource.RLIMIT_AS, (job.limits.memory, job.limits.memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (job.limits.seconds, job.limits.seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.buffer.write(msgspec.json.encode(work(order)))
+    sys.stdout.buffer.write(msgspec.json.encode(work(job)))
 
 
 if __name__ == "__main__":

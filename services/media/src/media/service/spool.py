@@ -1,4 +1,4 @@
-"""What is being uploaded, on disk under no name: gone with the process, however that ends."""
+"""Uploads in progress, in unnamed files: they disappear with the process, however it ends."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Spool:
         self._limit, self._hash, self._waiting = limit, sha256(), bytearray()
 
     async def write(self, data: bytes) -> None:
-        """Raises TooLarge as soon as there is more than allowed."""
+        """Append data; raises TooLarge as soon as the limit is exceeded."""
         self.size += len(data)
         if self.size > self._limit:
             raise TooLarge(f"A file has at most {self._limit} bytes.", errors={"file": "is too large"})
@@ -30,7 +30,7 @@ class Spool:
             await self._flush()
 
     async def finish(self) -> bytes:
-        """The SHA-256 of everything, which is on disk now."""
+        """Write what is buffered; return the SHA-256 of the whole file."""
         await self._flush()
         return self._hash.digest()
 

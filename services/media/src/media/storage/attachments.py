@@ -1,4 +1,4 @@
-"""Attachments and the client ids that stand for them. A change of state names the state that it comes from."""
+"""The tables of attachments and of the client ids of uploads. A change of state names the previous state."""
 
 from collections.abc import Collection
 
@@ -30,13 +30,13 @@ async def find_by_client_id(db: Db, user_id: str, client_id: str) -> StoredAttac
     return await _find(db, _all.join(upload, upload.c.attachment_id == attachment.c.id).where(known))
 
 
-async def find_twin(db: Db, twin_key: bytes) -> StoredAttachment | None:
-    """Pending or stored: the same bytes, name, person and room."""
+async def find_duplicate(db: Db, twin_key: bytes) -> StoredAttachment | None:
+    """Return the pending or stored attachment with this key: the same bytes, name, user and room."""
     return await _find(db, _all.where(attachment.c.twin_key == twin_key))
 
 
 async def find_same_bytes(db: Db, user_id: str, room_id: str | None, digest: bytes) -> StoredAttachment | None:
-    """Stored by the same person in the same room, under any name; kept from being deleted in this transaction."""
+    """Return an attachment with the same bytes from the same user in the same room; lock it against deletion."""
     here = attachment.c.room_id.is_(None) if room_id is None else attachment.c.room_id == room_id
     same = (attachment.c.user_id == user_id) & (attachment.c.digest == digest) & (attachment.c.state == "stored")
     return await _find(db, _all.where(same, here).with_for_update())
@@ -48,7 +48,7 @@ async def find_avatar(db: Db, user_id: str, attachment_id: str) -> StoredAttachm
 
 
 async def list_own(db: Db, user_id: str, room_id: str, ids: Collection[str]) -> list[StoredAttachment]:
-    """Those of `ids` that the user stored in this room, gone or not."""
+    """Return those of `ids` that the user uploaded to this room, including deleted ones."""
     mine = (attachment.c.user_id == user_id) & (attachment.c.room_id == room_id)
     was_stored = attachment.c.state.in_(["stored", "deleting", "deleted"])
     return await _list(db, _all.where(attachment.c.id.in_(ids), mine, was_stored))
@@ -60,14 +60,14 @@ async def list_in_room(db: Db, room_id: str, ids: Collection[str]) -> list[Store
 
 
 async def lock_avatars(db: Db, user_id: str) -> list[StoredAttachment]:
-    """All but those that are gone; none of them changes before the transaction ends."""
+    """Return the user's avatars that are not deleted, locked until the transaction ends."""
     mine = (attachment.c.user_id == user_id) & attachment.c.room_id.is_(None)
     here = attachment.c.state.in_(["pending", "stored", "deleting"])
     return await _list(db, _all.where(mine, here).order_by(attachment.c.id).with_for_update())
 
 
 async def list_in_state(db: Db, state: State, before: int, limit: int) -> list[StoredAttachment]:
-    """Those in a state whose deadline lies before a time, the oldest first."""
+    """Return attachments in a state with a deadline before `before`, the oldest first."""
     old = (attachment.c.state == state) & (attachment.c.deadline_at < before)
     return await _list(db, _all.where(old).order_by(attachment.c.deadline_at).limit(limit))
 
@@ -76,17 +76,17 @@ async def insert_attachment(db: Db, stored: StoredAttachment) -> None:
     await db.execute(attachment.insert(), [msgspec.structs.asdict(stored)])
 
 
-async def remember_upload(db: Db, user_id: str, client_id: str | None, attachment_id: str) -> None:
-    """From now on the client's id stands for this attachment."""
+async def record_client_id(db: Db, user_id: str, client_id: str | None, attachment_id: str) -> None:
+    """Record that the client id belongs to this attachment."""
     if client_id is not None:
         row = {"user_id": user_id, "client_id": client_id, "attachment_id": attachment_id}
         await run_upsert(db, upload, [row], replace=["attachment_id"])
 
 
 async def set_state(db: Db, ids: Collection[str], before: State, after: State) -> int:
-    """How many of `ids` were in the state `before` and are now in `after`.
+    """Change those of `ids` that are in the state `before` to `after`; return how many.
 
-    What ends frees its twin key; what is gone loses its name.
+    An attachment that is no longer active frees its duplicate key; a deleted one loses its filename.
     """
     values: dict[str, object] = {"state": after}
     if after != "stored":
@@ -98,15 +98,15 @@ async def set_state(db: Db, ids: Collection[str], before: State, after: State) -
 
 
 async def remove_failed(db: Db, ids: Collection[str]) -> None:
-    """Rows of uploads that came to nothing, and the client ids that stood for them."""
+    """Delete the rows of failed uploads and their client ids."""
     gone = select(attachment.c.id).where(attachment.c.id.in_(ids), attachment.c.state == "failed")
     found = list((await db.execute(gone)).scalars())
     await db.execute(upload.delete().where(upload.c.attachment_id.in_(found)))
     await db.execute(attachment.delete().where(attachment.c.id.in_(found), attachment.c.state == "failed"))
 
 
-async def live_keys(db: Db, object_keys: Collection[str]) -> set[str]:
-    """Those object keys that a pending or stored row names."""
+async def active_keys(db: Db, object_keys: Collection[str]) -> set[str]:
+    """Return those of the keys that belong to a pending or stored row."""
     found = select(attachment.c.object_key).where(attachment.c.object_key.in_(object_keys))
     found = found.where(attachment.c.state.in_(["pending", "stored"]))
     return set((await db.execute(found)).scalars())

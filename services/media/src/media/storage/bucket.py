@@ -1,4 +1,4 @@
-"""The bucket that holds the bytes of attachments. Every call ends within the client's timeouts."""
+"""The S3 bucket with the bytes of attachments. Every call ends within the client's timeouts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,14 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from media.settings import MediaSettings
 
 MISSING = ("404", "NoSuchBucket", "NotFound")
-ALREADY_OURS = "BucketAlreadyOwnedByYou"
+ALREADY_OWNED = "BucketAlreadyOwnedByYou"
 CHUNK = 64 * 1024
 BUCKET_DOWN = (BotoCoreError, ClientError, aiohttp.ClientError, OSError, TimeoutError)
-"""What an S3 that is away, too slow or failing raises."""
+"""Errors of an S3 server that is unreachable, too slow or failing."""
 
 
-class Served(NamedTuple):
-    """How an object is handed out, whoever asks for it in whatever way."""
+class ObjectHeaders(NamedTuple):
+    """Headers with which an object is served."""
 
     content_type: str
     disposition: str
@@ -33,14 +33,16 @@ class Listed(NamedTuple):
 
 
 class Bucket:
-    def __init__(self, client: Any, public: Any, settings: MediaSettings) -> None:
+    def __init__(
+        self, client: Any, public: Any, *, name: str, region: str, part_bytes: int, concurrent_uploads: int
+    ) -> None:
         self._client, self._public = client, public
-        self._name, self._region = settings.aws_storage_bucket_name, settings.aws_region
-        self._part_bytes = settings.s3_part_bytes
-        self._uploads = asyncio.Semaphore(settings.s3_uploads_at_once)
+        self._name, self._region = name, region
+        self._part_bytes = part_bytes
+        self._uploads = asyncio.Semaphore(concurrent_uploads)
 
     async def check(self) -> None:
-        """Raises unless the bucket can be used; makes it where it is missing. Idempotent."""
+        """Create the bucket if it does not exist; raises if it is unusable. Idempotent."""
         try:
             await self._client.head_bucket(Bucket=self._name)
         except ClientError as error:
@@ -49,19 +51,19 @@ class Bucket:
             await self._create()
 
     async def _create(self) -> None:
-        # us-east-1 is the one region that S3 does not take as a constraint.
-        elsewhere = self._region != "us-east-1"
-        where = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if elsewhere else {}
+        # S3 rejects us-east-1 as a location constraint.
+        has_constraint = self._region != "us-east-1"
+        where = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if has_constraint else {}
         try:
             await self._client.create_bucket(Bucket=self._name, **where)
         except ClientError as error:
-            if error.response["Error"]["Code"] != ALREADY_OURS:
+            if error.response["Error"]["Code"] != ALREADY_OWNED:
                 raise
 
-    async def put(self, key: str, file: IO[bytes], size: int, served: Served) -> None:
-        """Store a file from its beginning: in one piece, or in several where it is large. Whole or not at all."""
+    async def put(self, key: str, file: IO[bytes], size: int, headers: ObjectHeaders) -> None:
+        """Store a file from its beginning, a large one as a multipart upload. It is stored completely or not at all."""
         target = {"Bucket": self._name, "Key": key}
-        how = {"ContentType": served.content_type, "ContentDisposition": served.disposition}
+        how = {"ContentType": headers.content_type, "ContentDisposition": headers.disposition}
         async with self._uploads:
             if size <= self._part_bytes:
                 await self._client.put_object(**target, **how, Body=await _read(file, 0, size))
@@ -71,7 +73,7 @@ class Bucket:
             try:
                 await self._put_parts(target, file, size)
             except BaseException:
-                await _quietly(self._client.abort_multipart_upload(**target))  # else the sweep does it
+                await _ignore_outage(self._client.abort_multipart_upload(**target))  # if this fails, the sweep does it
                 raise
 
     async def _put_parts(self, target: dict[str, str], file: IO[bytes], size: int) -> None:
@@ -82,28 +84,28 @@ class Bucket:
             done.append({"PartNumber": number, "ETag": part["ETag"]})
         await self._client.complete_multipart_upload(**target, MultipartUpload={"Parts": done})
 
-    async def open(self, key: str, span: tuple[int, int] | None) -> AsyncGenerator[bytes, None]:
-        """The bytes of a span (first and last), or all; raises before the iterator is there, or while it goes."""
-        part = {} if span is None else {"Range": f"bytes={span[0]}-{span[1]}"}
+    async def open(self, key: str, byte_range: tuple[int, int] | None) -> AsyncGenerator[bytes, None]:
+        """Return the bytes of a range (first and last), or all. Raises here or while the bytes are read."""
+        part = {} if byte_range is None else {"Range": f"bytes={byte_range[0]}-{byte_range[1]}"}
         answer = await self._client.get_object(Bucket=self._name, Key=key, **part)
         return _pieces(answer["Body"])
 
-    async def fetch(self, key: str) -> tuple[Served, AsyncGenerator[bytes, None]]:
-        """How an object is handed out, and its bytes; raises ClientError where there is none."""
+    async def fetch(self, key: str) -> tuple[ObjectHeaders, AsyncGenerator[bytes, None]]:
+        """Return headers and bytes of an object; raises ClientError if there is none."""
         answer = await self._client.get_object(Bucket=self._name, Key=key)
-        return Served(answer["ContentType"], answer.get("ContentDisposition", "")), _pieces(answer["Body"])
+        return ObjectHeaders(answer["ContentType"], answer.get("ContentDisposition", "")), _pieces(answer["Body"])
 
     async def delete(self, key: str) -> None:
-        """No error where there is none."""
+        """Delete an object if it exists."""
         await self._client.delete_object(Bucket=self._name, Key=key)
 
     async def list_after(self, key: str, limit: int) -> list[Listed]:
-        """Objects in the order of their keys, behind `key`."""
+        """Return objects with keys above `key`, in order."""
         answer = await self._client.list_objects_v2(Bucket=self._name, StartAfter=key, MaxKeys=limit)
         return [Listed(one["Key"], _ms(one["LastModified"])) for one in answer.get("Contents", ())]
 
     async def abort_stale(self, before_ms: int, limit: int) -> None:
-        """End uploads in pieces that began before a time: whoever made them is gone."""
+        """Abort multipart uploads that began before a time: their process has died."""
         answer = await self._client.list_multipart_uploads(Bucket=self._name, MaxUploads=limit)
         for one in answer.get("Uploads", ()):
             if _ms(one["Initiated"]) < before_ms:
@@ -112,16 +114,16 @@ class Bucket:
 
     @property
     def is_public(self) -> bool:
-        """Whether browsers reach the bucket by themselves."""
+        """Return whether browsers can reach the bucket."""
         return self._public is not None
 
-    async def sign(self, key: str, served: Served, seconds: int) -> str:
-        """An address for everyone, for a while, with the type and disposition forced."""
+    async def sign(self, key: str, headers: ObjectHeaders, seconds: int) -> str:
+        """Return a presigned URL, valid for `seconds`, with fixed content type and disposition."""
         target = {
             "Bucket": self._name,
             "Key": key,
-            "ResponseContentType": served.content_type,
-            "ResponseContentDisposition": served.disposition,
+            "ResponseContentType": headers.content_type,
+            "ResponseContentDisposition": headers.disposition,
             "ResponseCacheControl": "private, no-store",
         }
         url: str = await self._public.generate_presigned_url("get_object", Params=target, ExpiresIn=seconds)
@@ -144,7 +146,7 @@ async def _pieces(body: Any) -> AsyncGenerator[bytes, None]:
         body.close()
 
 
-async def _quietly(work: Any) -> None:
+async def _ignore_outage(work: Any) -> None:
     try:
         await work
     except BUCKET_DOWN:
@@ -157,7 +159,7 @@ def _ms(moment: datetime) -> int:
 
 @asynccontextmanager
 async def open_bucket(settings: MediaSettings) -> AsyncIterator[Bucket]:
-    """Nothing is sent yet. Signatures of version 4, which a presigned PUT needs; paths, as an IP has no subdomains."""
+    """Open clients, without a request yet. Addressing is by path, because an IP address has no subdomains."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path", "payload_signing_enabled": False},
@@ -183,4 +185,11 @@ async def open_bucket(settings: MediaSettings) -> AsyncIterator[Bucket]:
     async with AsyncExitStack() as stack:
         inside = await stack.enter_async_context(client(settings.s3_endpoint_url))
         outside = settings.s3_public_url and await stack.enter_async_context(client(settings.s3_public_url))
-        yield Bucket(inside, outside or None, settings)
+        yield Bucket(
+            inside,
+            outside or None,
+            name=settings.aws_storage_bucket_name,
+            region=settings.aws_region,
+            part_bytes=settings.s3_part_bytes,
+            concurrent_uploads=settings.s3_uploads_at_once,
+        )

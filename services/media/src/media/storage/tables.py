@@ -1,4 +1,4 @@
-"""Media's tables. A row says what may be in the bucket before it is put there; nothing else says what is."""
+"""The tables of media. A row is inserted before its object is stored, so every object has a row."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ _DIGEST = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
 
 
 class AttachmentTable(SQLModel, table=True):
-    """Rows of one person may share an object: the same bytes under two names."""
+    """Rows of one user may share an object: the same bytes under two names."""
 
     __tablename__: ClassVar[Any] = "attachment"
     __table_args__: ClassVar[Any] = (
@@ -40,7 +40,7 @@ class AttachmentTable(SQLModel, table=True):
 
 
 class UploadTable(SQLModel, table=True):
-    """Which attachment a client's id stands for."""
+    """The attachment of a client id."""
 
     __tablename__: ClassVar[Any] = "upload"
     __table_args__: ClassVar[Any] = MYSQL
@@ -50,8 +50,8 @@ class UploadTable(SQLModel, table=True):
     attachment_id: str = Field(sa_column=Column(IdColumn, nullable=False, index=True))
 
 
-class ReceiptTable(SQLModel, table=True):
-    """That an attachment was to go, and why; and when its bytes were gone."""
+class DeletionLogTable(SQLModel, table=True):
+    """A requested deletion, its cause, and when the bytes were deleted."""
 
     __tablename__: ClassVar[Any] = "deletion_receipt"
     __table_args__: ClassVar[Any] = MYSQL
@@ -64,7 +64,7 @@ class ReceiptTable(SQLModel, table=True):
 
 
 class ClosedAccountTable(SQLModel, table=True):
-    """Tombstones of closed accounts: a token outlives its account by up to a minute."""
+    """Tombstones of closed accounts, needed because a token outlives its account by up to a minute."""
 
     __tablename__: ClassVar[Any] = "closed_account"
     __table_args__: ClassVar[Any] = MYSQL
@@ -75,6 +75,6 @@ class ClosedAccountTable(SQLModel, table=True):
 
 attachment = table_of(AttachmentTable)
 upload = table_of(UploadTable)
-deletion_receipt = table_of(ReceiptTable)
+deletion_log = table_of(DeletionLogTable)
 closed_account = table_of(ClosedAccountTable)
-TABLES = (attachment, upload, deletion_receipt, closed_account)
+TABLES = (attachment, upload, deletion_log, closed_account)

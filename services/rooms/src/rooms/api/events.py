@@ -13,7 +13,7 @@ from shared.events.rooms import SystemEvent
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY_BYTES)
 
@@ -21,7 +21,7 @@ After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this 
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
 
 
-@router.get("", responses=answers(SystemEvent, page=True), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(SystemEvent, page=True), dependencies=[SHED_UNDER_LOAD])
 async def list_events(
     deps: Deps,
     caller: Caller,

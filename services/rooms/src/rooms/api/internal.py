@@ -29,7 +29,7 @@ from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller
 from shared.web.openapi import read_body, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
@@ -57,7 +57,7 @@ async def list_room_lists(request: Request, deps: Deps, _: ServiceCaller) -> Res
     return reply(await room_lists.list_room_lists(deps, body.users))
 
 
-@router.post("/home-page", dependencies=[WHEN_CALM])
+@router.post("/home-page", dependencies=[SHED_UNDER_LOAD])
 async def get_room_list_page(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     body = await read_body(request, RoomListPageRequest)
     _check_ids([body.user_id], 1)
@@ -66,14 +66,14 @@ async def get_room_list_page(request: Request, deps: Deps, _: ServiceCaller) -> 
     return reply(await room_lists.get_room_list_page(deps, body.user_id, body.before, body.limit))
 
 
-@router.post("/messages", dependencies=[WHEN_CALM])
+@router.post("/messages", dependencies=[SHED_UNDER_LOAD])
 async def get_messages(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     body = await read_body(request, MessagesRequest)
     _check_room(body.room_id, body.user_id)
     return reply(await reading.get_page(deps, body.room_id, body.user_id, body.choice))
 
 
-@router.post("/enter", dependencies=[WHEN_CALM])
+@router.post("/enter", dependencies=[SHED_UNDER_LOAD])
 async def get_snapshot(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     body = await read_body(request, RoomSnapshotRequest)
     _check_room(body.room_id, body.user_id)

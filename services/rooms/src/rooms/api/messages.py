@@ -13,7 +13,7 @@ from rooms.service.queries import reading
 from shared.contracts.rooms import Message, NewMessage
 from shared.web.callers import Caller, PathId
 from shared.web.openapi import accepts, answers, json_body, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES)
 
@@ -26,7 +26,7 @@ class MessageList(msgspec.Struct):
     version: int
 
 
-@router.get("", responses=answers(MessageList), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(MessageList), dependencies=[SHED_UNDER_LOAD])
 async def list_messages(
     deps: Deps, caller: Caller, room_id: PathId, parameters: Annotated[PageParameters, Query()]
 ) -> Response:

@@ -14,7 +14,7 @@ from shared.ids import new_id
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import Page, answers, reply
-from shared.web.overload import WHEN_CALM
+from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY_BYTES)
 
@@ -30,14 +30,14 @@ async def create_room(deps: Deps, caller: Caller, body: NewRoom) -> Response:
     return reply(await reading.get_room(deps, room_id, user_id), 201 if is_new else 200)
 
 
-@router.get("", responses=answers(Room, page=True), dependencies=[WHEN_CALM])
+@router.get("", responses=answers(Room, page=True), dependencies=[SHED_UNDER_LOAD])
 async def list_rooms(deps: Deps, caller: Caller, cursor: Cursor = None, limit: Limit = MAX_PAGE) -> Response:
     """List the caller's rooms by latest activity, newest first."""
     page = await room_lists.get_room_list_page(deps, caller.subject, cursor, limit)
     return reply(Page(page.rooms, page.next))
 
 
-@router.get("/search", responses=answers(Message, page=True), dependencies=[WHEN_CALM])
+@router.get("/search", responses=answers(Message, page=True), dependencies=[SHED_UNDER_LOAD])
 async def search(
     deps: Deps, caller: Caller, q: SearchText, room_id: RoomFilter = None, cursor: Cursor = None
 ) -> Response:

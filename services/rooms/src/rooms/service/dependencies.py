@@ -1,4 +1,4 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
 from dataclasses import dataclass
 
@@ -19,3 +19,11 @@ class Dependencies:
     committer: Committer
     auth: Peer
     media: Peer
+
+
+def create_dependencies(
+    settings: RoomsSettings, database: Database, redis: AnyRedis, *, auth: Peer, media: Peer
+) -> Dependencies:
+    publisher = Publisher(database, redis, limit=settings.publish_queue)
+    committer = Committer(database, publisher, writers=settings.writers)
+    return Dependencies(settings, database, redis, publisher, committer, auth, media)

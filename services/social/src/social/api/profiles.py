@@ -1,4 +1,4 @@
-"""/api/social/profiles."""
+"""Routes of profiles, below /api/social/profiles."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -7,32 +7,32 @@ from shared.contracts.social import Profile
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
 from shared.web.openapi import answers, reply
-from shared.web.overload import WHEN_CALM
-from social.api.bodies import MAX_BODY, Limit, ProfileChange, Typed, UserIds
+from shared.web.shedding import SHED_UNDER_LOAD
 from social.api.dependencies import Deps
+from social.api.schemas import MAX_BODY_BYTES, Limit, ProfileChange, SearchText, UserIds
 from social.service import profiles
 
-router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY)
+router = APIRouter(prefix="/api/social/profiles", tags=["profiles"], max_body_size=MAX_BODY_BYTES)
 
 
 @router.get("", responses=answers(Profile, page=True))
 async def list_profiles(deps: Deps, caller: Caller, user_ids: UserIds) -> Response:
-    """The profiles behind ids, in their order; without those who have no account."""
+    """Return the profiles of up to 200 users, in the order of the ids. Users without an account are left out."""
     return reply(await profiles.list_profiles(deps, caller.subject, user_ids))
 
 
-@router.get("/search", responses=answers(Profile, page=True), dependencies=[WHEN_CALM])
+@router.get("/search", responses=answers(Profile, page=True), dependencies=[SHED_UNDER_LOAD])
 async def search(
     deps: Deps,
     caller: Caller,
-    webchat_id: Typed,
+    webchat_id: SearchText,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Response:
-    """Whoever has exactly this WebChat ID, then those whose id begins so.
+    """Search for a WebChat ID: the exact match first, then IDs that begin with it.
 
-    For what is in no WebChat ID: those whom I follow with it in their display names, or with these initial consonants
-    (ㄱㅁㅈ finds 김민지).
+    A text that cannot be part of a WebChat ID searches the display names of the people whom I follow: as a substring,
+    or as initial consonants (ㄱㅁㅈ finds 김민지).
     """
     return reply(await profiles.search(deps, caller.subject, webchat_id, cursor, limit))
 
@@ -44,7 +44,7 @@ async def get_mine(deps: Deps, caller: Caller) -> Response:
 
 @router.patch("/me", responses=answers(Profile))
 async def change_mine(deps: Deps, caller: Caller, body: ProfileChange) -> Response:
-    """Change what is given; those who follow me see it at once."""
+    """Change the given fields. Followers see the change at once."""
     return reply(await profiles.change_profile(deps, caller.subject, body.columns()))
 
 

@@ -1,4 +1,4 @@
-"""Where a person's picture lies: at media, which alone knows whether the attachment is one."""
+"""URLs of avatars, which media serves."""
 
 
 def avatar_url(attachment_id: str | None) -> str | None:

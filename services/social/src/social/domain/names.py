@@ -1,7 +1,7 @@
-"""Display names as they are searched: by a part of them, or by the initial consonants (초성) of their syllables.
+"""Search in display names: by a substring, or by the initial consonants (초성) of consecutive syllables.
 
-김민지 has the initials ㄱㅁㅈ. A doubled consonant (ㄲ) is one of its own; a cluster (ㄳ), which a keyboard makes of
-two typed one after the other, is the two.
+김민지 has the initials ㄱㅁㅈ. A double consonant (ㄲ) is one initial. A cluster (ㄳ), which a keyboard makes of two
+consonants typed one after the other, is two.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from shared.text import normalised
 
 _INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _PER_INITIAL = "가", "힣", 21 * 28
-"""The Unicode Standard, 3.12: syllables are in the order of initial, vowel, final."""
+"""The order of syllables is by initial, vowel, final (The Unicode Standard, section 3.12)."""
 _CLUSTERS = {
     "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ",
     "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ", "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ", "ㅄ": "ㅂㅅ",
@@ -19,22 +19,22 @@ _CLUSTERS = {
 _CONSONANTS = {
     normalised(jamo): initials for jamo, initials in [*zip(_INITIALS, _INITIALS, strict=True), *_CLUSTERS.items()]
 }
-"""By the conjoining jamo, which NFKC makes of compatible and of half-width ones."""
+"""Keys are conjoining jamo: NFKC converts compatibility and half-width jamo to these."""
 
 
 def initials_of(name: str) -> str:
-    """Of each syllable its initial; other characters as they are compared, without spaces."""
+    """Return the initials of syllables; other characters are normalised, spaces are removed."""
     return "".join(map(_initial, _without_spaces(name)))
 
 
 def typed_initials(typed: str) -> str | None:
-    """The initials that were typed; None where there is anything else."""
+    """Return the typed initials, or None if the text contains anything else."""
     chars = _without_spaces(typed)
     return initials_of(chars) if chars and all(normalised(char) in _CONSONANTS for char in chars) else None
 
 
-def finder(typed: str) -> Callable[[str], bool]:
-    """Whether a name has the initials in a row, where initials were typed; else whether it has the text in it."""
+def name_matcher(typed: str) -> Callable[[str], bool]:
+    """Return a predicate for names: it looks for typed initials, or else for a substring."""
     if (initials := typed_initials(typed)) is not None:
         return lambda name: initials in initials_of(name)
     text = normalised(typed)

@@ -1,4 +1,4 @@
-"""A search for WebChat IDs as a range of the index: whoever has exactly this id comes first, then longer ones."""
+"""Search for WebChat IDs by prefix, as a range of the index. An exact match comes first in it."""
 
 import re
 
@@ -6,7 +6,7 @@ _PART_OF_ID = re.compile(r"[a-z0-9_.]{1,20}")
 
 
 def prefix_range(typed: str) -> tuple[str, str] | None:
-    """From the first (inclusive) to the last (exclusive) id that begins so; None where no id can."""
+    """Return the half-open range of ids with this prefix, or None if no id can have it."""
     prefix = typed.lower()
     if _PART_OF_ID.fullmatch(prefix) is None:
         return None

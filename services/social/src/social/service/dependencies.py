@@ -1,4 +1,4 @@
-"""What the use cases of one process work with, made once by `main`."""
+"""The dependencies of the use cases."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Following: one side only, at most 2,000, ended by a block."""
+"""Follows: directed, at most 2,000 of one person, ended by a block."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,10 +7,10 @@ from shared.database.engine import Db
 from shared.ids import now_ms
 from shared.web.cursors import IdKey, TimeKey, cursor_of, read_cursor
 from shared.web.openapi import Page
-from social.domain.ties import check_can_follow, check_open, check_other
-from social.service.announce import announce
+from social.domain.relationships import check_can_follow, check_open, check_other
+from social.service.accounts import ensure_registered
 from social.service.dependencies import Dependencies
-from social.service.known import ensure_known
+from social.service.notifications import notify
 from social.storage import follows
 from social.storage.blocks import blockers_between, list_blocked
 from social.storage.follows import Key
@@ -23,7 +23,7 @@ Lister = Callable[[Db, str, int, Key | None], Awaitable[list[tuple[Key, Profile]
 async def follow(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
     check_other(me, other)
-    await ensure_known(deps, [me, other])
+    await ensure_registered(deps, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
         check_open(await lock_people(db, [me, other]), me, other)
@@ -34,19 +34,19 @@ async def follow(deps: Dependencies, me: str, other: str) -> None:
         await follows.add_follow(db, me, other, now_ms())
         return await raise_revisions(db, [me])
 
-    await announce(deps, await deps.database.transact(write))
+    await notify(deps, await deps.database.transact(write))
 
 
 async def unfollow(deps: Dependencies, me: str, other: str) -> None:
     """Idempotent."""
     check_other(me, other)
-    await ensure_known(deps, [me, other])
+    await ensure_registered(deps, [me, other])
 
     async def write(db: Db) -> dict[str, int]:
         check_open(await lock_people(db, [me, other]), me, other)
         return await raise_revisions(db, [me]) if await follows.remove_follow(db, me, other) else {}
 
-    await announce(deps, await deps.database.transact(write))
+    await notify(deps, await deps.database.transact(write))
 
 
 async def list_following(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:

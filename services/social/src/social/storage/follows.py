@@ -1,4 +1,4 @@
-"""Who follows whom."""
+"""The table of follows."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from social.storage.people import profile_of, profiles_for
 from social.storage.tables import follow, person
 
 Key = tuple[int, str]
-"""Of one entry in a list of people: since when, and who."""
+"""The sort key of an entry: since when (milliseconds), and who."""
 
 
 async def is_following(db: Db, follower: str, followee: str) -> bool:
@@ -28,7 +28,7 @@ async def add_follow(db: Db, follower: str, followee: str, now: int) -> None:
 
 
 async def remove_follow(db: Db, follower: str, followee: str) -> bool:
-    """Whether there was one."""
+    """Remove a follow; return whether there was one."""
     return (await db.execute(delete(follow).where(_is(follower, followee)))).rowcount > 0
 
 
@@ -37,12 +37,12 @@ async def remove_follows_between(db: Db, one: str, other: str) -> None:
 
 
 async def remove_follows_of(db: Db, user_id: str) -> None:
-    """All of them, in both directions."""
+    """Remove the user's follows in both directions."""
     await db.execute(delete(follow).where(or_(follow.c.follower_id == user_id, follow.c.followee_id == user_id)))
 
 
 async def list_following(db: Db, user_id: str, limit: int, before: Key | None) -> list[tuple[Key, Profile]]:
-    """Those whom the user follows, the newest first."""
+    """Return the people whom the user follows, the newest first."""
     return await _list(db, user_id, follow.c.follower_id, follow.c.followee_id, limit, before)
 
 
@@ -63,7 +63,7 @@ async def _list(
 
 
 async def friends_of(db: Db, user_ids: Collection[str]) -> dict[str, list[Profile]]:
-    """The profiles that each of these follows, with one statement."""
+    """Return the profiles that each of these users follows, with one statement."""
     columns = (person.c.user_id, person.c.webchat_id, person.c.display_name, person.c.status_message)
     found = select(*columns, person.c.avatar_id, literal(1), follow.c.follower_id)
     found = found.join(follow, follow.c.followee_id == person.c.user_id).where(follow.c.follower_id.in_(user_ids))
@@ -73,8 +73,8 @@ async def friends_of(db: Db, user_ids: Collection[str]) -> dict[str, list[Profil
     return friends
 
 
-async def tied_to(db: Db, user_id: str, other_ids: Collection[str]) -> set[str]:
-    """Those of the others who follow the user or are followed."""
+async def related_to(db: Db, user_id: str, other_ids: Collection[str]) -> set[str]:
+    """Return those of the others who follow the user or whom the user follows."""
     following = select(follow.c.followee_id).where(follow.c.follower_id == user_id, follow.c.followee_id.in_(other_ids))
     followers = select(follow.c.follower_id).where(follow.c.followee_id == user_id, follow.c.follower_id.in_(other_ids))
     return set((await db.execute(following.union(followers))).scalars())

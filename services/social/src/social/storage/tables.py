@@ -1,6 +1,6 @@
-"""Social's tables. Text has a binary collation, so that the range of a prefix is the same on every engine.
+"""The tables of social. Text has a binary collation, so that a prefix range is the same on every engine.
 
-A closed account keeps a row in `person` with nothing in it: late events and questions find it, and no profile.
+A closed account keeps an empty row in `person`, so that late events cannot restore the profile.
 """
 
 from typing import Any, ClassVar
@@ -14,10 +14,7 @@ MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": 
 
 
 class Person(SQLModel, table=True):
-    """The profile is what auth said at sign-up, then what its owner made of it; `name_version` counts the names since.
-
-    `account_version` is auth's.
-    """
+    """A profile. `name_version` counts the changes of the display name, `account_version` is a version of auth."""
 
     __table_args__: ClassVar[Any] = MYSQL
 
@@ -44,7 +41,7 @@ class Follow(SQLModel, table=True):
 
 
 class Block(SQLModel, table=True):
-    """A row per ordered pair that ever had a block. `version` counts its changes, `standing` says whether it holds."""
+    """A row per ordered pair that ever had a block. `version` counts its changes, `standing` means active."""
 
     __table_args__: ClassVar[Any] = (Index("ix_block_blocked", "blocked_id", "blocker_id"), MYSQL)
 
@@ -56,7 +53,7 @@ class Block(SQLModel, table=True):
 
 
 class FriendRevision(SQLModel, table=True):
-    """Rises in the transaction that changes what the user sees of those they follow; none is revision 0."""
+    """The revision of a user's friend list, raised in the transaction that changes it. Without a row it is 0."""
 
     __tablename__: ClassVar[Any] = "friend_revision"
     __table_args__: ClassVar[Any] = MYSQL

@@ -1,4 +1,4 @@
-"""What the routes of /api/auth are sent, with the limits of every field."""
+"""Request bodies of /api/auth, with the limits of every field."""
 
 from typing import Annotated
 
@@ -7,12 +7,12 @@ from pydantic import AfterValidator, BaseModel, Field
 from auth.domain.identity import check_email, webchat_id_of
 from shared.text import one_line
 
-MAX_BODY = 16 * 1024
+MAX_BODY_BYTES = 16 * 1024
 
 
 def _without_nul(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("must not hold a NUL")
+        raise ValueError("must not contain a NUL character")
     return text
 
 
@@ -22,7 +22,7 @@ def _not_empty(text: str) -> str:
     return text
 
 
-Typed = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
+Credential = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(check_email)]
 WebChatId = Annotated[str, Field(max_length=20), AfterValidator(webchat_id_of)]
 DisplayName = Annotated[
@@ -32,20 +32,20 @@ DisplayName = Annotated[
 
 class SignUp(BaseModel):
     email: Email
-    password: Typed
+    password: Credential
     webchat_id: WebChatId
     display_name: DisplayName
 
 
 class LogIn(BaseModel):
-    login: Typed
-    password: Typed
+    login: Credential
+    password: Credential
 
 
 class PasswordChange(BaseModel):
-    current_password: Typed
-    new_password: Typed
+    current_password: Credential
+    new_password: Credential
 
 
 class Closing(BaseModel):
-    password: Typed
+    password: Credential

@@ -1,4 +1,4 @@
-"""Files as people send them: stored once, for whom they are meant, and refused where they must be."""
+"""Uploads: forms and JSON, limits, authorization, deduplication."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 @on_each_database
-async def test_a_file_by_form_and_what_becomes_of_it(anna, objects, rows):
+async def test_uploading_a_form(anna, objects, rows):
     room = await anna.group()
     made = await anna.stored(b"%PDF-1.7 hello", "Bericht für 민지.pdf", room_id=room)
     assert made == {
@@ -30,7 +30,7 @@ async def test_a_file_by_form_and_what_becomes_of_it(anna, objects, rows):
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
 
 
-async def test_a_file_as_base64(anna):
+async def test_uploading_base64(anna):
     room = await anna.group()
     body = {"filename": "x.txt", "data": base64.b64encode(b"hi").decode(), "room_id": room, "client_id": new_id()}
     first, second = [await anna.media.post("/attachments", json=body) for _ in range(2)]
@@ -38,7 +38,7 @@ async def test_a_file_as_base64(anna):
     assert second.json() == first.json()
 
 
-async def test_a_large_file_goes_in_pieces(anna):
+async def test_a_large_file_is_stored_as_a_multipart_upload(anna):
     room = await anna.group()
     data = b"\x01\x02large" * MIB
     made = await anna.stored(data, "big.bin", room_id=room)
@@ -47,7 +47,7 @@ async def test_a_large_file_goes_in_pieces(anna):
 
 
 @with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=2 * MIB)
-async def test_sizes(anna, settings, objects):
+async def test_size_limits_of_base64(anna, settings, objects):
     room = await anna.group()
     limit = settings.max_base64_bytes
     for size, status in ((limit, 201), (limit + 1, 413)):
@@ -66,7 +66,7 @@ async def test_sizes(anna, settings, objects):
 
 
 @with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=2 * MIB)
-async def test_a_form_that_is_too_large_is_not_read(anna, settings):
+async def test_a_too_large_form_is_not_read_to_its_end(anna, settings):
     room = await anna.group()
     sent = 0
 
@@ -84,7 +84,7 @@ async def test_a_form_that_is_too_large_is_not_read(anna, settings):
     assert (await anna.upload(b"\x01" * (settings.max_upload_bytes + 1), room_id=room)).status_code == 413
 
 
-async def test_bodies_that_are_refused(anna):
+async def test_invalid_json_bodies(anna):
     for body, field in (
         ({"filename": "x", "data": "!!!!"}, "data"),
         ({"filename": "x", "data": "QUJD\nQUJD"}, "data"),
@@ -98,7 +98,7 @@ async def test_bodies_that_are_refused(anna):
         assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (422, [field]), body
 
 
-async def test_forms_that_are_none(anna):
+async def test_malformed_forms(anna):
     room = await anna.group()
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhi\r\n'
     bodies = [b"", b"x", part, part + part + b"--x--\r\n", b"--x--\r\n", b"--x\r\n" + b"A: b\r\n" * 200]
@@ -116,7 +116,7 @@ async def test_forms_that_are_none(anna):
     assert (await anna.upload(b"", room_id=room)).status_code == 422
 
 
-async def test_only_members_store_and_read(anna, berta, picture):
+async def test_only_members_can_upload_and_read(anna, berta, picture):
     room = await anna.group()
     made = await anna.stored(picture(), "a.png", room_id=room)
     for where in (room, new_id(), "x"):
@@ -133,9 +133,9 @@ async def test_only_members_store_and_read(anna, berta, picture):
 
 
 @on_each_database
-async def test_an_avatar_is_a_picture_for_everyone(anna, berta, picture, internal):
-    refused = await anna.upload(b"%PDF-1.7", "me.png")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "file")
+async def test_an_avatar_is_a_picture_that_everyone_can_read(anna, berta, picture, internal):
+    rejected = await anna.upload(b"%PDF-1.7", "me.png")
+    assert (rejected.status_code, rejected.json()["errors"][0]["field"]) == (422, "file")
     made = await anna.stored(picture(), "me.png")
     assert (await berta.content(made["attachment_id"])).status_code == 200
     assert (await internal("avatars", user_id=anna.user_id, attachment_id=made["attachment_id"])).json() == {
@@ -163,7 +163,7 @@ async def test_the_same_bytes_are_stored_once(anna, berta, objects):
 
 
 @on_each_database
-async def test_at_once_they_are_stored_once_too(anna, objects, rows):
+async def test_concurrent_duplicates_are_stored_once(anna, objects, rows):
     room = await anna.group()
     client_id = new_id()
     made = await asyncio.gather(
@@ -176,7 +176,7 @@ async def test_at_once_they_are_stored_once_too(anna, objects, rows):
 
 
 @on_each_database
-async def test_a_client_id_stands_for_one_file(anna, berta):
+async def test_a_client_id_belongs_to_one_file(anna, berta):
     room, other, client_id = await anna.group(berta), await anna.group(), new_id()
     first = await anna.stored(b"one", "a.txt", room_id=room, client_id=client_id)
     assert await anna.stored(b"one", "a.txt", room_id=room, client_id=client_id.upper()) == first
@@ -187,9 +187,9 @@ async def test_a_client_id_stands_for_one_file(anna, berta):
 
 
 @on_each_database
-async def test_names(anna):
+async def test_filenames(anna):
     room = await anna.group()
-    for name, shown in (
+    for name, cleaned in (
         ("../../etc/passwd", "passwd"),
         ("C:\\Users\\me\\x.txt", "x.txt"),
         ("a\x00b\x1f.txt", "ab.txt"),
@@ -203,7 +203,7 @@ async def test_names(anna):
     ):
         body = {"filename": name, "data": base64.b64encode(name.encode()).decode(), "room_id": room}
         made = (await anna.media.post("/attachments", json=body)).json()
-        assert made["filename"] == shown
+        assert made["filename"] == cleaned
         disposition = (await anna.content(made["attachment_id"])).headers["content-disposition"]
         assert disposition.isascii()
         assert disposition.isprintable()
@@ -211,31 +211,31 @@ async def test_names(anna):
 
 
 @on_each_database
-async def test_what_the_gateway_stores_and_resolves(anna, berta, internal):
+async def test_the_gateway_uploads_and_resolves(anna, berta, internal):
     room = await anna.group(berta)
     body = {"user_id": anna.user_id, "room_id": room, "client_id": new_id(), "filename": "a.txt"}
     made = (await internal("uploads", data="aGk=", **body)).json()
     assert (await internal("uploads", data="aGk=", **body)).json() == made
-    refusals = {"QUI=": 409, "?": 422, "A" * 7_000_004: 413}
-    for data, status in refusals.items():
+    errors = {"QUI=": 409, "?": 422, "A" * 7_000_004: 413}
+    for data, status in errors.items():
         answer = await internal("uploads", data=data, **body)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     other = await berta.stored(b"x", room_id=room)
     mine = await anna.stored(b"y", room_id=room)
-    asked = {"user_id": anna.user_id, "room_id": room}
+    owner = {"user_id": anna.user_id, "room_id": room}
     ids = [mine["attachment_id"], made["attachment_id"]]
-    assert (await internal("attachments", attachment_ids=ids, **asked)).json() == {"attachments": [mine, made]}
+    assert (await internal("attachments", attachment_ids=ids, **owner)).json() == {"attachments": [mine, made]}
     for wrong in (other["attachment_id"], new_id(), "x"):
-        assert (await internal("attachments", attachment_ids=[*ids, wrong], **asked)).status_code == 404
-    assert (await internal("attachments", attachment_ids=[new_id() for _ in range(11)], **asked)).status_code == 422
+        assert (await internal("attachments", attachment_ids=[*ids, wrong], **owner)).status_code == 404
+    assert (await internal("attachments", attachment_ids=[new_id() for _ in range(11)], **owner)).status_code == 422
 
 
-async def test_people_do_not_reach_the_inside(anna):
+async def test_users_cannot_call_internal_routes(anna):
     for path in ("uploads", "attachments", "avatars"):
         assert (await anna.media.post(f"http://media/internal/{path}", json={})).status_code == 403
 
 
-async def test_a_token_for_another_service_is_refused(anna):
+async def test_a_token_for_another_audience_is_rejected(anna):
     as_user = (await anna.account.get("/check?audience=rooms")).headers["X-WebChat-Token"]
     body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
     as_service = (await anna.account.post("/internal/token", json=body)).json()["token"]
@@ -246,25 +246,25 @@ async def test_a_token_for_another_service_is_refused(anna):
 
 
 @with_settings(uploads_at_once=1)
-async def test_who_finds_no_place_is_told_to_come_back(anna, wire, rows):
+async def test_too_many_concurrent_uploads_get_retry_after(anna, proxy, rows):
     room = await anna.group()
-    wire.open.clear()
+    proxy.open.clear()
     first = asyncio.create_task(anna.upload(b"first", room_id=room))
 
-    async def is_announced():
+    async def is_pending():
         return await rows("SELECT state FROM attachment") == [("pending",)]
 
-    await eventually(is_announced)
+    await eventually(is_pending)
     second = await anna.upload(b"second", room_id=room)
     assert (second.status_code, second.headers["retry-after"]) == (503, "2")
     first.cancel()
     await asyncio.wait([first])
-    wire.mend()
+    proxy.restore()
     for data in (b"second", b"third"):
         await anna.stored(data, room_id=room)
 
 
-async def test_what_lies_behind_a_picture(anna, picture):
+async def test_a_picture_has_dimensions_and_a_thumbnail(anna, picture):
     room = await anna.group()
     made = await anna.stored(picture("JPEG", (1600, 1200)), "바다.jpg", room_id=room)
     assert (made["content_type"], made["width"], made["height"]) == ("image/jpeg", 1600, 1200)

@@ -1,4 +1,4 @@
-"""What the other services ask: attachments for a message, a picture for a profile."""
+"""Requests of the other services: attachments of a message, the avatar of a profile."""
 
 from media.domain.attachments import attachment_of
 from media.service.dependencies import Dependencies
@@ -10,32 +10,32 @@ from shared.ids import is_id
 
 
 async def resolve(deps: Dependencies, user_id: str, room_id: str, attachment_ids: list[str]) -> Attachments:
-    """Own uploads in this room, in the order asked for, each once; raises NotFound where one is not that.
+    """Return the user's own uploads in this room, in the order of the ids, each once.
 
-    Those that the room let go are among them: a message sent with them before may be sent again. Rooms refuses new
-    ones.
+    Raises NotFound if an id is not one of these. Unreferenced attachments are included: a retry of a message that had
+    them must get the same answer. Rooms rejects new messages with them.
     """
     wanted = list(dict.fromkeys(attachment_ids))
     if len(wanted) > MAX_ATTACHMENTS:
-        raise Invalid("Too many at once.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
+        raise Invalid("There are too many ids.", errors={"attachment_ids": f"at most {MAX_ATTACHMENTS}"})
     if not all(map(is_id, [user_id, room_id, *wanted])):
-        raise _nothing()
+        raise _not_found()
     async with deps.database.read() as db:
         found = {one.id: one for one in await list_own(db, user_id, room_id, wanted)}
     if len(found) < len(wanted):
-        raise _nothing()
+        raise _not_found()
     return Attachments([attachment_of(found[one]) for one in wanted])
 
 
 async def check_avatar(deps: Dependencies, user_id: str, attachment_id: str) -> Avatar:
-    """Raises NotFound unless the user stored it as an avatar."""
+    """Raises NotFound unless this is an avatar that the user uploaded."""
     if not is_id(user_id) or not is_id(attachment_id):
-        raise _nothing()
+        raise _not_found()
     async with deps.database.read() as db:
         if await find_avatar(db, user_id, attachment_id) is None:
-            raise _nothing()
+            raise _not_found()
     return Avatar(attachment_id)
 
 
-def _nothing() -> NotFound:
+def _not_found() -> NotFound:
     return NotFound("There is no such attachment.")

@@ -1,4 +1,4 @@
-"""Addresses at CloudFront. Signed ones need a key of its own; the bytes behind unsigned ones are anyone's."""
+"""URLs of CloudFront. Without a signing key they are unsigned, and anyone who has one can use it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from media.settings import MediaSettings
-from media.storage.bucket import Served
+from media.storage.bucket import ObjectHeaders
 
 
 class Cdn:
@@ -22,20 +22,20 @@ class Cdn:
     def can_sign(self) -> bool:
         return self._sign is not None
 
-    def link(self, key: str, served: Served, seconds: int) -> str:
-        """Signed where there is a key; else for whoever knows it."""
+    def link(self, key: str, headers: ObjectHeaders, seconds: int) -> str:
+        """Return a URL for an object, signed if there is a key."""
         url = f"{self._base_url}/{key}"
         if self._sign is None:
             return url
         forced = {
-            "response-content-type": served.content_type,
-            "response-content-disposition": served.disposition,
+            "response-content-type": headers.content_type,
+            "response-content-disposition": headers.disposition,
         }
         return self._sign(f"{url}?{urlencode(forced)}", datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def open_cdn(settings: MediaSettings) -> Cdn | None:
-    """Raises ValueError for a key that is none."""
+    """Raises ValueError for a malformed key."""
     if settings.aws_cdn_url is None:
         return None
     if settings.cdn_key_id is None or settings.cdn_private_key is None:
@@ -49,7 +49,7 @@ def open_cdn(settings: MediaSettings) -> Cdn | None:
 
 def _signer(key_id: str, key: RSAPrivateKey) -> Callable[[str, datetime], str]:
     def rsa(message: bytes) -> bytes:
-        return key.sign(message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - CloudFront takes no other
+        return key.sign(message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the only hash that CloudFront accepts
 
     signer = CloudFrontSigner(key_id, rsa)
 

@@ -1,4 +1,4 @@
-"""Signing keys as JWKs, sealed for the table with AES-GCM under a key derived from SESSION_SECRET_KEY."""
+"""Signing keys as JWKs, encrypted for the table with AES-GCM and a key derived from SESSION_SECRET_KEY."""
 
 import base64
 import secrets
@@ -20,7 +20,7 @@ def _coordinate(number: int) -> str:
 
 
 def new_private_jwk(kid: str) -> Jwk:
-    """A new ES256 key (RFC 7518 6.2)."""
+    """Generate an ES256 key (RFC 7518, section 6.2)."""
     private = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     point = private.public_numbers
     return {
@@ -33,17 +33,17 @@ def public_part(jwk: Jwk) -> Jwk:
     return {name: value for name, value in jwk.items() if name != "d"}
 
 
-class Seal:
+class KeyCipher:
     def __init__(self, secret: str) -> None:
         derived = HKDF(SHA256(), 32, salt=None, info=b"webchat auth signing keys").derive(secret.encode())
         self._cipher = AESGCM(derived)
 
-    def close(self, jwk: Jwk) -> bytes:
+    def encrypt(self, jwk: Jwk) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._cipher.encrypt(nonce, msgspec.json.encode(jwk), str(jwk["kid"]).encode())
 
-    def open(self, sealed: bytes, kid: str) -> Jwk | None:
-        """The private JWK; None where it was sealed under another secret."""
+    def decrypt(self, sealed: bytes, kid: str) -> Jwk | None:
+        """Return the private JWK, or None if it was encrypted with another secret."""
         try:
             raw = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], kid.encode())
         except InvalidTag:

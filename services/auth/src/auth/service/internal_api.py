@@ -1,4 +1,4 @@
-"""What the other services ask of auth: tokens, which sessions stand, who is behind an id."""
+"""Requests of the other services: tokens, active sessions, accounts."""
 
 import hmac
 import time
@@ -16,28 +16,28 @@ from shared.settings import SERVICES
 MAX_IDS = 1000
 
 
-def issue_token(deps: Dependencies, asked: ServiceTokenRequest) -> ServiceToken:
-    secret = deps.settings.secret_of(asked.service)
-    # an unknown service is compared too, with a secret that nobody has
-    right = hmac.compare_digest((secret or "\x00" * 32).encode(), asked.secret.encode())
+def issue_token(deps: Dependencies, request: ServiceTokenRequest) -> ServiceToken:
+    secret = deps.secret_of(request.service)
+    # for an unknown service, compare with a secret that nobody has: it takes as long as a wrong secret
+    right = hmac.compare_digest((secret or "\x00" * 32).encode(), request.secret.encode())
     if not right or not secret:
         audit("service-token", outcome="failure", reason="wrong secret" if secret else "no such service")
         raise Unauthenticated("The service or its secret is wrong.")
-    if asked.audience not in SERVICES:
+    if request.audience not in SERVICES:
         raise Invalid("There is no such audience.", errors={"audience": "is not a service"})
     expires_at = time.time() + SERVICE_TOKEN_S
-    return ServiceToken(deps.keys.service_token(asked.service, asked.audience), expires_at)
+    return ServiceToken(deps.keys.service_token(request.service, request.audience), expires_at)
 
 
 def _ids(ids: list[str], field: str) -> list[str]:
-    """Those that can be ids at all, each once."""
+    """Return the well-formed ids, each once; raises Invalid if there are too many."""
     if len(ids) > MAX_IDS:
-        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+        raise Invalid("There are too many ids.", errors={field: f"at most {MAX_IDS}"})
     return [one for one in dict.fromkeys(ids) if is_id(one)]
 
 
 async def check_sessions(deps: Dependencies, session_ids: list[str]) -> ActiveSessions:
-    """Straight from the table: what stands here stands."""
+    """Return the active sessions among these, from the table, not the cache."""
     async with deps.database.read() as db:
         return ActiveSessions(await users_of_sessions(db, _ids(session_ids, "session_ids"), now_ms()))
 

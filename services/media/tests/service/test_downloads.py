@@ -1,4 +1,4 @@
-"""Reading in parts, again, and by links."""
+"""Downloads: ranges, revalidation, links."""
 
 import base64
 import json
@@ -27,8 +27,8 @@ async def test_ranges(anna, attachment_id):
     whole = await anna.content(attachment_id)
     assert (whole.status_code, whole.content, whole.headers["accept-ranges"]) == (200, DATA, "bytes")
     etag = whole.headers["etag"]
-    for asked, first, last in (("0-9", 0, 9), ("255990-", 255_990, 255_999), ("-5", 255_995, 255_999)):
-        part = await anna.content(attachment_id, range=f"bytes={asked}")
+    for query, first, last in (("0-9", 0, 9), ("255990-", 255_990, 255_999), ("-5", 255_995, 255_999)):
+        part = await anna.content(attachment_id, range=f"bytes={query}")
         assert (part.status_code, part.content) == (206, DATA[first : last + 1])
         assert part.headers["content-range"] == f"bytes {first}-{last}/256000"
         assert part.headers["content-length"] == str(last - first + 1)
@@ -41,7 +41,7 @@ async def test_ranges(anna, attachment_id):
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_bytes_are_not_kept_by_others(anna, attachment_id):
+async def test_shared_caches_may_not_store_the_bytes(anna, attachment_id):
     headers = (await anna.content(attachment_id)).headers
     assert headers["cache-control"] == "private, no-cache"
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
@@ -51,12 +51,12 @@ direct = with_settings(s3_public_url=lambda port: f"http://127.0.0.1:{port}")
 
 
 @direct
-async def test_a_link_for_a_minute_with_everything_forced(anna, attachment_id):
+async def test_a_link_is_valid_for_a_minute_with_fixed_headers(anna, attachment_id):
     answer = await anna.content(attachment_id)
     link = answer.headers["location"]
     assert (answer.status_code, answer.headers["cache-control"]) == (302, "private, no-store")
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    assert asked["X-Amz-Expires"] == "60"
+    query = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    assert query["X-Amz-Expires"] == "60"
     async with plain_client("") as client:
         got = await client.get(link)
         assert (got.status_code, got.content) == (200, DATA)
@@ -68,12 +68,12 @@ async def test_a_link_for_a_minute_with_everything_forced(anna, attachment_id):
 
 
 @direct
-async def test_no_link_for_others(berta, attachment_id):
+async def test_no_link_for_users_outside_the_room(berta, attachment_id):
     assert (await berta.content(attachment_id)).status_code == 404
 
 
 @with_settings(aws_cdn_url="https://cdn.example.org/")
-async def test_a_cdn_without_a_key_serves_avatars_alone(anna, attachment_id, picture, objects):
+async def test_a_cdn_without_a_key_serves_only_avatars(anna, attachment_id, picture, objects):
     assert (await anna.content(attachment_id)).content == DATA
     avatar = await anna.stored(picture(), "me.png")
     link = (await anna.content(avatar["attachment_id"])).headers["location"]
@@ -89,14 +89,14 @@ async def test_a_cdn_with_a_key_serves_everything(anna, attachment_id, picture):
     avatar = await anna.stored(picture(), "me.png")
     for one in (attachment_id, avatar["attachment_id"]):
         link = (await anna.content(one)).headers["location"]
-        asked = parse_qs(urlsplit(link).query)
-        assert asked["Key-Pair-Id"] == ["K1"]
-        assert {"response-content-disposition", "response-content-type"} <= set(asked)
-        check_signature(link, int(asked["Expires"][0]), asked["Signature"][0])
+        query = parse_qs(urlsplit(link).query)
+        assert query["Key-Pair-Id"] == ["K1"]
+        assert {"response-content-disposition", "response-content-type"} <= set(query)
+        check_signature(link, int(query["Expires"][0]), query["Signature"][0])
 
 
 def check_signature(link, expires, signature):
-    """Check a link as CloudFront does: by its "canned policy", signed with SHA-1."""
+    """Check a link like CloudFront: against its "canned policy", signed with SHA-1."""
     condition = {"DateLessThan": {"AWS:EpochTime": expires}}
     policy = {"Statement": [{"Resource": link.partition("&Expires=")[0], "Condition": condition}]}
     signed = base64.b64decode(signature.translate(str.maketrans("-_~", "+=/")))

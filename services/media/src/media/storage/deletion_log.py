@@ -1,25 +1,25 @@
-"""Receipts of deletion, and the accounts that are closed."""
+"""The deletion log, and the closed accounts."""
 
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
 
 from media.domain.attachments import StoredAttachment
-from media.storage.tables import closed_account, deletion_receipt
+from media.storage.tables import closed_account, deletion_log
 from shared.database.engine import Db, run_upsert
 
 
-async def ask_receipts(db: Db, gone: Sequence[StoredAttachment], cause: str, now: int) -> None:
-    """One for each; those that have one keep it."""
+async def log_deletions(db: Db, gone: Sequence[StoredAttachment], cause: str, now: int) -> None:
+    """Log the intended deletions. An attachment that is in the log already keeps its entry."""
     rows = [
         {"attachment_id": one.id, "cause": cause, "size": one.size, "asked_at": now, "deleted_at": None} for one in gone
     ]
-    await run_upsert(db, deletion_receipt, rows)
+    await run_upsert(db, deletion_log, rows)
 
 
-async def complete_receipts(db: Db, ids: Collection[str], now: int) -> None:
-    open_ones = deletion_receipt.c.attachment_id.in_(sorted(ids)) & deletion_receipt.c.deleted_at.is_(None)
-    await db.execute(update(deletion_receipt).where(open_ones).values(deleted_at=now))
+async def complete_deletions(db: Db, ids: Collection[str], now: int) -> None:
+    incomplete = deletion_log.c.attachment_id.in_(sorted(ids)) & deletion_log.c.deleted_at.is_(None)
+    await db.execute(update(deletion_log).where(incomplete).values(deleted_at=now))
 
 
 async def add_closed_account(db: Db, user_id: str, at: int) -> None:

@@ -1,4 +1,4 @@
-"""What nobody refers to any more is gone: hidden at once, then its bytes, with a receipt."""
+"""Deletion of unreferenced attachments: hidden at once, then the object, with an entry in the deletion log."""
 
 import asyncio
 
@@ -14,11 +14,11 @@ from shared.testing.fixtures import eventually, on_both_engines, on_each_databas
 
 
 @pytest.fixture
-def receipts(rows):
-    async def receipts():
+def deletion_log(rows):
+    async def deletion_log():
         return await rows("SELECT cause, size, deleted_at IS NULL FROM deletion_receipt ORDER BY attachment_id")
 
-    return receipts
+    return deletion_log
 
 
 def released(room, *made):
@@ -26,7 +26,7 @@ def released(room, *made):
 
 
 @on_both_engines
-async def test_a_release_arrives(anna, redis, objects, receipts, picture):
+async def test_an_event_deletes_an_attachment(anna, redis, objects, deletion_log, picture):
     room = await anna.group()
     gone, kept = await anna.stored(picture(), "a.png", room_id=room), await anna.stored(b"b", room_id=room)
     event = msgspec.json.encode(released(room, gone))
@@ -36,30 +36,30 @@ async def test_a_release_arrives(anna, redis, objects, receipts, picture):
         return (await anna.content(gone["attachment_id"])).status_code == 404
 
     await eventually(is_gone)
-    await eventually(lambda: receipts_of(receipts, gone["size"]))
+    await eventually(lambda: is_logged(deletion_log, gone["size"]))
     assert len(await objects()) == 1
     assert (await anna.content(kept["attachment_id"])).status_code == 200
 
 
-async def receipts_of(receipts, size):
-    return await receipts() == [("attachments.released", size, 0)]
+async def is_logged(deletion_log, size):
+    return await deletion_log() == [("attachments.released", size, 0)]
 
 
 @on_each_database
-async def test_twice_is_as_once_and_of_another_room_is_nothing(anna, deps, receipts, rows, objects):
+async def test_deleting_is_idempotent_and_limited_to_the_room(anna, deps, deletion_log, rows, objects):
     room, other = await anna.group(), await anna.group()
     made = await anna.stored(b"a", room_id=room, client_id=new_id())
     await on_rooms(deps, released(other, made))
     assert (await anna.content(made["attachment_id"])).status_code == 200
     for _ in range(2):
         await on_rooms(deps, released(room, made))
-    assert await receipts() == [("attachments.released", 1, 0)]
+    assert await deletion_log() == [("attachments.released", 1, 0)]
     assert await rows("SELECT state, filename FROM attachment") == [("deleted", "")]
     assert await objects() == []
 
 
 @on_each_database
-async def test_an_object_that_another_row_has_stays(anna, deps, objects):
+async def test_an_object_shared_with_another_row_stays(anna, deps, objects):
     room = await anna.group()
     first, second = [await anna.stored(b"same", name, room_id=room) for name in ("a.txt", "b.txt")]
     await on_rooms(deps, released(room, first))
@@ -70,7 +70,7 @@ async def test_an_object_that_another_row_has_stays(anna, deps, objects):
 
 
 @on_each_database
-async def test_what_is_gone_can_be_stored_again(anna, deps):
+async def test_a_deleted_file_can_be_stored_again(anna, deps):
     room, client_id = await anna.group(), new_id()
     first = await anna.stored(b"a", room_id=room, client_id=client_id)
     await on_rooms(deps, released(room, first))
@@ -82,51 +82,51 @@ async def test_what_is_gone_can_be_stored_again(anna, deps):
 
 
 @on_each_database
-async def test_s3_is_away_meanwhile(anna, deps, wire, receipts, objects):
+async def test_the_sweep_finishes_deletions_after_an_outage_of_s3(anna, deps, proxy, deletion_log, objects):
     room = await anna.group()
     made = await anna.stored(b"a", room_id=room)
-    wire.cut()
+    proxy.cut()
     with pytest.raises(Exception, match="onnect"):
         await on_rooms(deps, released(room, made))
     assert (await anna.content(made["attachment_id"])).status_code == 404
-    assert await receipts() == [("attachments.released", 1, 1)]
-    wire.mend()
+    assert await deletion_log() == [("attachments.released", 1, 1)]
+    proxy.restore()
     await Sweep(deps).run()
-    assert await receipts() == [("attachments.released", 1, 0)]
+    assert await deletion_log() == [("attachments.released", 1, 0)]
     assert await objects() == []
 
 
 @on_each_database
-async def test_a_closed_account_leaves_no_avatar(anna, berta, receipts, picture, objects):
+async def test_avatars_of_a_closed_account_are_deleted(anna, berta, deletion_log, picture, objects):
     room = await anna.group(berta)
     avatar = await anna.stored(picture(), "me.png")
-    said = await anna.stored(b"said", room_id=room)
+    attached = await anna.stored(b"attached", room_id=room)
     await anna.close()
 
     async def is_gone():
         return (await berta.content(avatar["attachment_id"])).status_code == 404 and len(await objects()) == 1
 
     await eventually(is_gone)
-    assert [one[0] for one in await receipts()] == ["user.closed"]
-    assert (await berta.content(said["attachment_id"])).content == b"said"
+    assert [one[0] for one in await deletion_log()] == ["user.closed"]
+    assert (await berta.content(attached["attachment_id"])).content == b"attached"
     assert (await anna.upload(picture(), "again.png")).status_code == 403
 
 
 @on_each_database
-async def test_an_avatar_on_its_way_when_the_account_closes(anna, deps, wire, rows, picture, objects):
-    wire.open.clear()
+async def test_an_avatar_that_is_being_uploaded_while_the_account_closes(anna, deps, proxy, rows, picture, objects):
+    proxy.open.clear()
     sending = asyncio.create_task(anna.upload(picture(), "me.png"))
 
-    async def is_announced():
+    async def is_pending():
         return await rows("SELECT state FROM attachment") == [("pending",)]
 
-    await eventually(is_announced)
+    await eventually(is_pending)
     await anna.close()
 
-    async def is_ended():
+    async def is_failed():
         return await rows("SELECT state FROM attachment") == [("failed",)]
 
-    await eventually(is_ended)
-    wire.mend()
+    await eventually(is_failed)
+    proxy.restore()
     assert (await sending).status_code == 503
     assert await rows("SELECT state FROM attachment") == [("failed",)]

@@ -1,4 +1,4 @@
-"""What the routes of /api/social are sent, with the limits of every field."""
+"""Request bodies and query parameters of /api/social, with the limits of every field."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from shared.ids import ID_PATTERN, is_id
 from shared.text import one_line
 from social.domain.names import typed_initials
 
-MAX_BODY = 16 * 1024
+MAX_BODY_BYTES = 16 * 1024
 MAX_PROFILES = 200
 
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -22,7 +22,7 @@ def _not_empty(text: str) -> str:
 
 
 class ProfileChange(BaseModel):
-    """What is left out stays as it is; only the avatar can be taken away with null."""
+    """A field that is left out stays. null removes the avatar."""
 
     display_name: Annotated[
         str, Field(max_length=200), AfterValidator(one_line), AfterValidator(_not_empty), Field(max_length=60)
@@ -42,12 +42,12 @@ def _split(ids: str) -> list[str]:
     if len(found) > MAX_PROFILES:
         raise ValueError(f"at most {MAX_PROFILES} ids")
     if not all(map(is_id, found)):
-        raise ValueError("must be ids with commas between them")
+        raise ValueError("must be ids separated by commas")
     return found
 
 
 UserIds = Annotated[str, Query(max_length=MAX_PROFILES * 40), AfterValidator(_split)]
-"""Ids with commas between them; a list once it is checked."""
+"""Comma-separated ids, converted to a list."""
 
 
 def _two_at_least(typed: str) -> str:
@@ -56,5 +56,5 @@ def _two_at_least(typed: str) -> str:
     return typed
 
 
-Typed = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
-"""A keyboard makes one character of two consonants in a row: those are 2."""
+SearchText = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
+"""A text to search for. A consonant cluster, which a keyboard makes of two consonants, counts as 2 characters."""

@@ -1,4 +1,4 @@
-"""What the gateways ask of social: friends, revisions, and what stands between people."""
+"""Requests of the gateways: friends, revisions, relationships."""
 
 from shared.contracts.social import FriendLists, FriendRevisions, Friends, Relationships
 from shared.database.engine import Db
@@ -6,23 +6,23 @@ from shared.errors import Invalid
 from shared.ids import is_id
 from social.service.dependencies import Dependencies
 from social.storage.blocks import blocked_by
-from social.storage.follows import friends_of, tied_to
+from social.storage.follows import friends_of, related_to
 from social.storage.revisions import get_revisions
 
 MAX_IDS = 1000
 
 
 def _ids(ids: list[str], field: str) -> list[str]:
-    """Each once; raises Invalid for what is no id."""
+    """Return the ids, each once; raises Invalid for malformed ids or too many."""
     if len(ids) > MAX_IDS:
-        raise Invalid("Too many at once.", errors={field: f"at most {MAX_IDS}"})
+        raise Invalid("There are too many ids.", errors={field: f"at most {MAX_IDS}"})
     if not all(map(is_id, ids)):
-        raise Invalid("Some of these are no ids.", errors={field: "must all be ids"})
+        raise Invalid("Some of these are not ids.", errors={field: "must all be ids"})
     return list(dict.fromkeys(ids))
 
 
 async def list_friends(deps: Dependencies, user_ids: list[str]) -> FriendLists:
-    """Revisions and profiles of one moment."""
+    """Return revisions and profiles, read in one snapshot."""
     wanted = _ids(user_ids, "user_ids")
 
     async def read(db: Db) -> FriendLists:
@@ -38,11 +38,11 @@ async def list_revisions(deps: Dependencies, user_ids: list[str]) -> FriendRevis
         return FriendRevisions(await get_revisions(db, _ids(user_ids, "user_ids")))
 
 
-async def compare(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:
+async def get_relationships(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:
     [one], others = _ids([user_id], "user_id"), _ids(other_ids, "other_ids")
 
     async def read(db: Db) -> tuple[set[str], set[str]]:
-        return set(await tied_to(db, one, others)), set(await blocked_by(db, one, others))
+        return set(await related_to(db, one, others)), set(await blocked_by(db, one, others))
 
     followed, blockers = await deps.database.snapshot(read)
     return Relationships(followed=sorted(followed), blocked_by=sorted(blockers))

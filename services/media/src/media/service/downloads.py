@@ -1,4 +1,4 @@
-"""Handing attachments out: to members of the room, avatars to everyone who is signed in; by a link or as bytes."""
+"""Downloads of attachments by members of the room, and of avatars by everyone: as a signed link or as bytes."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -9,77 +9,79 @@ from botocore.exceptions import ClientError
 from media.domain.attachments import StoredAttachment, thumbnail_key
 from media.service.dependencies import Dependencies
 from media.service.members import is_member
-from media.service.uploads import served, thumbnail_served
+from media.service.uploads import headers_of, thumbnail_headers
 from media.storage import attachments
-from media.storage.bucket import BUCKET_DOWN, Served
+from media.storage.bucket import BUCKET_DOWN, ObjectHeaders
 from shared.errors import NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
 
 class Readable(NamedTuple):
-    """What its asker may read: where it lies, how it is served, and under which `etag` (it never changes)."""
+    """An object that the caller may read. Its content never changes, so neither does `etag`."""
 
     key: str
-    served: Served
+    headers: ObjectHeaders
     etag: str
     is_avatar: bool
     size: int | None
-    """None: not known, as for thumbnails."""
+    """None for thumbnails, whose size is not stored."""
 
 
 async def get_content(deps: Dependencies, attachment_id: str, user_id: str) -> Readable:
     stored = await _get(deps, attachment_id, user_id)
     etag = f'"{stored.id}"'
-    return Readable(stored.object_key, served(stored), etag, stored.room_id is None, stored.size)
+    return Readable(stored.object_key, headers_of(stored), etag, stored.room_id is None, stored.size)
 
 
 async def get_thumbnail(deps: Dependencies, attachment_id: str, user_id: str) -> Readable:
     stored = await _get(deps, attachment_id, user_id)
     if not stored.thumbnail:
-        raise _nothing()
+        raise _not_found()
     key = thumbnail_key(stored.object_key)
-    return Readable(key, thumbnail_served(stored), f'"{stored.id}-thumbnail"', stored.room_id is None, None)
+    return Readable(key, thumbnail_headers(stored), f'"{stored.id}-thumbnail"', stored.room_id is None, None)
 
 
 async def _get(deps: Dependencies, attachment_id: str, user_id: str) -> StoredAttachment:
-    """Raises NotFound, alike for what is not there and for what is not theirs to see."""
+    """Raises NotFound, with the same text for a missing attachment and for one that the user may not see."""
     async with deps.database.read() as db:
         stored = await attachments.find_attachment(db, attachment_id)
     if stored is None or stored.state != "stored":
-        raise _nothing()
+        raise _not_found()
     if stored.room_id is not None and not await is_member(deps, stored.room_id, user_id):
-        raise _nothing()
+        raise _not_found()
     return stored
 
 
-def _nothing() -> NotFound:
+def _not_found() -> NotFound:
     return NotFound("There is no such attachment.")
 
 
 async def link_to(deps: Dependencies, readable: Readable) -> str | None:
-    """Where the asker gets the bytes for the next minute; None: from us."""
-    seconds = deps.settings.link_seconds
+    """Return a link to the bytes, valid for a minute, or None if media has to serve them itself."""
+    seconds = deps.link_seconds
     if deps.cdn is not None and (deps.cdn.can_sign or readable.is_avatar):
-        return deps.cdn.link(readable.key, readable.served, seconds)
+        return deps.cdn.link(readable.key, readable.headers, seconds)
     if deps.bucket.is_public:
-        return await deps.bucket.sign(readable.key, readable.served, seconds)
+        return await deps.bucket.sign(readable.key, readable.headers, seconds)
     return None
 
 
-async def open_bytes(deps: Dependencies, readable: Readable, span: tuple[int, int] | None) -> AsyncIterator[bytes]:
-    """The bytes of a span, or all; raises Unavailable where the bucket does not give them."""
+async def open_bytes(
+    deps: Dependencies, readable: Readable, byte_range: tuple[int, int] | None
+) -> AsyncIterator[bytes]:
+    """Return the bytes of a range, or all; raises Unavailable if the bucket does not answer."""
     try:
-        return await deps.bucket.open(readable.key, span)
+        return await deps.bucket.open(readable.key, byte_range)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
-            log.error("the bucket has lost %s", readable.etag)  # noqa: TRY400 - no bug of ours
-            raise _nothing() from error
-        raise _away(error) from error
+            log.error("the object of attachment %s is missing in the bucket", readable.etag)  # noqa: TRY400 - not a bug of media
+            raise _not_found() from error
+        raise _unavailable(error) from error
     except BUCKET_DOWN as error:
-        raise _away(error) from error
+        raise _unavailable(error) from error
 
 
-def _away(error: BaseException) -> Unavailable:
+def _unavailable(error: BaseException) -> Unavailable:
     log.warning("an object could not be read: %r", error)
     return Unavailable("The file cannot be read now. Try again shortly.")

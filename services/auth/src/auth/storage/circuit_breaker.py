@@ -1,0 +1,37 @@
+"""A circuit breaker for Redis.
+
+During an outage one request a second waits for a timeout, and no request fails.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from shared.redis.client import REDIS_DOWN, AnyRedis
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+PAUSE_S = 1.0
+
+
+class CircuitBreaker:
+    def __init__(self, redis: AnyRedis) -> None:
+        self._redis = redis
+        self._open_until = 0.0
+
+    async def call(self, work: Callable[[AnyRedis], Awaitable[T]]) -> T | None:
+        """Return the result of `work`, or None while Redis is unavailable: for a second after a failure, untried."""
+        if time.monotonic() < self._open_until:
+            return None
+        return await self.call_anyway(work)
+
+    async def call_anyway(self, work: Callable[[AnyRedis], Awaitable[T]]) -> T | None:
+        """Like `call`, but try even right after a failure."""
+        try:
+            return await work(self._redis)
+        except REDIS_DOWN as error:
+            self._open_until = time.monotonic() + PAUSE_S
+            log.warning("Redis does not answer: %r", error)
+            return None
