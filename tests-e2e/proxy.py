@@ -13,9 +13,12 @@ POLL_S = 0.02
 
 @dataclass
 class Proxy:
-    """A proxy. From the first match of `hold` in a client's data, it drops data of that connection: the request
-    (`held` is "request") or the answer ("answer"). `alter` changes the data of servers. While it is `partitioned`,
-    nothing passes in either direction and no connection is closed."""
+    """A proxy that breaks connections on demand.
+
+    From the first match of `hold` in a client's data, it drops data of that connection: the request (`held` is
+    "request") or the answer ("answer"). `alter` changes the data of servers. While it is `partitioned`,
+    nothing passes in either direction and no connection is closed.
+    """
 
     target: Callable[[], int]
     listen: str = "127.0.0.1"

@@ -125,7 +125,7 @@ async def test_while_the_database_is_locked_messages_are_unacknowledged_not_lost
 
 
 async def test_a_stuck_publisher_shows_in_late_messages(watched: Watched, calm: Figures):
-    """rooms commits and acknowledges, but its events do not reach Valkey until later, which is no loss."""
+    """Rooms commits and acknowledges, but its events do not reach Valkey until later, which is no loss."""
     watched.redis.hold_next(PUBLISH_NEXT.sha.encode(), "request")
     await watched.until(lambda now: now["late"] > calm["late"])
     watched.redis.release()

@@ -1,4 +1,4 @@
-"""How the plugin of the tests orders a run: which tests share a stack, and when it stops."""
+"""The plugin of the tests: which tests share a stack, and when it stops."""
 
 import subprocess
 import sys

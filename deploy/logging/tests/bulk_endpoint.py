@@ -1,5 +1,8 @@
-"""A mock of Elasticsearch's `_bulk`: it creates each ID once, in data streams that one of our templates covers, and
-checks every document against that template's mappings. Tests order faults."""
+"""A stand-in for Elasticsearch's `_bulk`.
+
+It creates each ID once, in data streams that one of our templates covers, and checks every document against that
+template's mappings. Tests order faults.
+"""
 
 import base64
 import fnmatch

@@ -1,5 +1,8 @@
-"""The light pipeline with its shipped configuration: real rsyslogs and the gate, between real log lines, a Kafka of two
-brokers, and a bulk endpoint that checks our templates. Failures may delay and repeat lines, but lose none."""
+"""The light pipeline with its shipped configuration.
+
+Real rsyslogs and the gate run between real log lines, a Kafka of two brokers, and a bulk endpoint that checks our
+templates. Failures may delay and repeat lines, but lose none.
+"""
 
 import json
 import signal

@@ -1,5 +1,8 @@
-"""A process that logs like auth, with the services' logging code. It reads a number of lines and answers when they are
-written. No two lines have the same text, because such lines would be summarised."""
+"""A process that logs like auth, with the services' logging code.
+
+It reads a number of lines and answers when they are written. No two lines have the same text, because such lines would
+be summarised.
+"""
 
 import logging
 import sys

@@ -87,7 +87,7 @@ class Settings(ProcessSettings):
     otel_exporter_otlp_headers: SecretStr = SecretStr("")
     rate_limits: bool = True
     metrics: bool = True
-    """Whether the service collects metrics and serves `/metrics`."""
+    """Collect metrics and serve `/metrics`."""
     shed_hints_at: float = Field(default=0.25, gt=0)
     shed_history_at: float = Field(default=0.75, gt=0)
     """Loads from which ephemeral messages (typing, presence) are shed, and from which history is shed."""

@@ -1,5 +1,7 @@
-"""A client like the web client: it reconnects, resumes from its cursor, and repeats a message with the same `client_id`
-until it is answered."""
+"""A client like the web client.
+
+It reconnects, resumes from its cursor, and repeats a message with the same `client_id` until it is answered.
+"""
 
 import asyncio
 import itertools

@@ -97,7 +97,7 @@ async def test_only_signed_in_users_can_connect(redis: Redis):
 
 
 async def test_an_upgrade_for_another_gateway_is_rejected(redis: Redis):
-    """nginx then tries the next gateway. The token is not checked before."""
+    """Nginx then tries the next gateway. The token is not checked before."""
     async with served(redis) as gateway:
         for token in ({}, TOKEN):
             with pytest.raises(InvalidStatus) as rejected:

@@ -35,7 +35,7 @@ class MediaSettings(Settings):
     upload_deadline_s: float = Field(default=20, gt=0)
     """Time from the pending row to the stored one."""
     wait_for_twin_s: float = Field(default=5, ge=0)
-    """How long a duplicate waits for the first upload, which is in progress."""
+    """The time that a duplicate waits for the first upload, which is in progress."""
     s3_uploads_at_once: int = Field(default=8, ge=1)
     s3_connections: int = Field(default=64, ge=1)
     s3_connect_timeout_s: float = Field(default=2, gt=0)

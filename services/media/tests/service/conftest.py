@@ -308,7 +308,7 @@ def served() -> Any:
 
 @module_fixture()
 async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None]:
-    """media on the port where the other services expect it. Its lifespan is running already."""
+    """Media on the port where the other services expect it. Its lifespan is running already."""
     async with serving(app, settings.listen_port, "off"):
         yield
 

@@ -34,7 +34,7 @@ async def app_with_short_deadline(settings):
 
 @function_fixture()
 async def anna_with_short_deadline(anna, app_with_short_deadline):
-    """anna as a client of that application."""
+    """Anna as a client of that application."""
     async with client_of(app_with_short_deadline) as client:
         client.headers["X-WebChat-Token"] = anna.media.headers["X-WebChat-Token"]
         yield replace(anna, media=client)

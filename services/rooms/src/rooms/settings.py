@@ -16,5 +16,5 @@ class RoomsSettings(Settings):
     """Events, read cursors and notifications that may wait for Redis. Further events are published from the tables."""
     sweep_s: float = Field(default=3, gt=0)
     event_days: float = Field(default=30, gt=0)
-    """How long events are kept, which is how far back clients can resume. Messages are kept permanently."""
+    """Days for which events are kept, so that clients can resume. Messages are kept permanently."""
     trim_s: float = Field(default=600, gt=0)

@@ -41,7 +41,7 @@ class Message(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class MessageContent(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """What the author of a message decides: the same fields in frames, commands and HTTP requests.
+    """The fields that the author of a message decides, the same in frames, commands and HTTP requests.
 
     `client_id` is the idempotency key. An optional field that is added here travels from the client to the command.
     """

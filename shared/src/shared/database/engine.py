@@ -195,8 +195,10 @@ def upsert(
     greatest: tuple[str, ...] = (),
     add: tuple[str, ...] = (),
 ) -> TextClause:
-    """Return an INSERT of `columns`. If the primary key exists, columns in `replace` get the new value, those in
-    `greatest` the larger one, those in `add` the sum; without any of them the existing row stays.
+    """Return an INSERT of `columns` that updates existing rows.
+
+    If the primary key exists, columns in `replace` get the new value, those in `greatest` the larger one, those in
+    `add` the sum; without any of them the existing row stays.
 
     The statement is cached. Run it with a list of dictionaries, which the MySQL driver sends as one statement.
     """

@@ -63,7 +63,7 @@ def audit(
 ) -> None:
     """Write a line about a committed or failed action. `roles` are the target's new roles.
 
-    `count` is the number of identical actions that the line stands for.
+    `count` is the number of identical actions that the line represents.
     """
     category, types = KINDS[action]
     fields: dict[str, Any] = {

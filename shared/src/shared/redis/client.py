@@ -84,7 +84,7 @@ class Cluster(RedisCluster):
     """
 
     discovery_timeout_s: float = 2 * TIMEOUT_S
-    """How long a call waits for a discovery, which takes up to two answers."""
+    """The time that a call waits for a discovery, which takes up to two answers."""
     _discovered_at = 0.0
     _discovery: "asyncio.Task[Any] | None" = None
 
@@ -135,8 +135,9 @@ class Cluster(RedisCluster):
 
 @dataclass(frozen=True)
 class Access:
-    """Credentials and TLS of connections. TLS verifies certificate and name against the system's authorities and
-    `authorities`, in PEM.
+    """Credentials and TLS of connections.
+
+    TLS verifies certificate and name against the system's authorities and `authorities`, in PEM.
     """
 
     username: str | None = None

@@ -78,8 +78,9 @@ async def _on_outage(request: Request, error: Exception) -> Response:
 
 
 def _extended(lifespan: Lifespan, overload: Overload) -> Lifespan:
-    """Return the lifespan with measurement of the load. At its end it flushes logs and traces, because uvicorn then
-    ends the process by the signal that it received.
+    """Return the lifespan with measurement of the load.
+
+    At its end it flushes logs and traces, because uvicorn then ends the process by the signal that it received.
     """
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
-"""Load shedding: the load of a process, and what it drops under load. Ephemeral messages first, history next, commands
-never.
+"""Load shedding: the load of a process, and what it drops under load.
+
+Ephemeral messages are dropped first, history next, commands never.
 
 The load is 1 if the event loop runs a second late, or if a queue is full. Lateness is the median of the last ticks, so
 that a machine that paused for a moment does not count as busy.

@@ -92,7 +92,7 @@ class UserConnection:
 
     @property
     def accepts_frames(self) -> bool:
-        """Whether the next frame may be performed: not between `hello` and `ready`, and not beyond the limit."""
+        """True if the next frame may be performed: not between `hello` and `ready`, and not beyond the limit."""
         return self.handshake_done == self.protocol.hello_received and not self.protocol.full
 
     # Tasks

@@ -85,14 +85,14 @@ class MessageList(RoomFrame, tag="message.list", kw_only=True):
 
 
 class MessageEdit(CommandFrame, tag="message.edit", kw_only=True):
-    """Edit one's own message. An unchanged body creates no event."""
+    """Edit your own message. An unchanged body creates no event."""
 
     seq: Seq
     body: str
 
 
 class MessageDelete(CommandFrame, tag="message.delete", kw_only=True):
-    """Delete one's own message, or any message as an admin. It remains in pages without content."""
+    """Delete your own message, or any message as an admin. It remains in pages without content."""
 
     seq: Seq
 

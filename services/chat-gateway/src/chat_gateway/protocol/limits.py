@@ -5,7 +5,7 @@ import msgspec
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rates: bool = True
-    """Whether rates are limited."""
+    """Limit rates; sizes are always limited."""
     frames_per_second: float = 20
     burst: float = 60
     limited_seconds: float = 10

@@ -87,7 +87,7 @@ class ProtocolState:
         return True
 
     def _limited(self, data: bytes, now: float) -> list[Effect]:
-        """Reject a frame beyond the rate limit. Close the connection if that went on for too long."""
+        """Reject a frame beyond the rate limit. Close the connection if that lasts too long."""
         if now - self._limited_at > 2:
             self._limited_since = now
         self._limited_at = now

@@ -55,7 +55,7 @@ class UnitOfWork(msgspec.Struct):
     emoji_counts: dict[MessageKey, dict[str, int]] = {}
     """The number of reactions per emoji, for messages that the batch reacts to."""
     references: dict[AttachmentKey, int | None] = {}
-    """How many messages refer to each attachment. None: the attachment is unreferenced permanently."""
+    """The number of messages that refer to each attachment. None: it is unreferenced permanently."""
     sent: dict[ClientKey, SentMessage] = {}
     answered: dict[ClientKey, int] = {}
     """The version with which a command of this id was answered."""

@@ -1,4 +1,4 @@
-"""Profiles: reading by id, searching, and changing one's own."""
+"""Profiles: reading by id, searching, and changing your own."""
 
 from collections.abc import Sequence
 

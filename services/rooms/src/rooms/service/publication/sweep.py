@@ -11,7 +11,7 @@ from shared.roomlog.stream import read_since
 
 MIN_LOOKBACK_MS = 10 * 60 * 1000
 RECORD_INTERVAL_MS = 60 * 1000
-"""Saves writes: a complete sweep is recorded only this often, which is well within the next one's lookback."""
+"""Saves writes: a complete sweep is recorded only this often, which is well within the lookback of the next."""
 ROOMS_PER_PAGE = 500
 _LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
