@@ -34,7 +34,7 @@ export interface OutboxHost {
   transmit: (message: StoredMessage) => Promise<Reply>;
   lastSeq: (roomId: string) => number;
   changed: (roomId: string) => void;
-  /** Tell the other tabs that the stored queue changed, and if so, which message was acknowledged. */
+  /** Notify the other tabs that the stored queue changed, and if so, which message was acknowledged. */
   notifyTabs: (done?: Acknowledged) => void;
   /** Run `work` in one tab at a time. */
   withLock: (name: string, work: () => Promise<void>) => Promise<void>;

@@ -143,10 +143,10 @@ def prepare_database(
 class _Keeper(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[dict[str, Any]] = []
+        self.fields: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(dict(record.__dict__.get("ecs", {})) | {"count": record.__dict__.get("count", 1)})
+        self.fields.append(dict(record.__dict__.get("ecs", {})) | {"count": record.__dict__.get("count", 1)})
 
 
 def _keeping(logger: str) -> Iterator[list[dict[str, Any]]]:
@@ -154,7 +154,7 @@ def _keeping(logger: str) -> Iterator[list[dict[str, Any]]]:
     before = log.level
     log.addHandler(keeper)
     log.setLevel(logging.INFO)
-    yield keeper.told
+    yield keeper.fields
     log.setLevel(before)
     log.removeHandler(keeper)
 

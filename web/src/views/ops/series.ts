@@ -129,7 +129,7 @@ export function quantile(service: string, key: string, share: number): Series {
   };
 }
 
-/** Return the lowest bound of a histogram. Smaller values cannot be told apart. */
+/** Return the lowest bound of a histogram. Smaller values cannot be distinguished. */
 export function smallestBound(history: History, service: string, key: string): number {
   const last = history.at(-1);
   return (last && serviceOf(last, service)?.histograms[key]?.bounds[0]) ?? 0;
