@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,8 @@ _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _URL = re.compile(r"\b[a-z][a-z+.-]*://\S+")
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)")
 _PATH = re.compile(r"[\w.@*-]+(?:/[\w.@*-]+)*/?")
+_NAME = re.compile(r"test_\w+|[\w-]+(?:\.test)?\.(?:py|ts|tsx|css|mjs|lua)")
+_TEST = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
 _STRING = re.compile(r'(^[ \t]*)?[rf]?"""(.*?)"""', re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|[ \t])#[ \t](.*)$", re.MULTILINE)
 _SOURCES = {".py", ".sh", ".yaml", ".yml", ".conf", ".template", ".toml", ".env", ".properties", ".Dockerfile"}
@@ -46,8 +48,11 @@ class Problem(NamedTuple):
         return f"{self.file}:{self.line}: {self.message}"
 
 
-def check(root: Path, names: list[str], rules: Rules) -> list[Problem]:
-    """Return the problems of the named files, in the order of files and lines."""
+def check(root: Path, names: list[str], rules: Rules, known: Collection[str] | None = None) -> list[Problem]:
+    """Return the problems of the named files, in the order of files and lines.
+
+    `known`: the names of files and tests that documents may mention. None: such names are not checked.
+    """
     found: set[Problem] = set()
     for name in names:
         text = (root / name).read_text(encoding="utf-8")
@@ -61,6 +66,8 @@ def check(root: Path, names: list[str], rules: Rules) -> list[Problem]:
         found.update(_long_lines(name, prose))
         found.update(_broken_links(root, name, prose))
         found.update(_missing_paths(root, name, prose, rules))
+        if known is not None:
+            found.update(_unknown_names(name, prose, known))
     return sorted(found, key=lambda problem: (names.index(problem.file), problem.line, problem.message))
 
 
@@ -146,6 +153,13 @@ def _missing_paths(root: Path, name: str, prose: str, rules: Rules) -> Iterator[
             yield Problem(name, _line_of(prose, match.start()), f"`{path}`: there is no such file")
 
 
+def _unknown_names(name: str, prose: str, known: Collection[str]) -> Iterator[Problem]:
+    """Find file names without a folder, and tests, in backticks that do not exist."""
+    for match in _CODE.finditer(prose):
+        if _NAME.fullmatch(match[2]) and match[2] not in known:
+            yield Problem(name, _line_of(prose, match.start()), f"`{match[2]}`: there is no such file or test")
+
+
 def _comments_of(text: str) -> str:
     """Return the comments of a file of settings. Every other line becomes empty."""
     return "\n".join(f" {line[1:]}" if line.startswith("# ") else "" for line in text.split("\n"))
@@ -212,9 +226,20 @@ def tracked(root: Path, rules: Rules) -> list[str]:
     return sorted(name for name in wanted if not any(Path(name).match(one) for one in generated))
 
 
+def names_in(root: Path) -> set[str]:
+    """Return the names of the tracked files, without their folders, and of all tests."""
+    command = ["git", "-C", os.fspath(root), "ls-files", "-z"]
+    files = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")  # noqa: S603
+    names = {Path(file).name for file in files}
+    for file in files:
+        if Path(file).name.startswith("test_") and (root / file).is_file():
+            names |= {Path(file).stem, *_TEST.findall((root / file).read_text(encoding="utf-8"))}
+    return names
+
+
 def main() -> int:
     rules = tomllib.loads(RULES.read_text(encoding="utf-8"))
-    problems = check(ROOT, tracked(ROOT, rules), rules)
+    problems = check(ROOT, tracked(ROOT, rules), rules, names_in(ROOT))
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -243,3 +243,10 @@ def test_a_docstring_begins_with_a_verb_or_a_noun_phrase(root: Path, docstring: 
     message = f'a docstring that begins with "{word}": begin with a verb or a noun phrase'
     assert found_in(root, f'def f():\n    """{docstring}"""\n', "src/there.py") == [(2, message)]
     assert found_in(root, f'"""Return it. {docstring}"""\n', "src/there.py") == []
+
+
+@pytest.mark.parametrize("name", ["test_gone", "gone.py", "gone.test.ts"])
+def test_a_file_or_test_that_does_not_exist_is_found(root: Path, name: str):
+    (root / "docs" / "page.md").write_text(f"See `{name}`, `test_there`, `there.py` and `any.other`.\n")
+    problems = prose.check(root, ["docs/page.md"], RULES, {"test_there", "there.py"})
+    assert [problem.message for problem in problems] == [f"`{name}`: there is no such file or test"]

@@ -1,6 +1,7 @@
 """The errors of WebChat: one code each for the HTTP API, the WebSocket protocol and calls between services.
 
-A domain error means that nothing was changed. Its detail is a sentence for a person and never repeats the input.
+A domain error means that nothing was changed, except `Unavailable`, after which the outcome may be unknown. The detail
+is a sentence for a person and never repeats the input.
 """
 
 from collections.abc import Mapping

@@ -19,6 +19,7 @@ import msgspec
 from chat_gateway import metrics
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
+from shared.contracts.limits import MAX_BATCH_BYTES, MAX_BATCH_COMMANDS
 from shared.contracts.rooms import AnyCommand, BatchResult, ReadRoom, Rejected, Result
 from shared.errors import DomainError, ErrorCode, Unavailable
 from shared.logging.context import about_room
@@ -27,8 +28,11 @@ from shared.tracing.spans import Outcome, Span, child_span
 
 log = logging.getLogger(__name__)
 
-BATCH_COMMANDS = 256
-BATCH_BYTES = 512 * 1024
+_encoder = msgspec.json.Encoder()
+
+BATCH_BYTES = MAX_BATCH_BYTES - 64 * 1024
+"""The rest is for the request around the commands, and for their traceparents."""
+TRACE_BYTES = 80
 QUEUE_COMMANDS = 10_000
 
 OUTCOME_UNKNOWN = Rejected(
@@ -48,6 +52,7 @@ class QueuedCommand(msgspec.Struct):
     connection_id: str
     callbacks: list[Callable[[Result], None]]
     size: int
+    """Bytes in the request, with room for a traceparent."""
 
     @property
     def sender(self) -> tuple[str, str]:
@@ -102,8 +107,7 @@ class CommandQueue:
             return
         if isinstance(command, ReadRoom) and self._merge_read(command, on_result):
             return
-        body = getattr(command, "body", "")
-        item = QueuedCommand(command, connection_id, [on_result], 256 + 4 * len(body))
+        item = QueuedCommand(command, connection_id, [on_result], len(_encoder.encode(command)) + TRACE_BYTES)
         if isinstance(command, ReadRoom):
             self._reads[command.user_id, command.room_id] = item
         self._queue.append(item)
@@ -163,7 +167,9 @@ class CommandQueue:
     def _take_batch(self) -> list[QueuedCommand]:
         batch: list[QueuedCommand] = []
         size = 0
-        while self._queue and len(batch) < BATCH_COMMANDS and (not batch or size + self._queue[0].size <= BATCH_BYTES):
+        while (
+            self._queue and len(batch) < MAX_BATCH_COMMANDS and (not batch or size + self._queue[0].size <= BATCH_BYTES)
+        ):
             item = self._queue.popleft()
             size += item.size
             batch.append(item)

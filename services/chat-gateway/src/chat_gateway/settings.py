@@ -27,7 +27,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     start: float = 15
     """Deadline for `ready`; a connection that misses it is closed and should reconnect."""
     command_budget: float = 3
-    """Rooms commits nothing of a batch after this time. The request timeout is longer."""
+    """Time per attempt, from its arrival, within which rooms may begin to commit. The request timeout is longer."""
     command_request: float = 4
     command_give_up: float = 10
     close: float = 5

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.command_queue import (
     BATCH_BYTES,
-    BATCH_COMMANDS,
     OUTCOME_UNKNOWN,
     QUEUE_FULL,
     SESSION_GONE,
@@ -20,6 +20,7 @@ from chat_gateway.command_queue import (
     CommandQueues,
 )
 from chat_gateway.settings import Timings
+from shared.contracts.limits import MAX_BATCH_BYTES, MAX_BATCH_COMMANDS
 from shared.contracts.rooms import Accepted, AnyCommand, LeaveRoom, ReadRoom, Rejected, Result, SendMessage
 from shared.errors import Invalid, Unavailable
 from shared.ids import new_id
@@ -79,21 +80,35 @@ def unknown_outcomes() -> float:
 async def test_commands_that_arrive_during_a_request_are_sent_together_in_the_next():
     sender = Sender()
     async with sender.busy():
-        for number in range(BATCH_COMMANDS + 1):
+        for number in range(MAX_BATCH_COMMANDS + 1):
             sender.send(f"{number}")
-    assert sender.batches == [1, BATCH_COMMANDS, 1]
-    expected = ["first", *(f"{number}" for number in range(BATCH_COMMANDS + 1))]
+    assert sender.batches == [1, MAX_BATCH_COMMANDS, 1]
+    expected = ["first", *(f"{number}" for number in range(MAX_BATCH_COMMANDS + 1))]
     assert [name for name, _ in sender.results] == sender.rooms.bodies(sender.room_id) == expected
     assert sender.epochs == ["epoch-1"] * 3
 
 
 async def test_a_batch_has_limited_bytes_and_at_least_one_command():
     sender = Sender()
-    large = BATCH_BYTES // 8
+    large = BATCH_BYTES // 2
     async with sender.busy():
         for body in ("a" * large, "b" * large, "c" * 4 * large, "d"):
             sender.send(body)
     assert sender.batches == [1, 1, 1, 1, 1]
+
+
+async def test_a_batch_never_exceeds_the_limit_of_rooms():
+    """Control characters take six bytes each as JSON, and a trace is added later."""
+    sender = Sender()
+    async with sender.busy():
+        for number in range(MAX_BATCH_COMMANDS):
+            sender.send("\x01" * 4_000 + str(number), mentions=[new_id()] * 50)
+        for item in sender.queue._queue:
+            item.command.traceparent = new_span_context().traceparent
+    requests = sender.rooms.requests_to("commands")
+    assert len(requests) > 1
+    assert max(len(msgspec.json.encode(request)) for request in requests) <= MAX_BATCH_BYTES
+    assert max(len(msgspec.json.encode(request)) for request in requests) > MAX_BATCH_BYTES // 2
 
 
 async def test_a_batch_carries_the_time_in_which_rooms_may_commit_it():

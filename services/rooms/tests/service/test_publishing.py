@@ -19,6 +19,7 @@ from rooms.service.trimming import trim
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
+from shared.metrics import REGISTRY
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_publication, split_frames
 from shared.roomlog.keys import live_channel, log_key
@@ -292,3 +293,21 @@ async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans
     assert published["parent.id"] == commit["span.id"]
     assert lives[1].traceparent == f"00-{'a' * 32}-{published['span.id']}-01"
     assert [len(await streamed(driver, room, after)) for after in (2, 4)] == [5, 3]
+
+
+async def test_rooms_under_repair_count_as_lagging(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert needs the figure to stay while a repair waits for Redis."""
+    publisher = manual_driver.deps.publisher
+    room = await manual_driver.group(A)
+    await publisher.drain()
+    seen: list[float | None] = []
+    catch_up = publisher.catch_up
+
+    async def observed(room_ids: Any) -> None:
+        seen.append(REGISTRY.get_sample_value("webchat_publish_behind_rooms"))
+        await catch_up(room_ids)
+
+    monkeypatch.setattr(publisher, "catch_up", observed)
+    publisher.repair({room})
+    await publisher.run()
+    assert (seen, REGISTRY.get_sample_value("webchat_publish_behind_rooms")) == ([1], 0)

@@ -8,6 +8,10 @@ DEFAULT_PAGE = 50
 MAX_PAGE_BYTES = 512 * 1024
 MAX_RESUME = 5_000
 """Events of one room that a resume replays; beyond it the client loads the newest page."""
+MAX_BATCH_COMMANDS = 256
+"""Commands that a gateway sends to rooms in one request."""
+MAX_BATCH_BYTES = 600 * 1024
+"""Bytes of such a request. It also limits the ids in one statement: SQLite accepts 32,766 values."""
 MAX_ATTACHMENTS = 10
 """Attachments of one message."""
 MAX_MENTIONS = 50

@@ -340,7 +340,7 @@ AnyCommand: TypeAlias = (
 
 
 class CommandBatch(msgspec.Struct):
-    """Commands that are committed together, in order. Later than `budget_ms` after arrival nothing is committed."""
+    """Commands that are committed together, in order. No commit begins later than `budget_ms` after arrival."""
 
     budget_ms: int
     commands: list[AnyCommand]
@@ -357,7 +357,7 @@ class Accepted(msgspec.Struct, tag="done", omit_defaults=True, kw_only=True):
 
 
 class Rejected(msgspec.Struct, tag="refused", kw_only=True):
-    """The command changed nothing. `code` is an error code of the protocol."""
+    """The command changed nothing, or its outcome is unknown if the code is `unavailable`."""
 
     code: str
     detail: str

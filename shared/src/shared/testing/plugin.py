@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
-_STACKS = ("stack", "webchat")
+_STACKS = ("stack", "webchat", "browser")
 """The session fixtures that run a stack."""
 _STARTS = "WEBCHAT_TEST_STARTS"
 """The environment variable with the file to which each start of a stack appends a line."""

@@ -39,7 +39,7 @@ async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTER
             raise TooLarge(f"The body is larger than {limit} bytes.")
     try:
         return msgspec.json.decode(parts, type=struct, strict=strict)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         message, _, field = str(error).partition(" - at `$.")
         errors = {field.rstrip("`"): message} if field else {}
         raise Invalid(f"The body is malformed: {error}", errors=errors) from error

@@ -1,6 +1,7 @@
 """A circuit breaker for Redis.
 
-During an outage one request a second waits for a timeout, and no request fails.
+After a failure Redis is not called for a second. No request fails because of Redis; requests that call it at the
+beginning of an outage wait for the timeout.
 """
 
 import logging
@@ -22,7 +23,7 @@ class CircuitBreaker:
         self._open_until = 0.0
 
     async def call(self, work: Callable[[AnyRedis], Awaitable[T]]) -> T | None:
-        """Return the result of `work`, or None while Redis is unavailable: for a second after a failure, untried."""
+        """Return the result of `work`, or None if Redis failed now or within the last second."""
         if time.monotonic() < self._open_until:
             return None
         return await self.call_anyway(work)

@@ -58,7 +58,10 @@ def _not_found() -> NotFound:
 
 
 async def link_to(deps: Dependencies, readable: Readable) -> str | None:
-    """Return a link to the bytes, valid for a minute, or None if media has to serve them itself."""
+    """Return a link to the bytes, or None if media has to serve them itself.
+
+    It is valid for `link_seconds`, except on a CDN that does not sign: such a link, for avatars only, stays valid.
+    """
     seconds = deps.link_seconds
     if deps.cdn is not None and (deps.cdn.can_sign or readable.is_avatar):
         return deps.cdn.link(readable.key, readable.headers, seconds)

@@ -13,7 +13,7 @@ from rooms.api.dependencies import Deps
 from rooms.domain.errors import no_room
 from rooms.service.pipeline import commands
 from rooms.service.queries import events, memberships, reading, room_lists
-from shared.contracts.limits import MAX_ATTACHMENTS, MAX_INTEGER, MAX_PAGE
+from shared.contracts.limits import MAX_ATTACHMENTS, MAX_BATCH_BYTES, MAX_BATCH_COMMANDS, MAX_INTEGER, MAX_PAGE
 from shared.contracts.rooms import (
     CommandBatch,
     EventsRequest,
@@ -33,9 +33,6 @@ from shared.web.shedding import SHED_UNDER_LOAD
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
-MAX_COMMANDS = 256
-MAX_BATCH_BYTES = 600 * 1024
-"""Also limits the ids in one statement: SQLite accepts 32,766 values."""
 MAX_USERS_PER_REQUEST = 1_000
 MAX_ROOMS_PER_REQUEST = 2_000
 
@@ -44,8 +41,8 @@ MAX_ROOMS_PER_REQUEST = 2_000
 async def execute(request: Request, deps: Deps, _: ServiceCaller) -> Response:
     received_at = time.monotonic()
     batch = await read_body(request, CommandBatch, limit=MAX_BATCH_BYTES)
-    if len(batch.commands) > MAX_COMMANDS:
-        raise Invalid(f"At most {MAX_COMMANDS} commands.")
+    if len(batch.commands) > MAX_BATCH_COMMANDS:
+        raise Invalid(f"At most {MAX_BATCH_COMMANDS} commands.")
     return reply(await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000))
 
 

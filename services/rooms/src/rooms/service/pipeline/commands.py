@@ -1,4 +1,4 @@
-"""The only path by which rooms change after their creation: batches of commands, validated, decided and committed.
+"""The path by which rooms change, except for opening them: batches of commands, validated, decided and committed.
 
 A command is answered after its commit. The number of statements does not grow with the batch.
 """

@@ -53,10 +53,11 @@ class Publisher:
         self._waiting: list[Committed] = []
         self._size = 0
         self._lagging: set[str] = set()
+        self._repairing: set[str] = set()
         self._woken = asyncio.Event()
         self.epoch = ""
         metrics.UNPUBLISHED.set_function(lambda: self._size)
-        metrics.LAGGING.set_function(lambda: len(self._lagging))
+        metrics.LAGGING.set_function(lambda: len(self._lagging | self._repairing))
 
     async def open(self) -> None:
         """Load the epoch, or create it at the first start. Call it before anything else."""
@@ -176,13 +177,15 @@ class Publisher:
         await pipeline.execute()
 
     async def _repair_some(self) -> None:
-        room_ids = set(list(self._lagging)[:ROOMS_PER_REPAIR])
-        self._lagging -= room_ids
+        self._repairing = set(list(self._lagging)[:ROOMS_PER_REPAIR])
+        self._lagging -= self._repairing
         try:
-            await self.catch_up(room_ids)
+            await self.catch_up(self._repairing)
         except BaseException:
-            self._lagging |= room_ids
+            self._lagging |= self._repairing
             raise
+        finally:
+            self._repairing = set()
         if self._lagging:
             self._woken.set()
 
