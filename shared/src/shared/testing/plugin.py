@@ -18,7 +18,7 @@ from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
 _STACKS = ("stack", "webchat", "browser")
-"""The session fixtures that run a stack."""
+"""The session fixtures that run a stack or a browser."""
 _STARTS = "WEBCHAT_TEST_STARTS"
 """The environment variable with the file to which each start of a stack appends a line."""
 _HINTS = {
