@@ -1,6 +1,6 @@
-// The user's own messages until the server has them. They are stored before they are sent, sent one at a time per
-// room in the order in which they were written, and repeated with the same client_id after an unknown outcome. Tabs
-// share the queue.
+// The user's own messages until the server has them. They are stored before they are sent (if the browser can store
+// them), sent one at a time per room in the order in which they were written, and repeated with the same client_id
+// after an unknown outcome. Tabs share the queue.
 import { v7 as uuid } from "uuid";
 import type { Database, StoredMessage } from "./database.ts";
 import type { Reply } from "./requests.ts";

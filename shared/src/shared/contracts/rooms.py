@@ -261,7 +261,7 @@ class MembershipCheck(msgspec.Struct, omit_defaults=True):
 
 
 class Command(msgspec.Struct, tag_field="op", omit_defaults=True, kw_only=True):
-    """`command_id` (a UUID) makes commands idempotent: a repeat gets the first answer.
+    """`command_id` (a UUID) makes commands idempotent: a repeat of one that created an event gets the first answer.
 
     `traceparent` is set only for sampled commands.
     """

@@ -67,7 +67,7 @@ class DataService:
         return peer
 
     def relay_outbox(self) -> Relay:
-        """Publish the outbox of this service from now on."""
+        """Publish the outbox of this service while it runs."""
         relay = Relay(self.database, self.redis, self._settings.service)
         self.run("outbox relay", relay.run, 0.1)
         return relay

@@ -3,6 +3,7 @@ import type { MessageActions } from "./index.ts";
 import { done, paged, unauthenticated } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { Drafts } from "../drafts.ts";
+import { MAX_CHARACTERS, countCharacters } from "../limits.ts";
 import { failure } from "../requests.ts";
 import type { Reply } from "../requests.ts";
 import type { UpdateBatch } from "../store.ts";
@@ -10,8 +11,6 @@ import type { Tabs } from "../tabs.ts";
 import type { Result } from "../types.ts";
 import { FileUpload } from "../upload.ts";
 import { listFiles } from "./files.ts";
-
-const MOST_CHARACTERS = 4_000;
 
 export interface MessageContext extends Context {
   readonly batch: UpdateBatch;
@@ -27,7 +26,7 @@ export function messageActions(context: MessageContext): MessageActions {
       if (!current) return unauthenticated();
       if (body.trim() === "" && attachments.length === 0)
         return failure("invalid", "There is nothing to send.");
-      if (Array.from(body).length > MOST_CHARACTERS)
+      if (countCharacters(body) > MAX_CHARACTERS)
         return failure("too_large", "A message has 4,000 characters at most.");
       current.typing.set(roomId, false);
       const quote = replyTo === undefined ? {} : { replyTo };

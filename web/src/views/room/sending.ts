@@ -3,14 +3,13 @@ import { useActions } from "../../app/client.ts";
 import { showFailure } from "../../app/notices.ts";
 import { toast } from "../../app/overlay.ts";
 import type { Message, RoomStore } from "../../core/index.ts";
+import { MAX_CHARACTERS, countCharacters } from "../../core/limits.ts";
 import { useTexts } from "../../i18n/index.ts";
 import { mentionedIn, type Candidate } from "../../format/mentions.ts";
 import { errorText } from "../../format/errors.ts";
 import type { DraftText } from "./draft-text.ts";
 import type { ComposerMode } from "./RoomPage.tsx";
 import type { AttachmentTray } from "./attachment-tray.ts";
-
-const LIMIT = 4000;
 
 interface Options {
   store: RoomStore;
@@ -34,7 +33,7 @@ export function useSending({ store, mode, onMode, draft, tray, candidates, onSen
   const texts = useTexts();
   const actions = useActions();
   const body = draft.text.trim();
-  const over = draft.text.length - LIMIT;
+  const over = countCharacters(body) - MAX_CHARACTERS;
   const files = mode.kind === "edit" ? 0 : tray.items.filter((item) => item.error === null).length;
   const ready = over <= 0 && (body !== "" || files > 0);
 

@@ -1,4 +1,4 @@
-"""Decides commands one after the other on a unit of work. Duplicates get the first result again."""
+"""Decides commands one after the other on a unit of work. Duplicates of what created an event get the first result."""
 
 from collections.abc import Callable
 from typing import Any
