@@ -17,8 +17,8 @@ import msgspec
 
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
+from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.protocol.frames import PresenceChanged, Status
-from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
 from shared.batcher import Batcher

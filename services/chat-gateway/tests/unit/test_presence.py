@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from chat_gateway.publisher import MAX_QUEUED
+from chat_gateway.ephemeral import MAX_QUEUED
 from shared.errors import Unavailable
 from shared.ids import new_id, now_ms
 from shared.streams.names import presence_channel, presence_key

@@ -18,13 +18,13 @@ from chat_gateway.command_queue import QUEUE_COMMANDS, CommandQueues
 from chat_gateway.driver.connection import Transport, UserConnection
 from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.recent_pages import RecentPages
+from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.hub import Hub
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
-from chat_gateway.publisher import EphemeralPublisher
 from chat_gateway.room_log import RoomLog
 from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
