@@ -78,7 +78,10 @@ class Committer:
     async def commit(
         self, commands: list[AnyCommand], open_accounts: Collection[str] | None, deadline: float
     ) -> Committed:
-        """Decide and commit a batch, and hand it to the publisher. Commands that cannot be committed in time are rejected as unavailable."""
+        """Decide and commit a batch, and hand it to the publisher.
+
+        Commands that cannot be committed in time are rejected as unavailable.
+        """
         if len(self._waiting) >= MAX_WAITING_BATCHES:
             return _unavailable(commands)
         batch = _Batch(commands, open_accounts, deadline, asyncio.get_running_loop().create_future())
