@@ -2,13 +2,14 @@
 
 import json
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import Hub
 from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
 from shared.contracts.limits import MAX_RESUME
-from shared.events.rooms import MemberLeft, MessageDeleted, RoomEvent
+from shared.events.rooms import MemberLeft, MessageDeleted, MessageEdited, RoomEvent
 from shared.roomlog.frames import (
     Publication,
     batch_events,
@@ -51,6 +52,10 @@ def deleted(version: int) -> RoomEvent:
     return MessageDeleted(room_id=ROOM, version=version, at="t", seq=1, by="b" * (version * 7 % 300))
 
 
+def edited(version: int) -> RoomEvent:
+    return MessageEdited(room_id=ROOM, version=version, at="t", seq=1, body="x", edited_at="t", by="b")
+
+
 def left(version: int, user_id: str) -> RoomEvent:
     return MemberLeft(room_id=ROOM, version=version, at="t", user_id=user_id, by=user_id)
 
@@ -88,6 +93,47 @@ def test_events_after_a_gap_are_not_delivered():
     assert hub.receive(ROOM, published(deleted(2))[0])
     hub.flush()
     assert reader.versions == [1, 2]
+
+
+@pytest.mark.parametrize("version", range(6))
+def test_of_a_publication_that_overlaps_only_the_new_events_are_delivered(version: int):
+    reader = FakeReader("a")
+    hub = hub_with(reader, version=version)
+    [publication] = published(edited(3), edited(4), edited(5))
+    assert hub.receive(ROOM, publication) == (version >= 2)
+    hub.flush()
+    assert reader.versions == [seen for seen in (3, 4, 5) if 2 <= version < seen]
+    assert hub.version_of(ROOM) == (max(version, 5) if version >= 2 else version)
+    assert (hub.received, hub.delivered) == (len(reader.versions), len(reader.versions))
+
+
+def test_two_publications_are_written_as_one_and_counted_for_each_reader():
+    first, second = FakeReader("a"), FakeReader("b")
+    hub = hub_with(first, second)
+    for publication in [*published(edited(1), edited(2)), *published(deleted(3))]:
+        hub.receive(ROOM, publication)
+    hub.flush()
+    assert (hub.received, hub.delivered) == (3, 6)
+    assert first.data == second.data
+
+
+def test_a_room_skips_forward_only():
+    reader = FakeReader("a")
+    hub = hub_with(reader, version=5)
+    assert [hub.skip_to(ROOM, version) for version in (4, 5)] == [[], []]
+    assert hub.skip_to("another", 9) == []
+    assert hub.skip_to(ROOM, 7) == [reader]
+    assert hub.version_of(ROOM) == 7
+
+
+def test_a_room_without_readers_takes_nothing():
+    hub = Hub(lambda: None)
+    assert hub.receive(ROOM, published(deleted(9))[0])
+    assert hub.receive_frames(ROOM, 9, [event_frame(deleted(9))])
+    hub.receive_cursors(ROOM, {"a": 1})
+    hub.receive_typing(ROOM, "a", b"")
+    hub.flush_cursors()
+    assert (hub.rooms, hub.flush()) == ({}, b"")
 
 
 def test_a_reader_joins_only_at_exactly_the_rooms_version():
