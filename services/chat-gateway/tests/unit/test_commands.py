@@ -9,18 +9,23 @@ import pytest
 
 from chat_gateway.driver.commands import command_of, reply_of, send_command
 from chat_gateway.protocol.frames import (
+    REPLIES,
     AnyCommandFrame,
     AnyFrame,
+    ChangeReply,
     FileUpload,
+    Hello,
     MessageDelete,
     MessageEdit,
     MessageReact,
     MessageSend,
-    Ok,
     Ping,
+    ReadReply,
     RoomInvite,
     RoomLeave,
     RoomRead,
+    RoomTyping,
+    SendReply,
 )
 from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.media import Attachment
@@ -104,12 +109,16 @@ def test_an_upload_is_sent_as_a_message_with_its_file():
     )
 
 
+def test_every_frame_that_is_answered_with_ok_has_a_reply():
+    assert REPLIES.keys() == set(AnyFrame.__args__) - {Hello, RoomTyping}
+
+
 def test_a_reply_has_the_fields_of_its_op():
     accepted = Accepted(version=9, seq=4, at="then", duplicate=True, read_seq=2)
-    sent = Ok(id="1", seq=4, version=9, at="then", duplicate=True)
+    sent = SendReply(id="1", seq=4, version=9, at="then", duplicate=True)
     assert reply_of(MessageSend(id="1", **HEAD, client_id=CLIENT, body=""), accepted) == sent
-    assert reply_of(RoomRead(id="2", **HEAD, seq=1), accepted) == Ok(id="2", read_seq=2)
-    assert reply_of(MessageDelete(**HEAD, seq=1), accepted) == Ok(id="", version=9)
+    assert reply_of(RoomRead(id="2", **HEAD, seq=1), accepted) == ReadReply(id="2", read_seq=2)
+    assert reply_of(MessageDelete(**HEAD, seq=1), accepted) == ChangeReply(id="", version=9)
 
 
 # Through a connection

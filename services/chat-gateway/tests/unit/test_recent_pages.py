@@ -5,15 +5,15 @@ import json
 import pytest
 
 from chat_gateway.driver.recent_pages import RecentPages
-from chat_gateway.protocol.frames import Ok
+from chat_gateway.protocol.frames import PageReply
 
 KEY = ("room", 0, 50)
 SIZE = len(json.dumps({"messages": [], "has_more": False, "version": 5}, separators=(",", ":")))
 """Bytes of a cached page."""
 
 
-def page(version: int) -> Ok:
-    return Ok(id="first", messages=[], has_more=False, version=version)
+def page(version: int) -> PageReply:
+    return PageReply(id="first", messages=[], has_more=False, version=version)
 
 
 @pytest.mark.parametrize("frame_id", ["", "7", 'quote " and 한글'])

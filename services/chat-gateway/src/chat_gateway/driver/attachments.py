@@ -7,11 +7,11 @@ the sender's commands stay in order. An upload does not defer later commands.
 import logging
 from collections.abc import Callable
 
-from chat_gateway.driver.commands import send_command
+from chat_gateway.driver.commands import send_command, sent_fields
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.tracing import submit_traced
-from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, Ok
+from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, UploadReply
 from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Rejected, Result
 from shared.errors import DomainError, ErrorCode, RateLimited, Unavailable
@@ -73,8 +73,7 @@ async def upload(gateway: Gateway, connection: UserConnection, frame: FileUpload
         if isinstance(result, Rejected):
             connection.send_error(frame.id, result.code, result.detail)
         else:
-            reply = Ok(id=frame.id or "", attachment=attachment, seq=result.seq, version=result.version)
-            reply.at, reply.duplicate = result.at, result.duplicate
+            reply = UploadReply(id=frame.id or "", attachment=attachment, **sent_fields(result))
             connection.send_reply(frame.id, reply)
 
     command = send_command(frame, connection.user_id, [attachment])

@@ -1,16 +1,21 @@
 """Conversion of frames into commands for rooms, and of results into replies."""
 
+from typing import Any
+
 from chat_gateway.protocol.frames import (
     AnyFrame,
+    ChangeReply,
     FileUpload,
     MessageDelete,
     MessageEdit,
     MessageReact,
     MessageSend,
     Ok,
+    ReadReply,
     RoomInvite,
     RoomLeave,
     RoomRead,
+    SendReply,
 )
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -67,8 +72,13 @@ def reply_of(frame: AnyFrame, result: Accepted) -> Ok:
     frame_id = frame.id or ""
     match frame:
         case MessageSend():
-            return Ok(id=frame_id, seq=result.seq, version=result.version, at=result.at, duplicate=result.duplicate)
+            return SendReply(id=frame_id, **sent_fields(result))
         case RoomRead():
-            return Ok(id=frame_id, read_seq=result.read_seq)
+            return ReadReply(id=frame_id, read_seq=result.read_seq)
         case _:
-            return Ok(id=frame_id, version=result.version)
+            return ChangeReply(id=frame_id, version=result.version)
+
+
+def sent_fields(result: Accepted) -> dict[str, Any]:
+    """Return the fields of the reply to a sent message."""
+    return {"at": result.at, "seq": result.seq, "version": result.version, "duplicate": result.duplicate}

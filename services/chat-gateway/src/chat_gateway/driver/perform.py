@@ -21,10 +21,12 @@ from chat_gateway.protocol.frames import (
     MessageSend,
     Ok,
     Ping,
+    PresenceReply,
     PresenceWatch,
     RoomEnter,
     RoomExit,
     RoomTyping,
+    TimeReply,
     Typing,
 )
 from shared.contracts.media import Attachment
@@ -48,7 +50,7 @@ def perform(gateway: Gateway, connection: UserConnection, frame: AnyFrame) -> No
     elif isinstance(frame, AnyRoomFrame) and not is_id(frame.room_id):
         connection.send_error(frame.id, ErrorCode.NOT_FOUND, "There is no such room.")
     elif isinstance(frame, Ping):
-        connection.send_reply(frame.id, Ok(id=frame.id or "", at=rfc3339(now_ms())))
+        connection.send_reply(frame.id, TimeReply(id=frame.id or "", at=rfc3339(now_ms())))
     elif isinstance(frame, RoomExit):
         connection.send_reply(frame.id, Ok(id=frame.id or ""))
     elif isinstance(frame, MessageList) and (reply := find_recent_page(gateway, connection, frame)) is not None:
@@ -118,7 +120,7 @@ async def _run_query(gateway: Gateway, connection: UserConnection, frame: Query)
 async def _watch_presence(gateway: Gateway, connection: UserConnection, frame: PresenceWatch) -> Ok:
     if not all(map(is_id, frame.user_ids)):
         raise NotFound("user_ids: there is no such user.")
-    return Ok(id=frame.id or "", presence=await gateway.presence.watch(connection, frame.user_ids))
+    return PresenceReply(id=frame.id or "", presence=await gateway.presence.watch(connection, frame.user_ids))
 
 
 def _publish_typing(gateway: Gateway, connection: UserConnection, frame: RoomTyping) -> None:

@@ -5,7 +5,7 @@ import logging
 
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.protocol.frames import HomeList, MessageList, Ok, RoomEnter
+from chat_gateway.protocol.frames import HomeList, HomeReply, MessageList, PageReply, RoomEnter, RoomReply
 from shared.contracts.limits import MAX_INTEGER
 from shared.contracts.rooms import Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
 from shared.errors import Invalid, error_for_code
@@ -17,22 +17,22 @@ from shared.roomlog.page import RECENT_MESSAGES, cache_recent, find_recent
 log = logging.getLogger(__name__)
 
 
-async def list_rooms(gateway: Gateway, connection: UserConnection, frame: HomeList) -> Ok:
+async def list_rooms(gateway: Gateway, connection: UserConnection, frame: HomeList) -> HomeReply:
     page, friends = await asyncio.gather(
         gateway.rooms.room_list_page(connection.user_id, frame.before, frame.limit),
         gateway.friends.load(connection.user_id),
     )
     profiles = friends.profiles if friends is not None else []
-    return Ok(id=frame.id or "", friends=profiles, rooms=page.rooms, next=page.next)
+    return HomeReply(id=frame.id or "", friends=profiles, rooms=page.rooms, next=page.next)
 
 
-async def enter_room(gateway: Gateway, connection: UserConnection, frame: RoomEnter) -> Ok:
+async def enter_room(gateway: Gateway, connection: UserConnection, frame: RoomEnter) -> RoomReply:
     """Return a snapshot of the room. The room is marked as read first, so that the snapshot contains the new cursor."""
     if frame.mark_read:
         await _mark_read(gateway, connection, frame.room_id)
     snapshot = await gateway.rooms.enter(connection.user_id, frame.room_id)
     gateway.adopt_epoch(snapshot.epoch)
-    return Ok(id=frame.id or "", room=snapshot.room, messages=snapshot.messages, version=snapshot.version)
+    return RoomReply(id=frame.id or "", room=snapshot.room, messages=snapshot.messages, version=snapshot.version)
 
 
 def find_recent_page(gateway: Gateway, connection: UserConnection, frame: MessageList) -> bytes | None:
@@ -45,14 +45,14 @@ def find_recent_page(gateway: Gateway, connection: UserConnection, frame: Messag
     return gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
 
 
-async def list_messages(gateway: Gateway, connection: UserConnection, frame: MessageList) -> Ok:
+async def list_messages(gateway: Gateway, connection: UserConnection, frame: MessageList) -> PageReply:
     choice = _choice_of(frame)
     page = None
     if newest := _wants_newest(frame):
         page = await _newest_page(gateway, connection, frame.room_id, frame.limit)
     if page is None:
         page = await gateway.rooms.messages(connection.user_id, frame.room_id, choice)
-    reply = Ok(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
+    reply = PageReply(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
     membership = connection.memberships.get(frame.room_id)
     if newest and page.epoch == connection.epoch and membership is not None:
         gateway.recent_pages.store((frame.room_id, membership.joined_seq, frame.limit), page.version, reply)

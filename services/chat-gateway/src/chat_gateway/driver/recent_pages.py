@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from chat_gateway.protocol.frames import Ok
+from chat_gateway.protocol.frames import PageReply
 
 MAX_BYTES = 16 * 1024 * 1024
 _HEAD = b'{"op":"ok","id":'
@@ -33,7 +33,7 @@ class RecentPages:
         self._pages.move_to_end(key)
         return _HEAD + _encode(frame_id) + cached[1]
 
-    def store(self, key: Key, version: int, page: Ok) -> None:
+    def store(self, key: Key, version: int, page: PageReply) -> None:
         """Cache a reply, without the id of its frame."""
         self._remove(key)
         rest = _encode(page)[len(_HEAD) + len(_encode(page.id)) :]

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from chat_gateway.protocol.frames import SERVER_FRAMES, AnyFrame, Hello
+from chat_gateway.protocol.frames import REPLIES, SERVER_FRAMES, AnyFrame, Hello
 from chat_gateway.protocol.limits import SUBPROTOCOL
 from shared.events.rooms import RoomEvent
 
@@ -15,7 +15,8 @@ def asyncapi_document(version: str, description: str) -> dict[str, Any]:
     """Return the document. `description` is the introduction of the protocol's documentation."""
     sent: list[Any] = [Hello, *(frame for frame in AnyFrame.__args__ if frame is not Hello)]
     received: list[Any] = [*SERVER_FRAMES, *RoomEvent.__args__]
-    _, components = msgspec.json.schema_components([*sent, *received], ref_template=REF)
+    _, components = msgspec.json.schema_components([*sent, *received, *REPLIES.values()], ref_template=REF)
+    components["Ok"] = _any_reply(components)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": f"WebChat {SUBPROTOCOL}", "version": version, "description": description},
@@ -36,6 +37,14 @@ def asyncapi_document(version: str, description: str) -> dict[str, Any]:
             "schemas": components,
         },
     }
+
+
+def _any_reply(components: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of `Ok` with the fields of all replies, for clients that read them alike."""
+    names = [reply.__name__ for reply in REPLIES.values()]
+    fields = {name: field for reply in names for name, field in components[reply]["properties"].items()}
+    replies = {str(frame.__struct_config__.tag): REF.format(name=reply.__name__) for frame, reply in REPLIES.items()}
+    return {**components["Ok"], "properties": fields, "x-replies": replies}
 
 
 def _op(frame: Any) -> str:

@@ -157,23 +157,82 @@ OPS = frozenset(str(frame.__struct_config__.tag) for frame in AnyFrame.__args__)
 # Replies
 
 
-class Ok(msgspec.Struct, tag="ok", tag_field="op", omit_defaults=True, kw_only=True):
+class Ok(msgspec.Struct, tag="ok", tag_field="op", kw_only=True):
     """A successful reply. The fields of the result are next to `id`."""
 
     id: str
-    at: str | None = None
-    seq: int | None = None
-    version: int | None = None
-    duplicate: bool | None = None
-    read_seq: int | None = None
-    room: RoomDetail | None = None
-    rooms: list[Room] | None = None
-    friends: list[Profile] | None = None
-    messages: list[Message] | None = None
-    has_more: bool | None = None
-    next: str | msgspec.UnsetType | None = msgspec.UNSET
-    presence: dict[str, Status] | None = None
-    attachment: Attachment | None = None
+
+
+class TimeReply(Ok, kw_only=True):
+    """The reply to `ping`."""
+
+    at: str
+
+
+class HomeReply(Ok, kw_only=True):
+    """The reply to `home.list`. `next` is the `before` of the next page."""
+
+    rooms: list[Room]
+    friends: list[Profile]
+    next: str | None
+
+
+class RoomReply(Ok, kw_only=True):
+    """The reply to `room.enter`."""
+
+    version: int
+    room: RoomDetail
+    messages: list[Message]
+
+
+class PageReply(Ok, kw_only=True):
+    """The reply to `message.list`."""
+
+    version: int
+    messages: list[Message]
+    has_more: bool
+
+
+class SendReply(Ok, kw_only=True):
+    """The reply to `message.send`. A duplicate has the fields of the first message."""
+
+    at: str
+    seq: int
+    version: int
+    duplicate: bool
+
+
+class UploadReply(SendReply, kw_only=True):
+    """The reply to `file.upload`."""
+
+    attachment: Attachment
+
+
+class ChangeReply(Ok, kw_only=True):
+    """The reply to commands that change a room or a message."""
+
+    version: int
+
+
+class ReadReply(Ok, kw_only=True):
+    """The reply to `room.read`."""
+
+    read_seq: int | None
+
+
+class PresenceReply(Ok, kw_only=True):
+    """The reply to `presence.watch`."""
+
+    presence: dict[str, Status]
+
+
+REPLIES: dict[type[ClientFrame | MessageSend], type[Ok]] = {
+    Ping: TimeReply, HomeList: HomeReply, RoomEnter: RoomReply, RoomExit: Ok, MessageSend: SendReply,
+    MessageList: PageReply, MessageEdit: ChangeReply, MessageDelete: ChangeReply, MessageReact: ChangeReply,
+    RoomRead: ReadReply, RoomInvite: ChangeReply, RoomLeave: ChangeReply, FileUpload: UploadReply,
+    PresenceWatch: PresenceReply,
+}  # fmt: skip
+"""The reply to each frame. `hello` is answered by `ready`, `room.typing` is not answered."""
 
 
 class ErrorFrame(msgspec.Struct, tag="error", tag_field="op", omit_defaults=True, kw_only=True):
