@@ -1,4 +1,4 @@
-"""Who may do what, and what it changes: the rules of the domain, one by one, on a room in memory."""
+"""The rules of the domain, one by one, on a room in memory: who may do what, and what it changes."""
 
 from typing import Any
 
