@@ -60,11 +60,11 @@ async def test_every_service_scales_up_and_back(stack: Containers, scene: Scene)
     await scene.more_acked()
     watch = Watch(scene)
     async with each_scaled(stack, rooms=3, chat_gateway=4):
-        await watch.report("each service on two or three replicas")
+        await watch.record("each service on two or three replicas")
         assert len(await upstreams(stack, scene.ana, "/api/rooms")) == 3, "nginx discovers all replicas"
         assert len(await upstreams(stack, scene.ana, "/api/social/profiles/me")) == 2
         watch = Watch(scene)
-    await watch.report("and back")
+    await watch.record("and back")
     await eventually_one(stack, scene.ana, "/api/rooms")
     await scene.finish()
 
@@ -84,11 +84,11 @@ async def test_rolling_restarts_of_each_service(stack: Containers, scene: Scene)
             for container in stack.replicas(service):
                 await asyncio.to_thread(docker, "restart", container)
                 await eventually(lambda c=container: is_healthy(c), PATIENCE_S)  # type: ignore[misc]
-            await watch.report(f"rolling restart of {service}")
+            await watch.record(f"rolling restart of {service}")
     watch = Watch(scene)
     [nginx] = stack.replicas("nginx")
     await asyncio.to_thread(docker, "restart", nginx)
-    await watch.report("restart of nginx")
+    await watch.record("restart of nginx")
     await scene.finish()
 
 
@@ -98,7 +98,7 @@ async def test_a_container_is_killed(stack: Containers, scene: Scene, name: str)
     watch = Watch(scene)
     [container, *_] = stack.replicas(name)
     await asyncio.to_thread(stack.kill, name)
-    await watch.report(f"{name} killed")
+    await watch.record(f"{name} killed")
     await eventually(lambda: is_healthy(container), PATIENCE_S)
     await scene.finish()
 
@@ -110,7 +110,7 @@ async def test_an_outage_of_a_store(stack: Containers, scene: Scene, name: str) 
     await asyncio.to_thread(stack.compose, "stop", name)
     await asyncio.sleep(OUTAGE_S)
     await asyncio.to_thread(stack.compose, "start", name)
-    await watch.report(f"{name} down for {OUTAGE_S} s")
+    await watch.record(f"{name} down for {OUTAGE_S} s")
     await scene.finish()
 
 
@@ -120,5 +120,5 @@ async def test_redis_is_emptied(stack: Containers, scene: Scene) -> None:
             await scene.more_acked()
             watch = Watch(scene)
             redis.flushall()
-            await watch.report("Redis emptied")
+            await watch.record("Redis emptied")
     await scene.finish()

@@ -42,7 +42,7 @@ async def test_a_newer_version_rolls_out(stack: Swarm, scene: Scene, services: t
         await asyncio.to_thread(stack.update, name, "--image", image)
     for name in services:
         await ended(stack, name, "completed")
-    await watch.report(f"a newer version of {' and '.join(services)} on a swarm")
+    await watch.record(f"a newer version of {' and '.join(services)} on a swarm")
     for name, image in images.items():
         assert set(await asyncio.to_thread(stack.running, name)) == {image}
     again = [follower.reconnects - before for follower, before in zip(scene.followers, reconnects, strict=True)]
@@ -66,7 +66,7 @@ async def test_a_failing_update_is_rolled_back(stack: Swarm, scene: Scene, servi
         await asyncio.to_thread(stack.update, name, "--env-add", BROKEN[name])
     for name in services:
         await ended(stack, name, "rollback_completed")
-    await watch.report(f"{' and '.join(services)} on a swarm failed and was rolled back")
+    await watch.record(f"{' and '.join(services)} on a swarm failed and was rolled back")
     assert {name: await asyncio.to_thread(stack.container, name) for name in services} == before
     assert await asyncio.to_thread(stack.is_up)
     await scene.finish()
