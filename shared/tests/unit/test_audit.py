@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from shared.logging.audit import FAILURES_AT_ONCE, KINDS, KINDS_A_PERIOD, _trail, audit, network_of, open_trail
 from shared.logging.setup import RecordFilter, hash_user
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "logs" / "line.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "logs" / "line.schema.json").read_text())
 KEY = SecretStr("k" * 32)
 
 
