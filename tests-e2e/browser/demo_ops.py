@@ -76,7 +76,7 @@ class Camera:
     async def take(self, look: str, moment: str) -> None:
         name = f"ops-{look}-{moment}"
         await take_picture(self.devices[look].page, name)
-        print(f"  {name}.png")
+        print(f"  {name}.webp")
 
 
 async def play(stack: Stack, camera: Camera) -> None:
