@@ -18,16 +18,17 @@ SECOND = "def test_second(stack): print('second')\ndef test_third(stack): print(
 ALONE = "def test_alone(): print('alone')\n"
 
 
-def test_a_stack_stops_after_the_last_test_of_its_folder(tmp_path: Path):
+def test_a_stack_stops_after_the_last_test_that_shares_it(tmp_path: Path):
     folder = tmp_path / "tests-e2e"
     folder.mkdir()
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_a.py").write_text(FIRST)
-    (folder / "test_b.py").write_text(SECOND)
-    (tmp_path / "test_z.py").write_text(ALONE)
+    (folder / "operations").mkdir()
+    (folder / "operations" / "test_c.py").write_text(SECOND)
+    (folder / "test_b.py").write_text(ALONE)
     command = [sys.executable, "-P", "-m", "pytest", "-p", "shared.testing.plugin", "-p", "no:randomly", "-qs"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     words = [word.strip(".") for word in done.stdout.replace("stack s", "stack-s").split()]
     steps = [word for word in words if word in {"stack-starts", "first", "second", "third", "stack-stops", "alone"}]
-    assert steps == ["stack-starts", "first", "second", "third", "stack-stops", "alone"]
+    assert steps == ["stack-starts", "second", "third", "first", "stack-stops", "alone"]

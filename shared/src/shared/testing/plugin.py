@@ -80,6 +80,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.xfail(reason=f"in quarantine since {entry.since}: {entry.reason}"))
     yield
     items.sort(key=lambda item: _rank(item.nodeid))  # stable: within a rank the order stays random
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first.setdefault(_group(item), index)
+    items.sort(key=lambda item: first[_group(item)])  # one group after the other, as with workers
     if _is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
         raise pytest.UsageError("pytest-xdist does not group the tests: is pytest older than 9.2?")
 
@@ -91,7 +95,8 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> N
 
 def _group(item: pytest.Item) -> str:
     module = item.nodeid.partition("::")[0]
-    return module.rpartition("/")[0] if _stacks_of(item) else module
+    stacks = _stacks_of(item)
+    return str(stacks[0].baseid) if stacks else module
 
 
 def _stacks_of(item: pytest.Item) -> list["pytest.FixtureDef[object]"]:
