@@ -122,3 +122,9 @@ def error_for_status(status: int, detail: str) -> DomainError | None:
     """Return the error with this HTTP status, or None if there is none."""
     cls = _BY_STATUS.get(status)
     return None if cls is None else cls(detail)
+
+
+def field_and_problem(error: Exception) -> tuple[str, str]:
+    """Split an error of msgspec, such as ``Expected `int` - at `$.seq` ``, into the field, or "", and the problem."""
+    problem, _, path = str(error).partition(" - at `$.")
+    return path.rstrip("`"), problem

@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
-from shared.errors import Invalid, ProblemDetails, TooLarge
+from shared.errors import Invalid, ProblemDetails, TooLarge, field_and_problem
 
 T = TypeVar("T")
 REF = "#/components/schemas/{name}"
@@ -40,9 +40,8 @@ async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTER
     try:
         return msgspec.json.decode(parts, type=struct, strict=strict)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        message, _, field = str(error).partition(" - at `$.")
-        errors = {field.rstrip("`"): message} if field else {}
-        raise Invalid(f"The body is malformed: {error}", errors=errors) from error
+        field, problem = field_and_problem(error)
+        raise Invalid(f"The body is malformed: {error}", errors={field: problem} if field else {}) from error
 
 
 def json_body(struct: type[T], *, limit: int) -> Any:

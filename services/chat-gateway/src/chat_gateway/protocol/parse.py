@@ -11,7 +11,7 @@ import msgspec
 from chat_gateway.protocol.errors import FrameError
 from chat_gateway.protocol.frames import OPS, AnyFrame, FileUpload
 from chat_gateway.protocol.limits import MAX_UPLOAD_TEXT
-from shared.errors import ErrorCode
+from shared.errors import ErrorCode, field_and_problem
 
 _UPLOAD = str(FileUpload.__struct_config__.tag)
 _decoder = msgspec.json.Decoder(AnyFrame)
@@ -69,7 +69,7 @@ def _diagnose_fields(value: dict[str, Any], error: Exception) -> FrameError:
     if op not in OPS:
         return FrameError(ErrorCode.UNKNOWN_OP, "There is no such op.", frame_id)
     if isinstance(error, msgspec.ValidationError):
-        return FrameError(ErrorCode.INVALID, _readable(str(error)), frame_id)
+        return FrameError(ErrorCode.INVALID, _readable(error), frame_id)
     return FrameError(ErrorCode.INVALID, "A field contains text or a number that cannot be decoded.", frame_id)
 
 
@@ -78,7 +78,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _readable(message: str) -> str:
+def _readable(error: Exception) -> str:
     """Turn `Expected `int` >= 1 - at `$.seq`` into `seq: Expected `int` >= 1`."""
-    problem, _, path = message.partition(" - at `$.")
-    return f"{path.rstrip('`')}: {problem}" if path else problem
+    field, problem = field_and_problem(error)
+    return f"{field}: {problem}" if field else problem
