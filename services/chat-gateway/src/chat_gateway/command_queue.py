@@ -166,12 +166,10 @@ class CommandQueue:
 
     def _take_batch(self) -> list[QueuedCommand]:
         batch: list[QueuedCommand] = []
-        size = 0
-        while (
-            self._queue and len(batch) < MAX_BATCH_COMMANDS and (not batch or size + self._queue[0].size <= BATCH_BYTES)
-        ):
+        left = BATCH_BYTES
+        while self._queue and len(batch) < MAX_BATCH_COMMANDS and (not batch or self._queue[0].size <= left):
             item = self._queue.popleft()
-            size += item.size
+            left -= item.size
             batch.append(item)
             if isinstance(item.command, ReadRoom):
                 self._reads.pop((item.command.user_id, item.command.room_id))
