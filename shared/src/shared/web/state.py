@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from shared.rpc.tokens import Principal
 from shared.web.overload import Overload
@@ -36,3 +36,8 @@ class AppState:
 def state_of(app: FastAPI) -> AppState:
     state: AppState = app.state.webchat
     return state
+
+
+async def get_dependencies(request: Request) -> Any:
+    """Return the `Dependencies` of a data service; for `Depends`, with which the service restores the type."""
+    return state_of(request.app).dependencies

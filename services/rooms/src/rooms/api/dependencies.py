@@ -2,15 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
 from rooms.service.dependencies import Dependencies
-from shared.web.state import state_of
-
-
-async def get_dependencies(request: Request) -> Dependencies:
-    deps: Dependencies = state_of(request.app).dependencies
-    return deps
-
+from shared.web.state import get_dependencies
 
 Deps = Annotated[Dependencies, Depends(get_dependencies)]

@@ -2,15 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
-from shared.web.state import state_of
+from shared.web.state import get_dependencies
 from social.service.dependencies import Dependencies
-
-
-async def get_dependencies(request: Request) -> Dependencies:
-    deps: Dependencies = state_of(request.app).dependencies
-    return deps
-
 
 Deps = Annotated[Dependencies, Depends(get_dependencies)]
