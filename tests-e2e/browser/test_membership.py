@@ -141,9 +141,15 @@ async def test_system_messages_stay_between_the_messages(device: OpenDevice, som
     await hers.page.reload()
     await hers.reads(*order)
     await hers.can_do_without_network("아쉽네요")
+    await eventually(lambda: stores_system_messages(hers))
     await hers.device.go_offline()
     await hers.page.reload()
     await hers.reads(*order)
+
+
+async def stores_system_messages(chat: Chat) -> bool:
+    """Return whether the stored page has the last departure: a page may be stored before its events."""
+    return '"member.left"' in await chat.everything_stored()
 
 
 async def test_a_room_is_muted_on_every_device(device: OpenDevice, someone: SomeOne):
