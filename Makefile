@@ -27,7 +27,7 @@ TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/t
 	deploy/logging/tests tests-e2e bench/tests)
 UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
 # Each module runs on one worker, so its servers and stacks start once.
-PYTEST := $(IN)/python -P -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+PYTEST := $(IN)/python -P -m pytest --dist=loadgroup --no-loadscope-reorder --numprocesses=2
 
 # If this were set, each of the ten processes of a stack would compile all its modules at every start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -87,7 +87,7 @@ e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose
 	@echo "e2e: the data services' tests on MySQL"
 	@$(IN)/python tests-e2e/on_mysql.py $(PYTEST) services -m mysql
 	@echo "e2e: the end-to-end tests on containers"
-	@WEBCHAT_STACK=containers $(IN)/python -P -m pytest tests-e2e --ignore=tests-e2e/browser
+	@WEBCHAT_STACK=containers $(PYTEST) --numprocesses=3 tests-e2e --ignore=tests-e2e/browser
 
 .PHONY: chaos
 chaos: $(STAMP) $(BUILT)  ## inject twenty faults while clients write and read, and count lost messages (CHAOS="--list", --data, --compose)

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -11,23 +13,46 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 sys.path.insert(0, str(Path(__file__).parent))
 
 from collector import collector
-from containers import Containers
+from containers import Containers, build_images
 from measurements import LINES
 from people import Person, signing_up
 from stack import Stack
+from swarm import leave_swarm
 from target import IN_CONTAINERS, start
 
 collect_ignore = [] if IN_CONTAINERS else ["operations"]
 """Tests of an operator's work with containers."""
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Build the images once for all workers."""
+    if IN_CONTAINERS and not _is_worker(session) and not session.config.option.collectonly:
+        with tempfile.TemporaryDirectory() as folder:
+            build_images(Path(folder))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's measurements to the controller, which leaves the swarm once no worker runs containers."""
+    if _is_worker(session):
+        session.config.workeroutput["measured"] = LINES  # type: ignore[attr-defined]
+    elif IN_CONTAINERS:
+        leave_swarm()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    LINES.extend(node.workeroutput["measured"])
+
+
+def _is_worker(session: pytest.Session) -> bool:
+    return hasattr(session.config, "workeroutput")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:  # the first test starts the stack, and builds the images for containers
-            item.add_marker(pytest.mark.timeout(900 if IN_CONTAINERS else 300))
-    # Leaving a swarm breaks the engine's DNS: running containers no longer resolve each other.
-    items.sort(key=lambda item: item.path.name == "test_swarm.py")
+        if here in item.path.parents:  # the first test of a stack starts it
+            item.add_marker(pytest.mark.timeout(600 if IN_CONTAINERS else 300))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -128,19 +128,16 @@ def _settings(data: Path, port: int, settings: dict[str, str]) -> None:
         file.writelines(f"{name}={value}\n" for name, value in chosen.items())
 
 
-_built: list[str] = []
-
-
-def _build_images(stack: Containers) -> None:
-    """Build the images once per process; later projects find them by their tags."""
-    if not _built:
-        stack.compose("build", "--quiet", seconds=900)
-        _built.append(stack.project)
+def build_images(folder: Path) -> None:
+    """Build the images of this checkout; projects find them by their tags."""
+    _settings(folder, free_port(), {})
+    command = ["docker", "compose", *_options(folder), "build", "--quiet"]
+    subprocess.run(command, check=True, timeout=900, cwd=CHECKOUT)
 
 
 @contextmanager
 def containers(data: Path, **settings: str) -> Iterator[Containers]:
-    """Run a separate project with images of this checkout. Its volumes are removed at the end."""
+    """Run a separate project with the images of `build_images`. Its volumes are removed at the end."""
     note_start("compose project")
     port = free_port()
     _settings(data, port, settings)
@@ -149,7 +146,6 @@ def containers(data: Path, **settings: str) -> Iterator[Containers]:
     with ExitStack() as undo:
         undo.callback(stack.compose, "down", "--volumes", "--timeout", "20")
         undo.push(partial(_print_logs, stack))
-        _build_images(stack)
         services = get_docker_services(
             f"docker compose {env_file}",
             [file.removeprefix("--file=") for file in files],

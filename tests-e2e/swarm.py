@@ -22,6 +22,7 @@ CHECKOUT = Path(__file__).parents[1]
 EC2 = CHECKOUT / "deploy" / "ec2"
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 EDGE = ("nginx",)
+_OF_TESTS = "webchat.tests"
 
 
 class Swarm:
@@ -76,16 +77,20 @@ def answers(url: str) -> bool:
         return False
 
 
-@contextmanager
-def _swarm_mode() -> Iterator[None]:
-    """Make this machine a swarm, unless it already is in one."""
-    if docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "active":
-        yield
-        return
-    docker("swarm", "init", "--advertise-addr", "127.0.0.1")
-    try:
-        yield
-    finally:
+def _is_swarm() -> bool:
+    return docker("info", "--format", "{{.Swarm.LocalNodeState}}") == "active"
+
+
+def _join_swarm() -> None:
+    """Make this machine a swarm, unless it already is in one. A label says that tests did it."""
+    if not _is_swarm():
+        docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+        docker("node", "update", "--label-add", f"{_OF_TESTS}=yes", "self")
+
+
+def leave_swarm() -> None:
+    """Leave the swarm that tests made. This breaks the engine's DNS for containers that run meanwhile."""
+    if _is_swarm() and _OF_TESTS in docker("node", "inspect", "--format", "{{.Spec.Labels}}", "self"):
         docker("swarm", "leave", "--force")
 
 
@@ -124,7 +129,7 @@ def swarm(folder: Path) -> Iterator[Swarm]:
     choice |= {"OPEN_FILES": str(open_files())}
     stack = Swarm(name, port)
     with ExitStack() as undo:
-        undo.enter_context(_swarm_mode())
+        _join_swarm()
         undo.callback(_remove, name)
         _build(name, env_file)
         started = time.monotonic()

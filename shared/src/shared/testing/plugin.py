@@ -1,6 +1,6 @@
 """A pytest plugin that groups the tests for two workers and reports their durations.
 
-With pytest-xdist each module is a group, so its fixtures exist once. Modules that use the shared stack of a folder form
+With pytest-xdist each module is a group, so its fixtures exist once. The modules of a folder that use its stack form
 one group, because a stack is ten processes. It stops after the last test of the group. Long groups start first.
 """
 
@@ -16,7 +16,15 @@ from hypothesis import HealthCheck, settings
 
 from shared.testing.quarantine import DAYS, load_quarantine
 
-_LONG_FIRST = ("tests-e2e/browser", "tests-e2e", "deploy/embedded", "services/media", "services/rooms", "bench")
+_LONG_FIRST = (
+    "tests-e2e/browser",
+    "tests-e2e/operations",
+    "tests-e2e",
+    "deploy/embedded",
+    "services/media",
+    "services/rooms",
+    "bench",
+)
 _STACKS = ("stack", "webchat", "browser")
 """The session fixtures that run a stack or a browser."""
 _STARTS = "WEBCHAT_TEST_STARTS"
@@ -95,8 +103,7 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> N
 
 def _group(item: pytest.Item) -> str:
     module = item.nodeid.partition("::")[0]
-    stacks = _stacks_of(item)
-    return str(stacks[0].baseid) if stacks else module
+    return module.rpartition("/")[0] if _stacks_of(item) else module
 
 
 def _stacks_of(item: pytest.Item) -> list["pytest.FixtureDef[object]"]:
