@@ -85,7 +85,8 @@ def _join_swarm() -> None:
     """Make this machine a swarm, unless it already is in one. A label says that tests did it."""
     if not _is_swarm():
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
-        docker("node", "update", "--label-add", f"{_OF_TESTS}=yes", "self")
+        node = docker("info", "--format", "{{.Swarm.NodeID}}")
+        docker("node", "update", "--label-add", f"{_OF_TESTS}=yes", node)
 
 
 def leave_swarm() -> None:
