@@ -6,15 +6,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import URL, CursorResult, Engine, Executable, LargeBinary, Table, TextClause, bindparam, text
+from sqlalchemy import URL, CursorResult, Engine, Executable, LargeBinary, Table, bindparam, insert, text
 from sqlalchemy.dialects.mysql import BINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
+from shared.database import compiled
+from shared.database.compiled import CompiledStatement, Parameters, Row
 from shared.database.pool_metrics import waited, watch_pool
 from shared.database.sqlite import SqliteEngine
 from shared.ids import id_bytes, id_text
@@ -31,6 +33,12 @@ class Db(Protocol):
     def dialect(self) -> Dialect: ...
 
     async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def fetch(self, statement: CompiledStatement, parameters: Parameters, /) -> list[Row]:
+        """Return all rows of a statement that is compiled once."""
+
+    async def run(self, statement: CompiledStatement, rows: Sequence[Parameters], /) -> None:
+        """Run a statement that is compiled once for each of these parameters, which have the same names."""
 
     async def run_sync(self, work: Callable[..., T], /, *arguments: Any) -> T: ...
 
@@ -115,6 +123,20 @@ class Database:
         await self.engine.dispose()
 
 
+class MysqlStatements:
+    """The statements of a transaction on a server."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection, self.dialect = connection, connection.dialect
+        self.execute, self.run_sync = connection.execute, connection.run_sync
+
+    async def fetch(self, statement: CompiledStatement, parameters: Parameters) -> list[Row]:
+        return await self._connection.run_sync(compiled.fetch, statement, parameters)
+
+    async def run(self, statement: CompiledStatement, rows: Sequence[Parameters]) -> None:
+        await self._connection.run_sync(compiled.run, statement, rows)
+
+
 class MysqlEngine:
     def __init__(self, url: URL, pool_size: int) -> None:
         self._engine = _mysql(url, pool_size)
@@ -122,13 +144,13 @@ class MysqlEngine:
         self.dispose = self._engine.dispose
 
     async def transact(self, work: Transaction[T]) -> T:
-        async with waited(self._engine.begin()) as db:
+        async with self.write() as db:
             return await work(db)
 
     async def snapshot(self, work: Transaction[T]) -> T:
-        async with waited(self._engine.connect()) as db:
-            await db.execution_options(isolation_level="REPEATABLE READ")
-            return await work(db)
+        async with waited(self._engine.connect()) as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            return await work(MysqlStatements(connection))
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
@@ -141,11 +163,15 @@ class MysqlEngine:
             finally:
                 await db.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
 
-    def write(self) -> AbstractAsyncContextManager[Db]:
-        return waited(self._engine.begin())
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Db]:
+        async with waited(self._engine.begin()) as connection:
+            yield MysqlStatements(connection)
 
-    def read(self) -> AbstractAsyncContextManager[Db]:
-        return waited(self._engine.connect())
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Db]:
+        async with waited(self._engine.connect()) as connection:
+            yield MysqlStatements(connection)
 
 
 def _tls(url: URL) -> dict[str, Any]:
@@ -194,7 +220,7 @@ def upsert(
     replace: tuple[str, ...] = (),
     greatest: tuple[str, ...] = (),
     add: tuple[str, ...] = (),
-) -> TextClause:
+) -> CompiledStatement:
     """Return an INSERT of `columns` that updates existing rows.
 
     If the primary key exists, columns in `replace` get the new value, those in `greatest` the larger one, those in
@@ -214,7 +240,19 @@ def upsert(
         sets += [f"{c} = {c} + VALUES({c})" for c in add]
         first = next(iter(table.primary_key)).name
         tail = f"ON DUPLICATE KEY UPDATE {', '.join(sets) or f'{first} = {first}'}"
-    return text(f"{head} {tail}").bindparams(*(bindparam(c, type_=table.c[c].type) for c in columns))
+    statement = text(f"{head} {tail}").bindparams(*(bindparam(c, type_=table.c[c].type) for c in columns))
+    return CompiledStatement(statement)
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, columns: tuple[str, ...]) -> CompiledStatement:
+    return CompiledStatement(insert(table).inline(), columns)
+
+
+async def run_insert(db: Db, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert all rows with one statement. All must have the same keys, and no column a default in Python."""
+    if rows:
+        await db.run(_insert(table, tuple(rows[0])), rows)
 
 
 async def run_upsert(
@@ -229,4 +267,4 @@ async def run_upsert(
     """Upsert all rows with one statement. All must have the same keys."""
     if rows:
         statement = upsert(db.dialect.name, table, tuple(rows[0]), tuple(replace), tuple(greatest), tuple(add))
-        await db.execute(statement, list(rows))
+        await db.run(statement, rows)

@@ -6,7 +6,7 @@ read-then-update transactions read the same state.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
@@ -16,6 +16,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
 
+from shared.database import compiled
+from shared.database.compiled import CompiledStatement, Parameters, Row
 from shared.database.pool_metrics import POOL_WAIT, WRITER_WAIT
 
 T = TypeVar("T")
@@ -34,6 +36,12 @@ class Statements:
     async def execute(self, statement: Executable, parameters: Any = None) -> Rows:
         return self._connection.execute(statement, parameters)
 
+    async def fetch(self, statement: CompiledStatement, parameters: Parameters) -> list[Row]:
+        return compiled.fetch(self._connection, statement, parameters)
+
+    async def run(self, statement: CompiledStatement, rows: Sequence[Parameters]) -> None:
+        compiled.run(self._connection, statement, rows)
+
     async def run_sync(self, work: Callable[..., T], *arguments: Any) -> T:
         return work(self._connection, *arguments)
 
@@ -50,6 +58,12 @@ class ThreadedStatements:
             return result.freeze()() if result.returns_rows else result  # type: ignore[return-value]
 
         return await self._threads.run(run)
+
+    async def fetch(self, statement: CompiledStatement, parameters: Parameters) -> list[Row]:
+        return await self._threads.run(partial(compiled.fetch, self._connection, statement, parameters))
+
+    async def run(self, statement: CompiledStatement, rows: Sequence[Parameters]) -> None:
+        await self._threads.run(partial(compiled.run, self._connection, statement, rows))
 
     async def run_sync(self, work: Callable[..., T], *arguments: Any) -> T:
         return await self._threads.run(partial(work, self._connection, *arguments))

@@ -30,6 +30,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import ClauseElement, Grouping
 from sqlmodel import SQLModel
 
+from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db
 
 Function: TypeAlias = Callable[..., Awaitable[Any]]
@@ -76,6 +77,14 @@ class _Noting:
     async def execute(self, statement: Any, parameters: Any = None) -> Any:
         self._recorder.asked.append(Asked(self._name, statement, parameters))
         return await self.db.execute(statement, parameters)
+
+    async def fetch(self, statement: CompiledStatement, parameters: Any) -> Any:
+        self._recorder.asked.append(Asked(self._name, statement.statement, parameters))
+        return await self.db.fetch(statement, parameters)
+
+    async def run(self, statement: CompiledStatement, rows: Any) -> None:
+        self._recorder.asked.append(Asked(self._name, statement.statement, rows))
+        await self.db.run(statement, rows)
 
 
 def storage_functions(package: ModuleType) -> dict[str, Function]:

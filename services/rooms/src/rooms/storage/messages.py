@@ -3,29 +3,34 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 
 from rooms.domain.search import search_text
 from rooms.domain.state import ClientKey, MessageKey, StoredMessage
 from rooms.domain.unit_of_work import SentMessage
 from rooms.storage.rows import rows_of
 from rooms.storage.tables import message
-from shared.database.engine import Db, run_upsert
+from shared.database.compiled import CompiledStatement
+from shared.database.engine import Db, run_insert, run_upsert
 
 COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
 _CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")
 
 _client_key = (message.c.room_id, message.c.sender_id, message.c.client_id)
-_sent = select(*_client_key, message.c.seq, message.c.version, message.c.at, message.c.digest).where(
-    tuple_(*_client_key).in_(bindparam("keys", expanding=True))
+_sent = CompiledStatement(
+    select(*_client_key, message.c.seq, message.c.version, message.c.at, message.c.digest).where(
+        tuple_(*_client_key).in_(bindparam("keys", expanding=True))
+    )
 )
-_by_key = select(*COLUMNS).where(tuple_(message.c.room_id, message.c.seq).in_(bindparam("keys", expanding=True)))
-_range = (
+_by_key = CompiledStatement(
+    select(*COLUMNS).where(tuple_(message.c.room_id, message.c.seq).in_(bindparam("keys", expanding=True)))
+)
+_range = CompiledStatement(
     select(*COLUMNS)
     .where(message.c.room_id == bindparam("id"), message.c.seq.between(bindparam("first"), bindparam("last")))
     .order_by(message.c.seq)
 )
-_first_at = (
+_first_at = CompiledStatement(
     select(message.c.seq)
     .where(message.c.room_id == bindparam("id"), message.c.at >= bindparam("at"))
     .order_by(message.c.at, message.c.seq)
@@ -35,12 +40,12 @@ _first_at = (
 
 async def find_sent(db: Db, keys: Collection[ClientKey]) -> dict[ClientKey, SentMessage]:
     """Return the stored messages that have one of these client ids."""
-    rows = await db.execute(_sent, {"keys": list(keys)})
+    rows = await db.fetch(_sent, {"keys": list(keys)})
     return {(row[0], row[1], row[2]): SentMessage(*row[3:]) for row in rows}
 
 
 async def find_messages(db: Db, keys: Collection[MessageKey]) -> dict[MessageKey, StoredMessage]:
-    rows = await db.execute(_by_key, {"keys": list(keys)})
+    rows = await db.fetch(_by_key, {"keys": list(keys)})
     return {(row[0], row[1]): StoredMessage(*row) for row in rows}
 
 
@@ -48,18 +53,18 @@ async def list_range(db: Db, room_id: str, first: int, last: int) -> list[Stored
     """Return the messages `first` … `last` of a room, ascending."""
     if first > last:
         return []
-    return [StoredMessage(*row) for row in await db.execute(_range, {"id": room_id, "first": first, "last": last})]
+    return [StoredMessage(*row) for row in await db.fetch(_range, {"id": room_id, "first": first, "last": last})]
 
 
 async def find_first_at(db: Db, room_id: str, at: int) -> int | None:
     """Return the seq of the first message at or after a time. Timestamps of a room never decrease."""
-    seq: int | None = (await db.execute(_first_at, {"id": room_id, "at": at})).scalar()
-    return seq
+    rows = await db.fetch(_first_at, {"id": room_id, "at": at})
+    return rows[0][0] if rows else None
 
 
 async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
     if rows := _rows(messages):
-        await db.execute(insert(message), rows)
+        await run_insert(db, message, rows)
 
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:

@@ -5,37 +5,45 @@ from collections.abc import Collection
 from sqlalchemy import bindparam, select, tuple_
 
 from rooms.storage.tables import blocked_pair, closed_user, room_revision
+from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_upsert
 
 _pair = (blocked_pair.c.user_id, blocked_pair.c.blocked_id)
-_blocked = select(*_pair).where(
-    tuple_(*_pair).in_(bindparam("pairs", expanding=True)), blocked_pair.c.blocked.is_(True)
+_blocked = CompiledStatement(
+    select(*_pair).where(tuple_(*_pair).in_(bindparam("pairs", expanding=True)), blocked_pair.c.blocked.is_(True))
 )
-_version = select(blocked_pair.c.version).where(
-    blocked_pair.c.user_id == bindparam("user_id"), blocked_pair.c.blocked_id == bindparam("blocked_id")
+_version = CompiledStatement(
+    select(blocked_pair.c.version).where(
+        blocked_pair.c.user_id == bindparam("user_id"), blocked_pair.c.blocked_id == bindparam("blocked_id")
+    )
 )
-_closed = select(closed_user.c.user_id).where(closed_user.c.user_id.in_(bindparam("ids", expanding=True)))
-_revisions = select(room_revision.c.user_id, room_revision.c.revision).where(
-    room_revision.c.user_id.in_(bindparam("ids", expanding=True))
+_closed = CompiledStatement(
+    select(closed_user.c.user_id).where(closed_user.c.user_id.in_(bindparam("ids", expanding=True)))
+)
+_revisions = CompiledStatement(
+    select(room_revision.c.user_id, room_revision.c.revision).where(
+        room_revision.c.user_id.in_(bindparam("ids", expanding=True))
+    )
 )
 
 
 async def find_blocked(db: Db, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return the pairs (blocker, blocked user) for which a block exists."""
-    return {(row[0], row[1]) for row in await db.execute(_blocked, {"pairs": list(pairs)})}
+    return {(row[0], row[1]) for row in await db.fetch(_blocked, {"pairs": list(pairs)})}
 
 
 async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
     """Save a block or its removal, unless a newer version is stored."""
     pair = {"user_id": user_id, "blocked_id": blocked_id}
     await run_upsert(db, blocked_pair, [{**pair, "version": 0, "blocked": False}])  # locks the row
-    if (await db.execute(_version, pair)).scalar_one() < version:
+    [[stored]] = await db.fetch(_version, pair)
+    if stored < version:
         row = {**pair, "version": version, "blocked": blocked}
         await run_upsert(db, blocked_pair, [row], replace=("version", "blocked"))
 
 
 async def find_closed(db: Db, user_ids: Collection[str]) -> set[str]:
-    return set((await db.execute(_closed, {"ids": list(user_ids)})).scalars())
+    return {row[0] for row in await db.fetch(_closed, {"ids": list(user_ids)})}
 
 
 async def set_closed(db: Db, user_id: str, at: int) -> None:
@@ -60,4 +68,4 @@ async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
 
 async def find_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """Return the room list revisions. Users without one are omitted."""
-    return {row[0]: row[1] for row in await db.execute(_revisions, {"ids": list(user_ids)})}
+    return {row[0]: row[1] for row in await db.fetch(_revisions, {"ids": list(user_ids)})}
