@@ -1,7 +1,7 @@
 """Measurements without assertions, printed at the end of the run."""
 
 LINES: list[str] = []
-"""Those of this process; a worker hands its lines to the controller when it ends."""
+"""Lines of this process. A worker hands them to the controller when it ends."""
 
 
 def record(line: str) -> None:
