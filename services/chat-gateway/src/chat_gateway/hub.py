@@ -1,8 +1,8 @@
 """The hub: which connections read which rooms on this gateway, and the delivery of events to them.
 
-The hub keeps one version per room: every reader has received exactly the room's events up to that version. Events that
-arrive in one turn of the event loop are joined once per room, and the same buffer is written to each reader. The hub
-never delivers past a gap. It reports the gap, and the caller repairs it from the log.
+The hub keeps one version per room: every reader has received exactly the room's events up to that version. The output
+of a room is joined once, and the same buffer is written to each reader. The hub never delivers past a gap. It reports
+the gap, and the caller repairs it from the log.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,6 +16,9 @@ from shared.events.rooms import MemberLeft
 from shared.roomlog.frames import MEMBERS_CHANGED, Publication, decode_frame, split_frames, text_frame
 
 _encoder = msgspec.json.Encoder()
+
+JOIN_S = 0.005
+"""An idle room is written in the same turn of the event loop. After that, its output is joined for this long."""
 
 
 class Reader(Protocol):
@@ -36,26 +39,28 @@ class Reader(Protocol):
 class HubRoom:
     """A room with readers. `readers` maps each reader to the version since which its user is a member."""
 
-    __slots__ = ("cursors", "outgoing", "outgoing_events", "readers", "version")
+    __slots__ = ("cursors", "outgoing", "outgoing_events", "readers", "version", "written_at")
 
     def __init__(self, version: int) -> None:
         self.version = version
         self.readers: dict[Reader, int] = {}
         self.outgoing: list[bytes] = []
         self.outgoing_events = 0
+        self.written_at = -JOIN_S
         self.cursors: dict[str, int] = {}
 
 
 class Hub:
     """Delivers the events of rooms to their readers.
 
-    `on_output` is called when there is output to `flush`, at most once before each flush. `received` counts every event
-    once, `delivered` counts it once per reader.
+    `on_output` is called when there is output for `flush_idle`, at most once before each call. `received` counts every
+    event once, `delivered` counts it once per reader.
     """
 
     def __init__(self, on_output: Callable[[], None]) -> None:
         self.rooms: dict[str, HubRoom] = {}
         self._rooms_with_output: dict[str, HubRoom] = {}
+        self._joining: dict[str, HubRoom] = {}
         self._rooms_with_cursors: set[str] = set()
         self._on_output = on_output
         self.received = self.delivered = 0
@@ -150,12 +155,37 @@ class Hub:
             if reader.user_id != user_id:
                 reader.push_droppable(frame)
 
-    def flush(self) -> bytes:
-        """Write the output of each room, joined, to its readers. Returns the output that waited longest."""
+    @property
+    def is_joining(self) -> bool:
+        """True if rooms join output until the next `flush`, which is due within `JOIN_S`."""
+        return bool(self._joining)
+
+    def flush_idle(self, now: float) -> bytes:
+        """Write the new output of rooms that were last written `JOIN_S` ago or earlier. The others join it.
+
+        `now` is in seconds. Returns the output that waited longest.
+        """
         rooms, self._rooms_with_output = self._rooms_with_output, {}
+        busy = {room_id: room for room_id, room in rooms.items() if now - room.written_at < JOIN_S}
+        self._joining |= busy
+        return self._write_all((room for room_id, room in rooms.items() if room_id not in busy), now)
+
+    def flush(self, now: float = 0) -> bytes:
+        """Write the output of all rooms, joined, to their readers. Returns the output that waited longest."""
+        rooms = self._joining | self._rooms_with_output
+        self._joining, self._rooms_with_output = {}, {}
+        return self._write_all(rooms.values(), now)
+
+    def flush_room(self, room_id: str) -> None:
+        """Write the output of a room now, because its readers are to get something that must come after it."""
+        if (room := self.rooms.get(room_id)) is not None:
+            self._flush_room(room_id, room)
+
+    def _write_all(self, rooms: Iterable[HubRoom], now: float) -> bytes:
         oldest = b""
-        for room in rooms.values():
+        for room in rooms:
             oldest = oldest or room.outgoing[0]
+            room.written_at = now
             self._write(room)
         return oldest
 
@@ -170,14 +200,15 @@ class Hub:
                 reader.push(frame)
 
     def _add_output(self, room_id: str, room: HubRoom, data: bytes, events: int) -> None:
-        if not self._rooms_with_output:
-            self._on_output()
-        self._rooms_with_output[room_id] = room
+        if room_id not in self._joining:
+            if not self._rooms_with_output:
+                self._on_output()
+            self._rooms_with_output[room_id] = room
         room.outgoing.append(data)
         room.outgoing_events += events
 
     def _flush_room(self, room_id: str, room: HubRoom) -> None:
-        if self._rooms_with_output.pop(room_id, None) is not None:
+        if self._rooms_with_output.pop(room_id, None) or self._joining.pop(room_id, None):
             self._write(room)
 
     def _write(self, room: HubRoom) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chat_gateway.hub import Hub
+from chat_gateway.hub import JOIN_S, Hub
 from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
 from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, MessageEdited, RoomEvent
@@ -167,6 +167,52 @@ def test_a_flush_returns_the_output_that_waited_longest():
     assert hub.receive(ROOM, published(deleted(2))[0])
     assert hub.flush() == older.data
     assert hub.received == hub.delivered == 3
+
+
+def test_a_busy_room_joins_its_output_while_an_idle_one_is_written_at_once():
+    busy, idle = FakeReader("a"), FakeReader("b")
+    flushes = []
+    hub = Hub(lambda: flushes.append(True))
+    assert hub.join(busy, ROOM, 0, 0)
+    assert hub.join(idle, "other", 0, 0)
+    first, second, third = (published(deleted(version))[0] for version in (1, 2, 3))
+    hub.receive(ROOM, first)
+    assert hub.flush_idle(10) == first.data
+    assert not hub.is_joining
+    hub.receive(ROOM, second)
+    assert hub.flush_idle(10 + JOIN_S / 2) == b""
+    assert hub.is_joining
+    hub.receive(ROOM, third)
+    assert len(flushes) == 2, "output that joins other output needs no flush of its own"
+    hub.receive("other", first)
+    assert hub.flush_idle(10 + JOIN_S / 2) == first.data
+    assert (busy.versions, idle.versions) == ([1], [1])
+    assert hub.flush(10 + JOIN_S) == second.data
+    assert busy.data == first.data + second.data + third.data
+    assert not hub.is_joining
+    hub.receive(ROOM, published(deleted(4))[0])
+    hub.flush_idle(10 + 3 * JOIN_S)
+    assert busy.versions == [1, 2, 3, 4]
+
+
+def test_joined_output_is_written_before_a_reader_joins_or_leaves():
+    first, second = FakeReader("a"), FakeReader("b")
+    hub = hub_with(first)
+    for version in (1, 2):
+        hub.receive(ROOM, published(deleted(version))[0])
+        hub.flush_idle(10)
+    assert hub.is_joining
+    assert hub.join(second, ROOM, 2, 0)
+    assert (first.versions, second.versions) == ([1, 2], [])
+    assert hub.flush(11) == b""
+    hub.receive(ROOM, published(deleted(3))[0])
+    hub.flush_idle(11)
+    hub.flush_room(ROOM)
+    assert (first.versions, second.versions) == ([1, 2, 3], [3])
+    hub.receive(ROOM, published(deleted(4))[0])
+    hub.flush_idle(11)
+    hub.leave(first, ROOM)
+    assert (first.versions, second.versions) == ([1, 2, 3, 4], [3, 4])
 
 
 def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():

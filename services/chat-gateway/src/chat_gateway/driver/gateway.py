@@ -19,7 +19,7 @@ from chat_gateway.driver.connection import Transport, UserConnection
 from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.ephemeral import EphemeralPublisher
-from chat_gateway.hub import Hub
+from chat_gateway.hub import JOIN_S, Hub
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import SessionRevoked
@@ -89,6 +89,8 @@ class Gateway:
         )
         self.friends: DataLoader[Friends] = DataLoader(social.friends, max_batch=ROOM_LISTS_PER_CALL)
         self.hub = Hub(self._flush_soon)
+        self._loop = asyncio.get_running_loop()
+        self._joined: asyncio.TimerHandle | None = None
         self.room_log = RoomLog(redis, rooms)
         self.recent_pages = RecentPages()
         self.command_queues = CommandQueues(
@@ -120,11 +122,16 @@ class Gateway:
         self.hub.flush_cursors()
 
     def _flush_soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self._flush)
+        self._loop.call_soon(self._flush_idle)
+
+    def _flush_idle(self) -> None:
+        _observe_lag(self.hub.flush_idle(self._loop.time()))
+        if self.hub.is_joining and self._joined is None:
+            self._joined = self._loop.call_later(JOIN_S, self._flush)
 
     def _flush(self) -> None:
-        if (oldest := self.hub.flush()) and (at := time_of(oldest)) is not None:
-            metrics.FANOUT_LAG.observe(max(0, now_ms() - at) / 1000)
+        self._joined = None
+        _observe_lag(self.hub.flush(self._loop.time()))
 
     def register_metrics(self) -> None:
         """Let the metrics of this process read the values of this gateway."""
@@ -240,3 +247,8 @@ class Gateway:
         metrics.LOST.inc()
         self.subscriber.mark_dirty(*self.hub.rooms)
         self.check_now.set()
+
+
+def _observe_lag(oldest: bytes) -> None:
+    if oldest and (at := time_of(oldest)) is not None:
+        metrics.FANOUT_LAG.observe(max(0, now_ms() - at) / 1000)

@@ -42,6 +42,7 @@ def find_recent_page(gateway: Gateway, connection: UserConnection, frame: Messag
         return None
     if not gateway.hub.reads(connection, frame.room_id):
         return None
+    gateway.hub.flush_room(frame.room_id)
     return gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
 
 
@@ -105,6 +106,7 @@ async def _newest_page(gateway: Gateway, connection: UserConnection, room_id: st
         await gateway.subscriber.repair([room_id])
     if not gateway.hub.reads(connection, room_id) or snapshot.version < (gateway.hub.version_of(room_id) or 0):
         return None
+    gateway.hub.flush_room(room_id)
     return _page_of(snapshot, connection.epoch, connection.memberships[room_id].joined_seq, limit)
 
 
