@@ -9,7 +9,7 @@ VENV := .venv
 IN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(IN)/python -m pip install --quiet --disable-pip-version-check
-MEMBERS := shared $(wildcard services/*) deploy/embedded deploy/canary
+MEMBERS := shared $(wildcard services/*) deploy/embedded deploy/canary deploy/ops
 PROJECTS := $(MEMBERS:%=%/pyproject.toml)
 EDITABLE := --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 SOURCES := $(MEMBERS:%=%/src) $(wildcard bench)
@@ -23,13 +23,13 @@ BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json \
 	-type f -not -path 'web/src/core/generated/*' 2>/dev/null) docs/api/openapi.json docs/protocol/asyncapi.json
 COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml deploy/logging/*/*.yaml tests-e2e/*.yaml)
-TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests \
+TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests deploy/ops/tests \
 	deploy/logging/tests tests-e2e bench/tests)
 UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
 # Each module runs on one worker, so its servers and stacks start once.
 PYTEST := $(IN)/python -P -m pytest --dist=loadgroup --no-loadscope-reorder --numprocesses=2
 
-# If this were set, each of the ten processes of a stack would compile all its modules at every start.
+# If this were set, each of the processes of a stack would compile all its modules at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help

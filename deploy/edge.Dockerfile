@@ -44,6 +44,7 @@ ENV NGINX_TEMPLATES=/srv/webchat/templates \
     ROOMS_UPSTREAM=rooms:8000 \
     MEDIA_UPSTREAM=media:8000 \
     CHAT_GATEWAY_UPSTREAM=chat-gateway:8000 \
+    OPS_UPSTREAM=ops:8000 \
     WEBCHAT_VERSION=${VERSION} \
     WEBCHAT_HTML=/srv/webchat/html \
     WEBCHAT_CLIENT=/srv/webchat/client \

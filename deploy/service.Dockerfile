@@ -1,5 +1,5 @@
-# The image of the five Python services and the canary. SERVICE is the name, FOLDER its folder. The build context is the
-# root of the checkout.
+# The image of the five Python services, the canary and ops. SERVICE is the name, FOLDER its folder. The build context is
+# the root of the checkout.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build

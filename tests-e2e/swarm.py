@@ -46,7 +46,7 @@ class Swarm:
         return [task.split()[-1] for task in tasks.splitlines() if task.startswith("Running")]
 
     def is_up(self) -> bool:
-        wanted = {"nginx": 1, **dict.fromkeys(SERVICES, 2)}
+        wanted = {"nginx": 1, "ops": 1, **dict.fromkeys(SERVICES, 2)}
         return all(len(self.running(name)) == number for name, number in wanted.items())
 
     def update(self, name: str, *words: str) -> None:
@@ -65,7 +65,7 @@ class Swarm:
     def describe(self) -> str:
         """Return the state and the logs of its tasks, for the report of a failure."""
         tasks = docker("stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.CurrentState}} {{.Error}}", self.name)
-        logs = (docker("service", "logs", "--tail", "10", f"{self.name}_{name}") for name in SERVICES + EDGE)
+        logs = (docker("service", "logs", "--tail", "10", f"{self.name}_{name}") for name in (*SERVICES, "ops", *EDGE))
         return "\n".join([tasks, *logs])
 
 

@@ -18,8 +18,8 @@ from test_files import picture
 from waiting import eventually
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "logs" / "line.schema.json").read_text())
-OURS = re.compile(r"auth|social|rooms|media|chat-gateway(-\d)?|nginx|runner")
-PARTS = {"auth", "social", "rooms", "media", "chat-gateway", "nginx"} | ({"runner"} if not IN_CONTAINERS else set())
+OURS = re.compile(r"auth|social|rooms|media|chat-gateway(-\d)?|ops|nginx|runner")
+PARTS = {"auth", "social", "rooms", "media", "chat-gateway", "ops", "nginx"} | (set() if IN_CONTAINERS else {"runner"})
 
 
 def lines_of(stack: Stack, containing: str = "") -> list[dict[str, Any]]:

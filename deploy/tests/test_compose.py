@@ -11,6 +11,7 @@ from auth.settings import AuthSettings
 from canary.settings import CanarySettings
 from chat_gateway.settings import GatewaySettings
 from media.settings import MediaSettings
+from ops.settings import OpsSettings
 from rooms.settings import RoomsSettings
 from shared.settings import Settings
 from social.settings import SocialSettings
@@ -54,9 +55,16 @@ def test_every_setting_reaches_its_container(services: dict[str, Any], shape: ty
 
 def test_the_canary_gets_its_settings_and_only_its_own_secret(services: dict[str, Any]):
     environment = services["canary"]["environment"]
-    assert set(environment) == {name.upper() for name in CanarySettings.model_fields} - OF_THE_IMAGE - {"AUDIT_LOG"}
+    assert set(environment) == {name.upper() for name in CanarySettings.model_fields} - OF_THE_IMAGE
     assert {key for key in environment if is_secret(key)} == {"CANARY_PASSWORD"}
     assert services["canary"]["networks"] == ["front"]
+
+
+def test_ops_gets_its_settings_and_no_secret(services: dict[str, Any]):
+    environment = services["ops"]["environment"]
+    assert set(environment) == {name.upper() for name in OpsSettings.model_fields} - OF_THE_IMAGE
+    assert not [key for key in environment if is_secret(key)]
+    assert services["ops"]["networks"] == ["front"]
 
 
 @pytest.mark.parametrize("service", SECRETS)

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from engine import docker, wait_until
 from measurements import record
 
-OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway")
+OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway", "ops")
 PYTHON = OURS[1:]
 MOST_BYTES = 250_000_000
 TOOLS = {"cc", "gcc", "g++", "clang", "ld", "as", "make", "rustc", "cargo", "go", "node", "npm", "uv", "git"}

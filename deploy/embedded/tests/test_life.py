@@ -16,7 +16,8 @@ from embedded.folder import DataFolder
 
 from .conftest import Instance, Start, processes_in, sign_up, wait_until
 
-PROGRAMS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2", "canary"}
+PROGRAMS = {"valkey", "s3", "nginx", "auth", "social", "rooms", "media", "chat-gateway-1", "chat-gateway-2", "ops",
+            "canary"}  # fmt: skip
 
 
 def test_prints_what_it_creates_and_when_it_is_ready(webchat: Instance) -> None:
@@ -36,13 +37,15 @@ def test_status_and_pid_files_agree(webchat: Instance) -> None:
 
 def test_only_the_owner_reads_secrets_and_each_service_gets_its_own(webchat: Instance) -> None:
     assert stat.S_IMODE((webchat.data / "secrets.json").stat().st_mode) == 0o600
-    names = {name: _environment(webchat.pid(name)) for name in ("auth", "rooms", "media", "nginx", "valkey", "canary")}
+    programs = ("auth", "rooms", "media", "nginx", "valkey", "canary", "ops")
+    names = {name: _environment(webchat.pid(name)) for name in programs}
     assert {name for name in names["auth"] if name.endswith("_SERVICE_SECRET")} == {
         f"{service}_SERVICE_SECRET" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")
     }
     assert {name for name in names["rooms"] if "SECRET" in name} == {"ROOMS_SERVICE_SECRET"}
     assert {name for name in names["media"] if "SECRET" in name} == {"MEDIA_SERVICE_SECRET", "AWS_SECRET_ACCESS_KEY"}
     assert not {name for name in names["valkey"] if "SECRET" in name}
+    assert not {name for name in names["ops"] if re.search("SECRET|PASSWORD|ACCESS_KEY", name)}
     assert {name for name in names["canary"] if re.search("SECRET|PASSWORD", name)} == {"CANARY_PASSWORD"}
     assert [name for name in names if "CANARY_PASSWORD" in names[name]] == ["canary"]
 

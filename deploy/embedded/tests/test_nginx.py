@@ -59,7 +59,8 @@ def test_a_session_gives_access_to_the_services(signed_in: httpx.Client) -> None
 
 
 def test_without_a_session_it_is_a_401_problem(browser: httpx.Client) -> None:
-    for path in ("/api/social/profiles/me", "/api/rooms", "/api/rooms/x", "/api/media/x", "/api/chat/ws"):
+    for path in ("/api/social/profiles/me", "/api/rooms", "/api/rooms/x", "/api/media/x", "/api/chat/ws",
+                 "/api/ops/figures"):  # fmt: skip
         assert is_problem(browser.get(path), 401), path
 
 
@@ -119,6 +120,13 @@ def test_another_origin_is_rejected(signed_in: httpx.Client) -> None:
     assert is_problem(signed_in.get("/api/rooms", headers={"Origin": "https://elsewhere.example"}), 403)
     own = str(signed_in.base_url).rstrip("/")
     assert signed_in.get("/api/rooms", headers={"Origin": own}).status_code == 200
+
+
+def test_the_figures_do_not_exist_for_users_who_are_no_operators(signed_in: httpx.Client) -> None:
+    """Auth gives no token for them, and nginx removes one from outside."""
+    for headers in ({}, {"X-WebChat-Token": "x.y.z"}):
+        assert is_problem(signed_in.get("/api/ops/figures", headers=headers), 404)
+    assert is_problem(signed_in.get("/api/ops/figures", headers={"Origin": "https://elsewhere.example"}), 403)
 
 
 def test_internal_paths_are_not_found(browser: httpx.Client) -> None:

@@ -77,21 +77,31 @@ class ProcessSettings(BaseSettings):
             sys.exit(f"{cls.service}: {variable}: {first['msg']} (see .env.example)")
 
 
-class Settings(ProcessSettings):
-    """Settings common to the five services. Each service adds its own in its `settings.py`."""
+class WebSettings(ProcessSettings):
+    """Settings of a process with an application (`shared.web.app`), and the addresses of the services."""
 
-    webchat_data: Path = Path(".webchat")
     trace_sample: float = Field(default=0.001, ge=0, le=1)
     """The share of requests and commands that are sampled for tracing. It must be the same in all services."""
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_headers: SecretStr = SecretStr("")
-    rate_limits: bool = True
     metrics: bool = True
     """Collect metrics and serve `/metrics`."""
     shed_hints_at: float = Field(default=0.25, gt=0)
     shed_history_at: float = Field(default=0.75, gt=0)
     """Loads from which ephemeral messages (typing, presence) are shed, and from which history is shed."""
     backend_cors_origins: CommaList = []
+
+    auth_url: str = "http://127.0.0.1:8001"
+    social_url: str = "http://127.0.0.1:8002"
+    rooms_url: str = "http://127.0.0.1:8003"
+    media_url: str = "http://127.0.0.1:8004"
+
+
+class Settings(WebSettings):
+    """Settings common to the five services. Each service adds its own in its `settings.py`."""
+
+    webchat_data: Path = Path(".webchat")
+    rate_limits: bool = True
 
     db_host: str | None = None
     db_port: int = Field(default=3306, ge=1, le=65535)
@@ -111,10 +121,6 @@ class Settings(ProcessSettings):
     redis_tls_ca: Certificates | None = None
     """Trusted in addition to the system's authorities."""
 
-    auth_url: str = "http://127.0.0.1:8001"
-    social_url: str = "http://127.0.0.1:8002"
-    rooms_url: str = "http://127.0.0.1:8003"
-    media_url: str = "http://127.0.0.1:8004"
     service_secret: SecretStr
 
     @field_validator("service_secret", mode="after")

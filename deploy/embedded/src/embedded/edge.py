@@ -39,7 +39,7 @@ def nginx_program(stack: Stack) -> Program:
 
 
 def _values(stack: Stack, state: Path) -> dict[str, str]:
-    processes = (*SERVICES, *GATEWAYS)
+    processes = (*SERVICES, *GATEWAYS, "ops")
     ports = {f"{name.replace('-', '_').upper()}_PORT": str(stack.ports[name]) for name in processes}
     return (
         ports

@@ -21,7 +21,7 @@ Group: TypeAlias = Literal["stores", "services", "edge"]
 
 SERVICES = ("auth", "social", "rooms", "media")
 GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
-PORTS_IN_A_ROW = {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *GATEWAYS, "canary"), 1)
+PORTS_IN_A_ROW = {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *GATEWAYS, "ops", "canary"), 1)
 
 BASICS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 OF_ONE_SERVICE = re.compile(
@@ -29,8 +29,14 @@ OF_ONE_SERVICE = re.compile(
 )
 OF_AUTH = ("SESSION_SECRET_KEY",)
 OF_CANARY = ("CANARY_PASSWORD",)
-FOR_CANARY = re.compile(r"CANARY_\w+|CHAT_GATEWAY_URL|LISTEN_\w+|PYTHON\w+|LOG_KEY|DEBUG|" + "|".join(BASICS))
+FOR_EVERY_PROCESS = (r"LISTEN_\w+", r"PYTHON\w+", "LOG_KEY", "DEBUG", *BASICS)
+FOR_CANARY = re.compile("|".join((r"CANARY_\w+", "CHAT_GATEWAY_URL", *FOR_EVERY_PROCESS)))
 """All variables that the canary gets: it acts as a client and needs no secrets of the services."""
+FOR_OPS = re.compile("|".join((
+    "(?:AUTH|SOCIAL|ROOMS|MEDIA|CHAT_GATEWAY|CANARY)_URL", "METRICS", "TRACE_SAMPLE", r"OTEL_\w+", r"SHED_\w+",
+    "BACKEND_CORS_ORIGINS", *FOR_EVERY_PROCESS,
+)))  # fmt: skip
+"""All variables that ops gets: it reads the figures of the other processes and needs no secrets."""
 OF_MEDIA = (
     "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_STORAGE_BUCKET_NAME", "AWS_CDN_URL", "CDN_KEY_ID",
     "CDN_PRIVATE_KEY", "S3_ENDPOINT_URL", "S3_PUBLIC_URL",
@@ -84,7 +90,8 @@ def list_programs(stack: Stack, nginx: Program) -> list[Program]:
         *([] if "S3_ENDPOINT_URL" in environment else [_s3(stack)]),
     ]
     gateways = [_service(stack, name, "chat-gateway") for name in GATEWAYS]
-    return [*stores, *list_services(stack), *gateways, nginx, *([_canary(stack)] if stack.has_canary else [])]
+    canary = [_canary(stack)] if stack.has_canary else []
+    return [*stores, *list_services(stack), *gateways, _ops(stack), nginx, *canary]
 
 
 def list_services(stack: Stack) -> list[Program]:
@@ -180,11 +187,20 @@ def _service(stack: Stack, name: str, service: str) -> Program:
     )
 
 
+def _restricted(program: Program, variables: re.Pattern[str]) -> Program:
+    """Return the program with these variables only."""
+    environment = {name: value for name, value in program.environment.items() if variables.fullmatch(name)}
+    return replace(program, environment=environment)
+
+
+def _ops(stack: Stack) -> Program:
+    return _restricted(_service(stack, "ops", "ops"), FOR_OPS)
+
+
 def _canary(stack: Stack) -> Program:
     """The canary. It uses the public address, so it starts with the edge, and counts as ready once it is alive."""
-    program = _service(stack, "canary", "canary")
-    environment = {name: value for name, value in program.environment.items() if FOR_CANARY.fullmatch(name)}
-    return replace(program, group="edge", environment=environment, is_ready=probes.lives, stop_seconds=1)
+    program = _restricted(_service(stack, "canary", "canary"), FOR_CANARY)
+    return replace(program, group="edge", is_ready=probes.lives, stop_seconds=1)
 
 
 def _environment(stack: Stack, service: str) -> dict[str, str]:

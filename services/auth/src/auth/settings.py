@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.settings import Settings
+from shared.settings import CommaList, Settings
 
 
 class AuthSettings(Settings):
@@ -23,6 +23,9 @@ class AuthSettings(Settings):
     rooms_service_secret: SecretStr
     media_service_secret: SecretStr
     chat_gateway_service_secret: SecretStr
+
+    operators: CommaList = Field(default=[])
+    """WebChat IDs of the users who may see /ops."""
 
     argon2_time_cost: int = Field(default=2, ge=1)
     argon2_memory_kib: int = Field(default=19456, ge=8)

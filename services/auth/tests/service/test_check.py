@@ -41,6 +41,13 @@ async def test_a_token_is_cached_for_each_audience(sign_up):
     assert tokens[0] == tokens[1] != tokens[2]
 
 
+async def test_without_the_setting_nobody_gets_a_token_for_ops(sign_up):
+    client, _ = await sign_up("anna")
+    answer = await client.get("/check?audience=ops")
+    assert answer.status_code == 204
+    assert "X-WebChat-Token" not in answer.headers
+
+
 async def test_without_a_session_there_is_no_token(client):
     answer = await client.get("/check?audience=rooms")
     assert answer.status_code == 401

@@ -13,7 +13,6 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, sync_users
-from chat_gateway.ops.collector import Collector
 from chat_gateway.settings import GatewaySettings, Timings
 from chat_gateway.transport.handshake import Handshake
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
@@ -28,8 +27,6 @@ class LifespanState(TypedDict):
 
     gateway: Gateway
     handshake: Handshake
-    collector: Collector
-    operators: frozenset[str]
 
 
 @asynccontextmanager
@@ -43,7 +40,6 @@ async def running(app: FastAPI, *, settings: GatewaySettings, timings: Timings) 
         gateway = _build_gateway(settings, timings, client, redis, state.overload)
         gateway.register_metrics()
         verifier = Verifier(client, settings)
-        state.verify = verifier.verify
         state.required_checks = {
             "redis": partial(check_redis, redis),
             "auth": partial(gateway.auth.active_sessions, []),
@@ -52,13 +48,7 @@ async def running(app: FastAPI, *, settings: GatewaySettings, timings: Timings) 
             "keys of auth": verifier.check,
         }
         await _start_background_work(gateway, timings, stack)
-        collector = Collector(client, replica_urls(settings))
-        yield {
-            "gateway": gateway,
-            "handshake": Handshake(verifier.verify),
-            "collector": collector,
-            "operators": frozenset(webchat_id.lower() for webchat_id in settings.operators),
-        }
+        yield {"gateway": gateway, "handshake": Handshake(verifier.verify)}
 
 
 def _build_gateway(
@@ -92,15 +82,3 @@ async def _start_background_work(gateway: Gateway, timings: Timings, stack: Asyn
         ("read cursors", gateway.flush_cursors, timings.cursor_flush),
     ):
         await stack.enter_async_context(background(name, work, pause=pause))
-
-
-def replica_urls(settings: GatewaySettings) -> dict[str, list[str]]:
-    """Return the URLs of all services that /ops shows. The canary comes first, if there is one."""
-    return {
-        **({"canary": [settings.canary_url]} if settings.canary_url else {}),
-        "chat-gateway": settings.chat_gateway_url,
-        "rooms": [settings.rooms_url],
-        "auth": [settings.auth_url],
-        "social": [settings.social_url],
-        "media": [settings.media_url],
-    }

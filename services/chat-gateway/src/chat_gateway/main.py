@@ -5,11 +5,10 @@ from functools import partial
 from fastapi import FastAPI
 
 from chat_gateway.composition import running
-from chat_gateway.ops import routes
 from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
 from shared.web.app import create_app as create_service
 
 
 def create_app(settings: GatewaySettings, timings: Timings = DEFAULT_TIMINGS) -> FastAPI:
     lifespan = partial(running, settings=settings, timings=timings)
-    return create_service(settings, title="WebChat chat-gateway", routers=[routes.router], lifespan=lifespan)
+    return create_service(settings, title="WebChat chat-gateway", lifespan=lifespan)

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import Field
 
 from chat_gateway.protocol.limits import Limits
-from shared.settings import CommaList, Settings
+from shared.settings import Settings
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +49,6 @@ class GatewaySettings(Settings):
     sockets_per_user: int = Field(default=20, ge=1)
     drain_seconds: float = Field(default=1.5, ge=0, le=120)
     """A stopping gateway closes its connections over this period."""
-
-    operators: CommaList = Field(default=[])
-    """WebChat IDs of the users who may see /ops."""
-    chat_gateway_url: CommaList = Field(default=[])
-    """URLs of all gateways including this one. Only /ops uses them and `canary_url`."""
-    canary_url: str | None = None
 
     @property
     def limits(self) -> Limits:

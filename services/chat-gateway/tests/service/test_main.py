@@ -18,7 +18,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from chat_gateway.composition import replica_urls
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.main import create_app
 from chat_gateway.protocol.limits import SUBPROTOCOL
@@ -118,9 +117,8 @@ class ServedGateway:
         gateway: Gateway = self._server.lifespan.state["gateway"]
         return gateway
 
-    async def get(self, path: str, principal: Principal | None = None) -> httpx.Response:
-        headers = {TOKEN_HEADER: self._stack.auth.token(principal)} if principal is not None else {}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", headers=headers) as client:
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}") as client:
             return await client.get(path)
 
     async def number(self, name: str) -> float:
@@ -188,53 +186,6 @@ async def test_a_service_cannot_open_a_socket(stack: Stack):
                     pass
             assert rejected.value.response.status_code == 401
         assert gateway.instance.users == {}
-
-
-async def test_only_operators_see_the_figures(stack: Stack):
-    unknown, operator, other = Principal("user", "x", "gone"), signed_in(stack, MINJI), signed_in(stack, JUNHO)
-    async with stack.gateway(operators=[f"W-{MINJI.upper()}"]) as gateway:
-        assert (await gateway.get("/api/ops/figures", other)).status_code == 404
-        assert (await gateway.get("/api/ops/figures", unknown)).status_code == 404
-        assert (await gateway.get("/api/ops/figures", Principal("service", "rooms"))).status_code == 403
-        assert (await gateway.get("/api/ops/figures")).status_code == 401
-        response = await gateway.get("/api/ops/figures", operator)
-        assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
-        assert [one["name"] for one in response.json()["services"]] == [
-            "chat-gateway",
-            "rooms",
-            "auth",
-            "social",
-            "media",
-        ]
-    async with stack.gateway() as gateway:
-        assert (await gateway.get("/api/ops/figures", operator)).status_code == 404
-
-
-async def test_the_figures_are_collected_from_all_replicas(stack: Stack):
-    operator = signed_in(stack, MINJI)
-    async with stack.gateway() as first, stack.gateway() as second:
-        urls = [f"http://127.0.0.1:{one._port}" for one in (first, second)]
-        unreachable = f"http://127.0.0.1:{free_port()}"
-        options = {"operators": [f"w-{MINJI}"], "chat_gateway_url": [*urls, unreachable], "canary_url": unreachable}
-        async with stack.gateway(**options) as third, third.connect(JUNHO):
-            figures = (await third.get("/api/ops/figures", operator)).json()
-    canary, gateways, *_ = figures["services"]
-    assert [(one["address"], one["up"], one["missing"]) for one in gateways["replicas"]] == sorted(
-        [(url[7:], True, []) for url in urls] + [(unreachable[7:], False, [])]
-    )
-    assert (canary["name"], [one["up"] for one in canary["replicas"]]) == ("canary", [False])
-    assert gateways["numbers"]["users"] == 2  # both gateways are in this process and have the same metrics
-
-
-def test_the_configured_services_are_polled():
-    settings = GatewaySettings(_env_file=None, service_secret=SECRET, chat_gateway_url=["http://g"])
-    assert next(iter(replica_urls(settings).values())) == ["http://g"]
-    assert {name: urls for name, urls in replica_urls(settings).items() if name != "chat-gateway"} == {
-        "rooms": [settings.rooms_url],
-        "auth": [settings.auth_url],
-        "social": [settings.social_url],
-        "media": [settings.media_url],
-    }
 
 
 # Readiness

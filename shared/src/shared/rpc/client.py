@@ -14,7 +14,7 @@ import msgspec
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
 from shared.errors import DomainError, ProblemDetails, Unauthenticated, Unavailable, error_for_code
 from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
-from shared.settings import Settings
+from shared.settings import Settings, WebSettings
 from shared.tracing.context import sampled_span_context, trace_headers
 from shared.tracing.spans import span
 
@@ -145,7 +145,7 @@ class Peer:
 class Verifier:
     """Verifies tokens for this service with auth's public keys, which it fetches when it sees an unknown key id."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: WebSettings) -> None:
         self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
         self._keys: dict[str, Jwk] = {}
         self._fetched = 0.0

@@ -1,7 +1,7 @@
 """A pytest plugin that groups the tests for two workers and reports their durations.
 
 With pytest-xdist each module is a group, so its fixtures exist once. The modules of a folder that use its stack form
-one group, because a stack is ten processes. It stops after the last test of the group. Long groups start first.
+one group, because a stack is eleven processes. It stops after the last test of the group. Long groups start first.
 """
 
 import os

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from shared.settings import Settings
+from shared.settings import WebSettings
 from shared.tracing.context import set_sample_ratio
 from shared.tracing.spans import export_to
 
 _close: Callable[[], None] | None = None
 
 
-def configure_tracing(settings: Settings) -> None:
+def configure_tracing(settings: WebSettings) -> None:
     """Set up tracing. Export starts, and its libraries are imported, only if `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
     global _close  # noqa: PLW0603 - one process, one collector
     set_sample_ratio(settings.trace_sample)

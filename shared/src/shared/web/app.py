@@ -1,4 +1,4 @@
-"""The application of a data service or the gateway: errors, health, metrics, OpenAPI, CORS; and its process."""
+"""The application of a service or of ops: errors, health, metrics, OpenAPI, CORS; and its process."""
 
 import gc
 import logging
@@ -16,7 +16,7 @@ from shared import VERSION, metrics
 from shared.errors import Unavailable
 from shared.logging.context import LogContext
 from shared.logging.setup import configure_logging, finish_logs
-from shared.settings import Settings
+from shared.settings import WebSettings
 from shared.tracing.setup import close_tracing, configure_tracing
 from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
@@ -33,11 +33,11 @@ Lifespan = (
 
 
 def create_app(
-    settings: Settings,
+    settings: WebSettings,
     *,
     title: str,
-    routers: Sequence[APIRouter],
     lifespan: Lifespan,
+    routers: Sequence[APIRouter] = (),
     outages: Sequence[type[Exception]] = (TimeoutError,),
 ) -> FastAPI:
     """Create an application whose `lifespan` completes its `AppState`.
@@ -112,7 +112,7 @@ GC_THRESHOLDS = 5_000, 10, 100
 """Rarer than Python's defaults, because there is little cyclic garbage: full collections raised the tail latency."""
 
 
-def run_app(app: FastAPI, settings: Settings, **options: Any) -> None:
+def run_app(app: FastAPI, settings: WebSettings, **options: Any) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logging(settings)
     configure_tracing(settings)

@@ -11,7 +11,7 @@ export const KEPT_SECONDS = 300;
 export const RATE_SECONDS = 6;
 const QUANTILE_SECONDS = 60;
 
-/** Append figures. Replies of several gateways can overtake each other, so older ones are dropped. */
+/** Append figures. Replies can overtake each other, so older ones are dropped. */
 export function appended(history: History, next: Figures): History {
   const last = history.at(-1);
   if (last && next.at <= last.at) return history;

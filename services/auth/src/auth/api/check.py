@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from auth.api.callers import current_session
 from auth.api.dependencies import Deps
 from auth.api.origin import is_allowed
+from auth.service.accounts import is_operator
 from shared import VERSION
 from shared.errors import Forbidden
 from shared.logging.setup import USER_HEADER, hash_user
@@ -16,7 +17,7 @@ from shared.web.openapi import reply
 
 router = APIRouter()
 
-Audience = Literal["auth", "social", "rooms", "media", "chat-gateway"]
+Audience = Literal["auth", "social", "rooms", "media", "chat-gateway", "ops"]
 
 
 @router.get("/api/version", tags=["version"])
@@ -28,13 +29,16 @@ async def get_version() -> Response:
 async def check(request: Request, deps: Deps, audience: Annotated[Audience, Query()]) -> Response:
     """Answer 204 with a token for `audience`, 401 without a session, 403 for a page of another origin.
 
-    A preflight never carries a cookie: it passes without a token, and only the CORS middleware answers it.
+    A preflight never carries a cookie: it passes without a token, and only the CORS middleware answers it. For `ops`
+    there is a token for operators only. The request of another user passes without one, and ops answers it with 404:
+    from this subrequest, nginx passes on only 401 and 403.
     """
     if not is_allowed(request.headers, request.url.scheme, deps.allowed_origins):
         raise Forbidden("This page may not use WebChat.")
     if request.headers.get("X-Original-Method") == "OPTIONS":
         return Response(status_code=204)
     session = await current_session(request, deps)
-    token = deps.keys.user_token(session.user_id, session.session_id, audience)
-    user_hash = hash_user(deps.log_key, session.user_id)
-    return Response(status_code=204, headers={TOKEN_HEADER: token, USER_HEADER: user_hash})
+    headers = {USER_HEADER: hash_user(deps.log_key, session.user_id)}
+    if audience != "ops" or await is_operator(deps, session.user_id):
+        headers[TOKEN_HEADER] = deps.keys.user_token(session.user_id, session.session_id, audience)
+    return Response(status_code=204, headers=headers)

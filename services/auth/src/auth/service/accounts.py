@@ -146,6 +146,15 @@ async def get_user(deps: Dependencies, current: ActiveSession) -> User:
     return _public(user)
 
 
+async def is_operator(deps: Dependencies, user_id: str) -> bool:
+    """Return whether the user may see /ops."""
+    if not deps.operators:
+        return False
+    async with deps.database.read() as db:
+        user = await users.find_user(db, user_id)
+    return user is not None and user.webchat_id in deps.operators
+
+
 async def _check_password_again(
     deps: Dependencies, current: ActiveSession, field: str, password: str, action: Action
 ) -> OpenAccount:

@@ -28,6 +28,8 @@ class Dependencies:
     keys: KeyRing
     session_lifetime_ms: int
     allowed_origins: Collection[str]
+    operators: Collection[str]
+    """WebChat IDs in canonical form."""
     log_key: SecretStr
     secret_of: Callable[[str], str]
     """Returns the secret with which a service requests tokens, or "" for an unknown service."""
@@ -58,6 +60,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
         ),
         session_lifetime_ms=settings.session_lifetime_ms,
         allowed_origins=settings.backend_cors_origins,
+        operators={webchat_id.lower() for webchat_id in settings.operators},
         log_key=settings.log_key,
         secret_of=settings.secret_of,
     )

@@ -52,7 +52,7 @@ HISTOGRAMS = {
     "webchat_canary_ack_seconds": "ack",
     "webchat_canary_receipt_seconds": "receipt",
 }
-MONITORING_ROUTES = {"/metrics", "/healthz", "/readyz", "/api/ops/figures"}
+MONITORING_ROUTES = {"/metrics", "/healthz", "/readyz"}
 """Routes that only monitoring requests. They are left out, because they would dominate an idle service."""
 
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")

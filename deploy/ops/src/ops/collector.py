@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 import msgspec
 
-from chat_gateway.ops.figures import Figures, Replica, ServiceFigures, summarize
+from ops.figures import Figures, Replica, ServiceFigures, summarize
 from shared.rpc.client import Client
 from shared.rpc.replicas import list_replicas
 

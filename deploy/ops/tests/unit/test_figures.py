@@ -1,6 +1,6 @@
 """The figures of /ops, summed from the metrics of processes."""
 
-from chat_gateway.ops.figures import Replica, summarize
+from ops.figures import Replica, summarize
 
 ONE = """\
 # HELP webchat_http_requests_total Requests answered.

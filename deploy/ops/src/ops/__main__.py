@@ -1,0 +1,9 @@
+"""Run the process."""
+
+from ops.main import create_app
+from ops.settings import OpsSettings
+from shared.web.app import run_app
+
+if __name__ == "__main__":
+    settings = OpsSettings.load()
+    run_app(create_app(settings), settings)
