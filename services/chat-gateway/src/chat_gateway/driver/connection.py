@@ -61,6 +61,8 @@ class UserConnection:
         "memberships",
         "on_removed",
         "protocol",
+        "push",
+        "push_droppable",
         "rooms_revision",
         "session_id",
         "tasks",
@@ -80,6 +82,7 @@ class UserConnection:
     ) -> None:
         self.id, self.user_id, self.session_id = connection_id, user_id, session_id
         self.protocol, self.transport, self.on_removed = protocol, transport, on_removed
+        self.push, self.push_droppable = transport.push, transport.push_droppable  # one call less for each delivery
         self.context = copy_context()
         self.memberships: dict[str, Membership] = {}
         self.watching: dict[str, bool] = {}
@@ -115,12 +118,6 @@ class UserConnection:
             self.transport.close(CloseCode.TRY_AGAIN, "something went wrong on our side")
 
     # Events
-
-    def push(self, data: bytes) -> None:
-        self.transport.push(data)
-
-    def push_droppable(self, data: bytes) -> None:
-        self.transport.push_droppable(data)
 
     @staticmethod
     def encode(frame: msgspec.Struct) -> bytes:

@@ -40,6 +40,7 @@ _websockets_log = logging.getLogger("chat_gateway.websocket")
 _websockets_log.setLevel(logging.WARNING)
 
 HIGH_WATER_BYTES = 64 * 1024
+"""At most the smallest `outbound_bytes`, and with more waiting the socket is congested."""
 MAX_UNANSWERED_PINGS = 2
 
 
@@ -246,13 +247,17 @@ class Socket(asyncio.Protocol):
     def push(self, data: bytes) -> None:
         if self._closing:
             return
-        if self._transport.get_write_buffer_size() - self._reply_bytes > self._gateway.limits.outbound_bytes:
+        if self._congested and self._is_slow():
             self.close(CloseCode.SLOW_READER, "reading too slowly")
             return
         self._transport.write(data)
 
+    def _is_slow(self) -> bool:
+        waiting = self._transport.get_write_buffer_size() - self._reply_bytes
+        return waiting > self._gateway.limits.outbound_bytes
+
     def push_droppable(self, data: bytes) -> None:
-        if self._transport.get_write_buffer_size() <= self._gateway.limits.outbound_bytes // 2:
+        if not self._congested or self._transport.get_write_buffer_size() <= self._gateway.limits.outbound_bytes // 2:
             self.push(data)
 
     def enqueue(self, data: bytes) -> None:
