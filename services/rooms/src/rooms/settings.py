@@ -18,3 +18,7 @@ class RoomsSettings(Settings):
     event_days: float = Field(default=30, gt=0)
     """Days for which events are kept, so that clients can resume. Messages are kept permanently."""
     trim_s: float = Field(default=600, gt=0)
+
+    @property
+    def event_lifetime_ms(self) -> int:
+        return int(self.event_days * 24 * 3600 * 1000)

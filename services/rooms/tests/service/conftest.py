@@ -19,10 +19,8 @@ from sqlalchemy import Connection, event, text
 
 from rooms.main import create_app
 from rooms.service import creation
-from rooms.service.dependencies import Dependencies
+from rooms.service.dependencies import Dependencies, create_dependencies
 from rooms.service.pipeline import commands
-from rooms.service.pipeline.committer import Committer
-from rooms.service.publication.publisher import Publisher
 from rooms.service.queries import events, reading
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
@@ -235,7 +233,7 @@ class RoomsDriver:
     async def use_one_connection(self) -> None:
         """Reconnect with a single connection, so that the session counters of the server count all statements."""
         await self.deps.database.close()
-        self.deps.database.engine = MysqlEngine(self.deps.settings.database_url, 1)
+        self.deps.database.engine = MysqlEngine(self.deps.database.engine.sync_engine.url, 1)
 
     @asynccontextmanager
     async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
@@ -277,7 +275,7 @@ class RoomsDriver:
         return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
 
     def _kill_connections(self) -> None:
-        url = self.deps.settings.database_url
+        url = self.deps.database.engine.sync_engine.url
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
             cursor.execute(f"SELECT id FROM {self.process_list} WHERE db = %s", [url.database])
@@ -358,14 +356,13 @@ async def open_dependencies(settings: RoomsSettings, auth: FakeAuth) -> AsyncIte
         stack.push_async_callback(database.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close_redis, redis)
-        publisher = Publisher(database, redis, limit=settings.publish_queue)
-        await publisher.open()
         url = await stack.enter_async_context(serve(auth.app))
         client = await stack.enter_async_context(http_client())
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
-        committer = Committer(database, publisher, writers=settings.writers)
-        yield Dependencies(settings, database, redis, publisher, committer, peer, media)
+        deps = create_dependencies(settings, database, redis, auth=peer, media=media)
+        await deps.publisher.open()
+        yield deps
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep
 from rooms.service.trimming import trim
+from rooms.settings import RoomsSettings
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
@@ -253,9 +254,9 @@ async def test_many_rooms_at_once(driver: Any) -> None:
 
 
 @on_each_database
-async def test_the_new_epoch_command(manual_driver: Any) -> None:
+async def test_the_new_epoch_command(manual_driver: Any, settings: RoomsSettings) -> None:
     before = manual_driver.deps.publisher.epoch
-    renewed = await asyncio.to_thread(new_epoch, manual_driver.deps.settings)
+    renewed = await asyncio.to_thread(new_epoch, settings)
     await sweep(manual_driver.deps)
     assert manual_driver.deps.publisher.epoch == renewed != before
 
