@@ -17,9 +17,9 @@ from rooms.domain.validation import is_storable
 from shared.contracts.limits import MAX_INTEGER
 from shared.text import normalised
 
-MIN_QUERY, MAX_QUERY = 2, 100
-MAX_SEARCH_TEXT = 8_000
-"""The length to which a normalised text is cut: twice the longest body, because a few characters become several."""
+MIN_QUERY_CHARACTERS, MAX_QUERY_CHARACTERS = 2, 100
+MAX_SEARCH_TEXT_CHARACTERS = 8_000
+"""The length to which a normalised text is cut: twice that of a message, because a few characters become several."""
 Order: TypeAlias = tuple[int, str, int]
 
 
@@ -56,14 +56,14 @@ class Slice(NamedTuple):
 
 def search_text(body: str) -> str | None:
     """Return the text by which a message is found, None for a message without text."""
-    return normalised(body)[:MAX_SEARCH_TEXT] or None
+    return normalised(body)[:MAX_SEARCH_TEXT_CHARACTERS] or None
 
 
 def query_of(typed: str) -> str:
     """Return the normalised query. Raises DomainError if it is too short or too long."""
     query = normalised(typed).strip()
-    if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_storable(query):
-        raise invalid(f"q: {MIN_QUERY} to {MAX_QUERY} characters.")
+    if not MIN_QUERY_CHARACTERS <= len(query) <= MAX_QUERY_CHARACTERS or not is_storable(query):
+        raise invalid(f"q: {MIN_QUERY_CHARACTERS} to {MAX_QUERY_CHARACTERS} characters.")
     return query
 
 
