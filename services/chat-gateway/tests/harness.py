@@ -93,7 +93,7 @@ from shared.events.rooms import (
 from shared.ids import new_id, now_ms, rfc3339
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import batch_events, payload_of, split_frames
-from shared.roomlog.stream import publish_next
+from shared.roomlog.stream import append_events
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.testing.fixtures import eventually
@@ -288,7 +288,7 @@ class RoomsService(Service):
     async def publish(self, redis: AnyRedis, room_id: str, after: int = 0) -> None:
         """Publish the events after a version, as the publisher of rooms does."""
         batches = batch_events(self.rooms[room_id].events[after:])
-        await publish_next(redis, self.epoch, [(room_id, batch) for batch in batches])
+        await append_events(redis, self.epoch, [(room_id, batch) for batch in batches])
 
     # Request handlers
 

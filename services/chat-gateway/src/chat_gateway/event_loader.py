@@ -9,7 +9,7 @@ from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import RoomEvents
 from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
-from shared.roomlog.stream import StreamRead, read_since
+from shared.roomlog.stream import StreamRead, read_after
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class EventLoader:
 
     async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, StreamRead]:
         try:
-            return await read_since(self._redis, epoch, cursors, limit=FRAMES_PER_PAGE)
+            return await read_after(self._redis, epoch, cursors, limit=FRAMES_PER_PAGE)
         except REDIS_DOWN as error:
             log.warning("loading events of %d rooms from the rooms service: %r", len(cursors), error)
             return {}

@@ -14,7 +14,7 @@ from shared.errors import Unavailable
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
 from shared.ids import new_id
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 from shared.testing.fixtures import on_each_database
 
 pytestmark = on_each_database
@@ -108,7 +108,7 @@ async def test_a_failed_commit_has_no_effect(manual_driver: Any, trail: list[dic
 
 
 async def stream_heads(driver: Any, room: str) -> dict[str, int]:
-    since = await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 0})
+    since = await read_after(driver.deps.redis, driver.deps.publisher.epoch, {room: 0})
     return {room_id: found.head for room_id, found in since.items()}
 
 

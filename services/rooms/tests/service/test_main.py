@@ -23,7 +23,7 @@ from shared.events.social import UserBlocked
 from shared.ids import new_id
 from shared.roomlog.frames import parse_publication
 from shared.roomlog.keys import live_channel, log_key
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_servers, subscription
 from shared.testing.forwarding import Forwarder, forwarding
@@ -43,7 +43,7 @@ def endpoint(forwarder: Forwarder) -> list[str]:
 
 async def stream_head(client: Any, redis: Redis, room: str) -> int:
     """Return the newest version in the room's stream, without going through a proxy."""
-    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].head
+    return (await read_after(redis, client.deps.publisher.epoch, {room: 0}))[room].head
 
 
 async def wait_for_first_sweep(client: Any) -> None:

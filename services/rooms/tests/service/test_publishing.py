@@ -24,7 +24,7 @@ from shared.metrics import REGISTRY
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_publication, split_frames
 from shared.roomlog.keys import live_channel, log_key
-from shared.roomlog.stream import KEPT_ENTRIES, read_since
+from shared.roomlog.stream import KEPT_ENTRIES, read_after
 from shared.streams.names import user_channel
 from shared.streams.notifications import UserChanged
 from shared.tasks import background
@@ -36,12 +36,12 @@ A, B, C = (new_id() for _ in range(3))
 async def streamed(driver: Any, room: str, after: int = 0) -> list[RoomEvent]:
     """Return the events after a version, as read from the stream."""
     publisher = driver.deps.publisher
-    since = (await read_since(driver.deps.redis, publisher.epoch, {room: after}))[room]
+    since = (await read_after(driver.deps.redis, publisher.epoch, {room: after}))[room]
     return [decode_frame(frame) for frame in since.frames]
 
 
 async def stream_head(driver: Any, room: str) -> int:
-    return (await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].head
+    return (await read_after(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].head
 
 
 @asynccontextmanager
@@ -235,7 +235,7 @@ async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
         await other.execute(other.send(room, A))
         await eventually(lambda: other.deps.publisher.epoch == new)
         await eventually(lambda: stream_ends_at(other, room, 3))
-        since = (await read_since(other.deps.redis, old, {room: 2}))[room]
+        since = (await read_after(other.deps.redis, old, {room: 2}))[room]
         assert since.head == 2
     # This process still publishes under the old epoch, which nobody reads, until its next batch or sweep.
     await manual_driver.deps.publisher.drain()
