@@ -3,9 +3,9 @@
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -14,8 +14,10 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
+from pydantic import SecretStr
 from redis.asyncio import Redis
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Row, event, text
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 
 from rooms.main import create_app
 from rooms.service import creation
@@ -29,6 +31,7 @@ from shared.contracts.rooms import (
     Accepted,
     AnyCommand,
     BatchResult,
+    Command,
     CommandBatch,
     DeleteMessage,
     EditMessage,
@@ -58,6 +61,7 @@ from shared.web.errors import error_response
 from shared.web.state import state_of
 
 SECRET = "s" * 32
+C = TypeVar("C", bound=Command)
 
 
 @asynccontextmanager
@@ -167,7 +171,7 @@ class RoomsDriver:
     def mute(self, room: str, user: str, muted: bool = True) -> MuteRoom:
         return self._command(MuteRoom, room, user, muted=muted)
 
-    def _command(self, kind: Any, room: str, user: str, **fields: Any) -> Any:
+    def _command(self, kind: type[C], room: str, user: str, **fields: Any) -> C:
         fields.setdefault("command_id", new_id())
         return kind(room_id=room, user_id=user, **fields)
 
@@ -199,11 +203,12 @@ class RoomsDriver:
 
     # Inspect the result.
 
-    async def rows(self, statement: str) -> list[Any]:
+    async def rows(self, statement: str) -> Sequence[Row[*tuple[Any, ...]]]:
         async with self.deps.database.read() as db:
-            return list((await db.execute(text(statement))).all())
+            return (await db.execute(text(statement))).all()
 
-    async def state(self) -> list[Any]:
+    async def state(self) -> list[Sequence[Row[*tuple[Any, ...]]]]:
+        """Return all rooms and memberships, and the number of events."""
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
         return [rooms, await self.rows("SELECT COUNT(*) FROM room_event"), await self.rows("SELECT * FROM member")]
 
@@ -271,11 +276,13 @@ class RoomsDriver:
     @property
     def process_list(self) -> str:
         """The table of a server's connections. In MySQL's information_schema it fails on statements with binary ids."""
-        is_mariadb = self.deps.database.engine.sync_engine.dialect.is_mariadb
+        dialect = self.deps.database.engine.sync_engine.dialect
+        is_mariadb = isinstance(dialect, MySQLDialect) and dialect.is_mariadb
         return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
 
     def _kill_connections(self) -> None:
         url = self.deps.database.engine.sync_engine.url
+        assert url.port is not None
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
             cursor.execute(f"SELECT id FROM {self.process_list} WHERE db = %s", [url.database])
@@ -304,7 +311,7 @@ class RoomsDriver:
         """Yield a list to which all executed statements are added."""
         statements: list[str] = []
 
-        def add(_: Any, __: Any, statement: str, *___: Any) -> None:
+        def add(_: object, __: object, statement: str, *___: object) -> None:
             statements.append(statement)
 
         engine = self.deps.database.engine.sync_engine
@@ -322,12 +329,14 @@ class Client:
         self.http, self._auth, self.deps = http, auth, deps
         self.driver = RoomsDriver(deps, auth)
 
-    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
+    async def __call__(
+        self, user: str, method: str, path: str = "", body: object = None, **query: str | int
+    ) -> httpx.Response:
         headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
         return await self.http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
 
-    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
+    async def internal(self, path: str, body: object, **headers: str) -> httpx.Response:
         headers = headers or {TOKEN_HEADER: self._auth.service_token()}
         return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
 
@@ -343,9 +352,13 @@ class Client:
         return room_id
 
 
+OpenProcess = Callable[[], AbstractAsyncContextManager[RoomsDriver]]
+Start = Callable[..., AbstractAsyncContextManager[Client]]
+
+
 @pytest.fixture
 def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
-    return RoomsSettings(service_secret=SECRET, redis_endpoint=redis_endpoint, **database_env)
+    return RoomsSettings(service_secret=SecretStr(SECRET), redis_endpoint=redis_endpoint, **database_env)
 
 
 @asynccontextmanager
@@ -384,8 +397,8 @@ async def driver(manual_driver: RoomsDriver) -> AsyncIterator[RoomsDriver]:
 
 
 @pytest.fixture
-def second_process(settings: RoomsSettings, auth: FakeAuth) -> Any:
-    """An async context manager that opens another rooms process on the same database and Valkey."""
+def second_process(settings: RoomsSettings, auth: FakeAuth) -> OpenProcess:
+    """Open another rooms process on the same database and Valkey."""
 
     @asynccontextmanager
     async def open_process() -> AsyncIterator[RoomsDriver]:
@@ -401,8 +414,8 @@ def media() -> FakeMedia:
 
 
 @pytest.fixture
-def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Any:
-    """An async context manager that starts the complete application in this process, and yields a client.
+def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Start:
+    """Start the complete application in this process, and yield a client.
 
     Its arguments are settings. Sweep and trim run once at the start, and again only after an hour.
     """
