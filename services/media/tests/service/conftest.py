@@ -224,6 +224,7 @@ class Person:
 
 
 Serve = Callable[..., AbstractAsyncContextManager[str]]
+Rows = Callable[[str], Awaitable[list[tuple[Any, ...]]]]
 
 
 class Urls(TypedDict):
@@ -392,7 +393,9 @@ def objects(deps: Dependencies) -> Callable[[], Awaitable[list[str]]]:
 
 
 @pytest.fixture
-def rows(deps: Dependencies) -> Callable[[str], Awaitable[list[tuple[Any, ...]]]]:
+def rows(deps: Dependencies) -> Rows:
+    """Return the rows of a statement."""
+
     async def rows(statement: str) -> list[tuple[Any, ...]]:
         async with deps.database.read() as db:
             return [tuple(row) for row in (await db.execute(text(statement))).all()]

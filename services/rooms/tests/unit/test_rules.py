@@ -11,7 +11,7 @@ from rooms.domain.decide import decide
 from rooms.domain.membership import MAX_MEMBERS, MAX_ROOMS_PER_USER
 from rooms.domain.messages import MAX_DIFFERENT_EMOJI, MAX_REACTIONS
 from rooms.domain.search import SearchCursor, cursor_at, cut_page
-from rooms.domain.state import weight
+from rooms.domain.state import MemberState, StoredMessage, weight
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -31,7 +31,7 @@ from shared.contracts.rooms import (
     UpdateRoom,
 )
 from shared.errors import DomainError
-from shared.events.rooms import MemberLeft, MemberRoleChanged, MessageDeleted, MessageEdited, RoomUpdated
+from shared.events.rooms import MemberLeft, MemberRoleChanged, MessageDeleted, MessageEdited, RoomEvent, RoomUpdated
 from shared.ids import new_id
 
 # The IDs rise, so that a rule that compares them by order instead of by equality shows.
@@ -49,31 +49,31 @@ class Room:
         create_direct(self.work, DIRECT, A, B)
         self.ok(SetRole, A, target_id=B, role="admin")
 
-    def decide(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted | Rejected:
+    def decide(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted | Rejected:
         if kind is SendMessage:
             fields = {"client_id": new_id(), "body": "hi"} | fields
         command: AnyCommand = kind(command_id=new_id(), room_id=room_id, user_id=user_id, **fields)
         return decide(self.work, command)
 
-    def ok(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted:
+    def ok(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted:
         result = self.decide(kind, user_id, room_id, **fields)
         assert isinstance(result, Accepted), result
         return result
 
-    def code(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> str:
+    def code(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> str:
         before = len(self.work.events)
         result = self.decide(kind, user_id, room_id, **fields)
         assert isinstance(result, Rejected), result
         assert len(self.work.events) == before
         return result.code
 
-    def event(self) -> Any:
+    def event(self) -> RoomEvent:
         return self.work.events[-1].event
 
-    def message(self, seq: int, room_id: str = GROUP) -> Any:
+    def message(self, seq: int, room_id: str = GROUP) -> StoredMessage:
         return self.work.messages[room_id, seq]
 
-    def member(self, user_id: str, room_id: str = GROUP) -> Any:
+    def member(self, user_id: str, room_id: str = GROUP) -> MemberState:
         return self.work.members[room_id, user_id]
 
 
