@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 
-from media.service.dependencies import Dependencies
+from media.service.dependencies import Dependencies, bucket_options
 from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
@@ -47,7 +47,8 @@ async def anna_with_short_deadline(anna: Person, app_with_short_deadline: FastAP
 @function_fixture()
 async def count_objects(settings: MediaSettings, s3_port: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Count the objects in the bucket, directly at S3."""
-    async with open_bucket(settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{s3_port}"})) as bucket:
+    options = replace(bucket_options(settings), endpoint_url=f"http://127.0.0.1:{s3_port}")
+    async with open_bucket(options) as bucket:
 
         async def count_objects() -> int:
             return len(await bucket.list_after("", 1000))
