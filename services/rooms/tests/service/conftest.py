@@ -53,7 +53,7 @@ from shared.errors import NotFound
 from shared.events.rooms import RoomEvent
 from shared.ids import new_id
 from shared.redis.client import close_redis, connect_redis
-from shared.roomlog.fold import MemberState, Snapshot
+from shared.roomlog.fold import Snapshot, SnapshotMember
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
@@ -229,7 +229,7 @@ class RoomsDriver:
         while messages and messages[0].seq > 1:
             choice = PageChoice(before=messages[0].seq, limit=200)
             messages = (await reading.get_page(self.deps, room, user, choice)).messages + messages
-        members = {one.user_id: MemberState(one.role, one.read_seq) for one in snapshot.room.members}
+        members = {one.user_id: SnapshotMember(one.role, one.read_seq) for one in snapshot.room.members}
         by_seq = {one.seq: one for one in messages}
         return Snapshot(snapshot.version, 1, by_seq, snapshot.room.title, snapshot.room.pinned_seq, members)
 

@@ -285,7 +285,7 @@ async def test_answers_during_shutdown_match_the_database(start: Start, monkeypa
     async with start() as client:
         room = await client.group(A)
         sending = [asyncio.create_task(client.driver.batch(client.driver.send(room, A))) for _ in range(40)]
-        await eventually(lambda: client.deps.committer.filled > 0)
+        await eventually(lambda: client.deps.committer.fill_level > 0)
     answers = [one for [one] in await asyncio.gather(*sending)]
     done = [one.seq for one in answers if isinstance(one, Accepted)]
     assert {one.code for one in answers if not isinstance(one, Accepted)} <= {"unavailable"}

@@ -11,7 +11,7 @@ from rooms.domain.decide import decide
 from rooms.domain.membership import MAX_MEMBERS, MAX_ROOMS_PER_USER
 from rooms.domain.messages import MAX_DIFFERENT_EMOJI, MAX_REACTIONS
 from rooms.domain.search import SearchCursor, cursor_at, cut_page
-from rooms.domain.state import MemberState, StoredMessage, weight
+from rooms.domain.state import MemberState, StoredMessage, estimated_bytes
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -275,7 +275,7 @@ def test_an_admin_does_not_remove_an_admin(room: Room) -> None:
 
 def test_whoever_leaves_is_succeeded_by_an_admin_then_by_the_first_member(room: Room) -> None:
     room.ok(RemoveMember, A, target_id=A)
-    assert (room.member(A).removed, room.member(A).is_in, room.member(B).role) == (False, False, "owner")
+    assert (room.member(A).removed, room.member(A).is_current, room.member(B).role) == (False, False, "owner")
     assert room.work.rooms[GROUP].member_count == 3
     room.ok(LeaveRoom, B)
     assert room.member(C).role == "owner"
@@ -290,7 +290,8 @@ def test_a_direct_room_is_hidden_and_shown_again(room: Room) -> None:
     room.work.changed_room_lists.clear()
     before = len(room.work.events)
     room.ok(LeaveRoom, A, DIRECT)
-    assert (room.member(A, DIRECT).hidden, room.member(A, DIRECT).is_in, len(room.work.events)) == (True, True, before)
+    member = room.member(A, DIRECT)
+    assert (member.hidden, member.is_current, len(room.work.events)) == (True, True, before)
     assert room.work.changed_room_lists == {A}
     room.work.changed_room_lists.clear()
     room.ok(LeaveRoom, A, DIRECT)
@@ -397,12 +398,12 @@ def test_a_page_of_search_hits_ends_where_the_scan_ended(room: Room) -> None:
     for _ in range(4):
         room.ok(SendMessage, A)
     hits = [room.message(seq) for seq in (4, 3, 2, 1)]
-    everything = sum(map(weight, hits))
+    everything = sum(map(estimated_bytes, hits))
     end = SearchCursor(1_000, GROUP, 2)
     assert cut_page(hits, None, 9, everything) == (hits, None)
     assert cut_page(hits, end, 9, everything) == (hits[:3], end)
     assert cut_page(hits, None, 2, everything) == (hits[:2], cursor_at(hits[1]))
-    assert cut_page(hits, None, 9, weight(hits[0]) * 2) == (hits[:2], cursor_at(hits[1]))
+    assert cut_page(hits, None, 9, estimated_bytes(hits[0]) * 2) == (hits[:2], cursor_at(hits[1]))
     assert cut_page(hits, None, 9, 0) == (hits[:1], cursor_at(hits[0]))
     assert cut_page([], end, 9, 1) == ([], end)
 

@@ -1,4 +1,4 @@
-"""Decides how texts are compared in a search, and how far back one call scans.
+"""The rules of the search: how texts are compared, and how far back one call scans.
 
 Results are ordered by `SearchCursor.order`: newest first, then by room, then by falling seq. The messages of a room
 are numbered without gaps and their timestamps never decrease. A few timestamps per room are therefore enough to choose
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from rooms.domain.errors import invalid
-from rooms.domain.state import StoredMessage, weight
+from rooms.domain.state import StoredMessage, estimated_bytes
 from rooms.domain.validation import is_storable
 from shared.contracts.limits import MAX_INTEGER
 from shared.text import normalised
@@ -103,16 +103,16 @@ def _order_at(room: ScanRange, index: int) -> Order:
 
 
 def cut_page(
-    hits: Sequence[StoredMessage], end: SearchCursor | None, most: int, budget: int
+    hits: Sequence[StoredMessage], end: SearchCursor | None, limit: int, budget: int
 ) -> tuple[list[StoredMessage], SearchCursor | None]:
-    """Return the first `hits` up to `end`, at most `most` and within `budget` bytes, and the cursor of the next page.
+    """Return the first `hits` up to `end`, at most `limit` and within `budget` bytes, and the cursor of the next page.
 
-    `hits` are ordered, and contain more than `most` if there are more.
+    `hits` are ordered, and contain more than `limit` if there are more.
     """
     complete = [hit for hit in hits if end is None or cursor_at(hit).order <= end.order]
     page: list[StoredMessage] = []
-    for hit in complete[:most]:
-        budget -= weight(hit)
+    for hit in complete[:limit]:
+        budget -= estimated_bytes(hit)
         if budget < 0 and page:
             break
         page.append(hit)

@@ -71,7 +71,7 @@ class Committer:
         metrics.WAITING.set_function(lambda: len(self._waiting))
 
     @property
-    def filled(self) -> float:
+    def fill_level(self) -> float:
         """The fill level of the queue, from 0 to 1."""
         return len(self._waiting) / MAX_WAITING_BATCHES
 
