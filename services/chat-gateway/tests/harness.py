@@ -29,7 +29,7 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, sync_users
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import (

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 
 from chat_gateway.composition import running
 from chat_gateway.ops import routes
-from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.web.app import create_app as create_service
 
 

@@ -19,7 +19,7 @@ from chat_gateway import metrics
 from chat_gateway.event_loader import EventLoader, EventPage
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
 from shared.roomlog.keys import live_channel

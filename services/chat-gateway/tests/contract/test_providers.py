@@ -27,7 +27,8 @@ from chat_gateway.command_queue import OUTCOME_UNKNOWN, SESSION_GONE, CommandQue
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.main import create_app as create_gateway
 from chat_gateway.protocol.limits import SUBPROTOCOL
-from chat_gateway.settings import GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import Timings
 from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings

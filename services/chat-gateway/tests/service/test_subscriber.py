@@ -12,8 +12,8 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from chat_gateway.timings import Timings
 from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel

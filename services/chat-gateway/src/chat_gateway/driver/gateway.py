@@ -26,8 +26,8 @@ from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
-from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.batcher import Batcher
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
