@@ -1,4 +1,4 @@
-"""Commits batches of commands. Batches that arrive during a transaction share the next one.
+"""Commits batches of commands. Batches that arrive during a transaction share the next one (group commit).
 
 An idle service therefore adds no delay, and under load one transaction carries the commands of many gateways.
 """
