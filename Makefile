@@ -26,6 +26,8 @@ COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/st
 TESTS := $(wildcard shared/tests services/*/tests deploy/tests deploy/embedded/tests deploy/canary/tests deploy/ops/tests \
 	deploy/logging/tests tests-e2e bench/tests)
 UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
+# mypy checks them in two runs, because a run has one module of a name (conftest).
+HELPERS = $(shell find services/*/tests deploy/*/tests tests-e2e -name '*.py' -not -name 'test_*')
 # Each module runs on one worker, so its servers and stacks start once.
 PYTEST := $(IN)/python -P -m pytest --dist=loadgroup --no-loadscope-reorder --numprocesses=2
 
@@ -108,6 +110,11 @@ lint-python: $(STAMP)
 	@$(IN)/ruff format --quiet --check .
 	@for source in $(SOURCES); do \
 		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
+	@echo "lint: mypy fixtures and helpers of tests"
+	@MYPYPATH=services/chat-gateway:deploy/logging/tests:tests-e2e $(IN)/mypy --explicit-package-bases --no-error-summary \
+		$(filter-out tests-e2e/browser/% deploy/logging/tests/conftest.py,$(HELPERS))
+	@MYPYPATH=tests-e2e:tests-e2e/browser $(IN)/mypy --explicit-package-bases --no-error-summary \
+		$(filter tests-e2e/browser/%,$(HELPERS))
 	@echo "lint: imports"
 	@$(IN)/lint-imports >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@echo "lint: prose"

@@ -85,8 +85,11 @@ class Containers(Stack):
     def holding_rooms(self) -> Iterator[None]:
         """Lock every room's row in another session while the block runs."""
         password = dotenv_values(self.data / ".env")["DB_ROOT_PASSWORD"]
-        address = {"host": "127.0.0.1", "port": self.port("database")}
-        with closing(pymysql.connect(**address, user="root", password=password, database="webchat_rooms")) as holder:
+        assert password is not None
+        server = pymysql.connect(
+            host="127.0.0.1", port=self.port("database"), user="root", password=password, database="webchat_rooms"
+        )
+        with closing(server) as holder:
             cursor = holder.cursor()
             cursor.execute(
                 "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"

@@ -85,7 +85,8 @@ class Socket:
     async def ask(self, op: str, *, seconds: float = PATIENCE_S, **fields: Any) -> Frame:
         """Send a frame and return its reply. Raises Rejected for an error."""
         frame_id = str(next(self._ids))
-        reply = self.replies[frame_id] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self.replies[frame_id] = reply
         await self.connection.send(json.dumps({"op": op, "id": frame_id, **fields}))
         async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may lose a cancellation to the reply
             answer = await reply

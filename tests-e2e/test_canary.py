@@ -24,7 +24,7 @@ from canary.gateways import Gateways
 from canary.metrics import CanaryMetrics
 from canary.settings import CanarySettings
 from canary.watch import Watch
-from shared.roomlog.stream import PUBLISH_NEXT
+from shared.roomlog.stream import APPEND_EVENTS
 from shared.tasks import background
 from shared.testing.servers import free_port, valkey
 
@@ -126,7 +126,7 @@ async def test_while_the_database_is_locked_messages_are_unacknowledged_not_lost
 
 async def test_a_stuck_publisher_shows_in_late_messages(watched: Watched, calm: Figures):
     """Rooms commits and acknowledges, but its events do not reach Valkey until later, which is no loss."""
-    watched.redis.hold_next(PUBLISH_NEXT.sha.encode(), "request")
+    watched.redis.hold_next(APPEND_EVENTS.sha.encode(), "request")
     await watched.until(lambda now: now["late"] > calm["late"])
     watched.redis.release()
     after = await watched.settled()

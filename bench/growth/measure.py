@@ -14,10 +14,8 @@ from pymysql.cursors import Cursor
 from bench.growth.fill import BEGAN, DEEP, PEOPLE, room_id, user_id
 from bench.tally import BODY
 from rooms.main import MIGRATIONS
-from rooms.service.dependencies import Dependencies
+from rooms.service.dependencies import Dependencies, create_dependencies
 from rooms.service.pipeline import commands
-from rooms.service.pipeline.committer import Committer
-from rooms.service.publication.publisher import Publisher
 from rooms.service.queries import reading, room_lists, searching
 from rooms.settings import RoomsSettings
 from shared.contracts.rooms import Accepted, PageChoice, SendMessage
@@ -48,12 +46,11 @@ async def rooms_on(settings: RoomsSettings, folder: Path) -> AsyncIterator[Depen
         stack.push_async_callback(redis.aclose)
         client = await stack.enter_async_context(http_client())
         await migrate(database, MIGRATIONS)
-        publisher = Publisher(database, redis, limit=settings.publish_queue)
-        await publisher.open()
         tokens = ServiceTokens(client, settings)
         auth, media = (Peer(client, tokens, name, settings.auth_url) for name in ("auth", "media"))
-        committer = Committer(database, publisher, writers=settings.writers)
-        yield Dependencies(settings, database, redis, publisher, committer, auth, media)
+        deps = create_dependencies(settings, database, redis, auth=auth, media=media)
+        await deps.publisher.open()
+        yield deps
 
 
 class CostMeter:

@@ -7,7 +7,7 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -57,7 +57,7 @@ class Log:
 
 
 @pytest.fixture
-def log():
+def log() -> Iterator[Log]:
     made = Log()
     yield made
     made.handler.close()

@@ -8,7 +8,7 @@ from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import batch_events
 from shared.roomlog.keys import log_key, page_key
 from shared.roomlog.page import RECENT_MESSAGES, cache_recent, find_recent
-from shared.roomlog.stream import publish_next
+from shared.roomlog.stream import append_events
 from shared.testing.fixtures import on_both_engines
 
 pytestmark = on_both_engines
@@ -36,7 +36,7 @@ def snapshot(*events: RoomEvent) -> Snapshot:
 
 
 async def publish(redis: Redis, *events: RoomEvent) -> None:
-    assert await publish_next(redis, "e", [("r", batch) for batch in batch_events(events)]) == {}
+    assert await append_events(redis, "e", [("r", batch) for batch in batch_events(events)]) == {}
 
 
 async def bodies(redis: Redis) -> list[str] | None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from shared.ids import new_id
 from shared.roomlog.frames import DELETION, PLAIN, EventBatch, text_frame
 from shared.roomlog.keys import log_key, page_key
-from shared.roomlog.stream import publish_next, read_since
+from shared.roomlog.stream import append_events, read_after
 from shared.testing.fixtures import on_both_engines
 
 HEAD = 4
@@ -44,8 +44,8 @@ class Batch(NamedTuple):
 
 
 @cache
-def publish(log: Log | None, batch: Batch) -> tuple[Log | None, Batch | None, int]:
-    """Model publish_next.lua: return the stream afterwards, the published batch, and the script's result."""
+def append(log: Log | None, batch: Batch) -> tuple[Log | None, Batch | None, int]:
+    """Model append_events.lua: return the stream afterwards, the published batch, and the script's result."""
     first, last = batch
     if log is not None:
         if log.head >= last:
@@ -59,7 +59,7 @@ def publish(log: Log | None, batch: Batch) -> tuple[Log | None, Batch | None, in
 
 
 def read(log: Log | None, version: int) -> int | None:
-    """Model read_since.lua and StreamRead.reaches: return the last version read, None if there is a gap."""
+    """Model read_after.lua and StreamRead.reaches: return the last version read, None if there is a gap."""
     if log is None:
         return None
     if log.first <= version + 1 <= log.head:
@@ -137,7 +137,7 @@ def to_repair(state: State) -> tuple[Batch, ...]:
 def publishing(state: State, who: int) -> Iterator[State]:
     """Publish the next batch; the reader receives or misses it. At a gap the publisher loads from the database."""
     batch, *rest = state.publishers[who]
-    log, published, result = publish(state.log, batch)
+    log, published, result = append(state.log, batch)
     if result != -1:
         yield with_publisher(state, who, to_repair(state))
         return
@@ -164,7 +164,7 @@ def settle(state: State) -> State:
     """Crash all processes and lose the reader's connection, then run one sweep and one check of the reader."""
     log = state.log
     for batch in to_repair(state):
-        log, _, result = publish(log, batch)
+        log, _, result = append(log, batch)
         assert result == -1, state
     state = state._replace(log=log)
     return state._replace(delivered=check(state))
@@ -238,9 +238,9 @@ class Trace:
                 await self.publish(batch)
 
     async def publish(self, batch: Batch) -> None:
-        self.log, published, result = publish(self.log, batch)
+        self.log, published, result = append(self.log, batch)
         self.steps.append("gap" if result != -1 else "repeated" if published is None else "published")
-        gaps = await publish_next(self.redis, "e", [(self.room, event_batch(batch))])
+        gaps = await append_events(self.redis, "e", [(self.room, event_batch(batch))])
         assert gaps == ({} if result == -1 else {self.room: result})
 
 
@@ -251,7 +251,7 @@ def event_batch(batch: Batch) -> EventBatch:
 
 async def compare_reads(redis: Redis, traces: Sequence[Trace]) -> None:
     for version in range(12):
-        stream_reads = await read_since(redis, "e", {trace.room: version for trace in traces})
+        stream_reads = await read_after(redis, "e", {trace.room: version for trace in traces})
         for trace in traces:
             stream, reached = stream_reads[trace.room], read(trace.log, version)
             assert stream.reaches(version) == (reached is not None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from shared.database.engine import Database
 
 
 @pytest.fixture
-async def database(tmp_path: Path):
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(URL.create("sqlite", database=str(tmp_path / "x.sqlite3")), pool_size=3)
     async with database.write() as db:
         await db.execute(text("CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)"))

@@ -1,5 +1,7 @@
 """Verified tokens are cached for a while; failures are not."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from shared.errors import Unauthenticated
@@ -26,7 +28,7 @@ class Counting(Verifier):
 
 
 @pytest.fixture
-async def verifier():
+async def verifier() -> AsyncIterator[Counting]:
     async with http_client() as client:
         yield Counting(client, RoomsSettings.model_construct(auth_url="http://127.0.0.1:1"))
 

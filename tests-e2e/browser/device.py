@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from people import Person
@@ -89,9 +90,9 @@ class Browsers:
         self._looks: dict[BrowserContext, str] = {}
 
     async def open(
-        self, person: Person | None = None, *, fresh: bool = False, scripts: Iterable[str] = (), **options: object
+        self, person: Person | None = None, *, fresh: bool = False, scripts: Iterable[str] = (), **options: Any
     ) -> Device:
-        """Open a browser window, signed in as `person` if given.
+        """Open a browser window, signed in as `person` if given. `options` are those of Playwright's contexts.
 
         `scripts` run in each page before the page's own. A `fresh` context is new and is not reused.
         """
@@ -109,14 +110,25 @@ class Browsers:
         context.on("page", watch)
         device.watched.append(("page", watch))
         if person is not None:
-            await context.add_cookies(_cookies(person, self._url))
+            await context.add_cookies(
+                [
+                    {
+                        "name": cookie.name,
+                        "value": cookie.value or "",
+                        "url": self._url,
+                        "httpOnly": True,
+                        "sameSite": "Lax",
+                    }
+                    for cookie in person.http.cookies.jar
+                ]
+            )
         return device
 
-    async def _new(self, scripts: Iterable[str], options: dict[str, object]) -> tuple[BrowserContext, Page]:
+    async def _new(self, scripts: Iterable[str], options: dict[str, Any]) -> tuple[BrowserContext, Page]:
         usual = {"locale": KOREAN, "timezone_id": "Asia/Seoul", "viewport": DESKTOP, "reduced_motion": "reduce"}
         # A service worker would load the whole client again, so only tests about it enable it.
         chosen = usual | {"service_workers": "block"} | options
-        context = await self._browser.new_context(base_url=self._url, **chosen)  # type: ignore[arg-type]
+        context = await self._browser.new_context(base_url=self._url, **chosen)
         context.set_default_timeout(PATIENCE_S * 1000)
         for script in (REPORT_VIOLATIONS, *scripts):
             await context.add_init_script(script)
@@ -126,7 +138,7 @@ class Browsers:
         """Close all pages, and wipe the context for its next use or close it."""
         context = device.context
         for event, listener in device.watched:
-            context.remove_listener(event, listener)  # type: ignore[arg-type]
+            context.remove_listener(event, listener)
         look = self._looks.pop(context, None)
         if look is None:
             await context.close()
@@ -143,13 +155,6 @@ class Browsers:
         self._idle.setdefault(look, []).append((context, page))
 
 
-async def open_device(browser: Browser, url: str, person: Person | None = None, **options: object) -> Device:
+async def open_device(browser: Browser, url: str, person: Person | None = None, **options: Any) -> Device:
     """Open a browser window in a new context at `url`, signed in as `person` if given."""
     return await Browsers(browser, url).open(person, fresh=True, **({"service_workers": "allow"} | options))
-
-
-def _cookies(person: Person, url: str) -> Iterable[dict[str, object]]:
-    return [
-        {"name": cookie.name, "value": cookie.value or "", "url": url, "httpOnly": True, "sameSite": "Lax"}
-        for cookie in person.http.cookies.jar
-    ]

@@ -1,6 +1,7 @@
 """A room of 6,000 messages: it opens at the first unread one, uses few nodes, and jumps to any day, hit or quote."""
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from chat import Chat
@@ -23,7 +24,7 @@ class LongRoom:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def long_room(stack: Stack):
+async def long_room(stack: Stack) -> AsyncIterator[LongRoom]:
     """A room in which Ben wrote all messages and Ana has read two thirds of them."""
     ana, ben = await sign_up(stack.url, "ana"), await sign_up(stack.url, "ben")
     room_id = await ana.group("긴 이야기", ben)

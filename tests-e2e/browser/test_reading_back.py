@@ -1,5 +1,7 @@
 """Scrolling back faster than history loads: no message is skipped, even when the window drops its newest messages."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 import pytest_asyncio
 from chat import Chat
@@ -32,7 +34,7 @@ NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimation
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def talk(stack: Stack):
+async def talk(stack: Stack) -> AsyncIterator[tuple[Person, str]]:
     """The author of all messages of a room, each of one to several lines, and the room."""
     person = await sign_up(stack.url, "talker")
     room_id = await person.group("오래된 이야기")

@@ -8,7 +8,7 @@ from traffic import PATIENCE_S, Scene, Writer
 
 from chaos.clock import Clock, find_library
 from chaos.targets import AWAY_S, GATEWAYS, PROCESSES, Clustered, Own, Target
-from shared.roomlog.stream import PUBLISH_NEXT
+from shared.roomlog.stream import APPEND_EVENTS
 from shared.testing.fixtures import eventually
 
 JUMPS_S = (30, -3600, 0)
@@ -92,7 +92,7 @@ async def rooms_killed(trial: Trial) -> None:
 @fault("SIGKILL to rooms after it has committed messages, before it publishes them", "proxy", "kill")
 async def rooms_killed_before_publish(trial: Trial) -> None:
     proxy = trial.own.redis_proxy
-    proxy.hold_next(PUBLISH_NEXT.sha.encode(), "request")
+    proxy.hold_next(APPEND_EVENTS.sha.encode(), "request")
     await eventually(proxy.triggered.is_set)
     pid = await trial.target.kill("rooms")
     proxy.release()

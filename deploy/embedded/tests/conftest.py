@@ -39,13 +39,18 @@ class Instance:
         own = {"WEBCHAT_DATA": str(data), "WEBCHAT_PORT": str(port)}
         self.environment = _clean() | own | QUICKLY | environment
         self.lines: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "not launched"
+        return self._process
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self.end()
 
     def command(self, name: str) -> list[str]:
@@ -54,7 +59,7 @@ class Instance:
     def launch(self, *, deaf: bool = False) -> Self:
         """Start it; if `deaf`, from a shell that ignores the signals, as shells do for SIGINT of background jobs."""
         ignoring = ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"] if deaf else []
-        self.process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [*ignoring, *self.command("run")],
             env=self.environment,
             cwd="/",
@@ -111,7 +116,8 @@ class Instance:
 
     @property
     def ports(self) -> dict[str, int]:
-        return json.loads((self.data / "run" / "ports.json").read_text())
+        ports: dict[str, int] = json.loads((self.data / "run" / "ports.json").read_text())
+        return ports
 
     def answers_at_all(self, port: int) -> bool:
         with socket.socket() as probe:

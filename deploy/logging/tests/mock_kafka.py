@@ -38,7 +38,8 @@ class Cluster:
         self._kafka.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 100)
 
     def addresses(self) -> str:
-        return self._kafka.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+        addresses: bytes = self._kafka.rd_kafka_mock_cluster_bootstraps(self._cluster)
+        return addresses.decode()
 
     def down(self, broker: int) -> None:
         (other,) = set(BROKERS) - {broker}

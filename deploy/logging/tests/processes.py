@@ -10,7 +10,8 @@ LOOKS_EVERY_S = 0.02
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+        port: int = one.getsockname()[1]
+        return port
 
 
 def wait_until(holds: Callable[[], object], timeout_s: float) -> None:

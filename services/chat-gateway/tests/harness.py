@@ -29,7 +29,7 @@ from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, sync_users
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import (
@@ -93,7 +93,7 @@ from shared.events.rooms import (
 from shared.ids import new_id, now_ms, rfc3339
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import batch_events, payload_of, split_frames
-from shared.roomlog.stream import publish_next
+from shared.roomlog.stream import append_events
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.testing.fixtures import eventually
@@ -288,7 +288,7 @@ class RoomsService(Service):
     async def publish(self, redis: AnyRedis, room_id: str, after: int = 0) -> None:
         """Publish the events after a version, as the publisher of rooms does."""
         batches = batch_events(self.rooms[room_id].events[after:])
-        await publish_next(redis, self.epoch, [(room_id, batch) for batch in batches])
+        await append_events(redis, self.epoch, [(room_id, batch) for batch in batches])
 
     # Request handlers
 

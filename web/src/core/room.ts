@@ -1,4 +1,5 @@
-// The state of one room as one snapshot: its window of messages, members, read cursors and typing users.
+// The model of one room in a session: applies events, loads pages, and gives views one snapshot of messages, members,
+// read cursors and typing users.
 import { Entries } from "./entries.ts";
 import type { RoomEvent } from "./events.ts";
 import { changedMessage } from "./fold.ts";
@@ -19,12 +20,12 @@ export interface RoomHost extends WindowLoaderHost {
   me: () => string;
   outbox: (roomId: string) => readonly OutboxItem[];
   quotedByDraft: (roomId: string) => number | undefined;
-  opened: (room: RoomView) => void;
+  opened: (room: RoomModel) => void;
   /** The messages or members changed, so the cached page is outdated. */
   contentChanged: (roomId: string) => void;
 }
 
-export class RoomView implements RoomStore {
+export class RoomModel implements RoomStore {
   readonly roomId: string;
   readonly getSnapshot: () => RoomState;
   readonly subscribe: (listener: () => void) => () => void;

@@ -20,7 +20,7 @@ import type { Platform } from "./platform.ts";
 import { OwnReadCursors } from "./own-read-cursors.ts";
 import { PendingDeletions } from "./pending-deletions.ts";
 import type { RequestFrame } from "./requests.ts";
-import { RoomView } from "./room.ts";
+import { RoomModel } from "./room.ts";
 import type { UpdateBatch } from "./store.ts";
 import type { Tabs } from "./tabs.ts";
 import type { Message, Notice, User } from "./types.ts";
@@ -59,7 +59,7 @@ export class Session {
   readonly cache: SnapshotCache;
   readonly #host: SessionHost;
   /** In the order in which they were last opened. */
-  readonly #rooms = new Map<string, RoomView>();
+  readonly #rooms = new Map<string, RoomModel>();
   #resumed: ReadonlySet<string> = new Set();
   #epoch: string | null = null;
   #ended = false;
@@ -127,11 +127,11 @@ export class Session {
     return this.transport.request(frame);
   }
 
-  room(roomId: string): RoomView {
+  room(roomId: string): RoomModel {
     const known = this.#rooms.get(roomId);
     if (known) return known;
     const { batch, api, drafts, database } = this.#host;
-    const room = new RoomView(roomId, {
+    const room = new RoomModel(roomId, {
       batch,
       me: () => this.user.user_id,
       online: () => this.transport.online,
@@ -144,7 +144,7 @@ export class Session {
       quotedByDraft: (id) => drafts.byRoom.get(id)?.replyTo,
       loadPage: (id) => database.loadPage(id).catch(() => undefined),
       contentChanged: (id) => this.cache.pageChanged(id),
-      opened: (view) => this.#opened(view),
+      opened: (opened) => this.#opened(opened),
     });
     this.#rooms.set(roomId, room);
     return room;
@@ -312,7 +312,7 @@ export class Session {
     this.cache.pageChanged(roomId);
   }
 
-  #opened(room: RoomView): void {
+  #opened(room: RoomModel): void {
     this.#rooms.delete(room.roomId);
     this.#rooms.set(room.roomId, room);
     for (const other of [...this.#rooms.values()].slice(0, -RESUMED)) other.unload();

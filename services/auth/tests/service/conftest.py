@@ -46,7 +46,7 @@ def settings(
 ) -> AuthSettings:
     """Settings of the application; `with_settings` changes some for a test."""
     given = {**database_env, **SECRETS, **CHEAP, "redis_endpoint": redis_endpoint, "rate_limits": False}
-    return AuthSettings(_env_file=None, **{**given, **getattr(request, "param", {})})
+    return AuthSettings(**{"_env_file": None, **given, **getattr(request, "param", {})})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
@@ -76,7 +76,8 @@ async def spare(settings: AuthSettings, tmp_path: Path) -> AsyncIterator[FastAPI
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return state_of(app).dependencies
+    dependencies: Dependencies = state_of(app).dependencies
+    return dependencies
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Requests of the other services, and their authorization."""
 
+from collections.abc import Awaitable, Callable
+
+import httpx
 import pytest
 
 from auth.settings import AuthSettings
@@ -10,7 +13,9 @@ SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
 
 @pytest.fixture
-def token(client, settings: AuthSettings):
+def token(client: httpx.AsyncClient, settings: AuthSettings) -> Callable[..., Awaitable[dict[str, str]]]:
+    """Return the header with a token of a service for an audience."""
+
     async def token(service: str = "rooms", audience: str = "auth") -> dict[str, str]:
         body = {"service": service, "secret": settings.secret_of(service), "audience": audience}
         answer = await client.post("/internal/token", json=body)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
+from auth.service.dependencies import Dependencies
 from auth.service.key_ring import KeyRing
 from auth.storage.tables import signing_key
 from shared.database.engine import Database
@@ -20,7 +21,7 @@ DAY = 24 * 3600 * 1000
 
 
 @function_fixture(autouse=True)
-async def first_key(deps):
+async def first_key(deps: Dependencies) -> None:
     """Begin every test with one new key."""
     async with deps.database.write() as db:
         await db.execute(signing_key.delete())

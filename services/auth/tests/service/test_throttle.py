@@ -16,7 +16,7 @@ limited = with_settings(rate_limits=True)
 
 
 @pytest.fixture
-def guess(tag):
+def guess(tag: str) -> dict[str, str]:
     """A login with a wrong password for anna."""
     return {"login": f"anna{tag}", "password": "wrong horse battery"}
 

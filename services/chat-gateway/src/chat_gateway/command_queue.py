@@ -18,7 +18,7 @@ import msgspec
 
 from chat_gateway import metrics
 from chat_gateway.clients.rooms import Rooms
-from chat_gateway.settings import DEFAULT_TIMINGS, Timings
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.contracts.limits import MAX_BATCH_BYTES, MAX_BATCH_COMMANDS
 from shared.contracts.rooms import AnyCommand, BatchResult, ReadRoom, Rejected, Result
 from shared.errors import DomainError, ErrorCode, Unavailable

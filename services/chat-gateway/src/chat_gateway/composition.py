@@ -13,7 +13,8 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.sync import check_users, sync_users
-from chat_gateway.settings import GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import Timings
 from chat_gateway.transport.handshake import Handshake
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client

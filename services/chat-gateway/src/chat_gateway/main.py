@@ -5,7 +5,8 @@ from functools import partial
 from fastapi import FastAPI
 
 from chat_gateway.composition import running
-from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.web.app import create_app as create_service
 
 

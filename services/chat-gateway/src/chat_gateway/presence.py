@@ -19,8 +19,8 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.protocol.frames import PresenceChanged, Status
-from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from chat_gateway.timings import Timings
 from shared.batcher import Batcher
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis

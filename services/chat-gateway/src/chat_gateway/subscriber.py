@@ -16,10 +16,10 @@ from functools import partial
 import msgspec
 
 from chat_gateway import metrics
+from chat_gateway.event_loader import EventLoader, EventPage
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.room_log import EventPage, RoomLog
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
 from shared.roomlog.keys import live_channel
@@ -48,14 +48,14 @@ class Subscriber:
         self,
         redis: AnyRedis,
         hub: Hub,
-        room_log: RoomLog,
+        event_loader: EventLoader,
         overload: Overload,
         timings: Timings,
         *,
         on_reset: Callable[[str, int], None],
         on_lost: Callable[[], None],
     ) -> None:
-        self._redis, self._hub, self._log, self._overload = redis, hub, room_log, overload
+        self._redis, self._hub, self._event_loader, self._overload = redis, hub, event_loader, overload
         self._timings, self._on_reset, self._on_lost = timings, on_reset, on_lost
         self.epoch = ""
         self._wanted: Counter[str] = Counter()
@@ -286,7 +286,7 @@ class Subscriber:
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         metrics.REPAIRS.inc(len(versions))
         try:
-            pages = await self._log.read_after(self.epoch, versions) if versions else {}
+            pages = await self._event_loader.load_after(self.epoch, versions) if versions else {}
         except BaseException:  # even if this task is cancelled, callers still wait for the rooms
             self.mark_dirty(*rooms)
             for room_id, futures in waiting.items():
@@ -316,7 +316,7 @@ class Subscriber:
         rooms, self._unchecked = self._unchecked[:size], self._unchecked[size:]
         versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
         if versions:
-            self.mark_dirty(*await self._log.lagging(self.epoch, versions))
+            self.mark_dirty(*await self._event_loader.lagging(self.epoch, versions))
 
 
 def _resolve(futures: list["asyncio.Future[None]"]) -> None:

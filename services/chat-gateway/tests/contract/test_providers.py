@@ -24,10 +24,11 @@ from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.command_queue import OUTCOME_UNKNOWN, SESSION_GONE, CommandQueues
+from chat_gateway.event_loader import EventLoader
 from chat_gateway.main import create_app as create_gateway
 from chat_gateway.protocol.limits import SUBPROTOCOL
-from chat_gateway.room_log import RoomLog
-from chat_gateway.settings import GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import Timings
 from chat_gateway.transport.socket import Socket
 from rooms.main import create_app as create_rooms
 from rooms.settings import RoomsSettings
@@ -197,21 +198,21 @@ async def test_rooms_returns_room_lists_memberships_pages_and_events(providers: 
 @on_both_engines
 async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Providers):
     user_id = await providers.sign_up("minji")
-    room_id, log = await providers.group(user_id), RoomLog(providers.redis, providers.rooms)
+    room_id, loader = await providers.group(user_id), EventLoader(providers.redis, providers.rooms)
     commands = [send(room_id, user_id, "one"), send(room_id, user_id, "two")]
     response = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
     head = response.results[-1].version if isinstance(response.results[-1], Accepted) else 0
 
     async def published() -> bool:
-        return (await log.lagging(response.epoch, {room_id: head - 1})) != {}
+        return (await loader.lagging(response.epoch, {room_id: head - 1})) != {}
 
     await eventually(published)
-    from_redis = (await log.read_after(response.epoch, {room_id: 1}))[room_id]
+    from_redis = (await loader.load_after(response.epoch, {room_id: 1}))[room_id]
     await providers.redis.flushall()
-    from_rooms = (await log.read_after(response.epoch, {room_id: 1}))[room_id]
+    from_rooms = (await loader.load_after(response.epoch, {room_id: 1}))[room_id]
     assert list(map(decode_frame, from_redis.frames)) == list(map(decode_frame, from_rooms.frames))
     assert (from_rooms.complete, from_rooms.gone) == (True, False)
-    assert (await log.read_after(response.epoch, {room_id: head + 5}))[room_id].gone
+    assert (await loader.load_after(response.epoch, {room_id: head + 5}))[room_id].gone
 
 
 async def test_command_queues_keep_order_form_batches_and_answer_each_command_once(providers: Providers):

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel
 from shared.streams.names import user_channel

@@ -21,7 +21,8 @@ from websockets.typing import Subprotocol
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.main import create_app
 from chat_gateway.protocol.limits import SUBPROTOCOL
-from chat_gateway.settings import DEFAULT_TIMINGS, GatewaySettings, Timings
+from chat_gateway.settings import GatewaySettings
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from chat_gateway.transport.socket import Socket
 from shared.contracts.auth import ServiceTokenRequest
 from shared.contracts.rooms import LeaveRoom, Result

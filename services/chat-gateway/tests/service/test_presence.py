@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.redis.client import AnyRedis
 from shared.streams.names import presence_key

@@ -9,11 +9,11 @@ import pytest
 from redis.asyncio import Redis
 
 from chat_gateway.clients.rooms import Rooms
+from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
-from chat_gateway.room_log import RoomLog
-from chat_gateway.settings import Timings
 from chat_gateway.subscriber import Subscriber
+from chat_gateway.timings import Timings
 from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
@@ -49,11 +49,11 @@ class SubscriberHarness:
         self.overload = Overload(ephemeral_at=1, history_at=1)
         self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush))
         rooms: Any = self.rooms
-        self.log = RoomLog(redis, Rooms(rooms))
+        event_loader = EventLoader(redis, Rooms(rooms))
         self.subscriber = Subscriber(
             redis,
             self.hub,
-            self.log,
+            event_loader,
             self.overload,
             Timings(housekeeping=0.02, **timings),
             on_reset=lambda room_id, head: self.resets.append((room_id, head)),

@@ -19,7 +19,7 @@ from chat_gateway.command_queue import (
     CommandQueue,
     CommandQueues,
 )
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.contracts.limits import MAX_BATCH_BYTES, MAX_BATCH_COMMANDS
 from shared.contracts.rooms import Accepted, AnyCommand, LeaveRoom, ReadRoom, Rejected, Result, SendMessage
 from shared.errors import Invalid, Unavailable

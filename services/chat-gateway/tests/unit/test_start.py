@@ -8,7 +8,7 @@ import pytest
 
 from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.sync import check_users
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.contracts.limits import MAX_RESUME
 from shared.errors import Unavailable
 from shared.metrics import REGISTRY

@@ -8,7 +8,7 @@ import pytest
 
 from chat_gateway.driver.gateway import USERS_PER_ROUND
 from chat_gateway.driver.sync import check_users, sync_friends
-from chat_gateway.settings import Timings
+from chat_gateway.timings import Timings
 from shared.contracts.rooms import UserIdsRequest
 from shared.contracts.social import Friends
 from shared.errors import Unavailable

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from media.api import attachments, internal
 from media.consumers import on_auth, on_rooms
-from media.service.dependencies import Dependencies, create_dependencies
+from media.service.dependencies import Dependencies, bucket_options, create_dependencies
 from media.service.sweep import Sweep
 from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
@@ -20,7 +20,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 async def build(service: DataService, settings: MediaSettings) -> Dependencies:
-    bucket = await service.stack.enter_async_context(open_bucket(settings))
+    bucket = await service.stack.enter_async_context(open_bucket(bucket_options(settings)))
     service.add_required_check("bucket", bucket.check)
     service.verify_with_auth()
     rooms = service.optional_peer("rooms", "revisions", UserIdsRequest([]), Revisions)

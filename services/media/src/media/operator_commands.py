@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from media.service.backup import restore, save
+from media.service.dependencies import bucket_options
 from media.settings import MediaSettings
 from media.storage.bucket import BUCKET_DOWN, Bucket, open_bucket
 
@@ -25,7 +26,7 @@ def bring_objects_back(settings: MediaSettings) -> str:
 
 def _with_bucket(settings: MediaSettings, work: Callable[[Bucket, Path], Awaitable[str]]) -> str:
     async def run() -> str:
-        async with open_bucket(settings) as bucket:
+        async with open_bucket(bucket_options(settings)) as bucket:
             return await work(bucket, BACKUP)
 
     try:

@@ -8,11 +8,11 @@ import asyncio
 import io
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import httpx
 import pytest
@@ -203,7 +203,8 @@ class Person:
         body = {"kind": "group", "title": "Room", "user_ids": [one.user_id for one in others]}
         answer = await self.rooms.post("/api/rooms", json=body)
         assert answer.status_code == 201, answer.text
-        return answer.json()["room_id"]
+        room_id: str = answer.json()["room_id"]
+        return room_id
 
     async def upload(self, data: bytes, name: str = "a.bin", **fields: str) -> httpx.Response:
         return await self.media.post("/attachments", files={"file": (name, data)}, data=fields)
@@ -211,7 +212,8 @@ class Person:
     async def stored(self, data: bytes, name: str = "a.bin", **fields: str) -> dict[str, Any]:
         answer = await self.upload(data, name, **fields)
         assert answer.status_code == 201, answer.text
-        return answer.json()
+        attachment: dict[str, Any] = answer.json()
+        return attachment
 
     async def content(self, attachment_id: str, **headers: str) -> httpx.Response:
         return await self.media.get(f"/attachments/{attachment_id}/content", headers=headers)
@@ -221,21 +223,33 @@ class Person:
         assert answer.status_code == 204
 
 
+Serve = Callable[..., AbstractAsyncContextManager[str]]
+Rows = Callable[[str], Awaitable[list[tuple[Any, ...]]]]
+
+
+class Urls(TypedDict):
+    """The URLs of the other services, and the port on which they expect media."""
+
+    auth_url: str
+    rooms_url: str
+    listen_port: int
+
+
 @module_fixture()
 async def urls(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_env: dict[str, Any],
     redis_endpoint: list[str], redis: AnyRedis,
-) -> AsyncIterator[Any]:  # fmt: skip
+) -> AsyncIterator[Urls]:  # fmt: skip
     """URLs of a real auth and rooms, and the port where rooms expects media."""
     secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
-    common = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "_env_file": None}
+    common: dict[str, Any] = {"redis_endpoint": redis_endpoint, "service_secret": SECRET, "_env_file": None}
     database = prepare_database(request, "sqlite", ["auth"], tmp_path_factory.mktemp("auth"))
-    auth = AuthSettings(
-        rate_limits=False, session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **database, **common,
-        **secrets,
-    )  # fmt: skip
+    auth: dict[str, Any] = {
+        "rate_limits": False, "session_secret_key": SECRET, "argon2_time_cost": 1, "argon2_memory_kib": 8,
+        **database, **common, **secrets,
+    }  # fmt: skip
     async with AsyncExitStack() as stack:
-        auth_url = await stack.enter_async_context(serving(create_auth(auth)))
+        auth_url = await stack.enter_async_context(serving(create_auth(AuthSettings(**auth))))
         media_port = free_port()
         rooms = RoomsSettings(auth_url=auth_url, media_url=f"http://127.0.0.1:{media_port}", **common, **database_env)
         rooms_url = await stack.enter_async_context(serving(create_rooms(rooms)))
@@ -244,7 +258,7 @@ async def urls(
 
 @pytest.fixture(scope="module")
 def settings(
-    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], urls: Any,
+    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], urls: Urls,
     module_proxy: TcpProxy,
 ) -> MediaSettings:  # fmt: skip
     """Settings of the application; `with_settings` changes some. A value may be a function of S3's port."""
@@ -253,13 +267,13 @@ def settings(
         for name, value in getattr(request, "param", {}).items()
     }
     common = {
-        "redis_endpoint": redis_endpoint, "service_secret": SECRET, "aws_access_key": "key",
+        "_env_file": None, "redis_endpoint": redis_endpoint, "service_secret": SECRET, "aws_access_key": "key",
         "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{module_proxy.port}",
         "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
         "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # long, for busy machines
         "s3_part_bytes": 5 * 1024 * 1024,
     }  # fmt: skip
-    return MediaSettings(_env_file=None, **{**database_env, **common, **urls, **changes})
+    return MediaSettings(**{**database_env, **common, **urls, **changes})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
@@ -301,8 +315,8 @@ async def clean(app: FastAPI) -> None:
 
 
 @pytest.fixture
-def served() -> Any:
-    """An async context manager that serves an application on a port."""
+def served() -> Serve:
+    """Serve an application on a port."""
     return serving
 
 
@@ -315,11 +329,12 @@ async def listening(app: FastAPI, settings: MediaSettings) -> AsyncIterator[None
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return state_of(app).dependencies
+    dependencies: Dependencies = state_of(app).dependencies
+    return dependencies
 
 
 @function_fixture()
-async def sign_up(app: FastAPI, urls: Any, tag: str) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
+async def sign_up(app: FastAPI, urls: Urls, tag: str) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
     async with AsyncExitStack() as stack:
 
         async def sign_up(name: str) -> Person:
@@ -351,7 +366,7 @@ async def berta(sign_up: Callable[[str], Awaitable[Person]]) -> Person:
 
 
 @function_fixture()
-async def internal(app: FastAPI, urls: Any) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
+async def internal(app: FastAPI, urls: Urls) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
     """Post to media's internal routes with a token of the gateway."""
     async with plain_client(urls["auth_url"]) as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
@@ -378,8 +393,10 @@ def objects(deps: Dependencies) -> Callable[[], Awaitable[list[str]]]:
 
 
 @pytest.fixture
-def rows(deps: Dependencies) -> Callable[[str], Awaitable[list[Any]]]:
-    async def rows(statement: str) -> list[Any]:
+def rows(deps: Dependencies) -> Rows:
+    """Return the rows of a statement."""
+
+    async def rows(statement: str) -> list[tuple[Any, ...]]:
         async with deps.database.read() as db:
             return [tuple(row) for row in (await db.execute(text(statement))).all()]
 

@@ -1,6 +1,8 @@
 """Deletion of unreferenced attachments: hidden at once, then the object, with an entry in the deletion log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,10 +14,12 @@ from shared.ids import new_id, now_ms
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database
 
+from .conftest import Rows
+
 
 @pytest.fixture
-def deletion_log(rows):
-    async def deletion_log():
+def deletion_log(rows: Rows) -> Callable[[], Awaitable[list[tuple[Any, ...]]]]:
+    async def deletion_log() -> list[tuple[Any, ...]]:
         return await rows("SELECT cause, size, deleted_at IS NULL FROM deletion_receipt ORDER BY attachment_id")
 
     return deletion_log

@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from shared.testing.once import function_fixture, plain_client
 
-from .conftest import with_settings
+from .conftest import Person, with_settings
 
 DATA = bytes(range(256)) * 1000
 
 
 @function_fixture()
-async def attachment_id(anna):
+async def attachment_id(anna: Person) -> str:
     room = await anna.group()
-    return (await anna.stored(DATA, "a.bin", room_id=room))["attachment_id"]
+    return str((await anna.stored(DATA, "a.bin", room_id=room))["attachment_id"])
 
 
 async def test_ranges(anna, attachment_id):

@@ -3,14 +3,18 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from subprocess import DEVNULL, Popen
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import update
 
+from media.service.dependencies import Dependencies, bucket_options
 from media.service.sweep import Sweep
+from media.settings import MediaSettings
 from media.storage.bucket import open_bucket
 from media.storage.tables import attachment
 from shared.ids import new_id
@@ -18,7 +22,7 @@ from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, module_fixture, plain_client, wait_for_readiness
 from shared.testing.servers import free_port, wait_for_port
 
-from .conftest import client_of, started, with_settings
+from .conftest import Person, Rows, client_of, started, with_settings
 
 pytestmark = with_settings(straggler_s=0, orphan_s=0.2, wait_for_twin_s=0.2)
 MIB = 1024 * 1024
@@ -26,14 +30,14 @@ DATA = b"\x01\x02some data" * 20_000
 
 
 @module_fixture()
-async def app_with_short_deadline(settings):
+async def app_with_short_deadline(settings: MediaSettings) -> AsyncIterator[FastAPI]:
     """Another media on the same database and bucket, with a short deadline for uploads."""
     async with started(settings.model_copy(update={"upload_deadline_s": 0.5, "s3_read_timeout_s": 60})) as app:
         yield app
 
 
 @function_fixture()
-async def anna_with_short_deadline(anna, app_with_short_deadline):
+async def anna_with_short_deadline(anna: Person, app_with_short_deadline: FastAPI) -> AsyncIterator[Person]:
     """Anna as a client of that application."""
     async with client_of(app_with_short_deadline) as client:
         client.headers["X-WebChat-Token"] = anna.media.headers["X-WebChat-Token"]
@@ -41,38 +45,41 @@ async def anna_with_short_deadline(anna, app_with_short_deadline):
 
 
 @function_fixture()
-async def count_objects(settings, s3_port):
+async def count_objects(settings: MediaSettings, s3_port: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Count the objects in the bucket, directly at S3."""
-    async with open_bucket(settings.model_copy(update={"s3_endpoint_url": f"http://127.0.0.1:{s3_port}"})) as bucket:
+    options = replace(bucket_options(settings), endpoint_url=f"http://127.0.0.1:{s3_port}")
+    async with open_bucket(options) as bucket:
 
-        async def count_objects():
+        async def count_objects() -> int:
             return len(await bucket.list_after("", 1000))
 
         yield count_objects
 
 
 @pytest.fixture
-def states(rows):
-    async def states():
+def states(rows: Rows) -> Callable[[], Awaitable[list[str]]]:
+    async def states() -> list[str]:
         return [row[0] for row in await rows("SELECT state FROM attachment ORDER BY id")]
 
     return states
 
 
-async def pass_deadlines(deps):
+async def pass_deadlines(deps: Dependencies) -> None:
     """Let the deadlines of all uploads pass."""
     async with deps.database.write() as db:
         await db.execute(update(attachment).values(deadline_at=1))
 
 
 @pytest.fixture
-def sweep_until(deps, rows, objects):
+def sweep_until(
+    deps: Dependencies, rows: Rows, objects: Callable[[], Awaitable[list[str]]]
+) -> Callable[[int], Awaitable[None]]:
     """Let all deadlines pass, and sweep until incomplete uploads are removed and `left` objects remain."""
 
-    async def sweep_until(left):
+    async def sweep_until(left: int) -> None:
         await pass_deadlines(deps)
 
-        async def clean():
+        async def clean() -> bool:
             for _ in range(2):
                 await Sweep(deps).run()
             states = {row[0] for row in await rows("SELECT state FROM attachment")}

@@ -3,9 +3,14 @@
 test_deletions covers the consumers, test_backup the sweep, test_faults the bucket.
 """
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from media.main import create_app
+from media.settings import MediaSettings
 from shared.ids import new_id
 from shared.testing.once import check_readiness, function_fixture, wait_for_readiness
 from shared.web.state import state_of
@@ -16,7 +21,7 @@ UNREACHABLE = "127.0.0.1:1"
 
 
 @function_fixture()
-async def spare(settings, tmp_path):
+async def spare(settings: MediaSettings, tmp_path: Path) -> AsyncIterator[FastAPI]:
     """An application on a database without tables, which a test may break."""
     async with started(settings.model_copy(update={"webchat_data": tmp_path})) as app:
         yield app

@@ -3,30 +3,36 @@
 import io
 import struct
 import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
 from shared.testing.once import function_fixture
 
-from .conftest import with_settings
+from .conftest import Person, with_settings
+
+Send = Callable[..., Awaitable[httpx.Response]]
+RoundTrip = Callable[..., Awaitable[tuple[dict[str, Any], bytes, Image.Image]]]
 
 
 @function_fixture()
-async def send(anna):
+async def send(anna: Person) -> Send:
     room = await anna.group()
 
-    async def send(data, name="a.jpg"):
+    async def send(data: bytes, name: str = "a.jpg") -> httpx.Response:
         return await anna.upload(data, name, room_id=room)
 
     return send
 
 
 @pytest.fixture
-async def round_trip(anna, send):
+async def round_trip(anna: Person, send: Send) -> RoundTrip:
     """Upload and download a picture; return the answer, the bytes, and the opened picture."""
 
-    async def round_trip(data, name="a.jpg"):
+    async def round_trip(data: bytes, name: str = "a.jpg") -> tuple[dict[str, Any], bytes, Image.Image]:
         made = (await send(data, name)).json()
         content = (await anna.content(made["attachment_id"])).content
         return made, content, Image.open(io.BytesIO(content))

@@ -1,5 +1,9 @@
 """The life cycle of attachments, with a real rooms: upload, send, read, delete."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
 import pytest
 
 from shared.ids import new_id
@@ -7,14 +11,14 @@ from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.once import function_fixture, plain_client
 
-from .conftest import SECRET
+from .conftest import SECRET, Person, Urls
 
 pytestmark = [on_each_database, pytest.mark.usefixtures("listening")]
 
 
 @pytest.fixture
-def send(anna):
-    async def send(room, *made, client_id=None, **fields):
+def send(anna: Person) -> Callable[..., Awaitable[httpx.Response]]:
+    async def send(room: str, *made: dict[str, Any], client_id: str | None = None, **fields: object) -> httpx.Response:
         body = {"client_id": client_id or new_id(), "attachment_ids": [one["attachment_id"] for one in made], **fields}
         return await anna.rooms.post(f"/api/rooms/{room}/messages", json=body)
 
@@ -22,13 +26,13 @@ def send(anna):
 
 
 @function_fixture()
-async def delete(urls):
+async def delete(urls: Urls) -> AsyncIterator[Callable[[Person, str, int], Awaitable[None]]]:
     """Delete messages as a gateway does."""
     async with plain_client("") as client:
         body = {"service": "chat-gateway", "secret": SECRET, "audience": "rooms"}
         token = (await client.post(f"{urls['auth_url']}/internal/token", json=body)).json()["token"]
 
-        async def delete(person, room, seq):
+        async def delete(person: Person, room: str, seq: int) -> None:
             command = {
                 "op": "message.delete", "command_id": new_id(), "room_id": room, "user_id": person.user_id, "seq": seq,
             }  # fmt: skip

@@ -23,7 +23,7 @@ async def build(service: DataService, settings: RoomsSettings) -> Dependencies:
     service.verify_with_auth()
     auth = service.optional_peer("auth", "accounts", UsersRequest([]), Accounts)
     deps = create_dependencies(settings, service.database, service.redis, auth=auth, media=service.peer("media"))
-    service.state.overload.watch(lambda: deps.committer.filled)
+    service.state.overload.watch(lambda: deps.committer.fill_level)
     await deps.publisher.open()
     service.stack.push_async_callback(deps.publisher.drain)
     service.run("publisher", deps.publisher.run, longest=0.5)

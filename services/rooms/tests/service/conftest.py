@@ -3,9 +3,9 @@
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -14,15 +14,15 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
+from pydantic import SecretStr
 from redis.asyncio import Redis
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Row, event, text
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 
 from rooms.main import create_app
 from rooms.service import creation
-from rooms.service.dependencies import Dependencies
+from rooms.service.dependencies import Dependencies, create_dependencies
 from rooms.service.pipeline import commands
-from rooms.service.pipeline.committer import Committer
-from rooms.service.publication.publisher import Publisher
 from rooms.service.queries import events, reading
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Account, Accounts, ServiceToken, SigningKeys, UsersRequest
@@ -31,6 +31,7 @@ from shared.contracts.rooms import (
     Accepted,
     AnyCommand,
     BatchResult,
+    Command,
     CommandBatch,
     DeleteMessage,
     EditMessage,
@@ -52,7 +53,7 @@ from shared.errors import NotFound
 from shared.events.rooms import RoomEvent
 from shared.ids import new_id
 from shared.redis.client import close_redis, connect_redis
-from shared.roomlog.fold import MemberState, Snapshot
+from shared.roomlog.fold import Snapshot, SnapshotMember
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
@@ -60,6 +61,7 @@ from shared.web.errors import error_response
 from shared.web.state import state_of
 
 SECRET = "s" * 32
+C = TypeVar("C", bound=Command)
 
 
 @asynccontextmanager
@@ -169,7 +171,7 @@ class RoomsDriver:
     def mute(self, room: str, user: str, muted: bool = True) -> MuteRoom:
         return self._command(MuteRoom, room, user, muted=muted)
 
-    def _command(self, kind: Any, room: str, user: str, **fields: Any) -> Any:
+    def _command(self, kind: type[C], room: str, user: str, **fields: Any) -> C:
         fields.setdefault("command_id", new_id())
         return kind(room_id=room, user_id=user, **fields)
 
@@ -201,11 +203,12 @@ class RoomsDriver:
 
     # Inspect the result.
 
-    async def rows(self, statement: str) -> list[Any]:
+    async def rows(self, statement: str) -> Sequence[Row[*tuple[Any, ...]]]:
         async with self.deps.database.read() as db:
-            return list((await db.execute(text(statement))).all())
+            return (await db.execute(text(statement))).all()
 
-    async def state(self) -> list[Any]:
+    async def state(self) -> list[Sequence[Row[*tuple[Any, ...]]]]:
+        """Return all rooms and memberships, and the number of events."""
         rooms = await self.rows("SELECT id, head_version, head_seq, member_count, updated_at FROM room ORDER BY id")
         return [rooms, await self.rows("SELECT COUNT(*) FROM room_event"), await self.rows("SELECT * FROM member")]
 
@@ -226,7 +229,7 @@ class RoomsDriver:
         while messages and messages[0].seq > 1:
             choice = PageChoice(before=messages[0].seq, limit=200)
             messages = (await reading.get_page(self.deps, room, user, choice)).messages + messages
-        members = {one.user_id: MemberState(one.role, one.read_seq) for one in snapshot.room.members}
+        members = {one.user_id: SnapshotMember(one.role, one.read_seq) for one in snapshot.room.members}
         by_seq = {one.seq: one for one in messages}
         return Snapshot(snapshot.version, 1, by_seq, snapshot.room.title, snapshot.room.pinned_seq, members)
 
@@ -235,7 +238,7 @@ class RoomsDriver:
     async def use_one_connection(self) -> None:
         """Reconnect with a single connection, so that the session counters of the server count all statements."""
         await self.deps.database.close()
-        self.deps.database.engine = MysqlEngine(self.deps.settings.database_url, 1)
+        self.deps.database.engine = MysqlEngine(self.deps.database.engine.sync_engine.url, 1)
 
     @asynccontextmanager
     async def failing_commits(self, *, after: int = 0) -> AsyncIterator[None]:
@@ -273,11 +276,13 @@ class RoomsDriver:
     @property
     def process_list(self) -> str:
         """The table of a server's connections. In MySQL's information_schema it fails on statements with binary ids."""
-        is_mariadb = self.deps.database.engine.sync_engine.dialect.is_mariadb
+        dialect = self.deps.database.engine.sync_engine.dialect
+        is_mariadb = isinstance(dialect, MySQLDialect) and dialect.is_mariadb
         return f"{'information_schema' if is_mariadb else 'performance_schema'}.processlist"
 
     def _kill_connections(self) -> None:
-        url = self.deps.settings.database_url
+        url = self.deps.database.engine.sync_engine.url
+        assert url.port is not None
         with pymysql.connect(host=url.host, port=url.port, user=url.username, password=url.password or "") as server:
             cursor = server.cursor()
             cursor.execute(f"SELECT id FROM {self.process_list} WHERE db = %s", [url.database])
@@ -306,7 +311,7 @@ class RoomsDriver:
         """Yield a list to which all executed statements are added."""
         statements: list[str] = []
 
-        def add(_: Any, __: Any, statement: str, *___: Any) -> None:
+        def add(_: object, __: object, statement: str, *___: object) -> None:
             statements.append(statement)
 
         engine = self.deps.database.engine.sync_engine
@@ -324,12 +329,14 @@ class Client:
         self.http, self._auth, self.deps = http, auth, deps
         self.driver = RoomsDriver(deps, auth)
 
-    async def __call__(self, user: str, method: str, path: str = "", body: Any = None, **query: Any) -> httpx.Response:
+    async def __call__(
+        self, user: str, method: str, path: str = "", body: object = None, **query: str | int
+    ) -> httpx.Response:
         headers = {TOKEN_HEADER: self._auth.user_token(user), "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
         return await self.http.request(method, f"/api/rooms{path}", content=content, params=query, headers=headers)
 
-    async def internal(self, path: str, body: Any, **headers: str) -> httpx.Response:
+    async def internal(self, path: str, body: object, **headers: str) -> httpx.Response:
         headers = headers or {TOKEN_HEADER: self._auth.service_token()}
         return await self.http.post(f"/internal/{path}", content=msgspec.json.encode(body), headers=headers)
 
@@ -345,9 +352,13 @@ class Client:
         return room_id
 
 
+OpenProcess = Callable[[], AbstractAsyncContextManager[RoomsDriver]]
+Start = Callable[..., AbstractAsyncContextManager[Client]]
+
+
 @pytest.fixture
 def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
-    return RoomsSettings(service_secret=SECRET, redis_endpoint=redis_endpoint, **database_env)
+    return RoomsSettings(service_secret=SecretStr(SECRET), redis_endpoint=redis_endpoint, **database_env)
 
 
 @asynccontextmanager
@@ -358,14 +369,13 @@ async def open_dependencies(settings: RoomsSettings, auth: FakeAuth) -> AsyncIte
         stack.push_async_callback(database.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close_redis, redis)
-        publisher = Publisher(database, redis, limit=settings.publish_queue)
-        await publisher.open()
         url = await stack.enter_async_context(serve(auth.app))
         client = await stack.enter_async_context(http_client())
         tokens = ServiceTokens(client, settings.model_copy(update={"auth_url": url}))
         peer, media = (Peer(client, tokens, name, url) for name in ("auth", "media"))
-        committer = Committer(database, publisher, writers=settings.writers)
-        yield Dependencies(settings, database, redis, publisher, committer, peer, media)
+        deps = create_dependencies(settings, database, redis, auth=peer, media=media)
+        await deps.publisher.open()
+        yield deps
 
 
 @pytest.fixture
@@ -387,8 +397,8 @@ async def driver(manual_driver: RoomsDriver) -> AsyncIterator[RoomsDriver]:
 
 
 @pytest.fixture
-def second_process(settings: RoomsSettings, auth: FakeAuth) -> Any:
-    """An async context manager that opens another rooms process on the same database and Valkey."""
+def second_process(settings: RoomsSettings, auth: FakeAuth) -> OpenProcess:
+    """Open another rooms process on the same database and Valkey."""
 
     @asynccontextmanager
     async def open_process() -> AsyncIterator[RoomsDriver]:
@@ -404,8 +414,8 @@ def media() -> FakeMedia:
 
 
 @pytest.fixture
-def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Any:
-    """An async context manager that starts the complete application in this process, and yields a client.
+def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redis) -> Start:
+    """Start the complete application in this process, and yield a client.
 
     Its arguments are settings. Sweep and trim run once at the start, and again only after an hour.
     """

@@ -1,7 +1,6 @@
 """The HTTP routes: authentication, responses and problem documents."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,16 +14,18 @@ from shared.rpc.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines
 
+from .conftest import Client, FakeAuth, Start
+
 A, B, C = (new_id() for _ in range(3))
 
 
 @pytest.fixture
-async def call(start: Any) -> AsyncIterator[Any]:
+async def call(start: Start) -> AsyncIterator[Client]:
     async with start() as client:
         yield client
 
 
-async def test_a_direct_room(call: Any) -> None:
+async def test_a_direct_room(call: Client) -> None:
     opened = await call(A, "POST", body={"kind": "direct", "user_id": B})
     again = await call(B, "POST", body={"kind": "direct", "user_id": A})
     assert (opened.status_code, again.status_code) == (201, 200)
@@ -36,7 +37,7 @@ async def test_a_direct_room(call: Any) -> None:
     assert again.json()["peer_id"] == A
 
 
-async def test_a_group(call: Any) -> None:
+async def test_a_group(call: Client) -> None:
     room = await call.group(A, B)
     found = (await call(B, "GET", f"/{room}")).json()
     assert (found["title"], found["role"], found["member_count"]) == ("Room", "member", 2)
@@ -60,7 +61,7 @@ async def test_a_group(call: Any) -> None:
         ([], 422, None),
     ],
 )
-async def test_invalid_rooms_are_rejected(call: Any, body: Any, status: int, field: str | None) -> None:
+async def test_invalid_rooms_are_rejected(call: Client, body: object, status: int, field: str | None) -> None:
     response = await call(A, "POST", body=body)
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -68,7 +69,7 @@ async def test_invalid_rooms_are_rejected(call: Any, body: Any, status: int, fie
         assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
-async def test_changing_a_room(call: Any) -> None:
+async def test_changing_a_room(call: Client) -> None:
     room = await call.group(A, B)
     client_id = new_id()
     await call(A, "POST", f"/{room}/messages", {"client_id": client_id, "body": "hi"})
@@ -84,7 +85,7 @@ async def test_changing_a_room(call: Any) -> None:
     assert (await call(A, "PATCH", f"/{room}", {"pinned_seq": 7})).status_code == 404
 
 
-async def test_members(call: Any, auth: Any) -> None:
+async def test_members(call: Client, auth: FakeAuth) -> None:
     room = await call.group(A)
     assert (await call(A, "POST", f"/{room}/members", {"user_ids": [B, C]})).json() == {"version": 3}
     assert (await call(A, "PATCH", f"/{room}/members/{B}", {"role": "admin"})).status_code == 204
@@ -99,7 +100,7 @@ async def test_members(call: Any, auth: Any) -> None:
     assert (unavailable.status_code, unavailable.headers["Retry-After"]) == (503, "1")
 
 
-async def test_messages(call: Any) -> None:
+async def test_messages(call: Client) -> None:
     room = await call.group(A, B)
     body = {"client_id": new_id().upper(), "body": "hi @B", "mentions": [B]}
     sent, again = [await call(A, "POST", f"/{room}/messages", body) for _ in range(2)]
@@ -121,7 +122,7 @@ async def test_messages(call: Any) -> None:
     assert (await call(C, "GET", f"/{room}/messages")).status_code == 404
 
 
-async def test_system_messages(call: Any) -> None:
+async def test_system_messages(call: Client) -> None:
     room = await call.group(A, B)
     await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "hi"})
     await call(A, "PATCH", f"/{room}", {"title": "New"})
@@ -138,7 +139,7 @@ async def test_system_messages(call: Any) -> None:
     assert (await call(B, "GET", f"/{room}/events")).status_code == 404
 
 
-async def test_searching(call: Any) -> None:
+async def test_searching(call: Client) -> None:
     room = await call.group(A, B)
     sent = await call(A, "POST", f"/{room}/messages", {"client_id": new_id(), "body": "학교에서 100% ＡＢＣ"})
     for q in ("학교", "0%", "abc"):
@@ -159,7 +160,7 @@ async def test_searching(call: Any) -> None:
         assert (response.status_code, len(response.json()["errors"])) == (422, 1)
 
 
-async def test_unknown_paths_are_not_found(call: Any) -> None:
+async def test_unknown_paths_are_not_found(call: Client) -> None:
     room = await call.group(A)
     for path in ("/x", f"/{new_id()}", f"/{room.upper()}", f"/{room}/messages/1", f"/{new_id()}/messages"):
         assert (await call(A, "GET", path)).status_code == 404
@@ -167,7 +168,7 @@ async def test_unknown_paths_are_not_found(call: Any) -> None:
     assert (await call(A, "PATCH", f"/{room}/members/x", {"role": "admin"})).status_code == 404
 
 
-async def test_authentication(call: Any, auth: Any) -> None:
+async def test_authentication(call: Client, auth: FakeAuth) -> None:
     user, service = auth.user_token(A), auth.service_token()
     batch = CommandBatch(1000, [SendMessage(command_id="", room_id=new_id(), user_id=A, client_id=new_id(), body="x")])
     assert (await call.internal("commands", batch, **{TOKEN_HEADER: user})).status_code == 403
@@ -179,7 +180,7 @@ async def test_authentication(call: Any, auth: Any) -> None:
     assert (await call.http.get("/api/rooms")).status_code == 401
 
 
-async def test_internal_replies_contain_the_epoch(call: Any) -> None:
+async def test_internal_replies_contain_the_epoch(call: Client) -> None:
     room = await call.group(A, B)
     requests = {
         "homes": {"users": {A: None}},
@@ -197,7 +198,7 @@ async def test_internal_replies_contain_the_epoch(call: Any) -> None:
     assert (await call.internal("shared", {"user_id": A, "other_ids": [B, C]})).json() == {"user_ids": [B]}
 
 
-async def test_membership_checks(call: Any) -> None:
+async def test_membership_checks(call: Client) -> None:
     room = await call.group(A, B)
     direct = (await call(A, "POST", body={"kind": "direct", "user_id": B})).json()["room_id"]
     await call(B, "DELETE", f"/{room}/members/me")
@@ -223,12 +224,12 @@ async def test_membership_checks(call: Any) -> None:
         ("enter", {"user_id": A, "room_id": B}, 404),
     ],
 )
-async def test_invalid_internal_requests_are_rejected(call: Any, path: str, body: Any, status: int) -> None:
+async def test_invalid_internal_requests_are_rejected(call: Client, path: str, body: object, status: int) -> None:
     assert (await call.internal(path, body)).status_code == status
 
 
 @on_both_engines
-async def test_domain_events_of_other_services_are_processed(call: Any, redis: Redis) -> None:
+async def test_domain_events_of_other_services_are_processed(call: Client, redis: Redis) -> None:
     room = await call.group(A, B)
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
     closed = UserClosed(user_id=B, version=2, at=1)

@@ -1,7 +1,5 @@
 """An attachment without references is published to media once, and can never be sent again."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -12,6 +10,8 @@ from shared.events.rooms import AttachmentsReleased
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
+from .conftest import RoomsDriver
+
 A, B = new_id(), new_id()
 
 
@@ -19,7 +19,7 @@ def file() -> Attachment:
     return Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
 
 
-async def released(driver: Any) -> list[tuple[str, list[str]]]:
+async def released(driver: RoomsDriver) -> list[tuple[str, list[str]]]:
     """Return the events in the outbox as (room id, attachment ids)."""
     rows = await driver.rows("SELECT payload FROM outbox ORDER BY id")
     events = [msgspec.json.decode(row[0], type=AttachmentsReleased) for row in rows]
@@ -27,7 +27,7 @@ async def released(driver: Any) -> list[tuple[str, list[str]]]:
 
 
 @on_each_database
-async def test_deleting_the_last_reference_releases_an_attachment(driver: Any) -> None:
+async def test_deleting_the_last_reference_releases_an_attachment(driver: RoomsDriver) -> None:
     room, one, two = await driver.group(A, B), file(), file()
     await driver.execute(driver.send(room, A, attachments=[one, two]), driver.send(room, A, attachments=[one, one]))
     await driver.execute(driver.delete(room, A, 1))
@@ -40,7 +40,7 @@ async def test_deleting_the_last_reference_releases_an_attachment(driver: Any) -
 
 
 @on_each_database
-async def test_references_within_one_batch(driver: Any) -> None:
+async def test_references_within_one_batch(driver: RoomsDriver) -> None:
     room, one, two = await driver.group(A), file(), file()
     await driver.execute(
         driver.send(room, A, attachments=[one]),
@@ -59,7 +59,7 @@ async def test_references_within_one_batch(driver: Any) -> None:
     assert await released(driver) == [(room, sorted([one.attachment_id, two.attachment_id]))]
 
 
-async def test_a_duplicate_of_a_deleted_message_is_answered(driver: Any) -> None:
+async def test_a_duplicate_of_a_deleted_message_is_answered(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     send = driver.send(room, A, attachments=[file()])
     (first,) = await driver.execute(send)
@@ -69,7 +69,7 @@ async def test_a_duplicate_of_a_deleted_message_is_answered(driver: Any) -> None
 
 
 @on_each_database
-async def test_rooms_count_references_separately(driver: Any) -> None:
+async def test_rooms_count_references_separately(driver: RoomsDriver) -> None:
     room, other, one = await driver.group(A), await driver.group(A), file()
     await driver.execute(driver.send(room, A, attachments=[one]), driver.send(other, A, attachments=[one]))
     await driver.execute(driver.delete(room, A, 1))
@@ -79,7 +79,7 @@ async def test_rooms_count_references_separately(driver: Any) -> None:
 
 @on_each_database
 @pytest.mark.parametrize("act", ["send", "delete"])
-async def test_the_number_of_statements_is_constant(driver: Any, act: str) -> None:
+async def test_the_number_of_statements_is_constant(driver: RoomsDriver, act: str) -> None:
     room = await driver.group(A)
     counts = []
     for size in (1, 20):
@@ -94,7 +94,7 @@ async def test_the_number_of_statements_is_constant(driver: Any, act: str) -> No
 
 
 @on_each_database
-async def test_many_attachments_are_split_into_several_events(driver: Any) -> None:
+async def test_many_attachments_are_split_into_several_events(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     for _ in range(11):
         await driver.execute(*(driver.send(room, A, attachments=[file() for _ in range(10)]) for _ in range(20)))
@@ -103,7 +103,7 @@ async def test_many_attachments_are_split_into_several_events(driver: Any) -> No
 
 
 @on_each_database
-async def test_media_can_query_unreferenced_attachments(driver: Any) -> None:
+async def test_media_can_query_unreferenced_attachments(driver: RoomsDriver) -> None:
     room, gone, kept = await driver.group(A), file(), file()
     await driver.execute(driver.send(room, A, attachments=[gone]), driver.send(room, A, attachments=[kept]))
     await driver.execute(driver.delete(room, A, 1))

@@ -14,8 +14,10 @@ from shared.errors import Unavailable
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
 from shared.ids import new_id
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 from shared.testing.fixtures import on_each_database
+
+from .conftest import RoomsDriver
 
 pytestmark = on_each_database
 A, B, C = (new_id() for _ in range(3))
@@ -26,7 +28,7 @@ def count_inserts(statements: list[str]) -> int:
     return len([one for one in statements if one.startswith("INSERT INTO message ")])
 
 
-async def test_waiting_batches_share_a_transaction(driver: Any) -> None:
+async def test_waiting_batches_share_a_transaction(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A) for _ in range(10)]
     async with driver.record_statements() as statements:
         done = await asyncio.gather(*(driver.execute(driver.send(room, A), driver.send(room, A)) for room in rooms))
@@ -34,7 +36,7 @@ async def test_waiting_batches_share_a_transaction(driver: Any) -> None:
     assert [[one.seq for one in batch] for batch in done] == [[1, 2]] * 10
 
 
-async def test_a_group_is_bounded(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_group_is_bounded(driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 4)
     room = await driver.group(A)
     async with driver.record_statements() as statements:
@@ -42,7 +44,7 @@ async def test_a_group_is_bounded(driver: Any, monkeypatch: pytest.MonkeyPatch) 
     assert count_inserts(statements) >= 10
 
 
-async def test_a_batch_that_cannot_be_stored_does_not_fail_others(driver: Any) -> None:
+async def test_a_batch_that_cannot_be_stored_does_not_fail_others(driver: RoomsDriver) -> None:
     room, other = await driver.group(A), await driver.group(A)
     batches = [[driver.send(other, A)] if n % 3 else [driver.send(room, A, "seven")] for n in range(12)]
     async with driver.rejecting("seven"):
@@ -50,7 +52,7 @@ async def test_a_batch_that_cannot_be_stored_does_not_fail_others(driver: Any) -
     assert [isinstance(one, Accepted) for (one,) in results] == [bool(n % 3) for n in range(12)]
 
 
-async def test_an_expired_batch_does_not_fail_others(driver: Any) -> None:
+async def test_an_expired_batch_does_not_fail_others(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     now = time.monotonic()
     batches = [(driver.send(room, A), now - 1 if n % 3 == 0 else now + 20) for n in range(12)]
@@ -58,7 +60,7 @@ async def test_an_expired_batch_does_not_fail_others(driver: Any) -> None:
     assert [isinstance(one.results[0], Rejected) for one in done] == [n % 3 == 0 for n in range(12)]
 
 
-async def test_a_duplicate_in_the_same_transaction(driver: Any) -> None:
+async def test_a_duplicate_in_the_same_transaction(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     message = driver.send(room, A)
     done = [one for batch in await asyncio.gather(*(driver.execute(message) for _ in range(9))) for one in batch]
@@ -66,7 +68,7 @@ async def test_a_duplicate_in_the_same_transaction(driver: Any) -> None:
     assert [one.duplicate for one in done].count(False) == 1
 
 
-async def test_a_failed_account_lookup_rejects_only_invitations(driver: Any) -> None:
+async def test_a_failed_account_lookup_rejects_only_invitations(driver: RoomsDriver) -> None:
     room, other = await driver.group(A), await driver.group(A)
     driver.auth.unavailable = True
     results = await asyncio.gather(
@@ -76,7 +78,7 @@ async def test_a_failed_account_lookup_rejects_only_invitations(driver: Any) -> 
     assert [isinstance(one, Accepted) for (one,) in results] == [False] * 3 + [True] * 9
 
 
-async def test_a_full_queue_rejects_batches(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_rejects_batches(driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_WAITING_BATCHES", 5)
     room = await driver.group(A)
     results = await asyncio.gather(*(driver.batch(driver.send(room, A)) for _ in range(30)))
@@ -86,7 +88,9 @@ async def test_a_full_queue_rejects_batches(driver: Any, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("batches", [1, 6])
-async def test_a_failed_commit_has_no_effect(manual_driver: Any, trail: list[dict[str, Any]], batches: int) -> None:
+async def test_a_failed_commit_has_no_effect(
+    manual_driver: RoomsDriver, trail: list[dict[str, Any]], batches: int
+) -> None:
     """All statements succeed but the COMMIT fails. Nothing is acknowledged, published or audited."""
     driver = manual_driver
     room = await driver.group(A)
@@ -107,12 +111,12 @@ async def test_a_failed_commit_has_no_effect(manual_driver: Any, trail: list[dic
     assert [event.version for event in await driver.events(room)] == list(range(1, 2 * batches + 3))
 
 
-async def stream_heads(driver: Any, room: str) -> dict[str, int]:
-    since = await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 0})
+async def stream_heads(driver: RoomsDriver, room: str) -> dict[str, int]:
+    since = await read_after(driver.deps.redis, driver.deps.publisher.epoch, {room: 0})
     return {room_id: found.head for room_id, found in since.items()}
 
 
-async def test_a_failed_commit_creates_no_room(driver: Any, trail: list[dict[str, Any]]) -> None:
+async def test_a_failed_commit_creates_no_room(driver: RoomsDriver, trail: list[dict[str, Any]]) -> None:
     async with driver.failing_commits():
         for opening in (driver.group(A, B), driver.direct(A, B)):
             with pytest.raises(DBAPIError):
@@ -122,7 +126,7 @@ async def test_a_failed_commit_creates_no_room(driver: Any, trail: list[dict[str
     assert [event.version for event in await driver.events(room)] == [1, 2]
 
 
-async def test_a_domain_event_whose_commit_failed_is_not_handled(driver: Any) -> None:
+async def test_a_domain_event_whose_commit_failed_is_not_handled(driver: RoomsDriver) -> None:
     """A consumer acknowledges events that are handled without an error."""
     room = await driver.group(A, B)
     async with driver.failing_commits():
@@ -135,7 +139,7 @@ async def test_a_domain_event_whose_commit_failed_is_not_handled(driver: Any) ->
     await driver.execute(driver.invite(room, A, C), driver.send(room, B))
 
 
-async def test_closing_an_account_fails_until_all_rooms_are_left(driver: Any) -> None:
+async def test_closing_an_account_fails_until_all_rooms_are_left(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     async with driver.failing_commits(after=1):
         with pytest.raises(Unavailable):

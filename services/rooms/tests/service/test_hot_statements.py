@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, delete, select, text
+from sqlalchemy import ClauseElement, Table, delete, select, text
 
 import rooms.storage
 from rooms.service import sending
@@ -27,6 +27,8 @@ from shared.ids import new_id
 from shared.testing.fixtures import on_mysql
 from shared.testing.plans import check_document, check_plans, explain
 from shared.testing.statements import Asked, entered_by, record, storage_functions
+
+from .conftest import RoomsDriver
 
 A, B, C, D, E = (new_id() for _ in range(5))
 RARE = {
@@ -57,7 +59,7 @@ BY_PAIR = {"rooms.find_direct"}
 """Finds a direct room by its two members. If rooms were sharded, this would need a global index."""
 
 
-async def use_everything(driver: Any, busy_room: str) -> None:
+async def use_everything(driver: RoomsDriver, busy_room: str) -> None:
     """Do everything that users and gateways do often, mostly in one room with the members A, B and C."""
     direct, other = await driver.direct(A, new_id()), await driver.group(B, C)
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
@@ -77,7 +79,7 @@ async def use_everything(driver: Any, busy_room: str) -> None:
     await read_everything(driver, busy_room, file.attachment_id)
 
 
-async def read_everything(driver: Any, busy_room: str, attachment_id: str) -> None:
+async def read_everything(driver: RoomsDriver, busy_room: str, attachment_id: str) -> None:
     deps = driver.deps
     for choice in (PageChoice(), PageChoice(before=9), PageChoice(after=1), PageChoice(at=1), PageChoice(around=2)):
         await reading.get_page(deps, busy_room, A, choice)
@@ -96,7 +98,9 @@ async def read_everything(driver: Any, busy_room: str, attachment_id: str) -> No
     await searching.search(deps, A, "hello", busy_room, max_scanned=100)
 
 
-async def test_every_statement_names_its_rooms_or_users(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_statement_names_its_rooms_or_users(
+    manual_driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
     await use_everything(manual_driver, await manual_driver.group(A, B, C))
     assert sorted([*recorder.functions(), *RARE]) == sorted(storage_functions(rooms.storage))
@@ -116,13 +120,13 @@ async def test_every_statement_names_its_rooms_or_users(manual_driver: Any, monk
         delete(message),
     ],
 )
-def test_statements_without_rooms_or_users_are_detected(statement: Any) -> None:
+def test_statements_without_rooms_or_users_are_detected(statement: ClauseElement) -> None:
     assert not entered_by(Asked("", statement, None)).get("message")
 
 
 @on_mysql
 @pytest.mark.timeout(300)
-async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_how_mysql_finds_it(manual_driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     busy_room = await manual_driver.group(A, B, C)
     await fill(manual_driver, busy_room)
     recorder = record(rooms.storage, manual_driver.deps.database.engine.sync_engine, monkeypatch)
@@ -132,7 +136,7 @@ async def test_how_mysql_finds_it(manual_driver: Any, monkeypatch: pytest.Monkey
     check_plans(plans, one_row=ONE_ROW, sorted_by=SORTED)
 
 
-async def fill(driver: Any, busy_room: str) -> None:
+async def fill(driver: RoomsDriver, busy_room: str) -> None:
     """Insert so many rows that MySQL prefers an index to a scan of a table or a room."""
     users = [A, B, C, D, E, *(new_id() for _ in range(95))]
     ids = [new_id() for _ in range(ROOMS)]

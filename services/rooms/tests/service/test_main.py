@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from sqlalchemy import text
 
 from rooms.operator_commands import forget_redis
@@ -23,10 +24,12 @@ from shared.events.social import UserBlocked
 from shared.ids import new_id
 from shared.roomlog.frames import parse_publication
 from shared.roomlog.keys import live_channel, log_key
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_servers, subscription
 from shared.testing.forwarding import Forwarder, forwarding
+
+from .conftest import Client, FakeAuth, FakeMedia, Start
 
 A, B, C = (new_id() for _ in range(3))
 
@@ -41,31 +44,31 @@ def endpoint(forwarder: Forwarder) -> list[str]:
     return [f"127.0.0.1:{forwarder.port}"]
 
 
-async def stream_head(client: Any, redis: Redis, room: str) -> int:
+async def stream_head(client: Client, redis: Redis, room: str) -> int:
     """Return the newest version in the room's stream, without going through a proxy."""
-    return (await read_since(redis, client.deps.publisher.epoch, {room: 0}))[room].head
+    return (await read_after(redis, client.deps.publisher.epoch, {room: 0}))[room].head
 
 
-async def wait_for_first_sweep(client: Any) -> None:
+async def wait_for_first_sweep(client: Client) -> None:
     """Wait for the sweep at the start. The next one runs after an hour."""
     await eventually(lambda: client.driver.rows("SELECT began_at FROM sweep WHERE began_at > 0"))
 
 
-async def readiness(client: Any) -> tuple[int, list[str], list[str]]:
+async def readiness(client: Client) -> tuple[int, list[str], list[str]]:
     response = await client.http.get("/readyz")
     body = response.json()
     return response.status_code, body["missing"], body.get("degraded", [])
 
 
 @pytest.mark.empty_database
-async def test_it_starts_on_an_empty_database(start: Any) -> None:
+async def test_it_starts_on_an_empty_database(start: Start) -> None:
     async with start() as client:
         assert await readiness(client) == (200, [], [])
         room = await client.group(A, B)
         assert [event.version for event in await client.driver.events(room)] == [1, 2]
 
 
-async def test_commits_are_published(start: Any, redis: Redis) -> None:
+async def test_commits_are_published(start: Start, redis: Redis) -> None:
     async with start() as client:
         await wait_for_first_sweep(client)
         room = await client.group(A)
@@ -73,11 +76,11 @@ async def test_commits_are_published(start: Any, redis: Redis) -> None:
         await eventually(lambda: stream_ends_at(client, redis, room, 2))
 
 
-async def stream_ends_at(client: Any, redis: Redis, room: str, version: int) -> bool:
+async def stream_ends_at(client: Client, redis: Redis, room: str, version: int) -> bool:
     return await stream_head(client, redis, room) == version
 
 
-async def test_the_sweep_fills_lost_streams(start: Any, redis: Redis) -> None:
+async def test_the_sweep_fills_lost_streams(start: Start, redis: Redis) -> None:
     async with start(sweep_s=0.02) as client:
         room = await client.group(A)
         await eventually(lambda: stream_ends_at(client, redis, room, 1))
@@ -85,18 +88,18 @@ async def test_the_sweep_fills_lost_streams(start: Any, redis: Redis) -> None:
         await eventually(lambda: stream_ends_at(client, redis, room, 1))
 
 
-async def test_old_events_are_trimmed(start: Any) -> None:
+async def test_old_events_are_trimmed(start: Start) -> None:
     async with start(trim_s=0.02, event_days=1e-9) as client:
         await client.group(A)
         await eventually(lambda: no_events(client))
         assert (await client(A, "GET")).json()["items"] != []
 
 
-async def no_events(client: Any) -> bool:
+async def no_events(client: Client) -> bool:
     return bool(await client.driver.rows("SELECT COUNT(*) FROM room_event") == [(0,)])
 
 
-async def test_unreferenced_attachments_are_published_to_media(start: Any, redis: Redis, media: Any) -> None:
+async def test_unreferenced_attachments_are_published_to_media(start: Start, redis: Redis, media: FakeMedia) -> None:
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
     media.files[file.attachment_id] = file
     async with start() as client:
@@ -111,7 +114,7 @@ async def test_unreferenced_attachments_are_published_to_media(start: Any, redis
     assert (released.room_id, released.attachment_ids) == (room, [file.attachment_id])
 
 
-async def test_attachments_are_looked_up_only_for_the_first_send(start: Any, media: Any) -> None:
+async def test_attachments_are_looked_up_only_for_the_first_send(start: Start, media: FakeMedia) -> None:
     file = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/x")
     message = {"client_id": new_id(), "body": "", "attachment_ids": [file.attachment_id]}
     async with start() as client:
@@ -126,7 +129,7 @@ async def test_attachments_are_looked_up_only_for_the_first_send(start: Any, med
 
 
 async def test_an_event_that_fails_is_not_acknowledged(
-    start: Any, redis: Redis, caplog: pytest.LogCaptureFixture
+    start: Start, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = UserBlocked(user_id=C, blocked_id=A, version=1)
     fields = {"topic": str(blocked.__struct_config__.tag), "payload": msgspec.json.encode(blocked)}
@@ -137,12 +140,14 @@ async def test_an_event_that_fails_is_not_acknowledged(
     assert (group["name"], group["pending"]) == (b"rooms", 1)
 
 
-async def test_not_ready_without_the_keys_of_auth(start: Any, auth: Any) -> None:
+async def test_not_ready_without_the_keys_of_auth(start: Start, auth: FakeAuth) -> None:
     async with start(auth_url="http://127.0.0.1:1") as client:
         assert await readiness(client) == (503, ["keys of auth"], ["auth"])
 
 
-async def test_degraded_without_auth_and_redis(start: Any, auth: Any, redis: Redis, redis_proxy: Forwarder) -> None:
+async def test_degraded_without_auth_and_redis(
+    start: Start, auth: FakeAuth, redis: Redis, redis_proxy: Forwarder
+) -> None:
     async with start(redis_endpoint=endpoint(redis_proxy)) as client:
         room = await client.group(A)
         assert await readiness(client) == (200, [], [])
@@ -157,11 +162,11 @@ async def test_degraded_without_auth_and_redis(start: Any, auth: Any, redis: Red
         await eventually(lambda: stream_ends_at(client, redis, room, 2))
 
 
-async def is_ready(client: Any) -> bool:
+async def is_ready(client: Client) -> bool:
     return await readiness(client) == (200, [], [])
 
 
-async def test_not_ready_with_an_old_schema(start: Any) -> None:
+async def test_not_ready_with_an_old_schema(start: Start) -> None:
     async with start() as client:
         async with client.deps.database.write() as db:
             await db.execute(text("UPDATE alembic_version SET version_num = '0001'"))
@@ -169,7 +174,7 @@ async def test_not_ready_with_an_old_schema(start: Any) -> None:
 
 
 @on_servers
-async def test_not_ready_without_the_database(start: Any, settings: RoomsSettings) -> None:
+async def test_not_ready_without_the_database(start: Start, settings: RoomsSettings) -> None:
     async with forwarding(settings.db_port) as database_proxy, start(db_port=database_proxy.port) as client:
         room = await client.group(A)
         assert await readiness(client) == (200, [], [])
@@ -181,7 +186,7 @@ async def test_not_ready_without_the_database(start: Any, settings: RoomsSetting
 
 
 @on_servers
-async def test_shutdown_closes_all_connections(start: Any, settings: RoomsSettings, redis_proxy: Forwarder) -> None:
+async def test_shutdown_closes_all_connections(start: Start, settings: RoomsSettings, redis_proxy: Forwarder) -> None:
     async with forwarding(settings.db_port) as database_proxy:
         async with start(db_port=database_proxy.port, redis_endpoint=endpoint(redis_proxy)) as client:
             await client.group(A)
@@ -191,7 +196,7 @@ async def test_shutdown_closes_all_connections(start: Any, settings: RoomsSettin
 
 
 @on_servers
-async def test_the_settings_limit_concurrent_transactions(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_settings_limit_concurrent_transactions(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """All transactions wait for the room, which another transaction has locked."""
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start(writers=10, db_pool_size=12) as client:
@@ -208,11 +213,11 @@ async def test_the_settings_limit_concurrent_transactions(start: Any, monkeypatc
     assert sorted(one.seq for [one] in done) == list(range(1, 21))
 
 
-async def counts(client: Any, counted: str, number: int) -> bool:
+async def counts(client: Client, counted: str, number: int) -> bool:
     return bool(await client.driver.rows(counted) == [(number,)])
 
 
-async def test_a_full_publish_queue_is_repaired_from_the_database(start: Any, redis: Redis) -> None:
+async def test_a_full_publish_queue_is_repaired_from_the_database(start: Start, redis: Redis) -> None:
     """The event of the batch is published from the table. Its read cursor is not published."""
     async with start(publish_queue=1) as client:
         driver = client.driver
@@ -229,9 +234,8 @@ async def test_a_full_publish_queue_is_repaired_from_the_database(start: Any, re
     assert msgspec.json.decode(lives[1].data) == {B: 2}
 
 
-async def next_message(pubsub: Any) -> bytes:
-
-    async def next_one() -> Any:
+async def next_message(pubsub: PubSub) -> bytes:
+    async def next_one() -> dict[str, Any] | None:
         found = await pubsub.get_message(timeout=1)
         return found if found is not None and found["type"] == "smessage" else None
 
@@ -239,7 +243,7 @@ async def next_message(pubsub: Any) -> bytes:
     return data
 
 
-async def test_history_is_shed_while_commands_wait(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_is_shed_while_commands_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_WAITING_BATCHES", 5)
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start() as client:
@@ -251,12 +255,12 @@ async def test_history_is_shed_while_commands_wait(start: Any, monkeypatch: pyte
         await eventually(lambda: status(client, room, 200))
 
 
-async def status(client: Any, room: str, code: int) -> bool:
+async def status(client: Client, room: str, code: int) -> bool:
     return bool((await client(A, "GET", f"/{room}/messages")).status_code == code)
 
 
 async def test_shutdown_publishes_what_is_queued(
-    start: Any, redis: Redis, redis_proxy: Forwarder, caplog: pytest.LogCaptureFixture
+    start: Start, redis: Redis, redis_proxy: Forwarder, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Redis is available again while the publisher waits for its next attempt. The shutdown does not wait."""
     async with start(redis_endpoint=endpoint(redis_proxy)) as client:
@@ -275,13 +279,13 @@ def failures(caplog: pytest.LogCaptureFixture, task: str) -> int:
     return len([record for record in caplog.records if record.getMessage().startswith(f"{task} failed")])
 
 
-async def test_answers_during_shutdown_match_the_database(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_during_shutdown_match_the_database(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process stops during forty batches. Acknowledged ones are stored, all others are rejected."""
     monkeypatch.setattr("rooms.service.pipeline.committer.MAX_GROUP_WEIGHT", 1)
     async with start() as client:
         room = await client.group(A)
         sending = [asyncio.create_task(client.driver.batch(client.driver.send(room, A))) for _ in range(40)]
-        await eventually(lambda: client.deps.committer.filled > 0)
+        await eventually(lambda: client.deps.committer.fill_level > 0)
     answers = [one for [one] in await asyncio.gather(*sending)]
     done = [one.seq for one in answers if isinstance(one, Accepted)]
     assert {one.code for one in answers if not isinstance(one, Accepted)} <= {"unavailable"}

@@ -17,24 +17,26 @@ from shared.events.social import UserBlocked, UserUnblocked
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
+from .conftest import OpenProcess, RoomsDriver
+
 A, B, C, D = (new_id() for _ in range(4))
 
 
-async def block(driver: Any, user: str, other: str, version: int = 1) -> None:
+async def block(driver: RoomsDriver, user: str, other: str, version: int = 1) -> None:
     await on_social(driver.deps, UserBlocked(user_id=user, blocked_id=other, version=version))
 
 
-async def rooms_of(driver: Any, user: str) -> dict[str, Any]:
+async def rooms_of(driver: RoomsDriver, user: str) -> dict[str, Any]:
     room_list = (await room_lists.list_room_lists(driver.deps, {user: None})).users[user]
     return {one.room.room_id: one for one in room_list.rooms}
 
 
-async def revision(driver: Any, user: str) -> int:
+async def revision(driver: RoomsDriver, user: str) -> int:
     return (await memberships.list_revisions(driver.deps, [user])).revisions[user]
 
 
 @on_each_database
-async def test_a_group_begins_with_its_members(driver: Any) -> None:
+async def test_a_group_begins_with_its_members(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, A, C, B)
     joined = [(event.user_id, event.role, event.by, event.read_seq) for event in await driver.events(room)]
     assert joined == [(A, "owner", A, 0), (B, "member", A, 0), (C, "member", A, 0)]
@@ -42,7 +44,7 @@ async def test_a_group_begins_with_its_members(driver: Any) -> None:
 
 
 @on_each_database
-async def test_titles(driver: Any) -> None:
+async def test_titles(driver: RoomsDriver) -> None:
     room = await driver.group(A, title="  Zoë's 🦊  ")
     assert (await driver.snapshot(room, A)).title == "Zoë's 🦊"
     with pytest.raises(DomainError, match="title"):
@@ -51,7 +53,7 @@ async def test_titles(driver: Any) -> None:
 
 
 @on_each_database
-async def test_inviting(driver: Any) -> None:
+async def test_inviting(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     await driver.execute(driver.send(room, A))
     first, second = await driver.execute(driver.invite(room, A, B, B, A), driver.invite(room, B, C, B))
@@ -64,7 +66,7 @@ async def test_inviting(driver: Any) -> None:
     assert (await rooms_of(driver, B))[room].room.unread == 0
 
 
-async def test_rejected_invitations(driver: Any) -> None:
+async def test_rejected_invitations(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     driver.auth.unknown = {D}
     assert await driver.rejected(driver.invite(room, A, B, D)) == "not_found"
@@ -81,7 +83,7 @@ async def test_rejected_invitations(driver: Any) -> None:
     await driver.execute(driver.invite(room, A, B))
 
 
-async def test_without_auth_only_invitations_are_unavailable(driver: Any) -> None:
+async def test_without_auth_only_invitations_are_unavailable(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     driver.auth.unavailable = True
     results = await driver.batch(driver.send(room, A), driver.invite(room, A, B), driver.send(room, A))
@@ -92,7 +94,7 @@ async def test_without_auth_only_invitations_are_unavailable(driver: Any) -> Non
         await driver.direct(A, B)
 
 
-async def test_limits_of_rooms_and_users(driver: Any) -> None:
+async def test_limits_of_rooms_and_users(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET member_count = 1999"))
@@ -109,7 +111,7 @@ async def test_limits_of_rooms_and_users(driver: Any) -> None:
 
 
 @on_each_database
-async def test_leaving_and_rejoining(driver: Any) -> None:
+async def test_leaving_and_rejoining(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, B), driver.leave(room, B), driver.send(room, A), driver.send(room, A))
     assert await driver.rejected(driver.send(room, B)) == "not_found"
@@ -125,7 +127,7 @@ async def test_leaving_and_rejoining(driver: Any) -> None:
 
 
 @on_each_database
-async def test_join_and_leave_in_one_batch(driver: Any) -> None:
+async def test_join_and_leave_in_one_batch(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     results = await driver.batch(
         driver.invite(room, A, B),
@@ -139,7 +141,7 @@ async def test_join_and_leave_in_one_batch(driver: Any) -> None:
 
 
 @on_each_database
-async def test_ownership_passes_to_the_senior_admin(driver: Any) -> None:
+async def test_ownership_passes_to_the_senior_admin(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C, D)
     await driver.execute(driver.role(room, A, C, "admin"), driver.role(room, A, D, "admin"))
     # C joined before D, so C is the first successor. Members come after all admins.
@@ -152,14 +154,14 @@ async def test_ownership_passes_to_the_senior_admin(driver: Any) -> None:
     assert await driver.rows("SELECT member_count FROM room") == [(0,)]
 
 
-async def test_transferring_ownership_and_leaving_in_one_batch(driver: Any) -> None:
+async def test_transferring_ownership_and_leaving_in_one_batch(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(driver.role(room, A, B, "owner"), driver.leave(room, B))
     roles = {user: member.role for user, member in (await driver.snapshot(room, C)).members.items()}
     assert roles == {A: "owner", C: "member"}
 
 
-async def test_roles(driver: Any) -> None:
+async def test_roles(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     assert await driver.rejected(driver.role(room, B, C, "admin")) == "forbidden"
     assert await driver.rejected(driver.role(room, A, D, "admin")) == "not_found"
@@ -170,7 +172,7 @@ async def test_roles(driver: Any) -> None:
     assert await driver.rejected(driver.role(room, A, C, "admin")) == "forbidden"
 
 
-async def test_removing(driver: Any) -> None:
+async def test_removing(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C, D)
     await driver.execute(driver.role(room, A, B, "admin"), driver.role(room, A, C, "admin"))
     assert await driver.rejected(driver.remove(room, D, B)) == "forbidden"
@@ -185,7 +187,7 @@ async def test_removing(driver: Any) -> None:
     assert left == [(D, B), (C, A), (B, B)]
 
 
-async def test_title_and_pin(driver: Any) -> None:
+async def test_title_and_pin(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(driver.send(room, A), driver.role(room, A, B, "admin"))
     assert await driver.rejected(driver.update(room, C, title="Mine")) == "forbidden"
@@ -199,7 +201,7 @@ async def test_title_and_pin(driver: Any) -> None:
 
 
 @on_each_database
-async def test_muting_is_personal_and_raises_the_revision(driver: Any) -> None:
+async def test_muting_is_personal_and_raises_the_revision(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.mute(room, B), driver.mute(room, B))
     assert (await rooms_of(driver, B))[room].room.muted
@@ -209,7 +211,7 @@ async def test_muting_is_personal_and_raises_the_revision(driver: Any) -> None:
     assert len(await driver.events(room)) == 2
 
 
-async def test_non_members_get_the_error_of_a_missing_room(driver: Any) -> None:
+async def test_non_members_get_the_error_of_a_missing_room(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A))
     for target in (room, new_id(), "not-an-id", ""):
@@ -223,7 +225,7 @@ async def test_non_members_get_the_error_of_a_missing_room(driver: Any) -> None:
 
 
 @on_each_database
-async def test_concurrent_requests_open_one_direct_room(driver: Any, second_process: Any) -> None:
+async def test_concurrent_requests_open_one_direct_room(driver: RoomsDriver, second_process: OpenProcess) -> None:
     async with second_process() as other:
         deps = [driver.deps] if driver.deps.database.is_sqlite else [driver.deps, other.deps]
         opened = await asyncio.gather(
@@ -234,7 +236,7 @@ async def test_concurrent_requests_open_one_direct_room(driver: Any, second_proc
     assert await driver.rows("SELECT kind, member_count, head_version FROM room") == [("direct", 2, 2)]
 
 
-async def test_the_members_of_a_direct_room_are_fixed(driver: Any) -> None:
+async def test_the_members_of_a_direct_room_are_fixed(driver: RoomsDriver) -> None:
     room = await driver.direct(A, B)
     for command in (
         driver.invite(room, A, C), driver.remove(room, A, B), driver.role(room, A, B, "owner"),
@@ -251,7 +253,7 @@ async def test_the_members_of_a_direct_room_are_fixed(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_direct_room_is_hidden_until_the_next_message(driver: Any) -> None:
+async def test_a_direct_room_is_hidden_until_the_next_message(driver: RoomsDriver) -> None:
     room = await driver.direct(A, B)
     await driver.execute(driver.send(room, A), driver.leave(room, A), driver.leave(room, A), driver.leave(room, B))
     assert await rooms_of(driver, A) == await rooms_of(driver, B) == {}
@@ -263,7 +265,7 @@ async def test_a_direct_room_is_hidden_until_the_next_message(driver: Any) -> No
         assert await revision(driver, user) == 3
 
 
-async def test_opening_a_hidden_direct_room_shows_it_to_the_caller(driver: Any) -> None:
+async def test_opening_a_hidden_direct_room_shows_it_to_the_caller(driver: RoomsDriver) -> None:
     room = await driver.direct(A, B)
     await driver.execute(driver.send(room, A), driver.leave(room, A), driver.leave(room, B))
     assert await creation.open_direct(driver.deps, B, A) == (room, False)
@@ -272,7 +274,7 @@ async def test_opening_a_hidden_direct_room_shows_it_to_the_caller(driver: Any) 
 
 
 @on_each_database
-async def test_blocks_in_direct_rooms(driver: Any) -> None:
+async def test_blocks_in_direct_rooms(driver: RoomsDriver) -> None:
     room = await driver.direct(A, B)
     await driver.execute(driver.send(room, A), driver.send(room, B))
     await block(driver, B, A)
@@ -288,7 +290,7 @@ async def test_blocks_in_direct_rooms(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_closed_account_leaves_all_groups_and_cannot_join(driver: Any) -> None:
+async def test_a_closed_account_leaves_all_groups_and_cannot_join(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A, B) for _ in range(3)]
     direct = await driver.direct(B, C)
     for _ in range(2):
@@ -304,7 +306,7 @@ async def test_a_closed_account_leaves_all_groups_and_cannot_join(driver: Any) -
 
 
 @on_each_database
-async def test_closing_and_inviting_at_the_same_time(driver: Any) -> None:
+async def test_closing_and_inviting_at_the_same_time(driver: RoomsDriver) -> None:
     users = [new_id() for _ in range(10)]
     room = await driver.group(A)
     await asyncio.gather(
@@ -314,7 +316,7 @@ async def test_closing_and_inviting_at_the_same_time(driver: Any) -> None:
     assert set((await driver.snapshot(room, A)).members) == {A}
 
 
-async def test_the_audit_trail_records_changes_by_others(driver: Any, trail: list[dict[str, Any]]) -> None:
+async def test_the_audit_trail_records_changes_by_others(driver: RoomsDriver, trail: list[dict[str, Any]]) -> None:
     room = await driver.group(A, B)
     trail.clear()
     await driver.execute(driver.invite(room, A, C), driver.role(room, A, B, "admin"), driver.remove(room, B, C))

@@ -1,7 +1,7 @@
 """Committed changes reach the streams and channels, whatever fails on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,10 +12,12 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from rooms.operator_commands import new_epoch
+from rooms.service.dependencies import Dependencies
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep
 from rooms.service.trimming import trim
+from rooms.settings import RoomsSettings
 from rooms.storage import epochs
 from shared.events.rooms import MessageCreated, RoomEvent
 from shared.ids import new_id
@@ -23,24 +25,26 @@ from shared.metrics import REGISTRY
 from shared.redis.client import REDIS_DOWN
 from shared.roomlog.frames import decode_frame, parse_publication, split_frames
 from shared.roomlog.keys import live_channel, log_key
-from shared.roomlog.stream import KEPT_ENTRIES, read_since
+from shared.roomlog.stream import KEPT_ENTRIES, read_after
 from shared.streams.names import user_channel
 from shared.streams.notifications import UserChanged
 from shared.tasks import background
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
+from .conftest import OpenProcess, RoomsDriver
+
 A, B, C = (new_id() for _ in range(3))
 
 
-async def streamed(driver: Any, room: str, after: int = 0) -> list[RoomEvent]:
+async def streamed(driver: RoomsDriver, room: str, after: int = 0) -> list[RoomEvent]:
     """Return the events after a version, as read from the stream."""
     publisher = driver.deps.publisher
-    since = (await read_since(driver.deps.redis, publisher.epoch, {room: after}))[room]
+    since = (await read_after(driver.deps.redis, publisher.epoch, {room: after}))[room]
     return [decode_frame(frame) for frame in since.frames]
 
 
-async def stream_head(driver: Any, room: str) -> int:
-    return (await read_since(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].head
+async def stream_head(driver: RoomsDriver, room: str) -> int:
+    return (await read_after(driver.deps.redis, driver.deps.publisher.epoch, {room: 10**9}))[room].head
 
 
 @asynccontextmanager
@@ -60,7 +64,7 @@ async def listening(redis: Redis, channel: str) -> AsyncIterator[list[bytes]]:
 
 
 @on_both_engines
-async def test_events_are_published_in_order_with_the_senders_client_id(driver: Any, redis: Redis) -> None:
+async def test_events_are_published_in_order_with_the_senders_client_id(driver: RoomsDriver, redis: Redis) -> None:
     room = await driver.group(A, B)
     await eventually(lambda: stream_ends_at(driver, room, 2))
     async with listening(redis, live_channel(driver.deps.publisher.epoch, room)) as received:
@@ -76,7 +80,7 @@ async def test_events_are_published_in_order_with_the_senders_client_id(driver: 
 
 
 @on_both_engines
-async def test_read_cursors_and_notifications_are_published(driver: Any, redis: Redis) -> None:
+async def test_read_cursors_and_notifications_are_published(driver: RoomsDriver, redis: Redis) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A), driver.send(room, A))
     await eventually(lambda: stream_ends_at(driver, room, 4))
@@ -94,7 +98,7 @@ async def test_read_cursors_and_notifications_are_published(driver: Any, redis: 
     assert msgspec.json.decode(notifications[-1], type=UserChanged) == UserChanged("rooms", 2)
 
 
-async def test_deleted_text_is_removed_from_redis(driver: Any, redis: Redis) -> None:
+async def test_deleted_text_is_removed_from_redis(driver: RoomsDriver, redis: Redis) -> None:
     room = await driver.group(A)
     await driver.execute(driver.send(room, A, "very secret"))
     await eventually(lambda: redis.exists(log_key(driver.deps.publisher.epoch, room)))
@@ -105,11 +109,11 @@ async def test_deleted_text_is_removed_from_redis(driver: Any, redis: Redis) -> 
     assert b"secret" not in b"".join(entries[0][1].values())
 
 
-async def stream_ends_at(driver: Any, room: str, version: int) -> bool:
+async def stream_ends_at(driver: RoomsDriver, room: str, version: int) -> bool:
     return await stream_head(driver, room) == version
 
 
-async def test_two_processes_fill_each_others_gaps(manual_driver: Any, second_process: Any) -> None:
+async def test_two_processes_fill_each_others_gaps(manual_driver: RoomsDriver, second_process: OpenProcess) -> None:
     room = await manual_driver.group(A)
     await manual_driver.execute(manual_driver.send(room, A))
     async with second_process() as other:
@@ -120,7 +124,7 @@ async def test_two_processes_fill_each_others_gaps(manual_driver: Any, second_pr
     assert [event.version for event in await streamed(manual_driver, room, 2)] == [3, 4, 5]
 
 
-async def test_a_gap_is_filled_from_the_database(manual_driver: Any, second_process: Any) -> None:
+async def test_a_gap_is_filled_from_the_database(manual_driver: RoomsDriver, second_process: OpenProcess) -> None:
     room = await manual_driver.group(A)
     await manual_driver.deps.publisher.drain()
     # Not published, as if the process died here.
@@ -132,7 +136,7 @@ async def test_a_gap_is_filled_from_the_database(manual_driver: Any, second_proc
 
 
 @on_each_database
-async def test_the_sweep_publishes_missed_events(manual_driver: Any, redis: Redis) -> None:
+async def test_the_sweep_publishes_missed_events(manual_driver: RoomsDriver, redis: Redis) -> None:
     deps = manual_driver.deps
     room, other, idle = [await manual_driver.group(A) for _ in range(3)]
     await deps.publisher.drain()
@@ -154,7 +158,7 @@ async def test_the_sweep_publishes_missed_events(manual_driver: Any, redis: Redi
 
 
 @on_each_database
-async def test_a_sweep_over_several_pages(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sweep_over_several_pages(manual_driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.publication.sweep.ROOMS_PER_PAGE", 3)
     rooms = [await manual_driver.group(A) for _ in range(7)]
     async with manual_driver.deps.database.write() as db:
@@ -165,7 +169,7 @@ async def test_a_sweep_over_several_pages(manual_driver: Any, monkeypatch: pytes
 
 
 @on_both_engines
-async def test_a_flushed_redis_is_filled_with_the_newest_events(manual_driver: Any, redis: Redis) -> None:
+async def test_a_flushed_redis_is_filled_with_the_newest_events(manual_driver: RoomsDriver, redis: Redis) -> None:
     room = await manual_driver.group(A)
     for _ in range(4):
         await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(256)))
@@ -178,7 +182,7 @@ async def test_a_flushed_redis_is_filled_with_the_newest_events(manual_driver: A
 
 
 @on_each_database
-async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver: Any) -> None:
+async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver: RoomsDriver) -> None:
     room = await manual_driver.group(A)
     await manual_driver.deps.publisher.drain()
     await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(6)))
@@ -189,7 +193,7 @@ async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver
     assert [event.version for event in await streamed(manual_driver, room, 3)] == [4, 5, 6, 7]
 
 
-async def test_publishing_resumes_after_a_redis_outage(manual_driver: Any) -> None:
+async def test_publishing_resumes_after_a_redis_outage(manual_driver: RoomsDriver) -> None:
     deps = manual_driver.deps
     room = await manual_driver.group(A)
     publisher = Publisher(deps.database, Redis(host="127.0.0.1", port=1), limit=3)
@@ -204,7 +208,7 @@ async def test_publishing_resumes_after_a_redis_outage(manual_driver: Any) -> No
         await eventually(lambda: stream_ends_at(manual_driver, room, 1))
 
 
-async def test_a_full_queue_is_repaired_from_the_database(manual_driver: Any) -> None:
+async def test_a_full_queue_is_repaired_from_the_database(manual_driver: RoomsDriver) -> None:
     deps = manual_driver.deps
     room = await manual_driver.group(A)
     small = Publisher(deps.database, deps.redis, limit=2)
@@ -217,13 +221,13 @@ async def test_a_full_queue_is_repaired_from_the_database(manual_driver: Any) ->
     assert await streamed(manual_driver, room, 1) == await manual_driver.events(room, 1)
 
 
-def dependencies_with(deps: Any, publisher: Publisher) -> Any:
+def dependencies_with(deps: Dependencies, publisher: Publisher) -> Dependencies:
     committer = Committer(deps.database, publisher, writers=1)
     return replace(deps, publisher=publisher, committer=committer)
 
 
 @on_each_database
-async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
+async def test_a_new_epoch(manual_driver: RoomsDriver, second_process: OpenProcess) -> None:
     room = await manual_driver.group(A)
     async with second_process() as other:
         await other.execute(other.send(room, A))
@@ -234,7 +238,7 @@ async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
         await other.execute(other.send(room, A))
         await eventually(lambda: other.deps.publisher.epoch == new)
         await eventually(lambda: stream_ends_at(other, room, 3))
-        since = (await read_since(other.deps.redis, old, {room: 2}))[room]
+        since = (await read_after(other.deps.redis, old, {room: 2}))[room]
         assert since.head == 2
     # This process still publishes under the old epoch, which nobody reads, until its next batch or sweep.
     await manual_driver.deps.publisher.drain()
@@ -244,7 +248,7 @@ async def test_a_new_epoch(manual_driver: Any, second_process: Any) -> None:
 
 
 @on_both_engines
-async def test_many_rooms_at_once(driver: Any) -> None:
+async def test_many_rooms_at_once(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A) for _ in range(20)]
     await asyncio.gather(*(driver.execute(*(driver.send(room, A) for room in rooms)) for _ in range(10)))
     for room in rooms:
@@ -253,15 +257,15 @@ async def test_many_rooms_at_once(driver: Any) -> None:
 
 
 @on_each_database
-async def test_the_new_epoch_command(manual_driver: Any) -> None:
+async def test_the_new_epoch_command(manual_driver: RoomsDriver, settings: RoomsSettings) -> None:
     before = manual_driver.deps.publisher.epoch
-    renewed = await asyncio.to_thread(new_epoch, manual_driver.deps.settings)
+    renewed = await asyncio.to_thread(new_epoch, settings)
     await sweep(manual_driver.deps)
     assert manual_driver.deps.publisher.epoch == renewed != before
 
 
 @on_each_database
-async def test_trimming_runs_in_slices(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_trimming_runs_in_slices(manual_driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.service.trimming.EVENTS_PER_TRIM", 4)
     room, other = await manual_driver.group(A), await manual_driver.group(A)
     await manual_driver.execute(*(manual_driver.send(one, A) for _ in range(9) for one in (room, other)))
@@ -272,7 +276,7 @@ async def test_trimming_runs_in_slices(manual_driver: Any, monkeypatch: pytest.M
     assert remaining == [(8, 2), (9, 2), (10, 2)]
 
 
-async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans: list[dict[str, Any]]) -> None:
+async def test_only_sampled_commands_are_traced(driver: RoomsDriver, redis: Redis, spans: list[dict[str, Any]]) -> None:
     room = await driver.group(A, B)
     await eventually(lambda: streamed(driver, room, 1))
     traced = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -295,7 +299,7 @@ async def test_only_sampled_commands_are_traced(driver: Any, redis: Redis, spans
     assert [len(await streamed(driver, room, after)) for after in (2, 4)] == [5, 3]
 
 
-async def test_rooms_under_repair_count_as_lagging(manual_driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rooms_under_repair_count_as_lagging(manual_driver: RoomsDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     """The alert needs the figure to stay while a repair waits for Redis."""
     publisher = manual_driver.deps.publisher
     room = await manual_driver.group(A)
@@ -303,7 +307,7 @@ async def test_rooms_under_repair_count_as_lagging(manual_driver: Any, monkeypat
     seen: list[float | None] = []
     catch_up = publisher.catch_up
 
-    async def observed(room_ids: Any) -> None:
+    async def observed(room_ids: Collection[str]) -> None:
         seen.append(REGISTRY.get_sample_value("webchat_publish_behind_rooms"))
         await catch_up(room_ids)
 

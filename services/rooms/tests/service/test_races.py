@@ -2,21 +2,22 @@
 
 import asyncio
 import random
-from typing import Any
 
 import pytest
 from sqlalchemy import make_url
 
-from shared.contracts.rooms import Accepted
+from shared.contracts.rooms import Accepted, AnyCommand
 from shared.database.engine import MysqlEngine
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
+
+from .conftest import OpenProcess, RoomsDriver
 
 A, B, C = (new_id() for _ in range(3))
 
 
 @on_servers
-async def test_concurrent_writes_to_one_room_all_succeed(driver: Any, second_process: Any) -> None:
+async def test_concurrent_writes_to_one_room_all_succeed(driver: RoomsDriver, second_process: OpenProcess) -> None:
     room = await driver.group(A, B)
     async with second_process() as other:
         drivers = (driver, other)
@@ -28,12 +29,12 @@ async def test_concurrent_writes_to_one_room_all_succeed(driver: Any, second_pro
 
 
 @on_servers
-async def test_concurrent_commands_of_all_kinds(driver: Any, second_process: Any) -> None:
+async def test_concurrent_commands_of_all_kinds(driver: RoomsDriver, second_process: OpenProcess) -> None:
     rooms = [await driver.group(A, B, C) for _ in range(3)]
     await driver.execute(*(driver.send(room, A) for room in rooms))
     choose = random.Random(7)
 
-    def command() -> Any:
+    def command() -> AnyCommand:
         room, user = choose.choice(rooms), choose.choice((A, B, C))
         return choose.choice((
             driver.send(room, user), driver.send(room, user), driver.read(room, user, 9), driver.react(room, user, 1),
@@ -58,7 +59,9 @@ async def test_concurrent_commands_of_all_kinds(driver: Any, second_process: Any
 
 
 @on_servers
-async def test_a_duplicate_in_another_process_gets_the_first_result(driver: Any, second_process: Any) -> None:
+async def test_a_duplicate_in_another_process_gets_the_first_result(
+    driver: RoomsDriver, second_process: OpenProcess
+) -> None:
     room = await driver.group(A)
     messages = [driver.send(room, A) for _ in range(20)]
     async with second_process() as other:
@@ -70,7 +73,7 @@ async def test_a_duplicate_in_another_process_gets_the_first_result(driver: Any,
 
 
 @on_each_database
-async def test_a_command_that_cannot_be_stored_does_not_fail_others(driver: Any) -> None:
+async def test_a_command_that_cannot_be_stored_does_not_fail_others(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     bodies = [(A, "one"), (A, "seven"), (A, "after it"), (B, "two")]
     async with driver.rejecting("seven"):
@@ -80,7 +83,9 @@ async def test_a_command_that_cannot_be_stored_does_not_fail_others(driver: Any)
 
 
 @on_servers
-async def test_an_unreachable_database_rejects_the_batch_at_once(driver: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreachable_database_rejects_the_batch_at_once(
+    driver: RoomsDriver, caplog: pytest.LogCaptureFixture
+) -> None:
     room = await driver.group(A)
     engine = driver.deps.database.engine
     driver.deps.database.engine = MysqlEngine(make_url("mysql+aiomysql://x@127.0.0.1:1/x"), 1)

@@ -14,16 +14,18 @@ from shared.errors import DomainError
 from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
 
+from .conftest import RoomsDriver
+
 A, B, C = (new_id() for _ in range(3))
 
 
-async def page(driver: Any, room: str, user: str = A, **choice: Any) -> tuple[list[int], bool]:
+async def page(driver: RoomsDriver, room: str, user: str = A, **choice: Any) -> tuple[list[int], bool]:
     found = await reading.get_page(driver.deps, room, user, PageChoice(**choice))
     return [message.seq for message in found.messages], found.has_more
 
 
 @pytest.fixture
-async def ten_messages(driver: Any) -> str:
+async def ten_messages(driver: RoomsDriver) -> str:
     """A room with ten_messages messages. B joined after the fourth."""
     room: str = await driver.group(A)
     await driver.execute(*(driver.send(room, A, f"m{n}") for n in range(1, 5)), driver.invite(room, A, B))
@@ -57,12 +59,12 @@ PAGES: list[tuple[dict[str, int], Any, bool]] = [
 
 
 @on_each_database
-async def test_pages(driver: Any, ten_messages: str) -> None:
+async def test_pages(driver: RoomsDriver, ten_messages: str) -> None:
     pages = [await page(driver, ten_messages, **choice) for choice, _, _ in PAGES]
     assert pages == [(list(seqs), has_more) for _, seqs, has_more in PAGES]
 
 
-async def test_pages_start_after_the_join(driver: Any, ten_messages: str) -> None:
+async def test_pages_start_after_the_join(driver: RoomsDriver, ten_messages: str) -> None:
     assert await page(driver, ten_messages, B) == ([5, 6, 7, 8, 9, 10], False)
     for choice in ({"after": 1}, {"around": 2, "limit": 20}, {"at": 1}):
         assert (await page(driver, ten_messages, B, **choice))[0][0] == 5
@@ -72,7 +74,7 @@ async def test_pages_start_after_the_join(driver: Any, ten_messages: str) -> Non
 
 
 @on_each_database
-async def test_pages_by_time(driver: Any, ten_messages: str) -> None:
+async def test_pages_by_time(driver: RoomsDriver, ten_messages: str) -> None:
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE message SET at = 1000 * seq"))
     assert await page(driver, ten_messages, at=5000, limit=2) == ([5, 6], True)
@@ -80,13 +82,13 @@ async def test_pages_by_time(driver: Any, ten_messages: str) -> None:
     assert await page(driver, ten_messages, B, at=1000, limit=2) == ([5, 6], True)
 
 
-async def test_invalid_choices_are_rejected(driver: Any, ten_messages: str) -> None:
+async def test_invalid_choices_are_rejected(driver: RoomsDriver, ten_messages: str) -> None:
     with pytest.raises(DomainError) as raised:
         await page(driver, ten_messages, before=1, after=1)
     assert raised.value.code == "invalid"
 
 
-async def test_non_members_read_nothing(driver: Any, ten_messages: str) -> None:
+async def test_non_members_read_nothing(driver: RoomsDriver, ten_messages: str) -> None:
     await driver.execute(driver.leave(ten_messages, B))
     for user, room in ((B, ten_messages), (C, ten_messages), (A, new_id())):
         for attempt in (page(driver, room, user), reading.get_snapshot(driver.deps, room, user)):
@@ -95,7 +97,7 @@ async def test_non_members_read_nothing(driver: Any, ten_messages: str) -> None:
 
 
 @on_each_database
-async def test_a_page_is_at_most_512_kib(driver: Any) -> None:
+async def test_a_page_is_at_most_512_kib(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     for _ in range(3):
         await driver.execute(*(driver.send(room, A, "\x01" * 4000) for _ in range(60)))
@@ -108,7 +110,7 @@ async def test_a_page_is_at_most_512_kib(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_page_takes_a_constant_number_of_statements(driver: Any, ten_messages: str) -> None:
+async def test_a_page_takes_a_constant_number_of_statements(driver: RoomsDriver, ten_messages: str) -> None:
     counts = []
     for reacted in (0, 1, 6):
         await driver.execute(*(driver.react(ten_messages, A, seq) for seq in range(1, reacted + 1)))
@@ -119,7 +121,7 @@ async def test_a_page_takes_a_constant_number_of_statements(driver: Any, ten_mes
 
 
 @on_each_database
-async def test_snapshots(driver: Any, ten_messages: str) -> None:
+async def test_snapshots(driver: RoomsDriver, ten_messages: str) -> None:
     await driver.execute(driver.react(ten_messages, B, 10, "👍"), driver.read(ten_messages, B, 7))
     entered = await reading.get_snapshot(driver.deps, ten_messages, B)
     assert [message.seq for message in entered.messages] == [5, 6, 7, 8, 9, 10]
@@ -130,7 +132,7 @@ async def test_snapshots(driver: Any, ten_messages: str) -> None:
 
 
 @on_each_database
-async def test_room_lists_take_a_constant_number_of_statements(driver: Any) -> None:
+async def test_room_lists_take_a_constant_number_of_statements(driver: RoomsDriver) -> None:
     counts = []
     for rooms in (2, 6):
         for _ in range(rooms):
@@ -146,7 +148,7 @@ async def test_room_lists_take_a_constant_number_of_statements(driver: Any) -> N
 
 
 @on_each_database
-async def test_room_lists_of_named_rooms(driver: Any) -> None:
+async def test_room_lists_of_named_rooms(driver: RoomsDriver) -> None:
     mine, ours = await driver.group(A), await driver.group(A, B)
     found = await room_lists.list_room_lists(driver.deps, {A: [mine, new_id()], B: [mine, ours], C: []})
     assert {user: [one.room.room_id for one in room_list.rooms] for user, room_list in found.users.items()} == {
@@ -155,7 +157,7 @@ async def test_room_lists_of_named_rooms(driver: Any) -> None:
 
 
 @on_each_database
-async def test_room_list_pages_are_ordered_by_activity(driver: Any) -> None:
+async def test_room_list_pages_are_ordered_by_activity(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A) for _ in range(5)]
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = 7"))  # equal times are ordered by id
@@ -171,7 +173,7 @@ async def test_room_list_pages_are_ordered_by_activity(driver: Any) -> None:
 
 
 @on_each_database
-async def test_sharing_a_room(driver: Any) -> None:
+async def test_sharing_a_room(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.direct(A, C)
     assert set((await memberships.list_shared(driver.deps, A, [B, C, new_id()])).user_ids) == {B, C}
@@ -181,7 +183,7 @@ async def test_sharing_a_room(driver: Any) -> None:
 
 
 @on_each_database
-async def test_old_events_show_the_current_state(driver: Any) -> None:
+async def test_old_events_show_the_current_state(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(
         driver.send(room, A, "first", mentions=[B]), driver.send(room, A, "second"), driver.react(room, B, 2)
@@ -200,7 +202,7 @@ async def test_old_events_show_the_current_state(driver: Any) -> None:
 
 
 @on_each_database
-async def test_event_pages_are_bounded_and_continue(driver: Any) -> None:
+async def test_event_pages_are_bounded_and_continue(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A) for _ in range(3)]
     for room in rooms:
         for _ in range(3):
@@ -213,7 +215,7 @@ async def test_event_pages_are_bounded_and_continue(driver: Any) -> None:
         assert [event.version for event in await driver.events(room, 1)] == list(range(2, 602))
 
 
-async def test_event_pages_are_bounded_in_bytes(driver: Any) -> None:
+async def test_event_pages_are_bounded_in_bytes(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     await driver.execute(*(driver.send(room, A, "🦊" * 4000) for _ in range(60)))
     event_page = (await events.list_events(driver.deps, {room: 0})).rooms[room]
@@ -223,7 +225,7 @@ async def test_event_pages_are_bounded_in_bytes(driver: Any) -> None:
 
 
 @on_each_database
-async def test_trimmed_events_are_gone(driver: Any) -> None:
+async def test_trimmed_events_are_gone(driver: RoomsDriver) -> None:
     room, unknown = await driver.group(A), new_id()
     await driver.execute(*(driver.send(room, A) for _ in range(9)))
     async with driver.deps.database.write() as db:
@@ -240,7 +242,7 @@ async def test_trimmed_events_are_gone(driver: Any) -> None:
     ]  # fmt: skip
 
 
-async def test_timestamps_never_decrease(driver: Any) -> None:
+async def test_timestamps_never_decrease(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = updated_at + 3600000"))

@@ -13,16 +13,18 @@ from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.web.cursors import cursor_of
 
+from .conftest import RoomsDriver
+
 A, B, C = (new_id() for _ in range(3))
 
 
-async def find(driver: Any, text: str, user: str = A, room_id: str | None = None) -> list[str]:
+async def find(driver: RoomsDriver, text: str, user: str = A, room_id: str | None = None) -> list[str]:
     page = await searching.search(driver.deps, user, text, room_id)
     assert page.next is None
     return [one.body for one in page.items]
 
 
-async def list_pages(driver: Any, text: str, user: str = A, **options: Any) -> list[list[Any]]:
+async def list_pages(driver: RoomsDriver, text: str, user: str = A, **options: Any) -> list[list[Any]]:
     """Return (room id, seq) of all pages."""
     pages, cursor = [], None
     while True:
@@ -49,7 +51,7 @@ FOUND = {
 
 
 @on_each_database
-async def test_matches(driver: Any) -> None:
+async def test_matches(driver: RoomsDriver) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(*(driver.send(room_id, (A, B)[n % 2], text) for n, text in enumerate(TEXTS)))
     found = {text: await find(driver, text) for text in FOUND}
@@ -59,7 +61,7 @@ async def test_matches(driver: Any) -> None:
 
 
 @on_each_database
-async def test_only_the_current_text_is_found(driver: Any) -> None:
+async def test_only_the_current_text_is_found(driver: RoomsDriver) -> None:
     room_id = await driver.group(A)
     await driver.execute(driver.send(room_id, A, "first word"), driver.send(room_id, A, "word to go"))
     await driver.execute(
@@ -72,7 +74,7 @@ async def test_only_the_current_text_is_found(driver: Any) -> None:
 
 
 @on_each_database
-async def test_members_find_messages_since_they_joined(driver: Any) -> None:
+async def test_members_find_messages_since_they_joined(driver: RoomsDriver) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(driver.send(room_id, A, "hello one"), driver.leave(room_id, B))
     await driver.execute(driver.send(room_id, A, "hello two"), driver.invite(room_id, A, C))
@@ -84,7 +86,7 @@ async def test_members_find_messages_since_they_joined(driver: Any) -> None:
     assert await find(driver, "hello", B) == await find(driver, "hello", B, room_id) == []
 
 
-async def test_searching_a_room_as_a_non_member(driver: Any) -> None:
+async def test_searching_a_room_as_a_non_member(driver: RoomsDriver) -> None:
     room_id = await driver.group(A, B)
     await driver.execute(driver.leave(room_id, B))
     for user, named in ((B, room_id), (C, room_id), (A, new_id())):
@@ -93,7 +95,7 @@ async def test_searching_a_room_as_a_non_member(driver: Any) -> None:
     assert await find(driver, "hello", A, room_id) == []
 
 
-async def test_hidden_direct_rooms_are_searched(driver: Any) -> None:
+async def test_hidden_direct_rooms_are_searched(driver: RoomsDriver) -> None:
     room_id, other = await driver.direct(A, B), await driver.group(A)
     await driver.execute(
         driver.send(room_id, B, "hello"), driver.send(other, A, "hello there"), driver.leave(room_id, A)
@@ -102,7 +104,7 @@ async def test_hidden_direct_rooms_are_searched(driver: Any) -> None:
     assert await find(driver, "hello", A, room_id) == ["hello"]
 
 
-async def fill(driver: Any, rooms: int, each: int, *, joined: int = 0) -> list[str]:
+async def fill(driver: RoomsDriver, rooms: int, each: int, *, joined: int = 0) -> list[str]:
     """Insert rooms of A with messages at interleaved and equal times. Every third contains "odd"."""
     ids = sorted(new_id() for _ in range(rooms))
 
@@ -129,7 +131,7 @@ async def fill(driver: Any, rooms: int, each: int, *, joined: int = 0) -> list[s
     return ids
 
 
-async def expected(driver: Any, joined: int = 0) -> list[Any]:
+async def expected(driver: RoomsDriver, joined: int = 0) -> list[Any]:
     rows = await driver.rows(
         f"SELECT room_id, seq FROM message WHERE search_text = 'odd one' AND seq > {joined} "
         "ORDER BY at DESC, room_id, seq DESC"
@@ -138,7 +140,7 @@ async def expected(driver: Any, joined: int = 0) -> list[Any]:
 
 
 @on_each_database
-async def test_every_match_is_returned_once_and_in_order(driver: Any) -> None:
+async def test_every_match_is_returned_once_and_in_order(driver: RoomsDriver) -> None:
     await fill(driver, 7, 12, joined=2)
     in_order = await expected(driver, 2)
     for limit, scanned in ((50, 20_000), (7, 20_000), (50, 64), (3, 10), (1, 1)):
@@ -148,7 +150,7 @@ async def test_every_match_is_returned_once_and_in_order(driver: Any) -> None:
 
 
 @on_each_database
-async def test_new_messages_do_not_change_later_pages(driver: Any) -> None:
+async def test_new_messages_do_not_change_later_pages(driver: RoomsDriver) -> None:
     room_id = await driver.group(A)
     await driver.execute(*(driver.send(room_id, A, f"word {n}") for n in range(6)))
     first = await searching.search(driver.deps, A, "word", limit=3)
@@ -159,7 +161,7 @@ async def test_new_messages_do_not_change_later_pages(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_call_scans_a_limited_number_of_messages(driver: Any) -> None:
+async def test_a_call_scans_a_limited_number_of_messages(driver: RoomsDriver) -> None:
     """2,000 messages, 300 per call. In one room a call scans all 300, in several rooms at least half of them."""
     ids = await fill(driver, 4, 500)
     for room_id, calls in ((ids[0], 2), (None, 14)):
@@ -168,7 +170,7 @@ async def test_a_call_scans_a_limited_number_of_messages(driver: Any) -> None:
         assert len(pages) <= calls
 
 
-async def test_large_messages_make_smaller_pages(driver: Any) -> None:
+async def test_large_messages_make_smaller_pages(driver: RoomsDriver) -> None:
     room_id = await driver.group(A)
     await driver.execute(*(driver.send(room_id, A, "말" * 4000) for _ in range(60)))
     pages = await list_pages(driver, "말말")
@@ -178,7 +180,7 @@ async def test_large_messages_make_smaller_pages(driver: Any) -> None:
 
 @on_each_database
 @pytest.mark.parametrize("rooms", [1, 1000])
-async def test_a_search_takes_three_statements(driver: Any, rooms: int) -> None:
+async def test_a_search_takes_three_statements(driver: RoomsDriver, rooms: int) -> None:
     ids = await fill(driver, rooms, 3)
     async with driver.deps.database.write() as db:
         await db.execute(message.update().values(reaction_count=1))
@@ -189,14 +191,14 @@ async def test_a_search_takes_three_statements(driver: Any, rooms: int) -> None:
         assert len([one for one in statements if not one.startswith(("BEGIN", "SET"))]) == 3
 
 
-async def test_invalid_cursors_are_rejected(driver: Any) -> None:
+async def test_invalid_cursors_are_rejected(driver: RoomsDriver) -> None:
     for cursor in ("x", "", cursor_of([1, 2, 3]), cursor_of([1, A]), cursor_of([-1, A, 1]), "%00"):
         with pytest.raises(Invalid):
             await searching.search(driver.deps, A, "word", cursor=cursor)
 
 
 @on_servers
-async def test_the_server_reads_only_the_scanned_rows(manual_driver: Any) -> None:
+async def test_the_server_reads_only_the_scanned_rows(manual_driver: RoomsDriver) -> None:
     """A call scans 100 of 3,000 messages, and reads at most as many more rows to choose them, at any cursor."""
     ids = await fill(manual_driver, 3, 1000)
     await manual_driver.use_one_connection()

@@ -1,7 +1,6 @@
 """Messages through the complete pipeline: numbers, duplicates, changes, limits."""
 
 import asyncio
-from typing import Any
 
 from sqlalchemy import text
 
@@ -10,12 +9,14 @@ from shared.contracts.rooms import Accepted, Rejected
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
+from .conftest import RoomsDriver
+
 A, B, C, D = (new_id() for _ in range(4))
 FILE = Attachment(attachment_id=new_id(), filename="f.txt", content_type="text/plain", size=3, url="/api/media/x")
 
 
 @on_each_database
-async def test_numbers_have_no_gaps_and_commands_see_earlier_ones(driver: Any) -> None:
+async def test_numbers_have_no_gaps_and_commands_see_earlier_ones(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     sent, again, edited, reacted, gone, last = await driver.execute(
         first := driver.send(room, A, "one"),
@@ -36,7 +37,7 @@ async def test_numbers_have_no_gaps_and_commands_see_earlier_ones(driver: Any) -
     assert await driver.rows("SELECT COUNT(*) FROM reaction") == [(0,)]
 
 
-async def test_a_rejected_command_does_not_affect_others(driver: Any) -> None:
+async def test_a_rejected_command_does_not_affect_others(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     results = await driver.batch(
         driver.send(room, A),
@@ -51,7 +52,7 @@ async def test_a_rejected_command_does_not_affect_others(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_duplicate_message_always_gets_the_first_result(driver: Any) -> None:
+async def test_a_duplicate_message_always_gets_the_first_result(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     message = driver.send(room, B, "text", reply_to=None, mentions=[A])
     (first,) = await driver.execute(message)
@@ -66,7 +67,7 @@ async def test_a_duplicate_message_always_gets_the_first_result(driver: Any) -> 
     assert await driver.rejected(driver.send(room, B, "text", client_id=message.client_id)) == "conflict"
 
 
-async def test_a_client_id_is_compared_in_lower_case(driver: Any) -> None:
+async def test_a_client_id_is_compared_in_lower_case(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     message = driver.send(room, A)
     (first,) = await driver.execute(message)
@@ -75,7 +76,7 @@ async def test_a_client_id_is_compared_in_lower_case(driver: Any) -> None:
 
 
 @on_each_database
-async def test_a_duplicate_command_gets_the_first_result(driver: Any) -> None:
+async def test_a_duplicate_command_gets_the_first_result(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(driver.send(room, A, "one"))
     commands = [
@@ -89,7 +90,7 @@ async def test_a_duplicate_command_gets_the_first_result(driver: Any) -> None:
     assert await driver.events(room) == events
 
 
-async def test_a_command_without_effect_creates_no_event(driver: Any) -> None:
+async def test_a_command_without_effect_creates_no_event(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(
         driver.send(room, A, "one"), driver.send(room, A, "two"), driver.react(room, B, 2), driver.delete(room, A, 1)
@@ -105,7 +106,7 @@ async def test_a_command_without_effect_creates_no_event(driver: Any) -> None:
     assert {done.version for done in await driver.execute(*again)} == {head}
 
 
-async def test_who_may_change_a_message(driver: Any) -> None:
+async def test_who_may_change_a_message(driver: RoomsDriver) -> None:
     room = await driver.group(A, B, C)
     await driver.execute(
         driver.role(room, A, B, "admin"), driver.send(room, C, "mine"), driver.send(room, A, "the owner's")
@@ -119,7 +120,7 @@ async def test_who_may_change_a_message(driver: Any) -> None:
     assert await driver.rejected(driver.edit(room, C, 1, "")) == "invalid"
 
 
-async def test_messages_from_before_the_join_are_inaccessible(driver: Any) -> None:
+async def test_messages_from_before_the_join_are_inaccessible(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     await driver.execute(driver.send(room, A, "secret"), driver.invite(room, A, B), driver.send(room, A, "hello B"))
     for command in (
@@ -130,14 +131,14 @@ async def test_messages_from_before_the_join_are_inaccessible(driver: Any) -> No
     await driver.execute(driver.send(room, B, reply_to=2), driver.react(room, B, 2))
 
 
-async def test_invalid_messages_are_rejected(driver: Any) -> None:
+async def test_invalid_messages_are_rejected(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     for fields in ({"body": ""}, {"body": "nul\x00"}, {"client_id": "17"}, {"reply_to": 1}):
         assert await driver.rejected(driver.send(room, A, **fields)) == "invalid"
 
 
 @on_each_database
-async def test_valid_messages_are_stored_unchanged(driver: Any) -> None:
+async def test_valid_messages_are_stored_unchanged(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     text = "Zoë 🦊\n\t\\ ' \" % %s :x \u2028" + "ß" * 3900 + "🦊" * 50
     await driver.execute(
@@ -151,7 +152,7 @@ async def test_valid_messages_are_stored_unchanged(driver: Any) -> None:
 
 
 @on_each_database
-async def test_reactions_are_compared_byte_by_byte(driver: Any) -> None:
+async def test_reactions_are_compared_byte_by_byte(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     emoji = ["e", "é", "E", "e ", "👍", "👍🏽", "\u0301", "a" * 32]
     await driver.execute(driver.send(room, A), *(driver.react(room, user, 1, one) for one in emoji for user in (A, B)))
@@ -162,7 +163,7 @@ async def test_reactions_are_compared_byte_by_byte(driver: Any) -> None:
         assert await driver.rejected(driver.react(room, A, 1, bad)) == "invalid"
 
 
-async def test_a_message_accepts_100_different_emoji(driver: Any) -> None:
+async def test_a_message_accepts_100_different_emoji(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A), *(driver.react(room, A, 1, f"e{n}") for n in range(99)))
     await driver.execute(driver.react(room, B, 1, "e0"), driver.react(room, B, 1, "last"))
@@ -172,7 +173,7 @@ async def test_a_message_accepts_100_different_emoji(driver: Any) -> None:
     )
 
 
-async def test_a_message_accepts_4000_reactions(driver: Any) -> None:
+async def test_a_message_accepts_4000_reactions(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A))
     async with driver.deps.database.write() as db:
@@ -181,7 +182,7 @@ async def test_a_message_accepts_4000_reactions(driver: Any) -> None:
 
 
 @on_each_database
-async def test_cursors_only_move_forward_and_take_no_version(driver: Any) -> None:
+async def test_cursors_only_move_forward_and_take_no_version(driver: RoomsDriver) -> None:
     room = await driver.group(A, B)
     await driver.execute(driver.send(room, A), driver.send(room, A), driver.send(room, B))
     assert [done.read_seq for done in await driver.execute(*(driver.read(room, A, seq) for seq in (3, 1, 99)))] == [
@@ -197,7 +198,7 @@ async def test_cursors_only_move_forward_and_take_no_version(driver: Any) -> Non
 
 
 @on_each_database
-async def test_nothing_is_committed_after_the_deadline(driver: Any) -> None:
+async def test_nothing_is_committed_after_the_deadline(driver: RoomsDriver) -> None:
     room = await driver.group(A)
     before = await driver.state()
     results = await driver.batch(driver.send(room, A), driver.send(room, A), seconds=0)
@@ -206,7 +207,7 @@ async def test_nothing_is_committed_after_the_deadline(driver: Any) -> None:
 
 
 @on_each_database
-async def test_concurrent_sends_leave_no_gaps(driver: Any) -> None:
+async def test_concurrent_sends_leave_no_gaps(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A, B) for _ in range(4)]
     await asyncio.gather(
         *(

@@ -16,6 +16,8 @@ from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import batch_events, decode_frame
 from shared.testing.fixtures import on_each_database
 
+from .conftest import RoomsDriver
+
 A, B, C = (new_id() for _ in range(3))
 OTHERS = [B, C]
 SEQS, PEOPLE, BODIES = st.integers(1, 6), st.sampled_from([A, B, C]), st.sampled_from(["x", "y", "z" * 40])
@@ -36,7 +38,7 @@ commands = st.one_of(
 batches = st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=5)
 
 
-def command_of(driver: Any, room: str, step: tuple[Any, ...]) -> AnyCommand:
+def command_of(driver: RoomsDriver, room: str, step: tuple[Any, ...]) -> AnyCommand:
     name, user, *rest = step
     if name == "react":
         return driver.react(room, user, rest[0], rest[1], remove=rest[2])  # type: ignore[no-any-return]
@@ -58,7 +60,7 @@ def without_order(snapshot: Snapshot) -> Snapshot:
 @on_each_database
 @settings(max_examples=60, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=batches)
-async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[list[tuple[Any, ...]]]) -> None:
+async def test_fold_equals_a_fresh_snapshot(manual_driver: RoomsDriver, script: list[list[tuple[Any, ...]]]) -> None:
     room = await manual_driver.group(A, B)
     snapshots = [await manual_driver.snapshot(room, A)]
     live: list[RoomEvent] = []
@@ -81,7 +83,7 @@ async def test_fold_equals_a_fresh_snapshot(manual_driver: Any, script: list[lis
             assert without_order(fold(fold(snapshot, events[: len(events) // 2]), events)) == fresh
 
 
-def take_published(driver: Any, room: str) -> list[RoomEvent]:
+def take_published(driver: RoomsDriver, room: str) -> list[RoomEvent]:
     """Take the events of the room from the queue of the publisher. Return them encoded and decoded."""
     waiting = driver.deps.publisher._waiting
     events = [event for committed in waiting for event in committed.events if event.room_id == room]

@@ -1,19 +1,19 @@
 """A batch takes a constant number of statements, counted before the database driver and at the server."""
 
-from typing import Any
-
 from rooms.consumers import on_social
 from shared.contracts.rooms import AnyCommand
 from shared.events.social import UserBlocked
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 
+from .conftest import RoomsDriver
+
 A, B, C, D = (new_id() for _ in range(4))
 PLAIN_SENDS = 7
 EVERYTHING = 22
 
 
-async def count(driver: Any, *batch: AnyCommand) -> int:
+async def count(driver: RoomsDriver, *batch: AnyCommand) -> int:
     """Execute a batch. Return the number of statements without BEGIN and COMMIT."""
     async with driver.record_statements() as statements:
         await driver.execute(*batch)
@@ -21,14 +21,14 @@ async def count(driver: Any, *batch: AnyCommand) -> int:
 
 
 @on_each_database
-async def test_plain_sends(driver: Any) -> None:
+async def test_plain_sends(driver: RoomsDriver) -> None:
     rooms = [await driver.group(A, B) for _ in range(8)]
     for size in (1, 2, 64):
         sends = [driver.send(rooms[n % 8], (A, B)[n % 2], "x" * (n + 1), mentions=[B]) for n in range(size)]
         assert await count(driver, *sends) == PLAIN_SENDS
 
 
-async def commands_of_every_kind(driver: Any, rounds: int) -> list[AnyCommand]:
+async def commands_of_every_kind(driver: RoomsDriver, rounds: int) -> list[AnyCommand]:
     """Return commands of every kind, in `rounds` new groups and direct rooms."""
     batch: list[AnyCommand] = []
     for _ in range(rounds):
@@ -57,14 +57,14 @@ async def commands_of_every_kind(driver: Any, rounds: int) -> list[AnyCommand]:
 
 
 @on_each_database
-async def test_every_op_in_one_batch(driver: Any) -> None:
+async def test_every_op_in_one_batch(driver: RoomsDriver) -> None:
     await on_social(driver.deps, UserBlocked(user_id=D, blocked_id=C, version=1))
     counts = [await count(driver, *await commands_of_every_kind(driver, rounds)) for rounds in (1, 4)]
     assert counts[0] == counts[1] == EVERYTHING
 
 
 @on_servers
-async def test_statements_counted_by_the_server(manual_driver: Any) -> None:
+async def test_statements_counted_by_the_server(manual_driver: RoomsDriver) -> None:
     """The database driver turns an executemany into one statement, so only the server counts real statements."""
     server = "SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Com_insert', 'Com_select', 'Com_delete')"
 

@@ -11,10 +11,12 @@ from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
 
+from .conftest import RoomsDriver
+
 A, B, C, D = (new_id() for _ in range(4))
 
 
-async def list_all(driver: Any, room: str, user: str = A, **choice: Any) -> list[tuple[int, str]]:
+async def list_all(driver: RoomsDriver, room: str, user: str = A, **choice: Any) -> list[tuple[int, str]]:
     """Return (version, op) from all pages."""
     found: list[tuple[int, str]] = []
     page = await system_messages.list_page(driver.deps, room, user, **choice)
@@ -26,7 +28,7 @@ async def list_all(driver: Any, room: str, user: str = A, **choice: Any) -> list
 
 
 @pytest.fixture
-async def room(driver: Any) -> str:
+async def room(driver: RoomsDriver) -> str:
     """A room created with A and B. C joined at version 4, and left."""
     room_id: str = await driver.group(A, B)
     await driver.execute(
@@ -41,7 +43,7 @@ ALL = [(4, "member.joined"), (6, "room.updated"), (8, "member.role_changed"), (1
 
 
 @on_each_database
-async def test_the_system_messages_of_a_room(driver: Any, room: str) -> None:
+async def test_the_system_messages_of_a_room(driver: RoomsDriver, room: str) -> None:
     for user in (A, B):
         assert await list_all(driver, room, user) == ALL
     for after in range(11):
@@ -52,26 +54,26 @@ async def test_the_system_messages_of_a_room(driver: Any, room: str) -> None:
     assert (renamed.title, renamed.by) == ("New", A)
 
 
-async def test_members_see_them_since_they_joined(driver: Any, room: str) -> None:
+async def test_members_see_them_since_they_joined(driver: RoomsDriver, room: str) -> None:
     await driver.execute(driver.invite(room, A, D))
     assert await list_all(driver, room, D) == [(11, "member.joined")]
     await driver.execute(driver.invite(room, A, C), driver.update(room, A, pinned_seq=1))
     assert await list_all(driver, room, C) == [(12, "member.joined"), (13, "room.updated")]
 
 
-async def test_non_members_see_none(driver: Any, room: str) -> None:
+async def test_non_members_see_none(driver: RoomsDriver, room: str) -> None:
     for user, room_id in ((C, room), (D, room), (A, new_id())):
         with pytest.raises(DomainError, match="no such room"):
             await system_messages.list_page(driver.deps, room_id, user)
 
 
-async def test_the_first_joins_of_a_direct_room_are_omitted(driver: Any) -> None:
+async def test_the_first_joins_of_a_direct_room_are_omitted(driver: RoomsDriver) -> None:
     room_id = await driver.direct(A, B)
     await driver.execute(driver.send(room_id, A))
     assert await list_all(driver, room_id) == []
 
 
-async def test_a_call_scans_a_limited_number_of_versions(driver: Any, room: str) -> None:
+async def test_a_call_scans_a_limited_number_of_versions(driver: RoomsDriver, room: str) -> None:
     for scanned in (1, 2, 3, 7, 11):
         assert await list_all(driver, room, max_scanned=scanned) == ALL
     page = await system_messages.list_page(driver.deps, room, A, max_scanned=3)
@@ -79,7 +81,7 @@ async def test_a_call_scans_a_limited_number_of_versions(driver: Any, room: str)
     assert page.next is not None
 
 
-async def test_a_page_has_a_limited_size(driver: Any) -> None:
+async def test_a_page_has_a_limited_size(driver: RoomsDriver) -> None:
     room_id = await driver.group(A)
     await driver.execute(*(driver.update(room_id, A, title=f"T{n}") for n in range(10)))
     page = await system_messages.list_page(driver.deps, room_id, A, limit=3)
@@ -88,14 +90,14 @@ async def test_a_page_has_a_limited_size(driver: Any) -> None:
 
 
 @on_each_database
-async def test_they_expire_with_the_events(driver: Any, room: str) -> None:
+async def test_they_expire_with_the_events(driver: RoomsDriver, room: str) -> None:
     async with driver.deps.database.write() as db:
         await db.execute(text("UPDATE room_event SET at = 1 WHERE version <= 7"))
     await trim(driver.deps)
     assert await list_all(driver, room) == ALL[2:]
 
 
-async def test_invalid_cursors_are_rejected(driver: Any, room: str) -> None:
+async def test_invalid_cursors_are_rejected(driver: RoomsDriver, room: str) -> None:
     for cursor in ("x", "LTE", "Ing"):
         with pytest.raises(Invalid):
             await system_messages.list_page(driver.deps, room, A, cursor=cursor)
@@ -104,7 +106,7 @@ async def test_invalid_cursors_are_rejected(driver: Any, room: str) -> None:
 
 
 @on_each_database
-async def test_a_page_takes_two_statements(driver: Any, room: str) -> None:
+async def test_a_page_takes_two_statements(driver: RoomsDriver, room: str) -> None:
     async with driver.record_statements() as statements:
         await list_all(driver, room)
     assert len([one for one in statements if one.lstrip().startswith("SELECT")]) == 2

@@ -104,7 +104,7 @@ def check_consistency(work: UnitOfWork) -> None:
         assert [event.version for event in events] == list(range(1, room.head_version + 1))
         created = [event.seq for event in events if isinstance(event, MessageCreated)]
         assert created == list(range(1, room.head_seq + 1))
-        present = {key[1]: member for key, member in work.members.items() if key[0] == room.id and member.is_in}
+        present = {key[1]: member for key, member in work.members.items() if key[0] == room.id and member.is_current}
         assert room.member_count == len(present)
         if room.kind == "group" and present:
             assert [member.role for member in present.values()].count("owner") == 1

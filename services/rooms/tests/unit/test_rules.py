@@ -11,7 +11,7 @@ from rooms.domain.decide import decide
 from rooms.domain.membership import MAX_MEMBERS, MAX_ROOMS_PER_USER
 from rooms.domain.messages import MAX_DIFFERENT_EMOJI, MAX_REACTIONS
 from rooms.domain.search import SearchCursor, cursor_at, cut_page
-from rooms.domain.state import weight
+from rooms.domain.state import MemberState, StoredMessage, estimated_bytes
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
@@ -31,7 +31,7 @@ from shared.contracts.rooms import (
     UpdateRoom,
 )
 from shared.errors import DomainError
-from shared.events.rooms import MemberLeft, MemberRoleChanged, MessageDeleted, MessageEdited, RoomUpdated
+from shared.events.rooms import MemberLeft, MemberRoleChanged, MessageDeleted, MessageEdited, RoomEvent, RoomUpdated
 from shared.ids import new_id
 
 # The IDs rise, so that a rule that compares them by order instead of by equality shows.
@@ -49,31 +49,31 @@ class Room:
         create_direct(self.work, DIRECT, A, B)
         self.ok(SetRole, A, target_id=B, role="admin")
 
-    def decide(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted | Rejected:
+    def decide(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted | Rejected:
         if kind is SendMessage:
             fields = {"client_id": new_id(), "body": "hi"} | fields
         command: AnyCommand = kind(command_id=new_id(), room_id=room_id, user_id=user_id, **fields)
         return decide(self.work, command)
 
-    def ok(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted:
+    def ok(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> Accepted:
         result = self.decide(kind, user_id, room_id, **fields)
         assert isinstance(result, Accepted), result
         return result
 
-    def code(self, kind: Any, user_id: str, room_id: str = GROUP, **fields: Any) -> str:
+    def code(self, kind: type[AnyCommand], user_id: str, room_id: str = GROUP, **fields: Any) -> str:
         before = len(self.work.events)
         result = self.decide(kind, user_id, room_id, **fields)
         assert isinstance(result, Rejected), result
         assert len(self.work.events) == before
         return result.code
 
-    def event(self) -> Any:
+    def event(self) -> RoomEvent:
         return self.work.events[-1].event
 
-    def message(self, seq: int, room_id: str = GROUP) -> Any:
+    def message(self, seq: int, room_id: str = GROUP) -> StoredMessage:
         return self.work.messages[room_id, seq]
 
-    def member(self, user_id: str, room_id: str = GROUP) -> Any:
+    def member(self, user_id: str, room_id: str = GROUP) -> MemberState:
         return self.work.members[room_id, user_id]
 
 
@@ -275,7 +275,7 @@ def test_an_admin_does_not_remove_an_admin(room: Room) -> None:
 
 def test_whoever_leaves_is_succeeded_by_an_admin_then_by_the_first_member(room: Room) -> None:
     room.ok(RemoveMember, A, target_id=A)
-    assert (room.member(A).removed, room.member(A).is_in, room.member(B).role) == (False, False, "owner")
+    assert (room.member(A).removed, room.member(A).is_current, room.member(B).role) == (False, False, "owner")
     assert room.work.rooms[GROUP].member_count == 3
     room.ok(LeaveRoom, B)
     assert room.member(C).role == "owner"
@@ -290,7 +290,8 @@ def test_a_direct_room_is_hidden_and_shown_again(room: Room) -> None:
     room.work.changed_room_lists.clear()
     before = len(room.work.events)
     room.ok(LeaveRoom, A, DIRECT)
-    assert (room.member(A, DIRECT).hidden, room.member(A, DIRECT).is_in, len(room.work.events)) == (True, True, before)
+    member = room.member(A, DIRECT)
+    assert (member.hidden, member.is_current, len(room.work.events)) == (True, True, before)
     assert room.work.changed_room_lists == {A}
     room.work.changed_room_lists.clear()
     room.ok(LeaveRoom, A, DIRECT)
@@ -397,12 +398,12 @@ def test_a_page_of_search_hits_ends_where_the_scan_ended(room: Room) -> None:
     for _ in range(4):
         room.ok(SendMessage, A)
     hits = [room.message(seq) for seq in (4, 3, 2, 1)]
-    everything = sum(map(weight, hits))
+    everything = sum(map(estimated_bytes, hits))
     end = SearchCursor(1_000, GROUP, 2)
     assert cut_page(hits, None, 9, everything) == (hits, None)
     assert cut_page(hits, end, 9, everything) == (hits[:3], end)
     assert cut_page(hits, None, 2, everything) == (hits[:2], cursor_at(hits[1]))
-    assert cut_page(hits, None, 9, weight(hits[0]) * 2) == (hits[:2], cursor_at(hits[1]))
+    assert cut_page(hits, None, 9, estimated_bytes(hits[0]) * 2) == (hits[:2], cursor_at(hits[1]))
     assert cut_page(hits, None, 9, 0) == (hits[:1], cursor_at(hits[0]))
     assert cut_page([], end, 9, 1) == ([], end)
 

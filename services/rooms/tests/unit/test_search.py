@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rooms.domain.search import (
-    MAX_SEARCH_TEXT,
+    MAX_SEARCH_TEXT_CHARACTERS,
     ScanRange,
     SearchCursor,
     choose_slices,
@@ -89,5 +89,5 @@ def test_invalid_queries_are_rejected(typed: str) -> None:
 
 
 def test_search_text_is_bounded() -> None:
-    assert len(search_text("\ufdfa" * 4000) or "") == MAX_SEARCH_TEXT
+    assert len(search_text("\ufdfa" * 4000) or "") == MAX_SEARCH_TEXT_CHARACTERS
     assert search_text("") is None

@@ -7,6 +7,7 @@ import pytest
 from rooms.domain.validation import title_of, validate
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import (
+    AnyCommand,
     EditMessage,
     InviteMembers,
     ReactToMessage,
@@ -27,7 +28,7 @@ def send(**fields: Any) -> SendMessage:
     return SendMessage(**values | fields)
 
 
-def error_code(command: Any) -> str:
+def error_code(command: AnyCommand) -> str:
     with pytest.raises(DomainError) as raised:
         validate(command)
     return raised.value.code

@@ -80,13 +80,15 @@ async def auth_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_endpoint: list[str], redis: AnyRedis
 ) -> AsyncIterator[str]:
     database = prepare_database(request, "sqlite", ["auth"], tmp_path_factory.mktemp("auth"))
-    secrets = dict.fromkeys((f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")), SECRET)
-    settings = AuthSettings(
-        _env_file=None, redis_endpoint=redis_endpoint, rate_limits=False, service_secret=SECRET,
-        session_secret_key=SECRET, argon2_time_cost=1, argon2_memory_kib=8, **database, **secrets,
-    )  # fmt: skip
+    names = ("service_secret", *(f"{name}_service_secret" for name in ("social", "rooms", "media", "chat_gateway")))
+    given: dict[str, Any] = {
+        "_env_file": None, "redis_endpoint": redis_endpoint, "rate_limits": False, "session_secret_key": SECRET,
+        "argon2_time_cost": 1, "argon2_memory_kib": 8, **dict.fromkeys(names, SECRET), **database,
+    }  # fmt: skip
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_auth(settings), port=port, log_config=None, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_auth(AuthSettings(**given)), port=port, log_config=None, lifespan="on")
+    )
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
@@ -125,11 +127,18 @@ def avatar(media: tuple[str, set[str]]) -> str:
 
 @pytest.fixture(scope="module")
 def settings(
-    request: pytest.FixtureRequest, database_env: dict[str, Any], redis_endpoint: list[str], auth_url: str, media: Any
+    request: pytest.FixtureRequest,
+    database_env: dict[str, Any],
+    redis_endpoint: list[str],
+    auth_url: str,
+    media: tuple[str, set[str]],
 ) -> SocialSettings:
     """Settings of the application; `with_settings` changes some for a test."""
-    given = {**database_env, "redis_endpoint": redis_endpoint, "auth_url": auth_url, "media_url": media[0]}
-    return SocialSettings(_env_file=None, service_secret=SECRET, **{**given, **getattr(request, "param", {})})
+    given = {
+        "_env_file": None, "service_secret": SECRET, "redis_endpoint": redis_endpoint, "auth_url": auth_url,
+        "media_url": media[0],
+    }  # fmt: skip
+    return SocialSettings(**{**database_env, **given, **getattr(request, "param", {})})
 
 
 def with_settings(**settings: Any) -> pytest.MarkDecorator:
@@ -157,7 +166,8 @@ async def spare(settings: SocialSettings, tmp_path: Path) -> AsyncIterator[FastA
 
 @pytest.fixture
 def deps(app: FastAPI) -> Dependencies:
-    return state_of(app).dependencies
+    dependencies: Dependencies = state_of(app).dependencies
+    return dependencies
 
 
 @function_fixture()
@@ -219,7 +229,7 @@ def statements(deps: Dependencies) -> Iterator[list[str]]:
     """The statements sent to the database from now on. Tests clear the list before the part that counts."""
     engine, sent = deps.database.engine.sync_engine, list[str]()
 
-    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if "outbox" not in statement and not statement.startswith("BEGIN"):  # leave out the relay's, and SQLite's BEGIN
             sent.append(statement)
 

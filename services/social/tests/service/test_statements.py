@@ -1,5 +1,8 @@
 """The number of statements does not grow with the number of people."""
 
+from collections.abc import Awaitable, Callable
+
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -11,8 +14,8 @@ pytestmark = on_each_database
 
 
 @function_fixture()
-async def count_statements(statements):
-    async def count_statements(request) -> int:
+async def count_statements(statements: list[str]) -> Callable[[Awaitable[httpx.Response]], Awaitable[int]]:
+    async def count_statements(request: Awaitable[httpx.Response]) -> int:
         statements.clear()
         assert (await request).is_success
         return len(statements)

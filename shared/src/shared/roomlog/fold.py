@@ -22,7 +22,9 @@ from shared.events.rooms import (
 )
 
 
-class MemberState(msgspec.Struct):
+class SnapshotMember(msgspec.Struct):
+    """A member, as far as events change it."""
+
     role: Role
     read_seq: int
 
@@ -35,7 +37,7 @@ class Snapshot(msgspec.Struct):
     messages: dict[int, Message]
     title: str = ""
     pinned_seq: int | None = None
-    members: dict[str, MemberState] = {}
+    members: dict[str, SnapshotMember] = {}
 
 
 def fold(snapshot: Snapshot, events: Iterable[RoomEvent]) -> Snapshot:
@@ -53,13 +55,13 @@ def _fold_members(snapshot: Snapshot, event: RoomEvent) -> None:
     members = snapshot.members
     match event:
         case MessageCreated(sender_id=user_id, seq=seq) if user_id in members:
-            members[user_id] = MemberState(members[user_id].role, max(members[user_id].read_seq, seq))
+            members[user_id] = SnapshotMember(members[user_id].role, max(members[user_id].read_seq, seq))
         case MemberJoined(user_id=user_id, role=role, read_seq=read_seq):
-            members[user_id] = MemberState(role, read_seq)
+            members[user_id] = SnapshotMember(role, read_seq)
         case MemberLeft(user_id=user_id):
             members.pop(user_id, None)
         case MemberRoleChanged(user_id=user_id, role=role) if user_id in members:
-            members[user_id] = MemberState(role, members[user_id].read_seq)
+            members[user_id] = SnapshotMember(role, members[user_id].read_seq)
         case RoomUpdated(title=title, pinned_seq=pinned):
             snapshot.title = snapshot.title if isinstance(title, msgspec.UnsetType) else title
             snapshot.pinned_seq = snapshot.pinned_seq if isinstance(pinned, msgspec.UnsetType) else pinned

@@ -12,6 +12,7 @@ import msgspec
 from shared.events.rooms import MEMBERSHIP, MessageDeleted, RoomEvent
 from shared.ids import parse_rfc3339
 
+# The flags of a publication say what it contains.
 PLAIN: Final = b"-"
 MEMBERS_CHANGED: Final = b"m"
 DELETION: Final = b"d"

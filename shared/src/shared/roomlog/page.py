@@ -14,7 +14,7 @@ from shared.redis.client import AnyRedis, Script
 from shared.roomlog.fold import Snapshot, fold
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key, page_key
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 
 RECENT_MESSAGES = 100
 PAGE_TTL_S = 3600
@@ -36,7 +36,7 @@ async def find_recent(redis: AnyRedis, epoch: str, room_id: str) -> Snapshot | N
     if not cached:
         return None
     version = int(cached[b"version"])
-    stream = (await read_since(redis, epoch, {room_id: version}))[room_id]
+    stream = (await read_after(redis, epoch, {room_id: version}))[room_id]
     if not stream.reaches(version):
         return None
     page = _decoder.decode(cached[b"page"])

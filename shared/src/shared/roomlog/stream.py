@@ -1,7 +1,7 @@
-"""The Redis stream of a room's log: publish events, and read the events since a version.
+"""The Redis stream of a room's log: append and publish events, and read the events after a version.
 
 Each operation is one script per room, pipelined over many rooms. The stream may lose everything: the database has the
-complete log, and a reader that finds a gap reads from the database.
+complete log, and a process that finds a gap in the stream loads the events from the database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,22 @@ KEPT_ENTRIES = 512
 LOG_TTL_S = 24 * 3600
 """Longer than the period that a sweep checks, so that it does not publish idle rooms again."""
 
-PUBLISH_NEXT = Script(Path(__file__).parent / "publish_next.lua")
-_READ_SINCE = Script(Path(__file__).parent / "read_since.lua")
+APPEND_EVENTS = Script(Path(__file__).parent / "append_events.lua")
+_READ_AFTER = Script(Path(__file__).parent / "read_after.lua")
 
 
-async def publish_next(redis: AnyRedis, epoch: str, batches: Sequence[tuple[str, EventBatch]]) -> dict[str, int]:
-    """Publish (room id, batch) pairs in order.
+async def append_events(redis: AnyRedis, epoch: str, batches: Sequence[tuple[str, EventBatch]]) -> dict[str, int]:
+    """Append batches to the streams of their rooms and publish them. `batches` are (room id, batch), in order.
 
-    Returns the stream head of each room whose batch does not continue the stream. Events up to the stream head are
-    skipped, so any number of processes may publish, in any order, and after any crash.
+    Returns the stream head of each room whose batch does not directly follow it: nothing of that batch is appended.
+    Events up to the stream head are skipped, so any number of processes may append, in any order, after any crash.
     """
     calls = []
     for room_id, batch in batches:
         keys = (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
         flags = b"%b %b" % (batch.flags, batch.traceparent.encode()) if batch.traceparent else batch.flags
         calls.append((keys, (batch.first, flags, KEPT_ENTRIES, LOG_TTL_S, *batch.frames)))
-    results = await PUBLISH_NEXT.run_all(redis, calls)
+    results = await APPEND_EVENTS.run_all(redis, calls)
     gaps: dict[str, int] = {}
     for (room_id, _), head in zip(batches, results, strict=True):
         if head != -1:
@@ -51,10 +51,10 @@ class StreamRead(msgspec.Struct):
         return bool(self.frames) or self.head == version
 
 
-async def read_since(
+async def read_after(
     redis: AnyRedis, epoch: str, cursors: Mapping[str, int], *, limit: int = KEPT_ENTRIES
 ) -> dict[str, StreamRead]:
     """Read the frames after each room's version, at most `limit` per room."""
     calls = (([log_key(epoch, room_id)], (version, limit)) for room_id, version in cursors.items())
-    results = await _READ_SINCE.run_all(redis, calls)
+    results = await _READ_AFTER.run_all(redis, calls)
     return {room_id: StreamRead(head, frames) for room_id, (head, *frames) in zip(cursors, results, strict=True)}

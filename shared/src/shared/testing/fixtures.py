@@ -9,10 +9,10 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import pytest
 from redis.asyncio.client import PubSub
@@ -20,6 +20,8 @@ from sqlalchemy import URL, make_url
 
 from shared.redis.client import AnyRedis, close_redis, listening_client, redis_at, shard_of
 from shared.testing import databases, servers
+
+T = TypeVar("T")
 
 _servers = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("mariadb", "mysql")]
 
@@ -179,8 +181,16 @@ async def subscription(redis: AnyRedis, channel: str) -> AsyncIterator[PubSub]:
         yield pubsub
 
 
+@overload
+async def eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 10) -> T: ...
+
+
+@overload
+async def eventually(check: Callable[[], T | None], seconds: float = 10) -> T: ...
+
+
 async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
-    """Call `check()` until its result is true. Raises its last AssertionError, or a new one."""
+    """Call `check()` until its result is true, and return that. Raises its last AssertionError, or a new one."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         problem: AssertionError | None = None

@@ -19,15 +19,15 @@ from chat_gateway.driver.connection import Transport, UserConnection
 from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.ephemeral import EphemeralPublisher
+from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import JOIN_S, Hub
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
-from chat_gateway.room_log import RoomLog
-from chat_gateway.settings import DEFAULT_TIMINGS, Timings
 from chat_gateway.subscriber import Subscriber
+from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.batcher import Batcher
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
@@ -91,7 +91,7 @@ class Gateway:
         self.hub = Hub(self._flush_soon)
         self._loop = asyncio.get_running_loop()
         self._joined: asyncio.TimerHandle | None = None
-        self.room_log = RoomLog(redis, rooms)
+        self.event_loader = EventLoader(redis, rooms)
         self.recent_pages = RecentPages()
         self.command_queues = CommandQueues(
             rooms, self.adopt_epoch, partitions=partitions, capacity=queue_capacity, timings=timings
@@ -100,7 +100,7 @@ class Gateway:
         self.subscriber = Subscriber(
             redis,
             self.hub,
-            self.room_log,
+            self.event_loader,
             overload,
             timings,
             on_reset=self._reset_room,

@@ -5,10 +5,10 @@ import logging
 from chat_gateway import metrics
 from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.gateway import Gateway
+from chat_gateway.event_loader import EventPage
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import RoomRemoved, RoomReset
 from chat_gateway.protocol.resume import split_at_leave
-from chat_gateway.room_log import EventPage
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ async def _send_missed(
 ) -> list[str]:
     """Send the events after the cursors and advance the cursors. Returns the rooms that have no later events."""
     known = {room_id: gateway.hub.version_of(room_id) or 0 for room_id in wanted}
-    pages = await gateway.room_log.read_after(connection.epoch, wanted, known)
+    pages = await gateway.event_loader.load_after(connection.epoch, wanted, known)
     complete = []
     for room_id in wanted:
         page = pages.get(room_id)

@@ -11,7 +11,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     limited_seconds: float = 10
     """A connection that exceeds the rate for this long is closed with 4529."""
     unanswered: int = 64
+    """The server does not read from a connection with this many unanswered frames."""
     frame_bytes: int = 64 * 1024
+    """A larger frame is rejected as `too_large`, unless it is an upload."""
     malformed_per_minute: int = 32
     hello_seconds: float = 10
     heartbeat_seconds: float = 25
@@ -22,7 +24,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A connection with more live events than this waiting to be written is closed with 4308."""
 
 
-MAX_UPLOAD_TEXT = (5 * 1024 * 1024 + 2) // 3 * 4
+MAX_UPLOAD_BASE64_LENGTH = (5 * 1024 * 1024 + 2) // 3 * 4
 """The length of 5 MiB in base64."""
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+MAX_WEBSOCKET_MESSAGE_BYTES = 8 * 1024 * 1024
+"""A larger WebSocket message closes its connection with 1009. An upload fits into it."""
 SUBPROTOCOL = "webchat.v1"

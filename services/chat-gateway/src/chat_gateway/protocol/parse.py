@@ -10,7 +10,7 @@ import msgspec
 
 from chat_gateway.protocol.errors import FrameError
 from chat_gateway.protocol.frames import OPS, AnyFrame, FileUpload
-from chat_gateway.protocol.limits import MAX_UPLOAD_TEXT
+from chat_gateway.protocol.limits import MAX_UPLOAD_BASE64_LENGTH
 from shared.errors import ErrorCode, field_and_problem
 
 _UPLOAD = str(FileUpload.__struct_config__.tag)
@@ -33,7 +33,7 @@ def parse(data: bytes, *, frame_bytes: int) -> AnyFrame:
         frame: AnyFrame = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise _diagnose(data, error) from error
-    if isinstance(frame, FileUpload) and len(frame.data) > MAX_UPLOAD_TEXT:
+    if isinstance(frame, FileUpload) and len(frame.data) > MAX_UPLOAD_BASE64_LENGTH:
         raise FrameError(ErrorCode.TOO_LARGE, "data: a file over the socket has at most 5 MiB.", frame.id)
     return frame
 

@@ -25,7 +25,7 @@ from chat_gateway.driver.connection import UserConnection
 from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.protocol.errors import CloseCode
-from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, SUBPROTOCOL
+from chat_gateway.protocol.limits import MAX_WEBSOCKET_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.transport.handshake import Handshake
 from shared.errors import DomainError
@@ -64,7 +64,7 @@ class Socket(asyncio.Protocol):
         self._ws = ServerProtocol(
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=lambda _, offered: Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None,
-            max_size=MAX_MESSAGE_BYTES,
+            max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
             logger=_websockets_log,
         )
         self._connection: UserConnection | None = None

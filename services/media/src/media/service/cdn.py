@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import SecretStr
 
-from media.settings import MediaSettings
 from media.storage.bucket import ObjectHeaders
 
 
@@ -34,17 +34,17 @@ class Cdn:
         return self._sign(f"{url}?{urlencode(forced)}", datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def open_cdn(settings: MediaSettings) -> Cdn | None:
-    """Raises ValueError for a malformed key."""
-    if settings.aws_cdn_url is None:
+def open_cdn(url: str | None, key_id: str | None, private_key: SecretStr | None) -> Cdn | None:
+    """Return None without a URL. Raises ValueError for a malformed key."""
+    if url is None:
         return None
-    if settings.cdn_key_id is None or settings.cdn_private_key is None:
-        return Cdn(settings.aws_cdn_url, None)
-    pem = settings.cdn_private_key.get_secret_value().replace("\\n", "\n").encode()
+    if key_id is None or private_key is None:
+        return Cdn(url, None)
+    pem = private_key.get_secret_value().replace("\\n", "\n").encode()
     key = load_pem_private_key(pem, password=None)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("CDN_PRIVATE_KEY: must be an RSA key")  # noqa: TRY004 - a wrong value of a setting
-    return Cdn(settings.aws_cdn_url, _signer(settings.cdn_key_id, key))
+    return Cdn(url, _signer(key_id, key))
 
 
 def _signer(key_id: str, key: RSAPrivateKey) -> Callable[[str, datetime], str]:

@@ -8,7 +8,7 @@ from media.service.concurrency_limit import ConcurrencyLimit
 from media.service.picture_worker import Limits
 from media.service.pictures import PictureProcessor
 from media.settings import MediaSettings
-from media.storage.bucket import Bucket
+from media.storage.bucket import Bucket, BucketOptions
 from shared.database.engine import Database
 from shared.rpc.client import Peer
 
@@ -52,7 +52,7 @@ def create_dependencies(settings: MediaSettings, database: Database, bucket: Buc
     return Dependencies(
         database=database,
         bucket=bucket,
-        cdn=open_cdn(settings),
+        cdn=open_cdn(settings.aws_cdn_url, settings.cdn_key_id, settings.cdn_private_key),
         rooms=rooms,
         pictures=PictureProcessor(
             Limits(
@@ -78,4 +78,20 @@ def create_dependencies(settings: MediaSettings, database: Database, bucket: Buc
             orphan_ms=round(settings.orphan_s * 1000),
         ),
         link_seconds=settings.link_seconds,
+    )
+
+
+def bucket_options(settings: MediaSettings) -> BucketOptions:
+    return BucketOptions(
+        name=settings.aws_storage_bucket_name,
+        region=settings.aws_region,
+        endpoint_url=settings.s3_endpoint_url,
+        public_url=settings.s3_public_url,
+        access_key=settings.aws_access_key,
+        secret_key=settings.aws_secret_access_key,
+        connections=settings.s3_connections,
+        connect_timeout_s=settings.s3_connect_timeout_s,
+        read_timeout_s=settings.s3_read_timeout_s,
+        part_bytes=settings.s3_part_bytes,
+        concurrent_uploads=settings.s3_uploads_at_once,
     )

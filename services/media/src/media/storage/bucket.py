@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
 
@@ -10,8 +11,7 @@ import aioboto3
 import aiohttp
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-
-from media.settings import MediaSettings
+from pydantic import SecretStr
 
 MISSING = ("404", "NoSuchBucket", "NotFound")
 ALREADY_OWNED = "BucketAlreadyOwnedByYou"
@@ -30,6 +30,23 @@ class ObjectHeaders(NamedTuple):
 class Listed(NamedTuple):
     key: str
     modified_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketOptions:
+    """The place of a bucket, and limits of its clients."""
+
+    name: str
+    region: str
+    endpoint_url: str | None
+    public_url: str | None
+    access_key: str | None
+    secret_key: SecretStr
+    connections: int
+    connect_timeout_s: float
+    read_timeout_s: float
+    part_bytes: int
+    concurrent_uploads: int
 
 
 class Bucket:
@@ -158,16 +175,16 @@ def _ms(moment: datetime) -> int:
 
 
 @asynccontextmanager
-async def open_bucket(settings: MediaSettings) -> AsyncIterator[Bucket]:
+async def open_bucket(options: BucketOptions) -> AsyncIterator[Bucket]:
     """Open clients, without a request yet. Addressing is by path, because an IP address has no subdomains."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path", "payload_signing_enabled": False},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        connect_timeout=settings.s3_connect_timeout_s,
-        read_timeout=settings.s3_read_timeout_s,
-        max_pool_connections=settings.s3_connections,
+        connect_timeout=options.connect_timeout_s,
+        read_timeout=options.read_timeout_s,
+        max_pool_connections=options.connections,
         retries={"max_attempts": 2},
     )
     session = aioboto3.Session()
@@ -176,20 +193,20 @@ async def open_bucket(settings: MediaSettings) -> AsyncIterator[Bucket]:
         return session.client(
             "s3",
             endpoint_url=endpoint,
-            region_name=settings.aws_region,
-            aws_access_key_id=settings.aws_access_key,
-            aws_secret_access_key=settings.aws_secret_access_key.get_secret_value() or None,
+            region_name=options.region,
+            aws_access_key_id=options.access_key,
+            aws_secret_access_key=options.secret_key.get_secret_value() or None,
             config=config,
         )
 
     async with AsyncExitStack() as stack:
-        inside = await stack.enter_async_context(client(settings.s3_endpoint_url))
-        outside = settings.s3_public_url and await stack.enter_async_context(client(settings.s3_public_url))
+        inside = await stack.enter_async_context(client(options.endpoint_url))
+        outside = options.public_url and await stack.enter_async_context(client(options.public_url))
         yield Bucket(
             inside,
             outside or None,
-            name=settings.aws_storage_bucket_name,
-            region=settings.aws_region,
-            part_bytes=settings.s3_part_bytes,
-            concurrent_uploads=settings.s3_uploads_at_once,
+            name=options.name,
+            region=options.region,
+            part_bytes=options.part_bytes,
+            concurrent_uploads=options.concurrent_uploads,
         )

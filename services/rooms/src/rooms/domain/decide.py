@@ -1,4 +1,4 @@
-"""Decides commands one after the other on a unit of work. Duplicates of what created an event get the first result."""
+"""Decides commands one after the other on a unit of work. A duplicate gets the result of the first one."""
 
 from collections.abc import Callable
 from typing import Any

@@ -58,7 +58,7 @@ def join(work: UnitOfWork, room: RoomState, user_id: str, *, by: str, role: Role
     seq = room.head_seq
     member = MemberState(room.id, user_id, role, seq, seq, version, room.updated_at)
     work.members[member.key] = member
-    work.change_member(member)
+    work.mark_member_changed(member)
     room.member_count += 1
     work.room_counts[user_id] = work.room_counts.get(user_id, 0) + 1
     work.changed_room_lists.add(user_id)
@@ -71,9 +71,9 @@ def leave(work: UnitOfWork, command: LeaveRoom) -> Accepted:
     member = work.members.get((command.room_id, command.user_id))
     if room is None or member is None or member.removed:
         raise no_room()
-    if member.is_in and room.kind == "direct":
+    if member.is_current and room.kind == "direct":
         _hide(work, member)
-    elif member.is_in:
+    elif member.is_current:
         _transfer_ownership(work, room, member)
         _end_membership(work, room, member, by=command.user_id)
     return Accepted(version=room.head_version)
@@ -82,7 +82,7 @@ def leave(work: UnitOfWork, command: LeaveRoom) -> Accepted:
 def _hide(work: UnitOfWork, member: MemberState) -> None:
     if not member.hidden:
         member.hidden = True
-        work.change_member(member)
+        work.mark_member_changed(member)
         work.changed_room_lists.add(member.user_id)
 
 
@@ -91,7 +91,7 @@ def _transfer_ownership(work: UnitOfWork, room: RoomState, leaver: MemberState) 
     if leaver.role != "owner":
         return
     others = [other for other in work.members.values() if other.room_id == room.id and other is not leaver]
-    if candidates := [other for other in others if other.is_in]:
+    if candidates := [other for other in others if other.is_current]:
         successor = min(candidates, key=lambda other: (other.role != "admin", other.joined_version))
         _set_role(work, room, successor, "owner", by=leaver.user_id)
 
@@ -99,7 +99,7 @@ def _transfer_ownership(work: UnitOfWork, room: RoomState, leaver: MemberState) 
 def _end_membership(work: UnitOfWork, room: RoomState, member: MemberState, *, by: str) -> None:
     version, at = work.next_event(room)
     member.left_version, member.removed, member.role = version, by != member.user_id, "member"
-    work.change_member(member)
+    work.mark_member_changed(member)
     room.member_count -= 1
     work.room_counts[member.user_id] = work.room_counts.get(member.user_id, 1) - 1
     work.changed_room_lists.add(member.user_id)
@@ -115,7 +115,7 @@ def remove(work: UnitOfWork, command: RemoveMember) -> Accepted:
     if member.role == "member":
         raise Forbidden("Only the owner and admins remove members.")
     target = _get_target(work, room, command.target_id)
-    if target.is_in:
+    if target.is_current:
         if member.role == "admin" and target.role != "member":
             raise Forbidden("Only the owner removes admins.")
         _end_membership(work, room, target, by=command.user_id)
@@ -139,7 +139,7 @@ def set_role(work: UnitOfWork, command: SetRole) -> Accepted:
     if member.role != "owner":
         raise Forbidden("Only the owner gives roles.")
     target = _get_target(work, room, command.target_id)
-    if not target.is_in:
+    if not target.is_current:
         raise _no_member()
     if target.role != command.role:
         if target is member:
@@ -153,6 +153,6 @@ def set_role(work: UnitOfWork, command: SetRole) -> Accepted:
 def _set_role(work: UnitOfWork, room: RoomState, member: MemberState, role: Role, *, by: str) -> None:
     version, at = work.next_event(room)
     member.role = role
-    work.change_member(member)
+    work.mark_member_changed(member)
     event = MemberRoleChanged(room_id=room.id, version=version, at=at, user_id=member.user_id, by=by, role=role)
     work.record(room, by, event)

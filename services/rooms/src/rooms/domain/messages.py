@@ -15,10 +15,10 @@ from shared.events.rooms import MessageCreated, MessageDeleted, MessageEdited, M
 
 MAX_REACTIONS = 4_000
 MAX_DIFFERENT_EMOJI = 100
-_FIRST = frozenset(
+_FIELDS_OF_THE_FIRST_RELEASE = frozenset(
     {"command_id", "room_id", "user_id", "traceparent", "client_id", "body", "reply_to", "attachments", "mentions"}
 )
-"""Fields that are in the digest of every message, or in none. Later fields are in it if set: old digests stay valid."""
+"""Fields that later releases add are in a digest only if they are set, so that stored digests stay valid."""
 
 
 def digest_of(command: SendMessage) -> bytes:
@@ -26,7 +26,9 @@ def digest_of(command: SendMessage) -> bytes:
     attachment_ids = [attachment.attachment_id for attachment in command.attachments]
     content = [command.body, command.reply_to, attachment_ids, command.mentions]
     later = {
-        name: value for name in command.__struct_fields__ if name not in _FIRST and (value := getattr(command, name))
+        name: value
+        for name in command.__struct_fields__
+        if name not in _FIELDS_OF_THE_FIRST_RELEASE and (value := getattr(command, name))
     }
     return sha256(msgspec.json.encode([*content, later] if later else content)).digest()
 
@@ -115,7 +117,7 @@ def edit(work: UnitOfWork, command: EditMessage) -> Accepted:
 def _set_body(work: UnitOfWork, room: RoomState, message: StoredMessage, body: str) -> None:
     version, at = work.next_event(room)
     message.body, message.edited_at = body, room.updated_at
-    work.change_message(message)
+    work.mark_message_changed(message)
     event = MessageEdited(
         room_id=room.id, version=version, at=at, seq=message.seq, body=body, edited_at=at, by=message.sender_id
     )
@@ -143,7 +145,7 @@ def _clear(work: UnitOfWork, message: StoredMessage) -> None:
         work.cleared_reactions.add(message.key)
         message.reaction_count = 0
     work.emoji_counts.pop(message.key, None)
-    work.change_message(message)
+    work.mark_message_changed(message)
 
 
 def react(work: UnitOfWork, command: ReactToMessage) -> Accepted:
@@ -183,7 +185,7 @@ def _check_accepts_reaction(work: UnitOfWork, message: StoredMessage, emoji: str
 
 def _count(work: UnitOfWork, message: StoredMessage, emoji: str, change: int) -> None:
     message.reaction_count += change
-    work.change_message(message)
+    work.mark_message_changed(message)
     counts = work.emoji_counts.setdefault(message.key, {})
     counts[emoji] = counts.get(emoji, 0) + change
     if counts[emoji] == 0:

@@ -25,7 +25,9 @@ class ReadSet(msgspec.Struct):
     """Rooms in which only read cursors move, which needs no lock."""
     members: set[MemberKey] = set()
     sends: set[ClientKey] = set()
+    """Idempotency keys of the messages."""
     commands: set[ClientKey] = set()
+    """Idempotency keys of the other commands."""
     messages: set[MessageKey] = set()
     reactions: set[ReactionKey] = set()
     attachments: set[AttachmentKey] = set()

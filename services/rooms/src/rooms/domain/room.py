@@ -50,6 +50,6 @@ def mute(work: UnitOfWork, command: MuteRoom) -> Accepted:
     room, member = work.require_member(command)
     if member.muted != command.muted:
         member.muted = command.muted
-        work.change_member(member)
+        work.mark_member_changed(member)
         work.changed_room_lists.add(member.user_id)
     return Accepted(version=room.head_version)

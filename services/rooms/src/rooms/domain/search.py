@@ -1,4 +1,4 @@
-"""Decides how texts are compared in a search, and how far back one call scans.
+"""The rules of the search: how texts are compared, and how far back one call scans.
 
 Results are ordered by `SearchCursor.order`: newest first, then by room, then by falling seq. The messages of a room
 are numbered without gaps and their timestamps never decrease. A few timestamps per room are therefore enough to choose
@@ -12,14 +12,14 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from rooms.domain.errors import invalid
-from rooms.domain.state import StoredMessage, weight
+from rooms.domain.state import StoredMessage, estimated_bytes
 from rooms.domain.validation import is_storable
 from shared.contracts.limits import MAX_INTEGER
 from shared.text import normalised
 
-MIN_QUERY, MAX_QUERY = 2, 100
-MAX_SEARCH_TEXT = 8_000
-"""The length to which a normalised text is cut: twice the longest body, because a few characters become several."""
+MIN_QUERY_CHARACTERS, MAX_QUERY_CHARACTERS = 2, 100
+MAX_SEARCH_TEXT_CHARACTERS = 8_000
+"""The length to which a normalised text is cut: twice that of a message, because a few characters become several."""
 Order: TypeAlias = tuple[int, str, int]
 
 
@@ -56,14 +56,14 @@ class Slice(NamedTuple):
 
 def search_text(body: str) -> str | None:
     """Return the text by which a message is found, None for a message without text."""
-    return normalised(body)[:MAX_SEARCH_TEXT] or None
+    return normalised(body)[:MAX_SEARCH_TEXT_CHARACTERS] or None
 
 
 def query_of(typed: str) -> str:
     """Return the normalised query. Raises DomainError if it is too short or too long."""
     query = normalised(typed).strip()
-    if not MIN_QUERY <= len(query) <= MAX_QUERY or not is_storable(query):
-        raise invalid(f"q: {MIN_QUERY} to {MAX_QUERY} characters.")
+    if not MIN_QUERY_CHARACTERS <= len(query) <= MAX_QUERY_CHARACTERS or not is_storable(query):
+        raise invalid(f"q: {MIN_QUERY_CHARACTERS} to {MAX_QUERY_CHARACTERS} characters.")
     return query
 
 
@@ -103,16 +103,16 @@ def _order_at(room: ScanRange, index: int) -> Order:
 
 
 def cut_page(
-    hits: Sequence[StoredMessage], end: SearchCursor | None, most: int, budget: int
+    hits: Sequence[StoredMessage], end: SearchCursor | None, limit: int, budget: int
 ) -> tuple[list[StoredMessage], SearchCursor | None]:
-    """Return the first `hits` up to `end`, at most `most` and within `budget` bytes, and the cursor of the next page.
+    """Return the first `hits` up to `end`, at most `limit` and within `budget` bytes, and the cursor of the next page.
 
-    `hits` are ordered, and contain more than `most` if there are more.
+    `hits` are ordered, and contain more than `limit` if there are more.
     """
     complete = [hit for hit in hits if end is None or cursor_at(hit).order <= end.order]
     page: list[StoredMessage] = []
-    for hit in complete[:most]:
-        budget -= weight(hit)
+    for hit in complete[:limit]:
+        budget -= estimated_bytes(hit)
         if budget < 0 and page:
             break
         page.append(hit)

@@ -65,7 +65,7 @@ class MemberState(msgspec.Struct):
         return (self.room_id, self.user_id)
 
     @property
-    def is_in(self) -> bool:
+    def is_current(self) -> bool:
         return self.left_version is None
 
 
@@ -103,7 +103,7 @@ def mentions_of(message: StoredMessage) -> list[str]:
     return _mentions.decode(message.mentions) if message.mentions else []
 
 
-def weight(message: StoredMessage) -> int:
-    """Estimate the size of the message as JSON, in bytes."""
+def estimated_bytes(message: StoredMessage) -> int:
+    """Return about how large the message is as JSON."""
     extra = len(message.attachments or b"") + len(message.mentions or b"")
     return 400 + len(message.body.encode()) + extra + 45 * message.reaction_count

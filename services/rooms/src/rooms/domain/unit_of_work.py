@@ -90,13 +90,13 @@ class UnitOfWork(msgspec.Struct):
         """Return the room of a command and the membership of its user. Raises `no_room` for non-members too."""
         room = self.rooms.get(command.room_id)
         member = self.members.get((command.room_id, command.user_id))
-        if room is None or member is None or not member.is_in:
+        if room is None or member is None or not member.is_current:
             raise no_room()
         return room, member
 
     def is_member(self, room: RoomState, user_id: str) -> bool:
         member = self.members.get((room.id, user_id))
-        return member is not None and member.is_in
+        return member is not None and member.is_current
 
     def get_message(self, room: RoomState, member: MemberState, seq: int) -> StoredMessage:
         """Return a message that the member may see. Raises DomainError."""
@@ -115,11 +115,11 @@ class UnitOfWork(msgspec.Struct):
     def record(self, room: RoomState, actor_id: str, event: RoomEvent) -> None:
         self.events.append(RecordedEvent(event, room.updated_at, actor_id))
 
-    def change_member(self, member: MemberState) -> None:
+    def mark_member_changed(self, member: MemberState) -> None:
         """Mark a member as changed."""
         self.changed_members[member.key] = member
 
-    def change_message(self, message: StoredMessage) -> None:
+    def mark_message_changed(self, message: StoredMessage) -> None:
         """Mark a message as changed, unless it is new."""
         if message.key not in self.new_messages:
             self.changed_messages[message.key] = message
@@ -135,5 +135,5 @@ class UnitOfWork(msgspec.Struct):
     def show(self, member: MemberState, version: int) -> None:
         """Show a hidden direct room to a member again, from this version on."""
         member.hidden, member.shown_version = False, version
-        self.change_member(member)
+        self.mark_member_changed(member)
         self.changed_room_lists.add(member.user_id)

@@ -24,8 +24,8 @@ from shared.contracts.rooms import (
 from shared.ids import is_id
 from shared.text import one_line
 
-MAX_BODY_LENGTH = 4000
-MAX_TITLE = 100
+MAX_MESSAGE_CHARACTERS = 4000
+MAX_TITLE_CHARACTERS = 100
 MAX_EMOJI_BYTES = 32
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -88,8 +88,8 @@ def title_of(text: str) -> str:
         title = one_line(text)
     except ValueError as error:
         raise invalid(f"title: {error}.") from error
-    if not 1 <= len(title) <= MAX_TITLE:
-        raise invalid(f"title: 1 to {MAX_TITLE} characters.")
+    if not 1 <= len(title) <= MAX_TITLE_CHARACTERS:
+        raise invalid(f"title: 1 to {MAX_TITLE_CHARACTERS} characters.")
     return title
 
 
@@ -111,8 +111,8 @@ def is_storable(text: str) -> bool:
 
 
 def _check_body(body: str, *, may_be_empty: bool = True) -> None:
-    if len(body) > MAX_BODY_LENGTH or (not body and not may_be_empty):
-        raise invalid(f"body: 1 to {MAX_BODY_LENGTH} characters.")
+    if len(body) > MAX_MESSAGE_CHARACTERS or (not body and not may_be_empty):
+        raise invalid(f"body: 1 to {MAX_MESSAGE_CHARACTERS} characters.")
     if not is_storable(body):
         raise invalid("body: has characters that cannot be stored.")
 

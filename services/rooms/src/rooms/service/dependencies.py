@@ -12,18 +12,25 @@ from shared.rpc.client import Peer
 
 @dataclass(frozen=True)
 class Dependencies:
-    settings: RoomsSettings
     database: Database
     redis: AnyRedis
     publisher: Publisher
     committer: Committer
     auth: Peer
     media: Peer
+    event_lifetime_ms: int
 
 
 def create_dependencies(
     settings: RoomsSettings, database: Database, redis: AnyRedis, *, auth: Peer, media: Peer
 ) -> Dependencies:
     publisher = Publisher(database, redis, limit=settings.publish_queue)
-    committer = Committer(database, publisher, writers=settings.writers)
-    return Dependencies(settings, database, redis, publisher, committer, auth, media)
+    return Dependencies(
+        database=database,
+        redis=redis,
+        publisher=publisher,
+        committer=Committer(database, publisher, writers=settings.writers),
+        auth=auth,
+        media=media,
+        event_lifetime_ms=settings.event_lifetime_ms,
+    )

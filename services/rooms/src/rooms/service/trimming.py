@@ -8,8 +8,8 @@ EVENTS_PER_TRIM = 1_000
 
 
 async def trim(deps: Dependencies) -> None:
-    """Delete events older than `event_days`, one slice per transaction."""
-    before = now_ms() - int(deps.settings.event_days * 24 * 3600 * 1000)
+    """Delete events older than `event_lifetime_ms`, one slice per transaction."""
+    before = now_ms() - deps.event_lifetime_ms
     deleted = EVENTS_PER_TRIM
     while deleted == EVENTS_PER_TRIM:
         async with deps.database.write() as db:

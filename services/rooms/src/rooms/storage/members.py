@@ -11,7 +11,9 @@ from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_upsert
 
 COLUMNS = [member.c[name] for name in MemberState.__struct_fields__]
-_CHANGING = tuple(name for name in MemberState.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"})
+_MUTABLE_COLUMNS = tuple(
+    name for name in MemberState.__struct_fields__ if name not in {"room_id", "user_id", "read_seq"}
+)
 
 _key = tuple_(member.c.room_id, member.c.user_id)
 _epoch = select(log_epoch.c.epoch).scalar_subquery()
@@ -90,7 +92,7 @@ async def list_users_sharing_room(db: Db, user_id: str, other_ids: Collection[st
 
 async def save_members(db: Db, members: Iterable[MemberState]) -> None:
     """Write members of rooms that the transaction has locked."""
-    await run_upsert(db, member, rows_of(_in_order(members)), replace=_CHANGING, greatest=("read_seq",))
+    await run_upsert(db, member, rows_of(_in_order(members)), replace=_MUTABLE_COLUMNS, greatest=("read_seq",))
 
 
 async def save_cursors(db: Db, members: Iterable[MemberState]) -> None:

@@ -14,7 +14,7 @@ from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_insert, run_upsert
 
 COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
-_CHANGING = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")
+_MUTABLE_COLUMNS = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")
 
 _client_key = (message.c.room_id, message.c.sender_id, message.c.client_id)
 _sent = CompiledStatement(
@@ -69,7 +69,7 @@ async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
     """Write messages of rooms that the transaction has locked."""
-    await run_upsert(db, message, _rows(messages), replace=_CHANGING)
+    await run_upsert(db, message, _rows(messages), replace=_MUTABLE_COLUMNS)
 
 
 def _rows(messages: Iterable[StoredMessage]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_insert, run_upsert
 
 COLUMNS = [room.c[name] for name in RoomState.__struct_fields__]
-_CHANGING = ("title", "head_version", "head_seq", "member_count", "pinned_seq", "updated_at")
+_MUTABLE_COLUMNS = ("title", "head_version", "head_seq", "member_count", "pinned_seq", "updated_at")
 
 _rooms_by_id = select(*COLUMNS).where(room.c.id.in_(bindparam("ids", expanding=True))).order_by(room.c.id)
 _named = CompiledStatement(_rooms_by_id)
@@ -68,6 +68,6 @@ async def insert_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
         await run_insert(db, room, rows)
 
 
-async def save_heads(db: Db, rooms: Iterable[RoomState]) -> None:
+async def save_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
     """Write rooms that the transaction has locked."""
-    await run_upsert(db, room, rows_of(rooms), replace=_CHANGING)
+    await run_upsert(db, room, rows_of(rooms), replace=_MUTABLE_COLUMNS)

@@ -1,4 +1,4 @@
-"""Commits batches of commands. Batches that arrive during a transaction share the next one.
+"""Commits batches of commands. Batches that arrive during a transaction share the next one (group commit).
 
 An idle service therefore adds no delay, and under load one transaction carries the commands of many gateways.
 """
@@ -71,7 +71,7 @@ class Committer:
         metrics.WAITING.set_function(lambda: len(self._waiting))
 
     @property
-    def filled(self) -> float:
+    def fill_level(self) -> float:
         """The fill level of the queue, from 0 to 1."""
         return len(self._waiting) / MAX_WAITING_BATCHES
 

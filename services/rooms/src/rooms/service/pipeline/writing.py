@@ -26,7 +26,7 @@ async def _write_log(db: Db, work: UnitOfWork) -> None:
     await _write_attachments(db, work)
     await room_events.insert_events(db, map(stored_event_of, work.events))
     changed = sorted(work.changed_rooms - work.created_rooms)
-    await rooms.save_heads(db, [work.rooms[room_id] for room_id in changed])
+    await rooms.save_rooms(db, [work.rooms[room_id] for room_id in changed])
 
 
 async def _write_attachments(db: Db, work: UnitOfWork) -> None:

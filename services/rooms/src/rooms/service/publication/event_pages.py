@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from rooms.domain.serializers import NO_REACTIONS
-from rooms.domain.state import StoredMessage, weight
+from rooms.domain.state import StoredMessage, estimated_bytes
 from rooms.domain.stored_events import StoredEvent, event_of
 from rooms.storage import reactions, room_events, rooms
 from shared.contracts.limits import MAX_PAGE_BYTES
@@ -78,7 +78,7 @@ def _bounded(found: Mapping[str, _Rows]) -> dict[str, _Rows]:
     for room_id, rows in found.items():
         budget, kept[room_id] = min(left, MAX_PAGE_BYTES), []
         for row, message in rows:
-            size = weight(message) if message else _BYTES_WITHOUT_MESSAGE
+            size = estimated_bytes(message) if message else _BYTES_WITHOUT_MESSAGE
             if size > budget and (kept[room_id] or left < MAX_BYTES):
                 break
             kept[room_id].append((row, message))

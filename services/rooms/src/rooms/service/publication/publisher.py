@@ -22,7 +22,7 @@ from shared.events.rooms import RoomEvent
 from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import CURSORS, NO_TRACES, EventBatch, batch_events, publication_header
 from shared.roomlog.keys import live_channel, log_key
-from shared.roomlog.stream import KEPT_ENTRIES, publish_next, read_since
+from shared.roomlog.stream import KEPT_ENTRIES, append_events, read_after
 from shared.streams.notifications import UserChanged, publish_notifications
 
 EVENT_BATCHES_PER_PIPELINE = 256
@@ -152,7 +152,7 @@ class Publisher:
         with_gap: set[str] = set()
         for start in range(0, len(batches), EVENT_BATCHES_PER_PIPELINE):
             some = batches[start : start + EVENT_BATCHES_PER_PIPELINE]
-            with_gap.update(await publish_next(self._redis, self.epoch, some))
+            with_gap.update(await append_events(self._redis, self.epoch, some))
             metrics.PUBLISHED.inc(sum(len(batch.frames) for _, batch in some))
         return with_gap
 
@@ -214,7 +214,7 @@ class Publisher:
         """Return the stream heads that are below the room's head. A missing stream starts with the newest events."""
         async with self._database.read() as db:
             heads = await rooms.list_heads(db, room_ids)
-        streams = await read_since(self._redis, self.epoch, heads, limit=1)
+        streams = await read_after(self._redis, self.epoch, heads, limit=1)
         return {
             room_id: max(0, head - KEPT_ENTRIES) if streams[room_id].head == -1 else streams[room_id].head
             for room_id, head in heads.items()

@@ -7,7 +7,7 @@ idle stream lives longer than that.
 from rooms.service.dependencies import Dependencies
 from rooms.storage import epochs, rooms
 from shared.ids import now_ms
-from shared.roomlog.stream import read_since
+from shared.roomlog.stream import read_after
 
 MIN_LOOKBACK_MS = 10 * 60 * 1000
 RECORD_INTERVAL_MS = 60 * 1000
@@ -38,5 +38,5 @@ async def _changed_after(deps: Dependencies, cursor: tuple[int, str]) -> list[tu
 
 async def _find_lagging(deps: Dependencies, heads: dict[str, int]) -> set[str]:
     """Return the rooms whose stream ends before their head. A missing stream counts as lagging."""
-    streams = await read_since(deps.redis, deps.publisher.epoch, heads, limit=1)
+    streams = await read_after(deps.redis, deps.publisher.epoch, heads, limit=1)
     return {room_id for room_id, head in heads.items() if streams[room_id].head < head}

@@ -45,4 +45,4 @@ async def check_membership(
         keys = [(room_id, attachment_id) for attachment_id in attachment_ids]
         references = await attachments.count_references(db, keys) if keys else {}
     unreferenced = [attachment_id for (_, attachment_id), count in references.items() if count is None]
-    return MembershipCheck(any(member.is_in for member in found.values()), unreferenced)
+    return MembershipCheck(any(member.is_current for member in found.values()), unreferenced)

@@ -5,7 +5,7 @@ import msgspec
 from rooms.domain.errors import no_room
 from rooms.domain.paging import At, Offset, PageAnchor, Window, anchor_of, nearest, window_of
 from rooms.domain.serializers import NO_REACTIONS, member_of, message_of, room_detail, room_of
-from rooms.domain.state import MemberState, RoomState, StoredMessage, weight
+from rooms.domain.state import MemberState, RoomState, StoredMessage, estimated_bytes
 from rooms.service.dependencies import Dependencies
 from rooms.storage import members, messages, reactions, room_lists
 from shared.contracts.limits import DEFAULT_PAGE, MAX_PAGE_BYTES
@@ -92,7 +92,7 @@ async def _page(
     first_at = await messages.find_first_at(db, room.id, anchor.time) if isinstance(anchor, At) else None
     window = window_of(anchor, limit, member.joined_seq, room.head_seq, first_at)
     stored = await messages.list_range(db, room.id, window.first, window.last)
-    near = nearest(stored, [weight(message) // 2 for message in stored], window.anchor, MAX_PAGE_BYTES)
+    near = nearest(stored, [estimated_bytes(message) // 2 for message in stored], window.anchor, MAX_PAGE_BYTES)
     page = _cut_to_size(await add_reactions(db, near), window)
     return page, window.has_more or len(page) < len(stored)
 

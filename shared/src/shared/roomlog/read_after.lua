@@ -1,4 +1,4 @@
--- Read since: return the frames after version c.  KEYS: log.  ARGV: c, maximum number of frames.
+-- Read after: return the frames after version c.  KEYS: log.  ARGV: c, maximum number of frames.
 -- Returns {stream head, frame …}, or {-1} if there is no stream. A head > c without frames means that the stream does
 -- not reach back to c.
 local c = tonumber(ARGV[1])

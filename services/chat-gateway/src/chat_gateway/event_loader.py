@@ -1,4 +1,4 @@
-"""Reading of the room log: from the Redis stream if it has the events, else from the rooms service."""
+"""Loads events of rooms: from the Redis stream if it has them, else from the rooms service."""
 
 import logging
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from chat_gateway.clients.rooms import Rooms
 from shared.contracts.rooms import RoomEvents
 from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
-from shared.roomlog.stream import StreamRead, read_since
+from shared.roomlog.stream import StreamRead, read_after
 
 log = logging.getLogger(__name__)
 
-FRAMES_PER_READ = 200
+FRAMES_PER_PAGE = 200
 
 
 class EventPage(msgspec.Struct):
-    """The frames right after a version. `complete`: there are no later ones.
+    """The frames of the events right after a version. `complete`: there are no later ones.
 
     `gone`: the events after the version were deleted, or the version is past the head. `head` is then the newest
     version of the room.
@@ -29,14 +29,14 @@ class EventPage(msgspec.Struct):
     head: int = 0
 
 
-class RoomLog:
+class EventLoader:
     def __init__(self, redis: AnyRedis, rooms: Rooms) -> None:
         self._redis, self._rooms = redis, rooms
 
-    async def read_after(
+    async def load_after(
         self, epoch: str, cursors: Mapping[str, int], known: Mapping[str, int] | None = None
     ) -> dict[str, EventPage]:
-        """Read the events after each room's version. Raises Unavailable.
+        """Load the events after each room's version. Raises Unavailable.
 
         Rooms that do not exist are missing in the result. `known` are versions that exist: a stream whose head is below
         has lost events, and rooms is asked instead.
@@ -44,7 +44,7 @@ class RoomLog:
         pages: dict[str, EventPage] = {}
         for room_id, stream in (await self._from_redis(epoch, cursors)).items():
             if stream.reaches(cursors[room_id]) and stream.head >= (known or {}).get(room_id, 0):
-                pages[room_id] = EventPage(stream.frames, complete=len(stream.frames) < FRAMES_PER_READ)
+                pages[room_id] = EventPage(stream.frames, complete=len(stream.frames) < FRAMES_PER_PAGE)
         rest = {room_id: version for room_id, version in cursors.items() if room_id not in pages}
         if rest:
             response = await self._rooms.events(rest)
@@ -65,9 +65,9 @@ class RoomLog:
 
     async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, StreamRead]:
         try:
-            return await read_since(self._redis, epoch, cursors, limit=FRAMES_PER_READ)
+            return await read_after(self._redis, epoch, cursors, limit=FRAMES_PER_PAGE)
         except REDIS_DOWN as error:
-            log.warning("reading %d room logs from rooms: %r", len(cursors), error)
+            log.warning("loading events of %d rooms from the rooms service: %r", len(cursors), error)
             return {}
 
 

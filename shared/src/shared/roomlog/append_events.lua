@@ -1,4 +1,4 @@
--- Publish next: append a batch of events to the room's stream if it continues the stream, and publish it.
+-- Append events: append a batch of events to the stream of a room if it continues the stream, and publish what is new.
 -- KEYS: log, live channel, page.
 -- ARGV: first version, flags (and a traceparent), entries to keep, time to live in seconds, frame …
 -- Returns -1 if the stream now contains the batch. Otherwise there is a gap before the batch: returns the stream head.
