@@ -1,16 +1,15 @@
 """The schemas of msgspec types in the OpenAPI document."""
 
 from collections.abc import Iterator
-from typing import Any, Generic, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from typing_extensions import TypeVar
 
 from shared.errors import ProblemDetails
 
-T = TypeVar("T", default=Any)
+T = TypeVar("T")
 REF = "#/components/schemas/{name}"
 _types: list[Any] = []
 """Types by number: the document passes through FastAPI's own models, which can hold a number but no type."""
