@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.types import Message
 
 from shared.errors import Invalid, TooLarge
-from shared.web.openapi import read_body
+from shared.web.routing import read_body
 
 
 class Body(msgspec.Struct):

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Literal
 
+import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from shared import VERSION
 from shared.instance import INSTANCE
-from shared.web.openapi import reply
+from shared.web.routing import StructRoute
 from shared.web.state import AppState, Check
 
 log = logging.getLogger(__name__)
@@ -18,21 +20,35 @@ CHECK_S = 1.5
 """Time limit of a check. Container engines and probes wait for two seconds or more."""
 
 
+class Health(msgspec.Struct):
+    status: Literal["alive"]
+    version: str
+    instance: str
+
+
+class Readiness(msgspec.Struct, omit_defaults=True):
+    """`missing` names the failed required checks, `degraded` the failed optional ones."""
+
+    status: Literal["ready", "waiting"]
+    missing: list[str]
+    degraded: list[str] = []
+
+
 def health_router(state: AppState, *, check_s: float = CHECK_S) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=StructRoute)
 
     @router.get("/healthz")
-    async def healthz() -> Response:
-        return reply({"status": "alive", "version": VERSION, "instance": INSTANCE})
+    async def healthz() -> Health:
+        return Health("alive", VERSION, INSTANCE)
 
     @router.get("/readyz")
-    async def readyz() -> Response:
-        """Answer 503 if a required check fails. `missing` names the failed required checks, `degraded` the optional."""
+    async def readyz(response: Response) -> Readiness:
+        """Answer 503 if a required check fails."""
         failed = await _failed({**state.required_checks, **state.optional_checks}, check_s)
         missing = [name for name in state.required_checks if name in failed]
         degraded = [name for name in state.optional_checks if name in failed]
-        body = {"status": "waiting" if missing else "ready", "missing": missing}
-        return reply(body | ({"degraded": degraded} if degraded else {}), 503 if missing else 200)
+        response.status_code = 503 if missing else 200
+        return Readiness("waiting" if missing else "ready", missing, degraded)
 
     return router
 

@@ -52,7 +52,7 @@ def scheme_of(request: Request) -> str:
     return request.headers.get("X-Forwarded-Proto", request.url.scheme)
 
 
-def set_cookie(request: Request, deps: Dependencies, response: Response, secret: str) -> Response:
+def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str) -> None:
     """Set the cookie for almost the remaining lifetime of the session."""
     response.set_cookie(
         COOKIE,
@@ -63,9 +63,7 @@ def set_cookie(request: Request, deps: Dependencies, response: Response, secret:
         httponly=True,
         samesite="lax",
     )
-    return response
 
 
-def delete_cookie(request: Request, response: Response) -> Response:
+def delete_cookie(request: Request, response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", secure=scheme_of(request) == "https", httponly=True, samesite="lax")
-    return response

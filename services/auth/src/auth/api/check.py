@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -13,16 +14,20 @@ from shared import VERSION
 from shared.errors import Forbidden
 from shared.logging.setup import USER_HEADER, hash_user
 from shared.rpc.tokens import TOKEN_HEADER
-from shared.web.openapi import reply
+from shared.web.routing import StructRoute
 
-router = APIRouter()
+router = APIRouter(route_class=StructRoute)
 
 Audience = Literal["auth", "social", "rooms", "media", "chat-gateway", "ops"]
 
 
+class Release(msgspec.Struct):
+    version: str
+
+
 @router.get("/api/version", tags=["version"])
-async def get_version() -> Response:
-    return reply({"version": VERSION})
+async def get_version() -> Release:
+    return Release(VERSION)
 
 
 @router.get("/check", include_in_schema=False)

@@ -1,37 +1,41 @@
 """Routes for the other services, below /internal. They are not reachable through nginx."""
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi import APIRouter
 
 from auth.api.dependencies import Deps
 from auth.service import internal_api
-from shared.contracts.auth import ServiceTokenRequest, SessionCheck, SigningKeys, UsersRequest
+from shared.contracts.auth import (
+    Accounts,
+    ActiveSessions,
+    ServiceToken,
+    ServiceTokenRequest,
+    SessionCheck,
+    SigningKeys,
+    UsersRequest,
+)
 from shared.web.callers import ServiceCaller
-from shared.web.openapi import read_body, reply
+from shared.web.routing import Body, StructRoute
 
-router = APIRouter(prefix="/internal", include_in_schema=False)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
 
 
 @router.post("/keys")
 @router.get("/jwks")
-async def list_keys(deps: Deps) -> Response:
+async def list_keys(deps: Deps) -> SigningKeys:
     """Return the public keys that verify tokens."""
-    return reply(SigningKeys(deps.keys.public_keys))
+    return SigningKeys(deps.keys.public_keys)
 
 
 @router.post("/token")
-async def issue_token(request: Request, deps: Deps) -> Response:
-    body = await read_body(request, ServiceTokenRequest)
-    return reply(internal_api.issue_token(deps, body))
+async def issue_token(deps: Deps, body: Body[ServiceTokenRequest]) -> ServiceToken:
+    return internal_api.issue_token(deps, body)
 
 
 @router.post("/sessions")
-async def check_sessions(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    body = await read_body(request, SessionCheck)
-    return reply(await internal_api.check_sessions(deps, body.session_ids))
+async def check_sessions(deps: Deps, _: ServiceCaller, body: Body[SessionCheck]) -> ActiveSessions:
+    return await internal_api.check_sessions(deps, body.session_ids)
 
 
 @router.post("/accounts")
-async def list_accounts(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    body = await read_body(request, UsersRequest)
-    return reply(await internal_api.list_accounts(deps, body.user_ids))
+async def list_accounts(deps: Deps, _: ServiceCaller, body: Body[UsersRequest]) -> Accounts:
+    return await internal_api.list_accounts(deps, body.user_ids)

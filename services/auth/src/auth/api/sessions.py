@@ -13,41 +13,41 @@ from auth.service.sessions import SessionView
 from shared.contracts.auth import User
 from shared.web.callers import PathId
 from shared.web.cursors import Cursor
-from shared.web.openapi import answers, reply
+from shared.web.openapi import Page
+from shared.web.routing import StructRoute
 
-router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY_BYTES)
+router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY_BYTES, route_class=StructRoute)
 
 
-@router.post("/login", responses=answers(User))
-async def log_in(request: Request, deps: Deps, body: LogIn) -> Response:
+@router.post("/login")
+async def log_in(request: Request, response: Response, deps: Deps, body: LogIn) -> User:
     """Sign in with an email address or a WebChat ID."""
     user, session = await accounts.sign_in(deps, body.login, body.password, device_of(request))
-    return set_cookie(request, deps, reply(user), session.secret)
+    set_cookie(request, response, deps, session.secret)
+    return user
 
 
 @router.post("/logout", status_code=204)
-async def log_out(request: Request, deps: Deps, session: CurrentSession) -> Response:
+async def log_out(request: Request, response: Response, deps: Deps, session: CurrentSession) -> None:
     await accounts.sign_out(deps, session)
-    return delete_cookie(request, Response(status_code=204))
+    delete_cookie(request, response)
 
 
-@router.get("/sessions", responses=answers(SessionView, page=True))
+@router.get("/sessions")
 async def list_sessions(
     deps: Deps, session: CurrentSession, cursor: Cursor = None, limit: Annotated[int, Query(ge=1, le=100)] = 100
-) -> Response:
+) -> Page[SessionView]:
     """List the sessions of the account, the newest first."""
-    return reply(await sessions.list_sessions(deps, session, cursor, limit))
+    return await sessions.list_sessions(deps, session, cursor, limit)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-async def revoke_session(deps: Deps, session: CurrentSession, session_id: PathId) -> Response:
+async def revoke_session(deps: Deps, session: CurrentSession, session_id: PathId) -> None:
     """End one session."""
     await sessions.revoke_session(deps, session, session_id)
-    return Response(status_code=204)
 
 
 @router.delete("/sessions", status_code=204)
-async def revoke_other_sessions(deps: Deps, session: CurrentSession) -> Response:
+async def revoke_other_sessions(deps: Deps, session: CurrentSession) -> None:
     """End all other sessions."""
     await sessions.revoke_others(deps, session)
-    return Response(status_code=204)

@@ -103,7 +103,9 @@ async def _touch(deps: Dependencies, session: ActiveSession, now: int) -> Active
     return msgspec.structs.replace(session, last_seen_at=now, expires_at=expires_at)
 
 
-async def list_sessions(deps: Dependencies, current: ActiveSession, cursor: str | None, limit: int) -> Page:
+async def list_sessions(
+    deps: Dependencies, current: ActiveSession, cursor: str | None, limit: int
+) -> Page[SessionView]:
     before = None if cursor is None else read_cursor(cursor, IdKey)
     async with deps.database.read() as db:
         found = await stored.list_sessions(db, current.user_id, now_ms(), limit + 1, before)

@@ -19,9 +19,9 @@ from shared.contracts.media import Attachment
 from shared.errors import DomainError, ErrorCode, TooLarge
 from shared.web.callers import Caller, PathId
 from shared.web.errors import error_response
-from shared.web.openapi import answers, read_body, reply
+from shared.web.routing import StructRoute, read_body
 
-router = APIRouter(prefix="/api/media/attachments", tags=["attachments"])
+router = APIRouter(prefix="/api/media/attachments", tags=["attachments"], route_class=StructRoute)
 
 HeaderValue = Annotated[str | None, Header()]
 
@@ -34,12 +34,12 @@ class NoSuchRange(DomainError):
     code = ErrorCode.NO_SUCH_RANGE
 
 
-@router.post("", status_code=201, responses=answers(Attachment, 201), openapi_extra=UPLOAD_REQUEST)
-async def upload(request: Request, deps: Deps, caller: Caller) -> Response:
+@router.post("", status_code=201, openapi_extra=UPLOAD_REQUEST)
+async def upload(request: Request, deps: Deps, caller: Caller) -> Attachment:
     """Store a file for a room, or an avatar. A retry with the same `client_id` gets the first result."""
     with deps.upload_slots.slot(), new_spool(deps.uploads.max_bytes) as spool:
         wanted = await _read(request, deps, spool, caller.subject)
-        return reply(await uploads.store(deps, wanted, spool), 201)
+        return await uploads.store(deps, wanted, spool)
 
 
 async def _read(request: Request, deps: Dependencies, spool: Spool, user_id: str) -> Upload:

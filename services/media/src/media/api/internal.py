@@ -1,24 +1,23 @@
 """Routes for the other services, below /internal. They are not reachable through nginx."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
 
 from media.api.base64_file import decode_into, max_body
 from media.api.dependencies import Deps
 from media.domain.attachments import Upload
 from media.service import internal_api, uploads
 from media.service.spool import new_spool
-from shared.contracts.media import AttachmentsRequest, AvatarRequest, UploadRequest
+from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, Avatar, AvatarRequest, UploadRequest
 from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller
-from shared.web.openapi import read_body, reply
+from shared.web.routing import Body, StructRoute, read_body
 
-router = APIRouter(prefix="/internal", include_in_schema=False)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
 
 
 @router.post("/uploads")
-async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Response:
+async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Attachment:
     limit = deps.uploads.max_base64_bytes
     with deps.upload_slots.slot(), new_spool(limit) as spool:
         body = await read_body(request, UploadRequest, limit=max_body(limit))
@@ -26,16 +25,14 @@ async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Response:
             raise Invalid("Some fields are not acceptable.", errors={"user_id": "must be an id"})
         await decode_into(spool, body.data, limit)
         new = Upload(user_id=body.user_id, room_id=body.room_id, client_id=body.client_id, filename=body.filename)
-        return reply(await uploads.store(deps, new, spool))
+        return await uploads.store(deps, new, spool)
 
 
 @router.post("/attachments")
-async def resolve(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    body = await read_body(request, AttachmentsRequest)
-    return reply(await internal_api.resolve(deps, body.user_id, body.room_id, body.attachment_ids))
+async def resolve(deps: Deps, _: ServiceCaller, body: Body[AttachmentsRequest]) -> Attachments:
+    return await internal_api.resolve(deps, body.user_id, body.room_id, body.attachment_ids)
 
 
 @router.post("/avatars")
-async def check_avatar(request: Request, deps: Deps, _: ServiceCaller) -> Response:
-    body = await read_body(request, AvatarRequest)
-    return reply(await internal_api.check_avatar(deps, body.user_id, body.attachment_id))
+async def check_avatar(deps: Deps, _: ServiceCaller, body: Body[AvatarRequest]) -> Avatar:
+    return await internal_api.check_avatar(deps, body.user_id, body.attachment_id)

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
 
 from rooms.api.dependencies import Deps
 from rooms.api.schemas import MAX_BODY_BYTES
@@ -12,16 +11,19 @@ from shared.contracts.limits import MAX_INTEGER
 from shared.events.rooms import SystemEvent
 from shared.web.callers import Caller, PathId
 from shared.web.cursors import Cursor
-from shared.web.openapi import answers, reply
+from shared.web.openapi import Page
+from shared.web.routing import StructRoute
 from shared.web.shedding import SHED_UNDER_LOAD
 
-router = APIRouter(prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY_BYTES)
+router = APIRouter(
+    prefix="/api/rooms/{room_id}/events", tags=["events"], max_body_size=MAX_BODY_BYTES, route_class=StructRoute
+)
 
 After = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="only above this version")]
 Before = Annotated[int, Query(ge=1, le=MAX_INTEGER, description="only below this version")]
 
 
-@router.get("", responses=answers(SystemEvent, page=True), dependencies=[SHED_UNDER_LOAD])
+@router.get("", dependencies=[SHED_UNDER_LOAD])
 async def list_events(
     deps: Deps,
     caller: Caller,
@@ -29,11 +31,10 @@ async def list_events(
     after: After = 0,
     before: Before = MAX_INTEGER,
     cursor: Cursor = None,
-) -> Response:
+) -> Page[SystemEvent]:
     """List system messages: joined, left, new roles, titles and pins. Ascending by version, since the caller joined.
 
     The joins with which the room was created are omitted. Events expire, after 30 days by default. A page may be empty
     and still have a `next`, because a call scans at most 5,000 versions.
     """
-    page = await system_messages.list_page(deps, room_id, caller.subject, after=after, before=before, cursor=cursor)
-    return reply(page)
+    return await system_messages.list_page(deps, room_id, caller.subject, after=after, before=before, cursor=cursor)

@@ -12,10 +12,12 @@ from rooms.service import sending
 from rooms.service.queries import reading
 from shared.contracts.rooms import Message, NewMessage
 from shared.web.callers import Caller, PathId
-from shared.web.openapi import accepts, answers, json_body, reply
+from shared.web.routing import JsonBody, StructRoute
 from shared.web.shedding import SHED_UNDER_LOAD
 
-router = APIRouter(prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES)
+router = APIRouter(
+    prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES, route_class=StructRoute
+)
 
 
 class MessageList(msgspec.Struct):
@@ -26,21 +28,23 @@ class MessageList(msgspec.Struct):
     version: int
 
 
-@router.get("", responses=answers(MessageList), dependencies=[SHED_UNDER_LOAD])
+@router.get("", dependencies=[SHED_UNDER_LOAD])
 async def list_messages(
     deps: Deps, caller: Caller, room_id: PathId, parameters: Annotated[PageParameters, Query()]
-) -> Response:
+) -> MessageList:
     page = await reading.get_page(deps, room_id, caller.subject, parameters.choice())
-    return reply(MessageList(page.messages, page.has_more, page.version))
+    return MessageList(page.messages, page.has_more, page.version)
 
 
-@router.post("", status_code=201, responses=answers(Message, 201), openapi_extra=accepts(NewMessage))
+@router.post("", status_code=201)
 async def send_message(
+    response: Response,
     deps: Deps,
     caller: Caller,
     room_id: PathId,
-    body: Annotated[NewMessage, json_body(NewMessage, limit=MAX_BODY_BYTES)],
-) -> Response:
+    body: Annotated[NewMessage, JsonBody(strict=False)],
+) -> Message:
     """Send a message. A duplicate `client_id` gets the first message, with status 200."""
     message, is_new = await sending.send(deps, room_id, caller.subject, body)
-    return reply(message, 201 if is_new else 200)
+    response.status_code = 201 if is_new else 200
+    return message

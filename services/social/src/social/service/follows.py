@@ -49,19 +49,19 @@ async def unfollow(deps: Dependencies, me: str, other: str) -> None:
     await notify(deps, await deps.database.transact(write))
 
 
-async def list_following(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+async def list_following(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page[Profile]:
     return await _page(deps, follows.list_following, me, cursor, limit)
 
 
-async def list_followers(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+async def list_followers(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page[Profile]:
     return await _page(deps, follows.list_followers, me, cursor, limit)
 
 
-async def list_blocks(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page:
+async def list_blocks(deps: Dependencies, me: str, cursor: str | None, limit: int) -> Page[Profile]:
     return await _page(deps, list_blocked, me, cursor, limit)
 
 
-async def _page(deps: Dependencies, lister: Lister, me: str, cursor: str | None, limit: int) -> Page:
+async def _page(deps: Dependencies, lister: Lister, me: str, cursor: str | None, limit: int) -> Page[Profile]:
     before = None if cursor is None else read_cursor(cursor, tuple[TimeKey, IdKey])
     async with deps.database.read() as db:
         found = await lister(db, me, limit + 1, before)

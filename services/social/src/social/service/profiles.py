@@ -20,7 +20,7 @@ from social.storage.follows import friends_of
 from social.storage.revisions import raise_followers
 
 
-async def list_profiles(deps: Dependencies, caller: str, user_ids: Sequence[str]) -> Page:
+async def list_profiles(deps: Dependencies, caller: str, user_ids: Sequence[str]) -> Page[Profile]:
     """Return the profiles in the order of the ids. Users without an account are left out."""
     wanted = list(dict.fromkeys(user_ids))
     async with deps.database.read() as db:
@@ -40,7 +40,7 @@ async def get_profile(deps: Dependencies, caller: str, user_id: str) -> Profile:
     return profile
 
 
-async def search(deps: Dependencies, caller: str, typed: str, cursor: str | None, limit: int) -> Page:
+async def search(deps: Dependencies, caller: str, typed: str, cursor: str | None, limit: int) -> Page[Profile]:
     """Search all people by WebChat ID, or the people whom the caller follows by name; sorted by WebChat ID."""
     after = None if cursor is None else read_cursor(cursor, str)
     span = prefix_range(typed)

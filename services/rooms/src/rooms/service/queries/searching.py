@@ -28,7 +28,7 @@ async def search(
     *,
     limit: int = DEFAULT_PAGE,
     max_scanned: int = MAX_SCANNED_MESSAGES,
-) -> Page:
+) -> Page[Message]:
     """Return a page of messages that contain a text, newest first, from all rooms of the user or from one.
 
     Raises Invalid for a bad cursor or a text that is too short or too long, NotFound for non-members of the room.

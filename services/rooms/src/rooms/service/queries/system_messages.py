@@ -1,5 +1,7 @@
 """System messages: members who joined or left, new roles, titles and pins. They expire with the events."""
 
+from typing import cast
+
 from rooms.domain.errors import no_room
 from rooms.domain.serializers import NO_REACTIONS
 from rooms.domain.stored_events import event_of
@@ -7,6 +9,7 @@ from rooms.service.dependencies import Dependencies
 from rooms.storage import room_events, room_lists
 from shared.contracts.limits import MAX_INTEGER
 from shared.database.engine import Db
+from shared.events.rooms import SystemEvent
 from shared.web.cursors import TimeKey, cursor_of, read_cursor
 from shared.web.openapi import Page
 
@@ -24,7 +27,7 @@ async def list_page(
     cursor: str | None = None,
     max_scanned: int = MAX_SCANNED_VERSIONS,
     limit: int = MAX_PAGE_ITEMS,
-) -> Page:
+) -> Page[SystemEvent]:
     """Return the system messages between two versions, ascending, since the user joined.
 
     The joins with which the room was created are omitted. A page may be empty and still have a next one. Raises
@@ -32,7 +35,7 @@ async def list_page(
     """
     scanned = 0 if cursor is None else read_cursor(cursor, TimeKey)
 
-    async def load(db: Db) -> Page:
+    async def load(db: Db) -> Page[SystemEvent]:
         found = await room_lists.find_row(db, room_id, user_id)
         if found is None:
             raise no_room()
@@ -45,6 +48,7 @@ async def list_page(
             last = rows[-1].version
         shown = [row for row in rows if row.op != "member.joined" or row.at > room.created_at]
         events = [event_of(row, None, NO_REACTIONS) for row in shown]
-        return Page(events, cursor_of(last) if last < end else None)
+        # The statement selects only these.
+        return Page(cast("list[SystemEvent]", events), cursor_of(last) if last < end else None)
 
     return await deps.database.snapshot(load)
