@@ -41,7 +41,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    LINES.extend(node.workeroutput["measured"])
+    LINES.extend(getattr(node, "workeroutput", {}).get("measured", []))  # a crashed worker has none
 
 
 def _is_worker(session: pytest.Session) -> bool:
