@@ -139,7 +139,7 @@ def swarm(folder: Path) -> Iterator[Swarm]:
         deploy = ("stack", "deploy", "--detach=true", "--resolve-image", "never")
         docker(*deploy, *files, name, env=os.environ | choice)
         try:
-            wait_until(stack.is_up, "all replicas", 180)
+            wait_until(stack.is_up, "all replicas", 300)
             wait_until(lambda: answers(stack.url), "an answer", 30)
         except AssertionError:
             print(stack.describe())
