@@ -280,3 +280,17 @@ def test_frames_after_the_users_own_departure_are_not_sent():
     frames = [event_frame(e) for e in (left(3, "other"), deleted(4), left(5, "a"), deleted(6))]
     assert split_at_leave(frames, "a", 2) == (frames[:3], True)
     assert split_at_leave(frames, "a", 5) == (frames, False)
+
+
+def test_versions_are_compared_by_value():
+    """Python has one object for each small integer, so a comparison of objects would show only above 256."""
+    hub = hub_with(FakeReader("a"), version=999)
+    assert hub.receive(ROOM, published(edited(1_000))[0])
+    assert hub.join(FakeReader("b"), ROOM, 1_000, 0)
+
+
+def test_a_departure_removes_the_readers_of_that_user_only():
+    readers = [FakeReader(user_id) for user_id in ("a", "b", "c")]
+    hub = hub_with(*readers)
+    hub.receive(ROOM, published(left(1, "b"))[0])
+    assert [hub.reads(reader, ROOM) for reader in readers] == [True, False, True]
