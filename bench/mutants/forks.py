@@ -8,19 +8,21 @@ Run it as a script in the copy of the checkout: `forks.py SESSION SECONDS TEST .
   process that has imported only the packages of others.
 """
 
-import ast
 import gc
 import importlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from importlib.util import cache_from_source
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,10 +31,12 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-from cosmic_ray.mutating import mutate_code
+from cosmic_ray.ast import get_ast
+from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
+from hypothesis import Phase, settings
 
 _OPTIONS = [
     "-x", "-q", "-s", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-seed=0",
@@ -80,22 +84,28 @@ class Bug:
         self.place = str(self.path), mutation.start_pos
         self.original = self.path.read_text()
         operator = get_operator(mutation.operator_name)(**mutation.operator_args)
-        self.source = mutate_code(self.original, operator, mutation.occurrence) or ""
-        self.line = self.source.splitlines()[mutation.start_pos[0] - 1].strip() if self.source else ""
+        visitor = MutationVisitor(mutation.occurrence, operator)
+        self.source = visitor.walk(pickle.loads(_tree(self.original))).get_code()  # noqa: S301 - our own
+        self.line = self.source.splitlines()[mutation.start_pos[0] - 1].strip()
 
     @property
     def is_valid(self) -> bool:
-        """Whether the code compiles. Another operator for the `*` before keyword arguments does not."""
+        """Whether Python compiles the code without a warning.
+
+        It does not if an operator replaces the `*` before keyword arguments, or if `is` compares with a literal.
+        """
         try:
-            return bool(ast.parse(self.source).body)
+            with warnings.catch_warnings(action="error"):
+                compile(self.source, str(self.path), "exec")
         except SyntaxError:
             return False
+        return True
 
     def functions(self) -> dict[_Function, CodeType] | None:
         """Return the code of the functions that the bug changes, or None if it changes code outside of functions."""
-        before, after = (compile(source, str(self.path), "exec") for source in (self.original, self.source))
-        old, new = dict(_functions_of(before)), dict(_functions_of(after))
-        if old.keys() != new.keys() or _outside(before) != _outside(after):
+        old, before = _compile(self.original, str(self.path))
+        new, after = _compile(self.source, str(self.path))
+        if old.keys() != new.keys() or before != after:
             return None
         changed = {name: code for name, code in new.items() if code != old[name]}
         return None if any(code.co_freevars != old[name].co_freevars for name, code in changed.items()) else changed
@@ -110,6 +120,19 @@ class Bug:
             self.path.write_text(self.original)
 
 
+@lru_cache(maxsize=4)
+def _tree(source: str) -> bytes:
+    """Return the syntax tree of a module, pickled, because parsing takes three times as long as loading."""
+    return pickle.dumps(get_ast(source))
+
+
+@lru_cache(maxsize=4)
+def _compile(source: str, file: str) -> tuple[dict[_Function, CodeType], object]:
+    """Return the functions of a module, and a value that is equal for modules with equal code outside of functions."""
+    code = compile(source, file, "exec")
+    return dict(_functions_of(code)), _outside(code)
+
+
 def _functions_of(code: CodeType) -> Iterator[tuple[_Function, CodeType]]:
     for inner in _inner(code):
         if inner.co_flags & 2:  # CO_NEWLOCALS: a function, not the body of a class
@@ -122,14 +145,27 @@ def _inner(code: CodeType) -> Iterable[CodeType]:
 
 
 def _outside(code: CodeType) -> object:
-    """Return a module's or class's code without that of its functions, to compare it."""
     constants = [_outside(one) if isinstance(one, CodeType) else (type(one), one) for one in code.co_consts]
     if code.co_flags & 2:
         return code.co_qualname, code.co_firstlineno
     return code.co_code, code.co_names, constants
 
 
-class Functions:
+class WithoutShrinking:
+    """A pytest plugin that makes hypothesis stop at the first example that fails, and forget it."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        settings.register_profile(
+            "mutants",
+            settings.get_profile(settings.get_current_profile_name()),
+            phases=[Phase.explicit, Phase.generate],
+            database=None,
+        )
+        settings.load_profile("mutants")
+
+
+class Functions(WithoutShrinking):
     """A pytest plugin that tests the bugs in functions instead of running the tests once."""
 
     def __init__(self, bugs: list[Bug], seconds: float) -> None:
@@ -142,6 +178,10 @@ class Functions:
         self.limit = 0.0
         self.error = ""
 
+    def _limit(self, seconds: Iterable[float]) -> float:
+        """Return the limit of a run of tests, from their seconds without a bug."""
+        return self._seconds or 10 + 5 * sum(seconds)
+
     def note_calls(self) -> None:
         """Start to collect the functions that are called."""
         threading.setprofile(self._note)
@@ -150,6 +190,9 @@ class Functions:
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and (code := frame.f_code).co_filename in self._files:
             self._calls.add((code.co_filename, code.co_qualname, code.co_firstlineno))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.error = str(excrepr)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         on_import, callers, seconds = self._calls, defaultdict[_Function, list[pytest.Item]](list), dict[str, float]()
@@ -162,14 +205,15 @@ class Functions:
             for function in self._calls:
                 callers[function].append(item)
         sys.setprofile(None)
-        self.limit = self._seconds or 5 + 5 * sum(seconds.values())
+        self.limit = self._limit(seconds.values())
         self._bugs.sort(key=lambda bug: bug.place)
         for count, bug in enumerate(self._bugs, 1):
             functions = bug.functions()
             if functions is not None and not functions.keys() & on_import:
                 items = {item.nodeid: item for function in functions for item in callers[function]}
-                first = sorted(items, key=lambda name: (-self.failures[name], seconds[name]))
-                failed = _run(_test, functions, [items[name] for name in first], limit=self.limit)
+                first = sorted(items, key=lambda name: seconds[name] / (1 + self.failures[name]))
+                limit = self._limit(seconds[name] for name in first)
+                failed = _run(_test, functions, [items[name] for name in first], limit=limit)
                 self.survived[bug.id] = failed == ""
                 self.failures.update([failed] if failed else [])
             _report("functions", count, len(self._bugs))
@@ -186,7 +230,7 @@ def _test(functions: dict[_Function, CodeType], items: list[pytest.Item]) -> str
 
 
 def _with_next(items: list[pytest.Item]) -> Iterable[tuple[pytest.Item, pytest.Item | None]]:
-    return zip(items, [*items[1:], None], strict=True)
+    return zip(items, [*items, None][1:], strict=True)
 
 
 def _error(item: pytest.Item, following: pytest.Item | None) -> str:
@@ -212,7 +256,7 @@ def _pass(tests: list[str], failures: Counter[str]) -> bool:
     return _pytest(tests, Order(failures)) == pytest.ExitCode.OK
 
 
-class Order:
+class Order(WithoutShrinking):
     """A pytest plugin that runs the tests that failed most often first."""
 
     def __init__(self, failures: Counter[str]) -> None:
@@ -239,7 +283,7 @@ def _run(target: Callable[..., object], *arguments: object, limit: float) -> Any
     process.start()
     sender.close()
     try:
-        return receiver.recv() if receiver.poll(limit) else None
+        answer = receiver.recv() if receiver.poll(limit) else None
     except EOFError:
         return None
     finally:
@@ -247,13 +291,20 @@ def _run(target: Callable[..., object], *arguments: object, limit: float) -> Any
             os.killpg(process.pid or 0, signal.SIGKILL)
         process.join()
         receiver.close()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _call(sender: Connection, target: Callable[..., object], *arguments: object) -> None:
     os.setsid()
     with tempfile.TemporaryFile() as output:
         os.dup2(output.fileno(), 1)
-        sender.send(target(*arguments))
+        try:
+            answer = target(*arguments)
+        except Exception as error:  # noqa: BLE001 - raised in the parent
+            answer = error
+        sender.send(answer)
 
 
 def _report(what: str, count: int, total: int) -> None:

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cosmic_ray.work_db import WorkDB, use_db
@@ -16,8 +17,6 @@ from bench.mutants.outcome import Mutant
 SEED = 1
 """Seed of the sample, so that each run has the same bugs."""
 _FORKS = Path(__file__).with_name("forks.py")
-_Range = tuple[tuple[int, int], tuple[int, int]]
-"""Line and column of the start and of the end."""
 
 
 def plant(
@@ -31,7 +30,7 @@ def plant(
 ) -> list[Mutant]:
     """Return all planted bugs with their outcomes. A test run that takes longer than `seconds` counts as noticed.
 
-    Without `seconds` the limit is five times the tests' time without a bug, and five seconds. `operator` is a prefix of
+    Without `seconds` the limit is five times the tests' time without a bug, and ten seconds. `operator` is a prefix of
     the operators to use, `sample` the maximum number of bugs.
     """
     files = sorted(file for source in sources for file in _modules(root / source))
@@ -67,12 +66,13 @@ def _paths(root: Path) -> Iterator[Path]:
 def _skip(root: Path, database: WorkDB, sample: int | None, operator: str) -> None:
     """Mark the mutations that are left out as done."""
     items = sorted(database.pending_work_items, key=lambda item: item.job_id)
-    types = {path: list(_types(root / path)) for path in {item.mutations[0].module_path for item in items}}
+    left_out = {path: list(_left_out(root / path)) for path in {item.mutations[0].module_path for item in items}}
     mutations = ((item, item.mutations[0]) for item in items)
     wanted = [
         item
         for item, mutation in mutations
-        if mutation.operator_name.startswith(operator) and not _joins_types(mutation, types[mutation.module_path])
+        if mutation.operator_name.startswith(operator)
+        and not any(one.covers(mutation) for one in left_out[mutation.module_path])
     ]
     if sample is not None and sample < len(wanted):
         wanted.sort(key=lambda item: _place(item.mutations[0]))
@@ -83,26 +83,45 @@ def _skip(root: Path, database: WorkDB, sample: int | None, operator: str) -> No
             database.set_result(item.job_id, WorkResult(WorkerOutcome.SKIPPED))
 
 
-def _joins_types(mutation: MutationSpec, types: list[_Range]) -> bool:
-    """Return whether a mutation replaces the `|` of `X | None`. That is an error on import, whatever the tests are."""
-    return mutation.operator_name.startswith("core/ReplaceBinaryOperator_BitOr_") and any(
-        start <= mutation.start_pos < end for start, end in types
-    )
+@dataclass(frozen=True)
+class _LeftOut:
+    """A piece of a module in which the bugs of an operator show nothing about the tests."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    operator: str
+
+    def covers(self, mutation: MutationSpec) -> bool:
+        inside = self.start <= mutation.start_pos < self.end
+        return inside and str(mutation.operator_name).startswith(self.operator)
 
 
-def _types(file: Path) -> Iterator[_Range]:
-    """Find the annotations of a module and the assignments outside of functions, which name unions of types."""
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        for field in ("annotation", "returns"):
-            if annotation := getattr(node, field, None):
-                yield _range_of(annotation)
+def _left_out(file: Path) -> Iterator[_LeftOut]:
+    """Find the `|` between types, the `*` before keyword arguments, and the `frozen` and `kw_only` of classes.
+
+    Another operator between types is an error on import, whatever the tests are. The others restrict how code may be
+    written, which mypy checks.
+    """
+    for node in ast.walk(ast.parse(file.read_text())):
+        types = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         if isinstance(node, ast.Module | ast.ClassDef):
-            yield from (_range_of(one) for one in node.body if isinstance(one, ast.Assign))
+            types += (
+                one for one in node.body if isinstance(one, ast.Assign | ast.AnnAssign)
+            )  # such as a name for a union
+        yield from (_piece(one, "core/ReplaceBinaryOperator_BitOr_") for one in types if one)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            end = node.body[0].lineno, node.body[0].col_offset
+            yield _LeftOut((node.lineno, node.col_offset), end, "core/ReplaceBinaryOperator_Mul_")
+        if isinstance(node, ast.ClassDef):
+            keywords = [word for one in node.decorator_list if isinstance(one, ast.Call) for word in one.keywords]
+            for keyword in [*node.keywords, *keywords]:
+                if keyword.arg in {"frozen", "kw_only"}:
+                    yield _piece(keyword.value, "core/Replace")
 
 
-def _range_of(node: ast.expr | ast.stmt) -> _Range:
-    return (node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+def _piece(node: ast.expr | ast.stmt, operator: str) -> _LeftOut:
+    end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+    return _LeftOut((node.lineno, node.col_offset), end, operator)
 
 
 def _place(mutation: MutationSpec) -> tuple[str, int, str, int]:
