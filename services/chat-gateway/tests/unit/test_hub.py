@@ -263,6 +263,8 @@ def test_any_interleaving_of_publications_and_reads_is_delivered_without_gaps_or
 @example(cursor=5, head=5 + MAX_RESUME, joined=5, same=True)
 @example(cursor=5, head=6 + MAX_RESUME, joined=5, same=True)
 @example(cursor=5, head=9, joined=6, same=True)
+@example(cursor=4_095, head=4_096, joined=0, same=True)
+@example(cursor=1_000, head=1_000, joined=5, same=True)
 @example(cursor=6, head=5, joined=0, same=True)
 @example(cursor=None, head=5, joined=0, same=False)
 def test_a_connection_resumes_at_its_cursor_only_if_the_log_allows_it(
@@ -294,3 +296,8 @@ def test_a_departure_removes_the_readers_of_that_user_only():
     hub = hub_with(*readers)
     hub.receive(ROOM, published(left(1, "b"))[0])
     assert [hub.reads(reader, ROOM) for reader in readers] == [True, False, True]
+
+
+def test_the_departure_of_another_user_ends_nothing():
+    frames = [event_frame(left(version, user_id)) for version, user_id in enumerate("ac", 3)]
+    assert split_at_leave(frames, "b", 2) == (frames, False)
