@@ -20,7 +20,8 @@ from shared.events.rooms import (
 )
 from shared.roomlog.fold import MemberState, Snapshot, fold
 from shared.roomlog.keys import live_channel, log_key, page_key
-from shared.roomlog.stream import StreamRead
+from shared.roomlog.page import PAGE_TTL_S, RECENT_MESSAGES
+from shared.roomlog.stream import KEPT_ENTRIES, LOG_TTL_S, StreamRead
 
 AT, LATER = "2026-11-24T07:42:44.123Z", "2026-11-24T07:42:45.123Z"
 FILE = Attachment(attachment_id="f", filename="f", content_type="x", size=1, url="/x")
@@ -156,3 +157,7 @@ def test_the_keys_of_a_room_share_its_hash_tag() -> None:
     assert log_key("e", "r") == "room:{r}:e:log"
     assert live_channel("e", "r") == "room:{r}:e:live"
     assert page_key("e", "r") == "room:{r}:e:page"
+
+
+def test_redis_keeps_the_log_for_a_day_and_the_page_for_an_hour() -> None:
+    assert (KEPT_ENTRIES, LOG_TTL_S, RECENT_MESSAGES, PAGE_TTL_S) == (512, 86_400, 100, 3_600)

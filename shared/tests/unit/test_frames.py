@@ -59,7 +59,8 @@ def test_a_text_frame_has_the_header_of_its_length(size: int, header: bytes) -> 
 
 def test_joined_frames_of_every_length_are_split() -> None:
     frames = [
-        text_frame(bytes([65 + index]) * size) for index, size in enumerate([0, 125, 126, 300, 65_535, 65_536, 1])
+        text_frame(bytes([65 + index]) * size)
+        for index, size in enumerate([0, 125, 126, 300, 65_535, 65_536, 70_000, 1])
     ]
     assert split_frames(b"".join(frames)) == frames
     assert split_frames(b"") == []
@@ -81,11 +82,13 @@ def test_the_time_of_joined_frames_is_that_of_the_first() -> None:
 def test_consecutive_events_are_one_batch() -> None:
     assert batches() == []
     assert batches(edited(5), edited(6), edited(7)) == [(5, 7, PLAIN, "")]
+    assert batches(edited(1_000), edited(1_001)) == [(1_000, 1_001, PLAIN, "")]
     [batch] = batch_events([edited(5), edited(6)])
     assert batch == EventBatch(5, PLAIN, [event_frame(edited(5)), event_frame(edited(6))])
 
 
-def test_a_missing_version_starts_a_batch() -> None:
+def test_a_version_that_does_not_follow_starts_a_batch() -> None:
+    assert batches(edited(6), edited(5)) == [(6, 6, PLAIN, ""), (5, 5, PLAIN, "")]
     assert batches(edited(5), edited(7), edited(8)) == [(5, 5, PLAIN, ""), (7, 8, PLAIN, "")]
 
 
