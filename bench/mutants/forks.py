@@ -90,7 +90,7 @@ class Bug:
 
     @property
     def is_valid(self) -> bool:
-        """Whether Python compiles the code without a warning.
+        """True if Python compiles the code without a warning.
 
         It does not if an operator replaces the `*` before keyword arguments, or if `is` compares with a literal.
         """
