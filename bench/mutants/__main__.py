@@ -23,7 +23,9 @@ def main() -> None:
     options.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     options.add_argument("--sample", type=int, help="maximum number of bugs per Python target, the same in each run")
     options.add_argument("--operator", default="", help="only this kind, such as core/ReplaceComparisonOperator")
-    options.add_argument("--seconds", type=float, default=60, help="limit of one test run (60)")
+    options.add_argument(
+        "--seconds", type=float, default=0, help="limit of one test run (five times a run without a bug)"
+    )
     options.add_argument("--workers", type=int, default=2, help="targets at a time (2)")
     options.add_argument("--at-least", type=float, default=0, help="exit with 1 below this share, in percent")
     chosen = options.parse_args()

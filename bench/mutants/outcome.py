@@ -10,27 +10,37 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 @dataclass(frozen=True)
 class Mutant:
-    """A planted bug. `line` is the source line without its indentation."""
+    """A planted bug. `line` is the source line without its indentation, `becomes` the same line with the bug."""
 
     file: str
     number: int
     line: str
     operator: str
     noticed: bool
+    becomes: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.number}: {self.operator}: {self.line}"
+        return f"{self.file}:{self.number}: {self.operator}: {self.line}" + (
+            f"\n     -> {self.becomes}" * bool(self.becomes)
+        )
 
 
 @dataclass(frozen=True)
 class Equivalent:
+    """An entry of the list. It covers the bugs of a line, or those of an operator, or the one that `becomes` a line."""
+
     file: str
     line: str
-    operator: str
     reason: str
+    operator: str = ""
+    becomes: str = ""
 
     def covers(self, mutant: Mutant) -> bool:
-        return self.file == mutant.file and self.line == mutant.line and mutant.operator.startswith(self.operator)
+        return (
+            (self.file, self.line) == (mutant.file, mutant.line)
+            and mutant.operator.startswith(self.operator)
+            and self.becomes in {"", mutant.becomes}
+        )
 
 
 def load_equivalents(root: Path) -> list[Equivalent]:

@@ -1,5 +1,6 @@
 """Planted bugs are counted as noticed, missed or equivalent."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def test_a_bug_counts_once() -> None:
     noticed = Mutant("a.py", 1, "x = 1", "core/NumberReplacer", noticed=True)
     missed = Mutant("a.py", 2, "y = 2", "core/NumberReplacer", noticed=False)
     harmless = Mutant("a.py", 3, "z = 3", "core/NumberReplacer", noticed=False)
-    result = score("a", [noticed, missed, harmless], [Equivalent("a.py", "z = 3", "core/Number", "never read")])
+    result = score(
+        "a", [noticed, missed, harmless], [Equivalent("a.py", "z = 3", reason="never read", operator="core/Number")]
+    )
     assert (result.noticed, result.missed, result.equivalent, result.share) == (1, [missed], 1, 0.5)
 
 
@@ -72,3 +75,21 @@ def test_bugs_are_planted_one_at_a_time(tmp_path: Path) -> None:
         ("return length > 4_000", True), ("return width > 10", False),
     }  # fmt: skip
     assert (tmp_path / "limits.py").read_text() == MODULE
+
+
+def test_bugs_outside_of_functions_are_planted_too(tmp_path: Path) -> None:
+    """The row is made on import, by a function that no test calls."""
+    (tmp_path / "rows.py").write_text(
+        f'"""{"A row of numbers. " * 20}"""\n\nLENGTH: int | None = 3\n\n\n'
+        "def row(*, length):\n    return [7 for _ in range(length)]\n\n\nROW = row(length=LENGTH)\n"
+    )
+    (tmp_path / "test_rows.py").write_text(
+        "from rows import ROW\n\n\ndef test_third() -> None:\n    assert ROW[2] == 7\n"
+    )
+    plant = partial(python.plant, tmp_path, ["rows.py"], ["test_rows.py"])
+    assert {one.becomes.replace("[ ", "["): one.noticed for one in plant(operator="core/NumberReplacer")} == {
+        "LENGTH: int | None = 2": True, "LENGTH: int | None = 4": False,
+        "return [6 for _ in range(length)]": True, "return [8 for _ in range(length)]": True,
+    }  # fmt: skip
+    (tmp_path / "mutants.sqlite").unlink()
+    assert plant(operator="core/ReplaceBinaryOperator") == []  # neither a union of types nor the star is an operator

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from redis.exceptions import ResponseError
 
 from shared import metrics
 from shared.redis.client import AnyRedis
@@ -240,3 +241,49 @@ async def test_a_traced_event_is_handled_in_a_span_of_its_trace(
     [context] = contexts
     assert context is not None
     assert context.span_id == line["span.id"]
+
+
+async def test_a_run_handles_at_most_a_hundred_new_events(redis: AnyRedis) -> None:
+    handler = Handler()
+    reader = consumer(redis, handler)
+    await reader.run()
+    await publish(redis, *map(Opened, range(102)))
+    for handled in (100, 102):
+        await reader.run()
+        assert len(handler.taken) == handled
+
+
+async def test_a_run_reclaims_at_most_fifty_events(redis: AnyRedis) -> None:
+    handler = Handler()
+    handler.bad = set(range(52))
+    reader = consumer(redis, handler, again_ms=0)
+    await reader.run()
+    await publish(redis, *map(Opened, range(52)))
+    await reader.run()
+    handler.bad = set()
+    await reader.run()
+    assert handler.taken == list(range(50))
+
+
+async def test_a_duration_that_is_not_given_is_the_default(redis: AnyRedis) -> None:
+    """An event is retried after 30 s. A handler that takes longer than that may run twice."""
+    reader: Consumer[Event] = Consumer(redis, "auth", "rooms", "one", Event, Handler())
+    assert (reader._reclaim_after_ms, reader._block_ms, TRIES) == (30_000, 1_000, 10)
+
+
+async def test_other_errors_of_redis_are_raised(redis: AnyRedis) -> None:
+    await redis.set(STREAM, "no stream")
+    reader = consumer(redis, Handler())
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await reader.run()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await reader._create_group()
+
+
+async def test_handled_events_are_counted(redis: AnyRedis) -> None:
+    reader = consumer(redis, Handler())
+    await reader.run()
+    before = counted("webchat_stream_events_total", outcome="handled")
+    await publish(redis, Opened(1), Opened(2))
+    await reader.run()
+    assert counted("webchat_stream_events_total", outcome="handled") == before + 2

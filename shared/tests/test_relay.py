@@ -1,14 +1,16 @@
 """The relay publishes the outbox: every event once, in order, whatever the stream lost."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, insert, select, update
 
 from shared.database.engine import Database
+from shared.ids import now_ms
 from shared.outbox.relay import Relay
 from shared.outbox.table import outbox, record_events
 from shared.redis.client import AnyRedis
@@ -92,3 +94,65 @@ async def test_nothing_is_appended_if_the_head_changed(database: Database, redis
     relay._stream_head = read_head  # type: ignore[method-assign]
     await relay.run()
     assert await published(redis) == [(1, 1), (2, 2), (3, 3)]
+
+
+async def rows(database: Database) -> list[tuple[int, int]]:
+    """Return position and time of each row."""
+    async with database.read() as db:
+        return [tuple(row) for row in await db.execute(select(outbox.c.position, outbox.c.created_at))]
+
+
+async def test_a_run_publishes_at_most_a_batch(database: Database, redis: AnyRedis) -> None:
+    relay = Relay(database, redis, "auth")
+    await record(database, *range(501))
+    await relay.run()
+    assert len(await published(redis)) == 500
+    await relay.run()
+    assert await published(redis) == [(number + 1, number) for number in range(501)]
+
+
+async def test_without_events_a_run_waits_until_it_is_woken(database: Database, redis: AnyRedis) -> None:
+    relay = Relay(database, redis, "auth")
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(relay.run())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(running), 0.05)
+        relay.wake()
+        started = asyncio.get_running_loop().time()
+        await running
+    assert asyncio.get_running_loop().time() - started < 0.9  # it did not wait for the poll
+
+
+async def test_published_rows_are_deleted_after_a_week_except_the_newest(database: Database, redis: AnyRedis) -> None:
+    week, minute = 7 * 24 * 3600 * 1000, 60_000
+    await record(database, *range(1, 7))
+    relay = Relay(database, redis, "auth")
+    await relay.run()
+    ages = [week + minute, 2 * week, week - minute, 0, week + minute, week + minute]
+    now = now_ms()
+    async with database.write() as db:
+        for position, age in enumerate(ages, 1):
+            await db.execute(update(outbox).where(outbox.c.position == position).values(created_at=now - age))
+        await db.execute(insert(outbox).values(topic="happened", payload=b"{}", created_at=now - 2 * week))
+    await relay._trim()
+    assert len(await rows(database)) == 7  # once an hour is enough
+    await Relay(database, redis, "auth")._trim()
+    assert [position for position, _ in await rows(database)] == [3, 4, 6, None]
+
+
+async def test_the_stream_loses_what_the_outbox_lost(database: Database, redis: AnyRedis) -> None:
+    """Redis keeps a few more, because it trims whole nodes."""
+    await record(database, *range(1, 151))
+    relay = Relay(database, redis, "auth")
+    await relay.run()
+    assert len(await published(redis)) == 150
+    async with database.write() as db:
+        await db.execute(update(outbox).where(outbox.c.position <= 120).values(created_at=0))
+    await Relay(database, redis, "auth")._trim()
+    assert 50 < (await published(redis))[0][0] <= 121
+
+
+async def test_an_empty_outbox_is_not_trimmed(database: Database, redis: AnyRedis) -> None:
+    await redis.xadd(STREAM, {"topic": "happened", "payload": b'{"number":1}'}, id="1-0")
+    await Relay(database, redis, "auth")._trim()
+    assert await published(redis) == [(1, 1)]

@@ -145,7 +145,7 @@ class Hub:
         if room is None:
             return
         for user_id, seq in cursors.items():
-            room.cursors[user_id] = max(seq, room.cursors.get(user_id, 0))
+            room.cursors[user_id] = max(seq, room.cursors.get(user_id, seq))
         self._rooms_with_cursors.add(room_id)
 
     def receive_typing(self, room_id: str, user_id: str, frame: bytes) -> None:
@@ -212,7 +212,7 @@ class Hub:
             self._write(room)
 
     def _write(self, room: HubRoom) -> None:
-        data = room.outgoing[0] if len(room.outgoing) == 1 else b"".join(room.outgoing)
+        data = b"".join(room.outgoing)  # a single piece is not copied
         room.outgoing.clear()
         self.received += room.outgoing_events
         self.delivered += room.outgoing_events * len(room.readers)

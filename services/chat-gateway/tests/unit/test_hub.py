@@ -309,6 +309,8 @@ def test_any_interleaving_of_publications_and_reads_is_delivered_without_gaps_or
 @example(cursor=5, head=5 + MAX_RESUME, joined=5, same=True)
 @example(cursor=5, head=6 + MAX_RESUME, joined=5, same=True)
 @example(cursor=5, head=9, joined=6, same=True)
+@example(cursor=4_095, head=4_096, joined=0, same=True)
+@example(cursor=1_000, head=1_000, joined=5, same=True)
 @example(cursor=6, head=5, joined=0, same=True)
 @example(cursor=None, head=5, joined=0, same=False)
 def test_a_connection_resumes_at_its_cursor_only_if_the_log_allows_it(
@@ -326,3 +328,22 @@ def test_frames_after_the_users_own_departure_are_not_sent():
     frames = [event_frame(e) for e in (left(3, "other"), deleted(4), left(5, "a"), deleted(6))]
     assert split_at_leave(frames, "a", 2) == (frames[:3], True)
     assert split_at_leave(frames, "a", 5) == (frames, False)
+
+
+def test_versions_are_compared_by_value():
+    """Python has one object for each small integer, so a comparison of objects would show only above 256."""
+    hub = hub_with(FakeReader("a"), version=999)
+    assert hub.receive(ROOM, published(edited(1_000))[0])
+    assert hub.join(FakeReader("b"), ROOM, 1_000, 0)
+
+
+def test_a_departure_removes_the_readers_of_that_user_only():
+    readers = [FakeReader(user_id) for user_id in ("a", "b", "c")]
+    hub = hub_with(*readers)
+    hub.receive(ROOM, published(left(1, "b"))[0])
+    assert [hub.reads(reader, ROOM) for reader in readers] == [True, False, True]
+
+
+def test_the_departure_of_another_user_ends_nothing():
+    frames = [event_frame(left(version, user_id)) for version, user_id in enumerate("ac", 3)]
+    assert split_at_leave(frames, "b", 2) == (frames, False)

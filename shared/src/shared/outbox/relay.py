@@ -98,9 +98,10 @@ class Relay:
             return
         self._trimmed_at = now
         async with self._database.write() as db:
-            old = outbox.c.position.is_not(None) & (outbox.c.created_at < now - KEPT_MS)
             newest = (await db.execute(select(func.max(outbox.c.position)))).scalar_one()
-            await db.execute(delete(outbox).where(old & (outbox.c.position < (newest or 0))))
+            if newest is None:
+                return
+            old = outbox.c.created_at < now - KEPT_MS
+            await db.execute(delete(outbox).where(old, outbox.c.position < newest))
             first = (await db.execute(select(func.min(outbox.c.position)))).scalar_one()
-        if first is not None:
-            await self._redis.xtrim(self._stream, minid=f"{first}-0")
+        await self._redis.xtrim(self._stream, minid=f"{first}-0")

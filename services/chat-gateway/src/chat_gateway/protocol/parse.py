@@ -31,7 +31,7 @@ def parse(data: bytes, *, frame_bytes: int) -> AnyFrame:
         _check_large(data, frame_bytes)
     try:
         frame: AnyFrame = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise _diagnose(data, error) from error
     if isinstance(frame, FileUpload) and len(frame.data) > MAX_UPLOAD_BASE64_LENGTH:
         raise FrameError(ErrorCode.TOO_LARGE, "data: a file over the socket has at most 5 MiB.", frame.id)
@@ -42,7 +42,7 @@ def _check_large(data: bytes, frame_bytes: int) -> None:
     """Raise FrameError unless the frame is an upload. Only uploads may exceed `frame_bytes`."""
     try:
         head = _head_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError(ErrorCode.TOO_LARGE, f"A frame holds at most {frame_bytes} bytes.") from error
     if head.op not in OPS:
         raise FrameError(ErrorCode.UNKNOWN_OP, "There is no such op.", head.id)

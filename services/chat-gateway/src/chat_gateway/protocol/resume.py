@@ -22,7 +22,7 @@ def resume_point(cursor: int | None, *, head: int, joined_version: int, same_log
     `cursor` is the last version that the client has, or None for a room that it did not name. `same_log` is false if
     the client's epoch is missing or differs from the server's.
     """
-    if cursor is None or (cursor == head and same_log):
+    if cursor is None:
         return ResumePoint(head, reset=False)
     if not same_log or cursor > head or cursor < joined_version or head - cursor > MAX_RESUME:
         return ResumePoint(head, reset=True)

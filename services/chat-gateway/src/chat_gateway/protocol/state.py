@@ -27,7 +27,7 @@ class ProtocolState:
         self._limits = limits
         self._hello_received = False
         self._tokens, self._refilled = limits.burst, now
-        self._limited_since = self._limited_at = 0.0
+        self._limited_since = self._limited_at = now
         self._malformed: list[float] = []
         self.unanswered = 0
         self.closing = False

@@ -86,12 +86,12 @@ def window_of(anchor: PageAnchor, limit: int, floor: int, head: int, first_at: i
 
 def _downward(last: int, floor: int, limit: int) -> Window:
     first = max(last - limit + 1, floor + 1)
-    return Window(first, last, last, last > floor and first > floor + 1)
+    return Window(first, last, last, first > floor + 1)
 
 
 def _upward(first: int, head: int, limit: int) -> Window:
     last = min(first + limit - 1, head)
-    return Window(first, last, first, last < head and first <= head)
+    return Window(first, last, first, last < head)
 
 
 def nearest(items: Sequence[M], sizes: Sequence[int], anchor: int, budget: int) -> list[M]:
