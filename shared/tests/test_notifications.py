@@ -5,7 +5,7 @@ import msgspec
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import PLAIN, EventBatch, Publication, parse_publication, text_frame
 from shared.roomlog.keys import live_channel
-from shared.roomlog.stream import publish_next
+from shared.roomlog.stream import append_events
 from shared.streams.names import dead_letters, presence_channel, presence_key, service_stream, user_channel
 from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked, UserChanged, publish_notifications
 
@@ -43,7 +43,7 @@ async def test_a_sampled_event_is_published_with_its_traceparent(redis: AnyRedis
     await channel.execute_command("SSUBSCRIBE", live_channel("e", "r"))
     await channel.parse_response()
     batches = [EventBatch(1, PLAIN, [frame], traceparent), EventBatch(2, PLAIN, [frame, frame])]
-    assert await publish_next(redis, "e", [("r", batch) for batch in batches]) == {}
+    assert await append_events(redis, "e", [("r", batch) for batch in batches]) == {}
     published = [parse_publication((await channel.parse_response())[2]) for _ in batches]
     await channel.aclose()
     assert published == [Publication(1, 1, PLAIN, frame, traceparent), Publication(2, 3, PLAIN, frame * 2)]

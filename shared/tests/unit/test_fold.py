@@ -18,7 +18,7 @@ from shared.events.rooms import (
     RoomEvent,
     RoomUpdated,
 )
-from shared.roomlog.fold import MemberState, Snapshot, fold
+from shared.roomlog.fold import Snapshot, SnapshotMember, fold
 from shared.roomlog.keys import live_channel, log_key, page_key
 from shared.roomlog.page import PAGE_TTL_S, RECENT_MESSAGES
 from shared.roomlog.stream import KEPT_ENTRIES, LOG_TTL_S, StreamRead
@@ -41,7 +41,7 @@ def snapshot(**fields: Any) -> Snapshot:
         5: message(5, attachments=[FILE], mentions=["a"], reactions={"x": ["a", "c"], "y": ["c"]}),
         6: message(6, deleted=True, body=""),
     }
-    members = {"a": MemberState("owner", 6), "b": MemberState("member", 2)}
+    members = {"a": SnapshotMember("owner", 6), "b": SnapshotMember("member", 2)}
     return msgspec.structs.replace(Snapshot(10, 5, messages, "Room", 5, members), **fields)
 
 
@@ -77,8 +77,8 @@ def test_a_message_from_the_first_seq_on_is_added(seq: int, kept: bool) -> None:
 
 def test_sending_reads_up_to_the_message_but_never_back() -> None:
     event = MessageCreated(**HEAD, seq=7, sender_id="b", client_id="c", kind="text", body="new")
-    assert fold(snapshot(), [event]).members["b"] == MemberState("member", 7)
-    members = {"b": MemberState("member", 9)}
+    assert fold(snapshot(), [event]).members["b"] == SnapshotMember("member", 7)
+    members = {"b": SnapshotMember("member", 9)}
     assert fold(snapshot(members=members), [event]).members == members
 
 
@@ -86,11 +86,11 @@ def test_members_join_leave_and_get_roles() -> None:
     members = snapshot().members
     head = HEAD | {"by": "a"}
     assert folded(MemberJoined(**head, user_id="c", role="admin", read_seq=3)) == {
-        "version": 11, "members": members | {"c": MemberState("admin", 3)},
+        "version": 11, "members": members | {"c": SnapshotMember("admin", 3)},
     }  # fmt: skip
     assert folded(MemberLeft(**head, user_id="b")) == {"version": 11, "members": {"a": members["a"]}}
     assert folded(MemberRoleChanged(**head, user_id="b", role="admin")) == {
-        "version": 11, "members": members | {"b": MemberState("admin", 2)},
+        "version": 11, "members": members | {"b": SnapshotMember("admin", 2)},
     }  # fmt: skip
     assert folded(MemberLeft(**head, user_id="c")) == {"version": 11}
     assert folded(MemberRoleChanged(**head, user_id="c", role="admin")) == {"version": 11}

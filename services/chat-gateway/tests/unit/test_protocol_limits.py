@@ -10,7 +10,7 @@ from chat_gateway.protocol.asyncapi import asyncapi_document
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.errors import CloseCode, FrameError
 from chat_gateway.protocol.frames import FileUpload
-from chat_gateway.protocol.limits import MAX_MESSAGE_BYTES, MAX_UPLOAD_TEXT, Limits
+from chat_gateway.protocol.limits import MAX_UPLOAD_BASE64_LENGTH, MAX_WEBSOCKET_MESSAGE_BYTES, Limits
 from chat_gateway.protocol.parse import parse
 from chat_gateway.protocol.resume import is_member_event
 from chat_gateway.protocol.state import ProtocolState
@@ -58,7 +58,7 @@ def test_the_limits_are_the_documented_ones():
     assert "| queued live events | 1 MiB," in PROTOCOL
     assert limits.outbound_bytes == 2**20
     assert "above 8 MiB the socket is closed with 1009" in PROTOCOL
-    assert MAX_MESSAGE_BYTES == 8 * 2**20
+    assert MAX_WEBSOCKET_MESSAGE_BYTES == 8 * 2**20
     assert "4529 ten seconds of flooding" in PROTOCOL
     assert limits.limited_seconds == 10
     assert (limits.malformed_per_minute, limits.drain_seconds) == (32, 1.5)
@@ -119,10 +119,10 @@ def test_a_frame_may_have_exactly_the_limit_of_bytes():
 
 
 def test_only_an_upload_may_be_larger_and_its_file_has_5_mib_in_base64():
-    largest = encoded(UPLOAD | {"data": "x" * MAX_UPLOAD_TEXT})
+    largest = encoded(UPLOAD | {"data": "x" * MAX_UPLOAD_BASE64_LENGTH})
     assert isinstance(parse(largest, frame_bytes=100), FileUpload)
-    assert len(b64encode(bytes(5 * 2**20))) == MAX_UPLOAD_TEXT
-    error = error_of(encoded(UPLOAD | {"data": "x" * (MAX_UPLOAD_TEXT + 1)}), 100)
+    assert len(b64encode(bytes(5 * 2**20))) == MAX_UPLOAD_BASE64_LENGTH
+    error = error_of(encoded(UPLOAD | {"data": "x" * (MAX_UPLOAD_BASE64_LENGTH + 1)}), 100)
     assert (error.code, error.frame_id) == (ErrorCode.TOO_LARGE, "u")
 
 

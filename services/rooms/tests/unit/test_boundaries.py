@@ -13,14 +13,14 @@ from rooms.domain.membership import MAX_MEMBERS, MAX_ROOMS_PER_USER
 from rooms.domain.messages import MAX_DIFFERENT_EMOJI, MAX_REACTIONS
 from rooms.domain.paging import Around, window_of
 from rooms.domain.read_set import ReadSet, read_set_of
-from rooms.domain.search import MAX_SEARCH_TEXT, NEWEST, SearchCursor, query_of, sample_distances
+from rooms.domain.search import MAX_SEARCH_TEXT_CHARACTERS, NEWEST, SearchCursor, query_of, sample_distances
 from rooms.domain.serializers import membership_of, room_entry, room_of
-from rooms.domain.state import MemberState, RoomState, StoredMessage, direct_key, weight
+from rooms.domain.state import MemberState, RoomState, StoredMessage, direct_key, estimated_bytes
 from rooms.domain.unit_of_work import UnitOfWork
 from rooms.domain.validation import (
-    MAX_BODY_LENGTH,
     MAX_EMOJI_BYTES,
-    MAX_TITLE,
+    MAX_MESSAGE_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
     check_seq,
     check_user_ids,
     is_storable,
@@ -64,14 +64,14 @@ def group(**fields: Any) -> RoomState:
 
 def test_the_limits_are_the_documented_ones() -> None:
     assert (
-        f"| message | {MAX_BODY_LENGTH:,} characters, 10 attachments, 50 mentions; "
+        f"| message | {MAX_MESSAGE_CHARACTERS:,} characters, 10 attachments, 50 mentions; "
         f"{MAX_DIFFERENT_EMOJI} different emoji and {MAX_REACTIONS:,} reactions |"
     ) in PROTOCOL
     assert (
-        f"| room | {MAX_MEMBERS:,} members, 100 user IDs per call, title of 1 to {MAX_TITLE} characters; "
+        f"| room | {MAX_MEMBERS:,} members, 100 user IDs per call, title of 1 to {MAX_TITLE_CHARACTERS} characters; "
         f"a user is in at most {MAX_ROOMS_PER_USER:,} rooms |"
     ) in PROTOCOL
-    assert (MAX_EMOJI_BYTES, MAX_SEARCH_TEXT) == (32, 2 * MAX_BODY_LENGTH)
+    assert (MAX_EMOJI_BYTES, MAX_SEARCH_TEXT_CHARACTERS) == (32, 2 * MAX_MESSAGE_CHARACTERS)
 
 
 def test_values_at_the_limits_are_valid() -> None:
@@ -118,10 +118,10 @@ def test_nul_and_surrogates_cannot_be_stored() -> None:
     assert [is_storable(f"a{character}") for character in "\x00\ud800\udfff"] == [False] * 3
 
 
-def test_the_weight_of_a_message() -> None:
-    assert weight(message()) == 400
-    assert weight(message(body="안녕")) == 406
-    assert weight(message(attachments=b"12345", mentions=b"123", reaction_count=2)) == 498
+def test_the_estimated_size_of_a_message() -> None:
+    assert estimated_bytes(message()) == 400
+    assert estimated_bytes(message(body="안녕")) == 406
+    assert estimated_bytes(message(attachments=b"12345", mentions=b"123", reaction_count=2)) == 498
 
 
 def test_a_new_group_has_one_event_per_member() -> None:

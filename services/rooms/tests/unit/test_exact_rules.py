@@ -13,7 +13,7 @@ from rooms.domain.membership import MAX_MEMBERS, MAX_ROOMS_PER_USER
 from rooms.domain.messages import MAX_DIFFERENT_EMOJI, MAX_REACTIONS, digest_of
 from rooms.domain.paging import After, Around, At, Before, Offset, PageAnchor, anchor_of, nearest, window_of
 from rooms.domain.search import ScanRange, Slice, choose_slices, cut_page
-from rooms.domain.state import MemberState, StoredMessage, weight
+from rooms.domain.state import MemberState, StoredMessage, estimated_bytes
 from rooms.domain.stored_events import StoredEvent, event_of, stored_event_of
 from rooms.domain.unit_of_work import RecordedEvent, UnitOfWork
 from rooms.domain.validation import validate
@@ -93,7 +93,7 @@ def test_an_admin_succeeds_before_a_member_who_joined_earlier(work: UnitOfWork) 
     run(work, SetRole, A, target_id=D, role="admin")
     run(work, RemoveMember, A, target_id=A)
     assert [work.members[ROOM, user_id].role for user_id in (B, C, D)] == ["member", "member", "owner"]
-    assert work.members[OTHER, A].is_in
+    assert work.members[OTHER, A].is_current
 
 
 def test_the_successor_is_in_the_same_room(work: UnitOfWork) -> None:
@@ -317,14 +317,14 @@ def message(**fields: Any) -> StoredMessage:
     return StoredMessage(**values | fields)
 
 
-def test_the_weight_is_a_sum() -> None:
-    assert weight(message(body="x" * 16)) == 416
-    assert weight(message(body="x" * 16, attachments=b"y" * 16, reaction_count=1)) == 477
+def test_the_estimated_size_is_a_sum() -> None:
+    assert estimated_bytes(message(body="x" * 16)) == 416
+    assert estimated_bytes(message(body="x" * 16, attachments=b"y" * 16, reaction_count=1)) == 477
 
 
 def test_a_page_of_hits_ends_right_before_the_budget() -> None:
     hits = [message(seq=seq) for seq in (4, 3, 2)]
-    whole = sum(map(weight, hits))
+    whole = sum(map(estimated_bytes, hits))
     assert cut_page(hits, None, 9, whole) == (hits, None)
     assert cut_page(hits, None, 9, whole - 1)[0] == hits[:2]
 
