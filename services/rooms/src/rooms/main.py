@@ -36,5 +36,5 @@ async def build(service: DataService, settings: RoomsSettings) -> Dependencies:
 
 
 def create_app(settings: RoomsSettings) -> FastAPI:
-    routers = [rooms.router, members.router, messages.router, events.router, internal.router]
+    routers = [internal.router, rooms.router, members.router, messages.router, events.router]
     return create_data_service(settings, title="WebChat rooms", migrations=MIGRATIONS, routers=routers, build=build)

@@ -36,9 +36,10 @@ from shared.contracts.rooms import (
 )
 from shared.errors import Invalid
 from shared.ids import is_id
-from shared.web.callers import ServiceCaller
-from shared.web.routing import Body, StructRoute, read_body
+from shared.web.callers import ServiceCaller, from_service
+from shared.web.routing import Body, StructRoute, add_plain_route, read_body
 from shared.web.shedding import SHED_UNDER_LOAD
+from shared.web.state import get_dependencies
 
 router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
 
@@ -46,13 +47,17 @@ MAX_USERS_PER_REQUEST = 1_000
 MAX_ROOMS_PER_REQUEST = 2_000
 
 
-@router.post("/commands")
-async def execute(request: Request, deps: Deps, _: ServiceCaller) -> BatchResult:
+async def execute(request: Request) -> BatchResult:
     received_at = time.monotonic()  # the budget begins before the body is read
+    await from_service(request)
     batch = await read_body(request, CommandBatch, limit=MAX_BATCH_BYTES)
     if len(batch.commands) > MAX_BATCH_COMMANDS:
         raise Invalid(f"At most {MAX_BATCH_COMMANDS} commands.")
+    deps = await get_dependencies(request)
     return await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000)
+
+
+add_plain_route(router, "/internal/commands", execute)
 
 
 @router.post("/homes")
