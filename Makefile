@@ -89,7 +89,7 @@ e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose
 	@echo "e2e: the data services' tests on MySQL"
 	@$(IN)/python tests-e2e/on_mysql.py $(PYTEST) services -m mysql
 	@echo "e2e: the end-to-end tests on containers"
-	@WEBCHAT_STACK=containers $(PYTEST) --numprocesses=3 tests-e2e --ignore=tests-e2e/browser
+	@WEBCHAT_STACK=containers $(PYTEST) tests-e2e --ignore=tests-e2e/browser
 
 .PHONY: chaos
 chaos: $(STAMP) $(BUILT)  ## inject twenty faults while clients write and read, and count lost messages (CHAOS="--list", --data, --compose)
