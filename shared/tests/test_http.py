@@ -8,6 +8,7 @@ from aiohttp import web
 
 from shared.errors import NotFound, Unavailable
 from shared.rpc.client import http_client, post
+from shared.testing.http import serve
 from shared.tracing.context import attach_span_context, parse_traceparent
 from shared.web.errors import error_response
 
@@ -36,14 +37,8 @@ class Counter:
     async def answering(self):
         app = web.Application()
         app.add_routes([web.post("/", self.answer)])
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            async with http_client() as client:
-                yield client, f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        finally:
-            await runner.cleanup()
+        async with serve(app) as url, http_client() as client:
+            yield client, f"{url}/"
 
 
 async def test_calls_share_a_connection_until_one_closes_it():

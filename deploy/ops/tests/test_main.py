@@ -19,6 +19,7 @@ from ops.settings import OpsSettings
 from shared.contracts.auth import SigningKeys
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.testing.fixtures import eventually
+from shared.testing.http import serve
 from shared.testing.servers import free_port
 
 OPERATOR = Principal("user", "minji", "session")
@@ -42,13 +43,8 @@ class Replica:
     async def on_a_port(self) -> AsyncIterator[str]:
         app = web.Application()
         app.add_routes([web.route("*", "/{path:.*}", self._answer)])
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with serve(app) as url:
+            yield url
 
 
 class Auth(Replica):

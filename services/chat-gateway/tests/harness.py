@@ -97,6 +97,7 @@ from shared.roomlog.stream import append_events
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
 from shared.testing.fixtures import eventually
+from shared.testing.http import serve
 from shared.web.errors import error_response
 from shared.web.overload import Overload
 
@@ -182,13 +183,8 @@ class Service:
 
         app = web.Application()
         app.add_routes([web.post("/internal/{path}", handle)])
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with serve(app) as url:
+            yield url
 
 
 @dataclass

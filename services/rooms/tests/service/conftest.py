@@ -57,23 +57,12 @@ from shared.roomlog.fold import Snapshot, SnapshotMember
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER, Principal, sign_token
 from shared.tasks import background
+from shared.testing.http import serve
 from shared.web.errors import error_response
 from shared.web.state import state_of
 
 SECRET = "s" * 32
 C = TypeVar("C", bound=Command)
-
-
-@asynccontextmanager
-async def serve(app: web.Application) -> AsyncIterator[str]:
-    """Serve an application. Yield its address."""
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 class FakeMedia:

@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from shared.testing.http import serve
+
 
 @asynccontextmanager
 async def collecting(authorization: str = "") -> AsyncIterator[tuple[str, list[tuple[str, Span]]]]:
@@ -26,10 +28,5 @@ async def collecting(authorization: str = "") -> AsyncIterator[tuple[str, list[t
 
     app = web.Application()
     app.add_routes([web.post("/v1/traces", take)])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
-    finally:
-        await runner.cleanup()
+    async with serve(app) as url:
+        yield url, taken
