@@ -42,8 +42,10 @@ def find_recent_page(gateway: Gateway, connection: UserConnection, frame: Messag
         return None
     if not gateway.hub.reads(connection, frame.room_id):
         return None
-    gateway.hub.flush_room(frame.room_id)
-    return gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
+    page = gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
+    if page is not None:
+        gateway.hub.flush_room(frame.room_id)
+    return page
 
 
 async def list_messages(gateway: Gateway, connection: UserConnection, frame: MessageList) -> PageReply:
