@@ -20,20 +20,22 @@ from stack import Stack
 from swarm import leave_swarm
 from target import IN_CONTAINERS, start
 
+from shared.testing.plugin import is_worker
+
 collect_ignore = [] if IN_CONTAINERS else ["operations"]
 """Tests of an operator's work with containers."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the images once for all workers."""
-    if IN_CONTAINERS and not _is_worker(session) and not session.config.option.collectonly:
+    if IN_CONTAINERS and not is_worker(session.config) and not session.config.option.collectonly:
         with tempfile.TemporaryDirectory() as folder:
             build_images(Path(folder))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand a worker's measurements to the controller, which leaves the swarm once no worker runs containers."""
-    if _is_worker(session):
+    if is_worker(session.config):
         session.config.workeroutput["measured"] = LINES  # type: ignore[attr-defined]
     elif IN_CONTAINERS:
         leave_swarm()
@@ -42,10 +44,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     LINES.extend(getattr(node, "workeroutput", {}).get("measured", []))  # a crashed worker has none
-
-
-def _is_worker(session: pytest.Session) -> bool:
-    return hasattr(session.config, "workeroutput")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

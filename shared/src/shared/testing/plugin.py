@@ -56,18 +56,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "empty_database: the database of `database_env` has no tables")
     config.addinivalue_line("markers", "fresh: starts its own processes")
     config.addinivalue_line("markers", "embedded_only(reason): not for stacks in containers")
-    if not _is_worker(config):
+    if not is_worker(config):
         descriptor, name = tempfile.mkstemp(prefix="webchat-starts-")
         os.close(descriptor)
         os.environ[_STARTS] = name
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not _is_worker(config) and (name := os.environ.pop(_STARTS, None)):
+    if not is_worker(config) and (name := os.environ.pop(_STARTS, None)):
         Path(name).unlink(missing_ok=True)
 
 
-def _is_worker(config: pytest.Config) -> bool:
+def is_worker(config: pytest.Config) -> bool:
+    """Return whether this process is a worker of pytest-xdist, not the controller or the only process."""
     return hasattr(config, "workerinput")
 
 
@@ -92,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for index, item in enumerate(items):
         first.setdefault(_group(item), index)
     items.sort(key=lambda item: first[_group(item)])  # one group after the other, as with workers
-    if _is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
+    if is_worker(config) and config.getvalue("loadgroup") and not all("@" in item.nodeid for item in items):
         raise pytest.UsageError("pytest-xdist does not group the tests: is pytest older than 9.2?")
 
 
