@@ -121,7 +121,10 @@ def fetch(connection: Connection, statement: CompiledStatement, parameters: Para
 
 
 def run(connection: Connection, statement: CompiledStatement, rows: Sequence[Parameters]) -> None:
-    """Run a statement for each of these parameters, which have the same names. Raises SQLAlchemy's errors."""
+    """Run a statement for each of these parameters, which have the same names. Raises SQLAlchemy's errors.
+
+    Lists are for a statement that runs once.
+    """
     text = statement.text_for(connection.dialect, rows[0])
     arguments = list(map(text.arguments, rows))
     _run(connection, text.sql, arguments[0] if len(rows) == 1 else arguments, is_many=len(rows) > 1)

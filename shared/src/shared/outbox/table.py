@@ -4,10 +4,10 @@ The relay assigns `position` without gaps. It orders the published events and is
 """
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, insert
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String
 from sqlmodel import Field, SQLModel
 
-from shared.database.engine import Db, table_of
+from shared.database.engine import Db, run_insert, table_of
 from shared.ids import now_ms
 from shared.tracing.context import sampled_span_context
 
@@ -32,8 +32,7 @@ async def record_events(db: Db, *events: msgspec.Struct) -> None:
     rows = [
         {"topic": str(event.__struct_config__.tag), "payload": _payload(event), "created_at": now} for event in events
     ]
-    if rows:
-        await db.execute(insert(outbox), rows)
+    await run_insert(db, outbox, rows)
 
 
 def _payload(event: msgspec.Struct) -> bytes:

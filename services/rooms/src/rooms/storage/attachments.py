@@ -34,6 +34,5 @@ async def save_references(
     if removed:
         await db.run(_remove, [{"keys": sorted(removed)}])
     rows = sorted([*new, *((*key, UNREFERENCED) for key in unreferenced)])
-    if rows:
-        values = [{"room_id": room, "attachment_id": attachment, "seq": seq} for room, attachment, seq in rows]
-        await run_insert(db, message_attachment, values)
+    values = [{"room_id": room, "attachment_id": attachment, "seq": seq} for room, attachment, seq in rows]
+    await run_insert(db, message_attachment, values)

@@ -63,8 +63,7 @@ async def find_first_at(db: Db, room_id: str, at: int) -> int | None:
 
 
 async def insert_messages(db: Db, messages: Iterable[StoredMessage]) -> None:
-    if rows := _rows(messages):
-        await run_insert(db, message, rows)
+    await run_insert(db, message, _rows(messages))
 
 
 async def save_messages(db: Db, messages: Iterable[StoredMessage]) -> None:

@@ -64,5 +64,4 @@ async def save_reactions(db: Db, changes: Mapping[ReactionKey, int | None], exis
         for key, version in changes.items()
         if version is not None
     ]
-    if rows:
-        await run_insert(db, reaction, rows)
+    await run_insert(db, reaction, rows)

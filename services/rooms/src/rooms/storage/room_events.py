@@ -72,8 +72,7 @@ async def list_system_messages(db: Db, room_id: str, first: int, last: int, limi
 
 
 async def insert_events(db: Db, events: Iterable[StoredEvent]) -> None:
-    if rows := rows_of(events):
-        await run_insert(db, room_event, rows)
+    await run_insert(db, room_event, rows_of(events))
 
 
 async def delete_older(db: Db, before: int, limit: int) -> int:

@@ -64,8 +64,7 @@ async def list_changed(db: Db, after: tuple[int, str], limit: int) -> list[tuple
 
 async def insert_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
     """Raises IntegrityError if a pair already has a direct room."""
-    if rows := rows_of(rooms):
-        await run_insert(db, room, rows)
+    await run_insert(db, room, rows_of(rooms))
 
 
 async def save_rooms(db: Db, rooms: Iterable[RoomState]) -> None:
