@@ -66,10 +66,11 @@ class Containers(Stack):
         """Return the IDs of the running containers of a service."""
         return self.compose("ps", "--quiet", service).split()
 
-    def pid(self, name: str) -> int:
-        """`rooms` is the first of its replicas; `rooms-2` the second."""
+    def running_pid(self, name: str) -> int | None:
+        """Return the process ID. `rooms` is the first of its replicas; `rooms-2` the second."""
         name = NAMES.get(name, name)
-        return pid_of(f"{self.project}-{name if name[-1].isdigit() else f'{name}-1'}")
+        container = f"{self.project}-{name if name[-1].isdigit() else f'{name}-1'}"
+        return int(docker("inspect", "--format", "{{.State.Pid}}", container)) or None
 
     def port(self, name: str) -> int:
         inside = {"valkey": "6379", "database": "3306"}.get(name, "8000")
@@ -97,10 +98,6 @@ class Containers(Stack):
             cursor.execute("SELECT id FROM room FOR UPDATE")
             yield
             holder.rollback()
-
-
-def pid_of(container: str) -> int:
-    return int(docker("inspect", "--format", "{{.State.Pid}}", container))
 
 
 def listen_address() -> str:
@@ -172,4 +169,6 @@ def running_image(stack: Containers, service: str) -> str:
 
 
 def is_healthy(container: str) -> bool:
-    return docker("inspect", "--format", "{{.State.Health.Status}}", container) == "healthy"
+    """Return whether a container runs and is healthy. One that was killed keeps its last health until it restarts."""
+    state = docker("inspect", "--format", "{{.State.Running}} {{.State.Health.Status}}", container)
+    return state == "true healthy"

@@ -38,13 +38,19 @@ class Stack:
     def pid(self, name: str) -> int:
         """Return the process ID of a program, waiting while it restarts."""
         deadline = time.monotonic() + RESTART_SECONDS
-        while True:
-            pid = (self.data / "run" / "pids" / name).read_text().strip()
-            if pid and _works_in(int(pid), self.data):
-                return int(pid)
+        while (pid := self.running_pid(name)) is None:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{name} is not running")
             time.sleep(0.02)
+        return pid
+
+    def running_pid(self, name: str) -> int | None:
+        """Return the process ID, or None while the program restarts.
+
+        It is never 0: a signal to process 0 goes to all processes of the sender's group.
+        """
+        pid = (self.data / "run" / "pids" / name).read_text().strip()
+        return int(pid) if pid and _works_in(int(pid), self.data) else None
 
     def port(self, name: str) -> int:
         ports: dict[str, int] = json.loads((self.data / "run" / "ports.json").read_text())

@@ -54,7 +54,7 @@ class Target:
 
     async def kill(self, name: str) -> int:
         """Send SIGKILL, and return the process ID once the process has ended."""
-        pid = self.stack.pid(name)
+        pid = await asyncio.to_thread(self.stack.pid, name)
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not _lives(pid))
         return pid
@@ -67,12 +67,10 @@ class Target:
         """Wait until the process with this ID has a successor that is ready."""
 
         async def has_successor() -> bool:
-            return await asyncio.to_thread(self._pid_or_none, name) not in {pid, None} and await self.is_ready(name)
+            now = await asyncio.to_thread(self.stack.running_pid, name)
+            return now not in {pid, None} and await self.is_ready(name)
 
         await eventually(has_successor, RESTART_S)
-
-    def _pid_or_none(self, name: str) -> int | None:
-        return self.stack.pid(name) or None
 
     async def is_ready(self, name: str) -> bool:
         if isinstance(self.stack, Containers):
@@ -154,9 +152,9 @@ def _date(url: str) -> float:
 class FolderStack(Stack):
     """The stack of a data folder, whose processes are found by the runner's files."""
 
-    def pid(self, name: str) -> int:
-        """Return the process ID, or 0 while the launcher is writing it."""
-        return int((self.data / "run" / "pids" / name).read_text() or 0)
+    def running_pid(self, name: str) -> int | None:
+        """Return the process ID, or None while the launcher is writing it."""
+        return int((self.data / "run" / "pids" / name).read_text() or 0) or None
 
     def port(self, name: str) -> int:
         return int(json.loads((self.data / "run" / "ports.json").read_text())[name])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from containers import Containers
 from engine import docker
 from leftovers import is_left, owned_name, remove
 
@@ -54,3 +55,12 @@ def test_projects_of_live_runs_and_of_others_stay(ended: int):
     assert not is_left("webchat")
     assert not is_left(f"somebody-e2e-{ended}-1")
     assert is_left(f"webchat-ec2-{ended}-8080")
+
+
+def test_a_container_that_is_not_running_has_no_process(tmp_path: Path):
+    project = f"{owned_name('e2e')}-0"
+    docker("create", "--name", f"{project}-redis-1", IMAGE)
+    try:
+        assert Containers("", tmp_path, project).running_pid("valkey") is None
+    finally:
+        docker("rm", f"{project}-redis-1")
