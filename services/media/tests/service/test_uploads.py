@@ -89,6 +89,8 @@ async def test_invalid_json_bodies(anna):
         ({"filename": "x", "data": "!!!!"}, "data"),
         ({"filename": "x", "data": "QUJD\nQUJD"}, "data"),
         ({"filename": "x", "data": "QUJ"}, "data"),
+        ({"filename": "x", "data": "QUJD="}, "data"),
+        ({"filename": "x", "data": "QQ===="}, "data"),
         ({"filename": "x", "data": "안녕"}, "data"),
         ({"filename": "x", "data": ""}, "file"),
         ({"filename": "x", "data": "QUJD", "client_id": "1"}, "client_id"),
