@@ -32,6 +32,10 @@ class MediaSettings(Settings):
     """Limit of a file in JSON, after decoding."""
     uploads_at_once: int = Field(default=16, ge=1)
     """Concurrent uploads, each with up to `max_upload_bytes` on disk. Further ones get 503 with Retry-After."""
+    uploads_at_once_of_one: int = Field(default=10, ge=1)
+    """Concurrent uploads of one person, of those above."""
+    storage_of_one_bytes: int = Field(default=10 * 1024 * MIB, ge=0)
+    """Size of all files of one person that are not deleted; 0 for no limit."""
     upload_deadline_s: float = Field(default=20, gt=0)
     """Time from the pending row to the stored one."""
     wait_for_twin_s: float = Field(default=5, ge=0)
@@ -43,11 +47,18 @@ class MediaSettings(Settings):
     s3_part_bytes: int = Field(default=8 * MIB, ge=5 * MIB)
 
     pictures_at_once: int = Field(default=2, ge=1)
+    """Processes that decode pictures. One person uses at most all but one of them, and at least one."""
+    pictures_waiting: int = Field(default=4, ge=1)
+    """Pictures of one person that wait for a process. Further ones get 503 with Retry-After."""
+    picture_cpu_per_minute_s: float = Field(default=30, gt=0)
+    """CPU seconds for the pictures of one person in a minute. After that they get 429 with Retry-After."""
     picture_timeout_s: float = Field(default=15, gt=0)
+    """Time that a picture waits for a process, and again the time that this takes."""
     picture_memory_mb: int = Field(default=1536, ge=256)
     max_picture_pixels: int = Field(default=50_000_000, ge=1)
+    max_picture_side: int = Field(default=10_000, ge=1)
     max_picture_frames: int = Field(default=500, ge=1)
-    max_animation_pixels: int = Field(default=100_000_000, ge=1)
+    max_animation_pixels: int = Field(default=60_000_000, ge=1)
     """Total over all frames."""
 
     link_seconds: int = Field(default=60, ge=1, le=60)

@@ -1,8 +1,10 @@
 """Pictures are re-encoded without metadata, and decompression bombs are rejected."""
 
+import asyncio
 import io
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -122,6 +124,7 @@ async def test_decompression_bombs(send, rows, objects):
         png_of(2**31 - 1, 2**31 - 1),
         animation(501, (2, 2)),
         animation(60, (1500, 1500)),
+        png_of(10_001, 1),
     ]
     for bomb in bombs:
         answer = await send(bomb)
@@ -129,6 +132,8 @@ async def test_decompression_bombs(send, rows, objects):
         assert answer.json()["errors"][0]["field"] == "file"
     assert "pixels" in (await send(bombs[0])).json()["detail"]
     assert "frames" in (await send(bombs[2])).json()["detail"]
+    assert "together" in (await send(bombs[3])).json()["detail"]
+    assert "wide" in (await send(bombs[4])).json()["detail"]
     assert (await rows("SELECT * FROM attachment"), await objects()) == ([], [])
 
 
@@ -147,6 +152,35 @@ async def test_a_picture_that_takes_too_long_is_rejected(send, picture):
 async def test_a_picture_that_takes_too_much_memory_is_rejected(send, picture):
     assert (await send(picture())).status_code == 201
     await check_is_too_costly(await send(picture("PNG", (6500, 6500), "P")))
+
+
+async def test_costly_pictures_of_one_person_delay_nobody_else(anna, berta, picture):
+    rooms = {anna: await anna.group(), berta: await berta.group()}
+    costly = animation(100, (300, 300))  # half a CPU second
+    done: list[Person] = []
+
+    async def send(person: Person, data: bytes, name: str) -> int:
+        answer = await person.upload(data, name, room_id=rooms[person])
+        done.append(person)
+        return answer.status_code
+
+    attack = [asyncio.create_task(send(anna, costly, f"{number}.gif")) for number in range(7)]
+    await asyncio.sleep(0)
+    assert [await send(berta, picture(), f"{number}.jpg") for number in range(3)] == [201, 201, 201]
+    assert done.count(anna) < 6, "berta did not wait for them"
+    statuses = Counter(await asyncio.gather(*attack))
+    assert statuses == {201: 5, 503: 2}, "one at work and four waiting"
+
+
+@with_settings(picture_cpu_per_minute_s=0.01)
+async def test_computing_time_of_one_person_is_limited(anna, berta, picture):
+    room = await anna.group(berta)
+    await anna.stored(picture(), "a.jpg", room_id=room)
+    refused = await anna.upload(picture(), "b.jpg", room_id=room)
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:webchat:problem:rate_limited")
+    assert int(refused.headers["retry-after"]) > 60
+    await anna.stored(b"a text", "c.txt", room_id=room)
+    await berta.stored(picture(), "d.jpg", room_id=room)
 
 
 async def test_wrong_extensions_and_polyglots(send, anna, picture):

@@ -89,6 +89,8 @@ async def test_invalid_json_bodies(anna):
         ({"filename": "x", "data": "!!!!"}, "data"),
         ({"filename": "x", "data": "QUJD\nQUJD"}, "data"),
         ({"filename": "x", "data": "QUJ"}, "data"),
+        ({"filename": "x", "data": "QUJD="}, "data"),
+        ({"filename": "x", "data": "QQ===="}, "data"),
         ({"filename": "x", "data": "안녕"}, "data"),
         ({"filename": "x", "data": ""}, "file"),
         ({"filename": "x", "data": "QUJD", "client_id": "1"}, "client_id"),
@@ -262,6 +264,38 @@ async def test_too_many_concurrent_uploads_get_retry_after(anna, proxy, rows):
     proxy.restore()
     for data in (b"second", b"third"):
         await anna.stored(data, room_id=room)
+
+
+@with_settings(uploads_at_once_of_one=1)
+async def test_one_person_gets_a_part_of_the_concurrent_uploads(anna, berta, proxy, rows):
+    room = await anna.group(berta)
+    proxy.open.clear()
+    first = asyncio.create_task(anna.upload(b"first", room_id=room))
+
+    async def is_pending():
+        return await rows("SELECT state FROM attachment") == [("pending",)]
+
+    await eventually(is_pending)
+    refused = await anna.upload(b"second", room_id=room)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert "of your uploads" in refused.json()["detail"]
+    other = asyncio.create_task(berta.upload(b"third", room_id=room))
+    proxy.restore()
+    assert [(await one).status_code for one in (first, other)] == [201, 201]
+
+
+@with_settings(storage_of_one_bytes=1000)
+@on_each_database
+async def test_the_files_of_one_person_have_a_limit_together(anna, berta, rows):
+    room = await anna.group(berta)
+    await anna.stored(b"a" * 600, "a.bin", room_id=room)
+    refused = await anna.upload(b"b" * 401, "b.bin", room_id=room)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (413, "file")
+    assert "storage" in refused.json()["detail"]
+    assert await rows("SELECT state FROM attachment") == [("stored",)]
+    await anna.stored(b"b" * 400, "b.bin", room_id=room)
+    await anna.stored(b"a" * 600, "a.bin", room_id=room)  # the same file again
+    await berta.stored(b"b" * 900, "b.bin", room_id=room)
 
 
 async def test_a_picture_has_dimensions_and_a_thumbnail(anna, picture):

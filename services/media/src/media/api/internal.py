@@ -19,10 +19,11 @@ router = APIRouter(prefix="/internal", include_in_schema=False, route_class=Stru
 @router.post("/uploads")
 async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Attachment:
     limit = deps.uploads.max_base64_bytes
-    with deps.upload_slots.slot(), new_spool(limit) as spool:
+    with deps.body_places.place(""):
         body = await read_body(request, UploadRequest, limit=max_body(limit))
-        if not is_id(body.user_id):
-            raise Invalid("Some fields are not acceptable.", errors={"user_id": "must be an id"})
+    if not is_id(body.user_id):
+        raise Invalid("Some fields are not acceptable.", errors={"user_id": "must be an id"})
+    with deps.upload_places.place(body.user_id), new_spool(limit) as spool:
         await decode_into(spool, body.data, limit)
         new = Upload(user_id=body.user_id, room_id=body.room_id, client_id=body.client_id, filename=body.filename)
         return await uploads.store(deps, new, spool)

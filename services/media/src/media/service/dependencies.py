@@ -1,12 +1,11 @@
 """The dependencies of the use cases."""
 
-import math
 from dataclasses import dataclass
 
 from media.service.cdn import Cdn, open_cdn
-from media.service.concurrency_limit import ConcurrencyLimit
 from media.service.picture_worker import Limits
 from media.service.pictures import PictureProcessor
+from media.service.shares import ComputingTime, Places, Workers
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket, BucketOptions
 from shared.database.engine import Database
@@ -22,6 +21,8 @@ class UploadLimits:
     """Limit of a file in JSON, after decoding."""
     deadline_ms: int
     wait_for_duplicate_s: float
+    storage_of_one: int
+    """Bytes of all files of one person; 0 for no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ class Dependencies:
     cdn: Cdn | None
     rooms: Peer
     pictures: PictureProcessor
-    upload_slots: ConcurrencyLimit
+    upload_places: Places
+    body_places: Places
+    """Places for bodies of uploads that a gateway sends: they name their person only at the end."""
     uploads: UploadLimits
     cleanup: SweepLimits
     link_seconds: int
@@ -54,23 +57,15 @@ def create_dependencies(settings: MediaSettings, database: Database, bucket: Buc
         bucket=bucket,
         cdn=open_cdn(settings.aws_cdn_url, settings.cdn_key_id, settings.cdn_private_key),
         rooms=rooms,
-        pictures=PictureProcessor(
-            Limits(
-                pixels=settings.max_picture_pixels,
-                frames=settings.max_picture_frames,
-                frame_pixels=settings.max_animation_pixels,
-                memory=settings.picture_memory_mb * 1024 * 1024,
-                seconds=math.ceil(settings.picture_timeout_s) + 1,
-            ),
-            concurrency=settings.pictures_at_once,
-            timeout_s=settings.picture_timeout_s,
-        ),
-        upload_slots=ConcurrencyLimit(settings.uploads_at_once),
+        pictures=_picture_processor(settings),
+        upload_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once_of_one),
+        body_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once),
         uploads=UploadLimits(
             max_bytes=settings.max_upload_bytes,
             max_base64_bytes=settings.max_base64_bytes,
             deadline_ms=round(settings.upload_deadline_s * 1000),
             wait_for_duplicate_s=settings.wait_for_twin_s,
+            storage_of_one=settings.storage_of_one_bytes,
         ),
         cleanup=SweepLimits(
             batch=settings.media_sweep_batch,
@@ -79,6 +74,20 @@ def create_dependencies(settings: MediaSettings, database: Database, bucket: Buc
         ),
         link_seconds=settings.link_seconds,
     )
+
+
+def _picture_processor(settings: MediaSettings) -> PictureProcessor:
+    limits = Limits(
+        pixels=settings.max_picture_pixels,
+        side=settings.max_picture_side,
+        frames=settings.max_picture_frames,
+        frame_pixels=settings.max_animation_pixels,
+        memory=settings.picture_memory_mb * 1024 * 1024,
+    )
+    of_one = max(1, settings.pictures_at_once - 1)
+    workers = Workers(settings.pictures_at_once, of_one=of_one, waiting_of_one=settings.pictures_waiting)
+    time_of_one = ComputingTime(settings.picture_cpu_per_minute_s)
+    return PictureProcessor(limits, workers, time_of_one, timeout_s=settings.picture_timeout_s)
 
 
 def bucket_options(settings: MediaSettings) -> BucketOptions:

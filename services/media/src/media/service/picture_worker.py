@@ -5,8 +5,10 @@ resource limits.
 """
 
 import io
+import math
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -27,13 +29,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+ORDINARY_S = 2
+"""CPU seconds for a picture of up to 10 megapixels. The slowest kind, PNG, takes about 0.15 s for each megapixel."""
+PIXELS_PER_S = 5_000_000
+"""Larger pictures get a second for each of these."""
+
+
 class Limits(msgspec.Struct):
     pixels: int
+    side: int
     frames: int
     frame_pixels: int
+    """All frames of an animation together."""
     memory: int
-    seconds: int
-    """CPU time. It ends the worker even if the process that started it has died."""
 
 
 class Job(msgspec.Struct):
@@ -50,6 +58,8 @@ class ProcessedPicture(msgspec.Struct, omit_defaults=True):
     width: int = 0
     height: int = 0
     error: str = ""
+    cpu_s: float = 0
+    """CPU seconds that the worker used."""
 
 
 class TooLargeError(Exception):
@@ -70,13 +80,14 @@ def work(job: Job) -> ProcessedPicture:
 
 
 def _make(source: IO[bytes], job: Job) -> ProcessedPicture:
-    Image.MAX_IMAGE_PIXELS = None  # _check_pixels applies the limit instead, before anything is decoded
+    Image.MAX_IMAGE_PIXELS = None  # _check_size applies the limits instead, before anything is decoded
     image = Image.open(source, formats=FORMATS)
-    _check_pixels(image, job.limits)
+    frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+    _check_size(image, frames, job.limits)
+    _limit_cpu(cpu_limit_s(image.width * image.height * frames))
     form = _output_format(image)
-    if image.format in ANIMATED and getattr(image, "is_animated", False):
-        durations = _durations(image, job.limits)
-        _save_animation(image, form, durations, job.file)
+    if frames > 1:
+        _save_animation(image, form, _durations(image, frames), job.file)
         image.seek(0)
         first = image.convert("RGBA")
     else:
@@ -99,28 +110,37 @@ def _has_alpha(image: Image.Image) -> bool:
     return image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
 
 
-def _check_pixels(image: Image.Image, limits: Limits) -> None:
-    width, height = image.size
-    if width * height > limits.pixels:
+def _check_size(image: Image.Image, frames: int, limits: Limits) -> None:
+    """Raise TooLargeError for a size that the header names, before anything is decoded."""
+    pixels = image.width * image.height
+    if max(image.size) > limits.side:
+        raise TooLargeError(f"it is more than {limits.side} pixels wide or high")
+    if pixels > limits.pixels:
         raise TooLargeError(f"it has more than {limits.pixels} pixels")
+    if frames > limits.frames:
+        raise TooLargeError(f"it has more than {limits.frames} frames")
+    if frames > 1 and pixels * frames > limits.frame_pixels:
+        raise TooLargeError(f"its frames have more than {limits.frame_pixels} pixels together")
 
 
-def _durations(image: Image.Image, limits: Limits) -> list[int]:
-    """Return the duration of each frame; raises TooLargeError as soon as a limit is exceeded."""
+def cpu_limit_s(pixels: int) -> int:
+    """Return the CPU seconds that decoding and encoding this number of pixels may take."""
+    return max(ORDINARY_S, math.ceil(pixels / PIXELS_PER_S))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """Let the kernel end this process when it has used so many CPU seconds."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+
+
+def _durations(image: Image.Image, frames: int) -> list[int]:
+    """Return the duration of each frame in milliseconds, and check that each can be decoded."""
     durations: list[int] = []
-    area = 0
-    while True:
-        try:
-            image.seek(len(durations))
-        except EOFError:
-            return durations
-        area += image.width * image.height
-        if len(durations) == limits.frames:
-            raise TooLargeError(f"it has more than {limits.frames} frames")
-        if area > limits.frame_pixels:
-            raise TooLargeError(f"its frames have more than {limits.frame_pixels} pixels together")
+    for number in range(frames):
+        image.seek(number)
         image.load()
         durations.append(int(image.info.get("duration", 0)))
+    return durations
 
 
 def _save_animation(image: Image.Image, form: str, durations: list[int], target: int) -> None:
@@ -171,9 +191,11 @@ def _write(target: int, save: Any) -> None:
 def main() -> None:
     job = msgspec.json.decode(sys.argv[1], type=Job)
     resource.setrlimit(resource.RLIMIT_AS, (job.limits.memory, job.limits.memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (job.limits.seconds, job.limits.seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.buffer.write(msgspec.json.encode(work(job)))
+    _limit_cpu(ORDINARY_S)  # until the header of the picture is read
+    made = work(job)
+    made.cpu_s = time.process_time()
+    sys.stdout.buffer.write(msgspec.json.encode(made))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Re-encoding of pictures, each in a separate process with limited memory and time, against decompression bombs."""
+"""Re-encoding of pictures, each in a separate process with limited memory and time, against decompression bombs.
+
+The workers and their time are shared fairly: a person with many or costly pictures delays nobody else's.
+"""
 
 import asyncio
 import logging
 import sys
+from contextlib import AsyncExitStack
 from typing import IO
 
 import msgspec
 
 from media.service.picture_worker import Job, Limits, ProcessedPicture
+from media.service.shares import ComputingTime, Workers
 from shared.errors import Invalid, Unavailable
 
 log = logging.getLogger(__name__)
@@ -20,35 +25,40 @@ def unacceptable(detail: str) -> Invalid:
 
 
 class PictureProcessor:
-    def __init__(self, limits: Limits, *, concurrency: int, timeout_s: float) -> None:
-        self._limits, self._timeout = limits, timeout_s
-        self._free = asyncio.Semaphore(concurrency)
+    def __init__(self, limits: Limits, workers: Workers, time_of_one: ComputingTime, *, timeout_s: float) -> None:
+        self._limits, self._workers, self._time_of_one, self._timeout = limits, workers, time_of_one, timeout_s
 
-    async def process(self, source: IO[bytes], file: IO[bytes], thumbnail: IO[bytes]) -> ProcessedPicture:
+    async def process(self, person: str, source: IO[bytes], file: IO[bytes], thumbnail: IO[bytes]) -> ProcessedPicture:
         """Write the picture in `source` without metadata to `file`, and a thumbnail.
 
-        Raises Invalid if it is malformed or too large, Unavailable if too many pictures are waiting.
+        Raises Invalid if it is malformed or too large, Unavailable if too many pictures are waiting, RateLimited if the
+        person's pictures have used up their computing time.
         """
         job = Job(source.fileno(), file.fileno(), thumbnail.fileno(), self._limits)
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(self._timeout):
+                    await stack.enter_async_context(self._workers.worker(person))
+                self._time_of_one.check(person, loop.time())
+                made = await self._work(job)
+                self._time_of_one.charge(person, made.cpu_s, loop.time())
         except TimeoutError as error:
             raise Unavailable("Too many pictures are being processed. Try again shortly.", retry_after=2) from error
-        try:
-            answer = await self._work(job)
-        finally:
-            self._free.release()
-        made = (
-            msgspec.json.decode(answer, type=ProcessedPicture)
-            if answer
-            else ProcessedPicture(error="it is damaged or too costly")
-        )
         if made.error:
             raise unacceptable(made.error)
         return made
 
-    async def _work(self, job: Job) -> bytes:
+    async def _work(self, job: Job) -> ProcessedPicture:
+        """Return what the worker made. One that died or was too slow counts as if it had used its whole time."""
+        began = asyncio.get_running_loop().time()
+        answer = await self._run(job)
+        if answer:
+            return msgspec.json.decode(answer, type=ProcessedPicture)
+        used = asyncio.get_running_loop().time() - began
+        return ProcessedPicture(error="it is damaged or too costly", cpu_s=used)
+
+    async def _run(self, job: Job) -> bytes:
         """Return the worker's output, or nothing if it died or was too slow."""
         pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(

@@ -34,7 +34,7 @@ from media.storage import attachments, deletion_log
 from media.storage.bucket import BUCKET_DOWN, ObjectHeaders
 from shared.contracts.media import Attachment
 from shared.database.engine import UNREACHABLE, Db
-from shared.errors import Conflict, Forbidden, Invalid, Unavailable
+from shared.errors import Conflict, Forbidden, Invalid, TooLarge, Unavailable
 from shared.ids import is_id, new_id, now_ms
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ async def _inspect(deps: Dependencies, upload: Upload, spool: Spool, digest: byt
             raise Invalid("An avatar must be a picture.", errors={"file": "must be a picture"})
         return _Prepared(File(digest=digest, content_type=content_type, size=spool.size), spool.file)
     body, thumbnail = (stack.enter_context(TemporaryFile()) for _ in range(2))  # noqa: SIM115
-    made = await deps.pictures.process(spool.file, body, thumbnail)
+    made = await deps.pictures.process(upload.user_id, spool.file, body, thumbnail)
     size = os.fstat(body.fileno()).st_size
     file = File(
         digest=digest, content_type=made.content_type, size=size, width=made.width, height=made.height, thumbnail=True
@@ -189,9 +189,17 @@ async def _write_claim(deps: Dependencies, db: Db, upload: Upload, file: File) -
         same = await attachments.find_same_bytes(db, upload.user_id, upload.room_id, file.digest)
         if same is not None:  # the same bytes under another name share one object
             duplicate = _share(duplicate, same)
+        await _check_storage(db, duplicate, deps.uploads.storage_of_one)
         await attachments.insert_attachment(db, duplicate)
     await attachments.record_client_id(db, upload.user_id, upload.client_id, duplicate.id)
     return duplicate
+
+
+async def _check_storage(db: Db, new: StoredAttachment, limit: int) -> None:
+    """Raise TooLarge if the person's files would exceed the limit. Concurrent uploads may exceed it by their size."""
+    if limit and await attachments.stored_bytes(db, new.user_id) + new.size > limit:
+        detail = "Your files take all of your storage. Delete messages with files first."
+        raise TooLarge(detail, errors={"file": "exceeds your storage"})
 
 
 def _row_of(upload: Upload, file: File, deadline_ms: int) -> StoredAttachment:

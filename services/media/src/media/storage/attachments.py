@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 
 from media.domain.attachments import State, StoredAttachment
 from media.storage.tables import attachment, upload
@@ -70,6 +70,12 @@ async def list_in_state(db: Db, state: State, before: int, limit: int) -> list[S
     """Return attachments in a state with a deadline before `before`, the oldest first."""
     old = (attachment.c.state == state) & (attachment.c.deadline_at < before)
     return await _list(db, _all.where(old).order_by(attachment.c.deadline_at).limit(limit))
+
+
+async def stored_bytes(db: Db, user_id: str) -> int:
+    """Return the size of all of the user's pending and stored files. An index holds everything that this reads."""
+    kept = (attachment.c.user_id == user_id) & attachment.c.state.in_(["pending", "stored"])
+    return int((await db.execute(select(func.coalesce(func.sum(attachment.c.size), 0)).where(kept))).scalar_one())
 
 
 async def insert_attachment(db: Db, stored: StoredAttachment) -> None:

@@ -18,6 +18,7 @@ class AttachmentTable(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "attachment"
     __table_args__: ClassVar[Any] = (
         Index("ix_attachment_bytes", "user_id", "digest"),
+        Index("ix_attachment_storage", "user_id", "state", "size"),
         Index("ix_attachment_state", "state", "deadline_at"),
         MYSQL,
     )
