@@ -27,6 +27,9 @@ CHEAP_PASSWORDS = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "1024"}
 """Cheap hashing, because the tests sign up hundreds of users; auth's own tests use the real costs."""
 
 
+ALIKE = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_GATEWAYS": "2"}
+
+
 @dataclass
 class Stack:
     """The public address of a stack, and its processes for faults."""
@@ -150,8 +153,8 @@ def _wait_for_ready(process: "subprocess.Popen[str]", url: str, seconds: float) 
 def embedded(data: Path, **settings: str) -> Iterator[Stack]:
     """Run a separate stack in `data`. Rate limits and the canary are off unless the settings enable them."""
     port = int(settings.get("WEBCHAT_PORT") or free_port())
-    own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
-    environment = os.environ | CHEAP_PASSWORDS | own | settings
+    own = {"WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
+    environment = os.environ | CHEAP_PASSWORDS | ALIKE | own | settings
     note_start("embedded stack")
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "embedded", "run"],

@@ -26,8 +26,8 @@ from embedded.settings import CHECKOUT, Settings
 from shared.testing.servers import free_port
 
 READY_SECONDS = 90
-QUICKLY = {"WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05"}
-"""Settings that make the runner notice and restart ended programs at once."""
+ALIKE = {"WEBCHAT_RETRIES": "1", "WEBCHAT_LOOK_SECONDS": "0.05", "WEBCHAT_GATEWAYS": "2"}
+"""Settings that make the runner notice and restart ended programs at once, and alike on every machine."""
 
 
 class Instance:
@@ -37,7 +37,7 @@ class Instance:
         self.data, self.port = data, port
         self.url = f"http://127.0.0.1:{port}"
         own = {"WEBCHAT_DATA": str(data), "WEBCHAT_PORT": str(port)}
-        self.environment = _clean() | own | QUICKLY | environment
+        self.environment = _clean() | own | ALIKE | environment
         self.lines: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 

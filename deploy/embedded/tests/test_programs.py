@@ -1,6 +1,7 @@
 """Modules without a whole instance: ports, secrets, supervision, sockets, and the demo data."""
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from embedded import credentials, ports, supervision
+from embedded import credentials, ports, programs, supervision
 from embedded.folder import LONGEST_SOCKET_PATH, DataFolder
 from embedded.programs import Program
 from embedded.runner import supervised
 from embedded.seed.dataset import PEOPLE, ROOMS
 from embedded.seed.scenes import SLOT, conversation, script
-from embedded.settings import Restarts
+from embedded.settings import Restarts, Settings
 from embedded.supervision import Supervisor
 
 from .conftest import processes_in, wait_until
@@ -153,3 +154,16 @@ def test_sockets_have_a_folder_however_long_the_path_is(tmp_path: Path, length: 
         path = folder.socket(name)
         assert path.parent.is_dir(), name
         assert len(str(path)) <= LONGEST_SOCKET_PATH
+
+
+def test_there_is_a_gateway_for_each_usable_core_up_to_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WEBCHAT_GATEWAYS", raising=False)
+    usable = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(usable)})
+        assert Settings.load().gateways == 1
+    finally:
+        os.sched_setaffinity(0, usable)
+    assert Settings.load().gateways == min(4, len(usable))
+    monkeypatch.setenv("WEBCHAT_GATEWAYS", "3")
+    assert list(programs.ports_in_a_row(Settings.load().gateways))[-5:-2] == [f"chat-gateway-{n}" for n in (1, 2, 3)]

@@ -74,6 +74,8 @@ def test_a_second_instance_on_the_same_folder(start_error: StartError, webchat: 
         ("WEBCHAT_RETRIES", "-1"),
         ("WEBCHAT_LOOK_SECONDS", "often"),
         ("WEBCHAT_LOOK_SECONDS", "nan"),
+        ("WEBCHAT_GATEWAYS", "0"),
+        ("WEBCHAT_GATEWAYS", "9"),
     ],
 )
 def test_invalid_settings(start_error: StartError, name: str, value: str) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from embedded import probes
-from embedded.programs import GATEWAYS, SERVICES, Program, Stack
+from embedded.programs import SERVICES, Program, Stack
 from embedded.settings import CHECKOUT
 from shared import VERSION
 
@@ -39,8 +39,7 @@ def nginx_program(stack: Stack) -> Program:
 
 
 def _values(stack: Stack, state: Path) -> dict[str, str]:
-    processes = (*SERVICES, *GATEWAYS, "ops")
-    ports = {f"{name.replace('-', '_').upper()}_PORT": str(stack.ports[name]) for name in processes}
+    ports = {f"{name.upper()}_PORT": str(stack.ports[name]) for name in (*SERVICES, "ops")}
     return (
         ports
         | _limits(stack.settings.environment)
@@ -48,6 +47,7 @@ def _values(stack: Stack, state: Path) -> dict[str, str]:
             "NGINX_WORKERS": "1",
             "NGINX_LISTEN": f"127.0.0.1:{stack.settings.port}",
             "NGINX_STATE": str(state),
+            "CHAT_GATEWAY_SERVERS": _gateway_servers(stack),
             "NGINX_ACCESS_LOG": "/dev/stdout",
             "WEBCHAT_VERSION": VERSION,
             "WEBCHAT_HTML": str(NGINX / "html"),
@@ -57,6 +57,15 @@ def _values(stack: Stack, state: Path) -> dict[str, str]:
             "SWAGGER_UI": str(_swagger_ui()),
         }
     )
+
+
+def _gateway_servers(stack: Stack) -> str:
+    """Return the lines of nginx's upstream group of gateways, one for each process.
+
+    A gateway that is down refuses connections at once, and nginx tries another. `max_fails=0` keeps it in rotation:
+    when all were set aside, nginx answered "no live upstreams" as long as clients kept reconnecting.
+    """
+    return "\n    ".join(f"server 127.0.0.1:{stack.ports[name]} max_fails=0;" for name in stack.gateways)
 
 
 def _limits(environment: Mapping[str, str]) -> dict[str, str]:

@@ -20,8 +20,7 @@ Group: TypeAlias = Literal["stores", "services", "edge"]
 """Programs of a group start and stop together. Groups start in this order and stop in reverse."""
 
 SERVICES = ("auth", "social", "rooms", "media")
-GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
-PORTS_IN_A_ROW = {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *GATEWAYS, "ops", "canary"), 1)
+GATEWAY = "chat-gateway"
 
 BASICS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 OF_ONE_SERVICE = re.compile(
@@ -74,6 +73,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     @property
+    def gateways(self) -> list[str]:
+        """The names of the gateways' processes."""
+        return [name for name in self.ports if name.startswith(GATEWAY)]
+
+    @property
     def has_canary(self) -> bool:
         return self.settings.environment.get("CANARY", "on").lower() not in OFF
 
@@ -89,9 +93,15 @@ def list_programs(stack: Stack, nginx: Program) -> list[Program]:
         *([] if "REDIS_ENDPOINT" in environment else [_valkey(stack)]),
         *([] if "S3_ENDPOINT_URL" in environment else [_s3(stack)]),
     ]
-    gateways = [_service(stack, name, "chat-gateway") for name in GATEWAYS]
+    gateways = [_service(stack, name, GATEWAY) for name in stack.gateways]
     canary = [_canary(stack)] if stack.has_canary else []
     return [*stores, *list_services(stack), *gateways, _ops(stack), nginx, *canary]
+
+
+def ports_in_a_row(gateways: int) -> dict[str, int]:
+    """Return how many consecutive ports each process of an instance with this number of gateways needs."""
+    numbered = [f"{GATEWAY}-{number}" for number in range(1, gateways + 1)]
+    return {"valkey": 1, "s3": 10} | dict.fromkeys((*SERVICES, *numbered, "ops", "canary"), 1)
 
 
 def list_services(stack: Stack) -> list[Program]:
@@ -216,7 +226,7 @@ def _defaults(stack: Stack) -> dict[str, str]:
         "AWS_STORAGE_BUCKET_NAME": BUCKET,
         "LANES": COMMAND_QUEUES,
         **{f"{name.upper()}_URL": stack.url(name) for name in SERVICES},
-        "CHAT_GATEWAY_URL": ",".join(map(stack.url, GATEWAYS)),
+        "CHAT_GATEWAY_URL": ",".join(map(stack.url, stack.gateways)),
         **({"CANARY_URL": stack.url("canary")} if stack.has_canary else {}),
         "CANARY_TARGET": stack.settings.url,
     }

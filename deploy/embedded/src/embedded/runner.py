@@ -15,7 +15,7 @@ from embedded.edge import nginx_program
 from embedded.failures import CannotRun
 from embedded.folder import DataFolder
 from embedded.processes import end_all
-from embedded.programs import PORTS_IN_A_ROW, Program, Stack, list_programs
+from embedded.programs import Program, Stack, list_programs, ports_in_a_row
 from embedded.settings import Settings
 from embedded.signals import StopRequests
 from embedded.supervision import Supervisor
@@ -61,7 +61,7 @@ def _prepare(settings: Settings, folder: DataFolder) -> list[Program]:
     stack = Stack(
         settings=settings,
         folder=folder,
-        ports=ports.choose(folder.run / "ports.json", PORTS_IN_A_ROW),
+        ports=ports.choose(folder.run / "ports.json", ports_in_a_row(settings.gateways)),
         secrets=credentials.complete(settings.environment, secrets_file),
     )
     programs = list_programs(stack, nginx_program(stack))

@@ -16,6 +16,11 @@ CHECKOUT = Path(__file__).parents[4]
 DEFAULT_PORT = 8080
 DEFAULT_DATA = ".webchat"
 
+MAX_GATEWAYS = 8
+"""The canary watches at most this many."""
+USEFUL_GATEWAYS = 4
+"""One process of rooms, with SQLite, does not keep more gateways busy."""
+
 N = TypeVar("N", int, float)
 
 
@@ -43,6 +48,9 @@ class Settings:
     client: Path
     """The built web client. If it does not exist, only the API runs."""
 
+    gateways: int = 2
+    """The number of gateways, by default one for each core that this process may use."""
+
     restarts: Restarts = field(default_factory=Restarts)
 
     @property
@@ -59,6 +67,7 @@ class Settings:
             port=_port(environment.get("WEBCHAT_PORT", str(DEFAULT_PORT))),
             nginx=_nginx(environment.get("WEBCHAT_NGINX")),
             client=Path(environment.get("WEBCHAT_CLIENT", CHECKOUT / "web" / "dist")).absolute(),
+            gateways=_gateways(environment),
             restarts=_restarts(environment),
         )
 
@@ -69,6 +78,13 @@ def _port(text: str) -> int:
     raise CannotRun(f"WEBCHAT_PORT is {text!r}: give a number from 1 to 65535")
 
 
+def _gateways(environment: Mapping[str, str]) -> int:
+    """Return the number of gateways. Two on one core would cost more than one: each gets every event of its rooms."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = min(USEFUL_GATEWAYS, cores)
+    return _number(environment, "WEBCHAT_GATEWAYS", usable, least=1, most=MAX_GATEWAYS)
+
+
 def _restarts(environment: Mapping[str, str]) -> Restarts:
     return Restarts(
         lasts_seconds=_number(environment, "WEBCHAT_LASTS_SECONDS", Restarts.lasts_seconds, least=1),
@@ -77,15 +93,15 @@ def _restarts(environment: Mapping[str, str]) -> Restarts:
     )
 
 
-def _number(environment: Mapping[str, str], name: str, default: N, *, least: N) -> N:
+def _number(environment: Mapping[str, str], name: str, default: N, *, least: N, most: N | None = None) -> N:
     text = environment.get(name, str(default))
     try:
         value = type(default)(text)
     except ValueError:
         value = None
-    if value is not None and value >= least:
+    if value is not None and value >= least and (most is None or value <= most):
         return value
-    raise CannotRun(f"{name} is {text!r}: give a number from {least} up")
+    raise CannotRun(f"{name} is {text!r}: give a number from {least} {'up' if most is None else f'to {most}'}")
 
 
 def _nginx(name: str | None) -> Path:
