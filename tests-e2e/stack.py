@@ -91,7 +91,8 @@ class Stack:
         return texts
 
     def redis(self) -> Redis:
-        return Redis(host="127.0.0.1", port=self.port("valkey"))
+        secrets = json.loads((self.data / "secrets.json").read_text())
+        return Redis(host="127.0.0.1", port=self.port("valkey"), password=secrets["REDIS_PASSWORD"])
 
     @contextmanager
     def holding_rooms(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from embedded.folder import DataFolder
+from embedded.probes import status_of
 
 from .conftest import Instance, Start, processes_in, sign_up, wait_until
 
@@ -53,6 +55,19 @@ def test_only_the_owner_reads_secrets_and_each_service_gets_its_own(webchat: Ins
 def _environment(pid: int) -> set[str]:
     entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return {entry.partition(b"=")[0].decode() for entry in entries if entry}
+
+
+def test_other_users_of_this_machine_read_nothing_from_the_stores(webchat: Instance) -> None:
+    with socket.create_connection(("127.0.0.1", webchat.ports["valkey"]), 5) as connection:
+        connection.sendall(b"KEYS *\r\n")
+        assert connection.recv(64).startswith(b"-NOAUTH")
+    first = webchat.ports["s3"]
+    s3, volume, filer = first, first + 4, first + 6
+    assert status_of(s3, "/webchat-media/") == 403
+    assert {status_of(filer, path) for path in ("/", "/buckets/", "/buckets/webchat-media/")} == {401}
+    assert status_of(volume, "/ui/index.html") == 401
+    for private in (webchat.data, webchat.data / "valkey" / "valkey.conf"):
+        assert not stat.S_IMODE(private.stat().st_mode) & 0o077
 
 
 @pytest.mark.parametrize("name", ["auth", "chat-gateway-2", "valkey", "s3"])

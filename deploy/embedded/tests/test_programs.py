@@ -48,7 +48,9 @@ def test_missing_secrets_are_generated_once_and_set_ones_win(tmp_path: Path) -> 
     again = credentials.complete({}, file)
     assert again["SESSION_SECRET_KEY"] == made["SESSION_SECRET_KEY"]
     assert again["AWS_ACCESS_KEY"] != "mine"
-    assert len(set(again.values())) == len(credentials.GENERATED)
+    assert len(set(again.values())) == len(credentials.GENERATED) + 1
+    assert len(again["REDIS_PASSWORD"]) == 64
+    assert "REDIS_PASSWORD" not in credentials.complete({"REDIS_ENDPOINT": "mine"}, tmp_path / "other.json")
 
 
 def program_of(folder: DataFolder, script: str) -> Program:

