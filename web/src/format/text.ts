@@ -1,4 +1,5 @@
 /** Names, initials and previews of rooms, users and messages. */
+import { plainText } from "./markup.ts";
 import type { Message, Profile, RoomSummary } from "../core/index.ts";
 import type { Texts } from "../i18n/index.ts";
 
@@ -38,16 +39,6 @@ export function isEmojiOnly(body: string): boolean {
   );
 }
 
-/** Remove Markdown from a preview. */
-export function stripMarkdown(body: string): string {
-  return body
-    .replace(/```\w*\n?/g, "")
-    .replace(/(\*\*|__|~~|`)(\S(?:.*?\S)?)\1/g, "$2")
-    .replace(/\[([^\]]*)\]\(([^)\s]+)\)/g, "$1")
-    .replace(/\s+/g, " ")
-    .trim();
-}
-
 export function attachmentText(attachments: NonNullable<Message["attachments"]>, texts: Texts): string {
   const [first] = attachments;
   if (!first) return texts.rooms.file;
@@ -62,7 +53,7 @@ export function attachmentText(attachments: NonNullable<Message["attachments"]>,
 /** Return a preview of one line for the room list, quotes and notifications. */
 export function previewOf(message: Message, texts: Texts): string {
   if (message.deleted === true) return texts.rooms.deleted;
-  const text = stripMarkdown(message.body);
+  const text = plainText(message.body);
   if (text !== "") return text;
   return attachmentText(message.attachments ?? [], texts);
 }

@@ -1,86 +1,85 @@
-/**
- * The text of a message. Markdown is rendered as elements and never as HTML. Its parser is loaded with the first text
- * that needs it.
- */
-import { Fragment, useSyncExternalStore } from "react";
+/** The text of a message. Its marks are rendered as elements and never as HTML. */
+import { Fragment, useMemo, useSyncExternalStore } from "react";
 
+import { parseMarkup, type Markup } from "../format/markup.ts";
 import { splitMentions } from "../format/mentions.ts";
-
-interface MarkdownModule {
-  Markdown: React.ComponentType<{ body: string; people: readonly MentionedUser[]; me: string }>;
-}
+import { linkFinder } from "./linkFinder.ts";
 
 export interface MentionedUser {
   userId: string;
   name: string;
 }
 
-const MARKDOWN = /[*_`~[|\\]|^\s*(?:[-+>]|#{1,6}|\d{1,9}[.)])\s/m;
-const LINK = /(https?:\/\/[^\s<>"']*[^\s<>"'.,:;!?)\]}])/g;
-
-const listeners = new Set<() => void>();
-let markdown: MarkdownModule | null = null;
-let loading = false;
-
-async function load(): Promise<void> {
-  if (loading) return;
-  loading = true;
-  try {
-    markdown = await import("./markdown.tsx");
-    for (const listener of listeners) listener();
-  } catch {
-    // The text stays plain until the next message retries.
-    loading = false;
-  }
+interface Mentions {
+  people: readonly MentionedUser[];
+  me: string;
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  void load();
-  return () => {
-    listeners.delete(listener);
-  };
-}
-
-const subscribeNothing = () => () => undefined;
+const MAY_HAVE_LINK = /[\p{L}\p{N}][.@][\p{L}\p{N}]/u;
 
 export function MessageText({
   body,
-  people,
-  me,
   folded = false,
-}: {
-  body: string;
-  people: readonly MentionedUser[];
-  me: string;
-  folded?: boolean;
-}) {
-  const rich = MARKDOWN.test(body);
-  const ready = useSyncExternalStore(rich ? subscribe : subscribeNothing, () => markdown);
+  ...given
+}: Mentions & { body: string; folded?: boolean }) {
+  const markup = useMemo(() => parseMarkup(body), [body]);
   return (
-    <div className={folded ? "prose fold" : "prose"}>
-      {rich && ready ? (
-        <ready.Markdown body={body} people={people} me={me} />
-      ) : (
-        <PlainText text={body} people={people} me={me} />
-      )}
+    <div className={folded ? "prose fold" : "prose"} dir="auto">
+      <MarkupList markup={markup} {...given} />
     </div>
   );
 }
 
-function PlainText({ text, people, me }: { text: string; people: readonly MentionedUser[]; me: string }) {
-  return text
-    .split(LINK)
-    .map((piece, i) =>
-      i % 2 === 1 ? (
-        <Anchor key={i} href={piece} text={piece} />
-      ) : (
-        <TextWithMentions key={i} text={piece} people={people} me={me} />
-      ),
-    );
+function MarkupList({ markup, ...given }: Mentions & { markup: readonly Markup[] }) {
+  return markup.map((one, i) => <Fragment key={i}>{renderMarkup(one, given)}</Fragment>);
 }
 
-export function Anchor({ href, text }: { href: string; text: React.ReactNode }) {
+function renderMarkup(markup: Markup, given: Mentions): React.ReactNode {
+  switch (markup.kind) {
+    case "text":
+      return <TextWithLinks text={markup.text} {...given} />;
+    case "code":
+      return <code>{markup.text}</code>;
+    case "block":
+      return (
+        <pre tabIndex={0}>
+          <code>{markup.text}</code>
+        </pre>
+      );
+    case "link":
+      return <Anchor href={markup.href} text={markup.text} />;
+    case "bold":
+      return (
+        <strong>
+          <MarkupList markup={markup.children} {...given} />
+        </strong>
+      );
+    case "strike":
+      return (
+        <del>
+          <MarkupList markup={markup.children} {...given} />
+        </del>
+      );
+  }
+}
+
+function TextWithLinks({ text, ...given }: Mentions & { text: string }) {
+  const mayHaveLink = MAY_HAVE_LINK.test(text);
+  const subscribe = mayHaveLink ? linkFinder.subscribe : subscribeNothing;
+  const split = useSyncExternalStore(subscribe, linkFinder.current, linkFinder.current);
+  const pieces = mayHaveLink && split ? split(text) : [{ text }];
+  return pieces.map(({ text: piece, href }, i) =>
+    href === undefined ? (
+      <TextWithMentions key={i} text={piece} {...given} />
+    ) : (
+      <Anchor key={i} href={href} text={piece} />
+    ),
+  );
+}
+
+const subscribeNothing = () => () => undefined;
+
+function Anchor({ href, text }: { href: string; text: string }) {
   return (
     <a href={href} target="_blank" rel="noopener noreferrer nofollow">
       {text}
@@ -89,16 +88,7 @@ export function Anchor({ href, text }: { href: string; text: React.ReactNode }) 
 }
 
 /** A text with its mentions highlighted. */
-export function TextWithMentions({
-  text,
-  people,
-  me,
-}: {
-  text: string;
-  people: readonly MentionedUser[];
-  me: string;
-}) {
-  if (text === "") return null;
+function TextWithMentions({ text, people, me }: Mentions & { text: string }) {
   return splitMentions(text, people).map(({ text: piece, person }, i) =>
     person ? (
       <span key={i} className={person.userId === me ? "mention me" : "mention"}>

@@ -8,15 +8,7 @@ import { deviceOf } from "../../src/views/settings/device.ts";
 import { extensionOf, fileErrorOf, reservedSize } from "../../src/views/room/files.ts";
 import { relativeTime, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/format/locale.ts";
 import { errorText } from "../../src/format/errors.ts";
-import {
-  isEmojiOnly,
-  initialOf,
-  splitMatches,
-  stripMarkdown,
-  previewOf,
-  titleOf,
-  toneOf,
-} from "../../src/format/text.ts";
+import { isEmojiOnly, initialOf, splitMatches, previewOf, titleOf, toneOf } from "../../src/format/text.ts";
 import { stableOrder } from "../../src/views/rooms/order.ts";
 
 const message = (change: Partial<Message>): Message => ({
@@ -46,12 +38,6 @@ describe("initials and colours", () => {
 });
 
 describe("previews", () => {
-  it("are plain text", () => {
-    expect(stripMarkdown("**굵게** `code` [글](https://example.com)\n둘째 줄")).toBe("굵게 code 글 둘째 줄");
-    expect(stripMarkdown("<b>not bold</b>")).toBe("<b>not bold</b>");
-    expect(stripMarkdown("snake_case_name")).toBe("snake_case_name");
-  });
-
   it("describe attachments", () => {
     const file = {
       attachment_id: "x",

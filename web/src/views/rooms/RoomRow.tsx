@@ -9,7 +9,8 @@ import { useLanguage, useTexts } from "../../i18n/index.ts";
 import { Badge } from "../../ui/Badge.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { exactTime, listTime } from "../../format/locale.ts";
-import { nameOf, stripMarkdown, previewOf, titleOf } from "../../format/text.ts";
+import { plainText } from "../../format/markup.ts";
+import { nameOf, previewOf, titleOf } from "../../format/text.ts";
 import { RoomAvatar } from "./RoomAvatar.tsx";
 
 export const RoomRow = memo(function RoomRow({ roomId, selected }: { roomId: string; selected: boolean }) {
@@ -68,7 +69,7 @@ function Preview({ room }: { room: RoomSummary }) {
   if (draft && draft.text.trim() !== "") {
     return (
       <span className="room-row-preview ellipsis">
-        <span className="draft-mark">{texts.rooms.draft}</span> {stripMarkdown(draft.text)}
+        <span className="draft-mark">{texts.rooms.draft}</span> {plainText(draft.text)}
       </span>
     );
   }

@@ -10,7 +10,8 @@ import { Avatar } from "../../ui/Avatar.tsx";
 import { EmptyState } from "../../ui/EmptyState.tsx";
 import { RowSkeletons } from "../../ui/Skeleton.tsx";
 import { listTime } from "../../format/locale.ts";
-import { splitMatches, nameOf, stripMarkdown, titleOf } from "../../format/text.ts";
+import { plainText } from "../../format/markup.ts";
+import { splitMatches, nameOf, titleOf } from "../../format/text.ts";
 import { HitList } from "./HitList.tsx";
 import { usePages } from "./pages.ts";
 import { LoadError } from "../LoadError.tsx";
@@ -84,7 +85,7 @@ function Hit({ message, q, within }: { message: Message; q: string; within: stri
           <time dateTime={message.at}>{listTime(new Date(message.at), language, texts, now)}</time>
         </span>
         <span className="hit-body">
-          {splitMatches(around(stripMarkdown(message.body), q), q).map((piece, i) =>
+          {splitMatches(around(plainText(message.body), q), q).map((piece, i) =>
             piece.hit ? <mark key={i}>{piece.text}</mark> : piece.text,
           )}
         </span>
