@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
+from rooms.service.publication.sweep import Sweeper
 from rooms.settings import RoomsSettings
 from shared.database.engine import Database
 from shared.redis.client import AnyRedis
@@ -15,6 +16,7 @@ class Dependencies:
     database: Database
     redis: AnyRedis
     publisher: Publisher
+    sweeper: Sweeper
     committer: Committer
     auth: Peer
     media: Peer
@@ -29,6 +31,7 @@ def create_dependencies(
         database=database,
         redis=redis,
         publisher=publisher,
+        sweeper=Sweeper(database, redis, publisher, pause_s=settings.sweep_s),
         committer=Committer(database, publisher, writers=settings.writers),
         auth=auth,
         media=media,
