@@ -35,5 +35,5 @@ async def build(service: DataService, settings: RoomsSettings) -> Dependencies:
 
 
 def create_app(settings: RoomsSettings) -> FastAPI:
-    routers = [internal.router, rooms.router, members.router, messages.router, events.router]
+    routers = [internal.router, rooms.router, members.router, messages.pages, messages.router, events.router]
     return create_data_service(settings, title="WebChat rooms", migrations=MIGRATIONS, routers=routers, build=build)
