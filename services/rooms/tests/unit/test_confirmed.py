@@ -1,4 +1,4 @@
-"""What is confirmed as published counts until Redis loses data."""
+"""Confirmations count until Redis loses data."""
 
 import pytest
 

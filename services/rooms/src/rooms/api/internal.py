@@ -21,7 +21,6 @@ from shared.contracts.rooms import (
     MembershipCheck,
     MembershipCheckRequest,
     Memberships,
-    MessagesPage,
     MessagesRequest,
     Revisions,
     RoomListPage,
@@ -75,7 +74,7 @@ async def get_room_list_page(deps: Deps, _: ServiceCaller, body: Body[RoomListPa
 
 
 @router.post("/messages", dependencies=[SHED_UNDER_LOAD])
-async def get_messages(deps: Deps, _: ServiceCaller, body: Body[MessagesRequest]) -> MessagesPage:
+async def get_messages(deps: Deps, _: ServiceCaller, body: Body[MessagesRequest]) -> reading.EncodedPage:
     _check_room(body.room_id, body.user_id)
     return await reading.get_page(deps, body.room_id, body.user_id, body.choice)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import Sweeper
+from rooms.service.queries.recent_messages import RecentMessagesCache
+from rooms.service.queries.room_views import RoomViews
 from rooms.settings import RoomsSettings
 from shared.database.engine import Database
 from shared.redis.client import AnyRedis
@@ -18,6 +20,8 @@ class Dependencies:
     publisher: Publisher
     sweeper: Sweeper
     committer: Committer
+    views: RoomViews
+    recent_messages: RecentMessagesCache
     auth: Peer
     media: Peer
     event_lifetime_ms: int
@@ -33,6 +37,8 @@ def create_dependencies(
         publisher=publisher,
         sweeper=Sweeper(database, redis, publisher, pause_s=settings.sweep_s),
         committer=Committer(database, publisher, writers=settings.writers),
+        views=RoomViews(database),
+        recent_messages=RecentMessagesCache(),
         auth=auth,
         media=media,
         event_lifetime_ms=settings.event_lifetime_ms,

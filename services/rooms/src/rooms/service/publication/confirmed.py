@@ -6,7 +6,7 @@ MAX_CONFIRMED_ROOMS = 100_000
 
 
 class ConfirmedVersions:
-    """What Redis has confirmed to this process.
+    """The versions that Redis has confirmed to this process.
 
     It holds until Redis loses data or the epoch changes. Who notices that calls `forget`, which starts a new
     `generation`: a confirmation that was requested before and arrives later does not count.
