@@ -6,8 +6,8 @@ The replicas share it by a lease. A sweep compares only rooms that changed and a
   commit becomes visible some time after its timestamp.
 - Every `COMPLETE_S`, and whenever the memory of what is confirmed is new or was lost, it lists the rooms that changed
   since the last recorded complete sweep, and at least in the last ten minutes. An idle stream lives longer than that.
-- What was confirmed counts no more when Redis lost data: a primary restarted or another one took over, or a few streams
-  that are compared in turn have become shorter.
+- It drops all confirmations when Redis lost data: a primary restarted, another one took over, or one of the few
+  streams that it compares in turn became shorter.
 """
 
 import logging
