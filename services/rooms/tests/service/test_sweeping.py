@@ -15,6 +15,7 @@ from rooms.service.dependencies import Dependencies
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import COMPLETE_S, LEASE_KEY, MIN_LOOKBACK_MS, OVERLAP_MS, Sweeper
+from rooms.storage import epochs
 from shared.database.engine import Database
 from shared.ids import new_id, now_ms
 from shared.roomlog.frames import parse_publication
@@ -228,6 +229,18 @@ async def test_one_replica_sweeps(manual_driver: RoomsDriver, redis: Redis) -> N
     one.deps.sweeper._due_at = 1
     await one.deps.sweeper.run()
     assert await has_head(one.deps, room, 2)
+
+
+async def test_a_replica_without_the_lease_notices_a_new_epoch(manual_driver: RoomsDriver) -> None:
+    holder, other = [await started(manual_driver) for _ in range(2)]
+    await holder.deps.sweeper.run()
+    await other.deps.sweeper.run()
+    async with other.deps.database.write() as db:
+        epoch = await epochs.renew_epoch(db)
+    for due_at in (10**9, 1):
+        other.deps.sweeper._due_at = due_at
+        await other.deps.sweeper.run()
+        assert (other.deps.publisher.epoch == epoch) is (due_at == 1)
 
 
 async def test_another_replica_sweeps_less_than_a_pause_after_the_holder_died(
