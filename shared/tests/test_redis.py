@@ -3,15 +3,27 @@
 import asyncio
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.redis.client import REDIS_DOWN, AnyRedis, Script, check_redis, close_redis, empty_redis, redis_at, shard_of
+from shared.redis.client import (
+    REDIS_DOWN,
+    AnyRedis,
+    Script,
+    check_redis,
+    close_redis,
+    empty_redis,
+    identify_primaries,
+    redis_at,
+    shard_of,
+)
+from shared.redis.lease import Lease
 from shared.testing.fixtures import eventually, on_both_engines
-from shared.testing.servers import ValkeyCluster, free_port
+from shared.testing.servers import ValkeyCluster, free_port, valkey
 
 in_a_cluster = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 
@@ -118,6 +130,7 @@ async def test_a_slot_moves_during_use(redis: AnyRedis, valkey_cluster: ValkeyCl
 async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyCluster, add: Script) -> None:
     await add(redis, ["taken"], 1)
     old = valkey_cluster.owner("taken")
+    before = await identify_primaries(redis)
     replica = valkey_cluster.replica_of(old)
     replica.ask("CLUSTER", "FAILOVER")
     for number in range(2, 200):
@@ -128,6 +141,48 @@ async def test_a_replica_takes_over(redis: AnyRedis, valkey_cluster: ValkeyClust
     await eventually(valkey_cluster.is_whole)
     assert valkey_cluster.owner("taken") is replica
     assert await add(redis, ["taken"], 1) == number + 1
+    after = await identify_primaries(redis)
+    assert len(after.ids) == len(before.ids) == 3
+    assert len(after.ids & before.ids) == 2
+
+
+@on_both_engines
+async def test_primaries_are_the_same_until_their_data_may_differ(redis: AnyRedis) -> None:
+    first = await identify_primaries(redis)
+    await redis.set("a", "b")
+    await redis.flushall()
+    second = await identify_primaries(redis)
+    assert first.ids == second.ids
+    assert abs(second.time_ms - time.time() * 1000) < 60_000
+    assert first.time_ms <= second.time_ms
+
+
+async def test_a_restarted_server_is_another_primary(tmp_path: Path) -> None:
+    with valkey(tmp_path) as port:
+        redis = redis_at([f"127.0.0.1:{port}"])
+        first = await identify_primaries(redis)
+        await close_redis(redis)
+    with valkey(tmp_path) as port:
+        redis = redis_at([f"127.0.0.1:{port}"])
+        assert (await identify_primaries(redis)).ids.isdisjoint(first.ids)
+        await close_redis(redis)
+
+
+@on_both_engines
+async def test_a_lease_has_one_holder(redis: AnyRedis) -> None:
+    one, other = (Lease(redis, "lease", duration_s=60) for _ in range(2))
+    assert [await one.hold(), await other.hold(), await one.hold()] == [True, False, True]
+    assert 59_000 < await redis.pttl("lease") <= 60_000
+    await other.release()
+    assert not await other.hold()
+    await one.release()
+    assert await other.hold()
+
+
+async def test_a_lease_expires(redis: AnyRedis) -> None:
+    assert await Lease(redis, "lease", duration_s=0.02).hold()
+    other = Lease(redis, "lease", duration_s=60)
+    await eventually(other.hold)
 
 
 @on_both_engines

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from rooms.api import events, internal, members, messages, rooms
 from rooms.consumers import on_auth, on_social
 from rooms.service.dependencies import Dependencies, create_dependencies
-from rooms.service.publication.sweep import sweep
 from rooms.service.trimming import trim
 from rooms.settings import RoomsSettings
 from shared.contracts.auth import Accounts, UsersRequest
@@ -30,11 +29,11 @@ async def build(service: DataService, settings: RoomsSettings) -> Dependencies:
     service.relay_outbox()
     service.consume("auth", AuthEvent, partial(on_auth, deps))
     service.consume("social", SocialEvent, partial(on_social, deps))
-    service.run("sweep", partial(sweep, deps), settings.sweep_s)
+    service.run("sweep", deps.sweeper.run, deps.sweeper.tick_s)
     service.run("trimming", partial(trim, deps), settings.trim_s)
     return deps
 
 
 def create_app(settings: RoomsSettings) -> FastAPI:
-    routers = [internal.router, rooms.router, members.router, messages.router, events.router]
+    routers = [internal.router, rooms.router, members.router, messages.pages, messages.router, events.router]
     return create_data_service(settings, title="WebChat rooms", migrations=MIGRATIONS, routers=routers, build=build)

@@ -15,7 +15,7 @@ class RoomsSettings(Settings):
     publish_queue: int = Field(default=20_000, ge=1)
     """Events, read cursors and notifications that may wait for Redis. Further events are published from the tables."""
     sweep_s: float = Field(default=3, gt=0)
-    """Pause between two sweeps, which publish what is missing in the streams."""
+    """Pause between two sweeps, which publish what is missing in the streams. The replicas share them."""
     event_days: float = Field(default=30, gt=0)
     """Days for which events are kept, so that clients can resume. Messages are kept permanently."""
     trim_s: float = Field(default=600, gt=0)

@@ -37,6 +37,7 @@ from shared.contracts.rooms import (
     EditMessage,
     InviteMembers,
     LeaveRoom,
+    MessagesPage,
     MuteRoom,
     PageChoice,
     ReactToMessage,
@@ -211,13 +212,16 @@ class RoomsDriver:
             if after + len(found) == page.head:
                 return found
 
+    async def page(self, room: str, user: str, **choice: int) -> MessagesPage:
+        page = await reading.get_page(self.deps, room, user, PageChoice(**choice))
+        return msgspec.json.decode(msgspec.json.encode(page), type=MessagesPage)
+
     async def snapshot(self, room: str, user: str) -> Snapshot:
         """Return the room with all messages, as seen by a user who has been a member from its creation."""
         snapshot = await reading.get_snapshot(self.deps, room, user)
         messages = list(snapshot.messages)
         while messages and messages[0].seq > 1:
-            choice = PageChoice(before=messages[0].seq, limit=200)
-            messages = (await reading.get_page(self.deps, room, user, choice)).messages + messages
+            messages = (await self.page(room, user, before=messages[0].seq, limit=200)).messages + messages
         members = {one.user_id: SnapshotMember(one.role, one.read_seq) for one in snapshot.room.members}
         by_seq = {one.seq: one for one in messages}
         return Snapshot(snapshot.version, 1, by_seq, snapshot.room.title, snapshot.room.pinned_seq, members)

@@ -15,7 +15,7 @@ from rooms.operator_commands import new_epoch
 from rooms.service.dependencies import Dependencies
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
-from rooms.service.publication.sweep import MIN_LOOKBACK_MS, sweep
+from rooms.service.publication.sweep import MIN_LOOKBACK_MS
 from rooms.service.trimming import trim
 from rooms.settings import RoomsSettings
 from rooms.storage import epochs
@@ -147,11 +147,11 @@ async def test_the_sweep_publishes_missed_events(manual_driver: RoomsDriver, red
         longer_ago = f"UPDATE room SET updated_at = updated_at - {MIN_LOOKBACK_MS}"
         await db.execute(text(f"{longer_ago} WHERE id = X'{idle.replace('-', '')}'"))
         await epochs.set_last_sweep(db, 10**15)
-    await sweep(deps)
+    await deps.sweeper.sweep()
     assert [await stream_head(manual_driver, one) for one in (room, other, idle)] == [2, 1, -1]
     async with deps.database.write() as db:
         await db.execute(text("UPDATE sweep SET began_at = 1"))
-    await sweep(deps)
+    await deps.sweeper.sweep(complete=True)
     assert await stream_head(manual_driver, idle) == 1
     async with deps.database.read() as db:
         assert await epochs.get_last_sweep(db) > 1
@@ -164,7 +164,7 @@ async def test_a_sweep_over_several_pages(manual_driver: RoomsDriver, monkeypatc
     async with manual_driver.deps.database.write() as db:
         await db.execute(text("UPDATE room SET updated_at = 7"))
     manual_driver.deps.publisher._waiting.clear()
-    await sweep(manual_driver.deps)
+    await manual_driver.deps.sweeper.sweep()
     assert {await stream_head(manual_driver, room) for room in rooms} == {1}
 
 
@@ -175,7 +175,7 @@ async def test_a_flushed_redis_is_filled_with_the_newest_events(manual_driver: R
         await manual_driver.execute(*(manual_driver.send(room, A) for _ in range(256)))
     await manual_driver.deps.publisher.drain()
     await redis.flushall()
-    await sweep(manual_driver.deps)
+    await manual_driver.deps.sweeper.sweep()
     assert await stream_head(manual_driver, room) == 1025
     found = await streamed(manual_driver, room, 1025 - KEPT_ENTRIES)
     assert [event.version for event in found] == list(range(1026 - KEPT_ENTRIES, 1026))
@@ -189,7 +189,7 @@ async def test_a_stream_whose_next_events_are_trimmed_is_restarted(manual_driver
     manual_driver.deps.publisher._waiting.clear()
     async with manual_driver.deps.database.write() as db:
         await db.execute(text("DELETE FROM room_event WHERE version < 4"))
-    await sweep(manual_driver.deps)
+    await manual_driver.deps.sweeper.sweep()
     assert [event.version for event in await streamed(manual_driver, room, 3)] == [4, 5, 6, 7]
 
 
@@ -242,7 +242,7 @@ async def test_a_new_epoch(manual_driver: RoomsDriver, second_process: OpenProce
         assert since.head == 2
     # This process still publishes under the old epoch, which nobody reads, until its next batch or sweep.
     await manual_driver.deps.publisher.drain()
-    await sweep(manual_driver.deps)
+    await manual_driver.deps.sweeper.sweep()
     assert manual_driver.deps.publisher.epoch == new
     assert await stream_head(manual_driver, room) == 3
 
@@ -260,7 +260,7 @@ async def test_many_rooms_at_once(driver: RoomsDriver) -> None:
 async def test_the_new_epoch_command(manual_driver: RoomsDriver, settings: RoomsSettings) -> None:
     before = manual_driver.deps.publisher.epoch
     renewed = await asyncio.to_thread(new_epoch, settings)
-    await sweep(manual_driver.deps)
+    await manual_driver.deps.sweeper.sweep()
     assert manual_driver.deps.publisher.epoch == renewed != before
 
 

@@ -1,5 +1,8 @@
 """Pages, snapshots, room lists and event pages: content and bounds."""
 
+import asyncio
+import random
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -7,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from rooms.service.queries import events, memberships, reading, room_lists
+from rooms.service.queries.recent_messages import RecentMessagesCache
 from rooms.service.trimming import trim
+from rooms.storage import epochs
 from shared.contracts.limits import MAX_PAGE_BYTES
-from shared.contracts.rooms import PageChoice
+from shared.contracts.rooms import MessagesPage
 from shared.errors import DomainError
 from shared.ids import new_id, parse_rfc3339
 from shared.testing.fixtures import on_each_database
@@ -20,7 +25,7 @@ A, B, C = (new_id() for _ in range(3))
 
 
 async def page(driver: RoomsDriver, room: str, user: str = A, **choice: Any) -> tuple[list[int], bool]:
-    found = await reading.get_page(driver.deps, room, user, PageChoice(**choice))
+    found = await driver.page(room, user, **choice)
     return [message.seq for message in found.messages], found.has_more
 
 
@@ -102,7 +107,7 @@ async def test_a_page_is_at_most_512_kib(driver: RoomsDriver) -> None:
     for _ in range(3):
         await driver.execute(*(driver.send(room, A, "\x01" * 4000) for _ in range(60)))
     for choice, first in (({}, 160), ({"after": 10}, 11), ({"around": 90}, 80)):
-        found = await reading.get_page(driver.deps, room, A, PageChoice(**choice, limit=200))
+        found = await driver.page(room, A, **choice, limit=200)
         assert found.has_more
         assert 19 <= len(found.messages) <= 22
         assert found.messages[0].seq == pytest.approx(first, abs=2)
@@ -115,9 +120,96 @@ async def test_a_page_takes_a_constant_number_of_statements(driver: RoomsDriver,
     for reacted in (0, 1, 6):
         await driver.execute(*(driver.react(ten_messages, A, seq) for seq in range(1, reacted + 1)))
         async with driver.record_statements() as statements:
-            await page(driver, ten_messages)
+            await page(driver, ten_messages, before=11)
         counts.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
     assert counts == [2, 3, 3]
+
+
+@on_each_database
+async def test_the_newest_page_is_loaded_once_per_version(driver: RoomsDriver, ten_messages: str) -> None:
+    """Afterwards a statement checks the membership and the version."""
+    counts = []
+    for _ in range(2):
+        for _ in range(2):
+            async with driver.record_statements() as statements:
+                assert await page(driver, ten_messages) == (list(range(1, 11)), False)
+            counts.append(len([one for one in statements if one.lstrip().startswith("SELECT")]))
+        await driver.execute(driver.react(ten_messages, A, 10))
+    assert counts == [2, 1, 4, 1]
+
+
+async def test_a_newest_page_in_memory_is_cut_for_each_member(driver: RoomsDriver, ten_messages: str) -> None:
+    for user, first in ((B, 5), (A, 1), (B, 5)):
+        assert await page(driver, ten_messages, user) == (list(range(first, 11)), False)
+    assert await page(driver, ten_messages, B, limit=3) == ([8, 9, 10], True)
+    with pytest.raises(DomainError):
+        await page(driver, ten_messages, C)
+    await driver.execute(driver.remove(ten_messages, A, B))
+    with pytest.raises(DomainError):
+        await page(driver, ten_messages, B)
+    await driver.execute(driver.invite(ten_messages, A, B))
+    assert await page(driver, ten_messages, B) == ([], False)
+    assert await page(driver, ten_messages, A) == (list(range(1, 11)), False)
+
+
+async def test_a_page_that_is_too_large_is_the_same_the_second_time(driver: RoomsDriver) -> None:
+    room = await driver.group(A)
+    for _ in range(8):
+        await driver.execute(*(driver.send(room, A, "가" * 4_000) for _ in range(10)))
+    first = await driver.page(room, A, limit=80)
+    assert 0 < len(first.messages) < 80
+    assert await driver.page(room, A, limit=80) == first
+
+
+@on_each_database
+async def test_a_page_in_memory_ends_with_the_epoch(driver: RoomsDriver, ten_messages: str) -> None:
+    before = await driver.page(ten_messages, A)
+    async with driver.deps.database.write() as db:
+        epoch = await epochs.renew_epoch(db)
+        await db.execute(text("UPDATE message SET body = 'restored'"))
+    after = await driver.page(ten_messages, A)
+    assert (before.version, before.epoch != epoch) == (after.version, True)
+    assert (after.epoch, {message.body for message in after.messages}) == (epoch, {"restored"})
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_pages_in_memory_equal_those_of_the_database(driver: RoomsDriver, seed: int) -> None:
+    """After every change, every user gets the same page from this process and from one that has just started."""
+    choose = random.Random(seed)
+    rooms = [await driver.group(A, B) for _ in range(2)]
+    for _ in range(60):
+        room, seq = choose.choice(rooms), choose.randint(1, 12)
+        change = choose.choice(
+            [
+                driver.send(room, A, "가" * choose.choice([5, 4_000])), driver.send(room, B),
+                driver.edit(room, A, seq, "edited"), driver.react(room, B, seq), driver.delete(room, A, seq),
+                driver.remove(room, A, B), driver.invite(room, A, B), driver.read(room, A, seq),
+            ]
+        )  # fmt: skip
+        await driver.batch(change)
+        user, limit = choose.choice([A, B]), choose.choice([1, 5, 50, 200])
+        fresh = RoomsDriver(replace(driver.deps, recent_messages=RecentMessagesCache()), driver.auth)
+        assert await answer(driver, room, user, limit) == await answer(fresh, room, user, limit)
+
+
+async def answer(driver: RoomsDriver, room: str, user: str, limit: int) -> MessagesPage | str:
+    try:
+        return await driver.page(room, user, limit=limit)
+    except DomainError as error:
+        return error.detail
+
+
+async def test_a_page_shows_what_was_acknowledged_before(driver: RoomsDriver) -> None:
+    """Many readers share lookups. None gets a lookup that began before its request."""
+    room = await driver.group(A)
+    waiting = [asyncio.create_task(page(driver, room)) for _ in range(5)]
+    for seq in range(1, 20):
+        await driver.execute(driver.send(room, A))
+        tasks = [asyncio.create_task(page(driver, room)) for _ in range(3)]
+        waiting += tasks
+        assert (await page(driver, room))[0][-1] == seq
+        assert [(await task)[0][-1] >= seq for task in tasks] == [True] * 3
+    await asyncio.gather(*waiting)
 
 
 @on_each_database

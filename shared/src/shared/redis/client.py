@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.client import Pipeline
@@ -221,6 +221,31 @@ async def check_redis(redis: AnyRedis) -> None:
     failures = [one for one in await asyncio.gather(*pings, return_exceptions=True) if isinstance(one, BaseException)]
     if len(failures) == len(redis.get_primaries()):
         raise failures[0]
+
+
+class Primaries(NamedTuple):
+    """The servers that answer for the keys. Another `ids` means that acknowledged writes may be lost.
+
+    `ids` differ after a restart, after a failover, and after slots moved to another primary. Commands that empty a
+    server leave them as they are.
+    """
+
+    ids: frozenset[str]
+    time_ms: int
+    """The lowest of the servers' clocks."""
+
+
+async def identify_primaries(redis: AnyRedis) -> Primaries:
+    """Ask the server, or all primaries of a cluster. Raises one of `REDIS_DOWN` if any of them does not answer."""
+    if isinstance(redis, RedisCluster):
+        await redis.initialize()
+        nodes = redis.get_primaries()
+        found = [await redis.info("server", "replication", target_nodes=node) for node in nodes]
+    else:
+        found = [await redis.info("server", "replication")]
+    ids = frozenset(f"{one.get('run_id')} {one.get('master_replid')}" for one in found)
+    here = time.time_ns() // 1000  # a managed service may hide fields
+    return Primaries(ids, min(one.get("server_time_usec", here) for one in found) // 1000)
 
 
 Address: TypeAlias = tuple[str, int]

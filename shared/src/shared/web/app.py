@@ -22,6 +22,7 @@ from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
+from shared.web.plain_routes import PlainRoute, PlainRoutes
 from shared.web.state import AppState
 
 log = logging.getLogger(__name__)
@@ -46,12 +47,21 @@ def create_app(
     """
     overload = Overload(ephemeral_at=settings.shed_hints_at, history_at=settings.shed_history_at)
     state = AppState(overload)
-    app = FastAPI(title=title, version=VERSION, lifespan=_extended(lifespan, overload), docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title,
+        version=VERSION,
+        lifespan=_extended(lifespan, overload),
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # to look for providers takes 15 µs per request
+    )
     app.state.webchat = state
     install_error_handlers(app)
     for error in outages:
         app.add_exception_handler(error, _on_outage)
     install_openapi(app)
+    if plain := [route for router in routers for route in router.routes if isinstance(route, PlainRoute)]:
+        app.add_middleware(PlainRoutes, routes=plain, handlers=app.exception_handlers)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,

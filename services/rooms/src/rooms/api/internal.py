@@ -21,7 +21,6 @@ from shared.contracts.rooms import (
     MembershipCheck,
     MembershipCheckRequest,
     Memberships,
-    MessagesPage,
     MessagesRequest,
     Revisions,
     RoomListPage,
@@ -37,16 +36,18 @@ from shared.contracts.rooms import (
 from shared.errors import Invalid
 from shared.ids import is_id
 from shared.web.callers import ServiceCaller, from_service
-from shared.web.routing import Body, StructRoute, add_plain_route, read_body
+from shared.web.plain_routes import PlainRoute
+from shared.web.routing import Body, read_body
 from shared.web.shedding import SHED_UNDER_LOAD
 from shared.web.state import get_dependencies
 
-router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=PlainRoute)
 
 MAX_USERS_PER_REQUEST = 1_000
 MAX_ROOMS_PER_REQUEST = 2_000
 
 
+@router.post("/commands")
 async def execute(request: Request) -> BatchResult:
     received_at = time.monotonic()  # the budget begins before the body is read
     await from_service(request)
@@ -55,9 +56,6 @@ async def execute(request: Request) -> BatchResult:
         raise Invalid(f"At most {MAX_BATCH_COMMANDS} commands.")
     deps = await get_dependencies(request)
     return await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000)
-
-
-add_plain_route(router, "/internal/commands", execute)
 
 
 @router.post("/homes")
@@ -76,7 +74,7 @@ async def get_room_list_page(deps: Deps, _: ServiceCaller, body: Body[RoomListPa
 
 
 @router.post("/messages", dependencies=[SHED_UNDER_LOAD])
-async def get_messages(deps: Deps, _: ServiceCaller, body: Body[MessagesRequest]) -> MessagesPage:
+async def get_messages(deps: Deps, _: ServiceCaller, body: Body[MessagesRequest]) -> reading.EncodedPage:
     _check_room(body.room_id, body.user_id)
     return await reading.get_page(deps, body.room_id, body.user_id, body.choice)
 

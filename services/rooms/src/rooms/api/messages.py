@@ -1,6 +1,6 @@
 """/api/rooms/{room_id}/messages: pages of messages, and sending for programs without a socket."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -12,12 +12,13 @@ from rooms.service import sending
 from rooms.service.queries import reading
 from shared.contracts.rooms import Message, NewMessage
 from shared.web.callers import Caller, PathId
+from shared.web.plain_routes import PlainRoute
 from shared.web.routing import JsonBody, StructRoute
 from shared.web.shedding import SHED_UNDER_LOAD
 
-router = APIRouter(
-    prefix="/api/rooms/{room_id}/messages", tags=["messages"], max_body_size=MAX_BODY_BYTES, route_class=StructRoute
-)
+PREFIX = "/api/rooms/{room_id}/messages"
+pages = APIRouter(prefix=PREFIX, tags=["messages"], route_class=PlainRoute)
+router = APIRouter(prefix=PREFIX, tags=["messages"], max_body_size=MAX_BODY_BYTES, route_class=StructRoute)
 
 
 class MessageList(msgspec.Struct):
@@ -28,12 +29,12 @@ class MessageList(msgspec.Struct):
     version: int
 
 
-@router.get("", dependencies=[SHED_UNDER_LOAD])
+@pages.get("", dependencies=[SHED_UNDER_LOAD])
 async def list_messages(
     deps: Deps, caller: Caller, room_id: PathId, parameters: Annotated[PageParameters, Query()]
 ) -> MessageList:
     page = await reading.get_page(deps, room_id, caller.subject, parameters.choice())
-    return MessageList(page.messages, page.has_more, page.version)
+    return MessageList(cast("list[Message]", page.messages), page.has_more, page.version)  # they are encoded
 
 
 @router.post("", status_code=201)

@@ -96,6 +96,8 @@ def _upward(first: int, head: int, limit: int) -> Window:
 
 def nearest(items: Sequence[M], sizes: Sequence[int], anchor: int, budget: int) -> list[M]:
     """Return the items nearest to the seq `anchor` that fit into `budget`, in the given order, but at least one."""
+    if sum(sizes) <= budget:
+        return list(items)
     by_distance = sorted(range(len(items)), key=lambda index: abs(items[index].seq - anchor))  # type: ignore[attr-defined]
     kept: list[int] = []
     for index in by_distance:

@@ -24,13 +24,13 @@ time_text = lru_cache(maxsize=4096)(rfc3339)
 
 def message_fields(message: StoredMessage, reactions: Reactions) -> dict[str, Any]:
     """Return the fields of a message, which are the same in pages and in `message.created`."""
-    return dict(zip(_AS_STORED, _stored_values(message), strict=True)) | {
-        "at": time_text(message.at),
-        "edited_at": None if message.edited_at is None else time_text(message.edited_at),
-        "attachments": attachments_of(message),
-        "mentions": mentions_of(message),
-        "reactions": reactions,
-    }
+    fields: dict[str, Any] = dict(zip(_AS_STORED, _stored_values(message), strict=True))
+    fields["at"] = time_text(message.at)
+    fields["edited_at"] = None if message.edited_at is None else time_text(message.edited_at)
+    fields["attachments"] = attachments_of(message)
+    fields["mentions"] = mentions_of(message)
+    fields["reactions"] = reactions
+    return fields
 
 
 def message_of(message: StoredMessage, reactions: Reactions = NO_REACTIONS) -> Message:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
+from rooms.service.publication.sweep import Sweeper
+from rooms.service.queries.recent_messages import RecentMessagesCache
+from rooms.service.queries.room_views import RoomViews
 from rooms.settings import RoomsSettings
 from shared.database.engine import Database
 from shared.redis.client import AnyRedis
@@ -15,7 +18,10 @@ class Dependencies:
     database: Database
     redis: AnyRedis
     publisher: Publisher
+    sweeper: Sweeper
     committer: Committer
+    views: RoomViews
+    recent_messages: RecentMessagesCache
     auth: Peer
     media: Peer
     event_lifetime_ms: int
@@ -29,7 +35,10 @@ def create_dependencies(
         database=database,
         redis=redis,
         publisher=publisher,
+        sweeper=Sweeper(database, redis, publisher, pause_s=settings.sweep_s),
         committer=Committer(database, publisher, writers=settings.writers),
+        views=RoomViews(database),
+        recent_messages=RecentMessagesCache(),
         auth=auth,
         media=media,
         event_lifetime_ms=settings.event_lifetime_ms,

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TypeAlias
 
+import msgspec
 from sqlalchemy import bindparam, select, tuple_
 
 from rooms.domain.state import MemberKey, MemberState, RoomState, StoredMessage
@@ -41,6 +42,24 @@ _page = CompiledStatement(
 )
 
 
+_member_key = (member.c.room_id, member.c.user_id)
+_views = CompiledStatement(
+    select(*_member_key, room.c.head_version, room.c.head_seq, member.c.joined_seq, _epoch)
+    .select_from(member)
+    .join(room, room.c.id == member.c.room_id)
+    .where(member.c.left_version.is_(None), tuple_(*_member_key).in_(bindparam("keys", expanding=True)))
+)
+
+
+class RoomView(msgspec.Struct):
+    """The messages that a member may see: those after `joined_seq`, up to `head_seq`."""
+
+    head_version: int
+    head_seq: int
+    joined_seq: int
+    epoch: str
+
+
 def _to_row(row: Row) -> RoomListRow:
     last = row[_MEMBER:-1]
     return RoomState(*row[:_ROOM]), MemberState(*row[_ROOM:_MEMBER]), StoredMessage(*last) if last[0] else None
@@ -50,6 +69,12 @@ async def find_row(db: Db, room_id: str, user_id: str) -> tuple[RoomListRow, str
     """Return the row of a member, even if the room is hidden, and the epoch. None for non-members."""
     rows = await db.fetch(_by_key, {"keys": [(room_id, user_id)]})
     return (_to_row(rows[0]), rows[0][-1]) if rows else None
+
+
+async def find_views(db: Db, keys: Collection[MemberKey]) -> dict[MemberKey, RoomView]:
+    """Return the messages that members may see, even of hidden rooms. Non-members are omitted."""
+    rows = await db.fetch(_views, {"keys": list(keys)})
+    return {(row[0], row[1]): RoomView(*row[2:]) for row in rows}
 
 
 async def list_rows(db: Db, user_ids: Collection[str]) -> list[RoomListRow]:

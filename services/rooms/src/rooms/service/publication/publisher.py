@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from rooms.service import metrics
+from rooms.service.publication.confirmed import ConfirmedVersions
 from rooms.service.publication.event_pages import EventPage, load_event_pages
 from rooms.service.tracing import NO_SPANS, PublishSpans, Traces, end_publish_spans, start_publish_spans
 from rooms.storage import epochs, room_events, rooms
@@ -56,6 +57,7 @@ class Publisher:
         self._repairing: set[str] = set()
         self._woken = asyncio.Event()
         self.epoch = ""
+        self.confirmed = ConfirmedVersions()
         metrics.UNPUBLISHED.set_function(lambda: self._size)
         metrics.LAGGING.set_function(lambda: len(self._lagging | self._repairing))
 
@@ -66,7 +68,10 @@ class Publisher:
 
     async def refresh_epoch(self) -> None:
         async with self._database.read() as db:
-            self.epoch = await epochs.get_epoch(db)
+            epoch = await epochs.get_epoch(db)
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.confirmed.forget()
 
     def add(self, committed: Committed) -> None:
         """Queue the outcome of a transaction. Never waits and never fails.
@@ -152,7 +157,10 @@ class Publisher:
         with_gap: set[str] = set()
         for start in range(0, len(batches), EVENT_BATCHES_PER_PIPELINE):
             some = batches[start : start + EVENT_BATCHES_PER_PIPELINE]
-            with_gap.update(await append_events(self._redis, self.epoch, some))
+            generation = self.confirmed.generation
+            gaps = await append_events(self._redis, self.epoch, some)
+            self.confirmed.add({room_id: batch.last for room_id, batch in some if room_id not in gaps}, generation)
+            with_gap.update(gaps)
             metrics.PUBLISHED.inc(sum(len(batch.frames) for _, batch in some))
         return with_gap
 
