@@ -31,7 +31,7 @@ def _draw(stem: Path, paint: Any) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     paint(axes)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize="small")
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     plt.close(figure)
 

@@ -176,7 +176,8 @@ def _crowd(server: str, one: dict[str, Any]) -> Iterator[Row]:
     rest = f"{one['rest_cpu_s_per_minute']:.2f} CPU-s a minute, {one['alone_cpu_s_per_minute']:.2f} without connections"
     yield ["the same at rest", server, rest, f"{one['heartbeat_cpu_us']:.0f} µs / connection and heartbeat"]
     lost = one["lost_gateway"]
-    figure = f"all live after {lost['all_live_s']:.1f} s (p50 {lost['p50_s']:.1f}, p99 {lost['p99_s']:.1f}); "
+    figure = f"{lost['returned']:,} returned, all live after {lost['all_live_s']:.1f} s "
+    figure += f"(p50 {lost['p50_s']:.1f}, p99 {lost['p99_s']:.1f}); "
     figure += f"{lost['refused']} refused attempts"
     if lost["refused_by_reason"]:
         figure += f" ({', '.join(f'{reason} {number}' for reason, number in lost['refused_by_reason'].items())})"

@@ -141,11 +141,15 @@ async def connect(
     kind: type[Socket] = Socket,
     address: str | None = None,
 ) -> Socket:
-    """Open a socket, from `address` if given. Raises ConnectionResetError if the handshake fails."""
+    """Open a socket, from `address` if given. Raises OSError or TimeoutError if the handshake fails."""
     loop = asyncio.get_running_loop()
     local = None if address is None else (address, 0)
     _, socket = await loop.create_connection(lambda: kind(path, headers, on_text), "127.0.0.1", port, local_addr=local)
-    await asyncio.wait_for(socket.open, OPEN_SECONDS)
+    try:
+        await asyncio.wait_for(socket.open, OPEN_SECONDS)
+    except (OSError, TimeoutError):
+        socket.close()
+        raise
     return socket
 
 

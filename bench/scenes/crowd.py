@@ -53,10 +53,12 @@ class Crowd:
         )
 
     async def until_live(self, count: int, seconds: float, *, lost: int = 0) -> CrowdReport:
-        """Wait until `count` sockets are live after at least `lost` were lost. Raises TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while (report := await self.report()).live < count or report.lost < lost:  # noqa: ASYNC110 - the load is in other processes
-                await asyncio.sleep(POLL_SECONDS)
+        """Wait until `count` sockets are live after at least `lost` were lost, and return the last report."""
+        deadline = time.perf_counter() + seconds
+        while (report := await self.report()).live < count or report.lost < lost:
+            if time.perf_counter() > deadline:
+                break
+            await asyncio.sleep(POLL_SECONDS)
         return report
 
 
@@ -116,7 +118,8 @@ async def _measure(server: Server, ports: list[int], files: int, size: Size) -> 
     before = server.usage()
     async with crowd_of(ports, accounts, count, files) as crowd:
         began = time.perf_counter()
-        await crowd.until_live(count, OPEN_SECONDS)
+        if (report := await crowd.until_live(count, OPEN_SECONDS)).live < count:
+            raise RuntimeError(f"only {report.live} of {count} connections could be opened: {report.refused}")
         opened_s = time.perf_counter() - began
         await asyncio.sleep(size.settle)
         grown, opened = server.usage().since(before), server.usage()
@@ -167,19 +170,20 @@ async def _lose_gateway(server: Server, crowd: Crowd, count: int) -> Figures:
     before = server.usage().without(KILLED)
     killed_at = time.perf_counter()
     os.kill(server.pids[KILLED], signal.SIGKILL)
-    report = await crowd.until_live(count, RETURN_SECONDS, lost=earlier.lost + 1)
+    report = await crowd.until_live(count, RETURN_SECONDS, lost=earlier.lost + count // 4)
     used = server.with_present_pids().usage().since(before)
     lost = report.lost - earlier.lost
     took = [at - killed_at for at in report.returned_at if at > killed_at]
     refused = {reason: number - earlier.refused.get(reason, 0) for reason, number in report.refused.items()}
     return {
         "lost": lost,
-        "all_live_s": max(took),
+        "returned": report.live - (count - lost),
+        "all_live_s": max(took) if report.live == count else float("nan"),
         "p50_s": percentile(took, 0.5),
         "p99_s": percentile(took, 0.99),
         "refused": sum(refused.values()),
         "refused_by_reason": {reason: number for reason, number in refused.items() if number},
         "cpu_total_s": used.cpu_of(),
-        "cpu_ms_per_socket": used.cpu_of() / lost * 1000,
+        "cpu_ms_per_socket": used.cpu_of() / max(1, lost) * 1000,
         "cpu_s": used.cpu,
     }
