@@ -15,7 +15,7 @@ from bench import speed
 from bench.aims import OURS, PEERS, Outcome, outcomes_of
 from bench.cores import LOADING, allow_sockets, is_pinning, leave_unpinned, pin
 from bench.plots import draw
-from bench.run import LONG, RIVALS, SCENES, Plan, run_all
+from bench.run import LONG, OTHERS, SCENES, Plan, run_all
 from bench.size import FULL, QUICK
 from bench.tables import markdown
 
@@ -37,8 +37,8 @@ def main() -> None:
     rounds = 1 if chosen.quick else speed.ROUNDS
     before = speed.loop_cpu_s(rounds)
     with tempfile.TemporaryDirectory(prefix="webchat-bench-", ignore_cleanup_errors=True) as data:
-        rivals = [rival for rival in RIVALS if rival not in chosen.without]
-        found = uvloop.run(run_all(Plan(QUICK if chosen.quick else FULL, scenes, rivals, Path(data))))
+        others = [server for server in OTHERS if server not in chosen.without]
+        found = uvloop.run(run_all(Plan(QUICK if chosen.quick else FULL, scenes, others, Path(data))))
     machine_speed = {"before_cpu_s": before, "after_cpu_s": speed.loop_cpu_s(rounds)}
     _write(folder, {"machine": machine, "machine_speed": machine_speed} | found)
     print(f"{time.monotonic() - began:.0f} s in total; {os.path.relpath(folder)}/report.md")
@@ -55,8 +55,8 @@ def _options() -> argparse.ArgumentParser:
         "--all", action="store_true", help=f"also the long scenes, {long}, which take some minutes more"
     )
     options.add_argument(
-        "--without", nargs="+", choices=RIVALS, metavar="SERVER", default=(),
-        help=f"leave these out of: {', '.join(RIVALS)}",
+        "--without", nargs="+", choices=OTHERS, metavar="SERVER", default=(),
+        help=f"leave these out of: {', '.join(OTHERS)}",
     )  # fmt: skip
     options.add_argument("--quick", action="store_true", help="take a few seconds; the figures mean nothing")
     options.add_argument(

@@ -36,7 +36,7 @@ ON_MARIADB = ("fanout", "small_rooms", "history")
 LONG = ("two_cores", "crowd")
 """Scenes that run only if they are named or all are asked for."""
 SCENES = (*OF_ANY_CHAT, *OF_WEBCHAT, *LONG)
-RIVALS = ("mariadb", "baseline", "socketio", "bare")
+OTHERS = ("mariadb", "baseline", "socketio", "bare")
 """The servers that are measured beside WebChat."""
 SCENE_SECONDS = 300
 LONG_SCENE_SECONDS = 2400
@@ -48,11 +48,11 @@ Run = Callable[[], Awaitable[Figures]]
 
 @dataclass(frozen=True)
 class Plan:
-    """The scenes and rivals of a run. `folder` is for the data of the servers."""
+    """The scenes of a run, and the servers beside WebChat. `folder` is for the data of the servers."""
 
     size: Size
     scenes: Collection[str]
-    rivals: Collection[str]
+    others: Collection[str]
     folder: Path
 
     def chosen(self, scenes: Collection[str]) -> list[str]:
@@ -68,25 +68,25 @@ async def run_all(plan: Plan) -> dict[str, Figures]:
     if "crowd" in plan.scenes and not plan.size.shares_stack:
         with stack.webchat(plan.folder / "crowd", **crowd.settings()) as server:
             found["webchat"]["crowd"] = await _timed("webchat crowd", crowd.run(server, plan.size), LONG_SCENE_SECONDS)
-    for name, context, measure in _rivals(plan):
+    for name, context, measure in _others(plan):
         with context as server:
             found[name] = await measure(server)
-    if "bare" in plan.rivals and "fanout" in plan.scenes:
+    if "bare" in plan.others and "fanout" in plan.scenes:
         with stack.bare() as server:
             found["bare"] = await _bare(plan, server, found["webchat"]["fanout"][1:])
     return found
 
 
-def _rivals(plan: Plan) -> Iterator[tuple[str, AbstractContextManager[Server], Callable[[Server], Awaitable[Figures]]]]:
+def _others(plan: Plan) -> Iterator[tuple[str, AbstractContextManager[Server], Callable[[Server], Awaitable[Figures]]]]:
     """Yield the chats that have scenes to play, with the function that measures each."""
-    if "mariadb" in plan.rivals and plan.chosen(ON_MARIADB):
+    if "mariadb" in plan.others and plan.chosen(ON_MARIADB):
         if mariadb_is_here():
             yield "mariadb", stack.webchat_on_mariadb(plan.folder / "mariadb"), lambda server: _on_mariadb(plan, server)
         else:
             print("MariaDB is not measured: that needs mariadbd (apt-get install mariadb-server)")
-    if "baseline" in plan.rivals and plan.chosen((*OF_ANY_CHAT, "history")):
+    if "baseline" in plan.others and plan.chosen((*OF_ANY_CHAT, "history")):
         yield "baseline", stack.baseline(plan.folder / "baseline"), lambda server: _baseline(plan, server)
-    if "socketio" in plan.rivals and plan.chosen(OF_ANY_CHAT):
+    if "socketio" in plan.others and plan.chosen(OF_ANY_CHAT):
         yield "socketio", stack.socketio(plan.folder / "socketio"), lambda server: _socketio(plan, server)
 
 

@@ -16,11 +16,11 @@ from collections import Counter
 import msgspec
 import uvloop
 
-from bench.client.accounts import OPENED_AT_ONCE
 from bench.client.socket import Client
 
 MIN_DELAY, MAX_DELAY, STABLE_SECONDS, PING_SECONDS = 0.5, 30.0, 10.0, 25
 """The times of web/src/core/connection.ts."""
+OPENED_AT_ONCE = 100
 _STATUS = re.compile(r"HTTP/1\.1 (\d{3})")
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from bench.client.accounts import Account, open_group, sign_up
 from bench.client.crowd import PING_SECONDS, CrowdOrder, CrowdReport
-from bench.cores import OWN_FILES, allow_sockets
+from bench.cores import OWN_FILES, SERVING, TWO, allow_sockets, move
 from bench.server import stack
 from bench.server.stack import ROOT, Server
 from bench.size import Size
@@ -28,13 +28,13 @@ GROUP = 20
 """The size of rooms. Every user is in one."""
 SIGNING_UP_AT_ONCE = 50
 POLL_SECONDS = 0.5
-OPEN_SECONDS, RETURN_SECONDS = 1500.0, 300.0
+OPEN_SECONDS, RETURN_SECONDS = 1500.0, 600.0
 KILLED = "chat-gateway-1"
 Figures = dict[str, Any]
 
 
-class Crowd:
-    """The load processes."""
+class LoadProcesses:
+    """The processes that hold the sockets."""
 
     def __init__(self, processes: list[asyncio.subprocess.Process]) -> None:
         self._processes = processes
@@ -70,7 +70,7 @@ async def _report(process: asyncio.subprocess.Process) -> CrowdReport:
 
 
 @asynccontextmanager
-async def crowd_of(ports: list[int], accounts: list[Account], count: int, files: int) -> AsyncIterator[Crowd]:
+async def crowd_of(ports: list[int], accounts: list[Account], count: int, files: int) -> AsyncIterator[LoadProcesses]:
     """Start the processes that open `count` sockets, each process from its own addresses."""
     each = files - OWN_FILES
     processes = []
@@ -89,7 +89,7 @@ async def crowd_of(ports: list[int], accounts: list[Account], count: int, files:
             )
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(order) + b"\n")
-        yield Crowd(processes)
+        yield LoadProcesses(processes)
     finally:
         for process in processes:
             process.kill()
@@ -108,12 +108,14 @@ async def run(server: Server, size: Size) -> Figures:
     files, count = allow_sockets(), size.crowd
     edges = -(-2 * count // (files - OWN_FILES))
     with stack.further_edges(server, edges - 1) as (served, ports):
-        return await _measure(served, ports, files, size)
+        move(served.pids.values(), TWO)
+        accounts = await _accounts(server.port, size.crowd_accounts)
+        return await _measure(served, ports, accounts, files, size)
 
 
-async def _measure(server: Server, ports: list[int], files: int, size: Size) -> Figures:
+async def _measure(server: Server, ports: list[int], accounts: list[Account], files: int, size: Size) -> Figures:
+    """Open the connections and lose a gateway. The servers may use two cores while the connections are opened."""
     count = size.crowd
-    accounts = await _accounts(server.port, size.crowd_accounts)
     alone = await _rest(server, size.crowd_rest_seconds)
     before = server.usage()
     async with crowd_of(ports, accounts, count, files) as crowd:
@@ -121,6 +123,7 @@ async def _measure(server: Server, ports: list[int], files: int, size: Size) -> 
         if (report := await crowd.until_live(count, OPEN_SECONDS)).live < count:
             raise RuntimeError(f"only {report.live} of {count} connections could be opened: {report.refused}")
         opened_s = time.perf_counter() - began
+        move(server.pids.values(), SERVING)
         await asyncio.sleep(size.settle)
         grown, opened = server.usage().since(before), server.usage()
         rest = await _rest(server, size.crowd_rest_seconds)
@@ -164,7 +167,7 @@ async def _rest(server: Server, seconds: float) -> float:
     return server.usage().since(before).cpu_of() / seconds * 60
 
 
-async def _lose_gateway(server: Server, crowd: Crowd, count: int) -> Figures:
+async def _lose_gateway(server: Server, crowd: LoadProcesses, count: int) -> Figures:
     """Kill a gateway. Its sockets reconnect to the other one and, once it runs again, to the new one."""
     earlier = await crowd.report()
     before = server.usage().without(KILLED)
