@@ -72,7 +72,7 @@ async def _report(process: asyncio.subprocess.Process) -> CrowdReport:
 @asynccontextmanager
 async def crowd_of(ports: list[int], accounts: list[Account], count: int, files: int) -> AsyncIterator[LoadProcesses]:
     """Start the processes that open `count` sockets, each process from its own addresses."""
-    each = files - OWN_FILES
+    each = -(-count // -(-count // (files - OWN_FILES)))  # as few processes as the files allow, all of one size
     processes = []
     try:
         for number, first in enumerate(range(0, count, each)):
