@@ -105,7 +105,8 @@ class Crowd:
         """Send the ping of the web client on every socket, spread over the interval."""
         for second in itertools.count():
             for number, client in self._live.items():
-                if number % PING_SECONDS == second % PING_SECONDS:
+                is_due = number % PING_SECONDS == second % PING_SECONDS
+                if is_due and not client.socket.transport.is_closing():
                     client.socket.send({"op": "ping", "id": "0"})
             await asyncio.sleep(1)
 

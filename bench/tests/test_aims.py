@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from bench.aims import AIMS, Outcome, outcomes_of, ratio
-from bench.client.crowd import reason_of, retry_delay
 from bench.scenes.two_cores import gain
 from bench.tally import body_of
 from bench.usage import Usage
@@ -73,14 +72,3 @@ def test_a_process_that_replaces_a_killed_one_is_counted_from_its_start() -> Non
 
 def test_texts_have_200_bytes() -> None:
     assert {len(body_of(index).encode()) for index in (0, 99_999_999)} == {200}
-
-
-def test_a_crowd_retries_like_the_web_client() -> None:
-    assert [retry_delay(failures, 1.0) for failures in (0, 1, 2, 9)] == [1.0, 2.0, 4.0, 30.0]
-    assert retry_delay(5, 0.0) == 0.5
-    assert retry_delay(1, 0.5) == 1.25
-
-
-def test_a_refused_attempt_is_counted_by_its_reason() -> None:
-    assert reason_of(ConnectionResetError("HTTP/1.1 503 Service Unavailable\r\nServer: nginx")) == "status 503"
-    assert reason_of(ConnectionRefusedError(111, "refused")) == "ConnectionRefusedError"
