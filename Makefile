@@ -135,7 +135,7 @@ lint-web: $(MODULES)
 .PHONY: bench
 bench: $(STAMP) $(if $(findstring socketio,$(BENCH)),,$(PEERS))  ## run the benchmark and write figures and plots to bench/report; ten minutes, more with the client (BENCH=--help)
 	@$(IN)/python -m bench $(BENCH)
-	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
+	@[ -n "$(filter-out --all,$(BENCH))" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 
 .PHONY: growth
 growth: $(STAMP)  ## measure the cost of a message on MySQL as rooms and histories grow; five minutes (TEST_MYSQL_URL names the server)
