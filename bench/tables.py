@@ -221,6 +221,8 @@ def _pieces(figures: dict[str, Any]) -> list[dict[str, Any]]:
     """A scene of two parts gives two lines."""
     if "newest" in figures:
         return [figures[depth] | {"piece": f"history, {what}"} for depth, what in DEPTHS.items() if depth in figures]
+    if "lost_gateway" in figures:
+        return [figures, figures["lost_gateway"] | {"piece": "crowd, lost gateway"}]
     if "best" in figures:
         return [figures["best"] | {"piece": "small_rooms, highest rate held"}]
     return [figures]

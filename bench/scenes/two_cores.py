@@ -6,7 +6,7 @@ has three; with two cores it shares them with the servers, and its CPU is taken 
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bench.chats import Chat
@@ -17,24 +17,38 @@ from bench.size import Size
 
 
 async def run(chat: Chat, size: Size) -> dict[str, Any]:
-    rooms = await chat.small_rooms(size.small_rooms)
     room_id, sockets = await chat.one_room(size.receivers[1])
+    in_one_room = await _compare(chat, lambda: _fanout(chat, room_id, sockets, size))
+    await _close(sockets, size)
+    rooms = await chat.small_rooms(size.small_rooms)
+    in_small_rooms = await _compare(chat, lambda: _small(chat, rooms, size))
+    await _close(small_rooms.sockets_of(rooms), size)
+    return {
+        "load_shares_the_cores": not THIRD,
+        "pinned": is_pinning(),
+        "fanout": in_one_room,
+        "small_rooms": in_small_rooms,
+    }
+
+
+async def _compare(chat: Chat, measure: Callable[[], Awaitable[dict[str, float]]]) -> dict[str, Any]:
+    """Measure on one core and on two. Afterwards all processes are back on their own core."""
     pids = chat.server.pids.values()
+    one = await measure()
+    move(pids, TWO)
+    pin(THIRD or TWO)
     try:
-        await asyncio.sleep(size.settle)
-        one = {"fanout": await _fanout(chat, room_id, sockets, size), "small_rooms": await _small(chat, rooms, size)}
-        move(pids, TWO)
-        pin(THIRD or TWO)
-        two = {"fanout": await _fanout(chat, room_id, sockets, size), "small_rooms": await _small(chat, rooms, size)}
+        two = await measure()
     finally:
         move(pids, SERVING)
         pin(LOADING)
-        for socket in [*sockets, *small_rooms.sockets_of(rooms)]:
-            socket.close()
-        await asyncio.sleep(size.settle)
-    shared = not THIRD
-    scenes = {name: {"one": one[name], "two": two[name]} | gain(one[name], two[name], shared=shared) for name in one}
-    return {"load_shares_the_cores": shared, "pinned": is_pinning()} | scenes
+    return {"one": one, "two": two} | gain(one, two, shared=not THIRD)
+
+
+async def _close(sockets: list[Socket], size: Size) -> None:
+    for socket in sockets:
+        socket.close()
+    await asyncio.sleep(size.settle)
 
 
 def gain(one: dict[str, float], two: dict[str, float], *, shared: bool) -> dict[str, float]:
