@@ -20,6 +20,7 @@ PATIENCE := $(if $(shell command -v timeout),timeout 20)
 LOGS := $(CURDIR)/$(VENV)
 MODULES := web/node_modules/.installed
 BUILT := web/dist/index.html
+PEERS := bench/socketio/node_modules/.installed
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/tsconfig*.json web/package.json \
 	-type f -not -path 'web/src/core/generated/*' 2>/dev/null) docs/api/openapi.json docs/protocol/asyncapi.json
 COMPOSE_FILES := compose.yaml $(wildcard deploy/*.yaml deploy/*/*.yaml deploy/stores/*/*.yaml deploy/logging/*/*.yaml tests-e2e/*.yaml)
@@ -132,9 +133,9 @@ lint-web: $(MODULES)
 		echo "lint: web $$script"; (cd web && $(NPM) run $$script) || exit 1; done
 
 .PHONY: bench
-bench: $(STAMP)  ## run the benchmark and write figures and plots to bench/report; six minutes, more with the client
+bench: $(STAMP) $(if $(findstring socketio,$(BENCH)),,$(PEERS))  ## run the benchmark and write figures and plots to bench/report; ten minutes, more with the client (BENCH=--help)
 	@$(IN)/python -m bench $(BENCH)
-	@[ -n "$(BENCH)" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
+	@[ -n "$(filter-out --all,$(BENCH))" ] || { $(MAKE) --silent web; $(IN)/python -m bench.browser; }
 
 .PHONY: growth
 growth: $(STAMP)  ## measure the cost of a message on MySQL as rooms and histories grow; five minutes (TEST_MYSQL_URL names the server)
@@ -170,7 +171,7 @@ icons: $(STAMP)  ## render the client's icons from their SVG
 
 .PHONY: clean
 clean:  ## remove everything that was built; the data folder stays
-	@rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) web/node_modules bench/socketio/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find $(MEMBERS) deploy tests-e2e bench -type d \( -name __pycache__ -o -name .mypy_cache \) -prune -exec rm -rf {} +
 
 # First install uv with pip, verified by its hash, then the lock with uv, or with pip if uv fails.
@@ -194,6 +195,13 @@ $(MODULES): web/package-lock.json | $(STAMP)
 	@echo "installing the packages of web/package-lock.json"
 	@cd web && { $(NODE) $(PATIENCE) npm view vite version --fetch-retries=0 && $(NPM) ci --loglevel=error; } >$(LOGS)/npm.log 2>&1 || { \
 		echo "npm could not install the client's packages; check that its registry is reachable ($(VENV)/npm.log)"; exit 1; } >&2
+	@touch $@
+
+$(PEERS): bench/socketio/package-lock.json | $(STAMP)
+	@echo "installing the packages of bench/socketio/package-lock.json"
+	@cd bench/socketio && { $(NODE) $(PATIENCE) npm view socket.io version --fetch-retries=0 && $(NPM) ci --loglevel=error; } \
+		>$(LOGS)/npm-bench.log 2>&1 || { echo "npm could not install socket.io ($(VENV)/npm-bench.log);" \
+		"make bench BENCH='--without socketio' does without it"; exit 1; } >&2
 	@touch $@
 
 $(BUILT): $(MODULES) $(WEB_SOURCES)

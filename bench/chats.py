@@ -1,9 +1,11 @@
-"""The two chats under load with one interface: sockets in rooms, and the frame that sends a message."""
+"""The chats under load with one interface: sockets in rooms, and the frame that sends a message."""
 
+import asyncio
 import random
 from typing import Protocol
 
-from bench.client.accounts import Account, join_all, open_group
+from bench.client import socketio
+from bench.client.accounts import OPENED_AT_ONCE, Account, join_all, open_group
 from bench.client.socket import Socket, connect
 from bench.server.stack import Server
 from bench.tally import body_of, client_id_of
@@ -27,6 +29,12 @@ class Chat(Protocol):
         """Return the frame that sends message `index`."""
 
 
+def draw_members(users: int, count: int) -> list[list[int]]:
+    """Return the members of `count` rooms, the same for every chat."""
+    chosen = random.Random(count)
+    return [chosen.sample(range(users), MEMBERS) for _ in range(count)]
+
+
 class WebChat:
     """One socket per user serves all rooms of the user."""
 
@@ -41,8 +49,7 @@ class WebChat:
         return room_id, [client.socket for client in await join_all(self.server.port, accounts, sockets)]
 
     async def small_rooms(self, count: int) -> list[tuple[str, list[Socket]]]:
-        chosen = random.Random(count)
-        members = [chosen.sample(range(len(self.accounts)), MEMBERS) for _ in range(count)]
+        members = draw_members(len(self.accounts), count)
         rooms = []
         for number, (owner, *others) in enumerate(members):
             accounts = [self.accounts[other] for other in others]
@@ -75,3 +82,36 @@ class Tutorial:
 
     def message(self, room_id: str, index: int) -> object:
         return {"room_id": room_id, "body": body_of(index)}
+
+
+class SocketIo:
+    """socket.io: one socket per user, in all rooms of the user, without authentication."""
+
+    gateway = "socketio"
+
+    def __init__(self, server: Server, users: int) -> None:
+        self.server, self.users = server, users
+
+    async def one_room(self, sockets: int) -> tuple[str, list[Socket]]:
+        return "hall", await self._join([["hall"]] * sockets)
+
+    async def small_rooms(self, count: int) -> list[tuple[str, list[Socket]]]:
+        members = draw_members(self.users, count)
+        room_ids: list[list[str]] = [[] for _ in range(self.users)]
+        for number, three in enumerate(members):
+            for user in three:
+                room_ids[user].append(f"room{number}")
+        sockets = await self._join(room_ids)
+        return [(f"room{number}", [sockets[user] for user in three]) for number, three in enumerate(members)]
+
+    def message(self, room_id: str, index: int) -> object:
+        return socketio.Event("message", {"room_id": room_id, "body": body_of(index)}, index)
+
+    async def _join(self, room_ids: list[list[str]]) -> list[Socket]:
+        limit = asyncio.Semaphore(OPENED_AT_ONCE)
+
+        async def join(own: list[str]) -> Socket:
+            async with limit:
+                return await socketio.join(self.server.port, own)
+
+        return list(await asyncio.gather(*map(join, room_ids)))

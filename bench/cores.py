@@ -6,15 +6,25 @@ permitted, nothing is pinned.
 
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-SOCKETS = 8192
+import psutil
 
+SOCKETS = 65_536
+OWN_FILES = 500
+"""Files that a process opens besides its connections, at most."""
+
+Cores = frozenset[int]
 
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 """The cores at the start; later this process sees only its own."""
-SERVING, LOADING = (_CORES[0], _CORES[1]) if len(_CORES) > 1 else (None, None)
+SERVING: Cores = frozenset(_CORES[:1] if len(_CORES) > 1 else ())
+LOADING: Cores = frozenset(_CORES[1:2])
+TWO: Cores = frozenset(_CORES[:2] if len(_CORES) > 1 else ())
+THIRD: Cores = frozenset(_CORES[2:3])
+"""The load's core while servers use two. Empty sets mean that nothing is pinned."""
 
 
 _pins = [True]
@@ -26,31 +36,44 @@ def leave_unpinned() -> None:
 
 
 def is_pinning() -> bool:
-    return _pins[0] and LOADING is not None
+    return _pins[0] and bool(LOADING)
 
 
 @contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """Start processes on `core` within the block. Afterwards this process returns to its own cores."""
-    if core is None or not _pins[0]:
+def pinned(cores: Cores) -> Iterator[None]:
+    """Start processes on `cores` within the block. Afterwards this process returns to its own cores."""
+    if not cores or not _pins[0]:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
 
 
-def pin(core: int | None) -> None:
-    if core is not None and _pins[0]:
-        os.sched_setaffinity(0, {core})
+def pin(cores: Cores) -> None:
+    if cores and _pins[0]:
+        os.sched_setaffinity(0, cores)
 
 
-def allow_sockets() -> None:
-    """Raise the limit of open files for 1,000 clients and their server. Child processes inherit it."""
+def move(pids: Iterable[int], cores: Cores) -> None:
+    """Move running processes, their children and all of their threads to `cores`."""
+    if not cores or not _pins[0]:
+        return
+    for pid in pids:
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            for task in Path(f"/proc/{process.pid}/task").iterdir():
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), cores)
+
+
+def allow_sockets() -> int:
+    """Raise the limit of open files as far as permitted, and return it. Child processes inherit it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = SOCKETS if hard == resource.RLIM_INFINITY else min(SOCKETS, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    with suppress(ValueError, OSError):  # only a privileged process may raise the hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (SOCKETS, max(SOCKETS, hard)))
+        return SOCKETS
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(SOCKETS, hard)), hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

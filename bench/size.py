@@ -10,18 +10,23 @@ class Size:
     seconds: float
     settle: float
     """Seconds of quiet before and after a scene, so that scenes do not affect each other."""
-    at_once: bool
-    """Start the servers of later scenes during earlier ones, which distorts these."""
+    shares_stack: bool
+    """Use one stack for all scenes of WebChat, even for those that need another one to mean something."""
     users: int
     receivers: tuple[int, ...]
     """The first, a small one, shows the fixed cost of a message."""
+    shares: tuple[float, ...]
+    """The points of the curves of throughput against latency, as shares of the capacity."""
+    fixed_seconds: float
     idle_connections: int
     small_rooms: int
-    first_rate: float
-    rate_growth: float
-    most_steps: int
     deep_room: int
     """Number of messages in the room with the long history."""
+    deep_room_mariadb: int
+    """The same on MariaDB, where filling takes longer."""
+    crowd: int
+    crowd_accounts: int
+    crowd_rest_seconds: float
     resuming: int
     missed: int
     idle_messages: int
@@ -34,15 +39,18 @@ class Size:
 FULL = Size(
     seconds=5.0,
     settle=0.5,
-    at_once=False,
+    shares_stack=False,
     users=60,
     receivers=(2, 200, 1000),
+    shares=(0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
+    fixed_seconds=10.0,
     idle_connections=1000,
     small_rooms=200,
-    first_rate=200.0,
-    rate_growth=1.25,
-    most_steps=16,
     deep_room=1_000_000,
+    deep_room_mariadb=200_000,
+    crowd=20_000,
+    crowd_accounts=2_000,
+    crowd_rest_seconds=50.0,
     resuming=500,
     missed=300,
     idle_messages=160,
@@ -54,15 +62,18 @@ FULL = Size(
 QUICK = Size(
     seconds=0.2,
     settle=0.05,
-    at_once=True,
+    shares_stack=True,
     users=4,
     receivers=(2, 20, 40),
+    shares=(0.5, 1.2),
+    fixed_seconds=0.3,
     idle_connections=40,
     small_rooms=4,
-    first_rate=20.0,
-    rate_growth=2.0,
-    most_steps=2,
     deep_room=3_000,
+    deep_room_mariadb=3_000,
+    crowd=40,
+    crowd_accounts=4,
+    crowd_rest_seconds=0.2,
     resuming=20,
     missed=20,
     idle_messages=8,

@@ -6,13 +6,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-BODY = "The tide is out; we meet at the harbour at seven, and whoever comes late brings the oranges. "
+BODY = (
+    "The tide is out; we meet at the harbour at seven, and whoever comes late brings the oranges. "
+    "The boat takes six of us, and the seventh waits on the quay with the dog, the ropes and our coats."
+)
 _RUN = uuid.uuid4().hex[:8]
 _MARK, _OK, _ERROR, _ID = b'"body":"', b'{"op":"ok"', b'{"op":"error"', b'"id":"'
 
 
 def body_of(index: int) -> str:
-    """Return about 100 characters that start with the number of the message."""
+    """Return a text of 200 bytes that starts with the number of the message."""
     return f"{index:08d} {BODY}"
 
 

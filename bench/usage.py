@@ -23,6 +23,12 @@ class Usage:
             {name: self.resident[name] - before.resident.get(name, 0) for name in self.resident},
         )
 
+    def without(self, name: str) -> "Usage":
+        """Return the usage without a process that ends, so that `since` counts all of the one that replaces it."""
+        cpu, writes, resident = dict(self.cpu), dict(self.writes), dict(self.resident)
+        del cpu[name], writes[name], resident[name]
+        return Usage(cpu, writes, resident)
+
     def cpu_of(self, prefix: str = "") -> float:
         """Return the CPU-seconds of all processes whose names start with the prefix."""
         return sum(seconds for name, seconds in self.cpu.items() if name.startswith(prefix))

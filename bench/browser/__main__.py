@@ -28,8 +28,7 @@ async def _measure(folder: Path, path: str, messages: int, times: int) -> scenes
         accounts = await sign_up(server.port, 3)
         room_id = await open_group(accounts[0], accounts[1:2], "a talk")
         long_id = await open_group(accounts[0], accounts[1:], "a long history")
-        database = next(server.data.rglob("rooms.sqlite3"))
-        await asyncio.to_thread(fill_webchat, database, long_id, [one.user_id for one in accounts], messages)
+        await asyncio.to_thread(fill_webchat, server, long_id, [one.user_id for one in accounts], messages)
         url = f"http://127.0.0.1:{server.port}"
         async with chromium(path) as browser:
             return {

@@ -6,7 +6,7 @@ payloads are parsed only if a scene needs them.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -46,7 +46,9 @@ def masked(payload: bytes, opcode: int = 1) -> bytes:
 class Socket(asyncio.Protocol):
     """One WebSocket. `on_text` gets every text frame; without it frames are only counted in `frames`."""
 
-    def __init__(self, path: str, headers: str, on_text: Callable[[bytes], None] | None = None) -> None:
+    Receiver: TypeAlias = Callable[[bytes], None] | None
+
+    def __init__(self, path: str, headers: str, on_text: Receiver = None) -> None:
         self.frames = self.received_bytes = 0
         self.on_text = on_text
         self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -91,9 +93,13 @@ class Socket(asyncio.Protocol):
             self.open.set_exception(ConnectionResetError(head[:200].decode(errors="replace")))
             self.transport.abort()
 
+    def receiver(self) -> Receiver:
+        """Return the function that gets every text frame."""
+        return self.on_text
+
     def _take(self, data: bytes) -> bytes:
         """Count the frames in `data`, pass texts to `on_text`, and return the rest, an incomplete frame."""
-        start, size, on_text, count = 0, len(data), self.on_text, 0
+        start, size, on_text, count = 0, len(data), self.receiver(), 0
         while size - start >= 2:
             length, begin = data[start + 1], start + 2
             if length == 126:
@@ -126,11 +132,24 @@ class Socket(asyncio.Protocol):
         self.transport.abort()
 
 
-async def connect(port: int, path: str, headers: str = "", on_text: Callable[[bytes], None] | None = None) -> Socket:
-    """Open a socket. Raises ConnectionResetError if the handshake fails."""
+async def connect(
+    port: int,
+    path: str,
+    headers: str = "",
+    on_text: Socket.Receiver = None,
+    *,
+    kind: type[Socket] = Socket,
+    address: str | None = None,
+) -> Socket:
+    """Open a socket, from `address` if given. Raises OSError or TimeoutError if the handshake fails."""
     loop = asyncio.get_running_loop()
-    _, socket = await loop.create_connection(lambda: Socket(path, headers, on_text), "127.0.0.1", port)
-    await asyncio.wait_for(socket.open, OPEN_SECONDS)
+    local = None if address is None else (address, 0)
+    _, socket = await loop.create_connection(lambda: kind(path, headers, on_text), "127.0.0.1", port, local_addr=local)
+    try:
+        await asyncio.wait_for(socket.open, OPEN_SECONDS)
+    except (OSError, TimeoutError):
+        socket.close()
+        raise
     return socket
 
 
@@ -143,23 +162,34 @@ class Client:
         self.epoch = ""
 
     @classmethod
-    async def join(cls, port: int, cookie: str, **hello: Any) -> "Client":
-        """Connect, send `hello` and wait for `ready`. Later frames are counted but not parsed."""
-        loop = asyncio.get_running_loop()
-        got: asyncio.Future[Incoming] = loop.create_future()
+    async def join(cls, port: int, cookie: str, address: str | None = None, **hello: Any) -> "Client":
+        """Connect, send `hello` and wait for `ready`. Later frames are counted but not parsed.
+
+        Raises ConnectionResetError or TimeoutError if there is no `ready`.
+        """
+        got: asyncio.Future[Incoming] = asyncio.get_running_loop().create_future()
 
         def first(text: bytes) -> None:
             if not got.done():
                 got.set_result(decode(text))
 
+        def lost() -> None:
+            if not got.done():
+                got.set_exception(ConnectionResetError("the connection was lost before ready"))
+
         headers = f"Cookie: {cookie}\r\nSec-WebSocket-Protocol: webchat.v1\r\n"
-        client = cls(await connect(port, "/api/chat/ws", headers, first))
+        client = cls(await connect(port, "/api/chat/ws", headers, first, address=address))
+        client.socket.on_lost = lost
         client.socket.send({"op": "hello", **hello})
-        client.ready = await asyncio.wait_for(got, OPEN_SECONDS)
-        if client.ready.op != "ready":
-            raise ConnectionResetError(f"expected ready, got {client.ready}")
+        try:
+            client.ready = await asyncio.wait_for(got, OPEN_SECONDS)
+            if client.ready.op != "ready":
+                raise ConnectionResetError(f"expected ready, got {client.ready}")
+        except (OSError, TimeoutError):
+            client.socket.close()
+            raise
         client.epoch = client.ready.epoch
-        client.socket.on_text = None
+        client.socket.on_text, client.socket.on_lost = None, lambda: None
         return client
 
     async def ask(self, frame: object) -> bytes:

@@ -20,8 +20,7 @@ PAGE = 50
 
 async def webchat(server: Server, accounts: list[Account], messages: int, seconds: float) -> dict[str, Any]:
     room_id = await open_group(accounts[0], accounts[1:3], "a long history")
-    database = next(path for path in server.data.rglob("rooms.sqlite3"))
-    await asyncio.to_thread(fill_webchat, database, room_id, [account.user_id for account in accounts[:3]], messages)
+    await asyncio.to_thread(fill_webchat, server, room_id, [account.user_id for account in accounts[:3]], messages)
     path = f"/api/rooms/{room_id}/messages?limit={PAGE}"
     cookie = accounts[0].cookie
     newest = await _pages(server, "rooms", cookie, lambda: path, seconds)

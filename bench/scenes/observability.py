@@ -6,7 +6,7 @@ rounds. The share of metrics alone is also computed by count, which other progra
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -14,11 +14,10 @@ from typing import Any
 
 from bench.chats import Chat, WebChat
 from bench.client.accounts import sign_up
-from bench.client.socket import Socket
 from bench.counted import observations, unit_costs
-from bench.scenes.small_rooms import Room, step
+from bench.scenes import load_curve
+from bench.scenes.small_rooms import Room, sockets_of, watch
 from bench.server import stack
-from bench.server.stack import Server
 from bench.size import Size
 
 SILENT = {
@@ -36,43 +35,34 @@ class MeasuredStack:
 
     def __init__(self, chat: Chat, rooms: list[Room]) -> None:
         self._chat, self._rooms = chat, rooms
-        self._sockets: list[Socket] = list({id(socket): socket for _, three in rooms for socket in three}.values())
 
     async def cost(self, rate: float, seconds: float) -> float:
         """Return the CPU-seconds of the send path per thousand messages."""
-        used = await step(self._chat, self._rooms, self._sockets, rate, seconds)
+        used = await load_curve.measure(self._chat.server, rate, seconds, watch(self._chat, self._rooms))
         return float(sum(cpu for name, cpu in used["cpu_s_per_1000"].items() if name.startswith(SEND_PATH)))
 
     def close(self) -> None:
-        for socket in self._sockets:
+        for socket in sockets_of(self._rooms):
             socket.close()
 
 
 @asynccontextmanager
-async def silent_stack(folder: Path, *, at_once: bool) -> AsyncIterator[Callable[[], Awaitable[Server]]]:
-    """Yield a function that starts and returns the silent stack. If `at_once`, it starts immediately."""
-    context = stack.webchat(folder / "silent", **SILENT)
-    started: list[asyncio.Task[Server]] = []
-
-    async def start() -> Server:
-        if not started:
-            started.append(asyncio.create_task(asyncio.to_thread(context.__enter__)))
-        return await started[0]
-
-    early = asyncio.create_task(start()) if at_once else None
-    try:
-        yield start
-    finally:
-        if early is not None:
-            await early
-        if started:
-            await asyncio.to_thread(context.__exit__, None, None, None)
+async def _silent_chat(chat: Chat, size: Size, folder: Path) -> AsyncIterator[Chat]:
+    """Start the silent stack. A quick run shares the first one instead."""
+    if size.shares_stack:
+        yield chat
+        return
+    with stack.webchat(folder, **SILENT) as server:
+        yield WebChat(server, await sign_up(server.port, size.users))
 
 
-async def run(chat: Chat, size: Size, start: Callable[[], Awaitable[Server]]) -> dict[str, Any]:
-    """Measure `chat` against the silent stack of `start`."""
-    server = await start()
-    other = WebChat(server, await sign_up(server.port, size.users))
+async def run(chat: Chat, size: Size, folder: Path) -> dict[str, Any]:
+    """Measure `chat` against the silent stack, whose data is in `folder`."""
+    async with _silent_chat(chat, size, folder) as other:
+        return await _compare(chat, other, size)
+
+
+async def _compare(chat: Chat, other: Chat, size: Size) -> dict[str, Any]:
     reporting = MeasuredStack(chat, await chat.small_rooms(size.small_rooms))
     silent = MeasuredStack(other, await other.small_rooms(size.small_rooms))
     ports = [port for name, port in chat.server.ports.items() if name.startswith(SEND_PATH)]

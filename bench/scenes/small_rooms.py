@@ -1,67 +1,72 @@
-"""Many small rooms: the rate rises step by step until the 99th percentile passes 200 ms.
+"""Many small rooms: the capacity with a window of messages in flight, then the latency at shares of it.
 
-An open loop: the latency of a message counts from the time it was due, so that the stalls of a server are not hidden by
-fewer requests (coordinated omission).
+The best rate is the highest at which 99 % of the messages are acknowledged and received within 200 ms.
 """
 
 import asyncio
 import random
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench.chats import Chat
 from bench.client.socket import Socket
+from bench.scenes import load_curve
 from bench.size import Size
-from bench.tally import Tally, open_loop, percentile
+from bench.tally import Tally, closed_loop
 
 LIMIT_MS = 200.0
+WINDOW = 256
 Room = tuple[str, list[Socket]]
 
 
 async def run(chat: Chat, size: Size) -> dict[str, Any]:
     rooms = await chat.small_rooms(size.small_rooms)
-    sockets = list({id(socket): socket for _, three in rooms for socket in three}.values())
-    steps: list[dict[str, Any]] = []
-    rate = size.first_rate
     try:
-        for _ in range(size.most_steps):
-            steps.append(await step(chat, rooms, sockets, rate, size.seconds * 0.6))
-            if not steps[-1]["held"]:
-                break
-            rate *= size.rate_growth
+        full = await full_speed(chat, rooms, size.seconds)
+        start = partial(watch, chat, rooms)
+        curve = await load_curve.run(chat.server, full["texts_per_s"], size.shares, size.seconds * 0.6, start)
     finally:
-        for socket in sockets:
+        for socket in sockets_of(rooms):
             socket.close()
         await asyncio.sleep(size.settle)
-    held = [step for step in steps if step["held"]]
-    best = held[-1] if held else steps[0] | {"committed_per_s": 0.0}
-    return {"best": best, "steps": steps}
+    held = [point for point in curve if _is_held(point)]
+    best = held[-1] if held else curve[0] | {"committed_per_s": 0.0}
+    return {"best": best, "full_speed": full, "curve": curve}
 
 
-async def step(chat: Chat, rooms: list[Room], sockets: list[Socket], rate: float, seconds: float) -> dict[str, Any]:
+def _is_held(point: dict[str, Any]) -> bool:
+    """Return whether the server keeps up. A server without acknowledgements has none that are late."""
+    late = any(point[name] > LIMIT_MS for name in ("ack_p99_ms", "receipt_p99_ms"))
+    return not (late or point["unfinished"] or point["errors"])
+
+
+def sockets_of(rooms: list[Room]) -> list[Socket]:
+    """Return the sockets, each once: a socket may be in several rooms."""
+    return list({id(socket): socket for _, members in rooms for socket in members}.values())
+
+
+def watch(chat: Chat, rooms: list[Room]) -> tuple[Tally, Callable[[float], None]]:
+    """Return a tally of all sockets, and the function that sends the next message to a random room."""
     tally = Tally(len(rooms[0][1]))
-    for socket in sockets:
+    for socket in sockets_of(rooms):
         socket.on_text = tally.on_text
-    chosen = random.Random(rate)
+    chosen = random.Random(len(rooms))
 
     def send(due: float) -> None:
         room_id, members = chosen.choice(rooms)
         chosen.choice(members).send(chat.message(room_id, tally.add(due)))
 
+    return tally, send
+
+
+async def full_speed(chat: Chat, rooms: list[Room], seconds: float) -> dict[str, Any]:
+    tally, send = watch(chat, rooms)
     before = chat.server.usage()
-    await open_loop(rate, seconds, send)
-    complete = await tally.finished(3)
+    took = await closed_loop(WINDOW, seconds, tally, send)
     used = chat.server.usage().since(before)
-    acked, received = percentile(tally.acks, 0.99) * 1000, percentile(tally.receipts, 0.99) * 1000
-    slow = acked > LIMIT_MS or received > LIMIT_MS
     return {
-        "rate": rate,
-        "held": complete and not slow and not tally.errors,
-        "committed_per_s": tally.complete / seconds,
-        "ack_p50_ms": percentile(tally.acks, 0.5) * 1000,
-        "ack_p99_ms": acked,
-        "receipt_p50_ms": percentile(tally.receipts, 0.5) * 1000,
-        "receipt_p99_ms": received,
-        "errors": tally.errors,
-        "cpu_s_per_1000": {name: cpu / max(1, tally.complete) * 1000 for name, cpu in used.cpu.items()},
+        "texts_per_s": tally.complete / took,
+        "cpu_s_per_10000": used.cpu_of() / max(1, tally.complete) * 10_000,
         "cpu_s": used.cpu,
     }
