@@ -133,6 +133,12 @@ def test_another_origin_is_rejected(signed_in: httpx.Client) -> None:
     assert signed_in.get("/api/rooms", headers={"Origin": own}).status_code == 200
 
 
+def test_a_preflight_reaches_the_service_without_a_session(browser: httpx.Client) -> None:
+    """A browser sends it without a cookie. The stack lists no other origin, so rooms knows no such method."""
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    assert is_problem(browser.options("/api/rooms", headers=asked), 405)
+
+
 def test_the_figures_do_not_exist_for_users_who_are_no_operators(signed_in: httpx.Client) -> None:
     """Auth gives no token for them, and nginx removes one from outside."""
     for headers in ({}, {"X-WebChat-Token": "x.y.z"}):
