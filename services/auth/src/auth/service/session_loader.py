@@ -1,23 +1,23 @@
 """The sessions of requests: read from the table in batches, and kept for half a second (ADR 37)."""
 
-import logging
+import asyncio
 import time
 from collections.abc import Iterable
 
-import msgspec
-
 from auth.domain.accounts import ActiveSession
 from auth.storage import sessions as stored
+from shared.batcher import Batcher
 from shared.data_loader import DataLoader
-from shared.database.engine import UNREACHABLE, Database
+from shared.database.engine import Database
 from shared.ids import now_ms
-
-log = logging.getLogger(__name__)
 
 VALID_S = 0.5
 """A session counts for this long after it was read. In other replicas, a revocation takes effect within this time."""
 SESSIONS_PER_READ = 500
+READ_S = 2.0
+"""A read that takes longer fails, because others wait for it."""
 TOUCH_AFTER_MS = 60_000
+MAX_TOUCHES = 100_000
 
 
 class SessionLoader:
@@ -33,6 +33,7 @@ class SessionLoader:
         self._known: dict[str, tuple[float, ActiveSession]] = {}
         """Sessions and until when they count, in the order in which they were read."""
         self._revocations = 0
+        self._used = Batcher[str, ActiveSession](self._touch, limit=MAX_TOUCHES, batch=SESSIONS_PER_READ)
 
     async def find(self, secret_hash: bytes) -> ActiveSession | None:
         key = secret_hash.hex()
@@ -47,32 +48,28 @@ class SessionLoader:
         for secret_hash in secret_hashes:
             self._known.pop(secret_hash.hex(), None)
 
+    async def touch_used(self) -> None:
+        """Extend sessions that were used, once there are some. Each is extended at most once a minute."""
+        await self._used.run()
+
     async def _load(self, keys: list[str]) -> dict[str, ActiveSession]:
         valid_until, now, revocations = time.monotonic() + VALID_S, now_ms(), self._revocations
         hashes = list(map(bytes.fromhex, keys))
-        found = await self._database.snapshot(lambda db: stored.find_sessions(db, hashes, now))
-        touched = await self._touch(found.values(), now)
-        sessions = {key.hex(): touched.get(session, session) for key, session in found.items()}
+        async with asyncio.timeout(READ_S):
+            found = await self._database.snapshot(lambda db: stored.find_sessions(db, hashes, now))
+        for session in found.values():
+            if now - session.last_seen_at >= TOUCH_AFTER_MS:
+                self._used.add(session.session_id, session)
+        sessions = {secret_hash.hex(): session for secret_hash, session in found.items()}
         if revocations == self._revocations:  # otherwise one of them may have been read before it was revoked
             self._remember(sessions, valid_until)
         return sessions
 
-    async def _touch(self, sessions: Iterable[ActiveSession], now: int) -> dict[ActiveSession, ActiveSession]:
-        """Extend sessions, each at most once a minute, and return them. They stay active if that cannot be written."""
-        times = {"last_seen_at": now, "expires_at": now + self._lifetime_ms}
-        touched = {
-            session: msgspec.structs.replace(session, **times)
-            for session in sessions
-            if now - session.last_seen_at >= TOUCH_AFTER_MS
-        }
-        if not touched:
-            return {}
-        try:
-            await self._database.transact(lambda db: stored.touch_sessions(db, touched))
-        except UNREACHABLE as error:
-            log.warning("the use of %d sessions could not be recorded: %r", len(touched), error)
-            return {}
-        return touched
+    async def _touch(self, used: dict[str, ActiveSession]) -> None:
+        now = now_ms()
+        await self._database.transact(
+            lambda db: stored.touch_sessions(db, list(used.values()), now, now + self._lifetime_ms)
+        )
 
     def _remember(self, sessions: dict[str, ActiveSession], valid_until: float) -> None:
         now = time.monotonic()

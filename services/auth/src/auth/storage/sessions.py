@@ -1,6 +1,6 @@
 """The table of sessions, their source of truth. It holds only the SHA-256 of a session's secret."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -64,16 +64,11 @@ async def find_sessions(db: Db, secret_hashes: Sequence[bytes], now: int) -> dic
     return {bytes(row[0]): ActiveSession(*row[1:]) for row in rows}
 
 
-async def touch_sessions(db: Db, seen: Mapping[ActiveSession, ActiveSession]) -> None:
-    """Record that sessions were used: from their rows as they were read, to those with the new times."""
+async def touch_sessions(db: Db, used: Iterable[ActiveSession], now: int, expires_at: int) -> None:
+    """Record that sessions were used. Of several concurrent calls for a session one writes."""
     rows = [
-        {
-            "session_id": before.session_id,
-            "seen_before": before.last_seen_at,
-            "seen": after.last_seen_at,
-            "until": after.expires_at,
-        }
-        for before, after in sorted(seen.items(), key=lambda pair: pair[0].session_id)  # in one order for all replicas
+        {"session_id": one.session_id, "seen_before": one.last_seen_at, "seen": now, "until": expires_at}
+        for one in sorted(used, key=lambda one: one.session_id)  # in one order, so that replicas do not deadlock
     ]
     await db.run(_touch, rows)
 
