@@ -12,7 +12,7 @@ from shared.errors import Forbidden
 from shared.web.callers import PathId
 from shared.web.errors import install_error_handlers
 from shared.web.openapi import Page, answers, install_openapi
-from shared.web.routing import Body, JsonBody, StructRoute, add_plain_route, answer_plain_routes, read_body
+from shared.web.routing import Body, JsonBody, StructRoute, add_plain_route, read_body
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -137,42 +137,6 @@ async def test_a_plain_route_answers_like_the_others(client: httpx.AsyncClient, 
         answer = await client.post("/measure", content=body, headers=key)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert not [path for path in app.openapi()["paths"] if "measure" in path]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("POST", "/measure", 200), ("POST", "/fail/domain", 403), ("POST", "/fail/outage", 503),
-        ("POST", "/fail/bug", 500), ("GET", "/fail/raw", 202), ("GET", "/measure", 404), ("POST", "/measure/", 404),
-    ],
-)  # fmt: skip
-async def test_plain_routes_are_answered_before_the_router(method: str, path: str, status: int):
-    """None of them is in the application's router."""
-    plain = APIRouter()
-    errors = {"domain": Forbidden("Not this."), "outage": TimeoutError("late"), "bug": LookupError("a bug")}
-
-    async def raw(_: Request) -> Response:
-        return Response(status_code=202)
-
-    async def fail(request: Request) -> Thing:
-        raise errors[request.url.path.rpartition("/")[2]]
-
-    for name in errors:
-        add_plain_route(plain, f"/fail/{name}", fail)
-    add_plain_route(plain, "/fail/raw", raw, method="GET")
-    app = FastAPI(exception_handlers={TimeoutError: lambda *_: answered_503()})
-    install_error_handlers(app)
-    answer_plain_routes(app, [plain, router])
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers={"X-Key": "k"}) as client:
-        answer = await client.request(method, path, json={"name": "four"} if method == "POST" else None)
-    assert answer.status_code == status
-    if status >= 400:
-        assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def answered_503() -> Response:
-    return Response(b"{}", 503, media_type="application/problem+json")
 
 
 async def test_the_body_is_decoded_into_its_parameter(client: httpx.AsyncClient):

@@ -22,7 +22,7 @@ from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
-from shared.web.routing import answer_plain_routes
+from shared.web.plain_routes import PlainRoute, PlainRoutes
 from shared.web.state import AppState
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,8 @@ def create_app(
     for error in outages:
         app.add_exception_handler(error, _on_outage)
     install_openapi(app)
+    if plain := [route for router in routers for route in router.routes if isinstance(route, PlainRoute)]:
+        app.add_middleware(PlainRoutes, routes=plain, handlers=app.exception_handlers)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -68,7 +70,6 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
-    answer_plain_routes(app, routers)
     metrics.switch(on=settings.metrics)
     if settings.metrics:
         app.add_middleware(metrics.RequestMetrics)

@@ -13,10 +13,10 @@ from shared.errors import Forbidden, Invalid
 from shared.logging.setup import USER_HEADER, hash_user
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.settings import SERVICES
-from shared.web.routing import StructRoute, add_plain_route
+from shared.web.plain_routes import PlainRoute
 from shared.web.state import get_dependencies
 
-router = APIRouter(route_class=StructRoute)
+router = APIRouter(route_class=PlainRoute)
 
 AUDIENCES = {f"audience={name}".encode(): name for name in (*SERVICES, "ops")}
 """The audience by the query of the request. nginx writes it in this form only."""
@@ -50,4 +50,11 @@ async def check(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-add_plain_route(router, "/check", check, method="GET")
+class _CheckRoute(PlainRoute):
+    """Calls the endpoint directly: the adapter of other endpoints would take a fifth of the time of a check."""
+
+    async def answer(self, request: Request) -> Response:
+        return await check(request)
+
+
+router.add_api_route("/check", check, methods=["GET"], include_in_schema=False, route_class_override=_CheckRoute)

@@ -1,6 +1,6 @@
 """Routes for the other services, below /internal. They are not reachable through nginx."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from auth.api.dependencies import Deps
 from auth.service import internal_api
@@ -13,11 +13,11 @@ from shared.contracts.auth import (
     SigningKeys,
     UsersRequest,
 )
-from shared.web.callers import ServiceCaller, from_service
-from shared.web.routing import Body, StructRoute, add_plain_route, read_body
-from shared.web.state import get_dependencies
+from shared.web.callers import ServiceCaller
+from shared.web.plain_routes import PlainRoute
+from shared.web.routing import Body
 
-router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=PlainRoute)
 
 
 @router.post("/keys")
@@ -32,13 +32,9 @@ async def issue_token(deps: Deps, body: Body[ServiceTokenRequest]) -> ServiceTok
     return internal_api.issue_token(deps, body)
 
 
-async def check_sessions(request: Request) -> ActiveSessions:
-    await from_service(request)
-    body = await read_body(request, SessionCheck)
-    return await internal_api.check_sessions(await get_dependencies(request), body.session_ids)
-
-
-add_plain_route(router, "/internal/sessions", check_sessions)
+@router.post("/sessions")
+async def check_sessions(deps: Deps, _: ServiceCaller, body: Body[SessionCheck]) -> ActiveSessions:
+    return await internal_api.check_sessions(deps, body.session_ids)
 
 
 @router.post("/accounts")
