@@ -115,10 +115,27 @@ def test_a_path_in_the_log_names_no_person(webchat: Instance, browser: httpx.Cli
     assert '"url.path":"/api/social/profiles/{id}"' in text
 
 
+def test_long_cookies_are_accepted_or_a_problem(webchat: Instance, signed_in: httpx.Client) -> None:
+    session = f"webchat_session={signed_in.cookies['webchat_session']}"
+
+    def answer_to(cookie: str) -> httpx.Response:
+        return httpx.get(f"{webchat.url}/api/rooms", headers={"Cookie": cookie}, trust_env=False)
+
+    assert answer_to(f"other={'x' * 4096}; {session}").status_code == 200
+    assert is_problem(answer_to(f"webchat_session={'x' * 4096}"), 401)
+    assert is_problem(answer_to(f"webchat_session={'x' * 20_000}"), 431)
+
+
 def test_another_origin_is_rejected(signed_in: httpx.Client) -> None:
     assert is_problem(signed_in.get("/api/rooms", headers={"Origin": "https://elsewhere.example"}), 403)
     own = str(signed_in.base_url).rstrip("/")
     assert signed_in.get("/api/rooms", headers={"Origin": own}).status_code == 200
+
+
+def test_a_preflight_reaches_the_service_without_a_session(browser: httpx.Client) -> None:
+    """A browser sends it without a cookie. The stack lists no other origin, so rooms knows no such method."""
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    assert is_problem(browser.options("/api/rooms", headers=asked), 405)
 
 
 def test_the_figures_do_not_exist_for_users_who_are_no_operators(signed_in: httpx.Client) -> None:

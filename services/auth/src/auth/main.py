@@ -25,6 +25,7 @@ async def build(service: DataService, settings: AuthSettings) -> Dependencies:
     service.add_required_check("signing keys", deps.keys.check)
     service.consume("social", ProfileRenamed, partial(on_social, deps))
     service.run("signing keys", deps.keys.refresh, settings.signing_key_refresh_s)
+    service.run("used sessions", deps.sessions.touch_used)
     service.run("expired sessions", partial(purge, deps), settings.session_purge_s)
     return deps
 

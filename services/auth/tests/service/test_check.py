@@ -105,15 +105,6 @@ async def test_a_page_of_another_origin_signs_nobody_in(client, path):
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_preflight_passes_without_cookie_and_token(client):
-    asked = {"X-Original-Method": "OPTIONS", "Origin": LISTED}
-    answer = await client.get("/check?audience=rooms", headers=asked)
-    assert answer.status_code == 204
-    assert "X-WebChat-Token" not in answer.headers
-    foreign = {"X-Original-Method": "OPTIONS", "Origin": "https://evil.example"}
-    assert (await client.get("/check?audience=rooms", headers=foreign)).status_code == 403
-
-
 async def test_a_listed_origin_may_use_the_cookie(client):
     ask = {"Origin": LISTED, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     answer = await client.options("/api/auth/login", headers=ask)

@@ -1,15 +1,17 @@
-"""Sessions: listing, extension, and revocation that takes effect at once despite the cache."""
+"""Sessions: listing, extension, and revocation, which takes effect at once although sessions are kept."""
 
+import asyncio
 import hashlib
 
 import msgspec
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import event, select, update
 
 from auth.domain.accounts import ActiveSession
+from auth.service import session_loader
 from auth.service.dependencies import Dependencies
-from auth.service.sessions import purge
+from auth.service.session_loader import VALID_S, SessionLoader
+from auth.service.sessions import end_sessions, purge
 from auth.storage import sessions as stored
 from auth.storage.tables import session
 from shared.ids import now_ms
@@ -30,21 +32,20 @@ def hash_of(client) -> bytes:
 
 async def row_of(deps: Dependencies, client) -> ActiveSession:
     async with deps.database.read() as db:
-        found = await stored.find_session(db, hash_of(client), 0)
-    assert found is not None
-    return found
+        found = await stored.find_sessions(db, [hash_of(client)], 0)
+    return found[hash_of(client)]
 
 
-async def forget(redis: Redis, client) -> None:
-    """Remove the client's session from the cache."""
-    await redis.delete(f"auth:session:{{{hash_of(client).hex()}}}")
+def forget(deps: Dependencies, client) -> None:
+    """Let the next request read the client's session from the table."""
+    deps.sessions.forget([hash_of(client)])
 
 
-async def set_times(deps: Dependencies, redis: Redis, client, **times: int) -> None:
-    """Simulate that time has passed for the client's session: change its row and clear its cache entry."""
+async def set_times(deps: Dependencies, client, **times: int) -> None:
+    """Simulate that time has passed for the client's session: change its row."""
     async with deps.database.write() as db:
         await db.execute(update(session).where(session.c.secret_hash == hash_of(client)).values(**times))
-    await forget(redis, client)
+    forget(deps, client)
 
 
 async def test_attributes_of_the_cookie(client, tag):
@@ -64,7 +65,6 @@ async def test_the_secret_is_only_in_the_cookie(sign_up, deps, redis):
     async with deps.database.read() as db:
         table = repr((await db.execute(select(session))).all())
     kept = [key + b" " + (await redis.dump(key) or b"") for key in await redis.keys()]
-    assert any(b"auth:session" in one for one in kept)
     assert not any(secret_of(client).encode() in one for one in [*kept, table.encode()])
 
 
@@ -97,7 +97,7 @@ async def test_sessions_are_paged(sign_up, log_in):
     assert (paged, cursor) == (whole, None)
 
 
-async def test_a_revoked_session_ends_at_once_despite_the_cache(sign_up, log_in):
+async def test_a_revoked_session_ends_at_once(sign_up, log_in):
     here, anna = await sign_up("anna")
     there = await log_in(anna["webchat_id"])
     assert (await there.get("/check?audience=rooms")).status_code == 204
@@ -156,31 +156,71 @@ async def test_gateways_are_notified_of_revoked_sessions(sign_up, redis):
     assert msgspec.json.decode(message["data"]) == {"hint": "revoked", "session_ids": [mine["session_id"]]}
 
 
-@pytest.mark.parametrize("age", [0, 2 * MINUTE], ids=["while the tombstone exists", "after the tombstone"])
-async def test_a_fill_with_a_read_from_before_the_revocation_has_no_effect(sign_up, deps, redis, age):
+async def test_other_replicas_refuse_a_revoked_session_after_a_moment(sign_up, deps):
+    assert VALID_S < 1
     client, _ = await sign_up("anna")
-    read = await row_of(deps, client)
-    secret, kept = secret_of(client), f"auth:session:{{{hash_of(client).hex()}}}"
+    replica, secret_hash = SessionLoader(deps.database, deps.session_lifetime_ms), hash_of(client)
+    assert await replica.find(secret_hash) == await row_of(deps, client)
     await client.post("/api/auth/logout")
-    assert await redis.exists(kept)
-    if age:
-        await redis.delete(kept)
-    await deps.cache.fill(hashlib.sha256(secret.encode()).digest(), read, now_ms() - age)
-    client.cookies.set("webchat_session", secret, domain="chat.example")
-    assert (await client.get("/api/auth/me")).status_code == 401
+
+    async def is_gone() -> bool:
+        return await replica.find(secret_hash) is None
+
+    await eventually(is_gone)
 
 
-@pytest.mark.parametrize("kept", [b"", b"{}", b"[1]", b"\xff", b'[1, ["s"]]'])
-async def test_a_cache_entry_of_another_version_is_ignored(sign_up, redis, kept):
-    client, _ = await sign_up("anna")
-    await redis.set(f"auth:session:{{{hash_of(client).hex()}}}", kept)
-    assert (await client.get("/api/auth/me")).status_code == 200
+async def test_a_read_from_before_a_revocation_is_not_kept(sign_up, deps, monkeypatch):
+    """The session is read before it is revoked. The read ends after the revocation was answered."""
+    client, anna = await sign_up("anna")
+    secret_hash = hash_of(client)
+    forget(deps, client)
+    read, revoked, snapshot = asyncio.Event(), asyncio.Event(), deps.database.snapshot
+
+    async def wait_for_the_revocation(work):
+        found = await snapshot(work)
+        read.set()
+        await revoked.wait()
+        return found
+
+    monkeypatch.setattr(deps.database, "snapshot", wait_for_the_revocation)
+    early = asyncio.create_task(deps.sessions.find(secret_hash))
+    await read.wait()
+    await end_sessions(deps, anna["user_id"], lambda db: stored.revoke_sessions(db, anna["user_id"]))
+    revoked.set()
+    assert await early is not None, "it was asked before"
+    assert await deps.sessions.find(secret_hash) is None
 
 
-async def test_a_session_is_extended_once_a_minute(sign_up, deps, redis):
+async def test_sessions_of_requests_at_the_same_time_are_read_together(sign_up, log_in, deps):
+    client, anna = await sign_up("anna")
+    clients = [client, *[await log_in(anna["webchat_id"]) for _ in range(4)]]
+    for one in clients:
+        forget(deps, one)
+    read = []
+
+    @event.listens_for(deps.database.engine.sync_engine, "before_cursor_execute")
+    def count(_connection, _cursor, statement, *_):
+        if "FROM session" in statement:
+            read.append(statement)
+
+    answers = await asyncio.gather(*(one.get("/check?audience=rooms") for one in clients * 3))
+    assert {answer.status_code for answer in answers} == {204}
+    assert 1 <= len(read) <= 2, "the first, and then all others"
+
+
+async def test_kept_sessions_are_dropped_when_they_no_longer_count(sign_up, deps, monkeypatch):
+    monkeypatch.setattr(session_loader, "VALID_S", 0)
+    loader = SessionLoader(deps.database, deps.session_lifetime_ms)
+    for name in ("anna", "ben", "cleo"):
+        client, _ = await sign_up(name)
+        assert await loader.find(hash_of(client)) is not None
+    assert len(loader._known) == 1
+
+
+async def test_a_session_is_extended_once_a_minute(sign_up, deps):
     client, _ = await sign_up("anna")
     before = now_ms() - 2 * MINUTE
-    await set_times(deps, redis, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
+    await set_times(deps, client, last_seen_at=before, expires_at=now_ms() + MINUTE)
     writes = []
 
     @event.listens_for(deps.database.engine.sync_engine, "before_cursor_execute")
@@ -188,20 +228,22 @@ async def test_a_session_is_extended_once_a_minute(sign_up, deps, redis):
         if statement.startswith("UPDATE session"):
             writes.append(statement)
 
+    async def is_extended() -> bool:
+        return (await row_of(deps, client)).last_seen_at >= before + 2 * MINUTE
+
     for _ in range(3):
         answer = await client.get("/api/auth/me")
         assert f"Max-Age={30 * 24 * 3600 - 120}" in answer.headers["set-cookie"]
-    await forget(redis, client)
-    await client.get("/api/auth/me")
+        await eventually(is_extended)
+        forget(deps, client)
     after = await row_of(deps, client)
     assert len(writes) == 1
-    assert after.last_seen_at >= before + 2 * MINUTE
     assert after.expires_at - after.last_seen_at == deps.session_lifetime_ms
 
 
-async def test_an_expired_session_is_invalid_and_is_deleted(sign_up, deps, redis):
+async def test_an_expired_session_is_invalid_and_is_deleted(sign_up, deps):
     (client, anna), (other, _) = await sign_up("anna"), await sign_up("berta")
-    await set_times(deps, redis, client, expires_at=now_ms() - 1)
+    await set_times(deps, client, expires_at=now_ms() - 1)
     assert (await client.get("/api/auth/me")).status_code == 401
     await purge(deps)
     async with deps.database.read() as db:

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import traceback
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -48,6 +49,7 @@ class _RedactedError(str):
         return str(self)
 
 
+@lru_cache(maxsize=4096)
 def hash_user(key: SecretStr, user_id: str) -> str:
     return hmac.new(key.get_secret_value().encode(), user_id.encode(), hashlib.sha256).hexdigest()[:16]
 

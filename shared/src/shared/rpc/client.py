@@ -5,6 +5,7 @@ Every call has a timeout. A transport error, a timeout or a 5xx raises Unavailab
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -142,16 +143,14 @@ class Peer:
         return await post(self._client, url, body, answer, token=token, timeout=timeout, last=last)
 
 
-class Verifier:
-    """Verifies tokens for this service with auth's public keys, which it fetches when it sees an unknown key id."""
+class TokenVerifier(ABC):
+    """Verifies tokens, and caches their principals for `VERIFIED_S`. Failures are not cached."""
 
-    def __init__(self, client: Client, settings: WebSettings) -> None:
-        self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
-        self._keys: dict[str, Jwk] = {}
-        self._fetched = 0.0
+    def __init__(self) -> None:
         self._verified: dict[str, tuple[Principal, float]] = {}
 
     async def verify(self, token: str) -> Principal:
+        """Return the principal of a token; raises Unauthenticated."""
         principal, until = self._verified.get(token, (None, 0.0))
         if principal is not None and time.monotonic() < until:
             return principal
@@ -160,6 +159,19 @@ class Verifier:
             self._verified.clear()
         self._verified[token] = principal, time.monotonic() + VERIFIED_S
         return principal
+
+    @abstractmethod
+    async def _verify(self, token: str) -> Principal: ...
+
+
+class Verifier(TokenVerifier):
+    """Verifies tokens for this service with auth's public keys, which it fetches when it sees an unknown key id."""
+
+    def __init__(self, client: Client, settings: WebSettings) -> None:
+        super().__init__()
+        self._client, self._url, self._audience = client, f"{settings.auth_url}/internal/keys", settings.service
+        self._keys: dict[str, Jwk] = {}
+        self._fetched = 0.0
 
     async def check(self) -> None:
         """Raise if there are no keys and auth does not answer, so that no token can be verified."""

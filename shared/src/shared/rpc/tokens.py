@@ -4,10 +4,12 @@ python-jose does not require `aud`, `exp` and `sub`, nor a certain key type by d
 """
 
 import time
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from jose import JWTError, jwt
+from jose import JWTError, jwk, jwt
+from jose.backends.base import Key
 from jose.constants import ALGORITHMS
 
 from shared.errors import Unauthenticated
@@ -36,7 +38,7 @@ def sign_token(key: Jwk, principal: Principal, audience: str, *, lifetime: int =
         "iat": now,
         "exp": now + lifetime,
     }
-    token: str = jwt.encode(claims, key, algorithm=ALGORITHMS.ES256, headers={"kid": key["kid"]})
+    token: str = jwt.encode(claims, _constructed(key), algorithm=ALGORITHMS.ES256, headers={"kid": key["kid"]})
     return token
 
 
@@ -53,9 +55,20 @@ def verify_token(token: str, key: Jwk, audience: str) -> Principal:
         raise Unauthenticated("This request carries no valid token.")
     options = {"require_aud": True, "require_exp": True, "require_sub": True, "leeway": 5}
     try:
-        claims = jwt.decode(token, key, algorithms=[ALGORITHMS.ES256], audience=audience, options=options)
+        claims = jwt.decode(token, _constructed(key), algorithms=[ALGORITHMS.ES256], audience=audience, options=options)
         return msgspec.convert(
             {"use": claims["use"], "subject": claims["sub"], "session_id": claims.get("sid", "")}, Principal
         )
     except (JWTError, KeyError, msgspec.ValidationError) as error:
         raise Unauthenticated("This request carries no valid token.") from error
+
+
+def _constructed(key: Jwk) -> Key:
+    """Return the key in the form that signs and verifies. To construct it takes three times as long as to sign."""
+    return _construct(msgspec.json.encode(key))
+
+
+@lru_cache(maxsize=64)
+def _construct(key: bytes) -> Key:
+    constructed: Key = jwk.construct(msgspec.json.decode(key), ALGORITHMS.ES256)
+    return constructed

@@ -141,6 +141,7 @@ def run_app(app: FastAPI, settings: WebSettings, **options: Any) -> None:
             "timeout_keep_alive": 75,
             "timeout_graceful_shutdown": 3,
             "server_header": False,
+            "proxy_headers": False,  # auth reads the headers of nginx itself
             **options,
         },
     )

@@ -14,9 +14,10 @@ from shared.contracts.auth import (
     UsersRequest,
 )
 from shared.web.callers import ServiceCaller
-from shared.web.routing import Body, StructRoute
+from shared.web.plain_routes import PlainRoute
+from shared.web.routing import Body
 
-router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=PlainRoute)
 
 
 @router.post("/keys")

@@ -1,11 +1,13 @@
 """The rule for the `Origin` and `Sec-Fetch-Site` headers of browsers. Programs send neither and pass."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=1024)
 def _normal(origin: str) -> tuple[str, str, int] | None:
     """Return scheme, host and port; None for `null` and malformed origins."""
     try:

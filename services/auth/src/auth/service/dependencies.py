@@ -7,11 +7,11 @@ from pydantic import SecretStr
 
 from auth.service.hasher import Hasher, HashParameters
 from auth.service.key_ring import KeyRing
+from auth.service.session_loader import SessionLoader
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
 from auth.storage.buckets import Buckets
 from auth.storage.circuit_breaker import CircuitBreaker
-from auth.storage.session_cache import SessionCache
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
 from shared.redis.client import AnyRedis
@@ -22,7 +22,7 @@ class Dependencies:
     database: Database
     redis: AnyRedis
     relay: Relay
-    cache: SessionCache
+    sessions: SessionLoader
     throttle: Throttle
     hasher: Hasher
     keys: KeyRing
@@ -41,7 +41,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
         database=database,
         redis=redis,
         relay=relay,
-        cache=SessionCache(breaker),
+        sessions=SessionLoader(database, settings.session_lifetime_ms),
         throttle=Throttle(Buckets(breaker), on=settings.rate_limits),
         hasher=Hasher(
             HashParameters(

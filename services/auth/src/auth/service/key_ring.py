@@ -13,6 +13,7 @@ from auth.storage.keys import StoredKey, delete_keys, insert_key, list_keys
 from shared.database.engine import Database
 from shared.errors import Unauthenticated
 from shared.ids import new_id, now_ms
+from shared.rpc.client import TokenVerifier
 from shared.rpc.tokens import Jwk, Principal, sign_token, token_key_id, verify_token
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,9 @@ CACHED_TOKEN_S = 20
 READ_AGAIN_S = 1
 
 
-class KeyRing:
+class KeyRing(TokenVerifier):
     def __init__(self, database: Database, *, secret: str, rotation_days: float) -> None:
+        super().__init__()
         self._database = database
         self._cipher = KeyCipher(secret)
         self._rotation_ms = int(rotation_days * 24 * 3600 * 1000)
@@ -100,7 +102,7 @@ class KeyRing:
     def service_token(self, service: str, audience: str) -> str:
         return sign_token(self._signing, Principal("service", service), audience, lifetime=SERVICE_TOKEN_S)
 
-    async def verify(self, token: str) -> Principal:
+    async def _verify(self, token: str) -> Principal:
         """Return the principal of a token for auth itself. An unknown key makes it read the table again."""
         kid = token_key_id(token)
         if kid not in self._public and time.monotonic() - self._read_at > READ_AGAIN_S:

@@ -1,5 +1,6 @@
 """Use cases of sessions: beginning, finding by the cookie's secret, listing, revoking."""
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -14,7 +15,7 @@ from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
 from auth.storage.sessions import Revoked
-from shared.database.engine import UNREACHABLE, Db
+from shared.database.engine import Db
 from shared.errors import NotFound
 from shared.ids import new_id, now_ms, rfc3339
 from shared.logging.audit import audit
@@ -25,7 +26,9 @@ from shared.web.openapi import Page
 
 log = logging.getLogger(__name__)
 
-TOUCH_AFTER_MS = 60_000
+ANNOUNCE_S = 0.5
+"""A revocation waits this long for Redis. It is committed already, and holds for HTTP without Redis."""
+
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -75,32 +78,10 @@ async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device
 
 
 async def find_session(deps: Dependencies, secret: str) -> ActiveSession | None:
-    """Return the active session of a cookie, from Redis or from the table, which fills Redis."""
+    """Return the active session of a cookie."""
     if _SECRET.fullmatch(secret) is None:
         return None
-    secret_hash, now = _hash(secret), now_ms()
-    if (cached := await deps.cache.find(secret_hash, now)) is not None:
-        return cached
-    async with deps.database.read() as db:
-        session = await stored.find_session(db, secret_hash, now)
-    if session is not None:
-        session = await _touch(deps, session, now)
-        await deps.cache.fill(secret_hash, session, now)
-    return session
-
-
-async def _touch(deps: Dependencies, session: ActiveSession, now: int) -> ActiveSession:
-    """Extend the session, at most once a minute. It stays active even if that cannot be written."""
-    if now - session.last_seen_at < TOUCH_AFTER_MS:
-        return session
-    expires_at = now + deps.session_lifetime_ms
-    try:
-        async with deps.database.write() as db:
-            await stored.touch_session(db, session, now, expires_at)
-    except UNREACHABLE as error:
-        log.warning("the use of a session could not be recorded: %r", error)
-        return session
-    return msgspec.structs.replace(session, last_seen_at=now, expires_at=expires_at)
+    return await deps.sessions.find(_hash(secret))
 
 
 async def list_sessions(
@@ -138,7 +119,7 @@ async def revoke_others(deps: Dependencies, current: ActiveSession) -> None:
 
 
 async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
-    """Commit `work`, then remove the sessions that it revoked from the cache and let gateways close their sockets."""
+    """Commit `work`, then forget the sessions that it revoked and let gateways close their sockets."""
     revoked = await deps.database.transact(work)
     if revoked:
         await _announce(deps, user_id, revoked)
@@ -146,10 +127,11 @@ async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Aw
 
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
-    await deps.cache.invalidate(one.secret_hash for one in revoked)
+    deps.sessions.forget(one.secret_hash for one in revoked)
     notification = SessionsRevoked([one.session_id for one in revoked])
     try:
-        await publish_notifications(deps.redis, [(user_id, notification)])
+        async with asyncio.timeout(ANNOUNCE_S):
+            await publish_notifications(deps.redis, [(user_id, notification)])
     except REDIS_DOWN as error:
         log.warning("gateways will find revoked sessions at their next check only: %r", error)
 

@@ -4,6 +4,7 @@ After a failure Redis is not called for a second. No request fails because of Re
 beginning of an outage wait for the timeout.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PAUSE_S = 1.0
+TIMEOUT_S = 0.5
 
 
 class CircuitBreaker:
@@ -26,12 +28,9 @@ class CircuitBreaker:
         """Return the result of `work`, or None if Redis failed now or within the last second."""
         if time.monotonic() < self._open_until:
             return None
-        return await self.call_anyway(work)
-
-    async def call_anyway(self, work: Callable[[AnyRedis], Awaitable[T]]) -> T | None:
-        """Like `call`, but try even right after a failure."""
         try:
-            return await work(self._redis)
+            async with asyncio.timeout(TIMEOUT_S):
+                return await work(self._redis)
         except REDIS_DOWN as error:
             self._open_until = time.monotonic() + PAUSE_S
             log.warning("Redis does not answer: %r", error)

@@ -1,14 +1,15 @@
 """The table of sessions, their source of truth. It holds only the SHA-256 of a session's secret."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
 from auth.domain.accounts import ActiveSession
 from auth.storage.tables import session, user
 from shared.contracts.auth import User as UserStruct
+from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db
 
 
@@ -21,6 +22,21 @@ _COLUMNS = (
     session.c.id, session.c.user_id, session.c.created_at, session.c.last_seen_at, session.c.expires_at,
     session.c.user_agent, session.c.address,
 )  # fmt: skip
+_by_secret = CompiledStatement(
+    select(session.c.secret_hash, *_COLUMNS).where(
+        session.c.secret_hash.in_(bindparam("hashes", expanding=True)), session.c.expires_at > bindparam("now")
+    )
+)
+_touch = CompiledStatement(
+    update(session)
+    .where(session.c.id == bindparam("session_id"), session.c.last_seen_at == bindparam("seen_before"))
+    .values(last_seen_at=bindparam("seen"), expires_at=bindparam("until"))
+)
+_users = CompiledStatement(
+    select(session.c.id, user.c.id, user.c.email, user.c.webchat_id, user.c.display_name)
+    .join(user, user.c.id == session.c.user_id)
+    .where(session.c.id.in_(bindparam("ids", expanding=True)), session.c.expires_at > bindparam("now"))
+)
 
 
 def _stored(row: Row[*tuple[Any, ...]]) -> ActiveSession:
@@ -42,16 +58,19 @@ async def insert_session(db: Db, new: ActiveSession, secret_hash: bytes) -> None
     )
 
 
-async def find_session(db: Db, secret_hash: bytes, now: int) -> ActiveSession | None:
-    statement = select(*_COLUMNS).where(session.c.secret_hash == secret_hash, session.c.expires_at > now)
-    row = (await db.execute(statement)).first()
-    return None if row is None else _stored(row)
+async def find_sessions(db: Db, secret_hashes: Sequence[bytes], now: int) -> dict[bytes, ActiveSession]:
+    """Return the active sessions with these secrets."""
+    rows = await db.fetch(_by_secret, {"hashes": list(secret_hashes), "now": now})
+    return {bytes(row[0]): ActiveSession(*row[1:]) for row in rows}
 
 
-async def touch_session(db: Db, seen: ActiveSession, now: int, expires_at: int) -> None:
-    """Record that the session was used. Of several concurrent calls one writes."""
-    unseen = update(session).where(session.c.id == seen.session_id, session.c.last_seen_at == seen.last_seen_at)
-    await db.execute(unseen.values(last_seen_at=now, expires_at=expires_at))
+async def touch_sessions(db: Db, used: Iterable[ActiveSession], now: int, expires_at: int) -> None:
+    """Record that sessions were used. Of several concurrent calls for a session one writes."""
+    rows = [
+        {"session_id": one.session_id, "seen_before": one.last_seen_at, "seen": now, "until": expires_at}
+        for one in sorted(used, key=lambda one: one.session_id)  # in one order, so that replicas do not deadlock
+    ]
+    await db.run(_touch, rows)
 
 
 async def list_sessions(db: Db, user_id: str, now: int, limit: int, before: str | None) -> list[ActiveSession]:
@@ -82,9 +101,7 @@ async def _revoke(db: Db, which: ColumnElement[bool]) -> list[Revoked]:
 
 async def users_of_sessions(db: Db, session_ids: Sequence[str], now: int) -> dict[str, UserStruct]:
     """Return the user of each of these sessions that is active."""
-    columns = (session.c.id, user.c.id, user.c.email, user.c.webchat_id, user.c.display_name)
-    statement = select(*columns).join(user, user.c.id == session.c.user_id)
-    rows = await db.execute(statement.where(session.c.id.in_(session_ids), session.c.expires_at > now))
+    rows = await db.fetch(_users, {"ids": list(session_ids), "now": now})
     return {row[0]: UserStruct(user_id=row[1], email=row[2], webchat_id=row[3], display_name=row[4]) for row in rows}
 
 

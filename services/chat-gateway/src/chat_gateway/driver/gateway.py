@@ -16,7 +16,6 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.command_queue import QUEUE_COMMANDS, CommandQueues
 from chat_gateway.driver.connection import Transport, UserConnection
-from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.event_loader import EventLoader
@@ -32,6 +31,7 @@ from shared.batcher import Batcher
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends, Profile
+from shared.data_loader import DataLoader
 from shared.ids import new_id, now_ms
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import time_of

@@ -4,11 +4,12 @@ from fastapi import APIRouter
 
 from shared.contracts.social import FriendLists, FriendRevisions, FriendsRequest, Relationships, RelationshipsRequest
 from shared.web.callers import ServiceCaller
-from shared.web.routing import Body, StructRoute
+from shared.web.plain_routes import PlainRoute
+from shared.web.routing import Body
 from social.api.dependencies import Deps
 from social.service import internal_api
 
-router = APIRouter(prefix="/internal", include_in_schema=False, route_class=StructRoute)
+router = APIRouter(prefix="/internal", include_in_schema=False, route_class=PlainRoute)
 
 
 @router.post("/friends")

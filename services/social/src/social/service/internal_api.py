@@ -34,8 +34,8 @@ async def list_friends(deps: Dependencies, user_ids: list[str]) -> FriendLists:
 
 
 async def list_revisions(deps: Dependencies, user_ids: list[str]) -> FriendRevisions:
-    async with deps.database.read() as db:
-        return FriendRevisions(await get_revisions(db, _ids(user_ids, "user_ids")))
+    wanted = _ids(user_ids, "user_ids")
+    return FriendRevisions(await deps.database.snapshot(lambda db: get_revisions(db, wanted)))
 
 
 async def get_relationships(deps: Dependencies, user_id: str, other_ids: list[str]) -> Relationships:

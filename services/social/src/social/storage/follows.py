@@ -2,15 +2,24 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, literal, or_, select
 
 from shared.contracts.social import Profile
+from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db
 from social.storage.people import profile_of, profiles_for
 from social.storage.tables import follow, person
 
 Key = tuple[int, str]
 """The sort key of an entry: since when (milliseconds), and who."""
+_friends = CompiledStatement(
+    select(
+        person.c.user_id, person.c.webchat_id, person.c.display_name, person.c.status_message,
+        person.c.avatar_id, literal(1), follow.c.follower_id,
+    )
+    .join(follow, follow.c.followee_id == person.c.user_id)
+    .where(follow.c.follower_id.in_(bindparam("ids", expanding=True)), person.c.webchat_id.is_not(None))
+)  # fmt: skip
 
 
 async def is_following(db: Db, follower: str, followee: str) -> bool:
@@ -64,11 +73,8 @@ async def _list(
 
 async def friends_of(db: Db, user_ids: Collection[str]) -> dict[str, list[Profile]]:
     """Return the profiles that each of these users follows, with one statement."""
-    columns = (person.c.user_id, person.c.webchat_id, person.c.display_name, person.c.status_message)
-    found = select(*columns, person.c.avatar_id, literal(1), follow.c.follower_id)
-    found = found.join(follow, follow.c.followee_id == person.c.user_id).where(follow.c.follower_id.in_(user_ids))
     friends: dict[str, list[Profile]] = {user_id: [] for user_id in user_ids}
-    for row in await db.execute(found.where(person.c.webchat_id.is_not(None))):
+    for row in await db.fetch(_friends, {"ids": list(user_ids)}):
         friends[row[-1]].append(profile_of(row))
     return friends
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy import Select, exists, select, update
 
 from shared.contracts.auth import Account
 from shared.contracts.social import Profile
@@ -20,7 +20,7 @@ def profiles_for(viewer: str) -> Select[*tuple[Any, ...]]:
     return select(*columns, person.c.avatar_id, followed.label("followed")).where(person.c.webchat_id.is_not(None))
 
 
-def profile_of(row: Row[*tuple[Any, ...]]) -> Profile:
+def profile_of(row: Sequence[Any]) -> Profile:
     user_id, webchat_id, display_name, status_message, avatar_id, followed = row[:6]
     return Profile(
         user_id=user_id,

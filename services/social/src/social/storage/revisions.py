@@ -2,10 +2,17 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
+from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_upsert
 from social.storage.tables import follow, friend_revision
+
+_revisions = CompiledStatement(
+    select(friend_revision.c.user_id, friend_revision.c.revision).where(
+        friend_revision.c.user_id.in_(bindparam("ids", expanding=True))
+    )
+)
 
 
 async def raise_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
@@ -24,9 +31,8 @@ async def raise_followers(db: Db, user_id: str) -> None:
 
 async def get_revisions(db: Db, user_ids: Collection[str]) -> dict[str, int]:
     """Return the revisions of these users, 0 without a row."""
-    found = select(friend_revision.c.user_id, friend_revision.c.revision)
-    rows = await db.execute(found.where(friend_revision.c.user_id.in_(user_ids)))
-    return dict.fromkeys(user_ids, 0) | dict(rows.all())
+    rows = await db.fetch(_revisions, {"ids": list(user_ids)})
+    return dict.fromkeys(user_ids, 0) | {row[0]: row[1] for row in rows}
 
 
 async def follower_revisions(db: Db, user_id: str, limit: int, after: str | None) -> dict[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chat_gateway.driver.data_loader import DataLoader
+from shared.data_loader import DataLoader
 
 
 class Service:
