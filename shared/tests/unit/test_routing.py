@@ -12,7 +12,7 @@ from shared.errors import Forbidden
 from shared.web.callers import PathId
 from shared.web.errors import install_error_handlers
 from shared.web.openapi import Page, answers, install_openapi
-from shared.web.routing import Body, JsonBody, StructRoute, add_plain_route, read_body
+from shared.web.routing import Body, JsonBody, StructRoute
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -68,15 +68,6 @@ async def get_raw() -> Response:
     return Response(b'{"name":"raw","size":3}', media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-async def measure(request: Request) -> Thing:
-    await locked(request)
-    thing = await read_body(request, Thing, limit=50)
-    return Thing(thing.name, len(thing.name))
-
-
-add_plain_route(router, "/measure", measure)
-
-
 @pytest.fixture
 def app() -> FastAPI:
     app = FastAPI()
@@ -122,21 +113,6 @@ async def test_none_is_an_answer_without_a_body(client: httpx.AsyncClient):
 
 async def test_a_returned_response_is_the_answer(client: httpx.AsyncClient):
     assert (await client.get("/things/raw")).headers["Cache-Control"] == "no-store"
-
-
-async def test_a_plain_route_answers_like_the_others(client: httpx.AsyncClient, app: FastAPI):
-    answer = await client.post("/measure", json={"name": "four"}, headers={"X-Key": "yes"})
-    assert (answer.status_code, answer.content) == (200, b'{"name":"four","size":4}')
-    assert answer.headers["content-type"] == "application/json"
-    assert (await client.get("/measure")).status_code == 405
-    for body, key, status in (
-        ('{"name":"four"}', {}, 403),
-        ("{}", {"X-Key": "yes"}, 422),
-        ("x" * 51, {"X-Key": "yes"}, 413),
-    ):
-        answer = await client.post("/measure", content=body, headers=key)
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert not [path for path in app.openapi()["paths"] if "measure" in path]
 
 
 async def test_the_body_is_decoded_into_its_parameter(client: httpx.AsyncClient):

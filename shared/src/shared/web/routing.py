@@ -7,11 +7,10 @@ from functools import wraps
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from fastapi.utils import is_body_allowed_for_status_code
-from starlette.routing import Route
 
 from shared.errors import Invalid, TooLarge, field_and_problem
 from shared.web.openapi import accepts, answers
@@ -36,20 +35,6 @@ async def read_body(request: Request, struct: type[T], *, limit: int = MAX_INTER
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         field, problem = field_and_problem(error)
         raise Invalid(f"The body is malformed: {error}", errors={field: problem} if field else {}) from error
-
-
-def add_plain_route(router: APIRouter, path: str, endpoint: Callable[[Request], Awaitable[msgspec.Struct]]) -> None:
-    """Add a POST route that is answered without FastAPI's layers, which take 80 µs: for calls that every message makes.
-
-    `path` is the complete path. The endpoint verifies its caller and reads the body itself.
-    """
-
-    async def answer(request: Request) -> Response:
-        request.scope["route"] = route  # for the metrics
-        return Response(_encode(await endpoint(request)), media_type="application/json")
-
-    route = Route(path, answer, methods=["POST"])
-    router.routes.append(route)
 
 
 @dataclass(frozen=True)
