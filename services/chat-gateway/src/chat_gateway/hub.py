@@ -25,15 +25,13 @@ class Reader(Protocol):
     """A live connection of a user."""
 
     user_id: str
+    epoch: str
 
     def push(self, data: bytes) -> None:
         """Write live events immediately, or close the connection if it reads too slowly."""
 
     def push_droppable(self, data: bytes) -> None:
         """Write live events, or drop them if too many bytes are waiting to be written."""
-
-    def removed_from(self, room_id: str) -> None:
-        """Handle the removal from a room that the user left."""
 
 
 class HubRoom:
@@ -53,16 +51,17 @@ class HubRoom:
 class Hub:
     """Delivers the events of rooms to their readers.
 
-    `on_output` is called when there is output for `flush_idle`, at most once before each call. `received` counts every
-    event once, `delivered` counts it once per reader.
+    `on_output` is called when there is output for `flush_idle`, at most once before each call. `on_removed` is called
+    when a reader was removed because its user left the room. `received` counts every event once, `delivered` counts it
+    once per reader.
     """
 
-    def __init__(self, on_output: Callable[[], None]) -> None:
+    def __init__(self, on_output: Callable[[], None], on_removed: Callable[[Reader, str], object]) -> None:
         self.rooms: dict[str, HubRoom] = {}
         self._rooms_with_output: dict[str, HubRoom] = {}
         self._joining: dict[str, HubRoom] = {}
         self._rooms_with_cursors: set[str] = set()
-        self._on_output = on_output
+        self._on_output, self._on_removed = on_output, on_removed
         self.received = self.delivered = 0
 
     # Rooms
@@ -92,11 +91,6 @@ class Hub:
         if not room.readers:
             self.rooms.pop(room_id)
             self._rooms_with_cursors.discard(room_id)
-
-    def leave_all(self, reader: Reader, room_ids: Iterable[str]) -> None:
-        """Remove a reader from several rooms."""
-        for room_id in room_ids:
-            self.leave(reader, room_id)
 
     def reads(self, reader: Reader, room_id: str) -> bool:
         room = self.rooms.get(room_id)
@@ -230,4 +224,4 @@ class Hub:
         for reader in removed:
             self.leave(reader, room_id)
             reader.push(removed_frame)
-            reader.removed_from(room_id)
+            self._on_removed(reader, room_id)

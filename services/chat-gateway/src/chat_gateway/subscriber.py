@@ -97,9 +97,9 @@ class Subscriber:
                 del self._wanted[channel]
                 self._unwanted.add(channel)
 
-    def room_handlers(self, room_ids: Iterable[str]) -> dict[str, Handler]:
+    def room_handlers(self, epoch: str, room_ids: Iterable[str]) -> dict[str, Handler]:
         """Return the channels of rooms with their handlers, for `acquire`."""
-        return {live_channel(self.epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
+        return {live_channel(epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
 
     def _room_handler(self, room_id: str) -> Handler:
         def handle(message: bytes) -> None:

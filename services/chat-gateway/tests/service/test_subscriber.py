@@ -28,15 +28,13 @@ class FakeReader:
     """A reader that records frames."""
 
     def __init__(self, user_id: str) -> None:
-        self.user_id = user_id
+        self.user_id, self.epoch = user_id, ""
         self.frames: list[bytes] = []
 
     def push(self, data: bytes) -> None:
         self.frames += split_frames(data)
 
     push_droppable = push
-
-    def removed_from(self, room_id: str) -> None: ...
 
 
 class SubscriberHarness:
@@ -47,7 +45,7 @@ class SubscriberHarness:
         self.received: list[tuple[str, bytes]] = []
         self.resets: list[tuple[str, int]] = []
         self.overload = Overload(ephemeral_at=1, history_at=1)
-        self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush))
+        self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush), lambda *_: None)
         rooms: Any = self.rooms
         event_loader = EventLoader(redis, Rooms(rooms))
         self.subscriber = Subscriber(
@@ -75,7 +73,7 @@ class SubscriberHarness:
     async def join(self, room_id: str, user_id: str = "minji") -> FakeReader:
         """Add a reader to the room at its current version."""
         reader = FakeReader(user_id)
-        await self.subscriber.acquire(self.subscriber.room_handlers([room_id]))
+        await self.subscriber.acquire(self.subscriber.room_handlers(self.subscriber.epoch, [room_id]))
         assert self.hub.join(reader, room_id, self.rooms.rooms[room_id].version, 1)
         return reader
 

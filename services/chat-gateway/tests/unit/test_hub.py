@@ -27,7 +27,7 @@ class FakeReader:
     """A reader that records the frames that it gets."""
 
     def __init__(self, user_id: str) -> None:
-        self.user_id = user_id
+        self.user_id, self.epoch = user_id, ""
         self.data = b""
         self.removed: list[str] = []
 
@@ -35,9 +35,6 @@ class FakeReader:
         self.data += data
 
     push_droppable = push
-
-    def removed_from(self, room_id: str) -> None:
-        self.removed.append(room_id)
 
     @property
     def frames(self) -> list[dict[str, object]]:
@@ -68,8 +65,12 @@ def published(*events: RoomEvent) -> list[Publication]:
     ]
 
 
+def new_hub() -> Hub:
+    return Hub(lambda: None, lambda reader, room_id: reader.removed.append(room_id))  # type: ignore[attr-defined]
+
+
 def hub_with(*readers: FakeReader, version: int = 0) -> Hub:
-    hub = Hub(lambda: None)
+    hub = new_hub()
     for reader in readers:
         assert hub.join(reader, ROOM, version, 0)
     return hub
@@ -127,7 +128,7 @@ def test_a_room_skips_forward_only():
 
 
 def test_a_room_without_readers_takes_nothing():
-    hub = Hub(lambda: None)
+    hub = new_hub()
     assert hub.receive(ROOM, published(deleted(9))[0])
     assert hub.receive_frames(ROOM, 9, [event_frame(deleted(9))])
     hub.receive_cursors(ROOM, {"a": 1})
@@ -172,7 +173,7 @@ def test_a_flush_returns_the_output_that_waited_longest():
 def test_a_busy_room_joins_its_output_while_an_idle_one_is_written_at_once():
     busy, idle = FakeReader("a"), FakeReader("b")
     flushes = []
-    hub = Hub(lambda: flushes.append(True))
+    hub = Hub(lambda: flushes.append(True), lambda *_: None)
     assert hub.join(busy, ROOM, 0, 0)
     assert hub.join(idle, "other", 0, 0)
     first, second, third = (published(deleted(version))[0] for version in (1, 2, 3))
@@ -228,7 +229,7 @@ def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():
 
 def test_only_a_departure_after_joining_removes_a_reader():
     reader = FakeReader("a")
-    hub = Hub(lambda: None)
+    hub = new_hub()
     hub.join(reader, ROOM, 1, 5)
     hub.receive_frames(ROOM, 2, [event_frame(left(2, "a")), *(event_frame(deleted(v)) for v in (3, 4, 5))])
     assert hub.reads(reader, ROOM)
@@ -256,7 +257,7 @@ def test_typing_is_not_sent_to_the_typing_user():
 def test_a_room_without_readers_is_forgotten():
     reader = FakeReader("a")
     hub = hub_with(reader)
-    hub.leave_all(reader, [ROOM])
+    hub.leave(reader, ROOM)
     assert hub.rooms == {}
 
 

@@ -27,8 +27,8 @@ async def subscribed_client(harness: GatewayHarness, user_id: str, *room_ids: st
     gateway.adopt_epoch(harness.rooms.epoch)
     await gateway.register(client.connection)
     client.connection.epoch, client.connection.handshake_done = harness.rooms.epoch, True
-    client.connection.memberships = {room_id: harness.rooms.rooms[room_id].memberships[user_id] for room_id in room_ids}
-    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(room_ids))
+    memberships = {room_id: harness.rooms.rooms[room_id].memberships[user_id] for room_id in room_ids}
+    await gateway.room_subscriptions.join(client.connection, memberships)
     return client
 
 
@@ -123,7 +123,7 @@ async def test_a_user_who_leaves_during_the_repair_does_not_join(harness: Gatewa
     def leave_at_the_repair(request: EventsRequest) -> None:
         requests.append(request)
         if len(requests) == 2:
-            harness.gateway.forget_membership(minji.connection, room_id)
+            harness.gateway.room_subscriptions.leave(minji.connection, room_id)
 
     harness.rooms.on_events = leave_at_the_repair
     await join(harness, minji, room=(room_id, 2))
@@ -181,7 +181,7 @@ async def test_no_missed_events_are_sent_after_the_users_own_departure(harness: 
     ops = [frame["op"] for frame in minji.frames]
     assert ops == ["message.created", "member.left", "room.removed"]
     assert not harness.gateway.hub.reads(minji.connection, room_id)
-    assert (minji.connection.memberships, wanted(harness, room_id)) == ({}, 0)
+    assert (harness.gateway.room_subscriptions.of(minji.connection), wanted(harness, room_id)) == ({}, 0)
 
 
 async def test_a_departure_before_rejoining_does_not_count(harness: GatewayHarness):
@@ -212,7 +212,7 @@ async def test_a_room_left_while_events_are_read_is_neither_sent_nor_joined(harn
     minji = await subscribed_client(harness, "minji", room_id)
 
     def leave(_: EventsRequest) -> None:
-        harness.gateway.forget_membership(minji.connection, room_id)
+        harness.gateway.room_subscriptions.leave(minji.connection, room_id)
 
     harness.rooms.on_events = leave
     await join(harness, minji, room=(room_id, 1))

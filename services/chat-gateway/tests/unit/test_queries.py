@@ -279,7 +279,7 @@ async def test_a_page_is_not_cached_if_its_reader_left_meanwhile(harness: Gatewa
     harness.rooms.pause()
     frame_id = minji.send("message.list", room_id=room_id)
     await eventually(lambda: harness.rooms.requests_to("messages"))
-    harness.gateway.forget_membership(minji.connection, room_id)
+    harness.gateway.room_subscriptions.leave(minji.connection, room_id)
     harness.rooms.resume()
     await minji.settle()
     assert (minji.reply(frame_id) or {})["op"] == "ok"

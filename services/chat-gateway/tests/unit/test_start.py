@@ -43,7 +43,7 @@ def disconnect_leaves_no_state(harness: GatewayHarness, client: FakeClient) -> b
     """Disconnect, and return whether the gateway has no state left."""
     client.disconnect()
     gateway = harness.gateway
-    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, client.connection.memberships) == (
+    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, gateway.room_subscriptions._rooms) == (
         {},
         {},
         {},

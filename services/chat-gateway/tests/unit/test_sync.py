@@ -90,7 +90,7 @@ async def test_a_left_room_ends_with_the_users_own_departure(harness: GatewayHar
     await change(harness, "minji")
     ops = [frame["op"] for frame in minji.frames[1:]]
     assert ops == ["message.created", "member.left", "room.removed"]
-    assert (harness.gateway.hub.rooms, minji.connection.memberships) == ({}, {})
+    assert (harness.gateway.hub.rooms, harness.gateway.room_subscriptions.of(minji.connection)) == ({}, {})
     assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
@@ -101,7 +101,7 @@ async def test_a_deleted_room_is_removed_without_an_event(harness: GatewayHarnes
     harness.rooms.revision["minji"] += 1
     await change(harness, "minji")
     assert minji.frames[1:] == [{"op": "room.removed", "room_id": room_id}]
-    assert (harness.gateway.hub.rooms, minji.connection.memberships) == ({}, {})
+    assert (harness.gateway.hub.rooms, harness.gateway.room_subscriptions.of(minji.connection)) == ({}, {})
     assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
@@ -113,7 +113,7 @@ async def test_a_user_who_left_and_rejoined_is_removed_and_added_again(harness: 
     harness.rooms.add(room_id, "minji")
     await change(harness, "minji")
     assert "a secret" not in [frame.get("body") for frame in minji.frames]
-    assert minji.connection.memberships[room_id].since == 5
+    assert harness.gateway.room_subscriptions.of(minji.connection)[room_id].since == 5
     assert minji.received("room.added")[0]["room"]["version"] == 5
     harness.rooms.add_message(room_id, "junho", "welcome")
     harness.gateway.subscriber.mark_dirty(room_id)
@@ -127,7 +127,11 @@ async def test_a_connection_closed_before_its_new_room_is_loaded_does_not_join_i
     harness.rooms.add(room_id, "minji")
     harness.rooms.on_room_lists = lambda _: minji.disconnect()
     await change(harness, "minji")
-    assert (minji.received("room.added"), minji.connection.memberships, harness.gateway.hub.rooms) == ([], {}, {})
+    assert (
+        minji.received("room.added"),
+        harness.gateway.room_subscriptions.of(minji.connection),
+        harness.gateway.hub.rooms,
+    ) == ([], {}, {})
     assert +harness.gateway.subscriber._wanted == {}
 
 
@@ -142,7 +146,11 @@ async def test_a_connection_closed_before_the_subscription_does_not_join_its_new
     minji.disconnect()
     harness.confirms.set()
     await syncing
-    assert (minji.received("room.added"), minji.connection.tasks, minji.connection.memberships) == ([], set(), {})
+    assert (
+        minji.received("room.added"),
+        minji.connection.tasks,
+        harness.gateway.room_subscriptions.of(minji.connection),
+    ) == ([], set(), {})
     assert +harness.gateway.subscriber._wanted == {}
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ from chat_gateway import metrics
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import AnyFrame, Ok
 from chat_gateway.protocol.state import ProtocolState, error_payload
-from shared.contracts.rooms import Membership
 from shared.roomlog.frames import text_frame
 
 log = logging.getLogger(__name__)
@@ -45,10 +44,9 @@ class Transport(Protocol):
 class UserConnection:
     """A connection of a user, and a `Reader` of the hub.
 
-    `memberships` are the user's rooms as the client knows them. `watching` maps watched users to the status that was
-    sent last. `deferred` are commands, by room, that wait for a message with attachments. `context` gives log lines
-    the fields of this connection. `handshake_done` is set when `ready` is sent, and `live` while the connection
-    receives the events of all of its rooms.
+    `watching` maps watched users to the status that was sent last. `deferred` are commands, by room, that wait for a
+    message with attachments. `context` gives log lines the fields of this connection. `handshake_done` is set when
+    `ready` is sent, and `live` while the connection receives the events of all of its rooms.
     """
 
     __slots__ = (
@@ -58,8 +56,6 @@ class UserConnection:
         "handshake_done",
         "id",
         "live",
-        "memberships",
-        "on_removed",
         "protocol",
         "push",
         "push_droppable",
@@ -78,13 +74,11 @@ class UserConnection:
         session_id: str,
         protocol: ProtocolState,
         transport: Transport,
-        on_removed: Callable[["UserConnection", str], None],
     ) -> None:
         self.id, self.user_id, self.session_id = connection_id, user_id, session_id
-        self.protocol, self.transport, self.on_removed = protocol, transport, on_removed
+        self.protocol, self.transport = protocol, transport
         self.push, self.push_droppable = transport.push, transport.push_droppable  # one call less for each delivery
         self.context = copy_context()
-        self.memberships: dict[str, Membership] = {}
         self.watching: dict[str, bool] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.deferred: dict[str, deque[AnyFrame]] = {}
@@ -126,9 +120,6 @@ class UserConnection:
 
     def push_frame(self, frame: msgspec.Struct) -> None:
         self.transport.push(self.encode(frame))
-
-    def removed_from(self, room_id: str) -> None:
-        self.on_removed(self, room_id)
 
     # Replies: every performed frame gets exactly one
 

@@ -20,12 +20,13 @@ from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.recent_pages import RecentPages
 from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.event_loader import EventLoader
-from chat_gateway.hub import JOIN_S, Hub
+from chat_gateway.hub import JOIN_S, Hub, Reader
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import SessionRevoked
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.state import ProtocolState
+from chat_gateway.room_subscriptions import RoomSubscriptions
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from shared.batcher import Batcher
@@ -35,7 +36,6 @@ from shared.contracts.social import Friends, Profile
 from shared.ids import new_id, now_ms
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import time_of
-from shared.roomlog.keys import live_channel
 from shared.rpc.tokens import Principal
 from shared.streams.names import user_channel
 from shared.streams.notifications import ConnectionsEvicted, SessionsRevoked, UserChanged, UserNotification
@@ -88,7 +88,7 @@ class Gateway:
             self._load_room_lists, max_batch=ROOM_LISTS_PER_CALL
         )
         self.friends: DataLoader[Friends] = DataLoader(social.friends, max_batch=ROOM_LISTS_PER_CALL)
-        self.hub = Hub(self._flush_soon)
+        self.hub = Hub(self._flush_soon, self._reader_removed)
         self._loop = asyncio.get_running_loop()
         self._joined: asyncio.TimerHandle | None = None
         self.event_loader = EventLoader(redis, rooms)
@@ -106,6 +106,7 @@ class Gateway:
             on_reset=self._reset_room,
             on_lost=self._subscription_lost,
         )
+        self.room_subscriptions = RoomSubscriptions(self.hub, self.subscriber)
         self.ephemeral = EphemeralPublisher(redis)
         self.presence = Presence(redis, rooms, social, self.subscriber, self.ephemeral, overload, timings)
         self.users: dict[str, UserState] = {}
@@ -117,6 +118,9 @@ class Gateway:
         """Return the epoch and the complete room list of each user."""
         response = await self.rooms.room_lists(dict.fromkeys(user_ids))
         return {user_id: (response.epoch, response.users.get(user_id) or RoomList(0, [])) for user_id in user_ids}
+
+    def _reader_removed(self, reader: Reader, room_id: str) -> None:
+        self.room_subscriptions.leave(reader, room_id)
 
     async def flush_cursors(self) -> None:
         self.hub.flush_cursors()
@@ -147,7 +151,7 @@ class Gateway:
 
     def new_connection(self, principal: Principal, protocol: ProtocolState, transport: Transport) -> UserConnection:
         user_id, session_id = principal.subject, principal.session_id
-        return UserConnection(new_id(), user_id, session_id, protocol, transport, self.forget_membership)
+        return UserConnection(new_id(), user_id, session_id, protocol, transport)
 
     async def register(self, connection: UserConnection) -> None:
         """Add a connection to its user, and subscribe to the user's channel."""
@@ -159,25 +163,18 @@ class Gateway:
         """Remove a connection whose socket is gone."""
         connection.live = False
         connection.cancel_tasks()
-        self.hub.leave_all(connection, list(connection.memberships))
+        self.room_subscriptions.leave_all(connection)
         self.presence.unregister(connection)
         state = self.users.get(connection.user_id)
         if state is None or connection not in state.connections:
             return
         state.connections.remove(connection)
         self.subscriber.release([user_channel(connection.user_id)])
-        self.subscriber.release(live_channel(connection.epoch, room_id) for room_id in connection.memberships)
-        connection.memberships.clear()
         if not state.connections:
             del self.users[connection.user_id]
 
     def connections(self) -> list[UserConnection]:
         return [connection for state in self.users.values() for connection in state.connections]
-
-    def forget_membership(self, connection: UserConnection, room_id: str) -> None:
-        """Remove a membership from a connection whose client learns that the user left the room."""
-        if connection.memberships.pop(room_id, None) is not None:
-            self.subscriber.release([live_channel(connection.epoch, room_id)])
 
     # Changes
 

@@ -24,11 +24,12 @@ async def join_rooms(
     `heads` are the versions of the snapshot that the client has. The connection is subscribed to the rooms' channels
     already. A room is skipped once the user left it, even if they rejoined: a separate call handles the new membership.
     """
-    since = {room_id: membership.since for room_id, membership in connection.memberships.items() if room_id in cursors}
+    memberships = gateway.room_subscriptions.of(connection)
+    since = {room_id: membership.since for room_id, membership in memberships.items() if room_id in cursors}
     lagging = {room_id for room_id, version in cursors.items() if version < heads[room_id]}
     _try_join(gateway, connection, since, cursors, [room_id for room_id in cursors if room_id not in lagging])
     for _ in range(MAX_ROUNDS):
-        rooms = [room_id for room_id in cursors if _is_member(connection, since, room_id)][:ROOMS_AT_ONCE]
+        rooms = [room_id for room_id in cursors if _is_member(gateway, connection, since, room_id)][:ROOMS_AT_ONCE]
         if not rooms:
             break
         wanted = {room_id: cursors[room_id] for room_id in rooms}
@@ -42,28 +43,22 @@ async def join_rooms(
         connection.transport.close(CloseCode.SLOW_READER, "the rooms change faster than this connection reads")
 
 
-def _is_member(connection: UserConnection, since: dict[str, int], room_id: str) -> bool:
+def _is_member(gateway: Gateway, connection: UserConnection, since: dict[str, int], room_id: str) -> bool:
     """Return whether the user still has the membership that `join_rooms` started with."""
-    membership = connection.memberships.get(room_id)
+    membership = gateway.room_subscriptions.membership(connection, room_id)
     return membership is not None and membership.since == since.get(room_id)
 
 
 def _try_join(
     gateway: Gateway, connection: UserConnection, since: dict[str, int], cursors: dict[str, int], room_ids: list[str]
 ) -> None:
-    """Join the rooms in which the hub is at the cursor, and remove them from `cursors`.
-
-    A room without other readers is marked dirty, because the hub did not receive its publications until now.
-    """
+    """Join the rooms in which the hub is at the cursor, and remove them from `cursors`."""
     for room_id in room_ids:
         version = cursors.get(room_id)
-        if version is None or not _is_member(connection, since, room_id):
+        if version is None or not _is_member(gateway, connection, since, room_id):
             continue
-        new = gateway.hub.version_of(room_id) is None
-        if gateway.hub.join(connection, room_id, version, since[room_id]):
+        if gateway.room_subscriptions.deliver_from(connection, room_id, version):
             del cursors[room_id]
-            if new:
-                gateway.subscriber.mark_dirty(room_id)
 
 
 async def _send_missed(
@@ -79,7 +74,9 @@ async def _send_missed(
     complete = []
     for room_id in wanted:
         page = pages.get(room_id)
-        if page is None or not _is_member(connection, since, room_id):  # the room was deleted, or the user left it
+        if page is None or not _is_member(
+            gateway, connection, since, room_id
+        ):  # the room was deleted, or the user left it
             cursors.pop(room_id)
         elif page.gone:
             metrics.RESETS.inc()
@@ -102,8 +99,8 @@ async def _send_page(
     frames, left = split_at_leave(page.frames, connection.user_id, since[room_id])
     if frames:
         await connection.transport.send(b"".join(frames))
-    if left and _is_member(connection, since, room_id):
-        gateway.forget_membership(connection, room_id)
+    if left and _is_member(gateway, connection, since, room_id):
+        gateway.room_subscriptions.leave(connection, room_id)
         await _send(connection, RoomRemoved(room_id=room_id))
     return not left
 

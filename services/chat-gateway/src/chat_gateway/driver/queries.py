@@ -37,7 +37,8 @@ async def enter_room(gateway: Gateway, connection: UserConnection, frame: RoomEn
 
 def find_recent_page(gateway: Gateway, connection: UserConnection, frame: MessageList) -> bytes | None:
     """Return the cached reply with the newest page, or None if another page is wanted or the cache lacks it."""
-    membership, version = connection.memberships.get(frame.room_id), gateway.hub.version_of(frame.room_id)
+    membership = gateway.room_subscriptions.membership(connection, frame.room_id)
+    version = gateway.hub.version_of(frame.room_id)
     if not _wants_newest(frame) or membership is None or version is None:
         return None
     if not gateway.hub.reads(connection, frame.room_id):
@@ -56,7 +57,7 @@ async def list_messages(gateway: Gateway, connection: UserConnection, frame: Mes
     if page is None:
         page = await gateway.rooms.messages(connection.user_id, frame.room_id, choice)
     reply = PageReply(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
-    membership = connection.memberships.get(frame.room_id)
+    membership = gateway.room_subscriptions.membership(connection, frame.room_id)
     if newest and page.epoch == connection.epoch and membership is not None:
         gateway.recent_pages.store((frame.room_id, membership.joined_seq, frame.limit), page.version, reply)
     return reply
@@ -94,8 +95,7 @@ async def _mark_read(gateway: Gateway, connection: UserConnection, room_id: str)
 
 async def _newest_page(gateway: Gateway, connection: UserConnection, room_id: str, limit: int) -> MessagesPage | None:
     """Return the newest page from Redis, loading it into Redis if necessary. Returns None if rooms has to be asked."""
-    membership = connection.memberships.get(room_id)
-    if membership is None:
+    if gateway.room_subscriptions.membership(connection, room_id) is None:
         return None
     try:
         snapshot = await find_recent(gateway.redis, connection.epoch, room_id)
@@ -109,7 +109,8 @@ async def _newest_page(gateway: Gateway, connection: UserConnection, room_id: st
     if not gateway.hub.reads(connection, room_id) or snapshot.version < (gateway.hub.version_of(room_id) or 0):
         return None
     gateway.hub.flush_room(room_id)
-    return _page_of(snapshot, connection.epoch, connection.memberships[room_id].joined_seq, limit)
+    membership = gateway.room_subscriptions.of(connection)[room_id]  # it may be a newer one than before the wait
+    return _page_of(snapshot, connection.epoch, membership.joined_seq, limit)
 
 
 def _page_of(snapshot: Snapshot, epoch: str, joined_seq: int, limit: int) -> MessagesPage | None:

@@ -60,9 +60,9 @@ async def _finish_handshake(gateway: Gateway, connection: UserConnection) -> Roo
     if connection.protocol.closing:  # by the new epoch, which also unregistered the connection
         return None
     connection.epoch = epoch
-    connection.memberships = {entry.room.room_id: entry.membership for entry in room_list.rooms}
     connection.rooms_revision = room_list.revision
-    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(connection.memberships))
+    memberships = {entry.room.room_id: entry.membership for entry in room_list.rooms}
+    await gateway.room_subscriptions.join(connection, memberships)
     await _evict_oldest(gateway, connection)
     await _send_ready(gateway, connection, user, room_list, friends or Friends(0, []))
     return room_list

@@ -128,14 +128,14 @@ async def _sync_rooms(gateway: Gateway, users: dict[str, UserMemberships]) -> No
     added: dict[str, list[str] | None] = {}
     for connection in connections:
         memberships = users[connection.user_id].rooms
-        removed = [room_id for room_id in connection.memberships if room_id not in memberships]
+        removed = [room_id for room_id in gateway.room_subscriptions.of(connection) if room_id not in memberships]
         await _remove_from_rooms(gateway, connection, removed)
         for room_id, membership in memberships.items():
-            known = connection.memberships.get(room_id)
+            known = gateway.room_subscriptions.membership(connection, room_id)
             if known is None or known.since < membership.since:
                 added[connection.user_id] = [*(added.get(connection.user_id) or []), room_id]
             elif known.muted != membership.muted:
-                connection.memberships[room_id] = membership
+                gateway.room_subscriptions.update(connection, room_id, membership)
                 connection.push_frame(RoomMuted(room_id=room_id, muted=membership.muted))
     room_lists = (await gateway.rooms.room_lists(added)).users if added else {}
     for connection in connections:
@@ -147,20 +147,15 @@ async def _remove_from_rooms(gateway: Gateway, connection: UserConnection, room_
     """Send `room.removed`. The rooms are repaired first, so that the hub delivers the user's `member.left` before."""
     await gateway.subscriber.repair([room_id for room_id in room_ids if gateway.hub.reads(connection, room_id)])
     for room_id in room_ids:
-        if room_id in connection.memberships:
-            gateway.hub.leave(connection, room_id)
-            gateway.forget_membership(connection, room_id)
+        if gateway.room_subscriptions.leave(connection, room_id):
             connection.push_frame(RoomRemoved(room_id=room_id))
 
 
 async def _add_to_rooms(gateway: Gateway, connection: UserConnection, room_list: RoomList) -> None:
     """Send `room.added`, and join the rooms in a task of the connection, so that a slow one delays no others."""
-    entries = [entry for entry in room_list.rooms if _is_new(connection, entry)]
-    for entry in entries:
-        gateway.hub.leave(connection, entry.room.room_id)
-        gateway.forget_membership(connection, entry.room.room_id)
-    connection.memberships |= {entry.room.room_id: entry.membership for entry in entries}
-    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(entry.room.room_id for entry in entries))
+    entries = [entry for entry in room_list.rooms if _is_new(gateway, connection, entry)]
+    memberships = {entry.room.room_id: entry.membership for entry in entries}
+    await gateway.room_subscriptions.join(connection, memberships)
     if not connection.live:
         return
     for entry in entries:
@@ -169,6 +164,6 @@ async def _add_to_rooms(gateway: Gateway, connection: UserConnection, room_list:
     connection.spawn(join_rooms(gateway, connection, dict(versions), versions))
 
 
-def _is_new(connection: UserConnection, entry: RoomEntry) -> bool:
-    known = connection.memberships.get(entry.room.room_id)
+def _is_new(gateway: Gateway, connection: UserConnection, entry: RoomEntry) -> bool:
+    known = gateway.room_subscriptions.membership(connection, entry.room.room_id)
     return connection.live and (known is None or known.since < entry.membership.since)
