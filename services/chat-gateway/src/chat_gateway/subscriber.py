@@ -16,9 +16,10 @@ from functools import partial
 import msgspec
 
 from chat_gateway import metrics
-from chat_gateway.event_loader import EventLoader, EventPage
+from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
+from chat_gateway.protocol.resume import EventPage
 from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication

@@ -187,10 +187,10 @@ async def test_a_lost_connection_is_unregistered(redis: Redis):
         sockets = REGISTRY.get_sample_value("webchat_sockets") or 0
         async with gateway.connect() as client:
             await say_hello(client)
-            assert len(gateway.harness.gateway.users["minji"].connections) == 1
+            assert len(gateway.harness.gateway.connections.users["minji"].connections) == 1
             assert REGISTRY.get_sample_value("webchat_sockets") == sockets + 1
         await eventually(lambda: not gateway.state.connections)
-        assert gateway.harness.gateway.users == {}
+        assert gateway.harness.gateway.connections.users == {}
         assert REGISTRY.get_sample_value("webchat_sockets") == sockets
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.limits import Limits
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
+from shared.ids import new_id
 from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
@@ -21,18 +25,30 @@ from shared.testing.fixtures import eventually, on_both_engines
 from shared.tracing.context import new_span_context
 from shared.web.overload import Overload
 
-from ..harness import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import FakeTransport, RoomsService  # noqa: TID252 - the tests of one service
 
 
-class FakeReader:
-    """A reader that records frames."""
+class FakeReader(Connection):
+    """A connection that records frames."""
 
     def __init__(self, user_id: str) -> None:
-        self.user_id, self.epoch = user_id, ""
-        self.frames: list[bytes] = []
+        self.recorder = Recorder()
+        super().__init__(new_id(), user_id, "session", self.recorder, Limits(), 0.0, copy_context())
+
+    @property
+    def frames(self) -> list[bytes]:
+        return self.recorder.encoded
+
+
+class Recorder(FakeTransport):
+    """A transport that records encoded frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded: list[bytes] = []
 
     def push(self, data: bytes) -> None:
-        self.frames += split_frames(data)
+        self.encoded += split_frames(data)
 
     push_droppable = push
 

@@ -1,15 +1,19 @@
 """Delivery by version, without gaps or duplicates, while readers join and leave. Resume points."""
 
 import json
+from contextvars import copy_context
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import JOIN_S, Hub
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
 from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, MessageEdited, RoomEvent
+from shared.ids import new_id
 from shared.roomlog.frames import (
     Publication,
     batch_events,
@@ -20,21 +24,34 @@ from shared.roomlog.frames import (
     split_frames,
 )
 
+from ..harness import FakeTransport  # noqa: TID252 - the tests of one service
+
 ROOM = "room"
 
 
-class FakeReader:
-    """A reader that records the frames that it gets."""
+class Recorder(FakeTransport):
+    """A transport that records bytes."""
 
-    def __init__(self, user_id: str) -> None:
-        self.user_id, self.epoch = user_id, ""
+    def __init__(self) -> None:
+        super().__init__()
         self.data = b""
-        self.removed: list[str] = []
 
     def push(self, data: bytes) -> None:
         self.data += data
 
     push_droppable = push
+
+
+class FakeReader(Connection):
+    """A connection that records the frames that it gets, and the rooms from which it was removed."""
+
+    def __init__(self, user_id: str) -> None:
+        self.recorder, self.removed = Recorder(), list[str]()
+        super().__init__(new_id(), user_id, "session", self.recorder, Limits(), 0.0, copy_context())
+
+    @property
+    def data(self) -> bytes:
+        return self.recorder.data
 
     @property
     def frames(self) -> list[dict[str, object]]:

@@ -2,70 +2,122 @@
 
 import asyncio
 import logging
+from typing import TypeAlias
 
-from chat_gateway.driver.connection import UserConnection
-from chat_gateway.driver.gateway import Gateway
-from chat_gateway.protocol.frames import HomeList, HomeReply, MessageList, PageReply, RoomEnter, RoomReply
+from chat_gateway.clients.rooms import Rooms
+from chat_gateway.command_queue import CommandQueues
+from chat_gateway.driver.data_loader import DataLoader
+from chat_gateway.driver.live_rooms import LiveRooms
+from chat_gateway.driver.newest_page import NewestPages, wants_newest
+from chat_gateway.driver.output import send_error, send_reply
+from chat_gateway.presence import Presence
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.frames import (
+    HomeList,
+    HomeReply,
+    MessageList,
+    Ok,
+    PageReply,
+    PresenceReply,
+    PresenceWatch,
+    RoomEnter,
+    RoomReply,
+)
 from shared.contracts.limits import MAX_INTEGER
-from shared.contracts.rooms import Message, MessagesPage, PageChoice, ReadRoom, Rejected, Result
-from shared.errors import Invalid, error_for_code
-from shared.ids import new_id, parse_rfc3339
+from shared.contracts.rooms import PageChoice, ReadRoom, Rejected, Result
+from shared.contracts.social import Friends
+from shared.errors import DomainError, ErrorCode, Invalid, NotFound, error_for_code
+from shared.ids import is_id, new_id, parse_rfc3339
 from shared.redis.client import REDIS_DOWN
-from shared.roomlog.fold import Snapshot
-from shared.roomlog.page import RECENT_MESSAGES, cache_recent, find_recent
+from shared.web.overload import Overload
 
 log = logging.getLogger(__name__)
 
-
-async def list_rooms(gateway: Gateway, connection: UserConnection, frame: HomeList) -> HomeReply:
-    page, friends = await asyncio.gather(
-        gateway.rooms.room_list_page(connection.user_id, frame.before, frame.limit),
-        gateway.friends.load(connection.user_id),
-    )
-    profiles = friends.profiles if friends is not None else []
-    return HomeReply(id=frame.id or "", friends=profiles, rooms=page.rooms, next=page.next)
+Query: TypeAlias = HomeList | RoomEnter | MessageList | PresenceWatch
 
 
-async def enter_room(gateway: Gateway, connection: UserConnection, frame: RoomEnter) -> RoomReply:
-    """Return a snapshot of the room. The room is marked as read first, so that the snapshot contains the new cursor."""
-    if frame.mark_read:
-        await _mark_read(gateway, connection, frame.room_id)
-    snapshot = await gateway.rooms.enter(connection.user_id, frame.room_id)
-    gateway.adopt_epoch(snapshot.epoch)
-    return RoomReply(id=frame.id or "", room=snapshot.room, messages=snapshot.messages, version=snapshot.version)
+class Queries:
+    def __init__(
+        self,
+        rooms: Rooms,
+        friends: DataLoader[Friends],
+        live_rooms: LiveRooms,
+        newest_pages: NewestPages,
+        presence: Presence,
+        queues: CommandQueues,
+        overload: Overload,
+    ) -> None:
+        self._rooms, self._friends, self._live_rooms = rooms, friends, live_rooms
+        self._newest_pages, self._presence = newest_pages, presence
+        self._queues, self._overload = queues, overload
 
+    async def answer(self, connection: Connection, frame: Query) -> None:
+        try:
+            self._overload.check_history()
+            send_reply(connection, frame.id, await self._run(connection, frame))
+        except DomainError as error:
+            retry_after = error.retry_after or (1 if error.code == ErrorCode.UNAVAILABLE else None)
+            send_error(connection, frame.id, error.code, error.detail, retry_after=retry_after)
+        except (*REDIS_DOWN, ValueError) as error:
+            log.warning("%s failed: %r", type(frame).__name__, error)
+            detail = "A part of WebChat is unavailable. Try again."
+            send_error(connection, frame.id, ErrorCode.UNAVAILABLE, detail, retry_after=1)
 
-def find_recent_page(gateway: Gateway, connection: UserConnection, frame: MessageList) -> bytes | None:
-    """Return the cached reply with the newest page, or None if another page is wanted or the cache lacks it."""
-    membership = gateway.room_subscriptions.membership(connection, frame.room_id)
-    version = gateway.hub.version_of(frame.room_id)
-    if not _wants_newest(frame) or membership is None or version is None:
-        return None
-    if not gateway.hub.reads(connection, frame.room_id):
-        return None
-    page = gateway.recent_pages.find((frame.room_id, membership.joined_seq, frame.limit), version, frame.id or "")
-    if page is not None:
-        gateway.hub.flush_room(frame.room_id)
-    return page
+    async def _run(self, connection: Connection, frame: Query) -> Ok:
+        match frame:
+            case HomeList():
+                return await self._list_rooms(connection, frame)
+            case RoomEnter():
+                return await self._enter_room(connection, frame)
+            case MessageList():
+                return await self._list_messages(connection, frame)
+            case PresenceWatch():
+                return await self._watch_presence(connection, frame)
 
+    async def _list_rooms(self, connection: Connection, frame: HomeList) -> HomeReply:
+        page, friends = await asyncio.gather(
+            self._rooms.room_list_page(connection.user_id, frame.before, frame.limit),
+            self._friends.load(connection.user_id),
+        )
+        profiles = friends.profiles if friends is not None else []
+        return HomeReply(id=frame.id or "", friends=profiles, rooms=page.rooms, next=page.next)
 
-async def list_messages(gateway: Gateway, connection: UserConnection, frame: MessageList) -> PageReply:
-    choice = _choice_of(frame)
-    page = None
-    if newest := _wants_newest(frame):
-        page = await _newest_page(gateway, connection, frame.room_id, frame.limit)
-    if page is None:
-        page = await gateway.rooms.messages(connection.user_id, frame.room_id, choice)
-    reply = PageReply(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
-    membership = gateway.room_subscriptions.membership(connection, frame.room_id)
-    if newest and page.epoch == connection.epoch and membership is not None:
-        gateway.recent_pages.store((frame.room_id, membership.joined_seq, frame.limit), page.version, reply)
-    return reply
+    async def _enter_room(self, connection: Connection, frame: RoomEnter) -> RoomReply:
+        """Return a snapshot of the room. It is marked as read first, so that the snapshot contains the new cursor."""
+        if frame.mark_read:
+            await self._mark_read(connection, frame.room_id)
+        snapshot = await self._rooms.enter(connection.user_id, frame.room_id)
+        self._live_rooms.adopt_epoch(snapshot.epoch)
+        return RoomReply(id=frame.id or "", room=snapshot.room, messages=snapshot.messages, version=snapshot.version)
 
+    async def _mark_read(self, connection: Connection, room_id: str) -> None:
+        """Move the read cursor to the room's last message, and wait for the commit."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
-def _wants_newest(frame: MessageList) -> bool:
-    choices = (frame.before, frame.after, frame.around, frame.at, frame.offset)
-    return frame.limit <= RECENT_MESSAGES and all(choice is None for choice in choices)
+        def on_result(result: Result) -> None:
+            if not future.done():
+                future.set_result(result)
+
+        command = ReadRoom(command_id=new_id(), room_id=room_id, user_id=connection.user_id, seq=MAX_INTEGER)
+        self._queues.submit(command, connection.id, on_result)
+        result = await future
+        if isinstance(result, Rejected):
+            raise error_for_code(result.code, result.detail)
+
+    async def _list_messages(self, connection: Connection, frame: MessageList) -> PageReply:
+        choice, page = _choice_of(frame), None
+        if wants_newest(frame):
+            page = await self._newest_pages.load(connection, frame.room_id, frame.limit)
+        if page is None:
+            page = await self._rooms.messages(connection.user_id, frame.room_id, choice)
+        reply = PageReply(id=frame.id or "", messages=page.messages, has_more=page.has_more, version=page.version)
+        self._newest_pages.store(connection, frame, page, reply)
+        return reply
+
+    async def _watch_presence(self, connection: Connection, frame: PresenceWatch) -> PresenceReply:
+        if not all(map(is_id, frame.user_ids)):
+            raise NotFound("user_ids: there is no such user.")
+        return PresenceReply(id=frame.id or "", presence=await self._presence.watch(connection, frame.user_ids))
 
 
 def _choice_of(frame: MessageList) -> PageChoice:
@@ -76,63 +128,3 @@ def _choice_of(frame: MessageList) -> PageChoice:
     return PageChoice(
         before=frame.before, after=frame.after, around=frame.around, at=at, offset=frame.offset, limit=frame.limit
     )
-
-
-async def _mark_read(gateway: Gateway, connection: UserConnection, room_id: str) -> None:
-    """Move the read cursor to the room's last message, and wait for the commit."""
-    future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-
-    def on_result(result: Result) -> None:
-        if not future.done():
-            future.set_result(result)
-
-    command = ReadRoom(command_id=new_id(), room_id=room_id, user_id=connection.user_id, seq=MAX_INTEGER)
-    gateway.command_queues.submit(command, connection.id, on_result)
-    result = await future
-    if isinstance(result, Rejected):
-        raise error_for_code(result.code, result.detail)
-
-
-async def _newest_page(gateway: Gateway, connection: UserConnection, room_id: str, limit: int) -> MessagesPage | None:
-    """Return the newest page from Redis, loading it into Redis if necessary. Returns None if rooms has to be asked."""
-    if gateway.room_subscriptions.membership(connection, room_id) is None:
-        return None
-    try:
-        snapshot = await find_recent(gateway.redis, connection.epoch, room_id)
-        if snapshot is None:
-            return await _load_and_cache(gateway, connection, room_id, limit)
-    except REDIS_DOWN as error:
-        log.info("the cached page of a room cannot be used: %r", error)
-        return None
-    if snapshot.version > (gateway.hub.version_of(room_id) or 0):
-        await gateway.subscriber.repair([room_id])
-    if not gateway.hub.reads(connection, room_id) or snapshot.version < (gateway.hub.version_of(room_id) or 0):
-        return None
-    gateway.hub.flush_room(room_id)
-    membership = gateway.room_subscriptions.of(connection)[room_id]  # it may be a newer one than before the wait
-    return _page_of(snapshot, connection.epoch, membership.joined_seq, limit)
-
-
-def _page_of(snapshot: Snapshot, epoch: str, joined_seq: int, limit: int) -> MessagesPage | None:
-    """Return the page of a member who joined after `joined_seq`, or None if the snapshot has too few messages."""
-    visible = sorted((message for message in snapshot.messages.values() if message.seq > joined_seq), key=_seq)
-    complete = snapshot.from_seq <= joined_seq + 1
-    if len(visible) < limit and not complete:
-        return None
-    newest = visible[-limit:]
-    has_more = len(newest) < len(visible) or not complete
-    return MessagesPage(epoch=epoch, messages=newest, has_more=has_more, version=snapshot.version)
-
-
-def _seq(message: Message) -> int:
-    return message.seq
-
-
-async def _load_and_cache(gateway: Gateway, connection: UserConnection, room_id: str, limit: int) -> MessagesPage:
-    page = await gateway.rooms.messages(connection.user_id, room_id, PageChoice(limit=RECENT_MESSAGES))
-    if page.messages:
-        snapshot = Snapshot(page.version, page.messages[0].seq, {message.seq: message for message in page.messages})
-        await cache_recent(gateway.redis, page.epoch, room_id, snapshot)
-    newest = page.messages[-limit:]
-    has_more = page.has_more or len(newest) < len(page.messages)
-    return MessagesPage(epoch=page.epoch, messages=newest, has_more=has_more, version=page.version)
