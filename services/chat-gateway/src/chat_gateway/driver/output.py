@@ -20,19 +20,17 @@ def send_reply(connection: Connection, frame_id: str | None, result: Ok) -> None
 
 
 def send_encoded_reply(connection: Connection, frame_id: str | None, reply: bytes) -> None:
-    connection.answered()
     if frame_id is not None:
         connection.transport.enqueue(text_frame(reply))
-    connection.transport.wake()
+    _count_answer(connection)
 
 
 def send_error(
     connection: Connection, frame_id: str | None, code: str, detail: str, *, retry_after: int | None = None
 ) -> None:
     """Reply with an error. `retry_after` is in seconds."""
-    connection.answered()
     write_error(connection, frame_id, code, detail, retry_after=retry_after)
-    connection.transport.wake()
+    _count_answer(connection)
 
 
 def write_error(
@@ -42,6 +40,11 @@ def write_error(
     metrics.ERRORS.of(code).inc()
     payload = error_payload(frame_id, code, detail, retry_after=retry_after)
     connection.transport.enqueue(text_frame(payload))
+
+
+def _count_answer(connection: Connection) -> None:
+    if connection.answered():
+        connection.transport.wake()
 
 
 # Events

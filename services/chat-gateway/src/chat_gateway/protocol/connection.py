@@ -107,9 +107,11 @@ class Connection:
             effects = self._process(data, now, binary=binary)
         return effects
 
-    def answered(self) -> None:
-        """Count a performed frame as answered."""
+    def answered(self) -> bool:
+        """Count a performed frame as answered. Returns True if received frames had to wait for that."""
+        was_full = self.full
         self.unanswered -= 1
+        return was_full and self.has_received
 
     # Life
 

@@ -19,7 +19,7 @@ class Transport(Protocol):
         """Enqueue data and wait until it is written. Raises ConnectionResetError if the socket closes before."""
 
     def wake(self) -> None:
-        """Process received frames soon, never within this call. Call this when a frame was answered."""
+        """Process received frames soon, never within this call. Call this when frames no longer have to wait."""
 
     def close(self, code: int, reason: str) -> None:
         """Write what is enqueued if possible, and close the socket."""

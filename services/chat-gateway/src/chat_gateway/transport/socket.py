@@ -282,8 +282,7 @@ class Socket(asyncio.Protocol):
 
     def wake(self) -> None:
         """Process received frames in the next turn of the loop, so that answers never nest."""
-        if self._has_received:
-            self._loop.call_soon(self._process_frames)
+        self._loop.call_soon(self._process_frames)
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame. The client has a few seconds to close the socket; nothing more is read or pushed."""
