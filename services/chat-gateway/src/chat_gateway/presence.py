@@ -36,7 +36,7 @@ CHANGES_PAUSE_S = 0.05
 
 
 class Watch(msgspec.Struct):
-    """What a connection watches.
+    """The users that a connection watches.
 
     `shown` maps each watched user to the status that was sent last (True: online). `visible` are the watched users
     whose status the connection may see.

@@ -1,4 +1,4 @@
-"""Which connections are in which rooms on this gateway: the only owner of that fact.
+"""The rooms that each connection of this gateway is in: the only owner of that fact.
 
 A connection in a room has three things: the membership as its client knows it, a share in the subscription of the
 room's channel, and, from `deliver_from` on, a place among the hub's readers. `join` and `leave` are the only doors, so

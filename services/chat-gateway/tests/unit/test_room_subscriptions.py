@@ -1,4 +1,4 @@
-"""Who is in which room: the hub, the channels and the memberships begin and end together, in any interleaving."""
+"""Connections in rooms: memberships, channels and readers begin and end together, in any interleaving."""
 
 import asyncio
 import json

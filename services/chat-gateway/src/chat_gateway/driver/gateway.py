@@ -22,20 +22,16 @@ from shared.rpc.tokens import Principal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gateway:
-    """What `composition` put together. Nothing inside a gateway gets the whole."""
+    """The result of `composition`. Nothing inside a gateway gets the whole."""
 
     connections: Connections
-    """Who is connected."""
     user_sync: UserSync
-    """What changed for users."""
     live_rooms: LiveRooms
-    """Which rooms are read, and their events."""
     presence: Presence
     command_queues: CommandQueues
     ephemeral: EphemeralPublisher
     tasks: ConnectionTasks
     effects: EffectRunner
-    """Performs what connections want."""
     limits: Limits
     timings: Timings
 

@@ -14,7 +14,7 @@ from shared.contracts.rooms import Membership
 
 
 class Next(Enum):
-    """What a room needs next."""
+    """The next thing that a room needs."""
 
     JOIN = auto()
     """The hub is at the cursor."""

@@ -1,9 +1,9 @@
-"""How fast a client may send: a bucket of frames, and a count of malformed ones. Times are monotonic, in seconds."""
+"""The rates of a client: a bucket of frames, and a count of malformed ones. Times are monotonic, in seconds."""
 
 from chat_gateway.protocol.limits import Limits
 
 PAUSE_S = 2
-"""After a pause of more than this, a flood counts anew."""
+"""After a longer pause, a new flood begins."""
 MALFORMED_S = 60
 
 
