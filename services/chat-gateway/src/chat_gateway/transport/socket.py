@@ -15,7 +15,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -26,9 +26,6 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_WEBSOCKET_MESSAGE_BYTES, SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
-from shared.errors import DomainError
-from shared.instance import INSTANCE, INSTANCE_HEADER
-from shared.logging.context import add_log_fields
 from shared.rpc.tokens import Principal
 from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
 from shared.tracing.spans import span
@@ -141,28 +138,15 @@ class Socket(asyncio.Protocol):
         context = parse_traceparent(request.headers.get(TRACE_HEADER, ""))
         attach_span_context(context)
         with span("socket.open", "server"):
-            principal = await self._answer_upgrade(request)
+            principal = await self._handshake.answer(self._ws, request)
+            self._write_control()
         if context is not None:  # later log lines have the trace ID, but later work on this socket is not sampled
             attach_span_context(SpanContext(context.trace_id, context.span_id, is_sampled=False))
-        if principal is not None:
+        if principal is None:
+            self._closing = True
+            self._transport.close()
+        else:
             self._start_connection(principal, request)
-
-    async def _answer_upgrade(self, request: Request) -> Principal | None:
-        """Accept or reject the upgrade. Returns the user and session, or None if it was rejected."""
-        response = self._ws.accept(request)
-        if response.status_code != 101:
-            self._send_response(response)
-            return None
-        if request.headers.get(INSTANCE_HEADER, INSTANCE) != INSTANCE:
-            self._send_response(self._ws.reject(404, "This request is for another gateway.\n"))
-            return None
-        principal = await self._handshake.check(request.headers)
-        if isinstance(principal, DomainError):
-            self._send_response(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
-            return None
-        add_log_fields(user_id=principal.subject)
-        self._send_response(response)
-        return principal
 
     def _start_connection(self, principal: Principal, request: Request) -> None:
         offered = request.headers.get("Sec-WebSocket-Protocol")
@@ -177,13 +161,6 @@ class Socket(asyncio.Protocol):
         self._early = None
         self._timer = self._loop.call_later(self._gateway.limits.hello_seconds, self._check_hello)
         self._process_frames()
-
-    def _send_response(self, response: Response) -> None:
-        self._ws.send_response(response)
-        self._write_control()
-        if self._ws.state is not State.OPEN:
-            self._closing = True
-            self._transport.close()
 
     def _check_hello(self) -> None:
         assert self._connection is not None
