@@ -134,7 +134,7 @@ class ConnectionMachine(RuleBasedStateMachine):
         assert (self.connection.unanswered, self.connection.deferred) == (0, {})
 
 
-ConnectionMachine.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=40)
+ConnectionMachine.TestCase.settings = settings(deadline=None, max_examples=25, stateful_step_count=40)
 TestConnection = ConnectionMachine.TestCase
 
 

@@ -226,7 +226,7 @@ async def run(steps: list[tuple[str, int, int]]) -> None:
         assert [len(registry) for registry in world.registries] == [0] * len(world.registries)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 12)), max_size=40))
 def test_clients_get_each_event_of_their_rooms_once_and_leave_nothing_behind(steps: list[tuple[str, int, int]]):
     asyncio.run(run(steps))

@@ -220,5 +220,5 @@ class SubscriptionsMachine(RuleBasedStateMachine):
         self.loop.close()
 
 
-SubscriptionsMachine.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=40)
+SubscriptionsMachine.TestCase.settings = settings(deadline=None, max_examples=25, stateful_step_count=40)
 TestSubscriptions = SubscriptionsMachine.TestCase
