@@ -13,21 +13,21 @@ from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.command_queue import QUEUE_COMMANDS, CommandQueues
-from chat_gateway.driver.attachments import Attachments
 from chat_gateway.driver.connections import Connections
 from chat_gateway.driver.effects import EffectRunner
 from chat_gateway.driver.gateway import Gateway
 from chat_gateway.driver.joining import RoomJoiner
 from chat_gateway.driver.live_rooms import LiveRooms
 from chat_gateway.driver.lookups import Lookups
-from chat_gateway.driver.newest_page import NewestPages
-from chat_gateway.driver.perform import Performer
-from chat_gateway.driver.queries import Queries
+from chat_gateway.driver.performing.attachments import Attachments
+from chat_gateway.driver.performing.newest_page import NewestPages
+from chat_gateway.driver.performing.perform import Performer
+from chat_gateway.driver.performing.queries import Queries
+from chat_gateway.driver.performing.submitting import CommandSubmitter
+from chat_gateway.driver.performing.typing_publisher import TypingPublisher
 from chat_gateway.driver.room_sync import RoomSync
 from chat_gateway.driver.start import Starter
-from chat_gateway.driver.submitting import CommandSubmitter
 from chat_gateway.driver.tasks import ConnectionTasks
-from chat_gateway.driver.typing_publisher import TypingPublisher
 from chat_gateway.driver.user_sync import UserSync
 from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.presence import Presence

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.driver.gateway import Gateway
+from chat_gateway.driver.performing.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
+from chat_gateway.driver.performing.attachments import UPLOADS_PER_MINUTE
 from shared.contracts.media import AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import Rejected, SendMessage
 from shared.errors import Forbidden, NotFound, RateLimited, Unavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat_gateway.driver.commands import command_of, reply_of, send_command
+from chat_gateway.driver.performing.commands import command_of, reply_of, send_command
 from chat_gateway.protocol.frames import (
     REPLIES,
     AnyCommandFrame,

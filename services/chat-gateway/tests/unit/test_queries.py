@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_gateway.driver.newest_page import _page_of
+from chat_gateway.driver.performing.newest_page import _page_of
 from shared.contracts.limits import DEFAULT_PAGE, MAX_INTEGER
 from shared.contracts.rooms import Message, MessagesRequest, PageChoice, ReadRoom, Rejected, RoomListPageRequest
 from shared.errors import Invalid, Unavailable

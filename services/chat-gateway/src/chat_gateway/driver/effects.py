@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from chat_gateway import metrics
-from chat_gateway.driver.perform import Performer
+from chat_gateway.driver.performing.perform import Performer
 from chat_gateway.driver.start import Starter
 from chat_gateway.driver.tasks import ConnectionTasks
 from chat_gateway.protocol.connection import Connection

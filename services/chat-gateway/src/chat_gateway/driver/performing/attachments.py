@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 
 from chat_gateway.clients.media import Media
-from chat_gateway.driver.commands import send_command, sent_fields
 from chat_gateway.driver.output import send_error, send_reply
-from chat_gateway.driver.submitting import CommandSubmitter
+from chat_gateway.driver.performing.commands import send_command, sent_fields
+from chat_gateway.driver.performing.submitting import CommandSubmitter
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Effect
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, UploadReply

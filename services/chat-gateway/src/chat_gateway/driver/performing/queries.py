@@ -8,8 +8,8 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.command_queue import CommandQueues
 from chat_gateway.driver.data_loader import DataLoader
 from chat_gateway.driver.live_rooms import LiveRooms
-from chat_gateway.driver.newest_page import NewestPages, wants_newest
 from chat_gateway.driver.output import send_error, send_reply
+from chat_gateway.driver.performing.newest_page import NewestPages, wants_newest
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.frames import (

@@ -1,13 +1,13 @@
 """Performs the frames of a client: submits commands, answers queries, and publishes typing."""
 
-from chat_gateway.driver.attachments import Attachments, Run
-from chat_gateway.driver.commands import command_of, reply_of, send_command
-from chat_gateway.driver.newest_page import NewestPages
 from chat_gateway.driver.output import send_encoded_reply, send_error, send_reply
-from chat_gateway.driver.queries import Queries, Query
-from chat_gateway.driver.submitting import CommandSubmitter
+from chat_gateway.driver.performing.attachments import Attachments, Run
+from chat_gateway.driver.performing.commands import command_of, reply_of, send_command
+from chat_gateway.driver.performing.newest_page import NewestPages
+from chat_gateway.driver.performing.queries import Queries, Query
+from chat_gateway.driver.performing.submitting import CommandSubmitter
+from chat_gateway.driver.performing.typing_publisher import TypingPublisher
 from chat_gateway.driver.tasks import ConnectionTasks
-from chat_gateway.driver.typing_publisher import TypingPublisher
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.frames import (
     AnyCommandFrame,
