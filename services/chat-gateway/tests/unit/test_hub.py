@@ -233,6 +233,27 @@ def test_joined_output_is_written_before_a_reader_joins_or_leaves():
     assert (first.versions, second.versions) == ([1, 2, 3, 4], [3, 4])
 
 
+def test_the_first_output_of_a_room_is_written_at_once():
+    reader = FakeReader("a")
+    hub = hub_with(reader)
+    hub.receive(ROOM, published(deleted(1))[0])
+    hub.flush_idle(0)
+    assert (reader.versions, hub.is_joining) == ([1], False)
+    assert JOIN_S <= 0.01  # nobody notices the delay
+
+
+def test_the_joined_output_of_a_room_can_be_written_early():
+    reader = FakeReader("a")
+    hub = hub_with(reader)
+    for version in (1, 2):
+        hub.receive(ROOM, published(deleted(version))[0])
+        hub.flush_idle(10)
+    assert reader.versions == [1]
+    hub.flush_room("another")
+    hub.flush_room(ROOM)
+    assert (reader.versions, hub.is_joining) == ([1, 2], False)
+
+
 def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():
     leaving, other = FakeReader("a"), FakeReader("b")
     hub = hub_with(leaving, other)

@@ -44,6 +44,14 @@ def test_the_next_step_depends_on_the_version_of_the_hub(hub: int | None, expect
     assert joining(5, 5).next(ROOM, hub) == expected
 
 
+def test_versions_are_compared_by_value():
+    """Python has one object for each small integer, so a comparison of objects would show only above 256."""
+    thousand = int("1000")
+    one = joining(1000, 1000, room=member(thousand))
+    assert one.belongs(ROOM, member(int("1000")))
+    assert one.next(ROOM, int("1000")) == Next.JOIN
+
+
 def test_a_page_moves_the_cursor_and_the_last_page_completes_the_room():
     one = joining(5)
     assert one.receive(ROOM, EventPage(frames(6, 7), complete=False), member()) == [Send(b"".join(frames(6, 7)))]
