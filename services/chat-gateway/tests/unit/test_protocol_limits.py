@@ -228,6 +228,15 @@ def test_a_connection_is_full_from_the_limit_on():
     assert full == [False, True, True]
 
 
+def test_a_limit_may_be_any_number():
+    """Python has one object for each small integer, so a comparison of objects would show only above 256."""
+    state = after_hello(rates=False, unanswered=300)
+    for _ in range(300):
+        assert kinds(effects_of(state, PING, 1.0)) == [Perform]
+    assert state.full
+    assert kinds(effects_of(state, PING, 1.0)) == []
+
+
 def test_a_limited_frame_without_json_has_no_id():
     state = after_hello(frames_per_second=0.0001, burst=1)
     [reply] = effects_of(state, b"x", 1.0)

@@ -97,7 +97,7 @@ class Connection:
     @property
     def accepts_frames(self) -> bool:
         """True if the next frame may be performed: not between `hello` and `ready`, and not while `full`."""
-        return self.handshake_done == self.hello_received and not self.full
+        return (self.handshake_done or not self.hello_received) and not self.full
 
     def next_effects(self, now: float) -> list[Effect]:
         """Return the effects of the next frame. Returns none if there is no frame, or if it has to wait."""
@@ -132,8 +132,9 @@ class Connection:
 
     def take_deferred(self, room_id: str) -> list[AnyFrame]:
         """Return the room's deferred commands, and defer no more."""
-        deferred = self.deferred[room_id]
-        self.deferred = {other: frames for other, frames in self.deferred.items() if other != room_id}
+        remaining = dict(self.deferred)
+        deferred = remaining.pop(room_id)
+        self.deferred = remaining
         return deferred
 
     # Processing
