@@ -17,7 +17,7 @@ from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of 
 USERS = ["minji", "junho", "sora"]
 ROOMS = 2
 CLIENTS = 3
-ROUNDS, TURNS = 200, 15
+ROUNDS, TURNS = 60, 15
 """Rounds of recovery, and turns of the loop in each: a room that is always marked dirty is never repaired."""
 
 
@@ -30,16 +30,20 @@ class ModelClient:
     def __init__(self, world: "World", user_id: str) -> None:
         self.world, self.user_id, self.epoch = world, user_id, ""
         self.rooms: dict[str, int | None] = {}
+        self.cursors: dict[str, int] = {}
+        """The cursors of the last `hello`."""
+        self.resets: set[str] = set()
+        """Rooms that must be reset, because the log of the cursor is another one."""
         self.connection: FakeClient | None = None
         self.log: list[dict[str, Any]] = []
 
     def connect(self) -> None:
-        cursors = {room_id: version for room_id, version in self.rooms.items() if version is not None}
+        self.cursors = {room_id: version for room_id, version in self.rooms.items() if version is not None}
         client = self.connection = self.world.harness.client(self.user_id)
         client.transport.push = self.receive  # type: ignore[method-assign]
         client.connection.push = client.connection.push_droppable = self.receive
         client.transport.enqueue = self.receive  # type: ignore[method-assign]
-        client.send("hello", cursors=cursors, **({"epoch": self.epoch} if self.epoch else {}))
+        client.send("hello", cursors=self.cursors, **({"epoch": self.epoch} if self.epoch else {}))
 
     def disconnect(self) -> None:
         if self.connection is not None:
@@ -60,6 +64,7 @@ class ModelClient:
             case "ready":
                 heads = {room["room_id"]: room["version"] for room in frame["rooms"]}
                 self.rooms = {room_id: self.rooms.get(room_id) or head for room_id, head in heads.items()}
+                self.resets = set() if frame["epoch"] == self.epoch else self.rooms.keys() & self.cursors.keys()
                 self.epoch = frame["epoch"]
             case "room.added":
                 self.rooms[frame["room"]["room_id"]] = frame["room"]["version"]
@@ -69,10 +74,12 @@ class ModelClient:
                 self.world.problems.append((self.user_id, self.log))
             case "room.removed":
                 del self.rooms[room_id]
+                self.resets.discard(room_id)
             case "room.reset":
                 self.rooms[room_id] = None
+                self.resets.discard(room_id)
             case _ if version is not None:
-                if self.rooms[room_id] not in {None, version - 1}:
+                if room_id in self.resets or self.rooms[room_id] not in {None, version - 1}:
                     self.world.problems.append((self.user_id, self.log))
                 self.rooms[room_id] = version
 
@@ -181,6 +188,8 @@ class World:
         return (
             connection is not None
             and connection.connection.live
+            and client.epoch == connection.connection.epoch == self.harness.rooms.epoch
+            and not client.resets
             and not gateway.tasks.of(connection.connection)
             and gateway.live_rooms.subscriptions.of(connection.connection).keys() == client.rooms.keys()
             and all(gateway.live_rooms.subscriptions.receives(connection.connection, one) for one in client.rooms)
