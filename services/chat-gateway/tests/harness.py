@@ -9,8 +9,8 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,12 +23,12 @@ from chat_gateway.clients.auth import Auth
 from chat_gateway.clients.media import Media
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
-from chat_gateway.driver.connection import UserConnection
-from chat_gateway.driver.effects import run_effects
+from chat_gateway.composition import Services, build_gateway
 from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.sync import check_users, sync_users
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.effects import Effect
 from chat_gateway.protocol.limits import Limits
-from chat_gateway.protocol.state import ProtocolState
+from chat_gateway.protocol.transport import Transport
 from chat_gateway.timings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
@@ -615,7 +615,8 @@ class MemoryPipeline:
 class FakeTransport:
     """A transport that records frames.
 
-    `sent` counts calls of `send`, which wait until `writable` is set. `processed` counts calls of `process_frames`.
+    `sent` counts calls of `send`, which wait until `writable` is set. `woken` counts calls of `wake`, after which
+    `on_wake` is called in the next turn of the loop.
     """
 
     def __init__(self) -> None:
@@ -623,7 +624,8 @@ class FakeTransport:
         self.closed: int | None = None
         self.writable = asyncio.Event()
         self.writable.set()
-        self.sent = self.processed = 0
+        self.sent = self.woken = 0
+        self.on_wake: Callable[[], None] = lambda: None
 
     def push(self, data: bytes) -> None:
         if self.closed is None:
@@ -639,20 +641,33 @@ class FakeTransport:
         await self.writable.wait()
         self.push(data)
 
-    def process_frames(self) -> None:
-        self.processed += 1
+    def wake(self) -> None:
+        self.woken += 1
+        asyncio.get_running_loop().call_soon(self.on_wake)
 
     def close(self, code: int, _: str) -> None:
         self.closed = self.closed or code
 
 
+def new_connection(transport: Transport, user_id: str = "minji", **limits: Any) -> Connection:
+    """Create a connection that is known to no gateway."""
+    return Connection(new_id(), user_id, "session", transport, Limits(**limits), 0.0, copy_context())
+
+
+def effects_of(connection: Connection, data: bytes, now: float, *, binary: bool = False) -> list[Effect]:
+    """Return the effects of one frame."""
+    connection.receive(data, binary=binary)
+    return connection.next_effects(now)
+
+
 class FakeClient:
     """A client of a gateway, with one connection of a user."""
 
-    def __init__(self, gateway: Gateway, user_id: str, session_id: str, limits: Limits) -> None:
+    def __init__(self, gateway: Gateway, user_id: str, session_id: str) -> None:
         self.gateway, self.transport = gateway, FakeTransport()
         principal = Principal(subject=user_id, session_id=session_id, use="user")
-        self.connection: UserConnection = gateway.new_connection(principal, ProtocolState(limits, 0.0), self.transport)
+        self.connection: Connection = gateway.new_connection(principal, self.transport, 0.0)
+        self.transport.on_wake = self.process
         self.user_id, self.session_id = user_id, session_id
         self._ids = 0
 
@@ -672,8 +687,14 @@ class FakeClient:
         self._ids += 1
         frame_id = f"{self._ids}"
         data = json.dumps({"op": op, "id": frame_id} | fields).encode()
-        run_effects(self.gateway, self.connection, self.connection.protocol.receive(data, 0.0))
+        self.connection.receive(data)
+        self.process()
         return frame_id
+
+    def process(self) -> None:
+        """Process received frames, as a socket does."""
+        while effects := self.connection.next_effects(0.0):
+            self.gateway.effects.run(self.connection, effects)
 
     def reply(self, frame_id: str) -> dict[str, Any] | None:
         """Return the reply to a frame, or None before it arrives. Fails on a second reply."""
@@ -691,12 +712,12 @@ class FakeClient:
 
     async def settle(self) -> None:
         """Wait until the connection has no running tasks."""
-        while self.connection.tasks:
-            await asyncio.wait(self.connection.tasks)
+        while tasks := self.gateway.tasks.of(self.connection):
+            await asyncio.wait(tasks)
             await asyncio.sleep(0)
 
     def disconnect(self) -> None:
-        self.gateway.unregister(self.connection)
+        self.gateway.connections.unregister(self.connection)
 
 
 class GatewayHarness:
@@ -717,26 +738,20 @@ class GatewayHarness:
 
     def new_gateway(self, **options: Any) -> Gateway:
         """Create another gateway with the same services."""
-        services: dict[str, Any] = {
-            "rooms": Rooms(self.rooms),  # type: ignore[arg-type]
-            "auth": Auth(self.auth),  # type: ignore[arg-type]
-            "social": Social(self.social),  # type: ignore[arg-type]
-            "media": Media(self.media),  # type: ignore[arg-type]
-        }
-        defaults = {
-            "limits": self.limits,
-            "partitions": 2,
-            "overload": self.overload,
-            "timings": QUICK,
-            "sync_users": sync_users,
-        }
-        return Gateway(redis=self.redis, **(services | defaults | options))
+        services = Services(
+            rooms=Rooms(self.rooms),  # type: ignore[arg-type]
+            auth=Auth(self.auth),  # type: ignore[arg-type]
+            social=Social(self.social),  # type: ignore[arg-type]
+            media=Media(self.media),  # type: ignore[arg-type]
+        )
+        defaults: dict[str, Any] = {"limits": self.limits, "partitions": 2, "timings": QUICK}
+        return build_gateway(services, self.redis, self.overload, **(defaults | options))
 
     def client(self, user_id: str, gateway: Gateway | None = None, session_id: str | None = None) -> FakeClient:
         """Create a client with an active session, before its `hello`."""
         session_id = session_id or f"session-{new_id()}"
         self.auth.sign_in(user_id, session_id)
-        return FakeClient(gateway or self.gateway, user_id, session_id, self.limits)
+        return FakeClient(gateway or self.gateway, user_id, session_id)
 
     async def connect(self, user_id: str, gateway: Gateway | None = None, **hello: Any) -> FakeClient:
         """Create a client and wait until its connection is live."""
@@ -751,16 +766,16 @@ class GatewayHarness:
         """Run the background work of a gateway, except presence. Needs a real Redis."""
         async with (
             gateway.command_queues.running(),
-            gateway.subscriber.running(),
+            gateway.live_rooms.subscriber.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
-            background("changes", gateway.changed_users.run, pause=0, longest=0.02),
-            background("check", partial(check_users, gateway), pause=0, longest=0.02),
+            background("changes", gateway.user_sync.changed.run, pause=0, longest=0.02),
+            background("check", gateway.user_sync.check, pause=0, longest=0.02),
         ):
             yield gateway
 
     def deliver(self, channel: str, data: bytes) -> None:
         """Deliver a message on a channel to the gateway."""
-        self.gateway.subscriber._handle(
+        self.gateway.live_rooms.subscriber._handle(
             None,  # type: ignore[arg-type]
             {"type": "smessage", "channel": channel.encode(), "data": data},
         )
@@ -768,7 +783,7 @@ class GatewayHarness:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the command queues and the subscriber. In-memory subscriptions are confirmed without a listener."""
-        subscriber = self.gateway.subscriber
+        subscriber = self.gateway.live_rooms.subscriber
         if self.redis is not self.memory:
             async with self.background_work(self.gateway):
                 yield

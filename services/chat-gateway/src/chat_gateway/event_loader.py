@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Mapping
 
-import msgspec
-
 from chat_gateway.clients.rooms import Rooms
+from chat_gateway.protocol.resume import EventPage
 from shared.contracts.rooms import RoomEvents
 from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
@@ -14,19 +13,6 @@ from shared.roomlog.stream import StreamRead, read_after
 log = logging.getLogger(__name__)
 
 FRAMES_PER_PAGE = 200
-
-
-class EventPage(msgspec.Struct):
-    """The frames of the events right after a version. `complete`: there are no later ones.
-
-    `gone`: the events after the version were deleted, or the version is past the head. `head` is then the newest
-    version of the room.
-    """
-
-    frames: list[bytes]
-    complete: bool
-    gone: bool = False
-    head: int = 0
 
 
 class EventLoader:

@@ -6,34 +6,16 @@ the gap, and the caller repairs it from the log.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
-import msgspec
-
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.encoding import encode
 from chat_gateway.protocol.frames import CursorsMoved, RoomRemoved
 from chat_gateway.protocol.resume import frames_after, is_member_event
 from shared.events.rooms import MemberLeft
-from shared.roomlog.frames import MEMBERS_CHANGED, Publication, decode_frame, split_frames, text_frame
-
-_encoder = msgspec.json.Encoder()
+from shared.roomlog.frames import MEMBERS_CHANGED, Publication, decode_frame, split_frames
 
 JOIN_S = 0.005
 """An idle room is written in the same turn of the event loop. After that, its output is joined for this long."""
-
-
-class Reader(Protocol):
-    """A live connection of a user."""
-
-    user_id: str
-
-    def push(self, data: bytes) -> None:
-        """Write live events immediately, or close the connection if it reads too slowly."""
-
-    def push_droppable(self, data: bytes) -> None:
-        """Write live events, or drop them if too many bytes are waiting to be written."""
-
-    def removed_from(self, room_id: str) -> None:
-        """Handle the removal from a room that the user left."""
 
 
 class HubRoom:
@@ -43,7 +25,7 @@ class HubRoom:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.readers: dict[Reader, int] = {}
+        self.readers: dict[Connection, int] = {}
         self.outgoing: list[bytes] = []
         self.outgoing_events = 0
         self.written_at = -JOIN_S
@@ -53,16 +35,17 @@ class HubRoom:
 class Hub:
     """Delivers the events of rooms to their readers.
 
-    `on_output` is called when there is output for `flush_idle`, at most once before each call. `received` counts every
-    event once, `delivered` counts it once per reader.
+    `on_output` is called when there is output for `flush_idle`, at most once before each call. `on_removed` is called
+    when a reader was removed because its user left the room. `received` counts every event once, `delivered` counts it
+    once per reader.
     """
 
-    def __init__(self, on_output: Callable[[], None]) -> None:
+    def __init__(self, on_output: Callable[[], None], on_removed: Callable[[Connection, str], object]) -> None:
         self.rooms: dict[str, HubRoom] = {}
         self._rooms_with_output: dict[str, HubRoom] = {}
         self._joining: dict[str, HubRoom] = {}
         self._rooms_with_cursors: set[str] = set()
-        self._on_output = on_output
+        self._on_output, self._on_removed = on_output, on_removed
         self.received = self.delivered = 0
 
     # Rooms
@@ -71,7 +54,7 @@ class Hub:
         room = self.rooms.get(room_id)
         return None if room is None else room.version
 
-    def join(self, reader: Reader, room_id: str, version: int, since: int) -> bool:
+    def join(self, reader: Connection, room_id: str, version: int, since: int) -> bool:
         """Add a reader that has all events up to `version`. Returns False unless the room is at that version."""
         room = self.rooms.get(room_id)
         if room is None:
@@ -82,7 +65,7 @@ class Hub:
         room.readers[reader] = since
         return True
 
-    def leave(self, reader: Reader, room_id: str) -> None:
+    def leave(self, reader: Connection, room_id: str) -> None:
         """Remove a reader. A room without readers is forgotten."""
         room = self.rooms.get(room_id)
         if room is None or reader not in room.readers:
@@ -93,12 +76,7 @@ class Hub:
             self.rooms.pop(room_id)
             self._rooms_with_cursors.discard(room_id)
 
-    def leave_all(self, reader: Reader, room_ids: Iterable[str]) -> None:
-        """Remove a reader from several rooms."""
-        for room_id in room_ids:
-            self.leave(reader, room_id)
-
-    def reads(self, reader: Reader, room_id: str) -> bool:
+    def reads(self, reader: Connection, room_id: str) -> bool:
         room = self.rooms.get(room_id)
         return room is not None and reader in room.readers
 
@@ -130,7 +108,7 @@ class Hub:
                 self._member_changed(room_id, room, frame)
         return True
 
-    def skip_to(self, room_id: str, version: int) -> list[Reader]:
+    def skip_to(self, room_id: str, version: int) -> list[Connection]:
         """Continue at `version` because the events before it no longer exist. Returns the readers that miss them."""
         room = self.rooms.get(room_id)
         if room is None or room.version >= version:
@@ -195,7 +173,7 @@ class Hub:
         for room_id in room_ids:
             room = self.rooms[room_id]
             cursors, room.cursors = room.cursors, {}
-            frame = text_frame(_encoder.encode(CursorsMoved(room_id=room_id, cursors=cursors)))
+            frame = encode(CursorsMoved(room_id=room_id, cursors=cursors))
             for reader in list(room.readers):
                 reader.push(frame)
 
@@ -226,8 +204,8 @@ class Hub:
         if not isinstance(event, MemberLeft):
             return
         removed = [r for r, since in room.readers.items() if r.user_id == event.user_id and since < event.version]
-        removed_frame = text_frame(_encoder.encode(RoomRemoved(room_id=room_id)))
+        removed_frame = encode(RoomRemoved(room_id=room_id))
         for reader in removed:
             self.leave(reader, room_id)
             reader.push(removed_frame)
-            reader.removed_from(room_id)
+            self._on_removed(reader, room_id)

@@ -11,40 +11,39 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
 
 import msgspec
 
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.clients.social import Social
 from chat_gateway.ephemeral import EphemeralPublisher
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.encoding import encode
 from chat_gateway.protocol.frames import PresenceChanged, Status
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.batcher import Batcher
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis
-from shared.roomlog.frames import text_frame
 from shared.streams.names import presence_channel, presence_key
 from shared.tasks import background
 from shared.web.overload import PRESENCE_SHED, Overload
 
 log = logging.getLogger(__name__)
 
-_encoder = msgspec.json.Encoder()
-
 CHANGES_PAUSE_S = 0.05
 """Between two batches of changes, so that many of them share a round trip."""
 
 
-class Watcher(Protocol):
-    """A connection. `watching` maps each watched user to the status that was sent last (True: online)."""
+class Watch(msgspec.Struct):
+    """The users that a connection watches.
 
-    id: str
-    user_id: str
-    watching: dict[str, bool]
+    `shown` maps each watched user to the status that was sent last (True: online). `visible` are the watched users
+    whose status the connection may see.
+    """
 
-    def push_droppable(self, data: bytes) -> None: ...
+    shown: dict[str, bool]
+    visible: set[str]
 
 
 class Presence:
@@ -61,19 +60,19 @@ class Presence:
         self._redis, self._rooms, self._social = redis, rooms, social
         self._subscriber, self._ephemeral, self._overload = subscriber, ephemeral, overload
         self._timings, self._expiry_ms = timings, round(timings.presence_expiry * 1000)
-        self._connections: dict[str, Watcher] = {}
-        self._watchers: dict[str, set[Watcher]] = {}
+        self._connections: set[Connection] = set()
+        self._watches: dict[Connection, Watch] = {}
+        """Connections that watch somebody."""
+        self._watchers: dict[str, set[Connection]] = {}
         """User → connections that watch the user."""
-        self._visible: dict[str, set[str]] = {}
-        """Connection ID → watched users whose status the connection may see."""
         # Bounded by the connections of this gateway and what they watch.
         self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
         self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
 
-    async def register(self, connection: Watcher) -> list[str]:
+    async def register(self, connection: Connection) -> list[str]:
         """Add a connection. Returns the IDs of all connections of its user, on all gateways, oldest first."""
         key, now = presence_key(connection.user_id), now_ms()
-        self._connections[connection.id] = connection
+        self._connections.add(connection)
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.zremrangebyscore(key, "-inf", now)
         pipeline.zadd(key, {connection.id: now + self._expiry_ms})
@@ -83,37 +82,44 @@ class Presence:
         self._notify(connection.user_id)
         return ids
 
-    def unregister(self, connection: Watcher) -> None:
+    def unregister(self, connection: Connection) -> None:
         """Remove a connection. Redis is updated soon."""
-        self._unwatch(connection, list(connection.watching))
-        if self._connections.pop(connection.id, None) is not None:
+        self._unwatch(connection, list(self.watched_by(connection)))
+        if connection in self._connections:
+            self._connections.remove(connection)
             self._unregistered.add((connection.user_id, connection.id), None)
 
-    async def watch(self, connection: Watcher, user_ids: Sequence[str]) -> dict[str, Status]:
+    async def watch(self, connection: Connection, user_ids: Sequence[str]) -> dict[str, Status]:
         """Replace the users that the connection watches. Returns their status. Raises Unavailable."""
         wanted = dict.fromkeys(user_ids)
         visible = await self._visible_to(connection.user_id, list(wanted))
         online = await self._online(visible)
-        if connection.id not in self._connections:
+        if connection not in self._connections:
             return {}
-        self._unwatch(connection, [user_id for user_id in connection.watching if user_id not in wanted])
-        new = [user_id for user_id in wanted if user_id not in connection.watching]
-        connection.watching = {user_id: user_id in online for user_id in wanted}
-        self._visible[connection.id] = visible
+        watched = self.watched_by(connection)
+        new = [user_id for user_id in wanted if user_id not in watched]
+        self._unwatch(connection, [user_id for user_id in watched if user_id not in wanted])
+        if wanted:
+            self._watches[connection] = Watch({user_id: user_id in online for user_id in wanted}, visible)
         for user_id in wanted:
             self._watchers.setdefault(user_id, set()).add(connection)
         await self._subscriber.acquire({presence_channel(user_id): self._handler(user_id) for user_id in new})
-        return {user_id: "online" if shown else "offline" for user_id, shown in connection.watching.items()}
+        watched = self.watched_by(connection)
+        return {user_id: "online" if is_online else "offline" for user_id, is_online in watched.items()}
 
-    async def recheck(self, connections: Iterable[Watcher]) -> None:
+    def watched_by(self, connection: Connection) -> Mapping[str, bool]:
+        """Return the users that the connection watches, with the status that was sent last (True: online)."""
+        watch = self._watches.get(connection)
+        return {} if watch is None else watch.shown
+
+    async def recheck(self, connections: Iterable[Connection]) -> None:
         """Determine again whom connections may see, after a change of blocks, follows or rooms."""
         for connection in connections:
-            if connection.watching:
-                visible = await self._visible_to(connection.user_id, list(connection.watching))
-                if connection.id not in self._connections:
-                    continue
-                self._visible[connection.id] = visible
-                await self._update(set(connection.watching))
+            if watched := list(self.watched_by(connection)):
+                visible = await self._visible_to(connection.user_id, watched)
+                if (watch := self._watches.get(connection)) is not None:
+                    watch.visible = visible
+                    await self._update(set(watch.shown))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -151,17 +157,18 @@ class Presence:
         online = await self._online(user_ids)
         for user_id in user_ids:
             for connection in list(self._watchers.get(user_id, ())):
-                shown = user_id in online and user_id in self._visible.get(connection.id, ())
-                if connection.watching.get(user_id) != shown:
-                    connection.watching[user_id] = shown
+                watch = self._watches[connection]
+                shown = user_id in online and user_id in watch.visible
+                if watch.shown[user_id] != shown:
+                    watch.shown[user_id] = shown
                     event = PresenceChanged(user_id=user_id, status="online" if shown else "offline")
-                    connection.push_droppable(text_frame(_encoder.encode(event)))
+                    connection.push_droppable(encode(event))
 
     async def _refresh(self) -> None:
         """Extend the expiry of the connections of this gateway."""
         expiry = now_ms() + self._expiry_ms
         pipeline = self._redis.pipeline(transaction=False)
-        for connection in self._connections.values():
+        for connection in self._connections:
             pipeline.zadd(presence_key(connection.user_id), {connection.id: expiry})
             pipeline.pexpire(presence_key(connection.user_id), self._expiry_ms)
         if self._connections:
@@ -192,13 +199,12 @@ class Presence:
 
         return handle
 
-    def _unwatch(self, connection: Watcher, user_ids: list[str]) -> None:
+    def _unwatch(self, connection: Connection, user_ids: list[str]) -> None:
         for user_id in user_ids:
-            connection.watching.pop(user_id, None)
-            watchers = self._watchers.get(user_id, set())
-            watchers.discard(connection)
-            if not watchers:
-                self._watchers.pop(user_id, None)
+            del self._watches[connection].shown[user_id]
+            self._watchers[user_id].remove(connection)
+            if not self._watchers[user_id]:
+                del self._watchers[user_id]
         self._subscriber.release(presence_channel(user_id) for user_id in user_ids)
-        if not connection.watching:
-            self._visible.pop(connection.id, None)
+        if not self.watched_by(connection):
+            self._watches.pop(connection, None)

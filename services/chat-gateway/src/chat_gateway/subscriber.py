@@ -16,9 +16,10 @@ from functools import partial
 import msgspec
 
 from chat_gateway import metrics
-from chat_gateway.event_loader import EventLoader, EventPage
+from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
+from chat_gateway.protocol.resume import EventPage
 from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
 from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
@@ -97,9 +98,9 @@ class Subscriber:
                 del self._wanted[channel]
                 self._unwanted.add(channel)
 
-    def room_handlers(self, room_ids: Iterable[str]) -> dict[str, Handler]:
+    def room_handlers(self, epoch: str, room_ids: Iterable[str]) -> dict[str, Handler]:
         """Return the channels of rooms with their handlers, for `acquire`."""
-        return {live_channel(self.epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
+        return {live_channel(epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
 
     def _room_handler(self, room_id: str) -> Handler:
         def handle(message: bytes) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.driver.gateway import Gateway
+from chat_gateway.driver.performing.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel
@@ -87,7 +87,7 @@ async def test_events_published_while_a_subscription_is_lost_are_read(harness: G
     """No later event and no head check reveals the gap."""
     room_id = harness.rooms.create("minji", "junho")
     minji = await harness.connect("minji")
-    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
     await cut(harness.redis)
     harness.rooms.add_message(room_id, "junho", "missed")
     await harness.rooms.publish(harness.redis, room_id)
@@ -104,7 +104,9 @@ async def test_changes_notified_while_a_subscription_is_lost_are_found(redis: Re
     async with harness.running():
         room_id = harness.rooms.create("junho")
         minji, sora = await harness.connect("minji"), await harness.connect("sora")
-        await eventually(lambda: not harness.gateway.changed_users and not harness.gateway.check_now.is_set())
+        await eventually(
+            lambda: not harness.gateway.user_sync.changed and not harness.gateway.user_sync.check_now.is_set()
+        )
         await cut(redis)
         harness.rooms.add(room_id, "minji")
         del harness.auth.sessions[sora.session_id]

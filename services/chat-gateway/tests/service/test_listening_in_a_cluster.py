@@ -26,7 +26,7 @@ class SubscriberHarness:
         self.received: list[bytes] = []
         log: Any = None
         self.subscriber = Subscriber(
-            redis, Hub(lambda: None), log, CALM, QUICK, on_reset=lambda *_: None, on_lost=self._on_lost
+            redis, Hub(lambda: None, lambda *_: None), log, CALM, QUICK, on_reset=lambda *_: None, on_lost=self._on_lost
         )
 
     def _on_lost(self) -> None:

@@ -34,6 +34,8 @@ from shared.streams.names import presence_key
 from shared.streams.notifications import UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port
+from shared.web.overload import Overload
+from shared.web.state import state_of
 
 from ..harness import QUICK, AuthService, MediaService, RoomsService, SocialService  # noqa: TID252 - tests of one service
 
@@ -102,7 +104,7 @@ class Stack:
         await eventually(lambda: server.started)
         async with AsyncExitStack() as stack:
             stack.callback(setattr, server, "should_exit", True)
-            served = ServedGateway(self, port, server, task)
+            served = ServedGateway(self, port, server, task, state_of(app).overload)
             yield served
         await task
 
@@ -110,8 +112,11 @@ class Stack:
 class ServedGateway:
     """A running gateway."""
 
-    def __init__(self, stack: Stack, port: int, server: uvicorn.Server, task: "asyncio.Task[None]") -> None:
+    def __init__(
+        self, stack: Stack, port: int, server: uvicorn.Server, task: "asyncio.Task[None]", overload: Overload
+    ) -> None:
         self._stack, self._port, self._server, self._task = stack, port, server, task
+        self.overload = overload
 
     @property
     def instance(self) -> Gateway:
@@ -145,7 +150,7 @@ class ServedGateway:
             client = SocketClient(socket)
             await client.send("hello")
             await client.event("ready")
-            connections = self.instance.users[user_id].connections
+            connections = self.instance.connections.users[user_id].connections
             await eventually(lambda: all(connection.live for connection in connections))
             yield client
         await client.reading
@@ -186,7 +191,7 @@ async def test_a_service_cannot_open_a_socket(stack: Stack):
                 async with gateway.socket(principal, audience):
                     pass
             assert rejected.value.response.status_code == 401
-        assert gateway.instance.users == {}
+        assert gateway.instance.connections.users == {}
 
 
 # Readiness
@@ -233,7 +238,10 @@ async def test_messages_are_sent_and_delivered(stack: Stack):
     """The command queues and the subscriber run."""
     room_id = stack.rooms.create(MINJI, JUNHO)
     async with stack.gateway() as gateway, gateway.connect(MINJI) as minji, gateway.connect(JUNHO) as junho:
-        received, delivered = await gateway.number("webchat_events_received_total"), gateway.instance.hub.delivered
+        received, delivered = (
+            await gateway.number("webchat_events_received_total"),
+            gateway.instance.live_rooms.hub.delivered,
+        )
         sent = await minji.request("message.send", room_id=room_id, client_id=new_id(), body="hello")
         assert (sent["op"], sent["seq"]) == ("ok", 1)
         await stack.rooms.publish(stack.redis, room_id)
@@ -264,7 +272,7 @@ async def test_typing_is_delivered(stack: Stack):
 async def test_changes_are_synchronised(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
     async with stack.gateway(DEFAULT_TIMINGS) as gateway, gateway.connect(MINJI) as minji:
-        await eventually(lambda: not gateway.instance.changed_users)
+        await eventually(lambda: not gateway.instance.user_sync.changed)
         stack.rooms.add(room_id, MINJI)
         await publish_notifications(stack.redis, [(MINJI, UserChanged("rooms", 1))])
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
@@ -273,7 +281,7 @@ async def test_changes_are_synchronised(stack: Stack):
 async def test_changes_without_a_notification_are_found(stack: Stack):
     room_id = stack.rooms.create(JUNHO)
     async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
-        await eventually(lambda: not gateway.instance.changed_users)
+        await eventually(lambda: not gateway.instance.user_sync.changed)
         stack.rooms.add(room_id, MINJI)
         assert (await minji.event("room.added"))["room"]["room_id"] == room_id
 
@@ -317,7 +325,7 @@ async def test_an_event_whose_publication_was_missed_is_found_in_the_log(stack: 
     room_id = stack.rooms.create(MINJI, JUNHO)
     async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         stack.rooms.add_message(room_id, JUNHO, "missed")
-        gateway.instance.subscriber._handlers[live_channel(stack.rooms.epoch, room_id)] = lambda _: None
+        gateway.instance.live_rooms.subscriber._handlers[live_channel(stack.rooms.epoch, room_id)] = lambda _: None
         await stack.rooms.publish(stack.redis, room_id)
         assert (await minji.event("message.created"))["body"] == "missed"
 
@@ -368,7 +376,7 @@ async def test_the_fill_level_of_the_command_queues_counts_as_load(stack: Stack)
             )
         assert await gateway.number("webchat_lane_depth_commands") == 64
         assert await gateway.number("webchat_lane_deepest_commands") == 64
-        await eventually(lambda: gateway.instance.overload.load > 0.75)
+        await eventually(lambda: gateway.overload.load > 0.75)
         assert (await minji.request("message.list", room_id=room_id, before=9))["code"] == "unavailable"
         stack.rooms.resume()
         await eventually(lambda: len(results) == 65)

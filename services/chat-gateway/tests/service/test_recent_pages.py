@@ -33,7 +33,7 @@ async def publish_message(harness: GatewayHarness, room_id: str, user_id: str, b
     harness.rooms.add_message(room_id, user_id, body)
     version = harness.rooms.rooms[room_id].version
     await harness.rooms.publish(harness.redis, room_id, version - 1)
-    await eventually(lambda: harness.gateway.hub.version_of(room_id) in {None, version})
+    await eventually(lambda: harness.gateway.live_rooms.hub.version_of(room_id) in {None, version})
 
 
 async def test_a_page_is_loaded_once_for_all_gateways(harness: GatewayHarness):
@@ -45,7 +45,7 @@ async def test_a_page_is_loaded_once_for_all_gateways(harness: GatewayHarness):
         assert await page(minji, room_id) == (["one"], False, 3)
         assert harness.rooms.requests_to("messages")[0].choice == PageChoice(limit=RECENT_MESSAGES)
         await publish_message(harness, room_id, "minji", "two")
-        await eventually(lambda: other.hub.version_of(room_id) == 4)
+        await eventually(lambda: other.live_rooms.hub.version_of(room_id) == 4)
         for client in (minji, junho):
             assert await page(client, room_id) == (["one", "two"], False, 4)
             assert await page(client, room_id, limit=1) == (["two"], True, 4)
@@ -92,8 +92,10 @@ async def test_a_page_ahead_of_the_hub_waits_for_the_hub(harness: GatewayHarness
     minji = await harness.connect("minji")
     await publish_message(harness, room_id, "junho", "one")
     await page(minji, room_id)
-    handlers = harness.gateway.subscriber._handlers
-    handlers.update(dict.fromkeys(harness.gateway.subscriber.room_handlers([room_id]), lambda _: None))
+    handlers = harness.gateway.live_rooms.subscriber._handlers
+    handlers.update(
+        dict.fromkeys(harness.gateway.live_rooms.subscriber.room_handlers("epoch-1", [room_id]), lambda _: None)
+    )
     harness.rooms.add_message(room_id, "junho", "two")
     await harness.rooms.publish(harness.redis, room_id, 3)
     assert (await page(minji, room_id, limit=7))[0] == ["one", "two"]
@@ -109,7 +111,9 @@ async def test_a_page_older_than_the_hubs_version_is_not_returned(harness: Gatew
     await publish_message(harness, room_id, "junho", "one")
     await page(minji, room_id)
     harness.rooms.add_message(room_id, "junho", "two")  # not published yet
-    assert harness.gateway.hub.receive_frames(room_id, 4, [event_frame(harness.rooms.rooms[room_id].events[3])])
+    assert harness.gateway.live_rooms.hub.receive_frames(
+        room_id, 4, [event_frame(harness.rooms.rooms[room_id].events[3])]
+    )
     assert (await page(minji, room_id))[0] == ["one", "two"]
     assert len(harness.rooms.requests_to("messages")) == 2
 
@@ -141,8 +145,10 @@ async def test_a_page_is_not_returned_to_a_reader_removed_meanwhile(harness: Gat
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
     await publish_message(harness, room_id, "minji", "one")
     await page(minji, room_id)
-    handlers = harness.gateway.subscriber._handlers
-    handlers.update(dict.fromkeys(harness.gateway.subscriber.room_handlers([room_id]), lambda _: None))
+    handlers = harness.gateway.live_rooms.subscriber._handlers
+    handlers.update(
+        dict.fromkeys(harness.gateway.live_rooms.subscriber.room_handlers("epoch-1", [room_id]), lambda _: None)
+    )
     harness.rooms.remove(room_id, "junho")
     harness.rooms.add_message(room_id, "minji", "a secret")
     await harness.rooms.publish(harness.redis, room_id, 3)

@@ -1,6 +1,7 @@
 """Sockets on a real port: upgrades, close codes, and limits of what is waiting."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
@@ -19,6 +20,7 @@ from chat_gateway.protocol.limits import SUBPROTOCOL
 from chat_gateway.transport.handshake import Handshake
 from chat_gateway.transport.socket import Socket
 from shared.errors import Unauthenticated
+from shared.ids import new_id
 from shared.instance import INSTANCE, INSTANCE_HEADER
 from shared.metrics import REGISTRY
 from shared.roomlog.frames import text_frame
@@ -187,10 +189,10 @@ async def test_a_lost_connection_is_unregistered(redis: Redis):
         sockets = REGISTRY.get_sample_value("webchat_sockets") or 0
         async with gateway.connect() as client:
             await say_hello(client)
-            assert len(gateway.harness.gateway.users["minji"].connections) == 1
+            assert len(gateway.harness.gateway.connections.users["minji"].connections) == 1
             assert REGISTRY.get_sample_value("webchat_sockets") == sockets + 1
         await eventually(lambda: not gateway.state.connections)
-        assert gateway.harness.gateway.users == {}
+        assert gateway.harness.gateway.connections.users == {}
         assert REGISTRY.get_sample_value("webchat_sockets") == sockets
 
 
@@ -246,3 +248,26 @@ async def test_any_number_of_frames_at_once_is_processed(redis: Redis):
         async with asyncio.timeout(10):
             for _ in range(3000):
                 assert '"ok"' in str(await client.recv())
+
+
+async def test_frames_beyond_the_limit_wait_until_earlier_ones_are_answered(redis: Redis):
+    async with served(redis) as gateway, gateway.connect(max_queue=None) as client:
+        rooms = gateway.harness.rooms
+        room_id = rooms.create("minji")
+        await say_hello(client)
+        rooms.pause("commands")
+        bodies = [f"{number}" for number in range(3 * gateway.harness.limits.unanswered)]
+        for body in bodies:
+            frame = {"op": "message.send", "id": body, "room_id": room_id, "client_id": new_id(), "body": body}
+            await client.send(json.dumps(frame))
+        socket = gateway.socket
+        await eventually(lambda: socket._connection is not None and socket._connection.full and socket._reading_paused)
+        rooms.resume("commands")
+        answered = []
+        async with asyncio.timeout(10):
+            while len(answered) < len(bodies):
+                reply = json.loads(await client.recv())
+                if reply["op"] == "ok":
+                    answered.append(reply["id"])
+        assert answered == rooms.bodies(room_id) == bodies
+        await eventually(lambda: not socket._reading_paused)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, Message
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.limits import Limits
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
+from shared.ids import new_id
 from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
@@ -21,22 +25,32 @@ from shared.testing.fixtures import eventually, on_both_engines
 from shared.tracing.context import new_span_context
 from shared.web.overload import Overload
 
-from ..harness import RoomsService  # noqa: TID252 - the tests of one service
+from ..harness import FakeTransport, RoomsService  # noqa: TID252 - the tests of one service
 
 
-class FakeReader:
-    """A reader that records frames."""
+class FakeReader(Connection):
+    """A connection that records frames."""
 
     def __init__(self, user_id: str) -> None:
-        self.user_id = user_id
-        self.frames: list[bytes] = []
+        self.recorder = Recorder()
+        super().__init__(new_id(), user_id, "session", self.recorder, Limits(), 0.0, copy_context())
+
+    @property
+    def frames(self) -> list[bytes]:
+        return self.recorder.encoded
+
+
+class Recorder(FakeTransport):
+    """A transport that records encoded frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded: list[bytes] = []
 
     def push(self, data: bytes) -> None:
-        self.frames += split_frames(data)
+        self.encoded += split_frames(data)
 
     push_droppable = push
-
-    def removed_from(self, room_id: str) -> None: ...
 
 
 class SubscriberHarness:
@@ -47,7 +61,7 @@ class SubscriberHarness:
         self.received: list[tuple[str, bytes]] = []
         self.resets: list[tuple[str, int]] = []
         self.overload = Overload(ephemeral_at=1, history_at=1)
-        self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush))
+        self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush), lambda *_: None)
         rooms: Any = self.rooms
         event_loader = EventLoader(redis, Rooms(rooms))
         self.subscriber = Subscriber(
@@ -75,7 +89,7 @@ class SubscriberHarness:
     async def join(self, room_id: str, user_id: str = "minji") -> FakeReader:
         """Add a reader to the room at its current version."""
         reader = FakeReader(user_id)
-        await self.subscriber.acquire(self.subscriber.room_handlers([room_id]))
+        await self.subscriber.acquire(self.subscriber.room_handlers(self.subscriber.epoch, [room_id]))
         assert self.hub.join(reader, room_id, self.rooms.rooms[room_id].version, 1)
         return reader
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chat_gateway.driver.attachments import UPLOADS_PER_MINUTE
+from chat_gateway.driver.performing.attachments import UPLOADS_PER_MINUTE
 from shared.contracts.media import AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import Rejected, SendMessage
 from shared.errors import Forbidden, NotFound, RateLimited, Unavailable
@@ -61,7 +61,7 @@ async def test_later_commands_of_the_room_are_deferred_and_those_of_other_rooms_
     await eventually(lambda: len(minji.received("ok")) == 5)
     assert harness.rooms.bodies(room_id) == ["first", "second", "third"]
     assert type(harness.rooms.commands[-1]).__name__ == "EditMessage"
-    assert (minji.connection.deferred, minji.connection.protocol.unanswered) == ({}, 0)
+    assert (minji.connection.deferred, minji.connection.unanswered) == ({}, 0)
 
 
 async def test_commands_of_another_connection_are_not_deferred(harness: GatewayHarness):
@@ -96,7 +96,7 @@ async def test_a_message_that_media_rejects_fails_and_the_next_is_sent(
         code, f"attachment_ids: {error.detail}", retry_after,
     )  # fmt: skip
     assert harness.rooms.bodies(room_id) == ["second"]
-    assert (minji.connection.deferred, minji.connection.protocol.unanswered) == ({}, 0)
+    assert (minji.connection.deferred, minji.connection.unanswered) == ({}, 0)
 
 
 async def test_an_invalid_attachment_id_is_rejected_without_a_request_to_media(harness: GatewayHarness):
@@ -120,7 +120,7 @@ async def test_if_media_is_unavailable_all_deferred_commands_fail_in_order(harne
     rejected = [(frame["id"], frame["code"], frame["retry_after"]) for frame in minji.received("error")]
     assert rejected == [(frame_id, "unavailable", 1) for frame_id in ids]
     assert (harness.rooms.bodies(room_id), harness.rooms.bodies(elsewhere)) == ([], ["other"])
-    assert (minji.connection.deferred, minji.connection.protocol.unanswered) == ({}, 0)
+    assert (minji.connection.deferred, minji.connection.unanswered) == ({}, 0)
     harness.media.error = None
     again = await minji.request("message.send", room_id=room_id, client_id=new_id(), body="again", attachment_ids=[])
     assert again["seq"] == 1
@@ -166,7 +166,7 @@ async def test_a_file_that_is_not_stored_is_not_sent(harness: GatewayHarness):
     frame_id = upload(minji, room_id)
     rejected: dict[str, Any] = await eventually(lambda: minji.reply(frame_id))
     assert (rejected["code"], rejected["detail"], rejected["retry_after"]) == ("rate_limited", "Too much.", 9)
-    assert (harness.rooms.commands, minji.connection.protocol.unanswered) == ([], 0)
+    assert (harness.rooms.commands, minji.connection.unanswered) == ([], 0)
 
 
 async def test_if_rooms_rejects_the_message_the_upload_is_rejected(harness: GatewayHarness):
@@ -176,7 +176,7 @@ async def test_if_rooms_rejects_the_message_the_upload_is_rejected(harness: Gate
     frame_id = upload(minji, room_id)
     rejected: dict[str, Any] = await eventually(lambda: minji.reply(frame_id))
     assert (rejected["op"], rejected["code"], rejected["detail"]) == ("error", "forbidden", "Blocked.")
-    assert minji.connection.protocol.unanswered == 0
+    assert minji.connection.unanswered == 0
 
 
 async def test_five_uploads_a_minute_over_all_connections_of_a_user():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat_gateway.driver.commands import command_of, reply_of, send_command
+from chat_gateway.driver.performing.commands import command_of, reply_of, send_command
 from chat_gateway.protocol.frames import (
     REPLIES,
     AnyCommandFrame,
@@ -146,7 +146,7 @@ async def test_each_command_of_a_member_reaches_rooms_and_is_answered(harness: G
         "SendMessage", "SendMessage", "EditMessage", "ReactToMessage", "DeleteMessage", "InviteMembers", "LeaveRoom",
     ]  # fmt: skip
     assert {command.user_id for command in harness.rooms.commands} == {"minji"}
-    assert minji.connection.protocol.unanswered == 0
+    assert minji.connection.unanswered == 0
 
 
 async def test_a_read_is_answered_with_the_new_cursor(harness: GatewayHarness):
@@ -240,14 +240,14 @@ async def test_typing_is_sent_to_the_other_members_and_has_no_reply(harness: Gat
         {"op": "room.typing", "room_id": room_id, "user_id": "minji", "typing": True}
     ]
     assert minji.received("room.typing") == minji.received("ok") == []
-    assert minji.connection.protocol.unanswered == 0
+    assert minji.connection.unanswered == 0
 
 
 async def test_a_user_who_is_not_in_a_room_cannot_type_in_it(harness: GatewayHarness):
     room_id = harness.rooms.create("junho")
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
     reply = await minji.request("room.typing", room_id=room_id, typing=True)
-    assert (reply["code"], minji.connection.protocol.unanswered) == ("not_found", 0)
+    assert (reply["code"], minji.connection.unanswered) == ("not_found", 0)
     junho.send("room.typing", room_id=room_id, typing=True)
     await harness.gateway.ephemeral.run()
     assert len([one for one in harness.memory.published if one[0].startswith("room:")]) == 1  # junho's

@@ -1,15 +1,19 @@
 """Delivery by version, without gaps or duplicates, while readers join and leave. Resume points."""
 
 import json
+from contextvars import copy_context
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_gateway.hub import JOIN_S, Hub
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.resume import ResumePoint, resume_point, split_at_leave
 from shared.contracts.limits import MAX_RESUME
 from shared.events.rooms import MemberLeft, MessageDeleted, MessageEdited, RoomEvent
+from shared.ids import new_id
 from shared.roomlog.frames import (
     Publication,
     batch_events,
@@ -20,24 +24,34 @@ from shared.roomlog.frames import (
     split_frames,
 )
 
+from ..harness import FakeTransport  # noqa: TID252 - the tests of one service
+
 ROOM = "room"
 
 
-class FakeReader:
-    """A reader that records the frames that it gets."""
+class Recorder(FakeTransport):
+    """A transport that records bytes."""
 
-    def __init__(self, user_id: str) -> None:
-        self.user_id = user_id
+    def __init__(self) -> None:
+        super().__init__()
         self.data = b""
-        self.removed: list[str] = []
 
     def push(self, data: bytes) -> None:
         self.data += data
 
     push_droppable = push
 
-    def removed_from(self, room_id: str) -> None:
-        self.removed.append(room_id)
+
+class FakeReader(Connection):
+    """A connection that records the frames that it gets, and the rooms from which it was removed."""
+
+    def __init__(self, user_id: str) -> None:
+        self.recorder, self.removed = Recorder(), list[str]()
+        super().__init__(new_id(), user_id, "session", self.recorder, Limits(), 0.0, copy_context())
+
+    @property
+    def data(self) -> bytes:
+        return self.recorder.data
 
     @property
     def frames(self) -> list[dict[str, object]]:
@@ -68,8 +82,12 @@ def published(*events: RoomEvent) -> list[Publication]:
     ]
 
 
+def new_hub() -> Hub:
+    return Hub(lambda: None, lambda reader, room_id: reader.removed.append(room_id))  # type: ignore[attr-defined]
+
+
 def hub_with(*readers: FakeReader, version: int = 0) -> Hub:
-    hub = Hub(lambda: None)
+    hub = new_hub()
     for reader in readers:
         assert hub.join(reader, ROOM, version, 0)
     return hub
@@ -127,7 +145,7 @@ def test_a_room_skips_forward_only():
 
 
 def test_a_room_without_readers_takes_nothing():
-    hub = Hub(lambda: None)
+    hub = new_hub()
     assert hub.receive(ROOM, published(deleted(9))[0])
     assert hub.receive_frames(ROOM, 9, [event_frame(deleted(9))])
     hub.receive_cursors(ROOM, {"a": 1})
@@ -172,7 +190,7 @@ def test_a_flush_returns_the_output_that_waited_longest():
 def test_a_busy_room_joins_its_output_while_an_idle_one_is_written_at_once():
     busy, idle = FakeReader("a"), FakeReader("b")
     flushes = []
-    hub = Hub(lambda: flushes.append(True))
+    hub = Hub(lambda: flushes.append(True), lambda *_: None)
     assert hub.join(busy, ROOM, 0, 0)
     assert hub.join(idle, "other", 0, 0)
     first, second, third = (published(deleted(version))[0] for version in (1, 2, 3))
@@ -215,6 +233,27 @@ def test_joined_output_is_written_before_a_reader_joins_or_leaves():
     assert (first.versions, second.versions) == ([1, 2, 3, 4], [3, 4])
 
 
+def test_the_first_output_of_a_room_is_written_at_once():
+    reader = FakeReader("a")
+    hub = hub_with(reader)
+    hub.receive(ROOM, published(deleted(1))[0])
+    hub.flush_idle(0)
+    assert (reader.versions, hub.is_joining) == ([1], False)
+    assert JOIN_S <= 0.01  # nobody notices the delay
+
+
+def test_the_joined_output_of_a_room_can_be_written_early():
+    reader = FakeReader("a")
+    hub = hub_with(reader)
+    for version in (1, 2):
+        hub.receive(ROOM, published(deleted(version))[0])
+        hub.flush_idle(10)
+    assert reader.versions == [1]
+    hub.flush_room("another")
+    hub.flush_room(ROOM)
+    assert (reader.versions, hub.is_joining) == ([1, 2], False)
+
+
 def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():
     leaving, other = FakeReader("a"), FakeReader("b")
     hub = hub_with(leaving, other)
@@ -228,7 +267,7 @@ def test_a_reader_that_left_gets_its_member_left_and_then_room_removed():
 
 def test_only_a_departure_after_joining_removes_a_reader():
     reader = FakeReader("a")
-    hub = Hub(lambda: None)
+    hub = new_hub()
     hub.join(reader, ROOM, 1, 5)
     hub.receive_frames(ROOM, 2, [event_frame(left(2, "a")), *(event_frame(deleted(v)) for v in (3, 4, 5))])
     assert hub.reads(reader, ROOM)
@@ -256,7 +295,7 @@ def test_typing_is_not_sent_to_the_typing_user():
 def test_a_room_without_readers_is_forgotten():
     reader = FakeReader("a")
     hub = hub_with(reader)
-    hub.leave_all(reader, [ROOM])
+    hub.leave(reader, ROOM)
     assert hub.rooms == {}
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chat_gateway.driver.joining import MAX_ROUNDS, ROOMS_AT_ONCE, join_rooms
+from chat_gateway.driver.joining import MAX_ROUNDS, ROOMS_AT_ONCE, RoomJoiner
 from shared.contracts.rooms import EventsRequest
 from shared.metrics import REGISTRY
 from shared.roomlog.frames import event_frame
@@ -24,17 +24,17 @@ async def harness() -> AsyncIterator[GatewayHarness]:
 async def subscribed_client(harness: GatewayHarness, user_id: str, *room_ids: str) -> FakeClient:
     """Create a client whose connection is subscribed to rooms but has not joined them."""
     gateway, client = harness.gateway, harness.client(user_id)
-    gateway.adopt_epoch(harness.rooms.epoch)
-    await gateway.register(client.connection)
+    gateway.live_rooms.adopt_epoch(harness.rooms.epoch)
+    await gateway.connections.register(client.connection)
     client.connection.epoch, client.connection.handshake_done = harness.rooms.epoch, True
-    client.connection.memberships = {room_id: harness.rooms.rooms[room_id].memberships[user_id] for room_id in room_ids}
-    await gateway.subscriber.acquire(gateway.subscriber.room_handlers(room_ids))
+    memberships = {room_id: harness.rooms.rooms[room_id].memberships[user_id] for room_id in room_ids}
+    await gateway.live_rooms.subscriptions.join(client.connection, memberships)
     return client
 
 
 def wanted(harness: GatewayHarness, room_id: str) -> int:
     """Return how many subscribers the room's channel has."""
-    return harness.gateway.subscriber._wanted[live_channel(harness.rooms.epoch, room_id)]
+    return harness.gateway.live_rooms.subscriber._wanted[live_channel(harness.rooms.epoch, room_id)]
 
 
 def publish(harness: GatewayHarness, room_id: str, after: int) -> None:
@@ -48,18 +48,18 @@ async def join(harness: GatewayHarness, client: FakeClient, **rooms: tuple[str, 
     """Join rooms from a cursor each, with the current versions as heads."""
     cursors = dict(rooms.values())
     heads = {room_id: harness.rooms.rooms[room_id].version for room_id in cursors}
-    await join_rooms(harness.gateway, client.connection, cursors, heads)
+    await RoomJoiner(harness.gateway.live_rooms).join(client.connection, cursors, heads)
 
 
 async def test_a_connection_that_missed_nothing_joins_without_reading_events(harness: GatewayHarness):
     room_id = harness.rooms.create("minji")
     other = await subscribed_client(harness, "minji", room_id)
     await join(harness, other, room=(room_id, 1))
-    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
     before = len(harness.rooms.requests_to("events"))
     minji = await subscribed_client(harness, "minji", room_id)
     await join(harness, minji, room=(room_id, 1))
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
     assert (len(harness.rooms.requests_to("events")), minji.frames) == (before, [])
 
 
@@ -97,7 +97,7 @@ async def test_events_published_while_missed_events_are_sent_arrive_once(harness
     publish(harness, room_id, 5)
     await eventually(lambda: len(junho.versions(room_id)) == 4)
     assert minji.versions(room_id) == junho.versions(room_id) == [3, 4, 5, 6]
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
 
 
 async def test_missed_events_may_take_several_pages(harness: GatewayHarness):
@@ -108,14 +108,14 @@ async def test_missed_events_may_take_several_pages(harness: GatewayHarness):
     minji = await subscribed_client(harness, "minji", room_id)
     await join(harness, minji, room=(room_id, 1))
     assert minji.versions(room_id) == [2, 3, 4, 5, 6]
-    assert harness.gateway.hub.version_of(room_id) == 6
+    assert harness.gateway.live_rooms.hub.version_of(room_id) == 6
 
 
 async def test_a_user_who_leaves_during_the_repair_does_not_join(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
     junho = await subscribed_client(harness, "junho", room_id)
     await join(harness, junho, room=(room_id, 2))
-    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
     harness.rooms.add_message(room_id, "junho")
     minji = await subscribed_client(harness, "minji", room_id)
     requests: list[EventsRequest] = []
@@ -123,12 +123,12 @@ async def test_a_user_who_leaves_during_the_repair_does_not_join(harness: Gatewa
     def leave_at_the_repair(request: EventsRequest) -> None:
         requests.append(request)
         if len(requests) == 2:
-            harness.gateway.forget_membership(minji.connection, room_id)
+            harness.gateway.live_rooms.subscriptions.leave(minji.connection, room_id)
 
     harness.rooms.on_events = leave_at_the_repair
     await join(harness, minji, room=(room_id, 2))
     assert len(requests) == 2
-    assert not harness.gateway.hub.reads(minji.connection, room_id)
+    assert not harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
 
 
 async def test_a_lagging_hub_is_repaired_and_then_joined(harness: GatewayHarness):
@@ -136,12 +136,12 @@ async def test_a_lagging_hub_is_repaired_and_then_joined(harness: GatewayHarness
     room_id = harness.rooms.create("minji", "junho")
     junho = await subscribed_client(harness, "junho", room_id)
     await join(harness, junho, room=(room_id, 2))
-    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
     harness.rooms.add_message(room_id, "junho")
     minji = await subscribed_client(harness, "minji", room_id)
     await join(harness, minji, room=(room_id, 2))
-    assert harness.gateway.hub.version_of(room_id) == 3
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.version_of(room_id) == 3
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
     assert minji.versions(room_id) == [3]
     await eventually(lambda: junho.versions(room_id) == [3])
 
@@ -152,7 +152,7 @@ async def test_a_room_without_other_readers_is_read_again_after_the_join(harness
     minji = await subscribed_client(harness, "minji", room_id)
     harness.rooms.add_message(room_id, "junho")
     publish(harness, room_id, 2)  # the room has no readers
-    await join_rooms(harness.gateway, minji.connection, {room_id: 2}, {room_id: 2})
+    await RoomJoiner(harness.gateway.live_rooms).join(minji.connection, {room_id: 2}, {room_id: 2})
     await eventually(lambda: minji.versions(room_id) == [3])
 
 
@@ -180,8 +180,8 @@ async def test_no_missed_events_are_sent_after_the_users_own_departure(harness: 
     await join(harness, minji, room=(room_id, 2))
     ops = [frame["op"] for frame in minji.frames]
     assert ops == ["message.created", "member.left", "room.removed"]
-    assert not harness.gateway.hub.reads(minji.connection, room_id)
-    assert (minji.connection.memberships, wanted(harness, room_id)) == ({}, 0)
+    assert not harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
+    assert (harness.gateway.live_rooms.subscriptions.of(minji.connection), wanted(harness, room_id)) == ({}, 0)
 
 
 async def test_a_departure_before_rejoining_does_not_count(harness: GatewayHarness):
@@ -191,7 +191,7 @@ async def test_a_departure_before_rejoining_does_not_count(harness: GatewayHarne
     minji = await subscribed_client(harness, "minji", room_id)
     await join(harness, minji, room=(room_id, 2))
     assert minji.versions(room_id) == [3, 4]
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
 
 
 async def test_a_deleted_room_does_not_prevent_joining_others(harness: GatewayHarness):
@@ -200,9 +200,9 @@ async def test_a_deleted_room_does_not_prevent_joining_others(harness: GatewayHa
     harness.rooms.add_message(remaining, "minji")
     cursors, heads = {deleted: 0, remaining: 1}, {deleted: 1, remaining: 2}
     del harness.rooms.rooms[deleted]
-    await join_rooms(harness.gateway, minji.connection, cursors, heads)
-    assert not harness.gateway.hub.reads(minji.connection, deleted)
-    assert harness.gateway.hub.reads(minji.connection, remaining)
+    await RoomJoiner(harness.gateway.live_rooms).join(minji.connection, cursors, heads)
+    assert not harness.gateway.live_rooms.hub.reads(minji.connection, deleted)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, remaining)
     assert (minji.versions(remaining), minji.transport.closed) == ([2], None)
 
 
@@ -212,11 +212,11 @@ async def test_a_room_left_while_events_are_read_is_neither_sent_nor_joined(harn
     minji = await subscribed_client(harness, "minji", room_id)
 
     def leave(_: EventsRequest) -> None:
-        harness.gateway.forget_membership(minji.connection, room_id)
+        harness.gateway.live_rooms.subscriptions.leave(minji.connection, room_id)
 
     harness.rooms.on_events = leave
     await join(harness, minji, room=(room_id, 1))
-    assert (minji.frames, harness.gateway.hub.reads(minji.connection, room_id)) == ([], False)
+    assert (minji.frames, harness.gateway.live_rooms.hub.reads(minji.connection, room_id)) == ([], False)
 
 
 async def test_many_rooms_are_read_a_few_at_a_time(harness: GatewayHarness):
@@ -225,7 +225,9 @@ async def test_many_rooms_are_read_a_few_at_a_time(harness: GatewayHarness):
         harness.rooms.add_message(room_id, "minji")
     minji = await subscribed_client(harness, "minji", *room_ids)
     await join(harness, minji, **{room_id: (room_id, 1) for room_id in room_ids})
-    assert [room_id for room_id in room_ids if not harness.gateway.hub.reads(minji.connection, room_id)] == []
+    assert [
+        room_id for room_id in room_ids if not harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
+    ] == []
     assert {room_id: minji.versions(room_id) for room_id in room_ids} == {room_id: [2] for room_id in room_ids}
     assert max(len(request.cursors) for request in harness.rooms.requests_to("events")) == ROOMS_AT_ONCE
 

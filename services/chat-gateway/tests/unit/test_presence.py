@@ -107,16 +107,16 @@ async def test_watching_replaces_the_earlier_set(harness: GatewayHarness):
     ana = await harness.connect(ANA)
     await watch(ana, BEN)
     assert await watch(ana, CHO) == {CHO: "offline"}
-    assert harness.gateway.subscriber._wanted[presence_channel(BEN)] == 0
-    assert harness.gateway.subscriber._wanted[presence_channel(CHO)] == 1
+    assert harness.gateway.live_rooms.subscriber._wanted[presence_channel(BEN)] == 0
+    assert harness.gateway.live_rooms.subscriber._wanted[presence_channel(CHO)] == 1
     await harness.connect(BEN)
     await harness.connect(CHO)
     await process_changes(harness)
     assert shown(ana) == [(CHO, "online")]
     assert await watch(ana) == {}
-    assert harness.gateway.subscriber._wanted[presence_channel(CHO)] == 0
+    assert harness.gateway.live_rooms.subscriber._wanted[presence_channel(CHO)] == 0
     ana.disconnect()
-    assert harness.gateway.presence._visible == harness.gateway.presence._watchers == {}
+    assert harness.gateway.presence._watches == harness.gateway.presence._watchers == {}
 
 
 async def test_a_closed_connection_no_longer_watches(harness: GatewayHarness):
@@ -129,8 +129,8 @@ async def test_a_closed_connection_no_longer_watches(harness: GatewayHarness):
     await process_changes(harness)
     assert (shown(first), shown(second)) == ([], [(BEN, "online")])
     second.disconnect()
-    assert harness.gateway.presence._visible == harness.gateway.presence._watchers == {}
-    assert harness.gateway.subscriber._wanted[presence_channel(BEN)] == 0
+    assert harness.gateway.presence._watches == harness.gateway.presence._watchers == {}
+    assert harness.gateway.live_rooms.subscriber._wanted[presence_channel(BEN)] == 0
 
 
 async def test_a_connection_closed_while_watching_leaves_no_state(harness: GatewayHarness):
@@ -141,13 +141,17 @@ async def test_a_connection_closed_while_watching_leaves_no_state(harness: Gatew
     ana.disconnect()
     harness.social.resume()
     assert await watching == {}
-    assert harness.gateway.presence._watchers == harness.gateway.presence._visible == {}
+    assert harness.gateway.presence._watchers == harness.gateway.presence._watches == {}
 
 
 async def test_watching_an_invalid_user_id_is_rejected(harness: GatewayHarness):
     ana = await harness.connect(ANA)
     reply = await ana.request("presence.watch", user_ids=[BEN, "nobody"])
-    assert (reply["code"], harness.social.requests_to("pairs"), ana.connection.watching) == ("not_found", [], {})
+    assert (
+        reply["code"],
+        harness.social.requests_to("pairs"),
+        harness.gateway.presence.watched_by(ana.connection),
+    ) == ("not_found", [], {})
 
 
 @pytest.mark.parametrize("unavailable", ["social", "rooms", "redis"])
@@ -161,7 +165,7 @@ async def test_if_presence_is_unavailable_the_watched_set_is_unchanged(harness: 
         getattr(harness, unavailable).error = Unavailable("away")
     reply = await ana.request("presence.watch", user_ids=[CHO, BEN])
     assert (reply["op"], reply["code"], reply["retry_after"]) == ("error", "unavailable", 1)
-    assert ana.connection.watching == {BEN: True}
+    assert harness.gateway.presence.watched_by(ana.connection) == {BEN: True}
 
 
 async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(harness: GatewayHarness):
@@ -169,11 +173,11 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     for relate in (in_one_room, ana_follows):
         relate(harness)
     ana, ben = await harness.connect(ANA), await harness.connect(BEN)
-    await harness.gateway.changed_users.run()
+    await harness.gateway.user_sync.changed.run()
     assert await watch(ana, BEN) == {BEN: "online"}
     ben_blocked(harness)
-    harness.gateway.user_changed(ANA)
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed(ANA)
+    await harness.gateway.user_sync.changed.run()
     assert shown(ana) == [(BEN, "offline")]
     ben.disconnect()
     await process_changes(harness)
@@ -181,23 +185,23 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     await process_changes(harness)
     assert shown(ana) == [(BEN, "offline")]
     harness.social.blocks.clear()
-    harness.gateway.user_changed(ANA)
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed(ANA)
+    await harness.gateway.user_sync.changed.run()
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
 
 
 async def test_leaving_the_shared_room_hides_the_status_and_joining_shows_it(harness: GatewayHarness):
     room_id = harness.rooms.create(ANA, BEN)
     ana, _ = await harness.connect(ANA), await harness.connect(BEN)
-    await harness.gateway.changed_users.run()
+    await harness.gateway.user_sync.changed.run()
     await watch(ana, BEN)
     harness.rooms.remove(room_id, ANA)
-    harness.gateway.user_changed(ANA)
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed(ANA)
+    await harness.gateway.user_sync.changed.run()
     assert shown(ana) == [(BEN, "offline")]
     harness.rooms.add(room_id, ANA)
-    harness.gateway.user_changed(ANA)
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed(ANA)
+    await harness.gateway.user_sync.changed.run()
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from chat_gateway.protocol.asyncapi import asyncapi_document
+from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.errors import CloseCode, FrameError
 from chat_gateway.protocol.frames import FileUpload
 from chat_gateway.protocol.limits import MAX_UPLOAD_BASE64_LENGTH, MAX_WEBSOCKET_MESSAGE_BYTES, Limits
 from chat_gateway.protocol.parse import parse
 from chat_gateway.protocol.resume import is_member_event
-from chat_gateway.protocol.state import ProtocolState
 from shared.errors import ErrorCode
 from shared.roomlog.frames import text_frame
+
+from ..harness import FakeTransport, effects_of, new_connection  # noqa: TID252 - the tests of one service
 
 DOCS = Path(__file__).parents[4] / "docs" / "protocol"
 PROTOCOL = (DOCS / "README.md").read_text()
@@ -35,9 +37,10 @@ def error_of(data: bytes, frame_bytes: int = 1_000_000) -> FrameError:
     return raised.value
 
 
-def after_hello(**limits: object) -> ProtocolState:
-    state = ProtocolState(Limits(**limits), 0.0)
-    state.receive(b'{"op":"hello"}', 0.0)
+def after_hello(**limits: object) -> Connection:
+    state = new_connection(FakeTransport(), **limits)
+    effects_of(state, b'{"op":"hello"}', 0.0)
+    state.handshake_done = True
     return state
 
 
@@ -179,55 +182,64 @@ def test_a_membership_event_is_recognised_in_a_frame_of_any_size(size: int):
 
 
 def test_a_closing_connection_ignores_frames_but_an_open_one_starts_with_hello():
-    state = ProtocolState(Limits(), 0.0)
+    state = new_connection(FakeTransport())
     assert (state.hello_received, state.closing, state.unanswered) == (False, False, 0)
-    assert kinds(state.receive(b'{"op":"hello"}', 0.0)) == [Start]
+    assert kinds(effects_of(state, b'{"op":"hello"}', 0.0)) == [Start]
     assert (state.hello_received, state.closing, state.unanswered) == (True, False, 0)
 
 
 def test_an_idle_connection_gains_a_burst_and_no_more():
     state = after_hello(frames_per_second=2, burst=3)
-    assert [kinds(state.receive(PING, 100.0)) for _ in range(4)] == [[Perform]] * 3 + [[Reply]]
-    assert kinds(state.receive(PING, 100.25)) == [Reply]  # half a token
-    assert kinds(state.receive(PING, 100.5)) == [Perform]  # one token
+    assert [kinds(effects_of(state, PING, 100.0)) for _ in range(4)] == [[Perform]] * 3 + [[Reply]]
+    assert kinds(effects_of(state, PING, 100.25)) == [Reply]  # half a token
+    assert kinds(effects_of(state, PING, 100.5)) == [Perform]  # one token
 
 
 @pytest.mark.parametrize(("pause", "closes"), [(1.5, True), (2.0, True), (2.25, False)])
 def test_a_pause_of_more_than_two_seconds_starts_flooding_anew(pause: float, closes: bool):
     state = after_hello(frames_per_second=0.0001, burst=1, limited_seconds=4)
-    effects = [effect for number in range(4) for effect in state.receive(PING, 50 + pause * number)]
+    effects = [effect for number in range(4) for effect in effects_of(state, PING, 50 + pause * number)]
     assert (Close in kinds(effects)) == closes
 
 
 def test_flooding_begins_with_the_first_frame_beyond_the_limit():
     state = after_hello(frames_per_second=0.0001, burst=1, limited_seconds=4)
     times = [50.0, 51.5, 53.0, 53.75, 54.0]
-    assert [kinds(state.receive(PING, now)) for now in times] == [[Reply]] * 4 + [[Close]]
+    assert [kinds(effects_of(state, PING, now)) for now in times] == [[Reply]] * 4 + [[Close]]
 
 
 def test_a_malformed_frame_counts_for_a_minute():
     state = after_hello(rates=False, malformed_per_minute=1)
-    effects = [kinds(state.receive(b"x", now)) for now in (10.0, 71.0, 131.0, 190.5)]
+    effects = [kinds(effects_of(state, b"x", now)) for now in (10.0, 71.0, 131.0, 190.5)]
     assert effects == [[Reply], [Reply], [Reply], [Reply, Close]]
 
 
 def test_a_binary_frame_is_malformed():
     state = after_hello(malformed_per_minute=0)
-    assert kinds(state.receive(PING, 1.0, binary=True)) == [Reply, Close]
+    assert kinds(effects_of(state, PING, 1.0, binary=True)) == [Reply, Close]
 
 
 def test_a_connection_is_full_from_the_limit_on():
     state = after_hello(unanswered=2)
     full = []
     for _ in range(3):
-        state.receive(PING, 1.0)
+        effects_of(state, PING, 1.0)
         full.append(state.full)
     assert full == [False, True, True]
 
 
+def test_a_limit_may_be_any_number():
+    """Python has one object for each small integer, so a comparison of objects would show only above 256."""
+    state = after_hello(rates=False, unanswered=300)
+    for _ in range(300):
+        assert kinds(effects_of(state, PING, 1.0)) == [Perform]
+    assert state.full
+    assert kinds(effects_of(state, PING, 1.0)) == []
+
+
 def test_a_limited_frame_without_json_has_no_id():
     state = after_hello(frames_per_second=0.0001, burst=1)
-    [reply] = state.receive(b"x", 1.0)
+    [reply] = effects_of(state, b"x", 1.0)
     assert isinstance(reply, Reply)
     assert json.loads(reply.payload) == {
         "op": "error", "code": "rate_limited", "detail": "More frames than allowed.", "retry_after": 1,

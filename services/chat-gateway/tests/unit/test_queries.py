@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_gateway.driver.queries import _page_of
+from chat_gateway.driver.performing.newest_page import _page_of
 from shared.contracts.limits import DEFAULT_PAGE, MAX_INTEGER
 from shared.contracts.rooms import Message, MessagesRequest, PageChoice, ReadRoom, Rejected, RoomListPageRequest
 from shared.errors import Invalid, Unavailable
@@ -136,7 +136,7 @@ async def test_the_newest_page_is_loaded_once_while_the_room_does_not_change(har
         assert await bodies(client, room_id) == ["one"]
     assert len(harness.rooms.requests_to("messages")) == 1
     harness.rooms.add_message(room_id, "junho", "two")
-    await harness.gateway.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
     assert await bodies(minji, room_id) == ["one", "two"]
     assert await bodies(minji, room_id, limit=1) == ["two"]
     assert await bodies(minji, room_id, before=2) == ["one"]
@@ -163,7 +163,7 @@ async def test_a_user_who_left_does_not_get_the_cached_page(harness: GatewayHarn
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
     assert await bodies(junho, room_id) == ["one"]
     harness.rooms.remove(room_id, "junho")
-    await harness.gateway.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
     assert await bodies(minji, room_id) == ["one"]
     for client in (junho, await harness.connect("stranger")):
         reply = await client.request("message.list", room_id=room_id)
@@ -175,7 +175,7 @@ async def test_a_connection_that_has_not_joined_the_room_yet_gets_the_page_from_
     harness.rooms.add_message(room_id, "minji", "one")
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
     assert await bodies(minji, room_id) == ["one"]
-    harness.gateway.hub.leave(junho.connection, room_id)
+    harness.gateway.live_rooms.hub.leave(junho.connection, room_id)
     assert await bodies(junho, room_id) == ["one"]
     assert len(harness.rooms.requests_to("messages")) == 2
 
@@ -194,7 +194,7 @@ async def test_a_new_epoch_clears_the_page_cache(harness: GatewayHarness):
     harness.rooms.add_message(room_id, "minji", "old")
     assert await bodies(await harness.connect("minji"), room_id) == ["old"]
     harness.rooms.epoch = "epoch-2"
-    harness.gateway.adopt_epoch("epoch-2")
+    harness.gateway.live_rooms.adopt_epoch("epoch-2")
     harness.rooms.rooms[room_id].messages[0].body = "new"
     assert await bodies(await harness.connect("minji"), room_id) == ["new"]
 
@@ -236,7 +236,7 @@ async def test_an_error_of_rooms_is_passed_to_the_client(
     harness.rooms.error = error
     reply = await minji.request("message.list", room_id=room_id)
     assert (reply["op"], reply["code"], reply.get("retry_after")) == ("error", code, retry_after)
-    assert (minji.connection.protocol.unanswered, minji.transport.closed) == (0, None)
+    assert (minji.connection.unanswered, minji.transport.closed) == (0, None)
 
 
 async def test_an_unexpected_error_closes_the_connection_with_try_again(harness: GatewayHarness):
@@ -279,11 +279,11 @@ async def test_a_page_is_not_cached_if_its_reader_left_meanwhile(harness: Gatewa
     harness.rooms.pause()
     frame_id = minji.send("message.list", room_id=room_id)
     await eventually(lambda: harness.rooms.requests_to("messages"))
-    harness.gateway.forget_membership(minji.connection, room_id)
+    harness.gateway.live_rooms.subscriptions.leave(minji.connection, room_id)
     harness.rooms.resume()
     await minji.settle()
     assert (minji.reply(frame_id) or {})["op"] == "ok"
-    assert harness.gateway.recent_pages._pages == {}
+    assert harness.gateway.live_rooms.recent_pages._pages == {}
 
 
 async def test_moved_cursors_are_merged_and_sent_to_readers(harness: GatewayHarness):
@@ -293,5 +293,5 @@ async def test_moved_cursors_are_merged_and_sent_to_readers(harness: GatewayHarn
     for cursors in ({"junho": 1}, {"junho": 3, "minji": 2}):
         harness.deliver(channel, b"0 0 r\n" + msgspec.json.encode(cursors))
     assert minji.received("room.read") == []
-    await harness.gateway.flush_cursors()
+    await harness.gateway.live_rooms.flush_cursors()
     assert minji.received("room.read") == [{"op": "room.read", "room_id": room_id, "cursors": {"junho": 3, "minji": 2}}]

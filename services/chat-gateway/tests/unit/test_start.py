@@ -6,8 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat_gateway.driver.effects import run_effects
-from chat_gateway.driver.sync import check_users
 from chat_gateway.timings import Timings
 from shared.contracts.limits import MAX_RESUME
 from shared.errors import Unavailable
@@ -43,7 +41,12 @@ def disconnect_leaves_no_state(harness: GatewayHarness, client: FakeClient) -> b
     """Disconnect, and return whether the gateway has no state left."""
     client.disconnect()
     gateway = harness.gateway
-    return (gateway.users, gateway.hub.rooms, +gateway.subscriber._wanted, client.connection.memberships) == (
+    return (
+        gateway.connections.users,
+        gateway.live_rooms.hub.rooms,
+        +gateway.live_rooms.subscriber._wanted,
+        gateway.live_rooms.subscriptions._rooms,
+    ) == (
         {},
         {},
         {},
@@ -65,7 +68,7 @@ async def test_ready_contains_the_user_friends_and_rooms(harness: GatewayHarness
     assert [profile["user_id"] for profile in ready["friends"]] == ["junho"]
     assert ready["rooms"] == [msgspec.to_builtins(harness.rooms.room_of(one, "minji")) for one in (room_id, muted)]
     assert started("fresh") == before + 1
-    assert minji.transport.processed >= 1  # frames received after `hello` are processed now
+    assert minji.transport.woken >= 1  # frames received after `hello` are processed now
     assert disconnect_leaves_no_state(harness, minji)
 
 
@@ -73,7 +76,7 @@ async def test_a_live_connection_receives_the_events_of_its_rooms(harness: Gatew
     room_id = harness.rooms.create("minji")
     minji = await harness.connect("minji")
     sent = await minji.request("message.send", room_id=room_id, client_id=room_id, body="hello")
-    harness.gateway.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id)[-1:] == [sent["version"]])
     [created] = minji.received("message.created")
     assert (created["seq"], created["body"]) == (1, "hello")
@@ -85,7 +88,7 @@ async def test_a_connection_without_an_active_session_is_closed_without_ready(ha
     minji.send("hello")
     await minji.settle()
     assert (minji.transport.closed, minji.frames) == (4401, [])
-    assert minji.connection.protocol.closing
+    assert minji.connection.closing
     minji.send("ping")
     assert minji.frames == []
     assert (harness.rooms.requests, harness.social.requests) == ([], [])
@@ -190,7 +193,7 @@ async def test_an_unusable_cursor_is_reset(harness: GatewayHarness, hello: dict[
     assert [frame["op"] for frame in minji.frames] == ["ready", "room.reset"]
     assert (minji.frames[1]["room_id"], resets()) == (room_id, counted + 1)
     harness.rooms.add_message(room_id, "junho")
-    harness.gateway.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id) == [4])
 
 
@@ -212,8 +215,8 @@ async def test_a_new_epoch_closes_connections_of_the_old_one(harness: GatewayHar
     assert (old.transport.closed, new.transport.closed, new.frames) == (4310, 4310, [])
     again = await harness.connect("minji")
     assert again.frames[0]["epoch"] == "epoch-2"
-    assert harness.gateway.hub.reads(again.connection, room_id)
-    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
+    assert harness.gateway.live_rooms.hub.reads(again.connection, room_id)
+    assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
 async def test_changed_friends_found_by_one_connection_are_sent_to_the_users_others(harness: GatewayHarness):
@@ -235,16 +238,16 @@ async def test_changes_since_the_snapshot_are_looked_for(harness: GatewayHarness
     harness.rooms.add(later, "minji")
     harness.social.resume()
     await minji.settle()
-    assert set(harness.gateway.changed_users) == {"minji"}
+    assert set(harness.gateway.user_sync.changed) == {"minji"}
 
 
 async def test_a_connection_starts_at_the_revision_of_its_snapshot(harness: GatewayHarness):
     """The background check finds no change."""
     harness.rooms.create("minji")
     await harness.connect("minji")
-    await harness.gateway.changed_users.drain()
-    await check_users(harness.gateway)
-    assert set(harness.gateway.changed_users) == set()
+    await harness.gateway.user_sync.changed.drain()
+    await harness.gateway.user_sync.check()
+    assert set(harness.gateway.user_sync.changed) == set()
 
 
 async def test_a_connection_is_registered_for_its_user(harness: GatewayHarness):
@@ -291,5 +294,5 @@ async def test_frames_are_not_accepted_between_hello_and_ready(harness: GatewayH
 
 async def test_the_driver_closes_a_connection_without_hello(harness: GatewayHarness):
     minji = harness.client("minji")
-    run_effects(harness.gateway, minji.connection, minji.connection.protocol.hello_overdue())
+    harness.gateway.effects.run(minji.connection, minji.connection.hello_overdue())
     assert minji.transport.closed == 4408

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from chat_gateway.driver.gateway import USERS_PER_ROUND
-from chat_gateway.driver.sync import check_users, sync_friends
+from chat_gateway.driver.user_sync import USERS_PER_ROUND
 from chat_gateway.timings import Timings
 from shared.contracts.rooms import UserIdsRequest
 from shared.contracts.social import Friends
@@ -32,8 +31,8 @@ async def harness() -> AsyncIterator[GatewayHarness]:
 async def synced_clients(harness: GatewayHarness, *user_ids: str) -> list[FakeClient]:
     """Create clients with live connections and without pending changes."""
     clients = [await harness.connect(user_id) for user_id in user_ids]
-    await harness.gateway.changed_users.run()
-    assert not harness.gateway.changed_users
+    await harness.gateway.user_sync.changed.run()
+    assert not harness.gateway.user_sync.changed
     return clients
 
 
@@ -41,10 +40,10 @@ async def change(harness: GatewayHarness, user_id: str, traceparent: str = "") -
     """Notify the gateway of a change and wait until it is handled."""
     notification = UserChanged("rooms", 1, traceparent)
     harness.deliver(user_channel(user_id), msgspec.json.encode(notification))
-    await harness.gateway.changed_users.run()
-    for connection in harness.gateway.connections():
-        while connection.tasks:
-            await asyncio.wait(connection.tasks)
+    await harness.gateway.user_sync.changed.run()
+    for connection in harness.gateway.connections.all():
+        while tasks := harness.gateway.tasks.of(connection):
+            await asyncio.wait(tasks)
             await asyncio.sleep(0)
 
 
@@ -62,9 +61,9 @@ async def test_a_new_room_is_announced_and_its_events_arrive(harness: GatewayHar
     await change(harness, "minji")
     [added] = minji.received("room.added")
     assert added["room"] == msgspec.to_builtins(harness.rooms.room_of(room_id, "minji"))
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
     harness.rooms.add_message(room_id, "junho")
-    harness.gateway.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id) == [3])
     assert (await minji.request("message.send", room_id=room_id, client_id=room_id, body="hi"))["op"] == "ok"
 
@@ -76,7 +75,7 @@ async def test_all_connections_of_a_user_join_a_new_room(harness: GatewayHarness
     await change(harness, "minji")
     for client in (first, second):
         assert len(client.received("room.added")) == 1
-        assert harness.gateway.hub.reads(client.connection, room_id)
+        assert harness.gateway.live_rooms.hub.reads(client.connection, room_id)
     assert len(harness.rooms.requests_to("homes")) == 3  # one for each start, and one for both connections
 
 
@@ -90,8 +89,11 @@ async def test_a_left_room_ends_with_the_users_own_departure(harness: GatewayHar
     await change(harness, "minji")
     ops = [frame["op"] for frame in minji.frames[1:]]
     assert ops == ["message.created", "member.left", "room.removed"]
-    assert (harness.gateway.hub.rooms, minji.connection.memberships) == ({}, {})
-    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
+    assert (harness.gateway.live_rooms.hub.rooms, harness.gateway.live_rooms.subscriptions.of(minji.connection)) == (
+        {},
+        {},
+    )
+    assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
 async def test_a_deleted_room_is_removed_without_an_event(harness: GatewayHarness):
@@ -101,8 +103,11 @@ async def test_a_deleted_room_is_removed_without_an_event(harness: GatewayHarnes
     harness.rooms.revision["minji"] += 1
     await change(harness, "minji")
     assert minji.frames[1:] == [{"op": "room.removed", "room_id": room_id}]
-    assert (harness.gateway.hub.rooms, minji.connection.memberships) == ({}, {})
-    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
+    assert (harness.gateway.live_rooms.hub.rooms, harness.gateway.live_rooms.subscriptions.of(minji.connection)) == (
+        {},
+        {},
+    )
+    assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 0
 
 
 async def test_a_user_who_left_and_rejoined_is_removed_and_added_again(harness: GatewayHarness):
@@ -113,12 +118,12 @@ async def test_a_user_who_left_and_rejoined_is_removed_and_added_again(harness: 
     harness.rooms.add(room_id, "minji")
     await change(harness, "minji")
     assert "a secret" not in [frame.get("body") for frame in minji.frames]
-    assert minji.connection.memberships[room_id].since == 5
+    assert harness.gateway.live_rooms.subscriptions.of(minji.connection)[room_id].since == 5
     assert minji.received("room.added")[0]["room"]["version"] == 5
     harness.rooms.add_message(room_id, "junho", "welcome")
-    harness.gateway.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id)[-1:] == [6])
-    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 1
+    assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 1
 
 
 async def test_a_connection_closed_before_its_new_room_is_loaded_does_not_join_it(harness: GatewayHarness):
@@ -127,8 +132,12 @@ async def test_a_connection_closed_before_its_new_room_is_loaded_does_not_join_i
     harness.rooms.add(room_id, "minji")
     harness.rooms.on_room_lists = lambda _: minji.disconnect()
     await change(harness, "minji")
-    assert (minji.received("room.added"), minji.connection.memberships, harness.gateway.hub.rooms) == ([], {}, {})
-    assert +harness.gateway.subscriber._wanted == {}
+    assert (
+        minji.received("room.added"),
+        harness.gateway.live_rooms.subscriptions.of(minji.connection),
+        harness.gateway.live_rooms.hub.rooms,
+    ) == ([], {}, {})
+    assert +harness.gateway.live_rooms.subscriber._wanted == {}
 
 
 async def test_a_connection_closed_before_the_subscription_does_not_join_its_new_room(harness: GatewayHarness):
@@ -136,27 +145,31 @@ async def test_a_connection_closed_before_the_subscription_does_not_join_its_new
     [minji] = await synced_clients(harness, "minji")
     harness.rooms.add(room_id, "minji")
     harness.confirms.clear()
-    harness.gateway.user_changed("minji")
-    syncing = asyncio.create_task(harness.gateway.changed_users.run())
-    await eventually(lambda: harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)])
+    harness.gateway.user_sync.user_changed("minji")
+    syncing = asyncio.create_task(harness.gateway.user_sync.changed.run())
+    await eventually(lambda: harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)])
     minji.disconnect()
     harness.confirms.set()
     await syncing
-    assert (minji.received("room.added"), minji.connection.tasks, minji.connection.memberships) == ([], set(), {})
-    assert +harness.gateway.subscriber._wanted == {}
+    assert (
+        minji.received("room.added"),
+        harness.gateway.tasks.of(minji.connection),
+        harness.gateway.live_rooms.subscriptions.of(minji.connection),
+    ) == ([], set(), {})
+    assert +harness.gateway.live_rooms.subscriber._wanted == {}
 
 
 async def test_a_connection_that_fails_to_join_a_new_room_is_closed_with_try_again(harness: GatewayHarness):
     room_id = harness.rooms.create("sora")
     minji, sora = await synced_clients(harness, "minji", "sora")
     harness.rooms.add_message(room_id, "sora")
-    await harness.gateway.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
     harness.rooms.add(room_id, "minji")
 
     def skip_ahead(_: object) -> None:
         """Put the hub ahead of the snapshot while events cannot be read."""
         harness.rooms.add_message(room_id, "sora")
-        harness.gateway.hub.skip_to(room_id, 9)
+        harness.gateway.live_rooms.hub.skip_to(room_id, 9)
         harness.rooms.errors_at["events"] = Unavailable("away")
 
     harness.rooms.on_room_lists = skip_ahead
@@ -175,22 +188,22 @@ async def test_a_user_who_leaves_and_rejoins_during_the_join_gets_no_events_in_b
     def skip_ahead(_: object) -> None:
         """Put the hub ahead of the snapshot, so that events have to be read."""
         harness.rooms.add_message(room_id, "sora", "before")
-        harness.gateway.hub.skip_to(room_id, 3)
+        harness.gateway.live_rooms.hub.skip_to(room_id, 3)
 
     harness.rooms.on_room_lists = skip_ahead
-    harness.gateway.user_changed("minji")
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed("minji")
+    await harness.gateway.user_sync.changed.run()
     await eventually(lambda: harness.rooms.requests_to("events"))
     harness.rooms.on_room_lists = lambda _: None
     harness.rooms.remove(room_id, "minji")
     harness.rooms.add_message(room_id, "sora", "a secret")
     harness.rooms.add(room_id, "minji")
-    harness.gateway.user_changed("minji")
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed("minji")
+    await harness.gateway.user_sync.changed.run()
     harness.rooms.resume("events")
     await minji.settle()
     harness.rooms.add_message(room_id, "sora", "after")
-    await harness.gateway.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
     await eventually(lambda: minji.versions(room_id)[-1:] == [7])
     assert [frame["room"]["version"] for frame in minji.received("room.added")] == [2, 6]
     assert minji.versions(room_id) == [7]
@@ -205,24 +218,24 @@ async def test_a_user_who_rejoins_before_the_departure_is_written_stays(harness:
     def leave(_: object) -> None:
         harness.rooms.on_room_lists = lambda _: None
         harness.rooms.remove(room_id, "minji")
-        harness.gateway.hub.skip_to(room_id, 3)
+        harness.gateway.live_rooms.hub.skip_to(room_id, 3)
         minji.transport.writable.clear()
 
     harness.rooms.on_room_lists = leave
-    harness.gateway.user_changed("minji")
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed("minji")
+    await harness.gateway.user_sync.changed.run()
     await eventually(lambda: minji.transport.sent == 2)  # `ready`, and the event that is not written yet
     harness.rooms.add(room_id, "minji")
-    harness.gateway.user_changed("minji")
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed("minji")
+    await harness.gateway.user_sync.changed.run()
     minji.transport.writable.set()
     await minji.settle()
     assert [frame["room"]["version"] for frame in minji.received("room.added")] == [2, 4]
     assert minji.received("room.removed") == []
-    assert harness.gateway.hub.reads(minji.connection, room_id)
-    assert harness.gateway.subscriber._wanted[live_channel("epoch-1", room_id)] == 2
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 2
     harness.rooms.add_message(room_id, "sora")
-    await harness.gateway.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
     await eventually(lambda: minji.versions(room_id)[-1:] == [5])
 
 
@@ -238,18 +251,18 @@ async def test_a_changed_mute_is_sent_once(harness: GatewayHarness):
 async def test_users_without_a_connection_are_not_loaded(harness: GatewayHarness):
     await synced_clients(harness, "minji")
     before = len(harness.rooms.requests_to("places"))
-    harness.gateway.user_changed("junho")
-    await harness.gateway.changed_users.run()
+    harness.gateway.user_sync.user_changed("junho")
+    await harness.gateway.user_sync.changed.run()
     assert len(harness.rooms.requests_to("places")) == before
-    assert not harness.gateway.changed_users
+    assert not harness.gateway.user_sync.changed
 
 
 async def test_without_changes_there_is_no_round(harness: GatewayHarness):
     await synced_clients(harness, "minji")
-    syncing = asyncio.create_task(harness.gateway.changed_users.run())
+    syncing = asyncio.create_task(harness.gateway.user_sync.changed.run())
     await asyncio.sleep(0.02)
     assert not syncing.done()
-    harness.gateway.user_changed("minji")
+    harness.gateway.user_sync.user_changed("minji")
     await syncing
 
 
@@ -260,11 +273,11 @@ async def test_a_failed_round_is_repeated(harness: GatewayHarness):
     harness.social.error = Unavailable("away")
     with pytest.raises(Unavailable):
         await change(harness, "minji")
-    assert set(harness.gateway.changed_users) == {"minji"}
+    assert set(harness.gateway.user_sync.changed) == {"minji"}
     harness.social.error = None
-    await harness.gateway.changed_users.run()
+    await harness.gateway.user_sync.changed.run()
     await minji.settle()
-    assert harness.gateway.hub.reads(minji.connection, room_id)
+    assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
 
 
 async def test_many_changed_users_take_several_rounds(harness: GatewayHarness):
@@ -272,8 +285,8 @@ async def test_many_changed_users_take_several_rounds(harness: GatewayHarness):
     for name in names:
         await harness.connect(name)
     for left in (1, 0):
-        await harness.gateway.changed_users.run()
-        assert len(harness.gateway.changed_users) == left
+        await harness.gateway.user_sync.changed.run()
+        assert len(harness.gateway.user_sync.changed) == left
     assert harness.rooms.requests_to("places")[0] == UserIdsRequest(harness.rooms.requests_to("places")[0].user_ids)
     assert sorted(len(request.user_ids) for request in harness.rooms.requests_to("places")) == [1, USERS_PER_ROUND]
 
@@ -311,8 +324,8 @@ async def test_an_older_friend_list_changes_nothing(harness: GatewayHarness):
     """Responses may arrive out of order."""
     harness.social.follow("minji", "junho")
     [minji] = await synced_clients(harness, "minji")
-    sync_friends(harness.gateway, "minji", Friends(0, []))
-    assert list(harness.gateway.users["minji"].friends) == ["junho"]
+    harness.gateway.user_sync.sync_friends("minji", Friends(0, []))
+    assert list(harness.gateway.connections.users["minji"].friends) == ["junho"]
     assert minji.received("friend.removed") == []
 
 
@@ -321,9 +334,11 @@ async def test_changed_friends_are_not_sent_before_ready(harness: GatewayHarness
     starting = harness.client("minji")
     harness.rooms.pause()
     starting.send("hello")
-    await eventually(lambda: len(harness.gateway.users["minji"].connections) == 2)
+    await eventually(lambda: len(harness.gateway.connections.users["minji"].connections) == 2)
     harness.social.follow("minji", "junho")
-    sync_friends(harness.gateway, "minji", Friends(harness.social.revision["minji"], [harness.social.profile("junho")]))
+    harness.gateway.user_sync.sync_friends(
+        "minji", Friends(harness.social.revision["minji"], [harness.social.profile("junho")])
+    )
     assert (len(first.received("friend.added")), starting.frames) == (1, [])
     harness.rooms.resume()
     await starting.settle()
@@ -386,7 +401,7 @@ async def test_the_check_closes_connections_without_a_session_and_rejects_their_
     await eventually(lambda: harness.rooms.requests_to("commands"))
     minji.send("message.send", room_id=room_id, client_id=minji.connection.id, body="queued")
     del harness.auth.sessions[minji.session_id]
-    check = asyncio.create_task(check_users(harness.gateway))
+    check = asyncio.create_task(harness.gateway.user_sync.check())
     await eventually(lambda: minji.transport.closed)
     harness.rooms.resume()
     await check
@@ -400,10 +415,10 @@ async def test_only_checked_sessions_are_ended(harness: GatewayHarness):
     [ended] = await synced_clients(harness, "minji")
     harness.auth.sessions.clear()
     harness.auth.pause()
-    check = asyncio.create_task(check_users(harness.gateway))
+    check = asyncio.create_task(harness.gateway.user_sync.check())
     await eventually(lambda: harness.auth.requests_to("sessions")[1:])
     new = harness.client("minji")
-    await harness.gateway.register(new.connection)
+    await harness.gateway.connections.register(new.connection)
     harness.auth.resume()
     await check
     assert (ended.transport.closed, new.transport.closed) == (4401, None)
@@ -424,33 +439,33 @@ async def test_only_the_named_connections_are_evicted(harness: GatewayHarness):
 async def test_the_check_finds_changes_without_a_notification(harness: GatewayHarness, source: str):
     room_id = harness.rooms.create("junho")
     [minji] = await synced_clients(harness, "minji")
-    await check_users(harness.gateway)
-    assert set(harness.gateway.changed_users) == set()
+    await harness.gateway.user_sync.check()
+    assert set(harness.gateway.user_sync.changed) == set()
     if source == "rooms":
         harness.rooms.add(room_id, "minji")
     else:
         harness.social.follow("minji", "junho")
-    await check_users(harness.gateway)
-    await harness.gateway.changed_users.run()
+    await harness.gateway.user_sync.check()
+    await harness.gateway.user_sync.changed.run()
     await minji.settle()
     assert [frame["op"] for frame in minji.frames[1:]] == [{"rooms": "room.added", "social": "friend.added"}[source]]
-    await check_users(harness.gateway)
-    assert set(harness.gateway.changed_users) == set()  # a change is found once
+    await harness.gateway.user_sync.check()
+    assert set(harness.gateway.user_sync.changed) == set()  # a change is found once
 
 
 async def test_a_lost_subscription_restarts_the_check_at_once():
     harness = GatewayHarness(timings=Timings(user_check=60))
     async with harness.running():
         minji = await harness.connect("minji")
-        check = asyncio.create_task(check_users(harness.gateway))
+        check = asyncio.create_task(harness.gateway.user_sync.check())
         await eventually(lambda: harness.social.requests_to("revisions"))
         await asyncio.sleep(0.02)
         assert not check.done()
         del harness.auth.sessions[minji.session_id]
         before = lost_subscriptions()
-        harness.gateway.subscriber._mark_unconfirmed([user_channel("minji")])
+        harness.gateway.live_rooms.subscriber._mark_unconfirmed([user_channel("minji")])
         await check
-        again = asyncio.create_task(check_users(harness.gateway))
+        again = asyncio.create_task(harness.gateway.user_sync.check())
         await eventually(lambda: minji.transport.closed and lost_subscriptions() - before == 2)  # lost, and restored
         again.cancel()
         assert minji.transport.closed == 4401
@@ -460,12 +475,12 @@ async def test_a_subscription_lost_during_the_check_causes_another_check():
     harness = GatewayHarness(timings=Timings(user_check=60))
     async with harness.running():
         await harness.connect("minji")
-        harness.gateway.check_now.set()
-        check = asyncio.create_task(check_users(harness.gateway))
+        harness.gateway.user_sync.check_now.set()
+        check = asyncio.create_task(harness.gateway.user_sync.check())
         await eventually(lambda: harness.social.requests_to("revisions"))
         await asyncio.sleep(0.02)
         assert not check.done()
-        harness.gateway.check_now.set()
+        harness.gateway.user_sync.check_now.set()
         await check
 
 
@@ -473,9 +488,9 @@ async def test_rooms_are_read_again_when_a_subscription_is_lost_and_when_it_is_r
     """Events published meanwhile are only in the log."""
     room_id = harness.rooms.create("minji", "junho")
     [minji] = await synced_clients(harness, "minji")
-    await eventually(lambda: not harness.gateway.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
     harness.rooms.add_message(room_id, "junho", "while it was lost")
-    harness.gateway.subscriber._mark_unconfirmed([live_channel("epoch-1", room_id)])
+    harness.gateway.live_rooms.subscriber._mark_unconfirmed([live_channel("epoch-1", room_id)])
     await eventually(lambda: minji.versions(room_id) == [3])
 
 
@@ -484,14 +499,14 @@ async def test_events_published_before_all_subscriptions_are_restored_are_read_a
     [minji] = await synced_clients(harness, "minji")
     channel = live_channel("epoch-1", room_id)
     before = len(harness.rooms.requests_to("events"))
-    harness.gateway.subscriber._subscribe_soon = lambda _: None  # type: ignore[method-assign] - the server is unavailable
-    harness.gateway.subscriber._mark_unconfirmed([channel])
+    harness.gateway.live_rooms.subscriber._subscribe_soon = lambda _: None  # type: ignore[method-assign] - the server is unavailable
+    harness.gateway.live_rooms.subscriber._mark_unconfirmed([channel])
     await eventually(
-        lambda: len(harness.rooms.requests_to("events")) > before and not harness.gateway.subscriber._dirty
+        lambda: len(harness.rooms.requests_to("events")) > before and not harness.gateway.live_rooms.subscriber._dirty
     )
     harness.rooms.add_message(room_id, "junho", "before it was restored")
     message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
-    harness.gateway.subscriber._handle(None, message)  # type: ignore[arg-type]
+    harness.gateway.live_rooms.subscriber._handle(None, message)  # type: ignore[arg-type]
     await eventually(lambda: minji.versions(room_id) == [3])
 
 
@@ -506,14 +521,18 @@ async def test_a_new_epoch_closes_all_connections(harness: GatewayHarness, by: s
     if by == "changes":
         await change(harness, "minji")
     elif by == "check":
-        await check_users(harness.gateway)
+        await harness.gateway.user_sync.check()
     elif by == "commands":
         minji.send("message.send", room_id=room_id, client_id=room_id, body="x")
     else:
         minji.send("room.enter", room_id=room_id, mark_read=False)
     await eventually(lambda: minji.transport.closed)
     assert (minji.transport.closed, junho.transport.closed) == (4310, 4310)
-    assert (harness.gateway.users, harness.gateway.hub.rooms, harness.gateway.subscriber.epoch) == ({}, {}, "epoch-2")
+    assert (
+        harness.gateway.connections.users,
+        harness.gateway.live_rooms.hub.rooms,
+        harness.gateway.live_rooms.subscriber.epoch,
+    ) == ({}, {}, "epoch-2")
 
 
 async def test_if_the_log_of_a_room_does_not_reach_back_its_readers_are_closed(harness: GatewayHarness):
@@ -522,6 +541,10 @@ async def test_if_the_log_of_a_room_does_not_reach_back_its_readers_are_closed(h
     harness.rooms.add_message(room_id, "junho")
     harness.rooms.forget_events(room_id)
     resets = REGISTRY.get_sample_value("webchat_room_resets_total") or 0
-    await harness.gateway.subscriber.repair([room_id])
-    assert (minji.transport.closed, sora.transport.closed, harness.gateway.hub.version_of(room_id)) == (1013, None, 3)
+    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    assert (minji.transport.closed, sora.transport.closed, harness.gateway.live_rooms.hub.version_of(room_id)) == (
+        1013,
+        None,
+        3,
+    )
     assert REGISTRY.get_sample_value("webchat_room_resets_total") == resets + 1

@@ -1,23 +1,31 @@
-"""Runs the effects that the protocol state of a connection returns."""
+"""Runs the effects that a connection returns."""
+
+from collections.abc import Iterable
 
 from chat_gateway import metrics
-from chat_gateway.driver.connection import UserConnection
-from chat_gateway.driver.gateway import Gateway
-from chat_gateway.driver.perform import perform
-from chat_gateway.driver.start import start
-from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
+from chat_gateway.driver.performing.perform import Performer
+from chat_gateway.driver.start import Starter
+from chat_gateway.driver.tasks import ConnectionTasks
+from chat_gateway.protocol.connection import Connection
+from chat_gateway.protocol.effects import Attach, Close, Effect, Perform, Reply, Start
 from shared.roomlog.frames import text_frame
 
 
-def run_effects(gateway: Gateway, connection: UserConnection, effects: list[Effect]) -> None:
-    for effect in effects:
-        match effect:
-            case Perform(frame=frame):
-                perform(gateway, connection, frame)
-            case Reply(payload=payload, code=code):
-                metrics.ERRORS.of(code).inc()
-                connection.transport.enqueue(text_frame(payload))
-            case Close(code=code, reason=reason):
-                connection.transport.close(code, reason)
-            case Start(hello=hello):
-                connection.spawn(start(gateway, connection, hello))
+class EffectRunner:
+    def __init__(self, performer: Performer, starter: Starter, tasks: ConnectionTasks) -> None:
+        self._performer, self._starter, self._tasks = performer, starter, tasks
+
+    def run(self, connection: Connection, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Perform(frame=frame):
+                    self._performer.perform(connection, frame)
+                case Attach(frame=frame):
+                    self._performer.attach(connection, frame, self.run)
+                case Reply(payload=payload, code=code):
+                    metrics.ERRORS.of(code).inc()
+                    connection.transport.enqueue(text_frame(payload))
+                case Close(code=code, reason=reason):
+                    connection.transport.close(code, reason)
+                case Start(hello=hello):
+                    self._tasks.spawn(connection, self._starter.start(connection, hello))

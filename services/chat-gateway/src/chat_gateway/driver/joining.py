@@ -1,112 +1,76 @@
-"""Joining rooms: a connection gets the events that it missed, and then joins at exactly the hub's version."""
+"""Joining rooms: runs the steps of `protocol.joining`, and waits where it cannot."""
 
-import logging
+from collections.abc import Iterable, Mapping
 
 from chat_gateway import metrics
-from chat_gateway.driver.connection import UserConnection
-from chat_gateway.driver.gateway import Gateway
-from chat_gateway.event_loader import EventPage
+from chat_gateway.driver.live_rooms import LiveRooms
+from chat_gateway.driver.output import send_frame
+from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import RoomRemoved, RoomReset
-from chat_gateway.protocol.resume import split_at_leave
-
-log = logging.getLogger(__name__)
+from chat_gateway.protocol.joining import Joining, Leave, Next, Reset, Send, Step
 
 ROOMS_AT_ONCE = 50
 MAX_ROUNDS = 200
 
 
-async def join_rooms(
-    gateway: Gateway, connection: UserConnection, cursors: dict[str, int], heads: dict[str, int]
-) -> None:
-    """Send the events after the cursors, and join all rooms.
+class RoomJoiner:
+    def __init__(self, live_rooms: LiveRooms) -> None:
+        self._hub, self._subscriptions = live_rooms.hub, live_rooms.subscriptions
+        self._event_loader, self._subscriber = live_rooms.event_loader, live_rooms.subscriber
 
-    `heads` are the versions of the snapshot that the client has. The connection is subscribed to the rooms' channels
-    already. A room is skipped once the user left it, even if they rejoined: a separate call handles the new membership.
-    """
-    since = {room_id: membership.since for room_id, membership in connection.memberships.items() if room_id in cursors}
-    lagging = {room_id for room_id, version in cursors.items() if version < heads[room_id]}
-    _try_join(gateway, connection, since, cursors, [room_id for room_id in cursors if room_id not in lagging])
-    for _ in range(MAX_ROUNDS):
-        rooms = [room_id for room_id in cursors if _is_member(connection, since, room_id)][:ROOMS_AT_ONCE]
-        if not rooms:
-            break
-        wanted = {room_id: cursors[room_id] for room_id in rooms}
-        complete = await _send_missed(gateway, connection, since, wanted, cursors)
-        _try_join(gateway, connection, since, cursors, complete)
-        ahead = [room_id for room_id in complete if cursors.get(room_id, 0) > (gateway.hub.version_of(room_id) or 0)]
-        if ahead:
-            await gateway.subscriber.repair(ahead)
-            _try_join(gateway, connection, since, cursors, ahead)
-    else:
+    async def join(self, connection: Connection, cursors: Mapping[str, int], heads: Mapping[str, int]) -> None:
+        """Send the events after the cursors, and deliver the later ones.
+
+        `heads` are the versions of the snapshot that the client has. The connection is in the rooms already. A room is
+        skipped once the user left it, even if they rejoined: a separate call handles the new membership.
+        """
+        joining = Joining(connection.user_id, self._subscriptions.of(connection), cursors, heads)
+        self._join(connection, joining, joining.complete)
+        for _ in range(MAX_ROUNDS):
+            wanted = joining.next_rooms(self._subscriptions.of(connection), ROOMS_AT_ONCE)
+            if not wanted:
+                return
+            await self._send_missed(connection, joining, wanted)
+            lagging = self._join(connection, joining, (room_id for room_id in joining.complete if room_id in wanted))
+            if lagging:
+                await self._subscriber.repair(lagging)
+                self._join(connection, joining, lagging)
         connection.transport.close(CloseCode.SLOW_READER, "the rooms change faster than this connection reads")
 
+    def _join(self, connection: Connection, joining: Joining, room_ids: Iterable[str]) -> list[str]:
+        """Deliver from the cursor in the rooms where the hub is at it. Returns the rooms where the hub lags."""
+        lagging = []
+        for room_id in room_ids:
+            match joining.next(room_id, self._hub.version_of(room_id)):
+                case Next.JOIN if self._deliver(connection, joining, room_id):
+                    joining.forget([room_id])
+                case Next.REPAIR:
+                    lagging.append(room_id)
+        return lagging
 
-def _is_member(connection: UserConnection, since: dict[str, int], room_id: str) -> bool:
-    """Return whether the user still has the membership that `join_rooms` started with."""
-    membership = connection.memberships.get(room_id)
-    return membership is not None and membership.since == since.get(room_id)
+    def _deliver(self, connection: Connection, joining: Joining, room_id: str) -> bool:
+        if not joining.belongs(room_id, self._subscriptions.membership(connection, room_id)):
+            return False
+        return self._subscriptions.deliver_from(connection, room_id, joining.cursors[room_id])
 
+    async def _send_missed(self, connection: Connection, joining: Joining, wanted: Mapping[str, int]) -> None:
+        """Load a page of events of each room, and run the steps that follow."""
+        known = {room_id: self._hub.version_of(room_id) or 0 for room_id in wanted}
+        pages = await self._event_loader.load_after(connection.epoch, wanted, known)
+        for room_id in wanted:
+            membership = self._subscriptions.membership(connection, room_id)
+            for step in joining.receive(room_id, pages.get(room_id), membership):
+                await self._run(connection, joining, room_id, step)
 
-def _try_join(
-    gateway: Gateway, connection: UserConnection, since: dict[str, int], cursors: dict[str, int], room_ids: list[str]
-) -> None:
-    """Join the rooms in which the hub is at the cursor, and remove them from `cursors`.
-
-    A room without other readers is marked dirty, because the hub did not receive its publications until now.
-    """
-    for room_id in room_ids:
-        version = cursors.get(room_id)
-        if version is None or not _is_member(connection, since, room_id):
-            continue
-        new = gateway.hub.version_of(room_id) is None
-        if gateway.hub.join(connection, room_id, version, since[room_id]):
-            del cursors[room_id]
-            if new:
-                gateway.subscriber.mark_dirty(room_id)
-
-
-async def _send_missed(
-    gateway: Gateway,
-    connection: UserConnection,
-    since: dict[str, int],
-    wanted: dict[str, int],
-    cursors: dict[str, int],
-) -> list[str]:
-    """Send the events after the cursors and advance the cursors. Returns the rooms that have no later events."""
-    known = {room_id: gateway.hub.version_of(room_id) or 0 for room_id in wanted}
-    pages = await gateway.event_loader.load_after(connection.epoch, wanted, known)
-    complete = []
-    for room_id in wanted:
-        page = pages.get(room_id)
-        if page is None or not _is_member(connection, since, room_id):  # the room was deleted, or the user left it
-            cursors.pop(room_id)
-        elif page.gone:
-            metrics.RESETS.inc()
-            await _send(connection, RoomReset(room_id=room_id))
-            cursors[room_id] = page.head
-            complete.append(room_id)
-        elif await _send_page(gateway, connection, since, room_id, page):
-            cursors[room_id] += len(page.frames)
-            if page.complete:
-                complete.append(room_id)
-        else:
-            cursors.pop(room_id)
-    return complete
-
-
-async def _send_page(
-    gateway: Gateway, connection: UserConnection, since: dict[str, int], room_id: str, page: EventPage
-) -> bool:
-    """Send the frames of a page. Returns False if the user left the room: frames after that are not sent."""
-    frames, left = split_at_leave(page.frames, connection.user_id, since[room_id])
-    if frames:
-        await connection.transport.send(b"".join(frames))
-    if left and _is_member(connection, since, room_id):
-        gateway.forget_membership(connection, room_id)
-        await _send(connection, RoomRemoved(room_id=room_id))
-    return not left
-
-
-async def _send(connection: UserConnection, frame: RoomReset | RoomRemoved) -> None:
-    await connection.transport.send(connection.encode(frame))
+    async def _run(self, connection: Connection, joining: Joining, room_id: str, step: Step) -> None:
+        match step:
+            case Send(data=data):
+                await connection.transport.send(data)
+            case Reset():
+                metrics.RESETS.inc()
+                await send_frame(connection, RoomReset(room_id=room_id))
+            case Leave():
+                if joining.belongs(room_id, self._subscriptions.membership(connection, room_id)):
+                    self._subscriptions.leave(connection, room_id)
+                    await send_frame(connection, RoomRemoved(room_id=room_id))

@@ -1,10 +1,10 @@
-"""Effects: what the protocol state of a connection wants to be done."""
+"""Effects: what a connection wants to be done."""
 
 from typing import TypeAlias
 
 import msgspec
 
-from chat_gateway.protocol.frames import AnyFrame, Hello
+from chat_gateway.protocol.frames import AnyFrame, Hello, MessageSend
 from shared.errors import ErrorCode
 
 
@@ -22,9 +22,15 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Perform(msgspec.Struct, frozen=True):
-    """Perform the frame, then call `ProtocolState.answered`."""
+    """Perform the frame, then call `Connection.answered`."""
 
     frame: AnyFrame
+
+
+class Attach(msgspec.Struct, frozen=True):
+    """Look up the attachments of the message, submit it, and then run the effects of `Connection.resume`."""
+
+    frame: MessageSend
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -34,4 +40,4 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Reply | Start | Perform | Close
+Effect: TypeAlias = Reply | Start | Perform | Attach | Close

@@ -1,4 +1,4 @@
-"""Decisions about resuming: where a client resumes in a room, and which of the frames that were read are sent."""
+"""Decisions about resuming: where a client resumes in a room, and which frames of a page of the log are sent."""
 
 import msgspec
 
@@ -7,6 +7,19 @@ from shared.events.rooms import MemberLeft
 from shared.roomlog.frames import decode_frame
 
 _MEMBER_OP = b'{"op":"member.'
+
+
+class EventPage(msgspec.Struct):
+    """The frames of the events right after a version. `complete`: there are no later ones.
+
+    `gone`: the events after the version were deleted, or the version is past the head. `head` is then the newest
+    version of the room.
+    """
+
+    frames: list[bytes]
+    complete: bool
+    gone: bool = False
+    head: int = 0
 
 
 class ResumePoint(msgspec.Struct, frozen=True):

@@ -15,22 +15,17 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from chat_gateway import metrics
-from chat_gateway.driver.connection import UserConnection
-from chat_gateway.driver.effects import run_effects
 from chat_gateway.driver.gateway import Gateway
+from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.limits import MAX_WEBSOCKET_MESSAGE_BYTES, SUBPROTOCOL
-from chat_gateway.protocol.state import ProtocolState
 from chat_gateway.transport.handshake import Handshake
-from shared.errors import DomainError
-from shared.instance import INSTANCE, INSTANCE_HEADER
-from shared.logging.context import add_log_fields
 from shared.rpc.tokens import Principal
 from shared.tracing.context import TRACE_HEADER, SpanContext, attach_span_context, parse_traceparent
 from shared.tracing.spans import span
@@ -48,9 +43,9 @@ class Socket(asyncio.Protocol):
     """A socket. After the upgrade it is the `Transport` of its connection."""
 
     __slots__ = (
-        "_binary", "_closing", "_congested", "_connection", "_fragments", "_gateway", "_handshake", "_incoming",
-        "_loop", "_lost", "_outgoing", "_processing", "_reading_paused", "_reply_bytes", "_server_connections",
-        "_timer", "_transport", "_unanswered_pings", "_upgrade", "_ws",
+        "_binary", "_closing", "_congested", "_connection", "_early", "_fragments", "_gateway", "_handshake", "_loop",
+        "_lost", "_outgoing", "_reading_paused", "_reply_bytes", "_server_connections", "_timer", "_transport",
+        "_unanswered_pings", "_upgrade", "_ws",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -67,15 +62,16 @@ class Socket(asyncio.Protocol):
             max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
             logger=_websockets_log,
         )
-        self._connection: UserConnection | None = None
+        self._connection: Connection | None = None
         self._upgrade: asyncio.Task[None] | None = None
+        # frames that arrive before the upgrade is accepted, and whether they are binary
+        self._early: list[tuple[bytes, bool]] | None = None
         # short lists instead of deques, because an empty deque takes 700 bytes
-        self._incoming: list[tuple[bytes, bool]] = []
         self._fragments: list[bytes] = []
         self._outgoing: list[tuple[bytes, asyncio.Future[None] | None]] = []
         # the bytes of replies in the write buffer, which do not count towards the limit for live events
         self._reply_bytes = 0
-        self._congested = self._reading_paused = self._processing = self._closing = self._lost = False
+        self._congested = self._reading_paused = self._closing = self._lost = False
         self._binary = False
         self._unanswered_pings = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -103,7 +99,7 @@ class Socket(asyncio.Protocol):
                 written.exception()
         self._outgoing.clear()
         if self._connection is not None:
-            self._gateway.unregister(self._connection)
+            self._gateway.connections.unregister(self._connection)
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -111,7 +107,7 @@ class Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._congested = False
         self._write_outgoing()
-        self.process_frames()
+        self._process_frames()
 
     def eof_received(self) -> bool:
         return False
@@ -128,7 +124,7 @@ class Socket(asyncio.Protocol):
         self._write_control()
         if self._ws.parser_exc is not None:
             self._await_close()
-        self.process_frames()
+        self._process_frames()
 
     def shutdown(self) -> None:
         """Close at a random moment of the drain period, so that not all clients reconnect at once."""
@@ -142,28 +138,15 @@ class Socket(asyncio.Protocol):
         context = parse_traceparent(request.headers.get(TRACE_HEADER, ""))
         attach_span_context(context)
         with span("socket.open", "server"):
-            principal = await self._answer_upgrade(request)
+            principal = await self._handshake.answer(self._ws, request)
+            self._write_control()
         if context is not None:  # later log lines have the trace ID, but later work on this socket is not sampled
             attach_span_context(SpanContext(context.trace_id, context.span_id, is_sampled=False))
-        if principal is not None:
+        if principal is None:
+            self._closing = True
+            self._transport.close()
+        else:
             self._start_connection(principal, request)
-
-    async def _answer_upgrade(self, request: Request) -> Principal | None:
-        """Accept or reject the upgrade. Returns the user and session, or None if it was rejected."""
-        response = self._ws.accept(request)
-        if response.status_code != 101:
-            self._send_response(response)
-            return None
-        if request.headers.get(INSTANCE_HEADER, INSTANCE) != INSTANCE:
-            self._send_response(self._ws.reject(404, "This request is for another gateway.\n"))
-            return None
-        principal = await self._handshake.check(request.headers)
-        if isinstance(principal, DomainError):
-            self._send_response(self._ws.reject(principal.code.status, f"{principal.detail}\n"))
-            return None
-        add_log_fields(user_id=principal.subject)
-        self._send_response(response)
-        return principal
 
     def _start_connection(self, principal: Principal, request: Request) -> None:
         offered = request.headers.get("Sec-WebSocket-Protocol")
@@ -172,21 +155,16 @@ class Socket(asyncio.Protocol):
         if offered is not None and self._ws.subprotocol is None:
             self.close(CloseCode.WRONG_VERSION, f"speak {SUBPROTOCOL}")
             return
-        protocol = ProtocolState(self._gateway.limits, self._loop.time())
-        self._connection = self._gateway.new_connection(principal, protocol, self)
+        self._connection = self._gateway.new_connection(principal, self, self._loop.time())
+        for data, binary in self._early or ():
+            self._connection.receive(data, binary=binary)
+        self._early = None
         self._timer = self._loop.call_later(self._gateway.limits.hello_seconds, self._check_hello)
-        self.process_frames()
-
-    def _send_response(self, response: Response) -> None:
-        self._ws.send_response(response)
-        self._write_control()
-        if self._ws.state is not State.OPEN:
-            self._closing = True
-            self._transport.close()
+        self._process_frames()
 
     def _check_hello(self) -> None:
         assert self._connection is not None
-        run_effects(self._gateway, self._connection, self._connection.protocol.hello_overdue())
+        self._gateway.effects.run(self._connection, self._connection.hello_overdue())
         if not self._closing:
             self._send_heartbeat()
 
@@ -214,27 +192,30 @@ class Socket(asyncio.Protocol):
             self._fragments.append(bytes(frame.data))
             self._binary = frame.opcode is Opcode.BINARY or (frame.opcode is Opcode.CONT and self._binary)
             if frame.fin:
-                self._incoming.append((b"".join(self._fragments), self._binary))
+                self._receive_message(b"".join(self._fragments))
                 self._fragments.clear()
 
-    def process_frames(self) -> None:
-        """Process received frames until too many are unanswered, or until replies are waiting to be written."""
-        connection = self._connection
-        if connection is None or self._processing:  # a frame that is answered at once calls this method again
-            self._update_reading()
-            return
-        self._processing = True
-        while self._incoming and not self._outgoing and connection.accepts_frames and not self._closing:
-            data, binary = self._incoming.pop(0)
-            effects = connection.protocol.receive(data, self._loop.time(), binary=binary)
-            run_effects(self._gateway, connection, effects)
-        self._processing = False
+    def _receive_message(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._connection.receive(data, binary=self._binary)
+        else:
+            self._early = [*(self._early or ()), (data, self._binary)]
+
+    def _process_frames(self) -> None:
+        """Process received frames until one has to wait, or until replies are waiting to be written."""
+        if (connection := self._connection) is not None:
+            while not self._outgoing and (effects := connection.next_effects(self._loop.time())):
+                self._gateway.effects.run(connection, effects)
         self._update_reading()
+
+    @property
+    def _has_received(self) -> bool:
+        return self._early is not None if self._connection is None else self._connection.has_received
 
     def _update_reading(self) -> None:
         """Pause reading while frames, replies or many bytes of live events are waiting."""
         congested = self._transport.get_write_buffer_size() > self._gateway.limits.outbound_bytes // 2
-        pause = not self._closing and (bool(self._incoming) or bool(self._outgoing) or congested)
+        pause = not self._closing and (self._has_received or bool(self._outgoing) or congested)
         if pause != self._reading_paused and not self._lost:
             self._reading_paused = pause
             if pause:
@@ -264,6 +245,8 @@ class Socket(asyncio.Protocol):
         if not self._closing:
             self._outgoing.append((data, None))
             self._write_outgoing()
+            if self._outgoing:
+                self._update_reading()
 
     async def send(self, data: bytes) -> None:
         """Enqueue data and wait until it is written. Raises ConnectionResetError if the socket closes before."""
@@ -273,6 +256,10 @@ class Socket(asyncio.Protocol):
         self._outgoing.append((data, written))
         self._write_outgoing()
         await written
+
+    def wake(self) -> None:
+        """Process received frames in the next turn of the loop, so that answers never nest."""
+        self._loop.call_soon(self._process_frames)
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame. The client has a few seconds to close the socket; nothing more is read or pushed."""
@@ -286,16 +273,20 @@ class Socket(asyncio.Protocol):
             self._write_control()
             self._await_close()
         else:
-            self._closing = True
+            self._stop_receiving()
             self._transport.close()
 
     def _await_close(self) -> None:
         """Give the client time to read the close frame and to close the socket. Then abort it."""
         if not self._closing:
-            self._closing = True
-            self._incoming.clear()
+            self._stop_receiving()
             self._update_reading()
             self._loop.call_later(self._gateway.timings.close, self._transport.abort)
+
+    def _stop_receiving(self) -> None:
+        self._closing, self._early = True, None
+        if self._connection is not None:
+            self._connection.end()
 
     def _write_outgoing(self) -> None:
         while self._outgoing and not self._congested and not self._closing:

@@ -1,26 +1,28 @@
-"""The protocol state: frames in, effects out."""
+"""Connections, sans I/O: frames and times in, effects out."""
 
 import json
 
 import pytest
 
+from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.frames import MessageSend, Ping
-from chat_gateway.protocol.limits import Limits
-from chat_gateway.protocol.state import ProtocolState
+
+from ..harness import FakeTransport, effects_of, new_connection  # noqa: TID252 - the tests of one service
 
 ROOM = "0190c0de-0000-7000-8000-000000000001"
 CLIENT = "0190c0de-0000-4000-8000-00000000000A"
 
 
-def after_hello(**limits: object) -> ProtocolState:
-    state = ProtocolState(Limits(**limits), 0.0)
-    assert isinstance(state.receive(b'{"op":"hello"}', 0.0)[0], Start)
+def after_hello(**limits: object) -> Connection:
+    state = new_connection(FakeTransport(), **limits)
+    assert isinstance(effects_of(state, b'{"op":"hello"}', 0.0)[0], Start)
+    state.handshake_done = True
     return state
 
 
-def receive(state: ProtocolState, value: object, now: float = 1.0) -> list[Effect]:
-    return state.receive(json.dumps(value).encode(), now)
+def receive(state: Connection, value: object, now: float = 1.0) -> list[Effect]:
+    return effects_of(state, json.dumps(value).encode(), now)
 
 
 def error(effects: list[Effect]) -> dict[str, object]:
@@ -31,23 +33,24 @@ def error(effects: list[Effect]) -> dict[str, object]:
 
 
 def test_hello_with_cursors_starts_the_connection():
-    state = ProtocolState(Limits(), 0.0)
+    state = new_connection(FakeTransport())
     [effect] = receive(state, {"op": "hello", "id": "h", "cursors": {ROOM: 7}, "epoch": "e"})
     assert isinstance(effect, Start)
     assert (effect.hello.cursors, effect.hello.epoch, effect.hello.id) == ({ROOM: 7}, "e", "h")
 
 
 def test_a_frame_before_hello_and_a_second_hello_are_invalid():
-    state = ProtocolState(Limits(), 0.0)
+    state = new_connection(FakeTransport())
     assert error(receive(state, {"op": "ping", "id": "1"}))["code"] == "invalid"
     receive(state, {"op": "hello"})
+    state.handshake_done = True
     assert error(receive(state, {"op": "hello", "id": "2"})) | {"detail": ""} == {
         "op": "error", "id": "2", "code": "invalid", "detail": "",
     }  # fmt: skip
 
 
 def test_a_missing_hello_closes_the_connection():
-    assert ProtocolState(Limits(), 0.0).hello_overdue() == [Close(4408, "no hello within 10 s")]
+    assert new_connection(FakeTransport()).hello_overdue() == [Close(4408, "no hello within 10 s")]
     assert after_hello().hello_overdue() == []
 
 
@@ -95,7 +98,7 @@ def test_typing_has_no_reply_and_does_not_count():
     ],
 )
 def test_an_invalid_frame_gets_an_error_with_its_id(data: bytes, code: str, frame_id: str | None):
-    reply = error(after_hello().receive(data, 1.0))
+    reply = error(effects_of(after_hello(), data, 1.0))
     assert (reply["code"], reply.get("id")) == (code, frame_id)
     assert reply["detail"]
 
@@ -106,7 +109,7 @@ def test_the_error_of_an_invalid_frame_names_the_field():
 
 
 def test_binary_frames_are_rejected():
-    assert error(after_hello().receive(b'{"op":"ping"}', 1.0, binary=True))["code"] == "bad_frame"
+    assert error(effects_of(after_hello(), b'{"op":"ping"}', 1.0, binary=True))["code"] == "bad_frame"
 
 
 def test_a_client_id_may_be_written_in_upper_case():
@@ -127,15 +130,15 @@ def test_a_large_frame_is_rejected_with_its_id_and_without_closing():
 def test_more_than_32_malformed_frames_a_minute_close_the_connection():
     state = after_hello(rates=False)
     for _ in range(32):
-        assert len(state.receive(b"x", 1.0)) == 1
-    assert state.receive(b"x", 2.0)[1] == Close(4501, "too many malformed frames")
-    assert state.receive(b'{"op":"ping"}', 2.0) == []
+        assert len(effects_of(state, b"x", 1.0)) == 1
+    assert effects_of(state, b"x", 2.0)[1] == Close(4501, "too many malformed frames")
+    assert effects_of(state, b'{"op":"ping"}', 2.0) == []
 
 
 def test_malformed_frames_are_forgotten_after_a_minute():
     state = after_hello(rates=False)
     for second in range(100):
-        assert len(state.receive(b"x", second * 2.0)) == 1
+        assert len(effects_of(state, b"x", second * 2.0)) == 1
 
 
 def test_frames_beyond_a_burst_are_rate_limited_with_their_id():

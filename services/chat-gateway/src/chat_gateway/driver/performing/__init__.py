@@ -1,0 +1,1 @@
+"""Performing the frames of clients: commands, queries, uploads and typing."""
