@@ -103,11 +103,14 @@ def test_a_supervisor_that_does_not_listen_yet_raises_the_same_error_again(tmp_p
             with pytest.raises(FileNotFoundError):
                 supervisor.processes()
         folder.create()
+        folder.create_socket_folder()
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder.socket("supervisor")))
             for _ in range(2):
                 with pytest.raises(ConnectionRefusedError):
                     supervisor.processes()
+        folder.socket("supervisor").unlink()
+        folder.remove_socket_folder()
 
 
 @pytest.mark.parametrize("restarts", [Restarts(), Restarts(lasts_seconds=7, retries=0)], ids=["usual", "set"])

@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +62,22 @@ class DataFolder:
         except OSError as error:
             reason = f"{error.strerror}: {error.filename or self.path}"
             raise CannotRun(f"cannot write to the data folder ({reason}): set WEBCHAT_DATA to another one") from error
-        self._create_socket_folder()
         return new
 
-    def _create_socket_folder(self) -> None:
+    def create_socket_folder(self) -> None:
+        """Create the folder of the sockets. Raises CannotRun if another user has one in its place."""
         folder = self.socket("any").parent
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
         if status.st_uid != os.geteuid():
             raise CannotRun(f"{folder} belongs to another user: set TMPDIR to another folder, or shorten WEBCHAT_DATA")
+
+    def remove_socket_folder(self) -> None:
+        """Remove a short folder that was created for the sockets, unless something is in it."""
+        folder = self.socket("any").parent
+        if folder != self.run:
+            with suppress(OSError):
+                folder.rmdir()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

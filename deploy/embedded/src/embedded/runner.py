@@ -77,6 +77,7 @@ def supervised(
 
     Processes that have not stopped after `grace` seconds are killed.
     """
+    folder.create_socket_folder()
     with (folder.third_party_logs / "supervisord.out").open("wb") as output:
         supervisord = subprocess.Popen(  # noqa: S603 - our own command line
             supervision.command(folder),
@@ -111,6 +112,7 @@ def _clear(folder: DataFolder, programs: Sequence[Program]) -> None:
         for path in program.stale_sockets:
             path.unlink(missing_ok=True)
     folder.socket("supervisor").unlink(missing_ok=True)
+    folder.remove_socket_folder()
     for file in (folder.run / "parts").iterdir():
         file.unlink()
 
