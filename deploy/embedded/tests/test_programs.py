@@ -155,10 +155,13 @@ def test_sockets_have_a_folder_however_long_the_path_is(tmp_path: Path, length: 
     padding = max(length - len(str(tmp_path)) - 1, 1)
     folder = DataFolder(tmp_path / ("d" * padding))
     folder.create()
+    folder.create_socket_folder()
     for name in ("supervisor", "s3", "filer"):
         path = folder.socket(name)
         assert path.parent.is_dir(), name
         assert len(str(path)) <= LONGEST_SOCKET_PATH
+    folder.remove_socket_folder()
+    assert path.parent.exists() == (path.parent == folder.run)
 
 
 def test_there_is_a_gateway_for_each_usable_core_up_to_four(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("weed")), "mini", *(f"-{k}={v}" for k, v in options.items())]
     environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET, "PATH": "/usr/bin:/bin",
-                   "HOME": str(folder), "GOMEMLIMIT": "120MiB"}  # fmt: skip
+                   "HOME": str(folder), "GOMEMLIMIT": "512MiB"}  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, stdin=DEVNULL)
         try:
