@@ -10,7 +10,7 @@ from PIL import Image
 from shared.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
 
-from .conftest import SECRET, with_settings
+from .conftest import SECRET, Rows, with_settings
 
 MIB = 1024 * 1024
 
@@ -247,16 +247,19 @@ async def test_a_token_for_another_audience_is_rejected(anna):
     assert (await anna.media.post("http://media/internal/attachments", json={})).status_code == 401
 
 
+async def one_is_pending(rows: Rows) -> None:
+    async def is_pending() -> bool:
+        return await rows("SELECT state FROM attachment") == [("pending",)]
+
+    await eventually(is_pending)
+
+
 @with_settings(uploads_at_once=1)
 async def test_too_many_concurrent_uploads_get_retry_after(anna, proxy, rows):
     room = await anna.group()
     proxy.open.clear()
     first = asyncio.create_task(anna.upload(b"first", room_id=room))
-
-    async def is_pending():
-        return await rows("SELECT state FROM attachment") == [("pending",)]
-
-    await eventually(is_pending)
+    await one_is_pending(rows)
     second = await anna.upload(b"second", room_id=room)
     assert (second.status_code, second.headers["retry-after"]) == (503, "2")
     first.cancel()
@@ -271,11 +274,7 @@ async def test_one_person_gets_a_part_of_the_concurrent_uploads(anna, berta, pro
     room = await anna.group(berta)
     proxy.open.clear()
     first = asyncio.create_task(anna.upload(b"first", room_id=room))
-
-    async def is_pending():
-        return await rows("SELECT state FROM attachment") == [("pending",)]
-
-    await eventually(is_pending)
+    await one_is_pending(rows)
     refused = await anna.upload(b"second", room_id=room)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
     assert "of your uploads" in refused.json()["detail"]
