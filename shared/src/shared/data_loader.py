@@ -2,15 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
 from shared.batcher import Batcher
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class DataLoader(Generic[T]):
+class DataLoader(Generic[K, T]):
     """Combines lookups of single keys into batches.
 
     One call is in flight at a time, and keys requested meanwhile go into the next call. So a single lookup does not
@@ -19,14 +20,14 @@ class DataLoader(Generic[T]):
     keys.
     """
 
-    def __init__(self, load_batch: Callable[[list[str]], Awaitable[Mapping[str, T]]], *, max_batch: int) -> None:
+    def __init__(self, load_batch: Callable[[list[K]], Awaitable[Mapping[K, T]]], *, max_batch: int) -> None:
         self._load_batch = load_batch
-        self._requests = Batcher[str, asyncio.Future[T | None]](
+        self._requests = Batcher[K, asyncio.Future[T | None]](
             self._answer, limit=sys.maxsize, batch=max_batch, requeue=False
         )
         self._worker: asyncio.Task[None] | None = None
 
-    async def load(self, key: str) -> T | None:
+    async def load(self, key: K) -> T | None:
         """Return the value of a key, or None if `load_batch` does not return one. Raises what `load_batch` raises."""
         future = self._requests.get(key)
         if future is None:
@@ -42,7 +43,7 @@ class DataLoader(Generic[T]):
         finally:
             self._worker = None
 
-    async def _answer(self, futures: dict[str, asyncio.Future[T | None]]) -> None:
+    async def _answer(self, futures: dict[K, asyncio.Future[T | None]]) -> None:
         try:
             values = await self._load_batch(list(futures))
         except Exception as error:  # noqa: BLE001 - callers of `load` get it

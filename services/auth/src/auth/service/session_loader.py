@@ -29,41 +29,38 @@ class SessionLoader:
 
     def __init__(self, database: Database, lifetime_ms: int) -> None:
         self._database, self._lifetime_ms = database, lifetime_ms
-        self._loader = DataLoader(self._load, max_batch=SESSIONS_PER_READ)
-        self._known: dict[str, tuple[float, ActiveSession]] = {}
+        self._loader = DataLoader[bytes, ActiveSession](self._load, max_batch=SESSIONS_PER_READ)
+        self._known: dict[bytes, tuple[float, ActiveSession]] = {}
         """Sessions and until when they count, in the order in which they were read."""
         self._revocations = 0
         self._used = Batcher[str, ActiveSession](self._touch, limit=MAX_TOUCHES, batch=SESSIONS_PER_READ)
 
     async def find(self, secret_hash: bytes) -> ActiveSession | None:
-        key = secret_hash.hex()
-        valid_until, session = self._known.get(key, (0.0, None))
+        valid_until, session = self._known.get(secret_hash, (0.0, None))
         if session is not None and time.monotonic() < valid_until:
             return session
-        return await self._loader.load(key)
+        return await self._loader.load(secret_hash)
 
     def forget(self, secret_hashes: Iterable[bytes]) -> None:
         """Let no later request use these sessions. Call it after the commit that revoked them."""
         self._revocations += 1
         for secret_hash in secret_hashes:
-            self._known.pop(secret_hash.hex(), None)
+            self._known.pop(secret_hash, None)
 
     async def touch_used(self) -> None:
         """Extend sessions that were used, once there are some. Each is extended at most once a minute."""
         await self._used.run()
 
-    async def _load(self, keys: list[str]) -> dict[str, ActiveSession]:
+    async def _load(self, secret_hashes: list[bytes]) -> dict[bytes, ActiveSession]:
         valid_until, now, revocations = time.monotonic() + VALID_S, now_ms(), self._revocations
-        hashes = list(map(bytes.fromhex, keys))
         async with asyncio.timeout(READ_S):
-            found = await self._database.snapshot(lambda db: stored.find_sessions(db, hashes, now))
+            found = await self._database.snapshot(lambda db: stored.find_sessions(db, secret_hashes, now))
         for session in found.values():
             if now - session.last_seen_at >= TOUCH_AFTER_MS:
                 self._used.add(session.session_id, session)
-        sessions = {secret_hash.hex(): session for secret_hash, session in found.items()}
         if revocations == self._revocations:  # otherwise one of them may have been read before it was revoked
-            self._remember(sessions, valid_until)
-        return sessions
+            self._remember(found, valid_until)
+        return found
 
     async def _touch(self, used: dict[str, ActiveSession]) -> None:
         now = now_ms()
@@ -71,7 +68,7 @@ class SessionLoader:
             lambda db: stored.touch_sessions(db, list(used.values()), now, now + self._lifetime_ms)
         )
 
-    def _remember(self, sessions: dict[str, ActiveSession], valid_until: float) -> None:
+    def _remember(self, sessions: dict[bytes, ActiveSession], valid_until: float) -> None:
         now = time.monotonic()
         while self._known and next(iter(self._known.values()))[0] <= now:
             del self._known[next(iter(self._known))]

@@ -18,12 +18,12 @@ class Lookups:
 
     def __init__(self, auth: Auth, rooms: Rooms, social: Social) -> None:
         self._rooms = rooms
-        self.sessions: DataLoader[User] = DataLoader(auth.active_sessions, max_batch=SESSIONS_PER_CALL)
-        self.room_lists: DataLoader[tuple[str, RoomList]] = DataLoader(
+        self.sessions: DataLoader[str, User] = DataLoader(auth.active_sessions, max_batch=SESSIONS_PER_CALL)
+        self.room_lists: DataLoader[str, tuple[str, RoomList]] = DataLoader(
             self._load_room_lists, max_batch=ROOM_LISTS_PER_CALL
         )
         """User → epoch and complete room list."""
-        self.friends: DataLoader[Friends] = DataLoader(social.friends, max_batch=ROOM_LISTS_PER_CALL)
+        self.friends: DataLoader[str, Friends] = DataLoader(social.friends, max_batch=ROOM_LISTS_PER_CALL)
 
     async def _load_room_lists(self, user_ids: list[str]) -> dict[str, tuple[str, RoomList]]:
         response = await self._rooms.room_lists(dict.fromkeys(user_ids))

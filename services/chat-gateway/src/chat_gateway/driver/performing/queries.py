@@ -40,7 +40,7 @@ class Queries:
     def __init__(
         self,
         rooms: Rooms,
-        friends: DataLoader[Friends],
+        friends: DataLoader[str, Friends],
         live_rooms: LiveRooms,
         newest_pages: NewestPages,
         presence: Presence,
