@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.errors import NotFound
 from shared.ids import is_id
 from shared.web.callers import PathId
-from shared.web.routing import JsonBody, StructRoute
+from shared.web.routing import JsonBody, StructRoute, find_marker
 
 Resolve: TypeAlias = Callable[[Request], Awaitable[Any]]
 
@@ -32,7 +32,9 @@ class PlainRoute(StructRoute):
         super().__init__(path, endpoint, **options)
         self._dependencies = [_function_of(one) for one in options.get("dependencies") or ()]
         parameters = inspect.signature(endpoint, eval_str=True).parameters.values()
-        if options.get("max_body_size") is not None and any(_find(one, JsonBody) for one in parameters):
+        if options.get("max_body_size") is not None and any(
+            find_marker(one, JsonBody) is not None for one in parameters
+        ):
             raise TypeError(f"{endpoint.__qualname__} has a body, to which max_body_size does not apply")
         resolvers = [found for one in parameters if (found := _resolver_of(endpoint, one)) is not None]
         self._resolvers = [(name, resolve) for _, name, resolve in sorted(resolvers, key=lambda found: found[0])]
@@ -60,20 +62,16 @@ _DEPENDENCY, _PATH, _QUERY = range(3)
 def _resolver_of(endpoint: Callable[..., Any], parameter: inspect.Parameter) -> tuple[int, str, Resolve] | None:
     """Return when and how a parameter gets its value, None if the endpoint's adapter provides it."""
     name, annotation = parameter.name, parameter.annotation
-    if annotation in (Request, Response) or _find(parameter, JsonBody) is not None:
+    if annotation in (Request, Response) or find_marker(parameter, JsonBody) is not None:
         return None
     if annotation == PathId:
         return _PATH, name, _resolve_id(name)
-    if (dependency := _find(parameter, Depends)) is not None:
+    if (dependency := find_marker(parameter, Depends)) is not None:
         return _DEPENDENCY, name, _function_of(dependency)
-    model = get_args(annotation)[0] if _find(parameter, Query) is not None else None
+    model = get_args(annotation)[0] if find_marker(parameter, Query) is not None else None
     if isinstance(model, type) and issubclass(model, BaseModel):
         return _QUERY, name, _resolve_query(model)
     raise TypeError(f"{endpoint.__qualname__}: a plain route cannot provide the parameter {name}")
-
-
-def _find(parameter: inspect.Parameter, kind: type) -> Any:
-    return next((one for one in getattr(parameter.annotation, "__metadata__", ()) if isinstance(one, kind)), None)
 
 
 def _function_of(dependency: Depends) -> Resolve:

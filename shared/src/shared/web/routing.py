@@ -86,10 +86,15 @@ class _BodyParameter:
 
 def _find_body(signature: inspect.Signature) -> _BodyParameter | None:
     for name, parameter in signature.parameters.items():
-        for marker in getattr(parameter.annotation, "__metadata__", ()):
-            if isinstance(marker, JsonBody):
-                return _BodyParameter(name, parameter.annotation.__origin__, marker.strict)
+        if (marker := find_marker(parameter, JsonBody)) is not None:
+            return _BodyParameter(name, parameter.annotation.__origin__, marker.strict)
     return None
+
+
+def find_marker(parameter: inspect.Parameter, kind: type[T]) -> T | None:
+    """Return the marker of this kind in an annotation such as `Annotated[Thing, marker]`, or None."""
+    markers = getattr(parameter.annotation, "__metadata__", ())
+    return next((marker for marker in markers if isinstance(marker, kind)), None)
 
 
 def _is_response(annotation: Any) -> bool:
