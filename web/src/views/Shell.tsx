@@ -140,8 +140,8 @@ function useRouteTitle(route: Route, texts: Texts): void {
 function usePreload(): void {
   useEffect(() => {
     const timer = window.setTimeout(() => {
-      void import("./dialogs/Popups.tsx");
-      void import("./dialogs/Dialogs.tsx");
+      // Without network, the click itself loads them again and shows the error.
+      Promise.all([import("./dialogs/Popups.tsx"), import("./dialogs/Dialogs.tsx")]).catch(() => undefined);
     }, 3000);
     return () => window.clearTimeout(timer);
   }, []);
