@@ -29,6 +29,7 @@ from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Effect
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.transport import Transport
+from chat_gateway.socket_limit import presence_entry
 from chat_gateway.timings import Timings
 from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
@@ -110,6 +111,7 @@ QUICK = Timings(
     user_check=0.02,
     cursor_flush=0.02,
     close=0.1,
+    gateway_lease=0.2,
 )
 """Short intervals, for tests that wait for background work."""
 
@@ -562,6 +564,8 @@ class MemoryPipeline:
         self._commands: list[Callable[[], Any]] = []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_"):
+            raise AttributeError(name)
         return lambda *args, **options: self._commands.append(lambda: getattr(self, f"_{name}")(*args, **options))
 
     async def execute(self, *, raise_on_error: bool = True) -> list[Any]:
@@ -588,9 +592,8 @@ class MemoryPipeline:
         assert low == "-inf"
         self._redis.sets[key] = {name: score for name, score in self._redis.sets[key].items() if score > high}
 
-    def _zrange(self, key: str, start: int, end: int) -> list[bytes]:
-        assert (start, end) == (0, -1)
-        return [name.encode() for name, _ in sorted(self._redis.sets[key].items(), key=lambda pair: pair[::-1])]
+    def _zcard(self, key: str) -> int:
+        return len(self._redis.sets[key])
 
     def _zcount(self, key: str, low: float, high: str) -> int:
         assert high == "+inf"
@@ -674,6 +677,11 @@ class FakeClient:
     @property
     def frames(self) -> list[dict[str, Any]]:
         return self.transport.frames
+
+    @property
+    def presence_entry(self) -> str:
+        """The member that represents the connection in the set of its user."""
+        return presence_entry(self.connection.id, self.gateway.presence._gateway_id)
 
     def received(self, op: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["op"] == op]
@@ -768,7 +776,9 @@ class GatewayHarness:
             gateway.command_queues.running(),
             gateway.live_rooms.subscriber.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
+            gateway.socket_limit.running(),
             background("changes", gateway.user_sync.changed.run, pause=0, longest=0.02),
+            background("starts", gateway.user_sync.started.run, pause=0, longest=0.02),
             background("check", gateway.user_sync.check, pause=0, longest=0.02),
         ):
             yield gateway

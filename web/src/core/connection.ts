@@ -29,6 +29,8 @@ export const TIMES = {
   stable: 10_000,
   /** The retry delay while the browser reports no network, which can be wrong. */
   offline: 30_000,
+  /** The shortest pause after the server closed this connection because the user has too many; the longest is twice. */
+  tooMany: 60_000,
 } as const;
 
 export class Connection {
@@ -143,8 +145,8 @@ export class Connection {
   #closed(code: number, now: number): Effect[] {
     if (!this.#isOpen()) return [];
     const neverOpened = this.#phase === "opening";
-    if (code === 4409) return this.#halt("too_many_tabs");
-    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "rejected");
+    if (code === 4409) return this.#halt("too_many_tabs", now + TIMES.tooMany * (1 + this.#random()));
+    if (code >= 4500 && code <= 4599) return this.#halt(code === 4500 ? "outdated" : "rejected", null);
     const cause = neverOpened || (code >= 4400 && code <= 4499);
     return [
       ...this.#waitToRetry(now, code === 1001 ? 2 : 0),
@@ -152,8 +154,8 @@ export class Connection {
     ];
   }
 
-  #halt(stopped: NonNullable<ConnectionState["stopped"]>): Effect[] {
-    this.#enter("stopped", null);
+  #halt(stopped: NonNullable<ConnectionState["stopped"]>, retryAt: number | null): Effect[] {
+    this.#enter("stopped", retryAt);
     this.#state = { ...this.#state, stopped };
     return [{ type: "lost" }];
   }
@@ -193,7 +195,7 @@ export class Connection {
   }
 
   #timeout(now: number): Effect[] {
-    if (this.#phase === "waiting") return this.#open(now);
+    if (this.#phase === "waiting" || this.#phase === "stopped") return this.#open(now);
     if (this.#phase === "online" && this.#pongDue === null) return this.#ping(now, TIMES.pongTimeout);
     return this.#isOpen() ? [{ type: "close" }, ...this.#waitToRetry(now, 0)] : [];
   }

@@ -67,13 +67,24 @@ describe("close codes", () => {
     expect(connection.due).not.toBeNull();
   });
 
-  it("4409: waits until this tab is visible", () => {
+  it("4409: reconnects when this tab is visible", () => {
     const { connection, effects } = closing(4409);
     expect(effects).toEqual(["lost"]);
     expect(connection.state).toMatchObject({ status: "offline", stopped: "too_many_tabs" });
-    expect(connection.due).toBeNull();
     expect(types(connection.receive({ type: "wake" }, START + 9))).toEqual(["open"]);
     expect(connection.state.stopped).toBeUndefined();
+  });
+
+  it("4409: reconnects after one to two minutes, because other tabs may be gone", () => {
+    for (const random of [0, 0.5, 0.999]) {
+      const { connection, now } = online(() => random);
+      connection.receive({ type: "closed", code: 4409 }, now);
+      const due = connection.due ?? NaN;
+      expect(due).toBeCloseTo(now + TIMES.tooMany * (1 + random));
+      expect(types(connection.receive({ type: "tick" }, due - 1))).toEqual([]);
+      expect(types(connection.receive({ type: "tick" }, due))).toEqual(["open"]);
+      expect(connection.state.stopped).toBeUndefined();
+    }
   });
 
   it.each([
@@ -239,7 +250,8 @@ describe("any sequence of inputs", () => {
           expect(sockets).toBeLessThanOrEqual(1);
           expect(connection.online).toBe(connection.state.status === "online");
           if (connection.online) expect(sockets).toBe(1);
-          const stopped = connection.state.stopped !== undefined || !started;
+          const stop = connection.state.stopped;
+          const stopped = stop === "outdated" || stop === "rejected" || !started;
           expect(connection.due === null).toBe(stopped);
         }
       }),

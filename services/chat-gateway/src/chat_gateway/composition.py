@@ -33,8 +33,10 @@ from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.presence import Presence
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.settings import GatewaySettings
+from chat_gateway.socket_limit import SocketLimit
 from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from chat_gateway.transport.handshake import Handshake
+from shared.ids import new_id
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
@@ -128,7 +130,8 @@ def build_gateway(
     )
     overload.watch(lambda: queues.fill_level)
     ephemeral, tasks, lookups = EphemeralPublisher(redis), ConnectionTasks(), Lookups(auth, rooms, social)
-    presence = Presence(redis, rooms, social, subscriber, ephemeral, overload, timings)
+    gateway_id = new_id()
+    presence = Presence(redis, gateway_id, rooms, social, subscriber, ephemeral, overload, timings)
     connections = Connections(
         subscriber,
         subscriptions,
@@ -140,8 +143,9 @@ def build_gateway(
     joiner = RoomJoiner(live_rooms)
     room_sync = RoomSync(live_rooms, joiner, tasks, rooms)
     user_sync = UserSync(connections, live_rooms, room_sync, presence, timings, auth=auth, rooms=rooms, social=social)
+    socket_limit = SocketLimit(redis, gateway_id, limit=limits.sockets_per_user, timings=timings)
     starter = Starter(
-        connections, live_rooms, joiner, user_sync, presence, lookups, redis=redis, limits=limits, timings=timings
+        connections, live_rooms, joiner, user_sync, presence, lookups, socket_limit, limits=limits, timings=timings
     )
     submitter, newest_pages = CommandSubmitter(queues, trace_sample), NewestPages(redis, rooms, live_rooms)
     performer = Performer(
@@ -157,6 +161,7 @@ def build_gateway(
         user_sync=user_sync,
         live_rooms=live_rooms,
         presence=presence,
+        socket_limit=socket_limit,
         command_queues=queues,
         ephemeral=ephemeral,
         tasks=tasks,
@@ -170,9 +175,11 @@ async def _start_background_work(gateway: Gateway, stack: AsyncExitStack) -> Non
     await stack.enter_async_context(gateway.command_queues.running())
     await stack.enter_async_context(gateway.live_rooms.subscriber.running())
     await stack.enter_async_context(gateway.presence.running())
+    await stack.enter_async_context(gateway.socket_limit.running())
     for name, work, pause in (
         ("ephemeral", gateway.ephemeral.run, 0.0),
         ("user changes", gateway.user_sync.changed.run, 0.0),
+        ("user starts", gateway.user_sync.started.run, 0.0),
         ("user check", gateway.user_sync.check, 0.0),
         ("read cursors", gateway.live_rooms.flush_cursors, gateway.timings.cursor_flush),
     ):

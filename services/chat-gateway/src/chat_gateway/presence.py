@@ -1,7 +1,7 @@
 """Presence: which users are online.
 
-Redis has a sorted set per user, connection ID → expiry. The gateway of each connection refreshes its entry. The sets
-also count a user's connections over all gateways. Gateways poll the sets of watched users every few seconds, and sooner
+Redis has a sorted set per user, connection → expiry. The gateway of each connection refreshes its entry. The sets also
+count a user's connections over all gateways. Gateways poll the sets of watched users every few seconds, and sooner
 when they are notified of a change. A user appears offline to watchers who share no room and no follow with them, and to
 watchers whom they blocked.
 """
@@ -20,9 +20,11 @@ from chat_gateway.ephemeral import EphemeralPublisher
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.encoding import encode
 from chat_gateway.protocol.frames import PresenceChanged, Status
+from chat_gateway.socket_limit import presence_entry
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.batcher import Batcher
+from shared.data_loader import DataLoader
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis
 from shared.streams.names import presence_channel, presence_key
@@ -31,6 +33,7 @@ from shared.web.overload import PRESENCE_SHED, Overload
 
 log = logging.getLogger(__name__)
 
+REGISTRATIONS_PER_CALL = 200
 CHANGES_PAUSE_S = 0.05
 """Between two batches of changes, so that many of them share a round trip."""
 
@@ -50,6 +53,7 @@ class Presence:
     def __init__(
         self,
         redis: AnyRedis,
+        gateway_id: str,
         rooms: Rooms,
         social: Social,
         subscriber: Subscriber,
@@ -57,7 +61,7 @@ class Presence:
         overload: Overload,
         timings: Timings,
     ) -> None:
-        self._redis, self._rooms, self._social = redis, rooms, social
+        self._redis, self._gateway_id, self._rooms, self._social = redis, gateway_id, rooms, social
         self._subscriber, self._ephemeral, self._overload = subscriber, ephemeral, overload
         self._timings, self._expiry_ms = timings, round(timings.presence_expiry * 1000)
         self._connections: set[Connection] = set()
@@ -68,19 +72,14 @@ class Presence:
         # Bounded by the connections of this gateway and what they watch.
         self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
         self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
+        self._registrations: DataLoader[tuple[str, str], int] = DataLoader(self._add, max_batch=REGISTRATIONS_PER_CALL)
 
-    async def register(self, connection: Connection) -> list[str]:
-        """Add a connection. Returns the IDs of all connections of its user, on all gateways, oldest first."""
-        key, now = presence_key(connection.user_id), now_ms()
+    async def register(self, connection: Connection) -> int:
+        """Add a connection. Returns the number of connections that its user has on all gateways."""
         self._connections.add(connection)
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.zremrangebyscore(key, "-inf", now)
-        pipeline.zadd(key, {connection.id: now + self._expiry_ms})
-        pipeline.pexpire(key, self._expiry_ms)
-        pipeline.zrange(key, 0, -1)
-        ids = sorted(raw.decode() for raw in (await pipeline.execute())[-1])
+        count = await self._registrations.load((connection.user_id, connection.id))
         self._notify(connection.user_id)
-        return ids
+        return count or 0
 
     def unregister(self, connection: Connection) -> None:
         """Remove a connection. Redis is updated soon."""
@@ -169,7 +168,7 @@ class Presence:
         expiry = now_ms() + self._expiry_ms
         pipeline = self._redis.pipeline(transaction=False)
         for connection in self._connections:
-            pipeline.zadd(presence_key(connection.user_id), {connection.id: expiry})
+            pipeline.zadd(presence_key(connection.user_id), {presence_entry(connection.id, self._gateway_id): expiry})
             pipeline.pexpire(presence_key(connection.user_id), self._expiry_ms)
         if self._connections:
             await pipeline.execute()
@@ -180,11 +179,22 @@ class Presence:
     async def _update_watched(self, user_ids: Mapping[str, None]) -> None:
         await self._update(user_ids.keys() & self._watchers.keys())
 
+    async def _add(self, connections: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Add connections, given as (user ID, connection ID), to Redis. Returns the count of each user."""
+        now, pipeline = now_ms(), self._redis.pipeline(transaction=False)
+        for user_id, connection_id in connections:
+            key = presence_key(user_id)
+            pipeline.zremrangebyscore(key, "-inf", now)
+            pipeline.zadd(key, {presence_entry(connection_id, self._gateway_id): now + self._expiry_ms})
+            pipeline.pexpire(key, self._expiry_ms)
+            pipeline.zcard(key)
+        return dict(zip(connections, (await pipeline.execute())[3::4], strict=True))
+
     async def _remove(self, connections: Mapping[tuple[str, str], None]) -> None:
         """Remove connections, given as (user ID, connection ID), from Redis."""
         pipeline = self._redis.pipeline(transaction=False)
         for user_id, connection_id in connections:
-            pipeline.zrem(presence_key(user_id), connection_id)
+            pipeline.zrem(presence_key(user_id), presence_entry(connection_id, self._gateway_id))
         await pipeline.execute()
         for user_id, _ in connections:
             self._notify(user_id)

@@ -10,6 +10,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     presence_expiry: float = 55
     """Users of a crashed gateway appear offline after this time, at the latest at the next poll."""
     presence_poll: float = 10
+    gateway_lease: float = 2
+    """Sockets of a gateway that died stop counting after this time. The lease is renewed four times in it."""
     head_check: float = 30
     """Every room is compared with its stream within this time."""
     housekeeping: float = 1

@@ -11,11 +11,11 @@ from chat_gateway.driver.performing.attachments import UPLOADS_PER_MINUTE
 from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.roomlog.keys import live_channel
-from shared.streams.names import user_channel
+from shared.streams.names import gateway_lease, presence_key, user_channel
 from shared.streams.notifications import SessionsRevoked, UserChanged, publish_notifications
 from shared.testing.fixtures import eventually
 
-from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of one service
+from ..harness import QUICK, FakeClient, GatewayHarness  # noqa: TID252 - the tests of one service
 
 
 @pytest.fixture
@@ -68,6 +68,23 @@ async def test_connections_of_a_user_are_counted_over_all_gateways(harness: Gate
     clients = [await harness.connect("minji", (harness.gateway, other)[number % 2]) for number in range(limit)]
     await eventually(lambda: oldest.transport.closed)
     assert [oldest.transport.closed, *(client.transport.closed for client in clients)] == [4409] + [None] * limit
+
+
+async def test_connections_of_a_killed_gateway_close_no_living_one(harness: GatewayHarness):
+    """They count until its lease expires. Some of them are younger than the living connection."""
+    killed, lease_ms = harness.new_gateway(), round(QUICK.gateway_lease * 1000)
+    living = await harness.connect("minji")
+    async with harness.background_work(killed):
+        for _ in range(harness.limits.sockets_per_user - 1):
+            await harness.connect("minji", killed)
+    await harness.redis.set(gateway_lease(killed.presence._gateway_id), "", px=lease_ms)  # the end removed it
+    again = await harness.connect("minji")
+
+    async def forgotten() -> bool:
+        return await harness.redis.zcard(presence_key("minji")) == 2
+
+    await eventually(forgotten)
+    assert [living.transport.closed, again.transport.closed] == [None, None]
 
 
 async def test_a_revoked_session_is_ended_on_every_gateway(harness: GatewayHarness, other: Gateway):

@@ -87,11 +87,11 @@ async def test_connections_that_stay_do_not_expire(redis: Redis, stack: AsyncExi
     two = await two_gateways(redis, stack, presence_refresh=0.02)
     ben = await two.harness.connect(BEN, two.second)
     key = presence_key(BEN)
-    await redis.zadd(key, {ben.connection.id: 1})
+    await redis.zadd(key, {ben.presence_entry: 1})
     await redis.pexpire(key, 60_000)
 
     async def refreshed() -> bool:
-        return float(await redis.zscore(key, ben.connection.id) or 0) > 1 and await redis.pttl(key) < 60_000
+        return float(await redis.zscore(key, ben.presence_entry) or 0) > 1 and await redis.pttl(key) < 60_000
 
     await eventually(refreshed)
 
@@ -100,4 +100,4 @@ async def test_expired_connections_of_another_gateway_are_not_counted(redis: Red
     two = await two_gateways(redis, stack)
     await redis.zadd(presence_key(BEN), {"0-crashed": 1})
     ben = await two.harness.connect(BEN, two.second)
-    assert await redis.zrange(presence_key(BEN), 0, -1) == [ben.connection.id.encode()]
+    assert await redis.zrange(presence_key(BEN), 0, -1) == [ben.presence_entry.encode()]

@@ -219,6 +219,7 @@ async def run(steps: list[tuple[str, int, int]]) -> None:
     async with (
         world.harness.running(),
         background("changes", gateway.user_sync.changed.run, pause=0, longest=0.001),
+        background("starts", gateway.user_sync.started.run, pause=0, longest=0.001),
     ):
         for client in world.clients:
             client.connect()

@@ -173,7 +173,6 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     for relate in (in_one_room, ana_follows):
         relate(harness)
     ana, ben = await harness.connect(ANA), await harness.connect(BEN)
-    await harness.gateway.user_sync.changed.run()
     assert await watch(ana, BEN) == {BEN: "online"}
     ben_blocked(harness)
     harness.gateway.user_sync.user_changed(ANA)
@@ -193,7 +192,6 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
 async def test_leaving_the_shared_room_hides_the_status_and_joining_shows_it(harness: GatewayHarness):
     room_id = harness.rooms.create(ANA, BEN)
     ana, _ = await harness.connect(ANA), await harness.connect(BEN)
-    await harness.gateway.user_sync.changed.run()
     await watch(ana, BEN)
     harness.rooms.remove(room_id, ANA)
     harness.gateway.user_sync.user_changed(ANA)
@@ -225,7 +223,7 @@ async def test_an_expired_connection_does_not_count():
     async with harness.running():
         harness.memory.sets[presence_key(ANA)]["0-crashed"] = now_ms() - 1
         ana = await harness.connect(ANA)
-        assert list(harness.memory.sets[presence_key(ANA)]) == [ana.connection.id]
+        assert list(harness.memory.sets[presence_key(ANA)]) == [ana.presence_entry]
         assert (ana.transport.closed, harness.memory.published) == (None, [])
 
 
@@ -233,16 +231,16 @@ async def test_the_connections_of_this_gateway_are_refreshed(harness: GatewayHar
     started = now_ms()
     ana = await harness.connect(ANA)
     scores, expiry_ms = harness.memory.sets[presence_key(ANA)], QUICK.presence_expiry * 1000
-    assert started + expiry_ms <= scores[ana.connection.id] <= now_ms() + expiry_ms
-    scores[ana.connection.id] = 1
+    assert started + expiry_ms <= scores[ana.presence_entry] <= now_ms() + expiry_ms
+    scores[ana.presence_entry] = 1
     harness.memory.expiries.clear()
     await harness.gateway.presence._refresh()
-    assert started + expiry_ms <= scores[ana.connection.id] <= now_ms() + expiry_ms
+    assert started + expiry_ms <= scores[ana.presence_entry] <= now_ms() + expiry_ms
     assert harness.memory.expiries == {presence_key(ANA): QUICK.presence_expiry}
     ana.disconnect()
-    scores[ana.connection.id] = 1
+    scores[ana.presence_entry] = 1
     await harness.gateway.presence._refresh()
-    assert scores[ana.connection.id] == 1
+    assert scores[ana.presence_entry] == 1
 
 
 async def test_unregistered_connections_are_removed_at_shutdown(harness: GatewayHarness):
@@ -274,11 +272,11 @@ async def test_refresh_poll_and_changes_run_in_the_background(harness: GatewayHa
         await watch(ana, BEN)
         harness.memory.sets[presence_key(BEN)]["elsewhere"] = now_ms() + 60_000
         await eventually(lambda: shown(ana) == [(BEN, "online")])  # a poll
-        harness.memory.sets[presence_key(ANA)][ana.connection.id] = 1
-        await eventually(lambda: harness.memory.sets[presence_key(ANA)][ana.connection.id] > 1)  # a refresh
+        harness.memory.sets[presence_key(ANA)][ana.presence_entry] = 1
+        await eventually(lambda: harness.memory.sets[presence_key(ANA)][ana.presence_entry] > 1)  # a refresh
         ben = await harness.connect(BEN)
         ben.disconnect()
-        await eventually(lambda: ben.connection.id not in harness.memory.sets[presence_key(BEN)])  # a change
+        await eventually(lambda: ben.presence_entry not in harness.memory.sets[presence_key(BEN)])  # a change
 
 
 async def test_a_notification_alone_updates_the_watchers(harness: GatewayHarness):

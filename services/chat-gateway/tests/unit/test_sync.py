@@ -31,7 +31,7 @@ async def harness() -> AsyncIterator[GatewayHarness]:
 async def synced_clients(harness: GatewayHarness, *user_ids: str) -> list[FakeClient]:
     """Create clients with live connections and without pending changes."""
     clients = [await harness.connect(user_id) for user_id in user_ids]
-    await harness.gateway.user_sync.changed.run()
+    await harness.gateway.user_sync.started.drain()
     assert not harness.gateway.user_sync.changed
     return clients
 
@@ -284,6 +284,7 @@ async def test_many_changed_users_take_several_rounds(harness: GatewayHarness):
     names = [f"user-{number}" for number in range(USERS_PER_ROUND + 1)]
     for name in names:
         await harness.connect(name)
+        harness.gateway.user_sync.user_changed(name)
     for left in (1, 0):
         await harness.gateway.user_sync.changed.run()
         assert len(harness.gateway.user_sync.changed) == left

@@ -21,5 +21,10 @@ def presence_channel(user_id: str) -> str:
 
 
 def presence_key(user_id: str) -> str:
-    """Return the sorted set of a user's connections: `gateway:connection` → expiry in milliseconds."""
+    """Return the sorted set of a user's connections: `connection@gateway` → expiry in milliseconds."""
     return f"presence:{{{user_id}}}:sockets"
+
+
+def gateway_lease(gateway_id: str) -> str:
+    """Return the key that exists while a gateway lives."""
+    return f"gateway:{gateway_id}"

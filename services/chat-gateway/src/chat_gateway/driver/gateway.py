@@ -15,6 +15,7 @@ from chat_gateway.presence import Presence
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.transport import Transport
+from chat_gateway.socket_limit import SocketLimit
 from chat_gateway.timings import Timings
 from shared.ids import new_id
 from shared.rpc.tokens import Principal
@@ -28,6 +29,7 @@ class Gateway:
     user_sync: UserSync
     live_rooms: LiveRooms
     presence: Presence
+    socket_limit: SocketLimit
     command_queues: CommandQueues
     ephemeral: EphemeralPublisher
     tasks: ConnectionTasks

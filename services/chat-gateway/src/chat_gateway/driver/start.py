@@ -16,13 +16,13 @@ from chat_gateway.protocol.errors import CloseCode
 from chat_gateway.protocol.frames import Hello, Ready, RoomReset
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.resume import resume_point
+from chat_gateway.socket_limit import SocketLimit
 from chat_gateway.timings import Timings
 from shared.contracts.auth import User
 from shared.contracts.rooms import RoomList
 from shared.contracts.social import Friends
 from shared.errors import ErrorCode, Unavailable
-from shared.redis.client import REDIS_DOWN, AnyRedis
-from shared.streams.notifications import ConnectionsEvicted, publish_notifications
+from shared.redis.client import REDIS_DOWN
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +36,14 @@ class Starter:
         user_sync: UserSync,
         presence: Presence,
         lookups: Lookups,
+        socket_limit: SocketLimit,
         *,
-        redis: AnyRedis,
         limits: Limits,
         timings: Timings,
     ) -> None:
         self._connections, self._live_rooms, self._joiner = connections, live_rooms, joiner
         self._user_sync, self._presence, self._lookups = user_sync, presence, lookups
-        self._redis, self._limits, self._timings = redis, limits, timings
+        self._socket_limit, self._limits, self._timings = socket_limit, limits, timings
 
     async def start(self, connection: Connection, hello: Hello) -> None:
         """Bring a connection live. If a service or Redis is unavailable, reply with an error and close it."""
@@ -78,7 +78,7 @@ class Starter:
         if connection.closing:  # by the new epoch, which also unregistered the connection
             return None
         await self._join(connection, epoch, room_list)
-        await self._evict_oldest(connection)
+        await self._register_presence(connection)
         await self._send_ready(connection, user, room_list, friends or Friends(0, []))
         return room_list
 
@@ -87,12 +87,13 @@ class Starter:
         memberships = {entry.room.room_id: entry.membership for entry in room_list.rooms}
         await self._live_rooms.subscriptions.join(connection, memberships)
 
-    async def _evict_oldest(self, connection: Connection) -> None:
-        """Register presence, and close the user's oldest connections on all gateways if there are too many."""
-        ids = await self._presence.register(connection)
-        if len(ids) > self._limits.sockets_per_user:
-            oldest = ConnectionsEvicted(ids[: -self._limits.sockets_per_user])
-            await publish_notifications(self._redis, [(connection.user_id, oldest)])
+    async def _register_presence(self, connection: Connection) -> None:
+        """Register presence. If the user has too many connections, close the oldest: here now, elsewhere later."""
+        limit = self._limits.sockets_per_user
+        if await self._presence.register(connection) > limit:
+            here = sorted(one.id for one in self._connections.of(connection.user_id))
+            self._connections.evict(connection.user_id, here[:-limit])
+            self._socket_limit.exceeded(connection.user_id)
 
     async def _send_ready(self, connection: Connection, user: User, room_list: RoomList, friends: Friends) -> None:
         self._user_sync.sync_friends(connection.user_id, friends)
@@ -123,4 +124,4 @@ class Starter:
                 await send_frame(connection, RoomReset(room_id=room_id))
         await self._joiner.join(connection, cursors, heads)
         connection.live = True
-        self._user_sync.user_changed(connection.user_id)
+        self._user_sync.connection_started(connection.user_id)

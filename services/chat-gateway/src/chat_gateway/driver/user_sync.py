@@ -51,12 +51,18 @@ class UserSync:
         self._auth, self._rooms, self._social = auth, rooms, social
         self.changed = Batcher[str, str](self._sync, limit=sys.maxsize, batch=USERS_PER_ROUND)
         """Changed user → traceparent of the change, if sampled. Bounded by the users of this gateway."""
+        self.started = Batcher[str, None](self._check_started, limit=sys.maxsize, batch=CHECKS_PER_CALL)
+        """Users with a connection that has just become live. Bounded like `changed`."""
         self.check_now = asyncio.Event()
         """Set when notifications may have been missed."""
 
     def user_changed(self, user_id: str, traceparent: str = "") -> None:
         """Synchronise the user's connections soon."""
         self.changed.add(user_id, traceparent or self.changed.get(user_id) or "")
+
+    def connection_started(self, user_id: str) -> None:
+        """Look soon for changes since the user's lists were loaded: a connection that is not live misses them."""
+        self.started.add(user_id, None)
 
     # Synchronisation
 
@@ -127,6 +133,9 @@ class UserSync:
             for connection in checked:
                 if connection.session_id in gone:
                     self._connections.end_sessions(connection.user_id, gone.__contains__, revoked=False)
+
+    async def _check_started(self, users: Mapping[str, None]) -> None:
+        await self._check_revisions(list(users))
 
     async def _check_revisions(self, user_ids: list[str]) -> None:
         rooms, social = await asyncio.gather(self._rooms.revisions(user_ids), self._social.revisions(user_ids))
