@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.client import Pipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
@@ -54,6 +55,27 @@ async def _timed(answer: Awaitable[T], durations: metrics.Histogram) -> T:
         raise
     finally:
         durations.observe(time.perf_counter() - started)
+
+
+class _PackedByHiredis:
+    """A mixin of connections to a single server: hiredis packs commands, in a fifth of the time of redis-py."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        try:
+            if " " not in args[0]:  # otherwise the name is split into several arguments
+                return [hiredis.pack_command(args)]
+        except TypeError:  # an argument that only redis-py can convert
+            pass
+        packed: list[bytes] = super().pack_command(*args)  # type: ignore[misc]
+        return packed
+
+
+class _Connection(_PackedByHiredis, Connection):
+    pass
+
+
+class _TlsConnection(_PackedByHiredis, SSLConnection):
+    pass
 
 
 class _TimedPipeline(Pipeline):
@@ -191,7 +213,7 @@ def redis_at(
         max_connections=64,
         timeout=timeout_s,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
-        connection_class=SSLConnection if access.tls else Connection,
+        connection_class=_TlsConnection if access.tls else _Connection,
         **access.of_connections(),
     )
     return Single.from_pool(pool)

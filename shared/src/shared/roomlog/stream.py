@@ -1,19 +1,22 @@
 """The Redis stream of a room's log: append and publish events, and read the events after a version.
 
-Each operation is one script per room, pipelined over many rooms. The stream may lose everything: the database has the
+A script appends to some rooms, or reads one; calls of many are pipelined. The stream may lose everything: the database has the
 complete log, and a process that finds a gap in the stream loads the events from the database.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from shared.redis.client import AnyRedis, Script
+from shared.redis.client import AnyRedis, Cluster, Script
 from shared.roomlog.frames import EventBatch
 from shared.roomlog.keys import live_channel, log_key, page_key
 
 KEPT_ENTRIES = 512
+BATCHES_PER_CALL = 16
+"""Redis does nothing else while a script runs."""
 LOG_TTL_S = 24 * 3600
 """Longer than the period that a sweep checks, so that it does not publish idle rooms again."""
 
@@ -27,17 +30,25 @@ async def append_events(redis: AnyRedis, epoch: str, batches: Sequence[tuple[str
     Returns the stream head of each room whose batch does not directly follow it: nothing of that batch is appended.
     Events up to the stream head are skipped, so any number of processes may append, in any order, after any crash.
     """
-    calls = []
-    for room_id, batch in batches:
-        keys = (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
-        flags = b"%b %b" % (batch.flags, batch.traceparent.encode()) if batch.traceparent else batch.flags
-        calls.append((keys, (batch.first, flags, KEPT_ENTRIES, LOG_TTL_S, *batch.frames)))
-    results = await APPEND_EVENTS.run_all(redis, calls)
+    size = 1 if isinstance(redis, Cluster) else BATCHES_PER_CALL  # in a cluster, a script has keys of one slot
+    calls = [_append_call(epoch, batches[start : start + size]) for start in range(0, len(batches), size)]
+    heads = itertools.chain.from_iterable(await APPEND_EVENTS.run_all(redis, calls))
     gaps: dict[str, int] = {}
-    for (room_id, _), head in zip(batches, results, strict=True):
+    for (room_id, _), head in zip(batches, heads, strict=True):
         if head != -1:
             gaps.setdefault(room_id, head)
     return gaps
+
+
+def _append_call(epoch: str, batches: Sequence[tuple[str, EventBatch]]) -> tuple[list[str], list[bytes | int]]:
+    """Return the keys and arguments of the script."""
+    keys: list[str] = []
+    arguments: list[bytes | int] = [KEPT_ENTRIES, LOG_TTL_S]
+    for room_id, batch in batches:
+        keys += (log_key(epoch, room_id), live_channel(epoch, room_id), page_key(epoch, room_id))
+        flags = b"%b %b" % (batch.flags, batch.traceparent.encode()) if batch.traceparent else batch.flags
+        arguments += (batch.first, flags, len(batch.frames), *batch.frames)
+    return keys, arguments
 
 
 class StreamRead(msgspec.Struct):
