@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from ssl import SSLCertVerificationError
+from typing import Any, ClassVar
 
 import pymysql
 import pytest
 from pydantic import ValidationError
 from redis import Redis
+from redis.exceptions import ResponseError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -21,10 +23,11 @@ from shared.redis.client import (
     access_of,
     close_redis,
     connect_redis,
-    listening_client,
     shard_of,
 )  # fmt: skip
+from shared.redis.push import connect_push
 from shared.settings import Settings
+from shared.testing.fixtures import eventually
 from shared.testing.servers import free_port, mariadb, mariadb_is_here, valkey, wait_until
 from shared.testing.tls import Certificates, make_certificates, speaking_tls
 
@@ -132,11 +135,21 @@ async def test_redis_accepts_the_password(guarded: Guarded, client: Callable[...
 async def test_subscriptions_use_the_same_access(client: Callable[..., AnyRedis]):
     redis = client(redis_username="webchat", redis_password="another password")
     address = await shard_of(redis, "channel")
-    async with listening_client(address, access_of(redis)) as listening, listening.pubsub() as pubsub:
-        await pubsub.ssubscribe("channel")
-        assert (await pubsub.get_message(timeout=5))["type"] == "ssubscribe"
-        assert await redis.execute_command("SPUBLISH", "channel", "said") == 1
-        assert (await pubsub.get_message(timeout=5))["data"] == b"said"
+    pushed: list[Any] = []
+    connection = await connect_push(address, access_of(redis), pushed.append)
+    connection.send("SSUBSCRIBE", "channel")
+    await eventually(lambda: pushed == [[b"ssubscribe", b"channel", 1]])
+    assert await redis.execute_command("SPUBLISH", "channel", "said") == 1
+    await eventually(lambda: pushed[1:] == [[b"smessage", b"channel", b"said"]])
+    connection.close()
+
+
+@pytest.mark.parametrize("password", [None, "another"])
+async def test_subscriptions_with_a_wrong_password_are_rejected(client: Callable[..., AnyRedis], password: str | None):
+    redis = client()
+    access = replace(access_of(redis), username=None, password=password)
+    with pytest.raises(ResponseError, match=r"(?i)auth|password"):
+        await connect_push(await shard_of(redis, "channel"), access, lambda _: None)
 
 
 @pytest.mark.parametrize("wrong", [None, "another"])
@@ -150,6 +163,15 @@ async def test_a_redis_with_a_foreign_certificate_is_rejected(client: Callable[.
     for authorities in (str(foreign.authority), None):
         with pytest.raises(REDIS_DOWN):
             await client(redis_tls_ca=authorities).get("key")
+
+
+@pytest.mark.parametrize("guarded", ["server by TLS", "cluster by TLS"], indirect=True)
+async def test_subscriptions_verify_the_certificate(client: Callable[..., AnyRedis]):
+    redis = client()
+    with pytest.raises(SSLCertVerificationError):
+        await connect_push(
+            await shard_of(redis, "channel"), replace(access_of(redis), authorities=None), lambda _: None
+        )
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.redis.client import (
@@ -191,3 +192,12 @@ async def test_emptying_redis(redis: AnyRedis) -> None:
         await redis.set(f"n{number}", number)
     await empty_redis(redis)
     assert [await redis.get(f"n{number}") for number in range(12)] == [None] * 12
+
+
+async def test_arguments_of_every_kind_reach_the_server(redis: Redis) -> None:
+    """redis-py packs what hiredis cannot."""
+    arguments = ["text", "가", b"\x00\r\n", "", 0, -7, 1.5, 2**70, bytearray(b"bytes"), memoryview(b"view")]
+    sent = [b"text", "가".encode(), b"\x00\r\n", b"", b"0", b"-7", b"1.5", b"%d" % 2**70, b"bytes", b"view"]
+    for argument, expected in zip(arguments, sent, strict=True):
+        assert await redis.execute_command("ECHO", argument) == expected
+    assert await redis.execute_command("CONFIG GET", "port")

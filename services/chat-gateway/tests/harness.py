@@ -785,10 +785,7 @@ class GatewayHarness:
 
     def deliver(self, channel: str, data: bytes) -> None:
         """Deliver a message on a channel to the gateway."""
-        self.gateway.live_rooms.subscriber._handle(
-            None,  # type: ignore[arg-type]
-            {"type": "smessage", "channel": channel.encode(), "data": data},
-        )
+        self.gateway.live_rooms.subscriber._handle(("memory", 0), b"smessage", channel, data)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -805,8 +802,7 @@ class GatewayHarness:
             pending, subscriber._pending = subscriber._pending, []
             await self.confirms.wait()
             for channel in pending:
-                message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
-                subscriber._handle(None, message)  # type: ignore[arg-type]
+                subscriber._handle(("memory", 0), b"ssubscribe", channel, 1)
 
         self.memory.on_publish = self.deliver
         async with (

@@ -1,74 +1,55 @@
 """A connection that receives the messages of sharded channels from one Redis server."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.crc import key_slot
 
-from shared.redis.client import Access, Address, listening_client
+from shared.redis.client import Access, Address
+from shared.redis.push import PushConnection, connect_push
 
-Message = dict[str, Any]
+OnMessage = Callable[[bytes, str, Any], None]
+"""Called with the kind of a message (`smessage`, `ssubscribe`, `sunsubscribe`), its channel, and its data."""
 
 
 class Listener:
     """A connection to one Redis server that subscribes to channels.
 
     `channels` includes channels whose subscription is not confirmed yet. With `by_slot`, each command names channels of
-    one slot only, as a cluster requires. A silent connection is pinged after `ping_seconds`.
+    one slot only, as a cluster requires.
     """
 
-    def __init__(self, address: Address, access: Access, *, by_slot: bool, ping_seconds: float) -> None:
-        self.address, self._by_slot, self._ping_seconds = address, by_slot, ping_seconds
+    def __init__(self, address: Address, connection: PushConnection, *, by_slot: bool) -> None:
+        self.address, self._connection, self._by_slot = address, connection, by_slot
         self.channels: set[str] = set()
-        self._redis = listening_client(address, access)
-        self._pubsub: Any = self._redis.pubsub()
-        self._writing = asyncio.Lock()
-        self._closed = False
 
-    async def connect(self) -> None:
-        try:
-            await self._pubsub.connect()
-        except BaseException:
-            await self.aclose()
-            raise
-
-    async def subscribe(self, channels: Sequence[str]) -> None:
+    def subscribe(self, channels: Sequence[str]) -> None:
+        """Send the command; the server confirms each channel. Raises ConnectionResetError if the connection is lost."""
         self.channels.update(channels)
-        async with self._writing:
-            if self._closed:  # redis-py would open a new connection, on which nobody listens
-                raise ConnectionResetError("the subscription's connection was closed")
-            for group in self._groups(channels):
-                await self._pubsub.ssubscribe(*group)
+        self._send("SSUBSCRIBE", channels)
 
-    async def unsubscribe(self, channels: Sequence[str]) -> None:
+    def unsubscribe(self, channels: Sequence[str]) -> None:
         self.channels.difference_update(channels)
-        async with self._writing:
-            for group in [] if self._closed else self._groups(channels):
-                await self._pubsub.sunsubscribe(*group)
+        self._send("SUNSUBSCRIBE", channels)
 
-    async def listen(self, handle: Callable[[Message], None]) -> None:
-        """Pass every message to `handle`. Raises if the connection is lost or silent, or on an error reply."""
-        pinged = False
+    async def watch(self, ping_seconds: float) -> None:
+        """Ping the server when it is silent for this long. Raises if the connection is lost, or silent after a ping."""
+        is_pinged = False
         while True:
-            message = await self._pubsub.get_message(timeout=self._ping_seconds)
-            if message is not None:
-                pinged = False
-                handle(message)
-            elif pinged:
+            is_silent = await self._connection.is_silent(ping_seconds)
+            if is_silent and is_pinged:
                 raise TimeoutError("the subscription's connection does not answer")
-            else:
-                pinged = True
-                async with self._writing:
-                    await self._pubsub.ping()
+            if is_silent:
+                self._connection.send("PING")
+            is_pinged = is_silent
 
-    async def aclose(self) -> None:
-        """Close the connection after the write in progress, because redis-py reconnects if a write fails."""
-        async with self._writing:
-            self._closed = True
-            await self._pubsub.aclose()
-            await self._redis.aclose()
+    def close(self) -> None:
+        self._connection.close()
+
+    def _send(self, command: str, channels: Sequence[str]) -> None:
+        for group in self._groups(channels):
+            self._connection.send(command, *group)
 
     def _groups(self, channels: Sequence[str]) -> list[list[str]]:
         """Group channels that one command may name: in a cluster, channels of the same slot."""
@@ -78,3 +59,13 @@ class Listener:
         for channel in channels:
             groups[key_slot(channel.encode())].append(channel)
         return list(groups.values())
+
+
+async def open_listener(address: Address, access: Access, on_message: OnMessage, *, by_slot: bool) -> Listener:
+    """Connect to a server. Raises one of `REDIS_DOWN`."""
+
+    def on_push(message: list[Any]) -> None:
+        kind, channel, data = message
+        on_message(kind, channel.decode() if channel else "", data)
+
+    return Listener(address, await connect_push(address, access, on_push), by_slot=by_slot)

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from chat_gateway import metrics
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
-from chat_gateway.listener import Listener, Message
+from chat_gateway.listener import Listener, open_listener
 from chat_gateway.protocol.resume import EventPage
 from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
@@ -163,7 +164,7 @@ class Subscriber:
         try:
             listener = self._listeners.get(address) or await self._open(address)
             for start in range(0, len(channels), CHANNELS_PER_COMMAND):
-                await listener.subscribe(channels[start : start + CHANNELS_PER_COMMAND])
+                listener.subscribe(channels[start : start + CHANNELS_PER_COMMAND])
         except BaseException:
             self._subscribe_soon(channels)
             self._refresh_slots()
@@ -171,8 +172,7 @@ class Subscriber:
 
     async def _open(self, address: Address) -> Listener:
         access, by_slot = access_of(self._redis), isinstance(self._redis, Cluster)
-        listener = Listener(address, access, by_slot=by_slot, ping_seconds=self._timings.ping)
-        await listener.connect()
+        listener = await open_listener(address, access, partial(self._handle, address), by_slot=by_slot)
         self._listeners[address] = listener
         self._listening[listener] = asyncio.create_task(self._listen(listener), context=Context())
         return listener
@@ -180,14 +180,14 @@ class Subscriber:
     async def _listen(self, listener: Listener) -> None:
         """Handle messages until the connection is lost. Then subscribe to its channels again."""
         try:
-            await listener.listen(partial(self._handle, listener))
+            await listener.watch(self._timings.ping)
         except Exception as error:  # noqa: BLE001 - whatever the error is, the channels need a new subscription
             log.warning("listening to %s:%d failed: %r", *listener.address, error)
         finally:
             del self._listeners[listener.address], self._listening[listener]
             self._refresh_slots()
             self._mark_unconfirmed(listener.channels)
-            await listener.aclose()
+            listener.close()
 
     async def _stop_listening(self) -> None:
         while self._listening:
@@ -229,21 +229,27 @@ class Subscriber:
             for listener in list(self._listeners.values()):
                 channels = list(listener.channels & unwanted)
                 for start in range(0, len(channels), CHANNELS_PER_COMMAND):
-                    await listener.unsubscribe(channels[start : start + CHANNELS_PER_COMMAND])
+                    listener.unsubscribe(channels[start : start + CHANNELS_PER_COMMAND])
                 if not listener.channels or (primaries is not None and listener.address not in primaries):
                     self._listening[listener].cancel()
 
-    def _handle(self, listener: Listener, message: Message) -> None:
-        channel = message["channel"].decode() if message["channel"] else ""
-        match message["type"]:
-            case "smessage":
-                self._dispatch(channel, message["data"])
-            case "ssubscribe":
+    def _handle(self, address: Address, kind: bytes, channel: str, data: Any) -> None:
+        match kind:
+            case b"smessage":
+                self._dispatch(channel, data)
+            case b"ssubscribe":
                 self._confirm(channel)
-            case "sunsubscribe" if channel in listener.channels:  # its slot moved to another server
-                listener.channels.discard(channel)
-                self._refresh_slots()
-                self._mark_unconfirmed([channel])
+            case b"sunsubscribe":
+                self._check_unsubscribed(address, channel)
+
+    def _check_unsubscribed(self, address: Address, channel: str) -> None:
+        listener = self._listeners.get(address)
+        if (
+            listener is not None and channel in listener.channels
+        ):  # nobody asked for it: its slot moved to another server
+            listener.channels.discard(channel)
+            self._refresh_slots()
+            self._mark_unconfirmed([channel])
 
     def _confirm(self, channel: str) -> None:
         future = self._confirmed.get(channel)

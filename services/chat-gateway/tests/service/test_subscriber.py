@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import Hub
-from chat_gateway.listener import Listener, Message
+from chat_gateway.listener import open_listener
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.subscriber import Subscriber
@@ -252,20 +252,32 @@ async def test_the_connection_to_a_silent_server_is_closed(redis: Redis):
 
 
 async def test_the_connection_to_a_server_that_answers_pings_stays_open(redis: Redis):
-    listener = Listener(await shard_of(redis, "a"), OPEN, by_slot=False, ping_seconds=0.2)
-    await listener.connect()
-    messages: list[Message] = []
-    task = asyncio.create_task(listener.listen(messages.append))
-    await listener.subscribe(["a"])
-    await eventually(lambda: [message["type"] for message in messages].count("pong") >= 2)
+    messages: list[tuple[bytes, str, Any]] = []
+    listener = await open_listener(
+        await shard_of(redis, "a"), OPEN, lambda *message: messages.append(message), by_slot=False
+    )
+    watching = asyncio.create_task(listener.watch(0.05))
+    listener.subscribe(["a"])
+    await eventually(lambda: messages == [(b"ssubscribe", "a", 1)])
+
+    async def pings() -> int:
+        statistics: dict[str, dict[str, int]] = await redis.info("commandstats")
+        return statistics.get("cmdstat_ping", {"calls": 0})["calls"]
+
+    before = await pings()
+
+    async def is_pinged_again() -> bool:
+        return await pings() >= before + 3
+
+    await eventually(is_pinged_again)
     await redis.execute_command("SPUBLISH", "a", "x")
-    await eventually(lambda: messages[-1]["data"] == b"x" or messages[-2]["data"] == b"x")
-    assert not task.done()
-    task.cancel()
-    await listener.aclose()
+    await eventually(lambda: messages[1:] == [(b"smessage", "a", b"x")])
+    assert not watching.done()
+    listener.close()
     with pytest.raises(ConnectionResetError):
-        await listener.subscribe(["b"])
-    await listener.unsubscribe(["a"])  # no effect after closing
+        await watching
+    with pytest.raises(ConnectionResetError):
+        listener.subscribe(["b"])
 
 
 # Rooms

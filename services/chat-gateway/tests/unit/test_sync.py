@@ -506,8 +506,7 @@ async def test_events_published_before_all_subscriptions_are_restored_are_read_a
         lambda: len(harness.rooms.requests_to("events")) > before and not harness.gateway.live_rooms.subscriber._dirty
     )
     harness.rooms.add_message(room_id, "junho", "before it was restored")
-    message = {"type": "ssubscribe", "channel": channel.encode(), "data": 1}
-    harness.gateway.live_rooms.subscriber._handle(None, message)  # type: ignore[arg-type]
+    harness.gateway.live_rooms.subscriber._handle(("memory", 0), b"ssubscribe", channel, 1)
     await eventually(lambda: minji.versions(room_id) == [3])
 
 

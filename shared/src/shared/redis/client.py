@@ -301,20 +301,6 @@ def access_of(redis: AnyRedis) -> Access:
     return Access(options["username"], options["password"], tls, options.get("ssl_ca_data"))
 
 
-def listening_client(address: Address, access: Access = OPEN) -> "Redis":
-    """Return a client for subscriptions. It never retries, so that its user notices a lost connection."""
-    host, port = address
-    return Redis(
-        host=host,
-        port=port,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        ssl=access.tls,
-        **access.of_connections(),
-    )
-
-
 class Script:
     """A Lua script that runs on the server of its first key."""
 

@@ -1,7 +1,7 @@
 """The Redis stream of a room's log: append and publish events, and read the events after a version.
 
-A script appends to some rooms, or reads one; calls of many are pipelined. The stream may lose everything: the database has the
-complete log, and a process that finds a gap in the stream loads the events from the database.
+A script appends to some rooms, or reads one; the calls for many rooms are pipelined. The stream may lose everything:
+the database has the complete log, and a process that finds a gap in the stream loads the events from the database.
 """
 
 import itertools

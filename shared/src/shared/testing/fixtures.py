@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import pytest
+from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from sqlalchemy import URL, make_url
 
-from shared.redis.client import AnyRedis, close_redis, listening_client, redis_at, shard_of
+from shared.redis.client import AnyRedis, close_redis, redis_at, shard_of
 from shared.testing import databases, servers
 
 T = TypeVar("T")
@@ -176,7 +177,8 @@ def spans() -> Iterator[list[dict[str, Any]]]:
 @asynccontextmanager
 async def subscription(redis: AnyRedis, channel: str) -> AsyncIterator[PubSub]:
     """Subscribe to a sharded channel on its server."""
-    async with listening_client(await shard_of(redis, channel)) as client, client.pubsub() as pubsub:
+    host, port = await shard_of(redis, channel)
+    async with Redis(host=host, port=port) as client, client.pubsub() as pubsub:
         await pubsub.ssubscribe(channel)
         yield pubsub
 
