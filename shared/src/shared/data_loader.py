@@ -29,13 +29,17 @@ class DataLoader(Generic[K, T]):
 
     async def load(self, key: K) -> T | None:
         """Return the value of a key, or None if `load_batch` does not return one. Raises what `load_batch` raises."""
+        return await asyncio.shield(self.request(key))
+
+    def request(self, key: K) -> "asyncio.Future[T | None]":
+        """Like `load`, as a future that other callers may share: nobody may cancel it."""
         future = self._requests.get(key)
         if future is None:
             future = asyncio.get_running_loop().create_future()
             self._requests.add(key, future)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
-        return await asyncio.shield(future)
+        return future
 
     async def _work(self) -> None:
         try:

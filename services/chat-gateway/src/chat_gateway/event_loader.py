@@ -2,22 +2,34 @@
 
 import logging
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.protocol.resume import EventPage
 from shared.contracts.rooms import RoomEvents
 from shared.redis.client import REDIS_DOWN, AnyRedis
+from shared.redis.loader import RedisLoader
 from shared.roomlog.frames import text_frame
-from shared.roomlog.stream import StreamRead, read_after
+from shared.roomlog.keys import log_key
+from shared.roomlog.stream import StreamRead, read_all
 
 log = logging.getLogger(__name__)
 
 FRAMES_PER_PAGE = 200
+STREAMS_PER_CALL = 50
+
+Cursor: TypeAlias = tuple[str, str, int]
+"""Epoch, room ID, and the version of the last event that is known."""
 
 
 class EventLoader:
+    """Concurrent reads share round trips, and clients that return to the same room at the same version share one."""
+
     def __init__(self, redis: AnyRedis, rooms: Rooms) -> None:
         self._redis, self._rooms = redis, rooms
+        self._streams: RedisLoader[Cursor, StreamRead] = RedisLoader(
+            redis, _log_key_of, self._read_streams, max_batch=STREAMS_PER_CALL
+        )
 
     async def load_after(
         self, epoch: str, cursors: Mapping[str, int], known: Mapping[str, int] | None = None
@@ -51,10 +63,19 @@ class EventLoader:
 
     async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, StreamRead]:
         try:
-            return await read_after(self._redis, epoch, cursors, limit=FRAMES_PER_PAGE)
+            read = await self._streams.load_all([(epoch, *cursor) for cursor in cursors.items()])
+            return {room_id: stream for (_, room_id, _), stream in read.items()}
         except REDIS_DOWN as error:
             log.warning("loading events of %d rooms from the rooms service: %r", len(cursors), error)
             return {}
+
+    async def _read_streams(self, cursors: list[Cursor]) -> dict[Cursor, StreamRead]:
+        return dict(zip(cursors, await read_all(self._redis, cursors, limit=FRAMES_PER_PAGE), strict=True))
+
+
+def _log_key_of(cursor: Cursor) -> str:
+    epoch, room_id, _ = cursor
+    return log_key(epoch, room_id)
 
 
 def _page_of(events: RoomEvents, version: int) -> EventPage:

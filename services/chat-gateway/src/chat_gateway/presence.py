@@ -24,9 +24,9 @@ from chat_gateway.socket_limit import presence_entry
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.batcher import Batcher
-from shared.data_loader import DataLoader
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis
+from shared.redis.loader import RedisLoader
 from shared.streams.names import presence_channel, presence_key
 from shared.tasks import background
 from shared.web.overload import PRESENCE_SHED, Overload
@@ -72,7 +72,9 @@ class Presence:
         # Bounded by the connections of this gateway and what they watch.
         self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
         self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
-        self._registrations: DataLoader[tuple[str, str], int] = DataLoader(self._add, max_batch=REGISTRATIONS_PER_CALL)
+        self._registrations: RedisLoader[tuple[str, str], int] = RedisLoader(
+            redis, lambda registration: presence_key(registration[0]), self._add, max_batch=REGISTRATIONS_PER_CALL
+        )
 
     async def register(self, connection: Connection) -> int:
         """Add a connection. Returns the number of connections that its user has on all gateways."""

@@ -1,5 +1,6 @@
 """Loading events: from the stream in a real Valkey if it is complete, else from rooms."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -91,6 +92,17 @@ async def test_deleted_events_are_reported_as_gone(logs: Logs):
     for version in (1, 99):
         page = (await logs.loader.load_after(E, {room_id: version}))[room_id]
         assert (page.frames, page.gone, page.head) == ([], True, 5)
+
+
+async def test_clients_that_return_at_the_same_version_share_a_read(logs: Logs):
+    """The first asks alone; those that ask meanwhile share the next read, in which each cursor is read once."""
+    room_id, other = await logs.room(5), await logs.room(4)
+    statistics = "commandstats"
+    before = (await logs.redis.info(statistics))["cmdstat_evalsha"]["calls"]
+    pages = await asyncio.gather(*(logs.loader.load_after(E, {room_id: 2, other: 1}) for _ in range(20)))
+    after = (await logs.redis.info(statistics))["cmdstat_evalsha"]["calls"]
+    assert [(len(page[room_id].frames), len(page[other].frames)) for page in pages] == [(3, 3)] * 20
+    assert after - before <= 4
 
 
 async def test_rooms_that_do_not_exist_are_left_out(logs: Logs):

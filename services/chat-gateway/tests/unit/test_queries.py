@@ -214,7 +214,7 @@ async def test_queries_are_rejected_under_load(harness: GatewayHarness, op: str,
     harness.overload.load = 1
     reply = await minji.request(op, **({} if op == "home.list" else {"room_id": room_id}), **fields)
     assert (reply["op"], reply["code"], reply["retry_after"] in range(1, 5)) == ("error", "unavailable", True)
-    assert len(harness.rooms.requests) == before
+    assert {path for path, _ in harness.rooms.requests[before:]} <= {"events"}  # the repair after the start
     harness.overload.load = 0
     assert (await minji.request(op, **({} if op == "home.list" else {"room_id": room_id}), **fields))["op"] == "ok"
 

@@ -5,7 +5,7 @@ the database has the complete log, and a process that finds a gap in the stream 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,6 +66,13 @@ async def read_after(
     redis: AnyRedis, epoch: str, cursors: Mapping[str, int], *, limit: int = KEPT_ENTRIES
 ) -> dict[str, StreamRead]:
     """Read the frames after each room's version, at most `limit` per room."""
-    calls = (([log_key(epoch, room_id)], (version, limit)) for room_id, version in cursors.items())
-    results = await _READ_AFTER.run_all(redis, calls)
-    return {room_id: StreamRead(head, frames) for room_id, (head, *frames) in zip(cursors, results, strict=True)}
+    reads = await read_all(redis, [(epoch, *cursor) for cursor in cursors.items()], limit=limit)
+    return dict(zip(cursors, reads, strict=True))
+
+
+async def read_all(
+    redis: AnyRedis, cursors: Iterable[tuple[str, str, int]], *, limit: int = KEPT_ENTRIES
+) -> list[StreamRead]:
+    """Read the frames after each cursor, (epoch, room ID, version), at most `limit` per cursor."""
+    calls = (([log_key(epoch, room_id)], (version, limit)) for epoch, room_id, version in cursors)
+    return [StreamRead(head, frames) for head, *frames in await _READ_AFTER.run_all(redis, calls)]
