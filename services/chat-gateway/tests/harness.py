@@ -774,7 +774,7 @@ class GatewayHarness:
         """Run the background work of a gateway, except presence. Needs a real Redis."""
         async with (
             gateway.command_queues.running(),
-            gateway.live_rooms.subscriber.running(),
+            gateway.live_rooms.running(),
             background("ephemeral", gateway.ephemeral.run, pause=0),
             gateway.socket_limit.running(),
             background("changes", gateway.user_sync.changed.run, pause=0, longest=0.02),
@@ -808,6 +808,6 @@ class GatewayHarness:
         async with (
             self.gateway.command_queues.running(),
             background("confirm", confirm, pause=0),
-            background("repair", subscriber._repair_dirty, pause=0, longest=0.02),
+            background("repair", self.gateway.live_rooms.feed._repair_dirty, pause=0, longest=0.02),
         ):
             yield

@@ -173,7 +173,7 @@ def build_gateway(
 
 async def _start_background_work(gateway: Gateway, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(gateway.command_queues.running())
-    await stack.enter_async_context(gateway.live_rooms.subscriber.running())
+    await stack.enter_async_context(gateway.live_rooms.running())
     await stack.enter_async_context(gateway.presence.running())
     await stack.enter_async_context(gateway.socket_limit.running())
     for name, work, pause in (

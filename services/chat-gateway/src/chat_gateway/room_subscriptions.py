@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from chat_gateway.hub import Hub
 from chat_gateway.protocol.connection import Connection
+from chat_gateway.room_feed import RoomFeed
 from chat_gateway.subscriber import Subscriber
 from shared.contracts.rooms import Membership
 from shared.roomlog.keys import live_channel
@@ -24,8 +25,8 @@ class RoomSubscriptions:
     is part of the names of channels.
     """
 
-    def __init__(self, hub: Hub, subscriber: Subscriber) -> None:
-        self._hub, self._subscriber = hub, subscriber
+    def __init__(self, hub: Hub, subscriber: Subscriber, feed: RoomFeed) -> None:
+        self._hub, self._subscriber, self._feed = hub, subscriber, feed
         self._rooms: dict[Connection, dict[str, Membership]] = {}
         """Connection → room → membership as the client knows it."""
 
@@ -40,7 +41,7 @@ class RoomSubscriptions:
             self.leave(connection, room_id)
         if memberships:
             self._rooms.setdefault(connection, {}).update(memberships)
-            await self._subscriber.acquire(self._subscriber.room_handlers(connection.epoch, memberships))
+            await self._subscriber.acquire(self._feed.handlers(connection.epoch, memberships))
 
     def leave(self, connection: Connection, room_id: str) -> bool:
         """Take a connection out of a room. Returns False if it is not in the room."""
@@ -70,7 +71,7 @@ class RoomSubscriptions:
         if membership is None or not self._hub.join(connection, room_id, version, membership.since):
             return False
         if is_new:
-            self._subscriber.mark_dirty(room_id)
+            self._feed.mark_dirty(room_id)
         return True
 
     def update(self, connection: Connection, room_id: str, membership: Membership) -> None:

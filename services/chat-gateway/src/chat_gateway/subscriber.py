@@ -1,11 +1,6 @@
-"""The subscriptions of this gateway, and the repair of rooms that missed publications.
-
-A publication may be lost. A gap between versions, a lost subscription, or a stream head past the hub's version makes a
-room dirty. One worker repairs dirty rooms from the log.
-"""
+"""The subscriptions of this gateway to sharded channels, on one Redis server or on those of a cluster."""
 
 import asyncio
-import itertools
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -14,27 +9,14 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-import msgspec
-
-from chat_gateway import metrics
-from chat_gateway.event_loader import EventLoader
-from chat_gateway.hub import Hub
 from chat_gateway.listener import Listener, open_listener
-from chat_gateway.protocol.resume import EventPage
 from chat_gateway.timings import Timings
 from shared.redis.client import Address, AnyRedis, Cluster, access_of, primaries_of, shard_of
-from shared.roomlog.frames import CURSORS, TYPING, Publication, parse_publication
-from shared.roomlog.keys import live_channel
 from shared.tasks import background
-from shared.tracing.spans import Span, child_span
-from shared.web.overload import TYPING_SHED, Overload
 
 log = logging.getLogger(__name__)
 
 CHANNELS_PER_COMMAND = 500
-ROOMS_PER_REPAIR = 50
-
-_cursors_decoder = msgspec.json.Decoder(dict[str, int])
 
 Handler = Callable[[bytes], None]
 
@@ -42,24 +24,12 @@ Handler = Callable[[bytes], None]
 class Subscriber:
     """Subscribes to channels and calls their handlers.
 
-    `on_reset` is called with a room and its head if the missed events no longer exist. `on_lost` is called when
-    subscriptions are lost, and again when all are confirmed: publications in between were missed.
+    `on_lost` is called when subscriptions are lost, and again when all are confirmed: publications in between were
+    missed.
     """
 
-    def __init__(
-        self,
-        redis: AnyRedis,
-        hub: Hub,
-        event_loader: EventLoader,
-        overload: Overload,
-        timings: Timings,
-        *,
-        on_reset: Callable[[str, int], None],
-        on_lost: Callable[[], None],
-    ) -> None:
-        self._redis, self._hub, self._event_loader, self._overload = redis, hub, event_loader, overload
-        self._timings, self._on_reset, self._on_lost = timings, on_reset, on_lost
-        self.epoch = ""
+    def __init__(self, redis: AnyRedis, timings: Timings, *, on_lost: Callable[[], None]) -> None:
+        self._redis, self._timings, self._on_lost = redis, timings, on_lost
         self._wanted: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
@@ -71,10 +41,6 @@ class Subscriber:
         self._listeners: dict[Address, Listener] = {}
         self._listening: dict[Listener, asyncio.Task[None]] = {}
         self._changing = asyncio.Lock()
-        self._dirty: set[str] = set()
-        self._has_dirty = asyncio.Event()
-        self._repairs: dict[str, list[asyncio.Future[None]]] = {}
-        self._unchecked: list[str] = []
 
     # Subscriptions: `acquire` and `release` only record what is wanted. Workers send the commands to the servers.
 
@@ -99,35 +65,6 @@ class Subscriber:
                 del self._wanted[channel]
                 self._unwanted.add(channel)
 
-    def room_handlers(self, epoch: str, room_ids: Iterable[str]) -> dict[str, Handler]:
-        """Return the channels of rooms with their handlers, for `acquire`."""
-        return {live_channel(epoch, room_id): self._room_handler(room_id) for room_id in room_ids}
-
-    def _room_handler(self, room_id: str) -> Handler:
-        def handle(message: bytes) -> None:
-            publication = parse_publication(message)
-            if publication.last:
-                span = self._start_span(room_id, publication) if publication.traceparent else None
-                if not self._hub.receive(room_id, publication):
-                    self.mark_dirty(room_id)
-                elif span is not None:
-                    asyncio.get_running_loop().call_soon(span.end)  # after the flush, which writes to the sockets
-            elif publication.flags == CURSORS:
-                self._hub.receive_cursors(room_id, _cursors_decoder.decode(publication.data))
-            elif publication.flags.startswith(TYPING) and not self._overload.sheds_ephemeral(TYPING_SHED):
-                user_id = publication.flags[len(TYPING) + 1 :].decode()
-                self._hub.receive_typing(room_id, user_id, publication.data)
-
-        return handle
-
-    def _start_span(self, room_id: str, publication: Publication) -> Span | None:
-        """Start a span for a sampled event. Returns None if no reader here gets it now."""
-        room = self._hub.rooms.get(room_id)
-        if room is None or publication.last <= room.version:
-            return None
-        fields = {"webchat.room": room_id, "webchat.receivers": len(room.readers)}
-        return child_span(publication.traceparent, "deliver", "consumer", fields)
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -135,8 +72,6 @@ class Subscriber:
             for name, work, pause in (
                 ("subscribe", self._subscribe_pending, 0.0),
                 ("unsubscribe", self._unsubscribe_unwanted, self._timings.housekeeping),
-                ("repair", self._repair_dirty, 0.0),
-                ("head check", self._check_heads, self._timings.housekeeping),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause, longest=1))
             yield
@@ -266,67 +201,3 @@ class Subscriber:
                 handler(data)
         except Exception:
             log.exception("a message on %s could not be handled", channel)
-
-    # Repair
-
-    def mark_dirty(self, *room_ids: str) -> None:
-        """Repair rooms soon: they may have missed events after the hub's version."""
-        self._dirty.update(room_ids)
-        self._has_dirty.set()
-
-    async def repair(self, room_ids: Iterable[str]) -> None:
-        """Mark rooms dirty, and wait until the hub has all events that existed at the time of the call."""
-        futures = []
-        for room_id in room_ids:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._repairs.setdefault(room_id, []).append(future)
-            futures.append(future)
-            self.mark_dirty(room_id)
-        await asyncio.gather(*futures)
-
-    async def _repair_dirty(self) -> None:
-        """Wait for dirty rooms, and read one batch of them from the log."""
-        await self._has_dirty.wait()
-        rooms = list(itertools.islice(self._dirty, ROOMS_PER_REPAIR))
-        self._dirty.difference_update(rooms)
-        waiting = {room_id: self._repairs.pop(room_id, []) for room_id in rooms}
-        versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
-        metrics.REPAIRS.inc(len(versions))
-        try:
-            pages = await self._event_loader.load_after(self.epoch, versions) if versions else {}
-        except BaseException:  # even if this task is cancelled, callers still wait for the rooms
-            self.mark_dirty(*rooms)
-            for room_id, futures in waiting.items():
-                self._repairs.setdefault(room_id, []).extend(futures)
-            raise
-        for room_id, page in pages.items():
-            self._deliver(room_id, versions[room_id], page)
-        for room_id, futures in waiting.items():
-            if room_id in self._dirty:
-                self._repairs.setdefault(room_id, []).extend(futures)
-            else:
-                _resolve(futures)
-        if not self._dirty:
-            self._has_dirty.clear()
-
-    def _deliver(self, room_id: str, version: int, page: EventPage) -> None:
-        if page.gone:
-            self._on_reset(room_id, page.head)
-        elif not self._hub.receive_frames(room_id, version + 1, page.frames) or not page.complete:
-            self.mark_dirty(room_id)
-
-    async def _check_heads(self) -> None:
-        """Check the next slice of the rooms. Every room is checked within `Timings.head_check`."""
-        if not self._unchecked:
-            self._unchecked = list(self._hub.rooms)
-        size = int(len(self._hub.rooms) * self._timings.housekeeping / self._timings.head_check) + 1
-        rooms, self._unchecked = self._unchecked[:size], self._unchecked[size:]
-        versions = {room_id: version for room_id in rooms if (version := self._hub.version_of(room_id)) is not None}
-        if versions:
-            self.mark_dirty(*await self._event_loader.lagging(self.epoch, versions))
-
-
-def _resolve(futures: list["asyncio.Future[None]"]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)

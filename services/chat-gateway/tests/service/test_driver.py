@@ -104,7 +104,7 @@ async def test_events_published_while_a_subscription_is_lost_are_read(harness: G
     """No later event and no head check reveals the gap."""
     room_id = harness.rooms.create("minji", "junho")
     minji = await harness.connect("minji")
-    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.feed._dirty)
     await cut(harness.redis)
     harness.rooms.add_message(room_id, "junho", "missed")
     await harness.rooms.publish(harness.redis, room_id)

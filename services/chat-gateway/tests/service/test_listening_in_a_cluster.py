@@ -1,33 +1,25 @@
 """Subscriptions in a cluster follow a channel whose slot moves, although no connection is lost."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from chat_gateway.hub import Hub
 from chat_gateway.subscriber import Subscriber
 from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually
 from shared.testing.servers import ValkeyCluster
-from shared.web.overload import Overload
 
 from ..harness import QUICK  # noqa: TID252 - the tests of one service
 
 pytestmark = pytest.mark.parametrize("redis_endpoint", ["cluster"], indirect=True)
 CHANNELS = [f"c{number}" for number in range(30)]
 
-CALM = Overload(ephemeral_at=1, history_at=1)
-
 
 class SubscriberHarness:
     def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.lost = redis, 0
         self.received: list[bytes] = []
-        log: Any = None
-        self.subscriber = Subscriber(
-            redis, Hub(lambda: None, lambda *_: None), log, CALM, QUICK, on_reset=lambda *_: None, on_lost=self._on_lost
-        )
+        self.subscriber = Subscriber(redis, QUICK, on_lost=self._on_lost)
 
     def _on_lost(self) -> None:
         self.lost += 1

@@ -93,9 +93,7 @@ async def test_a_page_ahead_of_the_hub_waits_for_the_hub(harness: GatewayHarness
     await publish_message(harness, room_id, "junho", "one")
     await page(minji, room_id)
     handlers = harness.gateway.live_rooms.subscriber._handlers
-    handlers.update(
-        dict.fromkeys(harness.gateway.live_rooms.subscriber.room_handlers("epoch-1", [room_id]), lambda _: None)
-    )
+    handlers.update(dict.fromkeys(harness.gateway.live_rooms.feed.handlers("epoch-1", [room_id]), lambda _: None))
     harness.rooms.add_message(room_id, "junho", "two")
     await harness.rooms.publish(harness.redis, room_id, 3)
     assert (await page(minji, room_id, limit=7))[0] == ["one", "two"]
@@ -146,9 +144,7 @@ async def test_a_page_is_not_returned_to_a_reader_removed_meanwhile(harness: Gat
     await publish_message(harness, room_id, "minji", "one")
     await page(minji, room_id)
     handlers = harness.gateway.live_rooms.subscriber._handlers
-    handlers.update(
-        dict.fromkeys(harness.gateway.live_rooms.subscriber.room_handlers("epoch-1", [room_id]), lambda _: None)
-    )
+    handlers.update(dict.fromkeys(harness.gateway.live_rooms.feed.handlers("epoch-1", [room_id]), lambda _: None))
     harness.rooms.remove(room_id, "junho")
     harness.rooms.add_message(room_id, "minji", "a secret")
     await harness.rooms.publish(harness.redis, room_id, 3)

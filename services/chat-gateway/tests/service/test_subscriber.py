@@ -15,6 +15,7 @@ from chat_gateway.hub import Hub
 from chat_gateway.listener import open_listener
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.limits import Limits
+from chat_gateway.room_feed import RoomFeed
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.ids import new_id
@@ -54,7 +55,7 @@ class Recorder(FakeTransport):
 
 
 class SubscriberHarness:
-    """A subscriber with its hub. `received` lists messages of channels other than rooms."""
+    """A subscriber, and a feed with its hub. `received` lists messages of channels other than rooms."""
 
     def __init__(self, redis: AnyRedis, **timings: float) -> None:
         self.redis, self.lost, self.rooms = redis, 0, RoomsService()
@@ -63,17 +64,16 @@ class SubscriberHarness:
         self.overload = Overload(ephemeral_at=1, history_at=1)
         self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush), lambda *_: None)
         rooms: Any = self.rooms
-        event_loader = EventLoader(redis, Rooms(rooms))
-        self.subscriber = Subscriber(
-            redis,
+        short = Timings(housekeeping=0.02, **timings)
+        self.subscriber = Subscriber(redis, short, on_lost=self._on_lost)
+        self.feed = RoomFeed(
             self.hub,
-            event_loader,
+            EventLoader(redis, Rooms(rooms)),
             self.overload,
-            Timings(housekeeping=0.02, **timings),
+            short,
             on_reset=lambda room_id, head: self.resets.append((room_id, head)),
-            on_lost=self._on_lost,
         )
-        self.subscriber.epoch = self.rooms.epoch
+        self.feed.epoch = self.rooms.epoch
 
     def _on_lost(self) -> None:
         self.lost += 1
@@ -89,7 +89,7 @@ class SubscriberHarness:
     async def join(self, room_id: str, user_id: str = "minji") -> FakeReader:
         """Add a reader to the room at its current version."""
         reader = FakeReader(user_id)
-        await self.subscriber.acquire(self.subscriber.room_handlers(self.subscriber.epoch, [room_id]))
+        await self.subscriber.acquire(self.feed.handlers(self.feed.epoch, [room_id]))
         assert self.hub.join(reader, room_id, self.rooms.rooms[room_id].version, 1)
         return reader
 
@@ -103,7 +103,7 @@ class SubscriberHarness:
 @asynccontextmanager
 async def running_subscriber(redis: AnyRedis, **timings: float) -> AsyncIterator[SubscriberHarness]:
     harness = SubscriberHarness(redis, **timings)
-    async with harness.subscriber.running():
+    async with harness.subscriber.running(), harness.feed.running():
         yield harness
 
 
@@ -355,8 +355,19 @@ async def test_a_repair_waits_until_the_room_was_read(harness: SubscriberHarness
     await harness.rooms.publish(harness.redis, room_id, 1)
     harness.hub.rooms[room_id].version = 1
     async with asyncio.timeout(10):
-        await harness.subscriber.repair([room_id])
+        await harness.feed.repair([room_id])
     assert harness.hub.version_of(room_id) == 301
+
+
+async def test_a_repair_ends_although_the_room_is_marked_again_in_each_round(harness: SubscriberHarness):
+    """As in a busy room on a bad connection."""
+    room_id = harness.rooms.create("minji")
+    await harness.join(room_id)
+    harness.rooms.add_message(room_id, "minji")
+    harness.rooms.on_events = lambda _: harness.feed.mark_dirty(room_id)
+    async with asyncio.timeout(5):
+        await harness.feed.repair([room_id])
+    assert harness.hub.version_of(room_id) == 2
 
 
 async def test_many_rooms_are_repaired_in_several_batches(harness: SubscriberHarness):
@@ -365,7 +376,7 @@ async def test_many_rooms_are_repaired_in_several_batches(harness: SubscriberHar
         await harness.join(room_id)
         harness.rooms.add_message(room_id, "minji")
     async with asyncio.timeout(10):
-        await harness.subscriber.repair(rooms)
+        await harness.feed.repair(rooms)
     assert {harness.hub.version_of(room_id) for room_id in rooms} == {2}
     assert max(len(request.cursors) for request in harness.rooms.requests_to("events")) == 50
 
@@ -376,7 +387,7 @@ async def test_a_repair_is_repeated_after_any_error(harness: SubscriberHarness):
     harness.rooms.add_message(room_id, "minji")
     harness.rooms.errors = [KeyError("a fault"), ValueError("an undecodable response")]
     async with asyncio.timeout(5):
-        await harness.subscriber.repair([room_id])
+        await harness.feed.repair([room_id])
     assert harness.hub.version_of(room_id) == 2
     assert len(harness.rooms.requests_to("events")) == 3
 
@@ -388,5 +399,5 @@ async def test_a_room_whose_missed_events_were_deleted_is_reported(harness: Subs
         harness.rooms.add_message(room_id, "minji")
     harness.rooms.forget_events(room_id)
     async with asyncio.timeout(5):
-        await harness.subscriber.repair([room_id, other])
+        await harness.feed.repair([room_id, other])
     assert (harness.resets, reader.frames) == ([(room_id, 3)], [])

@@ -112,7 +112,7 @@ class World:
             "read again": lambda n: self.with_connection(n, lambda one: one.transport.writable.set()),
             "too slow": lambda n: self.with_connection(n, lambda one: one.transport.close(4308, "too slow")),
             "shut down": lambda _: self.shut_down(),
-            "repair": lambda n: self.harness.gateway.live_rooms.subscriber.mark_dirty(self.room(n)),
+            "repair": lambda n: self.harness.gateway.live_rooms.feed.mark_dirty(self.room(n)),
             "trim": lambda n: self.harness.rooms.forget_events(self.room(n)),
             "pause": lambda n: self.harness.rooms.pause(("events", "homes", "places")[n % 3]),
             "resume": lambda n: self.harness.rooms.resume(("events", "homes", "places")[n % 3]),
@@ -168,7 +168,7 @@ class World:
         for _ in range(ROUNDS):
             for client in self.clients:
                 self.recover(client)
-            live_rooms.subscriber.mark_dirty(*live_rooms.hub.rooms)
+            live_rooms.feed.mark_dirty(*live_rooms.hub.rooms)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             if all(self.is_settled(client) for client in self.clients):

@@ -136,7 +136,7 @@ async def test_the_newest_page_is_loaded_once_while_the_room_does_not_change(har
         assert await bodies(client, room_id) == ["one"]
     assert len(harness.rooms.requests_to("messages")) == 1
     harness.rooms.add_message(room_id, "junho", "two")
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     assert await bodies(minji, room_id) == ["one", "two"]
     assert await bodies(minji, room_id, limit=1) == ["two"]
     assert await bodies(minji, room_id, before=2) == ["one"]
@@ -163,7 +163,7 @@ async def test_a_user_who_left_does_not_get_the_cached_page(harness: GatewayHarn
     minji, junho = await harness.connect("minji"), await harness.connect("junho")
     assert await bodies(junho, room_id) == ["one"]
     harness.rooms.remove(room_id, "junho")
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     assert await bodies(minji, room_id) == ["one"]
     for client in (junho, await harness.connect("stranger")):
         reply = await client.request("message.list", room_id=room_id)

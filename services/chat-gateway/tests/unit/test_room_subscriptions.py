@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from chat_gateway.hub import Hub
 from chat_gateway.protocol.connection import Connection
+from chat_gateway.room_feed import RoomFeed
 from chat_gateway.room_subscriptions import RoomSubscriptions
 from chat_gateway.subscriber import Subscriber
 from shared.contracts.rooms import Membership
@@ -69,16 +70,10 @@ class SubscriptionsMachine(RuleBasedStateMachine):
         redis: Any = None
         loader: Any = None
         self.hub = Hub(lambda: None, self.removed)
-        self.subscriber = Subscriber(
-            redis,
-            self.hub,
-            loader,
-            Overload(ephemeral_at=1, history_at=1),
-            QUICK,
-            on_reset=lambda *_: None,
-            on_lost=lambda: None,
-        )
-        self.subscriptions = RoomSubscriptions(self.hub, self.subscriber)
+        self.subscriber = Subscriber(redis, QUICK, on_lost=lambda: None)
+        calm = Overload(ephemeral_at=1, history_at=1)
+        feed = RoomFeed(self.hub, loader, calm, QUICK, on_reset=lambda *_: None)
+        self.subscriptions = RoomSubscriptions(self.hub, self.subscriber, feed)
 
     def removed(self, connection: Connection, room_id: str) -> None:
         self.subscriptions.leave(connection, room_id)

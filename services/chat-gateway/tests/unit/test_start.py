@@ -76,7 +76,7 @@ async def test_a_live_connection_receives_the_events_of_its_rooms(harness: Gatew
     room_id = harness.rooms.create("minji")
     minji = await harness.connect("minji")
     sent = await minji.request("message.send", room_id=room_id, client_id=room_id, body="hello")
-    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.feed.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id)[-1:] == [sent["version"]])
     [created] = minji.received("message.created")
     assert (created["seq"], created["body"]) == (1, "hello")
@@ -193,7 +193,7 @@ async def test_an_unusable_cursor_is_reset(harness: GatewayHarness, hello: dict[
     assert [frame["op"] for frame in minji.frames] == ["ready", "room.reset"]
     assert (minji.frames[1]["room_id"], resets()) == (room_id, counted + 1)
     harness.rooms.add_message(room_id, "junho")
-    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.feed.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id) == [4])
 
 

@@ -63,7 +63,7 @@ async def test_a_new_room_is_announced_and_its_events_arrive(harness: GatewayHar
     assert added["room"] == msgspec.to_builtins(harness.rooms.room_of(room_id, "minji"))
     assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
     harness.rooms.add_message(room_id, "junho")
-    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.feed.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id) == [3])
     assert (await minji.request("message.send", room_id=room_id, client_id=room_id, body="hi"))["op"] == "ok"
 
@@ -121,7 +121,7 @@ async def test_a_user_who_left_and_rejoined_is_removed_and_added_again(harness: 
     assert harness.gateway.live_rooms.subscriptions.of(minji.connection)[room_id].since == 5
     assert minji.received("room.added")[0]["room"]["version"] == 5
     harness.rooms.add_message(room_id, "junho", "welcome")
-    harness.gateway.live_rooms.subscriber.mark_dirty(room_id)
+    harness.gateway.live_rooms.feed.mark_dirty(room_id)
     await eventually(lambda: minji.versions(room_id)[-1:] == [6])
     assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 1
 
@@ -163,7 +163,7 @@ async def test_a_connection_that_fails_to_join_a_new_room_is_closed_with_try_aga
     room_id = harness.rooms.create("sora")
     minji, sora = await synced_clients(harness, "minji", "sora")
     harness.rooms.add_message(room_id, "sora")
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     harness.rooms.add(room_id, "minji")
 
     def skip_ahead(_: object) -> None:
@@ -203,7 +203,7 @@ async def test_a_user_who_leaves_and_rejoins_during_the_join_gets_no_events_in_b
     harness.rooms.resume("events")
     await minji.settle()
     harness.rooms.add_message(room_id, "sora", "after")
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     await eventually(lambda: minji.versions(room_id)[-1:] == [7])
     assert [frame["room"]["version"] for frame in minji.received("room.added")] == [2, 6]
     assert minji.versions(room_id) == [7]
@@ -235,7 +235,7 @@ async def test_a_user_who_rejoins_before_the_departure_is_written_stays(harness:
     assert harness.gateway.live_rooms.hub.reads(minji.connection, room_id)
     assert harness.gateway.live_rooms.subscriber._wanted[live_channel("epoch-1", room_id)] == 2
     harness.rooms.add_message(room_id, "sora")
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     await eventually(lambda: minji.versions(room_id)[-1:] == [5])
 
 
@@ -489,7 +489,7 @@ async def test_rooms_are_read_again_when_a_subscription_is_lost_and_when_it_is_r
     """Events published meanwhile are only in the log."""
     room_id = harness.rooms.create("minji", "junho")
     [minji] = await synced_clients(harness, "minji")
-    await eventually(lambda: not harness.gateway.live_rooms.subscriber._dirty)
+    await eventually(lambda: not harness.gateway.live_rooms.feed._dirty)
     harness.rooms.add_message(room_id, "junho", "while it was lost")
     harness.gateway.live_rooms.subscriber._mark_unconfirmed([live_channel("epoch-1", room_id)])
     await eventually(lambda: minji.versions(room_id) == [3])
@@ -503,7 +503,7 @@ async def test_events_published_before_all_subscriptions_are_restored_are_read_a
     harness.gateway.live_rooms.subscriber._subscribe_soon = lambda _: None  # type: ignore[method-assign] - the server is unavailable
     harness.gateway.live_rooms.subscriber._mark_unconfirmed([channel])
     await eventually(
-        lambda: len(harness.rooms.requests_to("events")) > before and not harness.gateway.live_rooms.subscriber._dirty
+        lambda: len(harness.rooms.requests_to("events")) > before and not harness.gateway.live_rooms.feed._dirty
     )
     harness.rooms.add_message(room_id, "junho", "before it was restored")
     harness.gateway.live_rooms.subscriber._handle(("memory", 0), b"ssubscribe", channel, 1)
@@ -531,7 +531,7 @@ async def test_a_new_epoch_closes_all_connections(harness: GatewayHarness, by: s
     assert (
         harness.gateway.connections.users,
         harness.gateway.live_rooms.hub.rooms,
-        harness.gateway.live_rooms.subscriber.epoch,
+        harness.gateway.live_rooms.feed.epoch,
     ) == ({}, {}, "epoch-2")
 
 
@@ -541,7 +541,7 @@ async def test_if_the_log_of_a_room_does_not_reach_back_its_readers_are_closed(h
     harness.rooms.add_message(room_id, "junho")
     harness.rooms.forget_events(room_id)
     resets = REGISTRY.get_sample_value("webchat_room_resets_total") or 0
-    await harness.gateway.live_rooms.subscriber.repair([room_id])
+    await harness.gateway.live_rooms.feed.repair([room_id])
     assert (minji.transport.closed, sora.transport.closed, harness.gateway.live_rooms.hub.version_of(room_id)) == (
         1013,
         None,

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class RedisLoader(Generic[K, T]):
-    """A `DataLoader` for each server, so that a lost server fails or delays only the lookups of its own keys.
+    """A `DataLoader` for each server, so that a lost server fails or delays only lookups of keys that it has.
 
     `redis_key_of` returns the key in Redis that a lookup needs.
     """

@@ -17,7 +17,7 @@ MAX_ROUNDS = 200
 class RoomJoiner:
     def __init__(self, live_rooms: LiveRooms) -> None:
         self._hub, self._subscriptions = live_rooms.hub, live_rooms.subscriptions
-        self._event_loader, self._subscriber = live_rooms.event_loader, live_rooms.subscriber
+        self._event_loader, self._feed = live_rooms.event_loader, live_rooms.feed
 
     async def join(self, connection: Connection, cursors: Mapping[str, int], heads: Mapping[str, int]) -> None:
         """Send the events after the cursors, and deliver the later ones.
@@ -34,7 +34,7 @@ class RoomJoiner:
             await self._send_missed(connection, joining, wanted)
             lagging = self._join(connection, joining, (room_id for room_id in joining.complete if room_id in wanted))
             if lagging:
-                await self._subscriber.repair(lagging)
+                await self._feed.repair(lagging)
                 self._join(connection, joining, lagging)
         connection.transport.close(CloseCode.SLOW_READER, "the rooms change faster than this connection reads")
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from chat_gateway import metrics
 from chat_gateway.clients.rooms import Rooms
@@ -12,6 +13,7 @@ from chat_gateway.event_loader import EventLoader
 from chat_gateway.hub import JOIN_S, Hub
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.errors import CloseCode
+from chat_gateway.room_feed import RoomFeed
 from chat_gateway.room_subscriptions import RoomSubscriptions
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
@@ -46,24 +48,22 @@ class LiveRooms:
         self.hub = Hub(self._flush_soon, self._reader_removed)
         self.event_loader = EventLoader(redis, rooms)
         self.recent_pages = RecentPages()
-        self.subscriber = Subscriber(
-            redis,
-            self.hub,
-            self.event_loader,
-            overload,
-            timings,
-            on_reset=self._reset_room,
-            on_lost=self._subscription_lost,
-        )
-        self.subscriptions = RoomSubscriptions(self.hub, self.subscriber)
+        self.feed = RoomFeed(self.hub, self.event_loader, overload, timings, on_reset=self._reset_room)
+        self.subscriber = Subscriber(redis, timings, on_lost=self._subscription_lost)
+        self.subscriptions = RoomSubscriptions(self.hub, self.subscriber, self.feed)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self.subscriber.running(), self.feed.running():
+            yield
 
     # The epoch
 
     def adopt_epoch(self, epoch: str) -> None:
         """Take the epoch of a response. A new one ends all connections, which started in the old one."""
-        if epoch in {"", self.subscriber.epoch}:
+        if epoch in {"", self.feed.epoch}:
             return
-        first, self.subscriber.epoch = not self.subscriber.epoch, epoch
+        first, self.feed.epoch = not self.feed.epoch, epoch
         if not first:
             log.warning("the room logs have a new epoch; closing all sockets")
             self.recent_pages.clear()
@@ -86,7 +86,7 @@ class LiveRooms:
         self._joined = None
         _observe_lag(self.hub.flush(self._loop.time()))
 
-    # Reports of the hub and of the subscriber
+    # Reports of the hub, the feed and the subscriber
 
     def _reader_removed(self, connection: Connection, room_id: str) -> None:
         self.subscriptions.leave(connection, room_id)
@@ -102,7 +102,7 @@ class LiveRooms:
 
     def _subscription_lost(self) -> None:
         metrics.LOST.inc()
-        self.subscriber.mark_dirty(*self.hub.rooms)
+        self.feed.mark_dirty(*self.hub.rooms)
         self._on_lost()
 
 

@@ -14,7 +14,7 @@ from shared.contracts.rooms import Membership, RoomEntry, RoomList, UserMembersh
 
 class RoomSync:
     def __init__(self, live_rooms: LiveRooms, joiner: RoomJoiner, tasks: ConnectionTasks, rooms: Rooms) -> None:
-        self._subscriptions, self._subscriber = live_rooms.subscriptions, live_rooms.subscriber
+        self._subscriptions, self._feed = live_rooms.subscriptions, live_rooms.feed
         self._joiner, self._tasks, self._rooms = joiner, tasks, rooms
 
     async def sync(self, connections: Iterable[Connection], users: Mapping[str, UserMemberships]) -> None:
@@ -35,9 +35,7 @@ class RoomSync:
     async def _remove(self, connection: Connection, memberships: Mapping[str, Membership]) -> None:
         """Send `room.removed`. The rooms are repaired first, so that the hub delivers the user's departure before."""
         removed = [room_id for room_id in self._subscriptions.of(connection) if room_id not in memberships]
-        await self._subscriber.repair(
-            [room_id for room_id in removed if self._subscriptions.receives(connection, room_id)]
-        )
+        await self._feed.repair([room_id for room_id in removed if self._subscriptions.receives(connection, room_id)])
         for room_id in removed:
             if self._subscriptions.leave(connection, room_id):
                 push_frame(connection, RoomRemoved(room_id=room_id))

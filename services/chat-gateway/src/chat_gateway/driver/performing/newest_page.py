@@ -22,7 +22,7 @@ def wants_newest(frame: MessageList) -> bool:
 class NewestPages:
     def __init__(self, redis: AnyRedis, rooms: Rooms, live_rooms: LiveRooms) -> None:
         self._redis, self._rooms = redis, rooms
-        self._hub, self._subscriber = live_rooms.hub, live_rooms.subscriber
+        self._hub, self._feed = live_rooms.hub, live_rooms.feed
         self._subscriptions, self._replies = live_rooms.subscriptions, live_rooms.recent_pages
 
     # Replies
@@ -58,7 +58,7 @@ class NewestPages:
             log.info("the cached page of a room cannot be used: %r", error)
             return None
         if snapshot.version > (self._hub.version_of(room_id) or 0):
-            await self._subscriber.repair([room_id])
+            await self._feed.repair([room_id])
         return self._page_of_reader(connection, room_id, snapshot, limit)
 
     def _page_of_reader(
