@@ -30,7 +30,17 @@ from chat_gateway.protocol.effects import Effect
 from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.transport import Transport
 from chat_gateway.timings import Timings
-from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
+from shared.contracts.auth import (
+    ActiveSessions,
+    Revocations,
+    RevocationsRequest,
+    RevokedSession,
+    ServiceToken,
+    ServiceTokenRequest,
+    SessionCheck,
+    SigningKeys,
+    User,
+)
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import (
     Accepted,
@@ -107,6 +117,7 @@ QUICK = Timings(
     presence_refresh=0.02,
     presence_poll=0.02,
     housekeeping=0.02,
+    revocations=0.02,
     user_check=0.02,
     cursor_flush=0.02,
     close=0.1,
@@ -484,7 +495,10 @@ class AuthService(Service):
         self._private = {**jwk.construct(key, "ES256").to_dict(), "kid": "k1"}
         self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
         self.sessions: dict[str, User] = {}
+        self.revoked: list[RevokedSession] = []
+        self.complete = True
         self.serve("sessions", SessionCheck, self._sessions)
+        self.serve("revocations", RevocationsRequest, self._revocations)
         self.serve(
             "token", ServiceTokenRequest, lambda request: ServiceToken(f"for {request.audience}", time.time() + 60)
         )
@@ -495,11 +509,18 @@ class AuthService(Service):
             user_id=user_id, email=f"{user_id}@example.com", webchat_id=f"w-{user_id}", display_name=user_id
         )
 
+    def revoke(self, session_id: str) -> None:
+        """Revoke a session without a notification."""
+        self.revoked.append(RevokedSession(session_id, self.sessions.pop(session_id).user_id))
+
     def token(self, principal: Principal, audience: str = "chat-gateway") -> str:
         return sign_token(self._private, principal, audience)
 
     def _sessions(self, request: SessionCheck) -> ActiveSessions:
         return ActiveSessions({one: self.sessions[one] for one in request.session_ids if one in self.sessions})
+
+    def _revocations(self, request: RevocationsRequest) -> Revocations:
+        return Revocations(self.revoked, until=request.since + 1, complete=self.complete)
 
 
 class MediaService(Service):
@@ -770,6 +791,7 @@ class GatewayHarness:
             background("ephemeral", gateway.ephemeral.run, pause=0),
             background("changes", gateway.user_sync.changed.run, pause=0, longest=0.02),
             background("check", gateway.user_sync.check, pause=0, longest=0.02),
+            background("revocations", gateway.revocations.poll, pause=gateway.timings.revocations),
         ):
             yield gateway
 

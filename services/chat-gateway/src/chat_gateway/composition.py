@@ -25,6 +25,7 @@ from chat_gateway.driver.performing.perform import Performer
 from chat_gateway.driver.performing.queries import Queries
 from chat_gateway.driver.performing.submitting import CommandSubmitter
 from chat_gateway.driver.performing.typing_publisher import TypingPublisher
+from chat_gateway.driver.revocations import Revocations
 from chat_gateway.driver.room_sync import RoomSync
 from chat_gateway.driver.start import Starter
 from chat_gateway.driver.tasks import ConnectionTasks
@@ -155,6 +156,7 @@ def build_gateway(
     return Gateway(
         connections=connections,
         user_sync=user_sync,
+        revocations=Revocations(connections, auth, check_all=user_sync.check_now.set),
         live_rooms=live_rooms,
         presence=presence,
         command_queues=queues,
@@ -170,6 +172,8 @@ async def _start_background_work(gateway: Gateway, stack: AsyncExitStack) -> Non
     await stack.enter_async_context(gateway.command_queues.running())
     await stack.enter_async_context(gateway.live_rooms.subscriber.running())
     await stack.enter_async_context(gateway.presence.running())
+    pause = gateway.timings.revocations
+    await stack.enter_async_context(background("revocations", gateway.revocations.poll, pause=pause, longest=pause))
     for name, work, pause in (
         ("ephemeral", gateway.ephemeral.run, 0.0),
         ("user changes", gateway.user_sync.changed.run, 0.0),

@@ -16,6 +16,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Pause between two slices of the head check, and between two rounds of unsubscribing."""
     ping: float = 5
     """A silent subscription is pinged after this time, and dropped if it stays silent as long again."""
+    revocations: float = 0.4
+    """Pause between two questions to auth which sessions were revoked. A revocation must take effect within 1 s."""
     user_check: float = 30
     cursor_flush: float = 0.25
     start: float = 15

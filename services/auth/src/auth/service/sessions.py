@@ -14,6 +14,7 @@ import msgspec
 from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
+from auth.storage.revocations import purge_revocations
 from auth.storage.sessions import Revoked
 from shared.database.engine import Db
 from shared.errors import NotFound
@@ -28,6 +29,11 @@ log = logging.getLogger(__name__)
 
 ANNOUNCE_S = 0.5
 """A revocation waits this long for Redis. It is committed already, and holds for HTTP without Redis."""
+
+OVERLAP_MS = 15_000
+"""At most this much time passes between the time of a revocation, as written, and its commit, with differing clocks."""
+KEPT_MS = 600_000
+"""Revocations are kept this long. A gateway that heard nothing from auth for longer checks all of its sessions."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -133,12 +139,16 @@ async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) ->
         async with asyncio.timeout(ANNOUNCE_S):
             await publish_notifications(deps.redis, [(user_id, notification)])
     except REDIS_DOWN as error:
-        log.warning("gateways will find revoked sessions at their next check only: %r", error)
+        log.warning("gateways learn of revoked sessions by asking only: %r", error)
 
 
 async def purge(deps: Dependencies) -> None:
-    """Delete the rows of expired sessions."""
+    """Delete the rows of expired sessions, and those of old revocations."""
     removed = 1
     while removed:
         async with deps.database.write() as db:
             removed = await stored.purge_sessions(db, now_ms())
+    removed = 1
+    while removed:
+        async with deps.database.write() as db:
+            removed = await purge_revocations(db, now_ms() - 2 * KEPT_MS)
