@@ -574,6 +574,10 @@ class MemoryRedis:
     async def hgetall(self, key: str) -> dict[bytes, bytes]:
         raise RedisIsAway(f"{key} cannot be read")
 
+    async def ping(self) -> None:
+        if self.away:
+            raise RedisIsAway("Redis does not answer")
+
 
 class MemoryPipeline:
     """A pipeline of `MemoryRedis`."""

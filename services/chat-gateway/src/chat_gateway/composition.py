@@ -36,6 +36,7 @@ from chat_gateway.protocol.limits import Limits
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from chat_gateway.transport.handshake import Handshake
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
@@ -114,9 +115,10 @@ def build_gateway(
     timings: Timings = DEFAULT_TIMINGS,
 ) -> Gateway:
     """Put a gateway together. A part gets the parts below it; those report back through the functions given here."""
-    auth, social, rooms = services.auth, services.social, services.rooms
+    auth, social, rooms, breaker = services.auth, services.social, services.rooms, CircuitBreaker(redis)
     live_rooms = LiveRooms(
         redis,
+        breaker,
         rooms,
         overload,
         timings,
@@ -144,7 +146,7 @@ def build_gateway(
     starter = Starter(
         connections, live_rooms, joiner, user_sync, presence, lookups, redis=redis, limits=limits, timings=timings
     )
-    submitter, newest_pages = CommandSubmitter(queues, trace_sample), NewestPages(redis, rooms, live_rooms)
+    submitter, newest_pages = CommandSubmitter(queues, trace_sample), NewestPages(breaker, rooms, live_rooms)
     performer = Performer(
         submitter,
         Queries(rooms, lookups.friends, live_rooms, newest_pages, presence, queues, overload),

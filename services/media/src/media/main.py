@@ -17,6 +17,7 @@ from shared.events.rooms import AttachmentsReleased
 from shared.web.data_service import DataService, create_data_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+UPLOADS = ("/api/media/attachments", "/internal/uploads")
 
 
 async def build(service: DataService, settings: MediaSettings) -> Dependencies:
@@ -33,4 +34,6 @@ async def build(service: DataService, settings: MediaSettings) -> Dependencies:
 
 def create_app(settings: MediaSettings) -> FastAPI:
     routers = [attachments.router, internal.router]
-    return create_data_service(settings, title="WebChat media", migrations=MIGRATIONS, routers=routers, build=build)
+    return create_data_service(
+        settings, title="WebChat media", migrations=MIGRATIONS, routers=routers, build=build, uploads=UPLOADS
+    )

@@ -1,8 +1,6 @@
 """Use cases of sessions: beginning, finding by the cookie's secret, listing, revoking."""
 
-import asyncio
 import hashlib
-import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -20,15 +18,9 @@ from shared.database.engine import Db
 from shared.errors import NotFound
 from shared.ids import new_id, now_ms, rfc3339
 from shared.logging.audit import audit
-from shared.redis.client import REDIS_DOWN
 from shared.streams.notifications import SessionsRevoked, publish_notifications
 from shared.web.cursors import IdKey, cursor_of, read_cursor
 from shared.web.openapi import Page
-
-log = logging.getLogger(__name__)
-
-ANNOUNCE_S = 0.5
-"""A revocation waits this long for Redis. It is committed already, and holds for HTTP without Redis."""
 
 OVERLAP_MS = 15_000
 """At most this much time passes between the time of a revocation, as written, and its commit, with differing clocks."""
@@ -134,12 +126,9 @@ async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Aw
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
     deps.sessions.forget(one.secret_hash for one in revoked)
-    notification = SessionsRevoked([one.session_id for one in revoked])
-    try:
-        async with asyncio.timeout(ANNOUNCE_S):
-            await publish_notifications(deps.redis, [(user_id, notification)])
-    except REDIS_DOWN as error:
-        log.warning("gateways learn of revoked sessions by asking only: %r", error)
+    notifications = [(user_id, SessionsRevoked([one.session_id for one in revoked]))]
+    # it is committed already, and gateways learn of it without Redis
+    await deps.redis.call(lambda redis: publish_notifications(redis, notifications))
 
 
 async def purge(deps: Dependencies) -> None:

@@ -3,8 +3,9 @@
 import time
 
 from rooms.service.dependencies import Dependencies
-from rooms.service.pipeline.commands import BUDGET_S, execute
+from rooms.service.pipeline.commands import execute
 from rooms.storage import members, users
+from shared.budgets import COMMIT_S
 from shared.contracts.rooms import AnyCommand, LeaveRoom, Rejected
 from shared.errors import Unavailable
 from shared.ids import new_id
@@ -32,6 +33,6 @@ async def _leave(deps: Dependencies, user_id: str, room_ids: list[str]) -> None:
     commands: list[AnyCommand] = [
         LeaveRoom(command_id=new_id(), room_id=room_id, user_id=user_id) for room_id in room_ids
     ]
-    batch = await execute(deps, commands, time.monotonic() + BUDGET_S)
+    batch = await execute(deps, commands, time.monotonic() + COMMIT_S)
     if any(isinstance(result, Rejected) and result.code == "unavailable" for result in batch.results):
         raise Unavailable("A closed account has not left all of its rooms yet.")
