@@ -1,4 +1,4 @@
-"""The circuit breaker, before a Redis that hangs, is away, and answers with errors."""
+"""The circuit breaker, in front of a Redis that hangs, is unavailable, or answers with errors."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -273,6 +273,12 @@ class RoomsService(Service):
         self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, muted=muted)
         self.revision[user_id] += 1
 
+    def silence(self, room_id: str, user_id: str, *, silenced: bool = True) -> None:
+        """Behave as after a block by the other member of a direct room."""
+        membership = self.rooms[room_id].memberships[user_id]
+        self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, silenced=silenced)
+        self.revision[user_id] += 1
+
     def add_message(self, room_id: str, user_id: str, body: str = "hello", **fields: Any) -> Message:
         room = self.rooms[room_id]
         fields.setdefault("client_id", new_id())

@@ -1,4 +1,4 @@
-"""How long each wait on the path of an HTTP request may take, in seconds.
+"""The longest wait for each part of an HTTP request, in seconds.
 
 Each is shorter than the wait of its caller, so the caller can still answer: nginx waits for a service, a service for
 other services, the database and Redis. docs/operations.md has the same table, and `deploy/tests/test_budgets.py` checks
