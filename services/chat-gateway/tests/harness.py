@@ -559,14 +559,13 @@ def _now() -> str:
 
 
 class MemoryRedis:
-    """A Redis client in memory, with sorted sets, counters and channels. Scripts and hashes raise ConnectionError.
+    """A Redis client in memory, with sorted sets and channels. Scripts and hashes raise ConnectionError.
 
     `published` lists all published messages. While `away` is set, every command raises ConnectionError.
     """
 
     def __init__(self) -> None:
         self.sets: dict[str, dict[str, float]] = defaultdict(dict)
-        self.counters: dict[str, int] = {}
         self.expiries: dict[str, float] = {}
         """Key → lifetime in seconds, as last set."""
         self.published: list[tuple[str, bytes]] = []
@@ -629,18 +628,6 @@ class MemoryPipeline:
 
     def _pexpire(self, key: str, ms: int) -> None:
         self._redis.expiries[key] = ms / 1000
-
-    def _set(self, key: str, value: int, *, ex: int, nx: bool) -> None:
-        assert nx
-        if key not in self._redis.counters:
-            self._redis.counters[key], self._redis.expiries[key] = value, ex
-
-    def _incr(self, key: str) -> int:
-        self._redis.counters[key] += 1
-        return self._redis.counters[key]
-
-    def _ttl(self, key: str) -> int:
-        return int(self._redis.expiries[key])
 
 
 class FakeTransport:

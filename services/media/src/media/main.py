@@ -25,7 +25,7 @@ async def build(service: DataService, settings: MediaSettings) -> Dependencies:
     service.add_required_check("bucket", bucket.check)
     service.verify_with_auth()
     rooms = service.optional_peer("rooms", "revisions", UserIdsRequest([]), Revisions)
-    deps = create_dependencies(settings, service.database, bucket, rooms)
+    deps = create_dependencies(settings, service.database, service.redis, bucket, rooms)
     service.consume("auth", AuthEvent, partial(on_auth, deps))
     service.consume("rooms", AttachmentsReleased, partial(on_rooms, deps))
     service.run("sweep", Sweep(deps).run, settings.media_sweep_s)

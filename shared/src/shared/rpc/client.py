@@ -41,13 +41,15 @@ def http_client() -> Client:
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _error_of(status: int, content: bytes) -> DomainError:
+def _error_of(status: int, retry_after: str, content: bytes) -> DomainError:
     try:
         details = msgspec.json.decode(content, type=ProblemDetails)
     except msgspec.DecodeError:
         return Unavailable(f"A part of WebChat answered {status}.")
     errors = {error.field: error.message for error in details.errors}
-    return error_for_code(details.type.rpartition(":")[2], details.detail, errors)
+    error = error_for_code(details.type.rpartition(":")[2], details.detail, errors)
+    error.retry_after = int(retry_after) if retry_after.isdecimal() else None
+    return error
 
 
 async def post(
@@ -80,24 +82,25 @@ async def _post(
     data = msgspec.json.encode(body)
     try:
         try:
-            status, content = await _exchange(client, url, data, headers, limits)
+            status, retry_after, content = await _exchange(client, url, data, headers, limits)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise
             # a reused connection was closed by the other side; repeating is safe, because all calls are idempotent
-            status, content = await _exchange(client, url, data, headers, limits)
+            status, retry_after, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
     if status >= 400:
-        raise _error_of(status, content)
+        raise _error_of(status, retry_after, content)
     return msgspec.json.decode(content, type=answer)
 
 
 async def _exchange(
     client: Client, url: str, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-) -> tuple[int, bytes]:
+) -> tuple[int, str, bytes]:
+    """Return the status, `Retry-After` or "", and the body."""
     async with client.post(url, data=data, headers=headers, timeout=limits) as response:
-        return response.status, await response.read()
+        return response.status, response.headers.get("Retry-After", ""), await response.read()
 
 
 class ServiceTokens:
