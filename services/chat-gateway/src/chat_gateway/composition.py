@@ -119,7 +119,6 @@ def build_gateway(
     auth, social, rooms, breaker = services.auth, services.social, services.rooms, CircuitBreaker(redis)
     live_rooms = LiveRooms(
         redis,
-        breaker,
         rooms,
         overload,
         timings,

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.protocol.resume import EventPage
 from shared.contracts.rooms import RoomEvents
-from shared.redis.circuit_breaker import CircuitBreaker
-from shared.redis.client import REDIS_DOWN
+from shared.redis.client import REDIS_DOWN, AnyRedis
 from shared.roomlog.frames import text_frame
 from shared.roomlog.stream import StreamRead, read_after
 
@@ -17,7 +16,7 @@ FRAMES_PER_PAGE = 200
 
 
 class EventLoader:
-    def __init__(self, redis: CircuitBreaker, rooms: Rooms) -> None:
+    def __init__(self, redis: AnyRedis, rooms: Rooms) -> None:
         self._redis, self._rooms = redis, rooms
 
     async def load_after(
@@ -52,7 +51,7 @@ class EventLoader:
 
     async def _from_redis(self, epoch: str, cursors: Mapping[str, int]) -> dict[str, StreamRead]:
         try:
-            return await self._redis.run(lambda redis: read_after(redis, epoch, cursors, limit=FRAMES_PER_PAGE))
+            return await read_after(self._redis, epoch, cursors, limit=FRAMES_PER_PAGE)
         except REDIS_DOWN as error:
             log.warning("loading events of %d rooms from the rooms service: %r", len(cursors), error)
             return {}

@@ -48,7 +48,6 @@ from shared.contracts.social import Relationships
 from shared.errors import NotFound, Unavailable
 from shared.ids import new_id
 from shared.metrics import REGISTRY
-from shared.redis.circuit_breaker import CircuitBreaker
 from shared.roomlog.frames import decode_frame
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER
@@ -203,7 +202,7 @@ async def test_rooms_returns_room_lists_memberships_pages_and_events(providers: 
 @on_both_engines
 async def test_the_log_is_the_same_from_redis_and_from_rooms(providers: Providers):
     user_id = await providers.sign_up("minji")
-    room_id, loader = await providers.group(user_id), EventLoader(CircuitBreaker(providers.redis), providers.rooms)
+    room_id, loader = await providers.group(user_id), EventLoader(providers.redis, providers.rooms)
     commands = [send(room_id, user_id, "one"), send(room_id, user_id, "two")]
     response = await providers.rooms.commands(commands, budget_ms=3000, timeout=5)
     head = response.results[-1].version if isinstance(response.results[-1], Accepted) else 0

@@ -9,7 +9,6 @@ from chat_gateway.clients.rooms import Rooms
 from chat_gateway.event_loader import FRAMES_PER_PAGE, EventLoader
 from shared.contracts.rooms import EventsRequest
 from shared.errors import Unavailable
-from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, redis_at
 from shared.roomlog.frames import decode_frame
 from shared.roomlog.keys import log_key
@@ -27,7 +26,7 @@ class Logs:
     def __init__(self, redis: AnyRedis) -> None:
         self.redis, self.rooms = redis, RoomsService()
         client: Any = self.rooms
-        self.loader = EventLoader(CircuitBreaker(redis), Rooms(client))
+        self.loader = EventLoader(redis, Rooms(client))
 
     async def room(self, events: int, published: int | None = None, after: int = 0) -> str:
         """Create a room whose stream holds the events after version `after` up to `published`."""
@@ -122,7 +121,7 @@ async def test_without_redis_events_are_requested_from_rooms(redis: Redis):
     logs = Logs(redis)
     room_id = await logs.room(3)
     client: Any = logs.rooms
-    loader = EventLoader(CircuitBreaker(away), Rooms(client))
+    loader = EventLoader(away, Rooms(client))
     assert len((await loader.load_after(E, {room_id: 1}))[room_id].frames) == 2
     assert await loader.lagging(E, {room_id: 1}) == {}
     logs.rooms.error = Unavailable("away")

@@ -18,7 +18,6 @@ from chat_gateway.protocol.limits import Limits
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.ids import new_id
-from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import OPEN, AnyRedis, shard_of
 from shared.roomlog.frames import TYPING, event_frame, publication_header, split_frames
 from shared.roomlog.keys import live_channel
@@ -64,7 +63,7 @@ class SubscriberHarness:
         self.overload = Overload(ephemeral_at=1, history_at=1)
         self.hub = Hub(lambda: asyncio.get_running_loop().call_soon(self.hub.flush), lambda *_: None)
         rooms: Any = self.rooms
-        event_loader = EventLoader(CircuitBreaker(redis), Rooms(rooms))
+        event_loader = EventLoader(redis, Rooms(rooms))
         self.subscriber = Subscriber(
             redis,
             self.hub,

@@ -16,7 +16,6 @@ from chat_gateway.room_subscriptions import RoomSubscriptions
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.ids import now_ms
-from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 from shared.roomlog.frames import time_of
 from shared.web.overload import Overload
@@ -34,7 +33,6 @@ class LiveRooms:
     def __init__(
         self,
         redis: AnyRedis,
-        breaker: CircuitBreaker,
         rooms: Rooms,
         overload: Overload,
         timings: Timings,
@@ -46,7 +44,7 @@ class LiveRooms:
         self._loop = asyncio.get_running_loop()
         self._joined: asyncio.TimerHandle | None = None
         self.hub = Hub(self._flush_soon, self._reader_removed)
-        self.event_loader = EventLoader(breaker, rooms)
+        self.event_loader = EventLoader(redis, rooms)
         self.recent_pages = RecentPages()
         self.subscriber = Subscriber(
             redis,

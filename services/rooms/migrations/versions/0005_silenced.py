@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0004"
+revision = "0005"
 down_revision = "0003"
 
 A_BATCH = 500
