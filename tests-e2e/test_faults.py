@@ -19,6 +19,7 @@ from chaos.trial import attempt, sign_up_members
 from people import Person
 from traffic import Scene
 
+from shared.ids import new_id
 from shared.testing.fixtures import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -101,6 +102,56 @@ async def test_auth_paused(target: Own, members: list[Person]):
 
     await keeps_promises(target, members, "auth-paused", meanwhile=ask)
     assert asked
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("auth", "/auth/me"),
+        ("auth", "/rooms"),
+        ("rooms", "/rooms"),
+        ("social", "/social/profiles/me"),
+        ("media", "/media/attachments/00000000-0000-7000-8000-000000000000/content"),
+    ],
+)
+async def test_a_service_that_hangs_is_answered_with_503(target: Own, members: list[Person], name: str, path: str):
+    """The limit here is higher than the promised 5 s, because machines may be busy, and lower than nginx's default."""
+    with target.paused(name):
+        async with httpx.AsyncClient(base_url=target.stack.url, timeout=20, cookies=members[0].http.cookies) as client:
+            response = await client.get(f"/api{path}")
+    assert (response.status_code, response.json()["type"]) == (503, "urn:webchat:problem:unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+    await target.settled()
+
+
+async def test_while_valkey_hangs_http_works_and_a_revocation_holds(target: Own, members: list[Person]):
+    ana, ben, cho = members
+    phone = await ana.log_in_again()
+    on_phone = await phone.open()
+    [session] = [one for one in (await phone.call("GET", "/auth/sessions"))["items"] if one["current"]]
+    room_id = await ana.group("Hanging", ben)
+    with target.paused("valkey"):
+        for method, path, options in (
+            ("GET", "/auth/me", {}),
+            ("GET", "/social/profiles/me", {}),
+            ("PATCH", "/social/profiles/me", {"json": {"status_message": "waiting"}}),
+            ("PUT", f"/social/following/{cho.id}", {"status": 204}),
+            ("DELETE", f"/social/following/{cho.id}", {"status": 204}),
+            ("GET", "/rooms", {}),
+            ("POST", "/rooms", {"json": {"kind": "group", "title": "Now", "user_ids": [ben.id]}, "status": 201}),
+            ("POST", f"/rooms/{room_id}/messages", {"json": {"client_id": new_id(), "body": "hi"}, "status": 201}),
+            ("GET", f"/rooms/{room_id}/messages", {}),
+            ("GET", "/rooms/search", {"params": {"q": "hi"}}),
+            ("POST", "/media/attachments", {"files": {"file": b"text"}, "data": {"room_id": room_id}, "status": 201}),
+        ):
+            await ana.call(method, path, **options)
+        laptop = await ana.log_in_again()
+        await laptop.call("POST", "/auth/logout", status=204)
+        await ana.call("DELETE", f"/auth/sessions/{session['session_id']}", status=204)
+        assert await on_phone.closed() == 4401
+        assert on_phone.received[-1]["op"] == "session.revoked"
+        await phone.call("GET", "/rooms", status=401)
+    await target.settled()
 
 
 async def test_a_stopping_gateway_closes_its_sockets_in_order(target: Own, scene: Scene):

@@ -236,16 +236,31 @@ async def test_friends_and_profiles_change_on_open_sockets(someone: SomeOne):
     assert (await a.event("friend.removed"))["user_id"] == ben.id
 
 
-async def test_a_blocked_person_cannot_send_or_open_a_direct_room(someone: SomeOne):
+async def test_a_blocked_person_cannot_send_react_type_or_open_a_direct_room(someone: SomeOne):
     ana, ben, cho = await someone("ana"), await someone("ben"), await someone("cho")
     room_id = await ana.direct(ben)
-    b = await ben.open()
+    group_id = await ana.group("Both", ben)
+    a, b = await ana.open(), await ben.open()
+    await a.send(room_id, "hi")
     await ana.call("PUT", f"/social/blocks/{ben.id}", status=204)
 
     async def is_rejected() -> bool:
         return await b.rejection(room_id, "hello?") == "forbidden"
 
     await eventually(is_rejected)
+    with pytest.raises(Rejected, match="forbidden"):
+        await b.ask("message.react", room_id=room_id, seq=1, emoji="👍")
+
+    async def is_silent() -> bool:
+        """Type in the direct room, then in the group, until only the second arrives."""
+        typed = len(a.of("room.typing"))
+        for one in (room_id, group_id):
+            await b.send_frame("room.typing", room_id=one, typing=True)
+        await a.until(lambda socket: any(one["room_id"] == group_id for one in socket.of("room.typing")[typed:]))
+        return all(one["room_id"] == group_id for one in a.of("room.typing")[typed:])
+
+    await eventually(is_silent)
+    assert {frame["op"] for frame in a.events(room_id)} == {"message.created"}  # some before the block arrived
     await ana.call("PUT", f"/social/blocks/{cho.id}", status=204)
 
     async def closed() -> bool:

@@ -10,6 +10,7 @@ from bench.client.socket import Client
 PASSWORD = "correct horse battery"  # noqa: S105 - for accounts in a temporary folder
 SOCKETS_PER_USER = 20
 OPENED_AT_ONCE = 16
+SIGNED_UP_AT_ONCE = 8
 _names = itertools.count(1)
 
 
@@ -25,14 +26,17 @@ class Account:
 
 
 async def sign_up(port: int, count: int) -> list[Account]:
-    return list(await asyncio.gather(*(_sign_up(port) for _ in range(count))))
+    """Sign up accounts, a few at a time: auth answers 503 to requests that would wait too long for a password hash."""
+    limit = asyncio.Semaphore(SIGNED_UP_AT_ONCE)
+    return list(await asyncio.gather(*(_sign_up(port, limit) for _ in range(count))))
 
 
-async def _sign_up(port: int) -> Account:
+async def _sign_up(port: int, limit: asyncio.Semaphore) -> Account:
     name = f"bench_{next(_names)}"
     http = HttpClient(port)
     body = {"email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name}
-    user = await http.json("POST", "/api/auth/signup", body, expected=201)
+    async with limit:
+        user = await http.json("POST", "/api/auth/signup", body, expected=201)
     return Account(http, user["user_id"], name)
 
 

@@ -58,7 +58,7 @@ def webchat(data: Path, **settings: str) -> Iterator[Server]:
     """The embedded stack with rate limits off: nginx, Valkey, S3, four services, one gateway for each core."""
     port = free_port()
     own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
-    environment = os.environ | own | {"HASH_QUEUE": "512", "HASH_PATIENCE_S": "60"} | settings
+    environment = os.environ | own | settings
     command = [sys.executable, "-P", "-m", "embedded"]
     with pinned(SERVING):
         process = subprocess.Popen([*command, "run"], env=environment, stdout=subprocess.PIPE, text=True)

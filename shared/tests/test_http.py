@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, RateLimited, Unavailable
 from shared.rpc.client import http_client, post
 from shared.testing.http import serve
 from shared.tracing.context import attach_span_context, parse_traceparent
@@ -79,6 +79,19 @@ async def test_an_error_of_the_other_side_is_raised():
     async with counter.answering() as (client, url):
         with pytest.raises(NotFound, match="Not here"):
             await post(client, url, {}, Counted)
+
+
+async def test_an_error_says_when_to_try_again():
+    async def refuse(_: web.Request) -> web.Response:
+        response = error_response(RateLimited("Too much.", retry_after=7))
+        return web.Response(status=429, body=bytes(response.body), headers={"Retry-After": "7"})
+
+    app = web.Application()
+    app.add_routes([web.post("/", refuse)])
+    async with serve(app) as url, http_client() as client:
+        with pytest.raises(RateLimited) as raised:
+            await post(client, f"{url}/", {}, Counted)
+    assert raised.value.retry_after == 7
 
 
 async def test_an_unreachable_service_is_unavailable():

@@ -2,7 +2,7 @@ import pytest
 
 from auth.main import MIGRATIONS
 from auth.settings import AuthSettings
-from auth.storage.tables import session, signing_key, user
+from auth.storage.tables import revocation, session, signing_key, user
 from shared.database.engine import Database
 from shared.outbox.table import outbox
 from shared.testing.fixtures import on_each_database, on_servers
@@ -20,7 +20,7 @@ def settings_of(database_env) -> AuthSettings:
 @on_each_database
 async def test_migrations_up_and_down_match_the_tables(database_env) -> None:
     database = Database(settings_of(database_env).database_url)
-    await check_migrations(database, MIGRATIONS, [user, session, signing_key, outbox])
+    await check_migrations(database, MIGRATIONS, [user, session, revocation, signing_key, outbox])
     await database.close()
 
 

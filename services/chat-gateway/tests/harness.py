@@ -31,7 +31,17 @@ from chat_gateway.protocol.limits import Limits
 from chat_gateway.protocol.transport import Transport
 from chat_gateway.socket_limit import presence_entry
 from chat_gateway.timings import Timings
-from shared.contracts.auth import ActiveSessions, ServiceToken, ServiceTokenRequest, SessionCheck, SigningKeys, User
+from shared.contracts.auth import (
+    ActiveSessions,
+    Revocations,
+    RevocationsRequest,
+    RevokedSession,
+    ServiceToken,
+    ServiceTokenRequest,
+    SessionCheck,
+    SigningKeys,
+    User,
+)
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import (
     Accepted,
@@ -108,6 +118,7 @@ QUICK = Timings(
     presence_refresh=0.02,
     presence_poll=0.02,
     housekeeping=0.02,
+    revocations=0.02,
     user_check=0.02,
     cursor_flush=0.02,
     close=0.1,
@@ -262,6 +273,12 @@ class RoomsService(Service):
     def mute(self, room_id: str, user_id: str, *, muted: bool = True) -> None:
         membership = self.rooms[room_id].memberships[user_id]
         self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, muted=muted)
+        self.revision[user_id] += 1
+
+    def silence(self, room_id: str, user_id: str, *, silenced: bool = True) -> None:
+        """Behave as after a block by the other member of a direct room."""
+        membership = self.rooms[room_id].memberships[user_id]
+        self.rooms[room_id].memberships[user_id] = msgspec.structs.replace(membership, silenced=silenced)
         self.revision[user_id] += 1
 
     def add_message(self, room_id: str, user_id: str, body: str = "hello", **fields: Any) -> Message:
@@ -486,7 +503,10 @@ class AuthService(Service):
         self._private = {**jwk.construct(key, "ES256").to_dict(), "kid": "k1"}
         self._public = {**jwk.construct(key.public_key(), "ES256").to_dict(), "kid": "k1"}
         self.sessions: dict[str, User] = {}
+        self.revoked: list[RevokedSession] = []
+        self.complete = True
         self.serve("sessions", SessionCheck, self._sessions)
+        self.serve("revocations", RevocationsRequest, self._revocations)
         self.serve(
             "token", ServiceTokenRequest, lambda request: ServiceToken(f"for {request.audience}", time.time() + 60)
         )
@@ -497,11 +517,18 @@ class AuthService(Service):
             user_id=user_id, email=f"{user_id}@example.com", webchat_id=f"w-{user_id}", display_name=user_id
         )
 
+    def revoke(self, session_id: str) -> None:
+        """Revoke a session without a notification."""
+        self.revoked.append(RevokedSession(session_id, self.sessions.pop(session_id).user_id))
+
     def token(self, principal: Principal, audience: str = "chat-gateway") -> str:
         return sign_token(self._private, principal, audience)
 
     def _sessions(self, request: SessionCheck) -> ActiveSessions:
         return ActiveSessions({one: self.sessions[one] for one in request.session_ids if one in self.sessions})
+
+    def _revocations(self, request: RevocationsRequest) -> Revocations:
+        return Revocations(self.revoked, until=request.since + 1, complete=self.complete)
 
 
 class MediaService(Service):
@@ -534,14 +561,13 @@ def _now() -> str:
 
 
 class MemoryRedis:
-    """A Redis client in memory, with sorted sets, counters and channels. Scripts and hashes raise ConnectionError.
+    """A Redis client in memory, with sorted sets and channels. Scripts and hashes raise ConnectionError.
 
     `published` lists all published messages. While `away` is set, every command raises ConnectionError.
     """
 
     def __init__(self) -> None:
         self.sets: dict[str, dict[str, float]] = defaultdict(dict)
-        self.counters: dict[str, int] = {}
         self.expiries: dict[str, float] = {}
         """Key → lifetime in seconds, as last set."""
         self.published: list[tuple[str, bytes]] = []
@@ -554,6 +580,10 @@ class MemoryRedis:
 
     async def hgetall(self, key: str) -> dict[bytes, bytes]:
         raise RedisIsAway(f"{key} cannot be read")
+
+    async def ping(self) -> None:
+        if self.away:
+            raise RedisIsAway("Redis does not answer")
 
 
 class MemoryPipeline:
@@ -601,18 +631,6 @@ class MemoryPipeline:
 
     def _pexpire(self, key: str, ms: int) -> None:
         self._redis.expiries[key] = ms / 1000
-
-    def _set(self, key: str, value: int, *, ex: int, nx: bool) -> None:
-        assert nx
-        if key not in self._redis.counters:
-            self._redis.counters[key], self._redis.expiries[key] = value, ex
-
-    def _incr(self, key: str) -> int:
-        self._redis.counters[key] += 1
-        return self._redis.counters[key]
-
-    def _ttl(self, key: str) -> int:
-        return int(self._redis.expiries[key])
 
 
 class FakeTransport:
@@ -780,6 +798,7 @@ class GatewayHarness:
             background("changes", gateway.user_sync.changed.run, pause=0, longest=0.02),
             background("starts", gateway.user_sync.started.run, pause=0, longest=0.02),
             background("check", gateway.user_sync.check, pause=0, longest=0.02),
+            background("revocations", gateway.revocations.poll, pause=gateway.timings.revocations),
         ):
             yield gateway
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.budgets import HASH_WAIT_S
 from shared.settings import CommaList, Settings
 
 
@@ -34,7 +35,7 @@ class AuthSettings(Settings):
     """Passwords hashed at the same time. Each takes `argon2_memory_kib` and one core."""
     hash_queue: int = Field(default=64, ge=0)
     """Requests that may wait for a worker. Further ones get 503."""
-    hash_patience_s: float = Field(default=5, gt=0)
+    hash_patience_s: float = Field(default=HASH_WAIT_S, gt=0)
 
     @field_validator(
         "session_secret_key",

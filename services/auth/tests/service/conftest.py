@@ -29,6 +29,10 @@ SECRETS = {
         "media_service_secret", "chat_gateway_service_secret",
     )
 }  # fmt: skip
+RARE = {
+    "keys.list_keys", "sessions.purge_sessions", "revocations.list_revocations", "revocations.purge_revocations"
+}  # fmt: skip
+"""Functions whose statements name no users."""
 CHEAP = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
 _addresses = itertools.count(int(IPv4Address("10.0.0.1")))
 
@@ -61,7 +65,7 @@ async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
         with led_by_keys(
             auth.storage,
             state_of(app).dependencies.database.engine.sync_engine,
-            but={"keys.list_keys", "sessions.purge_sessions"},
+            but=RARE,
         ):
             yield app
 

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from auth.domain.bucket import Rate, take
-from auth.storage.buckets import Buckets
-from auth.storage.circuit_breaker import CircuitBreaker
 from shared.ids import now_ms
+from shared.rates import Rate, take
+from shared.redis.buckets import Buckets
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.testing.fixtures import on_both_engines
 
 from .conftest import with_settings
@@ -89,7 +89,7 @@ async def test_sign_ups_and_lookups_from_one_address_are_limited(client):
 
 @on_both_engines
 async def test_the_script_computes_the_same_as_the_domain(redis):
-    buckets, rate = Buckets(CircuitBreaker(redis)), Rate(burst=3, every_ms=60_000)
+    buckets, rate = Buckets(CircuitBreaker(redis), "auth"), Rate(burst=3, every_ms=60_000)
     full_at = 0
     for _ in range(5):
         full_at, wait = take(full_at, now_ms(), rate)

@@ -25,6 +25,7 @@ from chat_gateway.driver.performing.perform import Performer
 from chat_gateway.driver.performing.queries import Queries
 from chat_gateway.driver.performing.submitting import CommandSubmitter
 from chat_gateway.driver.performing.typing_publisher import TypingPublisher
+from chat_gateway.driver.revocations import Revocations
 from chat_gateway.driver.room_sync import RoomSync
 from chat_gateway.driver.start import Starter
 from chat_gateway.driver.tasks import ConnectionTasks
@@ -37,7 +38,9 @@ from chat_gateway.socket_limit import SocketLimit
 from chat_gateway.timings import DEFAULT_TIMINGS, Timings
 from chat_gateway.transport.handshake import Handshake
 from shared.ids import new_id
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
+from shared.redis.upload_rate import UploadRate
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
 from shared.web.overload import Overload
@@ -115,7 +118,7 @@ def build_gateway(
     timings: Timings = DEFAULT_TIMINGS,
 ) -> Gateway:
     """Put a gateway together. A part gets the parts below it; those report back through the functions given here."""
-    auth, social, rooms = services.auth, services.social, services.rooms
+    auth, social, rooms, breaker = services.auth, services.social, services.rooms, CircuitBreaker(redis)
     live_rooms = LiveRooms(
         redis,
         rooms,
@@ -147,18 +150,19 @@ def build_gateway(
     starter = Starter(
         connections, live_rooms, joiner, user_sync, presence, lookups, socket_limit, limits=limits, timings=timings
     )
-    submitter, newest_pages = CommandSubmitter(queues, trace_sample), NewestPages(redis, rooms, live_rooms)
+    submitter, newest_pages = CommandSubmitter(queues, trace_sample), NewestPages(breaker, rooms, live_rooms)
     performer = Performer(
         submitter,
         Queries(rooms, lookups.friends, live_rooms, newest_pages, presence, queues, overload),
         newest_pages,
-        Attachments(services.media, redis, limits, submitter),
+        Attachments(services.media, UploadRate(breaker, on=limits.rates), submitter),
         TypingPublisher(subscriptions, ephemeral, overload),
         tasks,
     )
     return Gateway(
         connections=connections,
         user_sync=user_sync,
+        revocations=Revocations(connections, auth, check_all=user_sync.check_now.set),
         live_rooms=live_rooms,
         presence=presence,
         socket_limit=socket_limit,
@@ -176,6 +180,8 @@ async def _start_background_work(gateway: Gateway, stack: AsyncExitStack) -> Non
     await stack.enter_async_context(gateway.live_rooms.running())
     await stack.enter_async_context(gateway.presence.running())
     await stack.enter_async_context(gateway.socket_limit.running())
+    pause = gateway.timings.revocations
+    await stack.enter_async_context(background("revocations", gateway.revocations.poll, pause=pause, longest=pause))
     for name, work, pause in (
         ("ephemeral", gateway.ephemeral.run, 0.0),
         ("user changes", gateway.user_sync.changed.run, 0.0),

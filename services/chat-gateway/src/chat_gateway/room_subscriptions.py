@@ -75,7 +75,7 @@ class RoomSubscriptions:
         return True
 
     def update(self, connection: Connection, room_id: str, membership: Membership) -> None:
-        """Change the details of a membership, such as `muted`. Its `since` must be the same."""
+        """Change the details of a membership, such as `muted` and `silenced`. Its `since` must be the same."""
         self._rooms[connection][room_id] = membership
 
     # Questions

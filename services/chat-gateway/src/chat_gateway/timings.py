@@ -2,6 +2,8 @@
 
 import msgspec
 
+from shared.budgets import COMMIT_S
+
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Intervals and timeouts of one gateway, in seconds. Tests set them to milliseconds."""
@@ -18,11 +20,13 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Pause between two slices of the head check, and between two rounds of unsubscribing."""
     ping: float = 5
     """A silent subscription is pinged after this time, and dropped if it stays silent as long again."""
+    revocations: float = 0.4
+    """Pause between two questions to auth which sessions were revoked. A revocation must take effect within 1 s."""
     user_check: float = 30
     cursor_flush: float = 0.25
     start: float = 15
     """Deadline for `ready`; a connection that misses it is closed and should reconnect."""
-    command_budget: float = 3
+    command_budget: float = COMMIT_S
     """Time per attempt, from its arrival, within which rooms may begin to commit. The request timeout is longer."""
     command_request: float = 4
     command_give_up: float = 10

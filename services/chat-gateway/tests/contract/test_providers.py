@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
 from auth.main import create_app as create_auth
@@ -51,6 +52,7 @@ from shared.roomlog.frames import decode_frame
 from shared.rpc.client import Peer, ServiceTokens, http_client
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.testing.forwarding import forwarding
 from shared.testing.servers import free_port
 from social.main import create_app as create_social
 from social.settings import SocialSettings
@@ -79,6 +81,7 @@ class Providers:
     urls: dict[str, str]
     stops: dict[str, AsyncExitStack]
     common: dict[str, Any]
+    auth_settings: AuthSettings
 
     async def sign_up(self, name: str) -> str:
         async with httpx.AsyncClient(base_url=self.urls["auth"]) as client:
@@ -135,7 +138,8 @@ async def providers(tmp_path: Path, redis_endpoint: list[str], redis: Redis) -> 
             await stops[name].enter_async_context(served(app, ports[name]))
         tokens = ServiceTokens(client, GatewaySettings(_env_file=None, **common))
         peers = {name: Peer(client, tokens, name, url) for name, url in urls.items()}
-        yield Providers(Auth(peers["auth"]), Social(peers["social"]), Rooms(peers["rooms"]), redis, urls, stops, common)
+        clients = Auth(peers["auth"]), Social(peers["social"]), Rooms(peers["rooms"])
+        yield Providers(*clients, redis, urls, stops, common, auth)
     for name in ("rooms", "social", "auth"):
         await stops[name].aclose()
 
@@ -293,7 +297,7 @@ class _NoTokens(ServiceTokens):
 @asynccontextmanager
 async def connected(providers: Providers, **settings: Any) -> AsyncIterator[ClientConnection]:
     """Start a gateway, connect as the user who signed up last, and wait for `ready`."""
-    port, app = free_port(), create_gateway(GatewaySettings(_env_file=None, **providers.common, **settings))
+    port, app = free_port(), create_gateway(GatewaySettings(_env_file=None, **(providers.common | settings)))
     async with (
         served(app, port, ws=Socket),
         connect(
@@ -305,6 +309,15 @@ async def connected(providers: Providers, **settings: Any) -> AsyncIterator[Clie
         await socket.send('{"op":"hello","id":"hello"}')
         await reply_to(socket, None)
         yield socket
+
+
+async def frames_until_closed(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        try:
+            async for text in socket:
+                yield json.loads(text)
+        except ConnectionClosedError:
+            return
 
 
 async def reply_to(socket: ClientConnection, frame_id: str | None) -> dict[str, Any]:
@@ -323,6 +336,24 @@ def metric(name: str, kind: str | None = None) -> float:
 
 def encode_frame(op: str, frame_id: str | None, room_id: str, **fields: Any) -> str:
     return json.dumps({"op": op, "id": frame_id, "room_id": room_id} | fields)
+
+
+async def test_a_revocation_ends_sockets_while_redis_hangs(providers: Providers):
+    """Redis accepts calls of auth and of the gateway, and never answers."""
+    async with AsyncExitStack() as stack:
+        await providers.sign_up("minji")
+        redis = await stack.enter_async_context(forwarding(int(providers.common["redis_endpoint"][0].split(":")[-1])))
+        hung = {"redis_endpoint": [f"127.0.0.1:{redis.port}"]}
+        port, auth = free_port(), create_auth(providers.auth_settings.model_copy(update=hung))
+        await stack.enter_async_context(served(auth, port))  # a second replica
+        socket = await stack.enter_async_context(connected(providers, **hung))
+        stack.callback(redis.resume)
+        redis.hang()
+        async with httpx.AsyncClient(cookies={"webchat_session": providers.cookie}) as client:
+            response = await client.post(f"http://127.0.0.1:{port}/api/auth/logout")
+            assert response.status_code == 204
+        frames = [frame async for frame in frames_until_closed(socket)]
+        assert (socket.close_code, frames[-1]["op"]) == (4401, "session.revoked")
 
 
 async def test_under_load_typing_is_shed_first_then_history_and_commands_never(providers: Providers, tmp_path: Path):

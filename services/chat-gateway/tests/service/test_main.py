@@ -41,6 +41,7 @@ from ..harness import QUICK, AuthService, MediaService, RoomsService, SocialServ
 
 SECRET = "s" * 40
 MINJI, JUNHO = new_id(), new_id()
+QUICK_BUT_CHECKS = msgspec.structs.replace(QUICK, user_check=60)
 
 
 class SocketClient:
@@ -290,6 +291,14 @@ async def test_an_ended_session_is_noticed_without_a_notification(stack: Stack):
     async with stack.gateway() as gateway, gateway.connect(MINJI) as minji:
         stack.auth.sessions.clear()
         assert await minji.closed() == 4401
+
+
+async def test_a_revoked_session_is_noticed_without_a_notification(stack: Stack):
+    async with stack.gateway(QUICK_BUT_CHECKS) as gateway, gateway.connect(MINJI) as minji:
+        for session_id in list(stack.auth.sessions):
+            stack.auth.revoke(session_id)
+        assert await minji.closed() == 4401
+        assert minji.frames[-1]["op"] == "session.revoked"
 
 
 async def test_moved_cursors_are_sent(stack: Stack):

@@ -248,6 +248,28 @@ async def test_a_changed_mute_is_sent_once(harness: GatewayHarness):
     assert minji.frames[1:] == [{"op": "room.muted", "room_id": room_id, "muted": True}]
 
 
+async def test_typing_of_a_blocked_member_is_dropped_until_the_block_ends(harness: GatewayHarness):
+    room_id = harness.rooms.create("minji", "junho")
+    harness.rooms.silence(room_id, "minji")
+    minji, junho = await synced_clients(harness, "minji", "junho")
+
+    async def type_once(client: FakeClient) -> None:
+        client.send("room.typing", room_id=room_id, typing=True)
+        harness.gateway.ephemeral.publish("end of the batch", b"")
+        await harness.gateway.ephemeral.run()
+
+    await type_once(minji)
+    assert junho.received("room.typing") == minji.received("error") == []
+    await type_once(junho)
+    assert len(minji.received("room.typing")) == 1
+    for silenced in (False, True):
+        harness.rooms.silence(room_id, "minji", silenced=silenced)
+        await change(harness, "minji")
+        await type_once(minji)
+        assert len(junho.received("room.typing")) == 1  # from when the block was removed
+    assert [frame["op"] for frame in minji.frames] == ["ready", "room.typing"]
+
+
 async def test_users_without_a_connection_are_not_loaded(harness: GatewayHarness):
     await synced_clients(harness, "minji")
     before = len(harness.rooms.requests_to("places"))

@@ -17,6 +17,7 @@ from shared.events.rooms import AttachmentsReleased
 from shared.web.data_service import DataService, create_data_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+UPLOADS = ("/api/media/attachments", "/internal/uploads")
 
 
 async def build(service: DataService, settings: MediaSettings) -> Dependencies:
@@ -24,7 +25,7 @@ async def build(service: DataService, settings: MediaSettings) -> Dependencies:
     service.add_required_check("bucket", bucket.check)
     service.verify_with_auth()
     rooms = service.optional_peer("rooms", "revisions", UserIdsRequest([]), Revisions)
-    deps = create_dependencies(settings, service.database, bucket, rooms)
+    deps = create_dependencies(settings, service.database, service.redis, bucket, rooms)
     service.consume("auth", AuthEvent, partial(on_auth, deps))
     service.consume("rooms", AttachmentsReleased, partial(on_rooms, deps))
     service.run("sweep", Sweep(deps).run, settings.media_sweep_s)
@@ -33,4 +34,6 @@ async def build(service: DataService, settings: MediaSettings) -> Dependencies:
 
 def create_app(settings: MediaSettings) -> FastAPI:
     routers = [attachments.router, internal.router]
-    return create_data_service(settings, title="WebChat media", migrations=MIGRATIONS, routers=routers, build=build)
+    return create_data_service(
+        settings, title="WebChat media", migrations=MIGRATIONS, routers=routers, build=build, uploads=UPLOADS
+    )

@@ -271,7 +271,7 @@ def settings(
         "aws_secret_access_key": SECRET, "s3_endpoint_url": f"http://127.0.0.1:{module_proxy.port}",
         "aws_storage_bucket_name": f"t{new_id()}", "media_sweep_s": 3600, "upload_deadline_s": 30,
         "s3_read_timeout_s": 10, "wait_for_twin_s": 20,  # long, for busy machines
-        "s3_part_bytes": 5 * 1024 * 1024,
+        "s3_part_bytes": 5 * 1024 * 1024, "rate_limits": False,
     }  # fmt: skip
     return MediaSettings(**{**database_env, **common, **urls, **changes})
 

@@ -5,9 +5,11 @@ import base64
 import io
 import json
 
+import httpx
 from PIL import Image
 
 from shared.ids import new_id
+from shared.redis.upload_rate import UPLOADS_OF_ONE
 from shared.testing.fixtures import eventually, on_each_database
 
 from .conftest import SECRET, Rows, with_settings
@@ -28,6 +30,22 @@ async def test_uploading_a_form(anna, objects, rows):
     answer = await anna.content(made["attachment_id"])
     assert answer.content == b"%PDF-1.7 hello"
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
+
+
+@with_settings(rate_limits=True)
+async def test_uploads_of_one_person_have_a_rate(anna, berta):
+    """An upload that is refused counts too."""
+    empty = [await anna.upload(b"") for _ in range(UPLOADS_OF_ONE.burst)]
+    assert {answer.status_code for answer in empty} == {422}
+
+    async def too_many() -> httpx.Response | None:
+        answer = await anna.upload(b"")
+        return answer if answer.status_code == 429 else None
+
+    answer = await eventually(too_many)  # a token comes every two seconds
+    assert answer.json()["type"] == "urn:webchat:problem:rate_limited"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 2
+    assert (await berta.upload(b"")).status_code == 422
 
 
 async def test_uploading_base64(anna):

@@ -186,6 +186,31 @@ async def test_not_ready_without_the_database(start: Start, settings: RoomsSetti
 
 
 @on_servers
+async def test_requests_end_while_the_database_hangs(
+    start: Start, settings: RoomsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.web.request_budget.REQUEST_S", 0.3)
+    monkeypatch.setattr("shared.database.engine.TRANSACTION_S", 1.0)
+    async with forwarding(settings.db_port) as database_proxy, start(db_port=database_proxy.port) as client:
+        room = await client.group(A)
+        message = {"client_id": new_id(), "body": "hi"}
+        database_proxy.hang()
+        reading, sending = await asyncio.gather(
+            client(A, "GET", f"/{room}"), client(A, "POST", f"/{room}/messages", message)
+        )
+        for response in (reading, sending):
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        database_proxy.resume()
+
+        async def is_sent() -> bool:
+            return (await client(A, "POST", f"/{room}/messages", message)).status_code in {200, 201}
+
+        await eventually(is_sent)
+        page = (await client(A, "GET", f"/{room}/messages")).json()
+        assert [one["body"] for one in page["items"]] == ["hi"]
+
+
+@on_servers
 async def test_shutdown_closes_all_connections(start: Start, settings: RoomsSettings, redis_proxy: Forwarder) -> None:
     async with forwarding(settings.db_port) as database_proxy:
         async with start(db_port=database_proxy.port, redis_endpoint=endpoint(redis_proxy)) as client:

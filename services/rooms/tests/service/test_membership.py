@@ -281,12 +281,38 @@ async def test_blocks_in_direct_rooms(driver: RoomsDriver) -> None:
     assert await driver.rejected(driver.send(room, A)) == "forbidden"
     assert await driver.rejected(driver.edit(room, A, 1, "nasty")) == "forbidden"
     await driver.execute(driver.send(room, B), driver.delete(room, A, 1))
+    assert await driver.rejected(driver.react(room, A, 2)) == "forbidden"
     for first, other in ((A, B), (A, C)):
         await block(driver, other, first)
         with pytest.raises(DomainError) as raised:
             await driver.direct(first, other)
         assert raised.value.code == "forbidden"
     assert await driver.direct(B, A) == room
+
+
+async def silenced(driver: RoomsDriver, room: str, user: str) -> tuple[bool, int]:
+    """Return what gateways get for one member: whether it is silenced, and the revision of its rooms."""
+    found = (await memberships.list_memberships(driver.deps, [user])).users[user]
+    assert (await rooms_of(driver, user))[room].membership.silenced == found.rooms[room].silenced
+    return found.rooms[room].silenced, found.revision
+
+
+@on_each_database
+async def test_a_block_silences_in_the_direct_room(driver: RoomsDriver) -> None:
+    room = await driver.direct(A, B)
+    (_, of_a), (_, of_b) = await silenced(driver, room, A), await silenced(driver, room, B)
+    await block(driver, B, A, version=1)
+    assert (await silenced(driver, room, A), await silenced(driver, room, B)) == ((True, of_a + 1), (False, of_b))
+    await on_social(driver.deps, UserUnblocked(user_id=B, blocked_id=A, version=2))
+    await block(driver, B, A, version=1)  # outdated
+    assert await silenced(driver, room, A) == (False, of_a + 2)
+    await driver.execute(driver.send(room, A))
+
+
+@on_each_database
+async def test_a_block_before_the_direct_room_silences_too(driver: RoomsDriver) -> None:
+    await block(driver, C, D)
+    assert [await silenced(driver, await driver.direct(C, D), user) for user in (C, D)] == [(False, 1), (True, 1)]
 
 
 @on_each_database

@@ -2,19 +2,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from rooms.domain.state import direct_key
 from rooms.main import MIGRATIONS
 from rooms.settings import RoomsSettings
-from rooms.storage.tables import TABLES, message
-from shared.database.engine import Database
+from rooms.storage.tables import TABLES, blocked_pair, member, message, room
+from shared.database.engine import Database, run_insert
 from shared.database.migrations import migrate
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_older_start, check_one_back, check_starting_at_once
 
 pytestmark = pytest.mark.empty_database
-BEFORE_SEARCH = "0001"
+BEFORE_SEARCH, BEFORE_SILENCED = "0001", "0003"
 
 
 @on_each_database
@@ -48,6 +49,36 @@ async def test_existing_messages_become_searchable(settings: RoomsSettings, inte
         found = (await db.execute(text("SELECT seq, search_text FROM message"))).all()
     assert len(found) == 1200
     assert all(text == (f"abc {seq}" if seq % 2 else None) for seq, text in found)
+    await database.close()
+
+
+@on_each_database
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_existing_blocks_silence(settings: RoomsSettings, interrupted: bool) -> None:
+    """Members of direct rooms, in several batches. Of two, one has blocked the other, and has unblocked a third."""
+    database = Database(settings.database_url)
+    await migrate(database, MIGRATIONS, BEFORE_SILENCED)
+    names = [new_id() for _ in range(1203)]
+    blockers, blocked, friend = names[:600], names[600:1200], names[1200]
+    pairs = [(user, other, True) for user, other in zip(blockers, blocked, strict=True)]
+    pairs += [(blockers[0], friend, False)]
+    async with database.write() as db:
+        for user, other, is_blocked in pairs:
+            room_id, key = new_id(), direct_key(user, other)
+            numbers = dict.fromkeys(("created_at", "head_version", "head_seq", "updated_at"), 1)
+            await run_insert(
+                db, room,
+                [{"id": room_id, "kind": "direct", "title": "", "direct_key": key, "member_count": 2, **numbers}],
+            )  # fmt: skip
+            await run_insert(db, member, [{"room_id": room_id, "user_id": one, "read_seq": 0} for one in (user, other)])
+            pair = {"user_id": user, "blocked_id": other, "version": 1, "blocked": is_blocked}
+            await run_insert(db, blocked_pair, [pair])
+        if interrupted:
+            await db.execute(text("ALTER TABLE member ADD COLUMN silenced BOOLEAN NOT NULL DEFAULT 0"))
+    await migrate(database, MIGRATIONS)
+    async with database.read() as db:
+        found = (await db.execute(select(member.c.user_id).where(member.c.silenced.is_(True)))).scalars().all()
+    assert sorted(found) == sorted(blocked)
     await database.close()
 
 

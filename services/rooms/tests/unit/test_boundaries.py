@@ -200,11 +200,11 @@ def test_each_command_reads_what_it_needs() -> None:
     both = {"members": {actor, (ROOM, B)}}
     assert reads(ReadRoom, seq=1) == {"unlocked_rooms": {ROOM}, "members": {actor}}
     assert reads(MuteRoom, muted=True) == {"locked_rooms": {ROOM}, "members": {actor}}
-    assert reads(UpdateRoom, title="x") == change
+    assert reads(UpdateRoom, title="x") == change | {"writers": {actor}}
     assert reads(EditMessage, seq=3, body="x") == change | {"messages": {(ROOM, 3)}, "writers": {actor}}
     assert reads(DeleteMessage, seq=3) == change | {"messages": {(ROOM, 3)}, "deletions": {(ROOM, 3)}}
     assert reads(ReactToMessage, seq=3, emoji="a") == change | {
-        "messages": {(ROOM, 3)}, "reactions": {(ROOM, 3, "a", A)},
+        "messages": {(ROOM, 3)}, "reactions": {(ROOM, 3, "a", A)}, "writers": {actor},
     }  # fmt: skip
     assert reads(InviteMembers, user_ids=[B]) == change | both | {"invited": {B}, "inviters": {(B, A)}}
     assert reads(LeaveRoom) == change | {"leavers": {actor}}

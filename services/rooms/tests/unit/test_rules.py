@@ -211,11 +211,39 @@ def test_blocked_people_cannot_write_in_the_direct_room_only(room: Room) -> None
     assert room.code(SendMessage, A, DIRECT) == "forbidden"
     assert room.code(EditMessage, A, DIRECT, seq=1, body="x") == "forbidden"
     room.ok(EditMessage, A, DIRECT, seq=1, body="hi")
+    assert room.code(ReactToMessage, A, DIRECT, seq=1, emoji="👍") == "forbidden"
+    assert room.code(UpdateRoom, A, DIRECT, pinned_seq=1) == "forbidden"
+    room.ok(ReactToMessage, B, DIRECT, seq=1, emoji="👍")
     room.ok(DeleteMessage, A, DIRECT, seq=1)
     room.ok(SendMessage, B, DIRECT)
     room.ok(SendMessage, A)
     room.work.blocked.add((LOW, A))
     assert room.code(InviteMembers, A, user_ids=[LOW]) == "forbidden"
+
+
+def test_blocked_people_cannot_take_a_reaction_back(room: Room) -> None:
+    room.ok(SendMessage, B, DIRECT)
+    reaction = {"seq": 1, "emoji": "👍"}
+    room.ok(ReactToMessage, A, DIRECT, **reaction)
+    room.work.blocked.add((B, A))
+    events = len(room.work.events)
+    room.ok(ReactToMessage, A, DIRECT, **reaction)  # what already holds
+    assert room.code(ReactToMessage, A, DIRECT, remove=True, **reaction) == "forbidden"
+    assert len(room.work.events) == events
+
+
+def test_the_reading_of_a_silenced_member_is_not_published(room: Room) -> None:
+    room.ok(SendMessage, B, DIRECT)
+    room.work.members[DIRECT, A].silenced = True
+    assert room.ok(ReadRoom, A, DIRECT, seq=1).read_seq == 1
+    assert room.work.read_cursors == {}
+
+
+def test_a_new_direct_room_silences_whom_its_creator_has_blocked(room: Room) -> None:
+    room.work.blocked.add((LOW, HIGH))
+    direct = create_direct(room.work, new_id(), LOW, HIGH)
+    silenced = {user: room.work.members[direct.id, user].silenced for user in direct.pair}
+    assert silenced == {LOW: False, HIGH: True}
 
 
 def test_invitations(room: Room) -> None:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from shared.contracts.auth import Accounts, UsersRequest
 from shared.events.auth import AuthEvent
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.web.data_service import DataService, create_data_service
 from social.api import internal, profiles, relationships
 from social.consumers import on_auth
@@ -20,7 +21,8 @@ async def build(service: DataService, settings: SocialSettings) -> Dependencies:
     del settings
     service.verify_with_auth()
     auth = service.optional_peer("auth", "accounts", UsersRequest([]), Accounts)
-    deps = Dependencies(service.database, service.redis, service.relay_outbox(), auth, service.peer("media"))
+    redis = CircuitBreaker(service.redis)
+    deps = Dependencies(service.database, redis, service.relay_outbox(), auth, service.peer("media"))
     service.consume("auth", AuthEvent, partial(on_auth, deps))
     return deps
 

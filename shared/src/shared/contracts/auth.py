@@ -43,6 +43,27 @@ class ActiveSessions(msgspec.Struct):
     users: dict[str, User]
 
 
+class RevocationsRequest(msgspec.Struct):
+    """Ask which sessions were revoked since the `until` of an earlier answer, or 0 for the first request."""
+
+    since: int
+
+
+class RevokedSession(msgspec.Struct, frozen=True):
+    session_id: str
+    user_id: str
+
+
+class Revocations(msgspec.Struct):
+    """Sessions that were revoked since then, and those that were revoked shortly before, again."""
+
+    sessions: list[RevokedSession]
+    until: int
+    """When the sessions were read, in milliseconds."""
+    complete: bool
+    """False if there may be more: too many were revoked, or the last answer is too old."""
+
+
 class UsersRequest(msgspec.Struct):
     """Ask for accounts by user id; at most 1,000 per call."""
 

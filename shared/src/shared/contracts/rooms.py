@@ -138,13 +138,15 @@ class RoomSnapshot(msgspec.Struct, kw_only=True):
 class Membership(msgspec.Struct, kw_only=True):
     """A membership. The member sees events from version `since` on, and messages above `joined_seq`.
 
-    `since` is the version of the join, or of the message that made a hidden direct room visible again.
+    `since` is the version of the join, or of the message that made a hidden direct room visible again. The other member
+    of a direct room has blocked a member who is `silenced`.
     """
 
     since: int
     joined_version: int
     joined_seq: int
     muted: bool
+    silenced: bool = False
 
 
 class RoomEntry(msgspec.Struct, rename={"membership": "place"}):
@@ -153,7 +155,7 @@ class RoomEntry(msgspec.Struct, rename={"membership": "place"}):
 
 
 class RoomList(msgspec.Struct):
-    """A user's rooms, loaded in one snapshot. `revision` rises when rooms are added or removed, or (un)muted."""
+    """A user's rooms, loaded in one snapshot. `revision` rises when rooms are added, removed, muted or silenced."""
 
     revision: int
     rooms: list[RoomEntry]

@@ -1,5 +1,6 @@
 """The database of a service: engine, transactions, and the few statements that differ between engines."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
 
+from shared.budgets import DATABASE_S, TRANSACTION_S
 from shared.database import compiled
 from shared.database.compiled import CompiledStatement, Parameters, Row
 from shared.database.pool_metrics import waited, watch_pool
@@ -24,6 +26,7 @@ from shared.ids import id_bytes, id_text
 T = TypeVar("T")
 
 LOCK_WAIT_S = 60
+_LOCK_WAIT = f"SET SESSION innodb_lock_wait_timeout = {DATABASE_S:.0f}"
 
 
 class Db(Protocol):
@@ -144,11 +147,11 @@ class MysqlEngine:
         self.dispose = self._engine.dispose
 
     async def transact(self, work: Transaction[T]) -> T:
-        async with self.write() as db:
+        async with asyncio.timeout(TRANSACTION_S), self.write() as db:
             return await work(db)
 
     async def snapshot(self, work: Transaction[T]) -> T:
-        async with waited(self._engine.connect()) as connection:
+        async with asyncio.timeout(TRANSACTION_S), waited(self._engine.connect()) as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             return await work(MysqlStatements(connection))
 
@@ -189,11 +192,11 @@ def _mysql(url: URL, pool_size: int) -> AsyncEngine:
         url.difference_update_query(["ssl_ca"]),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=5,
+        pool_timeout=DATABASE_S,
         pool_pre_ping=True,
         pool_recycle=300,
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "init_command": "SET SESSION innodb_lock_wait_timeout = 3"} | _tls(url),
+        connect_args={"connect_timeout": DATABASE_S, "init_command": _LOCK_WAIT} | _tls(url),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
 
+from shared.budgets import DATABASE_S
 from shared.database import compiled
 from shared.database.compiled import CompiledStatement, Parameters, Row
 from shared.database.pool_metrics import POOL_WAIT, WRITER_WAIT
@@ -23,7 +24,7 @@ from shared.database.pool_metrics import POOL_WAIT, WRITER_WAIT
 T = TypeVar("T")
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
 
-BUSY_TIMEOUT_MS = 5000
+BUSY_TIMEOUT_MS = round(DATABASE_S * 1000)
 _BEGIN = "webchat_begin"
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from shared.budgets import CALL_S, CONNECT_S, GATEWAY_CALL_S
 from shared.contracts.auth import ServiceToken, ServiceTokenRequest, SigningKeys
 from shared.errors import DomainError, ProblemDetails, Unauthenticated, Unavailable, error_for_code
 from shared.rpc.tokens import TOKEN_HEADER, Jwk, Principal, token_key_id, verify_token
@@ -29,8 +30,6 @@ RENEW_S = 30
 """A peer closes one connection per this interval, so that new replicas get connections."""
 KEEPALIVE_S = 30
 """Idle connections are closed after this. Servers keep them longer (75 s)."""
-TIMEOUT_S = 5.0
-CONNECT_S = 3.0
 
 Client: TypeAlias = aiohttp.ClientSession
 
@@ -38,17 +37,19 @@ Client: TypeAlias = aiohttp.ClientSession
 def http_client() -> Client:
     """Return a new client. Call it while an event loop runs; close it, or use it as an async context manager."""
     connector = aiohttp.TCPConnector(limit=128, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=10)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=CONNECT_S)
+    timeout = aiohttp.ClientTimeout(total=GATEWAY_CALL_S, sock_connect=CONNECT_S)
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _error_of(status: int, content: bytes) -> DomainError:
+def _error_of(status: int, retry_after: str, content: bytes) -> DomainError:
     try:
         details = msgspec.json.decode(content, type=ProblemDetails)
     except msgspec.DecodeError:
         return Unavailable(f"A part of WebChat answered {status}.")
     errors = {error.field: error.message for error in details.errors}
-    return error_for_code(details.type.rpartition(":")[2], details.detail, errors)
+    error = error_for_code(details.type.rpartition(":")[2], details.detail, errors)
+    error.retry_after = int(retry_after) if retry_after.isdecimal() else None
+    return error
 
 
 async def post(
@@ -58,7 +59,7 @@ async def post(
     answer: type[T],
     *,
     token: str = "",
-    timeout: float = TIMEOUT_S,
+    timeout: float = CALL_S,
     last: bool = False,
 ) -> T:
     """POST `body` as JSON and decode the answer; raises the error that the other side reported, or Unavailable.
@@ -81,24 +82,25 @@ async def _post(
     data = msgspec.json.encode(body)
     try:
         try:
-            status, content = await _exchange(client, url, data, headers, limits)
+            status, retry_after, content = await _exchange(client, url, data, headers, limits)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise
             # a reused connection was closed by the other side; repeating is safe, because all calls are idempotent
-            status, content = await _exchange(client, url, data, headers, limits)
+            status, retry_after, content = await _exchange(client, url, data, headers, limits)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("A part of WebChat does not answer.") from error
     if status >= 400:
-        raise _error_of(status, content)
+        raise _error_of(status, retry_after, content)
     return msgspec.json.decode(content, type=answer)
 
 
 async def _exchange(
     client: Client, url: str, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-) -> tuple[int, bytes]:
+) -> tuple[int, str, bytes]:
+    """Return the status, `Retry-After` or "", and the body."""
     async with client.post(url, data=data, headers=headers, timeout=limits) as response:
-        return response.status, await response.read()
+        return response.status, response.headers.get("Retry-After", ""), await response.read()
 
 
 class ServiceTokens:
@@ -128,19 +130,23 @@ class ServiceTokens:
 
 
 class Peer:
-    """A client of another service."""
+    """A client of another service. `timeout_s` limits calls that name no other timeout."""
 
-    def __init__(self, client: Client, tokens: ServiceTokens, audience: str, base_url: str) -> None:
+    def __init__(
+        self, client: Client, tokens: ServiceTokens, audience: str, base_url: str, *, timeout_s: float = GATEWAY_CALL_S
+    ) -> None:
         self._client, self._tokens, self._audience, self._base_url = client, tokens, audience, base_url
+        self._timeout_s = timeout_s
         self._renew_at = time.monotonic() + RENEW_S
 
-    async def call(self, path: str, body: object, answer: type[T], *, timeout: float = TIMEOUT_S) -> T:
+    async def call(self, path: str, body: object, answer: type[T], *, timeout: float | None = None) -> T:
         """POST to `/internal/<path>` of the service; raises the error that it reports, or Unavailable."""
         token = await self._tokens.get(self._audience)
         if last := time.monotonic() > self._renew_at:
             self._renew_at = time.monotonic() + RENEW_S
         url = f"{self._base_url}/internal/{path}"
-        return await post(self._client, url, body, answer, token=token, timeout=timeout, last=last)
+        limit = self._timeout_s if timeout is None else timeout
+        return await post(self._client, url, body, answer, token=token, timeout=limit, last=last)
 
 
 class TokenVerifier(ABC):

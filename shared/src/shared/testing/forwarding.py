@@ -1,4 +1,4 @@
-"""A port in front of a server that a test closes and opens, to make the server unavailable for a moment."""
+"""A port in front of a server, which a test closes and opens, or lets hang, to make the server unavailable."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,6 +14,8 @@ class Forwarder:
         self.port, self._target = free_port(), target
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
+        self._passing = asyncio.Event()
+        self._passing.set()
 
     @property
     def count(self) -> int:
@@ -30,24 +32,31 @@ class Forwarder:
         for writer in self._connections:
             writer.transport.abort()
 
+    def hang(self) -> None:
+        """Accept connections and bytes, but pass nothing on until `resume`."""
+        self._passing.clear()
+
+    def resume(self) -> None:
+        self._passing.set()
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
         try:
             behind_reader, behind = await asyncio.open_connection("127.0.0.1", self._target)
-            await asyncio.gather(_copy(reader, behind), _copy(behind_reader, writer))
+            await asyncio.gather(self._copy(reader, behind), self._copy(behind_reader, writer))
         finally:
             self._connections.discard(writer)
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass  # closed by `close` or by the other side
-    finally:
-        writer.close()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                await self._passing.wait()
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass  # closed by `close` or by the other side
+        finally:
+            writer.close()
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from shared.web.health import health_router
 from shared.web.openapi import install_openapi
 from shared.web.overload import Overload
 from shared.web.plain_routes import PlainRoute, PlainRoutes
+from shared.web.request_budget import RequestBudget
 from shared.web.state import AppState
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,12 @@ def create_app(
     lifespan: Lifespan,
     routers: Sequence[APIRouter] = (),
     outages: Sequence[type[Exception]] = (TimeoutError,),
+    uploads: Collection[str] = (),
 ) -> FastAPI:
     """Create an application whose `lifespan` completes its `AppState`.
 
     `outages` are the errors of an unavailable dependency, such as a database that is down: they are answered with 503.
+    `uploads` are the paths of uploads, which may take longer than other requests.
     """
     overload = Overload(ephemeral_at=settings.shed_hints_at, history_at=settings.shed_history_at)
     state = AppState(overload)
@@ -62,6 +65,7 @@ def create_app(
     install_openapi(app)
     if plain := [route for router in routers for route in router.routes if isinstance(route, PlainRoute)]:
         app.add_middleware(PlainRoutes, routes=plain, handlers=app.exception_handlers)
+    app.add_middleware(RequestBudget, uploads=uploads)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,7 +1,7 @@
 """The defaults of a data service: database, Redis, peers, readiness checks, consumers and background jobs."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI
 
+from shared.budgets import CALL_S
 from shared.database.engine import DATABASE_OUTAGES, Database
 from shared.database.migrations import check_schema, migrate
 from shared.outbox.relay import Relay
@@ -58,7 +59,8 @@ class DataService:
 
     def peer(self, name: str) -> Peer:
         """Another service: its address is the setting `<name>_url`."""
-        return Peer(self._client, self._tokens, name, getattr(self._settings, f"{name}_url"))
+        url = getattr(self._settings, f"{name}_url")
+        return Peer(self._client, self._tokens, name, url, timeout_s=CALL_S)
 
     def optional_peer(self, name: str, path: str, body: object, answer: type[Any]) -> Peer:
         """Another service, with an optional readiness check that makes this call."""
@@ -104,6 +106,7 @@ def create_data_service(
     migrations: Path,
     routers: Sequence[APIRouter],
     build: Callable[[DataService, S], Awaitable[object]],
+    uploads: Collection[str] = (),
 ) -> FastAPI:
     """Create the application; nothing connects before its lifespan begins.
 
@@ -120,4 +123,6 @@ def create_data_service(
             await service.start_jobs()
             yield
 
-    return create_app(settings, title=title, routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
+    return create_app(
+        settings, title=title, routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES, uploads=uploads
+    )

@@ -7,6 +7,8 @@ from auth.service import internal_api
 from shared.contracts.auth import (
     Accounts,
     ActiveSessions,
+    Revocations,
+    RevocationsRequest,
     ServiceToken,
     ServiceTokenRequest,
     SessionCheck,
@@ -35,6 +37,12 @@ async def issue_token(deps: Deps, body: Body[ServiceTokenRequest]) -> ServiceTok
 @router.post("/sessions")
 async def check_sessions(deps: Deps, _: ServiceCaller, body: Body[SessionCheck]) -> ActiveSessions:
     return await internal_api.check_sessions(deps, body.session_ids)
+
+
+@router.post("/revocations")
+async def list_revocations(deps: Deps, _: ServiceCaller, body: Body[RevocationsRequest]) -> Revocations:
+    """Return which sessions were revoked. Gateways ask twice a second."""
+    return await internal_api.list_revocations(deps, body.since)
 
 
 @router.post("/accounts")

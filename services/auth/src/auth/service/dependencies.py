@@ -10,17 +10,17 @@ from auth.service.key_ring import KeyRing
 from auth.service.session_loader import SessionLoader
 from auth.service.throttle import Throttle
 from auth.settings import AuthSettings
-from auth.storage.buckets import Buckets
-from auth.storage.circuit_breaker import CircuitBreaker
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
+from shared.redis.buckets import Buckets
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 
 
 @dataclass(frozen=True)
 class Dependencies:
     database: Database
-    redis: AnyRedis
+    redis: CircuitBreaker
     relay: Relay
     sessions: SessionLoader
     throttle: Throttle
@@ -39,10 +39,10 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
     breaker = CircuitBreaker(redis)
     return Dependencies(
         database=database,
-        redis=redis,
+        redis=breaker,
         relay=relay,
         sessions=SessionLoader(database, settings.session_lifetime_ms),
-        throttle=Throttle(Buckets(breaker), on=settings.rate_limits),
+        throttle=Throttle(Buckets(breaker, "auth"), on=settings.rate_limits),
         hasher=Hasher(
             HashParameters(
                 time_cost=settings.argon2_time_cost,

@@ -5,15 +5,18 @@ import time
 
 from auth.service.dependencies import Dependencies
 from auth.service.key_ring import SERVICE_TOKEN_S
+from auth.service.sessions import KEPT_MS, OVERLAP_MS
+from auth.storage.revocations import list_revocations as stored_revocations
 from auth.storage.sessions import users_of_sessions
 from auth.storage.users import list_accounts as stored_accounts
-from shared.contracts.auth import Accounts, ActiveSessions, ServiceToken, ServiceTokenRequest
+from shared.contracts.auth import Accounts, ActiveSessions, Revocations, ServiceToken, ServiceTokenRequest
 from shared.errors import Invalid, Unauthenticated
 from shared.ids import is_id, now_ms
 from shared.logging.audit import audit
 from shared.settings import SERVICES
 
 MAX_IDS = 1000
+MAX_REVOCATIONS = 2000
 
 
 def issue_token(deps: Dependencies, request: ServiceTokenRequest) -> ServiceToken:
@@ -40,6 +43,20 @@ async def check_sessions(deps: Dependencies, session_ids: list[str]) -> ActiveSe
     """Return the active sessions among these, always from the table."""
     wanted, now = _ids(session_ids, "session_ids"), now_ms()
     return ActiveSessions(await deps.database.snapshot(lambda db: users_of_sessions(db, wanted, now)))
+
+
+async def list_revocations(deps: Dependencies, since: int) -> Revocations:
+    """Return the sessions that were revoked since then, always from the table.
+
+    A transaction may commit some seconds after the time that it wrote, and the clocks of replicas differ. So sessions
+    that were revoked shortly before `since` are returned again.
+    """
+    now = now_ms()
+    first, oldest = since or now, now - KEPT_MS
+    read_from = max(first, oldest) - OVERLAP_MS
+    found = await deps.database.snapshot(lambda db: stored_revocations(db, read_from, MAX_REVOCATIONS + 1))
+    complete = len(found) <= MAX_REVOCATIONS and first >= oldest
+    return Revocations(found[:MAX_REVOCATIONS], until=now, complete=complete)
 
 
 async def list_accounts(deps: Dependencies, user_ids: list[str]) -> Accounts:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from auth.domain.accounts import ActiveSession
 from auth.storage import sessions as stored
 from shared.batcher import Batcher
+from shared.budgets import SESSION_READ_S
 from shared.data_loader import DataLoader
 from shared.database.engine import Database
 from shared.ids import now_ms
@@ -14,8 +15,6 @@ from shared.ids import now_ms
 VALID_S = 0.5
 """A session counts for this long after it was read. In other replicas, a revocation takes effect within this time."""
 SESSIONS_PER_READ = 500
-READ_S = 2.0
-"""A read that takes longer fails, because others wait for it."""
 TOUCH_AFTER_MS = 60_000
 MAX_TOUCHES = 100_000
 
@@ -53,7 +52,7 @@ class SessionLoader:
 
     async def _load(self, secret_hashes: list[bytes]) -> dict[bytes, ActiveSession]:
         valid_until, now, revocations = time.monotonic() + VALID_S, now_ms(), self._revocations
-        async with asyncio.timeout(READ_S):
+        async with asyncio.timeout(SESSION_READ_S):
             found = await self._database.snapshot(lambda db: stored.find_sessions(db, secret_hashes, now))
         for session in found.values():
             if now - session.last_seen_at >= TOUCH_AFTER_MS:

@@ -1,8 +1,6 @@
 """Use cases of sessions: beginning, finding by the cookie's secret, listing, revoking."""
 
-import asyncio
 import hashlib
-import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -14,20 +12,20 @@ import msgspec
 from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.storage import sessions as stored
+from auth.storage.revocations import purge_revocations
 from auth.storage.sessions import Revoked
 from shared.database.engine import Db
 from shared.errors import NotFound
 from shared.ids import new_id, now_ms, rfc3339
 from shared.logging.audit import audit
-from shared.redis.client import REDIS_DOWN
 from shared.streams.notifications import SessionsRevoked, publish_notifications
 from shared.web.cursors import IdKey, cursor_of, read_cursor
 from shared.web.openapi import Page
 
-log = logging.getLogger(__name__)
-
-ANNOUNCE_S = 0.5
-"""A revocation waits this long for Redis. It is committed already, and holds for HTTP without Redis."""
+OVERLAP_MS = 15_000
+"""At most this much time passes between the time of a revocation, as written, and its commit, with differing clocks."""
+KEPT_MS = 600_000
+"""Revocations are kept this long. A gateway that heard nothing from auth for longer checks all of its sessions."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -128,17 +126,18 @@ async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Aw
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
     deps.sessions.forget(one.secret_hash for one in revoked)
-    notification = SessionsRevoked([one.session_id for one in revoked])
-    try:
-        async with asyncio.timeout(ANNOUNCE_S):
-            await publish_notifications(deps.redis, [(user_id, notification)])
-    except REDIS_DOWN as error:
-        log.warning("gateways will find revoked sessions at their next check only: %r", error)
+    notifications = [(user_id, SessionsRevoked([one.session_id for one in revoked]))]
+    # it is committed already, and gateways learn of it without Redis
+    await deps.redis.call(lambda redis: publish_notifications(redis, notifications))
 
 
 async def purge(deps: Dependencies) -> None:
-    """Delete the rows of expired sessions."""
+    """Delete the rows of expired sessions, and those of old revocations."""
     removed = 1
     while removed:
         async with deps.database.write() as db:
             removed = await stored.purge_sessions(db, now_ms())
+    removed = 1
+    while removed:
+        async with deps.database.write() as db:
+            removed = await purge_revocations(db, now_ms() - 2 * KEPT_MS)

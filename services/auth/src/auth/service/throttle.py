@@ -4,9 +4,9 @@ import hashlib
 import ipaddress
 import math
 
-from auth.domain.bucket import Rate
-from auth.storage.buckets import Buckets
 from shared.errors import RateLimited
+from shared.rates import Rate
+from shared.redis.buckets import Buckets
 
 SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)

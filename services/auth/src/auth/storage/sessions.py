@@ -7,14 +7,18 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
 from auth.domain.accounts import ActiveSession
+from auth.storage.revocations import record_revocations
 from auth.storage.tables import session, user
+from shared.contracts.auth import RevokedSession
 from shared.contracts.auth import User as UserStruct
 from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db
+from shared.ids import now_ms
 
 
 class Revoked(msgspec.Struct, frozen=True):
     session_id: str
+    user_id: str
     secret_hash: bytes
 
 
@@ -92,10 +96,13 @@ async def revoke_sessions(db: Db, user_id: str, *, but: str | None = None) -> li
 
 
 async def _revoke(db: Db, which: ColumnElement[bool]) -> list[Revoked]:
-    rows = await db.execute(select(session.c.id, session.c.secret_hash).where(which).with_for_update())
+    columns = session.c.id, session.c.user_id, session.c.secret_hash
+    rows = await db.execute(select(*columns).where(which).with_for_update())
     revoked = [Revoked(*row) for row in rows]
     if revoked:
         await db.execute(delete(session).where(session.c.id.in_([one.session_id for one in revoked])))
+        sessions = [RevokedSession(one.session_id, one.user_id) for one in revoked]
+        await record_revocations(db, sessions, now_ms())  # after the wait for the lock, so shortly before the commit
     return revoked
 
 

@@ -50,6 +50,16 @@ class Session(SQLModel, table=True):
     address: str = Field(sa_column=Column(String(45), nullable=False))
 
 
+class Revocation(SQLModel, table=True):
+    """A session that was revoked. The row is kept for some minutes, until every gateway has seen it."""
+
+    __table_args__: ClassVar[Any] = MYSQL
+
+    session_id: str = Field(sa_column=Column(IdColumn, primary_key=True))
+    user_id: str = Field(sa_column=Column(IdColumn, nullable=False))
+    revoked_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
 class SigningKey(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "signing_key"
     __table_args__: ClassVar[Any] = MYSQL
@@ -63,4 +73,5 @@ class SigningKey(SQLModel, table=True):
 
 user = table_of(User)
 session = table_of(Session)
+revocation = table_of(Revocation)
 signing_key = table_of(SigningKey)

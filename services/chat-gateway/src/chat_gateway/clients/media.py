@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from shared.budgets import GATEWAY_UPLOAD_S
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, UploadRequest
 from shared.rpc.client import Peer
-
-UPLOAD_SECONDS = 60
 
 
 class Media:
@@ -13,7 +12,7 @@ class Media:
         self._peer = peer
 
     async def upload(self, request: UploadRequest) -> Attachment:
-        return await self._peer.call("uploads", request, Attachment, timeout=UPLOAD_SECONDS)
+        return await self._peer.call("uploads", request, Attachment, timeout=GATEWAY_UPLOAD_S)
 
     async def attachments(self, user_id: str, room_id: str, attachment_ids: Sequence[str]) -> list[Attachment]:
         """Return the user's uploads to the room. Raises NotFound if one does not exist."""

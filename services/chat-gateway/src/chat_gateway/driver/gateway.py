@@ -8,6 +8,7 @@ from chat_gateway.command_queue import CommandQueues
 from chat_gateway.driver.connections import Connections
 from chat_gateway.driver.effects import EffectRunner
 from chat_gateway.driver.live_rooms import LiveRooms
+from chat_gateway.driver.revocations import Revocations
 from chat_gateway.driver.tasks import ConnectionTasks
 from chat_gateway.driver.user_sync import UserSync
 from chat_gateway.ephemeral import EphemeralPublisher
@@ -27,6 +28,7 @@ class Gateway:
 
     connections: Connections
     user_sync: UserSync
+    revocations: Revocations
     live_rooms: LiveRooms
     presence: Presence
     socket_limit: SocketLimit

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from chat_gateway.clients.rooms import Rooms
 from chat_gateway.driver.joining import RoomJoiner
 from chat_gateway.driver.live_rooms import LiveRooms
@@ -24,7 +26,7 @@ class RoomSync:
         for connection in outdated:
             memberships = users[connection.user_id].rooms
             await self._remove(connection, memberships)
-            self._update_mutes(connection, memberships)
+            self._update_details(connection, memberships)
             if new := [room_id for room_id, known in memberships.items() if self._is_new(connection, room_id, known)]:
                 added[connection.user_id] = [*(added.get(connection.user_id) or []), *new]
         room_lists = (await self._rooms.room_lists(added)).users if added else {}
@@ -40,12 +42,18 @@ class RoomSync:
             if self._subscriptions.leave(connection, room_id):
                 push_frame(connection, RoomRemoved(room_id=room_id))
 
-    def _update_mutes(self, connection: Connection, memberships: Mapping[str, Membership]) -> None:
+    def _update_details(self, connection: Connection, memberships: Mapping[str, Membership]) -> None:
+        """Keep whether the user is silenced, and send whether the room is muted."""
         for room_id, membership in memberships.items():
             known = self._subscriptions.membership(connection, room_id)
-            if known is not None and known.since >= membership.since and known.muted != membership.muted:
-                self._subscriptions.update(connection, room_id, membership)
-                push_frame(connection, RoomMuted(room_id=room_id, muted=membership.muted))
+            if known is None or known.since < membership.since:
+                continue
+            muted, silenced = membership.muted, membership.silenced
+            if (known.muted, known.silenced) != (muted, silenced):
+                changed = msgspec.structs.replace(known, muted=muted, silenced=silenced)
+                self._subscriptions.update(connection, room_id, changed)
+            if known.muted != muted:
+                push_frame(connection, RoomMuted(room_id=room_id, muted=muted))
 
     def _is_new(self, connection: Connection, room_id: str, membership: Membership) -> bool:
         known = self._subscriptions.membership(connection, room_id)

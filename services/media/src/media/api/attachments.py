@@ -36,7 +36,11 @@ class NoSuchRange(DomainError):
 
 @router.post("", status_code=201, openapi_extra=UPLOAD_REQUEST)
 async def upload(request: Request, deps: Deps, caller: Caller) -> Attachment:
-    """Store a file for a room, or an avatar. A retry with the same `client_id` gets the first result."""
+    """Store a file for a room, or an avatar. A retry with the same `client_id` gets the first result.
+
+    A person uploads thirty files at once and thirty a minute, over HTTP and sockets together.
+    """
+    await deps.upload_rate.count(caller.subject)
     with deps.upload_places.place(caller.subject), new_spool(deps.uploads.max_bytes) as spool:
         wanted = await _read(request, deps, spool, caller.subject)
         return await uploads.store(deps, wanted, spool)

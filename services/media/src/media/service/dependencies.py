@@ -9,6 +9,9 @@ from media.service.shares import ComputingTime, Places, Workers
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket, BucketOptions
 from shared.database.engine import Database
+from shared.redis.circuit_breaker import CircuitBreaker
+from shared.redis.client import AnyRedis
+from shared.redis.upload_rate import UploadRate
 from shared.rpc.client import Peer
 
 
@@ -43,6 +46,7 @@ class Dependencies:
     cdn: Cdn | None
     rooms: Peer
     pictures: PictureProcessor
+    upload_rate: UploadRate
     upload_places: Places
     body_places: Places
     """Places for bodies of uploads that a gateway sends: they name their person only at the end."""
@@ -51,13 +55,16 @@ class Dependencies:
     link_seconds: int
 
 
-def create_dependencies(settings: MediaSettings, database: Database, bucket: Bucket, rooms: Peer) -> Dependencies:
+def create_dependencies(
+    settings: MediaSettings, database: Database, redis: AnyRedis, bucket: Bucket, rooms: Peer
+) -> Dependencies:
     return Dependencies(
         database=database,
         bucket=bucket,
         cdn=open_cdn(settings.aws_cdn_url, settings.cdn_key_id, settings.cdn_private_key),
         rooms=rooms,
         pictures=_picture_processor(settings),
+        upload_rate=UploadRate(CircuitBreaker(redis), on=settings.rate_limits),
         upload_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once_of_one),
         body_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once),
         uploads=UploadLimits(

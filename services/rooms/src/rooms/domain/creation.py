@@ -39,6 +39,7 @@ def create_direct(work: UnitOfWork, room_id: str, user_id: str, other_id: str) -
     _begin(work, room)
     for member_id in (user_id, other_id):
         join(work, room, member_id, by=user_id)
+    work.members[room.id, other_id].silenced = (user_id, other_id) in work.blocked
     return room
 
 

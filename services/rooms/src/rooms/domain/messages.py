@@ -1,4 +1,7 @@
-"""The rules for messages: send, edit, delete, react."""
+"""The rules for messages: send, edit, delete, react.
+
+Whom the other member of a direct room has blocked can only delete there.
+"""
 
 from hashlib import sha256
 
@@ -39,7 +42,7 @@ def send(work: UnitOfWork, command: SendMessage) -> Accepted:
     if (first := work.sent.get(key)) is not None:
         return _duplicate_of(first, digest)
     room, member = work.require_member(command)
-    _check_not_blocked(work, room, command.user_id)
+    work.check_not_blocked(room, command.user_id)
     if command.reply_to is not None and not member.joined_seq < command.reply_to <= room.head_seq:
         raise invalid("reply_to: there is no such message.")
     _check_attachments(work, command)
@@ -55,12 +58,6 @@ def _duplicate_of(first: SentMessage, digest: bytes) -> Accepted:
     if first.digest != digest:
         raise Conflict("client_id: was used for another message.")
     return Accepted(version=first.version, seq=first.seq, at=time_text(first.at), duplicate=True)
-
-
-def _check_not_blocked(work: UnitOfWork, room: RoomState, sender_id: str) -> None:
-    peer_id = room.peer_of(sender_id)
-    if peer_id is not None and (peer_id, sender_id) in work.blocked:
-        raise Forbidden("You cannot write to this person.")
 
 
 def _check_attachments(work: UnitOfWork, command: SendMessage) -> None:
@@ -109,7 +106,7 @@ def edit(work: UnitOfWork, command: EditMessage) -> Accepted:
     if not command.body and not attachments_of(message):
         raise invalid("body: must not be empty.")
     if message.body != command.body:
-        _check_not_blocked(work, room, command.user_id)
+        work.check_not_blocked(room, command.user_id)
         _set_body(work, room, message, command.body)
     return Accepted(version=room.head_version)
 
@@ -154,6 +151,7 @@ def react(work: UnitOfWork, command: ReactToMessage) -> Accepted:
     key = (room.id, command.seq, command.emoji, command.user_id)
     if _has_reaction(work, message, key) != command.remove:
         return Accepted(version=room.head_version)
+    work.check_not_blocked(room, command.user_id)
     if not command.remove:
         _check_accepts_reaction(work, message, command.emoji)
     version, at = work.next_event(room)

@@ -15,6 +15,7 @@ from shared.contracts.rooms import (
     RemoveMember,
     SendMessage,
     SetRole,
+    UpdateRoom,
 )
 from shared.ids import is_id
 
@@ -35,7 +36,7 @@ class ReadSet(msgspec.Struct):
     deletions: set[MessageKey] = set()
     """Messages whose attachments may lose a reference."""
     writers: set[MemberKey] = set()
-    """Users who send or edit. In a direct room the other member may have blocked them."""
+    """Users who send, edit, react or pin. In a direct room the other member may have blocked them."""
     invited: set[str] = set()
     inviters: set[tuple[str, str]] = set()
     """(invited user, inviter)"""
@@ -82,6 +83,9 @@ def _add_other(read_set: ReadSet, command: AnyCommand) -> None:
         case ReactToMessage(seq=seq, emoji=emoji):
             read_set.messages.add((room_id, seq))
             read_set.reactions.add((room_id, seq, emoji, actor))
+            read_set.writers.add((room_id, actor))
+        case UpdateRoom():
+            read_set.writers.add((room_id, actor))
         case InviteMembers(user_ids=user_ids):
             read_set.invited.update(user_ids)
             read_set.inviters.update((user, actor) for user in user_ids)

@@ -21,6 +21,7 @@ def update(work: UnitOfWork, command: UpdateRoom) -> Accepted:
     if isinstance(command.pinned_seq, int):
         _check_visible(room, member, command.pinned_seq)
     if changes := _changes(room, command):
+        work.check_not_blocked(room, command.user_id)
         version, at = work.next_event(room)
         for field, value in changes.items():
             setattr(room, field, value)
@@ -40,8 +41,9 @@ def _changes(room: RoomState, command: UpdateRoom) -> dict[str, Any]:
 
 
 def read(work: UnitOfWork, command: ReadRoom) -> Accepted:
+    """Move the read cursor. It is not published if the other member of a direct room has blocked this one."""
     room, member = work.require_member(command)
-    if work.move_cursor(member, min(command.seq, room.head_seq)):
+    if work.move_cursor(member, min(command.seq, room.head_seq)) and not member.silenced:
         work.read_cursors.setdefault(room.id, {})[member.user_id] = member.read_seq
     return Accepted(version=room.head_version, read_seq=member.read_seq)
 

@@ -75,6 +75,7 @@ def membership_of(member: MemberState) -> Membership:
         joined_version=member.joined_version,
         joined_seq=member.joined_seq,
         muted=member.muted,
+        silenced=member.silenced,
     )
 
 

@@ -59,6 +59,7 @@ class MemberState(msgspec.Struct):
     hidden: bool = False
     left_version: int | None = None
     removed: bool = False
+    silenced: bool = False
 
     @property
     def key(self) -> MemberKey:

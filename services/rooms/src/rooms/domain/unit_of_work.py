@@ -20,6 +20,7 @@ from rooms.domain.state import (
     StoredMessage,
 )
 from shared.contracts.rooms import AnyCommand
+from shared.errors import Forbidden
 from shared.events.rooms import RoomEvent
 
 
@@ -93,6 +94,12 @@ class UnitOfWork(msgspec.Struct):
         if room is None or member is None or not member.is_current:
             raise no_room()
         return room, member
+
+    def check_not_blocked(self, room: RoomState, user_id: str) -> None:
+        """Raise Forbidden if the other member of this direct room has blocked the user."""
+        peer_id = room.peer_of(user_id)
+        if peer_id is not None and (peer_id, user_id) in self.blocked:
+            raise Forbidden("You cannot write to this person.")
 
     def is_member(self, room: RoomState, user_id: str) -> bool:
         member = self.members.get((room.id, user_id))

@@ -66,13 +66,14 @@ async def _show_existing(db: Db, work: UnitOfWork, found: RoomState, user_id: st
 
 async def _load(db: Db, user_id: str, others: set[str], open_accounts: set[str] | None) -> UnitOfWork:
     everyone = {user_id, *others}
+    pairs = {pair for other in others for pair in ((other, user_id), (user_id, other))}
     await users.lock_users(db, everyone)
     return UnitOfWork(
         now=now_ms(),
         open_accounts=open_accounts,
         closed=await users.find_closed(db, everyone),
         room_counts=await members.count_rooms(db, everyone),
-        blocked=await users.find_blocked(db, {(other, user_id) for other in others}),
+        blocked=await users.find_blocked(db, pairs),
     )
 
 

@@ -80,6 +80,8 @@ class MemberTable(SQLModel, table=True):
     hidden: bool = _flag(server_default=text("0"))
     left_version: int | None = _integer(nullable=True)
     removed: bool = _flag(server_default=text("0"))
+    silenced: bool = _flag(server_default=text("0"))
+    """The other member of the direct room has blocked this one. A copy of `blocked_pair` for gateways."""
 
 
 class MessageTable(SQLModel, table=True):

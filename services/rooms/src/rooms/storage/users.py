@@ -32,14 +32,17 @@ async def find_blocked(db: Db, pairs: Collection[tuple[str, str]]) -> set[tuple[
     return {(row[0], row[1]) for row in await db.fetch(_blocked, {"pairs": list(pairs)})}
 
 
-async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> None:
-    """Save a block or its removal, unless a newer version is stored."""
+async def set_blocked(db: Db, user_id: str, blocked_id: str, version: int, *, blocked: bool) -> bool:
+    """Save a block or its removal, and return True, unless this or a newer version is stored."""
     pair = {"user_id": user_id, "blocked_id": blocked_id}
     await run_upsert(db, blocked_pair, [{**pair, "version": 0, "blocked": False}])  # locks the row
     [[stored]] = await db.fetch(_version, pair)
-    if stored < version:
-        row = {**pair, "version": version, "blocked": blocked}
-        await run_upsert(db, blocked_pair, [row], replace=("version", "blocked"))
+    if stored >= version:
+        return False
+    await run_upsert(
+        db, blocked_pair, [{**pair, "version": version, "blocked": blocked}], replace=("version", "blocked")
+    )
+    return True
 
 
 async def find_closed(db: Db, user_ids: Collection[str]) -> set[str]:

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from shared.database.engine import Database
 from shared.outbox.relay import Relay
-from shared.redis.client import AnyRedis
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.rpc.client import Peer
 
 
 @dataclass(frozen=True)
 class Dependencies:
     database: Database
-    redis: AnyRedis
+    redis: CircuitBreaker
     relay: Relay
     auth: Peer
     media: Peer

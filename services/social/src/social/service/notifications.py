@@ -1,15 +1,11 @@
 """Notify gateways of changed friends, after the commit. The source of truth are the revisions in the table."""
 
-import logging
 from collections.abc import Mapping
 
-from shared.redis.client import REDIS_DOWN
 from shared.streams.notifications import UserChanged, publish_notifications
 from shared.tracing.context import sampled_span_context
 from social.service.dependencies import Dependencies
 from social.storage.revisions import follower_revisions
-
-log = logging.getLogger(__name__)
 
 CHUNK = 1000
 MAX_NOTIFIED_FOLLOWERS = 20_000
@@ -17,13 +13,11 @@ MAX_NOTIFIED_FOLLOWERS = 20_000
 
 
 async def notify(deps: Dependencies, revisions: Mapping[str, int]) -> None:
+    """Without Redis, gateways find the changes at their background check."""
     context = sampled_span_context()
     traceparent = context.traceparent if context is not None else ""
     notifications = [(user_id, UserChanged("social", revision, traceparent)) for user_id, revision in revisions.items()]
-    try:
-        await publish_notifications(deps.redis, notifications)
-    except REDIS_DOWN as error:
-        log.warning("gateways will find changed friends at their next check only: %r", error)
+    await deps.redis.call(lambda redis: publish_notifications(redis, notifications))
 
 
 async def notify_followers(deps: Dependencies, user_id: str) -> None:

@@ -4,7 +4,6 @@ While the attachments of a message are looked up, its connection defers later co
 sender's commands stay in order. An upload does not defer later commands.
 """
 
-import logging
 from collections.abc import Callable
 
 from chat_gateway.clients.media import Media
@@ -14,23 +13,19 @@ from chat_gateway.driver.performing.submitting import CommandSubmitter
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Effect
 from chat_gateway.protocol.frames import AnyFrame, FileUpload, MessageSend, UploadReply
-from chat_gateway.protocol.limits import Limits
 from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Rejected, Result
-from shared.errors import DomainError, ErrorCode, RateLimited, Unavailable
+from shared.errors import DomainError, ErrorCode, Unavailable
 from shared.ids import is_id
-from shared.redis.client import REDIS_DOWN, AnyRedis
+from shared.redis.upload_rate import UploadRate
 
-log = logging.getLogger(__name__)
-
-UPLOADS_PER_MINUTE = 5
 Submit = Callable[[Connection, AnyFrame, list[Attachment]], None]
 Run = Callable[[Connection, list[Effect]], None]
 
 
 class Attachments:
-    def __init__(self, media: Media, redis: AnyRedis, limits: Limits, submitter: CommandSubmitter) -> None:
-        self._media, self._redis, self._limits, self._submitter = media, redis, limits, submitter
+    def __init__(self, media: Media, upload_rate: UploadRate, submitter: CommandSubmitter) -> None:
+        self._media, self._upload_rate, self._submitter = media, upload_rate, submitter
 
     async def send(self, connection: Connection, frame: MessageSend, submit: Submit, run: Run) -> None:
         """Look up the attachments of a message and submit it. Then run the effects of the deferred commands."""
@@ -53,7 +48,7 @@ class Attachments:
     async def upload(self, connection: Connection, frame: FileUpload) -> None:
         """Store the file, then send the message with it, under the same `client_id`."""
         try:
-            await self._check_rate(connection.user_id)
+            await self._upload_rate.count(connection.user_id)
             attachment = await self._media.upload(_upload_request(connection, frame))
         except DomainError as error:
             send_error(connection, frame.id, error.code, error.detail, retry_after=error.retry_after)
@@ -68,23 +63,6 @@ class Attachments:
 
         command = send_command(frame, connection.user_id, [attachment])
         self._submitter.submit(connection, frame, command, on_result)
-
-    async def _check_rate(self, user_id: str) -> None:
-        """Allow five uploads per minute and user, over all gateways. Without Redis every upload is allowed."""
-        if not self._limits.rates:
-            return
-        key = f"uploads:{{{user_id}}}"
-        try:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.set(key, 0, ex=60, nx=True)
-            pipeline.incr(key)
-            pipeline.ttl(key)
-            _, count, seconds = await pipeline.execute()
-        except REDIS_DOWN as error:
-            log.warning("uploads are not counted: %r", error)
-            return
-        if count > UPLOADS_PER_MINUTE:
-            raise RateLimited("More uploads than allowed.", retry_after=max(1, seconds))
 
 
 def _upload_request(connection: Connection, frame: FileUpload) -> UploadRequest:

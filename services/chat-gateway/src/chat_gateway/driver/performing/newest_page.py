@@ -7,7 +7,8 @@ from chat_gateway.driver.live_rooms import LiveRooms
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.frames import MessageList, PageReply
 from shared.contracts.rooms import Message, MessagesPage, PageChoice
-from shared.redis.client import REDIS_DOWN, AnyRedis
+from shared.redis.circuit_breaker import CircuitBreaker
+from shared.redis.client import REDIS_DOWN
 from shared.roomlog.fold import Snapshot
 from shared.roomlog.page import RECENT_MESSAGES, cache_recent, find_recent
 
@@ -20,7 +21,7 @@ def wants_newest(frame: MessageList) -> bool:
 
 
 class NewestPages:
-    def __init__(self, redis: AnyRedis, rooms: Rooms, live_rooms: LiveRooms) -> None:
+    def __init__(self, redis: CircuitBreaker, rooms: Rooms, live_rooms: LiveRooms) -> None:
         self._redis, self._rooms = redis, rooms
         self._hub, self._feed = live_rooms.hub, live_rooms.feed
         self._subscriptions, self._replies = live_rooms.subscriptions, live_rooms.recent_pages
@@ -51,7 +52,7 @@ class NewestPages:
         if self._subscriptions.membership(connection, room_id) is None:
             return None
         try:
-            snapshot = await find_recent(self._redis, connection.epoch, room_id)
+            snapshot = await self._redis.run(lambda redis: find_recent(redis, connection.epoch, room_id))
             if snapshot is None:
                 return await self._load_and_cache(connection, room_id, limit)
         except REDIS_DOWN as error:
@@ -77,7 +78,7 @@ class NewestPages:
         if page.messages:
             messages = {message.seq: message for message in page.messages}
             snapshot = Snapshot(page.version, page.messages[0].seq, messages)
-            await cache_recent(self._redis, page.epoch, room_id, snapshot)
+            await self._redis.call(lambda redis: cache_recent(redis, page.epoch, room_id, snapshot))
         newest = page.messages[-limit:]
         has_more = page.has_more or len(newest) < len(page.messages)
         return MessagesPage(epoch=page.epoch, messages=newest, has_more=has_more, version=page.version)

@@ -12,12 +12,10 @@ from rooms.domain.validation import validate
 from rooms.service.dependencies import Dependencies
 from rooms.service.pipeline.accounts import find_open_accounts
 from rooms.service.publication.publisher import Committed
+from shared.budgets import COMMIT_S
 from shared.contracts.rooms import Accepted, AnyCommand, BatchResult, InviteMembers, Rejected
 from shared.errors import DomainError
 from shared.tracing.context import sampled_span_context
-
-BUDGET_S = 5.0
-"""The time budget of commands that arrive without one."""
 
 
 async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: float) -> BatchResult:
@@ -42,7 +40,7 @@ async def execute(deps: Dependencies, commands: list[AnyCommand], deadline: floa
 
 async def execute_one(deps: Dependencies, command: AnyCommand) -> Accepted:
     """Execute one command. Raises DomainError if it is rejected."""
-    result = (await execute(deps, [command], time.monotonic() + BUDGET_S)).results[0]
+    result = (await execute(deps, [command], time.monotonic() + COMMIT_S)).results[0]
     if isinstance(result, Rejected):
         raise error_of(result.code, result.detail)
     return result

@@ -1,6 +1,6 @@
 """Token buckets (GCRA). One number, the time when the bucket is full again, is a bucket's whole state.
 
-`storage/take_token.lua` computes the same in Redis.
+`redis/take_token.lua` computes the same in Redis.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 -- Take one token. KEYS[1]: when the bucket is full again; ARGV: burst, milliseconds per token.
--- Returns 0, or how many milliseconds to wait. Computes the same as domain/bucket.py.
+-- Returns 0, or how many milliseconds to wait. Computes the same as shared/rates.py.
 local burst, every = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.domain.bucket import Rate, take
-from auth.service.throttle import network_of
+from shared.rates import Rate, take
 
 RATE = Rate(burst=5, every_ms=1000)
 
@@ -29,11 +28,3 @@ def test_no_period_has_more_than_the_burst_and_the_rate_allow(gaps):
     for first, start in enumerate(taken):
         for last in range(first, len(taken)):
             assert last - first + 1 <= RATE.burst + (taken[last] - start) / RATE.every_ms
-
-
-def test_networks():
-    assert network_of("192.0.2.7") == "192.0.2.7"
-    assert network_of("::ffff:192.0.2.7") == "192.0.2.7"
-    assert network_of("2001:db8:1:2::1") == network_of("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
-    assert network_of("2001:db8:1:3::1") != network_of("2001:db8:1:2::1")
-    assert network_of("what") == "unknown"

@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from auth.domain.bucket import Rate, take
-from auth.storage.circuit_breaker import CircuitBreaker
 from shared.ids import now_ms
+from shared.rates import Rate, take
+from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, Script
 
 _TAKE = Script(Path(__file__).parent / "take_token.lua")
@@ -13,22 +13,24 @@ MAX_LOCAL = 50_000
 
 
 class Buckets:
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        self._breaker = breaker
+    """The buckets of one service, by name."""
+
+    def __init__(self, breaker: CircuitBreaker, service: str) -> None:
+        self._breaker, self._service = breaker, service
         self._local: OrderedDict[str, int] = OrderedDict()
 
     async def take(self, name: str, rate: Rate) -> int:
         """Take a token and return 0; if the bucket is empty, return how many milliseconds to wait for one."""
 
         async def run(redis: AnyRedis) -> int:
-            return int(await _TAKE(redis, [_key(name)], rate.burst, rate.every_ms))
+            return int(await _TAKE(redis, [self._key(name)], rate.burst, rate.every_ms))
 
         wait = await self._breaker.call(run)
         return self._take_local(name, rate) if wait is None else wait
 
     async def refill(self, name: str) -> None:
         self._local.pop(name, None)
-        await self._breaker.call(lambda redis: redis.delete(_key(name)))
+        await self._breaker.call(lambda redis: redis.delete(self._key(name)))
 
     def _take_local(self, name: str, rate: Rate) -> int:
         full_at, wait = take(self._local.pop(name, 0), now_ms(), rate)
@@ -37,6 +39,5 @@ class Buckets:
             self._local.popitem(last=False)
         return wait
 
-
-def _key(name: str) -> str:
-    return f"auth:bucket:{{{name}}}"
+    def _key(self, name: str) -> str:
+        return f"{self._service}:bucket:{{{name}}}"
