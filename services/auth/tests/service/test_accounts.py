@@ -136,7 +136,7 @@ async def test_a_sign_in_fails_if_the_password_changed_meanwhile(sign_up, deps):
     )  # fmt: skip
     async with deps.database.write() as db:
         with pytest.raises(accounts.Unauthenticated):
-            await accounts._check_unchanged(db, verified)
+            await accounts.check_unchanged(db, verified)
 
 
 async def test_a_closed_account_keeps_only_its_id(sign_up, log_in, browser, deps, redis):

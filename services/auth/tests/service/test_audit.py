@@ -46,7 +46,7 @@ async def test_too_many_attempts_are_audited(sign_up, browser, trail: Trail):
     body = {"login": anna["webchat_id"], "password": "wrong horse battery"}
     while (await browser().post("/api/auth/login", json=body)).status_code != 429:
         assert len(trail) < 50
-    assert audited(trail)[-1] == ("sign-in", "failure", "", "too many attempts")
+    assert audited(trail)[-1] == ("sign-in", "failure", anna["user_id"], "too many attempts")
 
 
 async def test_changes_of_passwords_sessions_and_accounts(sign_up, browser, trail: Trail):

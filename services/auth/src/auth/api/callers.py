@@ -16,6 +16,9 @@ from shared.logging.context import add_log_fields
 COOKIE = "webchat_session"
 COOKIE_ENDS_EARLIER_S = 120
 """A cookie expires before its session, whose use is recorded only once a minute: a late cookie was revoked."""
+DEVICE_COOKIE = "webchat_device"
+DEVICE_COOKIE_S = 400 * 24 * 3600
+"""As long as browsers allow. Each sign-in extends it."""
 
 
 def client_address(request: Request) -> str:
@@ -29,7 +32,7 @@ def client_address(request: Request) -> str:
 
 def device_of(request: Request) -> Device:
     user_agent = "".join(char for char in request.headers.get("User-Agent", "") if char.isprintable())
-    return Device(client_address(request), user_agent[:200])
+    return Device(client_address(request), user_agent[:200], request.cookies.get(DEVICE_COOKIE, ""))
 
 
 async def current_session(request: Request, deps: Deps) -> ActiveSession:
@@ -67,3 +70,16 @@ def set_cookie(request: Request, response: Response, deps: Dependencies, secret:
 
 def delete_cookie(request: Request, response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", secure=scheme_of(request) == "https", httponly=True, samesite="lax")
+
+
+def remember_device(request: Request, response: Response, deps: Dependencies, device: Device, user_id: str) -> None:
+    """Let the browser of a successful sign-in be recognised by the account's next one. Signing out keeps the cookie."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        deps.devices.add(device.cookie, user_id),
+        max_age=DEVICE_COOKIE_S,
+        path="/api/auth",
+        secure=scheme_of(request) == "https",
+        httponly=True,
+        samesite="strict",
+    )

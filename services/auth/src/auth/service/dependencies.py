@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from auth.service.device_cookies import DeviceCookies
 from auth.service.hasher import Hasher, HashParameters
 from auth.service.key_ring import KeyRing
 from auth.service.session_loader import SessionLoader
@@ -24,6 +25,7 @@ class Dependencies:
     relay: Relay
     sessions: SessionLoader
     throttle: Throttle
+    devices: DeviceCookies
     hasher: Hasher
     keys: KeyRing
     session_lifetime_ms: int
@@ -43,6 +45,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
         relay=relay,
         sessions=SessionLoader(database, settings.session_lifetime_ms),
         throttle=Throttle(Buckets(breaker), on=settings.rate_limits),
+        devices=DeviceCookies(settings.session_secret_key.get_secret_value()),
         hasher=Hasher(
             HashParameters(
                 time_cost=settings.argon2_time_cost,

@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -38,6 +38,8 @@ class Device:
 
     address: str
     user_agent: str
+    cookie: str = field(default="", repr=False)
+    """The cookie by which `DeviceCookies` recognises the device."""
 
 
 @dataclass(frozen=True)

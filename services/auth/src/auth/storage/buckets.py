@@ -3,12 +3,13 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from auth.domain.bucket import Rate, take
+from auth.domain.bucket import Rate, give_back, take
 from auth.storage.circuit_breaker import CircuitBreaker
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis, Script
 
 _TAKE = Script(Path(__file__).parent / "take_token.lua")
+_GIVE = Script(Path(__file__).parent / "give_token.lua")
 MAX_LOCAL = 50_000
 
 
@@ -25,6 +26,16 @@ class Buckets:
 
         wait = await self._breaker.call(run)
         return self._take_local(name, rate) if wait is None else wait
+
+    async def give_back(self, name: str, rate: Rate) -> None:
+        """Give back a token that was taken."""
+        if name in self._local:
+            self._local[name] = give_back(self._local[name], rate)
+
+        async def run(redis: AnyRedis) -> int:
+            return int(await _GIVE(redis, [_key(name)], rate.every_ms))
+
+        await self._breaker.call(run)
 
     async def refill(self, name: str) -> None:
         self._local.pop(name, None)
