@@ -351,7 +351,10 @@ Start = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
-    return RoomsSettings(service_secret=SecretStr(SECRET), redis_endpoint=redis_endpoint, **database_env)
+    keys = [SecretStr("k" * 32)]
+    return RoomsSettings(
+        service_secret=SecretStr(SECRET), message_digest_keys=keys, redis_endpoint=redis_endpoint, **database_env
+    )
 
 
 @asynccontextmanager
