@@ -61,6 +61,8 @@ class DomainError(Exception):
     """
 
     code: ErrorCode
+    audited = False
+    """The audit trail has a line about it already."""
 
     def __init__(self, detail: str, *, errors: Mapping[str, str] | None = None, retry_after: int | None = None) -> None:
         super().__init__(detail)

@@ -84,6 +84,26 @@ async def test_a_too_large_form_is_not_read_to_its_end(anna, settings):
     assert (await anna.upload(b"\x01" * (settings.max_upload_bytes + 1), room_id=room)).status_code == 413
 
 
+@with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=MIB)
+async def test_refused_uploads_are_audited_without_names_of_files(anna, berta, trail):
+    foreign, own = await berta.group(), await anna.group()
+    trail.clear()
+    for data, room, status in (
+        (b"\x01" * 2 * MIB, own, 413),
+        (b"", own, 422),
+        (b"GIF89a", own, 422),
+        (b"x", foreign, 404),
+    ):
+        assert (await anna.upload(data, "secret.gif", room_id=room)).status_code == status
+    assert (
+        await anna.media.post("/attachments", content=b"x", headers={"Content-Type": "text/plain"})
+    ).status_code == 415
+    assert [(line["event.action"], line["event.outcome"]) for line in trail] == [("upload-refuse", "failure")] * 5
+    assert {line["user.id"] for line in trail} == {anna.user_id}
+    assert all(line["event.reason"] for line in trail)
+    assert "secret" not in str(trail)
+
+
 async def test_invalid_json_bodies(anna):
     for body, field in (
         ({"filename": "x", "data": "!!!!"}, "data"),

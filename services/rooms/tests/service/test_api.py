@@ -1,12 +1,13 @@
 """The HTTP routes: authentication, responses and problem documents."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from shared.contracts.rooms import BatchResult, CommandBatch, SendMessage
+from shared.contracts.rooms import BatchResult, CommandBatch, SendMessage, UpdateRoom
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
 from shared.ids import new_id
@@ -245,3 +246,20 @@ async def test_domain_events_of_other_services_are_processed(call: Client, redis
 
     await eventually(is_blocked)
     await eventually(has_left)
+
+
+async def test_denied_commands_are_audited_once(call: Client, trail: list[dict[str, Any]]) -> None:
+    room = await call.group(A, B)
+    trail.clear()
+    assert (await call(B, "PATCH", f"/{room}", body={"title": "Mine"})).status_code == 403
+    over_http = trail.copy()
+    trail.clear()
+    update = UpdateRoom(command_id=new_id(), room_id=room, user_id=B, title="Mine")
+    unknown = UpdateRoom(command_id=new_id(), room_id=new_id(), user_id=B, title="Mine")
+    await call.batch(update, unknown)
+    [line] = trail
+    assert (line["user.id"], line["webchat.room"]) == (B, room)
+    for one in (*over_http, line):
+        assert (one["event.action"], one["event.outcome"]) == ("access-deny", "failure")
+        assert one["event.reason"] == "Only the owner and admins change a room."
+    assert len(over_http) == 1

@@ -126,7 +126,9 @@ async def _check_password_again(
     right = await deps.hasher.matches(user.password_hash if user else None, normal_form(password))
     if user is None or not right:
         audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
-        raise Forbidden("The password is wrong.", errors={field: "is not your password"})
+        error = Forbidden("The password is wrong.", errors={field: "is not your password"})
+        error.audited = True
+        raise error
     await deps.throttle.reset(bucket)
     return user
 

@@ -12,6 +12,7 @@ from media.api.schemas import DOWNLOAD_RESPONSES, UPLOAD_REQUEST, UploadBody
 from media.domain.attachments import Upload
 from media.domain.ranges import NoSuchRangeError, parse_range
 from media.service import downloads, uploads
+from media.service.auditing import auditing_refusals
 from media.service.dependencies import Dependencies
 from media.service.downloads import Readable
 from media.service.spool import Spool, new_spool
@@ -37,7 +38,11 @@ class NoSuchRange(DomainError):
 @router.post("", status_code=201, openapi_extra=UPLOAD_REQUEST)
 async def upload(request: Request, deps: Deps, caller: Caller) -> Attachment:
     """Store a file for a room, or an avatar. A retry with the same `client_id` gets the first result."""
-    with deps.upload_places.place(caller.subject), new_spool(deps.uploads.max_bytes) as spool:
+    with (
+        auditing_refusals(caller.subject),
+        deps.upload_places.place(caller.subject),
+        new_spool(deps.uploads.max_bytes) as spool,
+    ):
         wanted = await _read(request, deps, spool, caller.subject)
         return await uploads.store(deps, wanted, spool)
 
