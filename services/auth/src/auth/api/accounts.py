@@ -33,7 +33,7 @@ async def sign_up(request: Request, response: Response, deps: Deps, body: SignUp
     """Open an account and sign in to it."""
     device = device_of(request)
     user, session = await accounts.sign_up(deps, **body.model_dump(), device=device)
-    set_cookie(request, response, deps, session.secret)
+    set_cookie(request, response, deps, session.secret, session.session)
     remember_device(request, response, deps, device, user.user_id)
     return user
 
@@ -48,7 +48,7 @@ async def is_available(request: Request, deps: Deps, webchat_id: Annotated[WebCh
 async def get_me(request: Request, response: Response, deps: Deps, session: CurrentSession) -> User:
     """Return the signed-in user and renew the cookie, so that it lives as long as the session."""
     user = await accounts.get_user(deps, session)
-    set_cookie(request, response, deps, request.cookies[COOKIE])
+    set_cookie(request, response, deps, request.cookies[COOKIE], session)
     return user
 
 

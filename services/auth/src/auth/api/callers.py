@@ -11,6 +11,7 @@ from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
 from shared.errors import SessionEnded, Unauthenticated
+from shared.ids import now_ms
 from shared.logging.context import add_log_fields
 
 COOKIE = "webchat_session"
@@ -55,12 +56,14 @@ def scheme_of(request: Request) -> str:
     return request.headers.get("X-Forwarded-Proto", request.url.scheme)
 
 
-def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str) -> None:
+def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str, session: ActiveSession) -> None:
     """Set the cookie for almost the remaining lifetime of the session."""
+    now = now_ms()
+    remaining_ms = deps.session_lifetime.extended(session, now) - now
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=deps.session_lifetime_ms // 1000 - COOKIE_ENDS_EARLIER_S,
+        max_age=max(0, remaining_ms // 1000 - COOKIE_ENDS_EARLIER_S),
         path="/",
         secure=scheme_of(request) == "https",
         httponly=True,

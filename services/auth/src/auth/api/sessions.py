@@ -28,7 +28,7 @@ async def log_in(request: Request, response: Response, deps: Deps, body: LogIn) 
     """
     device = device_of(request)
     user, session = await signing_in.sign_in(deps, body.login, body.password, device)
-    set_cookie(request, response, deps, session.secret)
+    set_cookie(request, response, deps, session.secret, session.session)
     remember_device(request, response, deps, device, user.user_id)
     return user
 

@@ -71,7 +71,7 @@ async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device
         user_id=user_id,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + deps.session_lifetime_ms,
+        expires_at=deps.session_lifetime.expiry(now, now),
         user_agent=device.user_agent,
         address=device.address,
     )

@@ -64,11 +64,11 @@ async def find_sessions(db: Db, secret_hashes: Sequence[bytes], now: int) -> dic
     return {bytes(row[0]): ActiveSession(*row[1:]) for row in rows}
 
 
-async def touch_sessions(db: Db, used: Iterable[ActiveSession], now: int, expires_at: int) -> None:
-    """Record that sessions were used. Of several concurrent calls for a session one writes."""
+async def touch_sessions(db: Db, used: Iterable[tuple[ActiveSession, int]], now: int) -> None:
+    """Record that sessions were used, with their new expiries. Of several concurrent calls for a session one writes."""
     rows = [
         {"session_id": one.session_id, "seen_before": one.last_seen_at, "seen": now, "until": expires_at}
-        for one in sorted(used, key=lambda one: one.session_id)  # in one order, so that replicas do not deadlock
+        for one, expires_at in sorted(used, key=lambda pair: pair[0].session_id)  # one order: replicas do not deadlock
     ]
     await db.run(_touch, rows)
 
