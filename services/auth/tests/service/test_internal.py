@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from auth.settings import AuthSettings
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
+from shared.testing.nested_json import check_nested_bodies
 
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway")
 
@@ -96,3 +98,8 @@ async def test_too_many_ids(client, token):
     body = {"user_ids": [new_id() for _ in range(1001)], "session_ids": [new_id() for _ in range(1001)]}
     for path in ("accounts", "sessions"):
         assert (await client.post(f"/internal/{path}", json=body, headers=await token())).status_code == 422
+
+
+async def test_nested_bodies_are_invalid(app: FastAPI, sign_up, token):
+    client, _ = await sign_up("anna")
+    assert await check_nested_bodies(app, client, {}, await token()) >= 3

@@ -5,12 +5,15 @@ import base64
 import io
 import json
 
+from fastapi import FastAPI
 from PIL import Image
 
 from shared.ids import new_id
 from shared.testing.fixtures import eventually, on_each_database
+from shared.testing.nested_json import check_nested_bodies
+from shared.testing.once import plain_client
 
-from .conftest import SECRET, Rows, with_settings
+from .conftest import SECRET, Rows, client_of, with_settings
 
 MIB = 1024 * 1024
 
@@ -327,3 +330,13 @@ async def test_a_picture_has_dimensions_and_a_thumbnail(anna, picture):
     content = await anna.content(made["attachment_id"])
     assert content.headers["content-disposition"].startswith("inline; ")
     assert len(content.content) == made["size"]
+
+
+async def test_nested_bodies_are_invalid(app: FastAPI, anna, urls):
+    body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
+    async with plain_client(urls["auth_url"]) as auth:
+        service = {"X-WebChat-Token": (await auth.post("/internal/token", json=body)).json()["token"]}
+    user = {"X-WebChat-Token": anna.media.headers["X-WebChat-Token"]}
+    async with client_of(app) as client:
+        client.base_url = "http://media"
+        assert await check_nested_bodies(app, client, user, service) >= 3

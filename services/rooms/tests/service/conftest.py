@@ -13,6 +13,7 @@ import pymysql
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
 from jose import jwk
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -318,8 +319,9 @@ class RoomsDriver:
 class Client:
     """Calls the HTTP API of an application in this process."""
 
-    def __init__(self, http: httpx.AsyncClient, auth: FakeAuth, deps: Dependencies) -> None:
-        self.http, self._auth, self.deps = http, auth, deps
+    def __init__(self, app: FastAPI, http: httpx.AsyncClient, auth: FakeAuth) -> None:
+        deps: Dependencies = state_of(app).dependencies
+        self.app, self.http, self._auth, self.deps = app, http, auth, deps
         self.driver = RoomsDriver(deps, auth)
 
     async def __call__(
@@ -427,6 +429,6 @@ def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redi
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-            yield Client(http, auth, state_of(app).dependencies)
+            yield Client(app, http, auth)
 
     return run

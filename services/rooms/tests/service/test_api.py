@@ -14,6 +14,7 @@ from shared.ids import new_id
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.testing.nested_json import check_nested_bodies
 
 from .conftest import Client, FakeAuth, Start
 
@@ -263,3 +264,8 @@ async def test_denied_commands_are_audited_once(call: Client, trail: list[dict[s
         assert (one["event.action"], one["event.outcome"]) == ("access-deny", "failure")
         assert one["event.reason"] == "Only the owner and admins change a room."
     assert len(over_http) == 1
+
+
+async def test_nested_bodies_are_invalid(call: Client, auth: FakeAuth) -> None:
+    user, service = ({TOKEN_HEADER: token} for token in (auth.user_token(A), auth.service_token()))
+    assert await check_nested_bodies(call.app, call.http, user, service) >= 10
