@@ -206,3 +206,10 @@ async def test_an_outdated_password_hash_is_renewed_at_sign_in(sign_up, log_in, 
     assert now != old
     assert not deps.hasher.is_outdated(now)
     await log_in(anna["webchat_id"])
+
+
+async def test_answers_about_a_person_are_not_stored(sign_up):
+    client, _ = await sign_up("anna")
+    for path in ("/api/auth/me", "/api/auth/sessions"):
+        for headers in ({}, {"Origin": "https://evil.example"}, {"Cookie": "webchat_session="}):
+            assert (await client.get(path, headers=headers)).headers["Cache-Control"] == "no-store"

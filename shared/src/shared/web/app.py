@@ -18,6 +18,7 @@ from shared.logging.context import LogContext
 from shared.logging.setup import configure_logging, finish_logs
 from shared.settings import WebSettings
 from shared.tracing.setup import close_tracing, configure_tracing
+from shared.web.caching import NoStore
 from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
@@ -70,6 +71,7 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
+    app.add_middleware(NoStore)
     metrics.switch(on=settings.metrics)
     if settings.metrics:
         app.add_middleware(metrics.RequestMetrics)

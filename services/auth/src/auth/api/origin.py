@@ -10,6 +10,7 @@ from auth.api.callers import client_address
 from auth.domain.origin import is_allowed_origin
 from shared.errors import Forbidden
 from shared.logging.audit import audit
+from shared.web.caching import NoStore
 from shared.web.errors import error_response
 
 
@@ -36,5 +37,5 @@ class OriginGuard:
         answer = self._app
         guarded = scope["type"] == "http" and scope["path"].startswith("/api/auth")
         if guarded and not is_allowed(Headers(scope=scope), scope["scheme"], self._listed):
-            answer = error_response(refuse(client_address(Request(scope))))
+            answer = NoStore(error_response(refuse(client_address(Request(scope)))))
         await answer(scope, receive, send)
