@@ -68,16 +68,16 @@ async def test_the_secret_is_only_in_the_cookie(sign_up, deps, redis):
     assert not any(secret_of(client).encode() in one for one in [*kept, table.encode()])
 
 
-async def test_sessions_are_listed_with_address_and_user_agent(sign_up, log_in):
+async def test_sessions_are_listed_with_address_and_user_agent(sign_up, log_in, browser):
     client, anna = await sign_up("anna")
     await log_in(anna["webchat_id"])
     headers = {"X-Real-IP": "2001:db8::7", "User-Agent": "Phone/1 \x01"}
     login = {"login": anna["webchat_id"], "password": "correct horse battery"}
-    await client.post("/api/auth/login", json=login, headers=headers)
+    await browser().post("/api/auth/login", json=login, headers=headers)
     page = (await client.get("/api/auth/sessions")).json()
     assert page["next"] is None
     newest, second, first = page["items"]
-    assert [one["current"] for one in page["items"]] == [True, False, False]
+    assert [one["current"] for one in page["items"]] == [False, False, True]
     assert (newest["address"], newest["user_agent"]) == ("2001:db8::7", "Phone/1 ")
     assert newest["created_at"] >= second["created_at"] >= first["created_at"]
     assert newest["last_seen_at"].endswith("Z")

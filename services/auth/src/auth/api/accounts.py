@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from auth.api.callers import (
-    COOKIE,
     CurrentSession,
     client_address,
     delete_cookie,
     device_of,
     remember_device,
+    session_secret,
     set_cookie,
 )
 from auth.api.dependencies import Deps
@@ -48,7 +48,7 @@ async def is_available(request: Request, deps: Deps, webchat_id: Annotated[WebCh
 async def get_me(request: Request, response: Response, deps: Deps, session: CurrentSession) -> User:
     """Return the signed-in user and renew the cookie, so that it lives as long as the session."""
     user = await accounts.get_user(deps, session)
-    set_cookie(request, response, deps, request.cookies[COOKIE], session)
+    set_cookie(request, response, deps, session_secret(request), session)
     return user
 
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 from auth.domain.accounts import ActiveSession, OpenAccount
 from auth.domain.passwords import check_password, normal_form
 from auth.service.dependencies import Dependencies
-from auth.service.sessions import Device, NewSession, begin_session, end_sessions
+from auth.service.sessions import Device, NewSession, begin_session, end_replaced, end_sessions
 from auth.service.throttle import by_session
 from auth.storage import users
 from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
@@ -55,6 +55,7 @@ async def sign_up(
             _check_free(await users.taken_names(db, webchat_id, email))
         raise
     audit("sign-up", user_id=new.user_id, address=device.address)
+    await end_replaced(deps, device, session.session)
     deps.relay.wake()
     return public_view(new), session
 

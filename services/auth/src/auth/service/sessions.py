@@ -40,6 +40,8 @@ class Device:
     user_agent: str
     cookie: str = field(default="", repr=False)
     """The cookie by which `DeviceCookies` recognises the device."""
+    session_secret: str = field(default="", repr=False)
+    """The secret of the session that the browser has before it signs in."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +122,33 @@ async def revoke_others(deps: Dependencies, current: ActiveSession) -> None:
         audit("session-revoke", user_id=current.user_id, count=count)
 
 
-async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
+async def end_replaced(deps: Dependencies, device: Device, new: ActiveSession) -> None:
+    """End the session that the browser had before it signed in, because its cookie is replaced.
+
+    Its sockets are closed at once, unless they belong to the same user. These move to the new session when the gateway
+    checks theirs: a notification would make the client delete what it has not sent yet.
+    """
+    old = await find_session(deps, device.session_secret)
+    if old is None:
+        return
+    revoke = partial(stored.revoke_session, user_id=old.user_id, session_id=old.session_id)
+    if await end_sessions(deps, old.user_id, revoke, notify=old.user_id != new.user_id):
+        audit("session-revoke", user_id=old.user_id, reason="replaced by another sign-in")
+
+
+async def end_sessions(
+    deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]], *, notify: bool = True
+) -> int:
     """Commit `work`, then forget the sessions that it revoked and let gateways close their sockets."""
     revoked = await deps.database.transact(work)
     if revoked:
+        deps.sessions.forget(one.secret_hash for one in revoked)
+    if revoked and notify:
         await _announce(deps, user_id, revoked)
     return len(revoked)
 
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
-    deps.sessions.forget(one.secret_hash for one in revoked)
     notification = SessionsRevoked([one.session_id for one in revoked])
     try:
         async with asyncio.timeout(ANNOUNCE_S):

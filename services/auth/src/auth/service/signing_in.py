@@ -5,7 +5,7 @@ from auth.domain.identity import login_key
 from auth.domain.passwords import normal_form
 from auth.service.accounts import WRONG_LOGIN, check_unchanged, public_view
 from auth.service.dependencies import Dependencies
-from auth.service.sessions import Device, NewSession, begin_session
+from auth.service.sessions import Device, NewSession, begin_session, end_replaced
 from auth.service.throttle import by_account, by_device
 from auth.storage import users
 from shared.contracts.auth import User
@@ -40,6 +40,7 @@ async def sign_in(deps: Dependencies, login: str, password: str, device: Device)
         raise Unauthenticated(WRONG_LOGIN)
     session = await _begin(deps, user, password, device)
     audit("sign-in", user_id=user.user_id, address=device.address)
+    await end_replaced(deps, device, session.session)
     await deps.throttle.reset(bucket)
     if mark is None:
         await deps.throttle.forgive(device.address)
