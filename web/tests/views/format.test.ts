@@ -153,7 +153,11 @@ it("says when to retry, and never shows a code", () => {
 });
 
 it("says who can invite somebody who was removed", () => {
-  const body = JSON.stringify({ type: "urn:webchat:problem:member_removed", status: 403, detail: "Removed." });
+  const body = JSON.stringify({
+    type: "urn:webchat:problem:member_removed",
+    status: 403,
+    detail: "Removed.",
+  });
   const error = errorFrom(403, body, null);
   expect(error.code).toBe("member_removed");
   expect(errorText(error, en)).toContain("Only the owner or an admin");

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
+from starlette.middleware import Middleware
 
 from shared import VERSION, metrics
 from shared.errors import Unavailable
@@ -41,8 +42,9 @@ def create_app(
     lifespan: Lifespan,
     routers: Sequence[APIRouter] = (),
     outages: Sequence[type[Exception]] = (TimeoutError,),
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """Create an application whose `lifespan` completes its `AppState`.
+    """Create an application whose `lifespan` completes its `AppState`. `middleware` comes before routes and CORS.
 
     `outages` are the errors of an unavailable dependency, such as a database that is down: they are answered with 503.
     """
@@ -71,6 +73,8 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
+    for one in middleware:
+        app.add_middleware(one.cls, *one.args, **one.kwargs)
     app.add_middleware(NoStore)
     metrics.switch(on=settings.metrics)
     if settings.metrics:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from shared.database.engine import DATABASE_OUTAGES, Database
 from shared.database.migrations import check_schema, migrate
@@ -104,6 +105,7 @@ def create_data_service(
     migrations: Path,
     routers: Sequence[APIRouter],
     build: Callable[[DataService, S], Awaitable[object]],
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """Create the application; nothing connects before its lifespan begins.
 
@@ -120,4 +122,6 @@ def create_data_service(
             await service.start_jobs()
             yield
 
-    return create_app(settings, title=title, routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES)
+    return create_app(
+        settings, title=title, routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES, middleware=middleware
+    )

@@ -1,6 +1,6 @@
 """Schemas of fields whose rules are in code, for the OpenAPI document.
 
-Formats of our own: `line` is one line of visible text without control characters, `text` is text without NUL, `cursor`
+Our own formats: `line` is one line of visible text without control characters, `text` is text without NUL, `cursor`
 is `next` of the previous page.
 """
 

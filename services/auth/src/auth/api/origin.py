@@ -10,7 +10,6 @@ from auth.api.callers import client_address
 from auth.domain.origin import is_allowed_origin
 from shared.errors import Forbidden
 from shared.logging.audit import audit
-from shared.web.caching import NoStore
 from shared.web.errors import error_response
 
 
@@ -37,5 +36,5 @@ class OriginGuard:
         answer = self._app
         guarded = scope["type"] == "http" and scope["path"].startswith("/api/auth")
         if guarded and not is_allowed(Headers(scope=scope), scope["scheme"], self._listed):
-            answer = NoStore(error_response(refuse(client_address(Request(scope)))))
+            answer = error_response(refuse(client_address(Request(scope))))
         await answer(scope, receive, send)
