@@ -11,7 +11,7 @@ EXEMPT = {
     "POST /api/rooms/{room_id}/messages": {"body"},
     "GET /api/rooms/{room_id}/messages": {"at", ""},
 }
-"""The kind of a room decides what it requires; a message has a text or attachments; a page has one anchor, since 1970."""
+"""A room requires what its kind needs; a message has a text or attachments; a page has one anchor, since 1970."""
 
 
 async def test_requests_and_answers_are_as_documented(start: Start, auth: FakeAuth) -> None:
