@@ -35,8 +35,10 @@ def client_address(request: Request) -> str:
 
 def session_secret(request: Request) -> str:
     """Return the secret of the session, or "". Under TLS, the cookie of earlier releases still counts."""
-    secret = request.cookies.get(TLS_COOKIE, "") if is_secure(request) else ""
-    return secret or request.cookies.get(COOKIE, "")
+    cookies = request.cookies
+    if TLS_COOKIE in cookies and is_secure(request):
+        return cookies[TLS_COOKIE]
+    return cookies.get(COOKIE, "")
 
 
 def device_of(request: Request) -> Device:
@@ -66,7 +68,8 @@ CurrentSession = Annotated[ActiveSession, Depends(current_session)]
 
 def is_secure(request: Request) -> bool:
     """Return whether there is TLS between the browser and nginx, or a proxy that nginx trusts."""
-    return request.headers.get("X-Forwarded-Proto", request.url.scheme) == "https"
+    scheme: str = request.headers.get("X-Forwarded-Proto", request.scope["scheme"])
+    return scheme == "https"
 
 
 def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str, session: ActiveSession) -> None:
