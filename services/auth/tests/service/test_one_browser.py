@@ -7,6 +7,7 @@ import pytest
 
 from shared.redis.client import AnyRedis
 from shared.streams.names import user_channel
+from shared.streams.notifications import SessionsRevoked, publish_notifications
 from shared.testing.fixtures import eventually, on_each_database, subscription
 
 from .conftest import PASSWORD
@@ -95,17 +96,16 @@ async def test_sockets_of_another_user_in_the_browser_are_closed_at_once(
     body = {"login": (anna if same else berta)["email"], "password": PASSWORD}
     async with subscription(redis, user_channel(anna["user_id"])) as channel:
         assert (await client.post("/api/auth/login", json=body)).status_code == 200
-        received = []
+        await publish_notifications(redis, [(anna["user_id"], SessionsRevoked(["the end"]))])
+        received: list[bytes] = []
 
-        async def is_notified() -> bool:
+        async def is_complete() -> bool:
             message = await channel.get_message(timeout=0.05)
-            received.extend([message] if message and message["type"] == "smessage" else [])
-            return bool(received)
+            received.extend([message["data"]] if message and message["type"] == "smessage" else [])
+            return any(b"the end" in one for one in received)
 
-        if same:
-            assert not await is_notified()
-        else:
-            await eventually(is_notified)
+        await eventually(is_complete)
+    assert len(received) == (1 if same else 2)
     revoked = [line for line in trail if line["event.action"] == "session-revoke"]
     assert [(line["user.id"], line["event.reason"]) for line in revoked] == [
         (anna["user_id"], "replaced by another sign-in")

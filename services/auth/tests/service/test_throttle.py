@@ -167,6 +167,16 @@ async def test_guessing_the_password_within_a_session_is_limited(sign_up):
 
 
 @limited
+async def test_strangers_do_not_keep_a_signed_in_person_from_changing_the_password(sign_up, browser, guess):
+    client, _ = await sign_up("anna")
+    stranger = browser()
+    while (await stranger.post("/api/auth/login", json=guess)).status_code == 401:
+        pass
+    change = {"current_password": PASSWORD, "new_password": "another horse staple"}
+    assert (await client.post("/api/auth/password", json=change)).status_code == 204
+
+
+@limited
 async def test_guessing_the_passwords_of_many_accounts_from_one_address_is_limited(client, tag):
     async def guess(number: int, address: str) -> int:
         body = {"login": f"user{number}{tag}", "password": "wrong horse battery"}
