@@ -7,6 +7,7 @@ from pathlib import Path
 NAMES = (
     "SESSION_SECRET_KEY",
     "LOG_KEY",
+    "MESSAGE_DIGEST_KEYS",
     *(f"{service}_SERVICE_SECRET" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA", "CHAT_GATEWAY")),
     *(f"{service}_DB_PASSWORD" for service in ("AUTH", "SOCIAL", "ROOMS", "MEDIA")),
     "CANARY_PASSWORD",

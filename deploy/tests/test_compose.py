@@ -26,7 +26,7 @@ SECRETS = {
     "auth": {"DB_PASSWORD", "SESSION_SECRET_KEY", "AUTH_SERVICE_SECRET", "SOCIAL_SERVICE_SECRET",
              "ROOMS_SERVICE_SECRET", "MEDIA_SERVICE_SECRET", "CHAT_GATEWAY_SERVICE_SECRET"},
     "social": {"DB_PASSWORD", "SOCIAL_SERVICE_SECRET"},
-    "rooms": {"DB_PASSWORD", "ROOMS_SERVICE_SECRET"},
+    "rooms": {"DB_PASSWORD", "ROOMS_SERVICE_SECRET", "MESSAGE_DIGEST_KEYS"},
     "media": {"DB_PASSWORD", "MEDIA_SERVICE_SECRET", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "CDN_PRIVATE_KEY"},
     "chat-gateway": {"CHAT_GATEWAY_SERVICE_SECRET"},
 }  # fmt: skip
@@ -45,7 +45,7 @@ def expected(shape: type[Settings]) -> set[str]:
 
 
 def is_secret(name: str) -> bool:
-    return re.search(r"PASSWORD|SECRET|PRIVATE_KEY|ACCESS_KEY", name) is not None
+    return re.search(r"PASSWORD|SECRET|PRIVATE_KEY|ACCESS_KEY|DIGEST_KEY", name) is not None
 
 
 @pytest.mark.parametrize("shape", SETTINGS, ids=lambda shape: shape.service)

@@ -70,7 +70,7 @@ def test_tls_ends_at_nginx(stack: Containers, certificate: Path):
         client = opened.enter_context(httpx.Client(base_url=f"https://localhost:{secure}", verify=trust))
         assert until_it_answers(client).headers["Strict-Transport-Security"] == "max-age=31536000"
         assert "; Secure" in sign_up(client, Origin=f"https://localhost:{secure}").headers["Set-Cookie"]
-        cookie = {"Cookie": f"webchat_session={client.cookies['webchat_session']}"}
+        cookie = {"Cookie": f"__Host-webchat_session={client.cookies['__Host-webchat_session']}"}
         address = f"wss://localhost:{secure}/api/chat/ws"
         connection = connect(address, ssl=trust, subprotocols=["webchat.v1"], additional_headers=cookie, proxy=None)
         assert opened.enter_context(connection).subprotocol == "webchat.v1"

@@ -126,6 +126,20 @@ def test_long_cookies_are_accepted_or_a_problem(webchat: Instance, signed_in: ht
     assert is_problem(answer_to(f"webchat_session={'x' * 20_000}"), 431)
 
 
+def test_both_names_of_the_session_cookie_reach_auth(webchat: Instance, signed_in: httpx.Client) -> None:
+    """Under TLS, browsers send the name with the prefix; nginx accepts it everywhere, as it proves nothing to nginx."""
+    secret, other = signed_in.cookies["webchat_session"], "x" * 43
+    for cookie, status in (
+        (f"__Host-webchat_session={secret}", 200),
+        (f"a=b; __Host-webchat_session={secret}; c=d", 200),
+        (f"webchat_session={other};__Host-webchat_session={secret}", 200),
+        (f"webchat_session={secret}; __Host-webchat_session={other}", 401),
+        (f"x__Host-webchat_session={secret}", 401),
+    ):
+        answer = httpx.get(f"{webchat.url}/api/rooms", headers={"Cookie": cookie}, trust_env=False)
+        assert answer.status_code == status, cookie
+
+
 def test_another_origin_is_rejected(signed_in: httpx.Client) -> None:
     assert is_problem(signed_in.get("/api/rooms", headers={"Origin": "https://elsewhere.example"}), 403)
     own = str(signed_in.base_url).rstrip("/")

@@ -517,9 +517,9 @@ class AuthService(Service):
             user_id=user_id, email=f"{user_id}@example.com", webchat_id=f"w-{user_id}", display_name=user_id
         )
 
-    def revoke(self, session_id: str) -> None:
+    def revoke(self, session_id: str, *, replaced: bool = False) -> None:
         """Revoke a session without a notification."""
-        self.revoked.append(RevokedSession(session_id, self.sessions.pop(session_id).user_id))
+        self.revoked.append(RevokedSession(session_id, self.sessions.pop(session_id).user_id, replaced))
 
     def token(self, principal: Principal, audience: str = "chat-gateway") -> str:
         return sign_token(self._private, principal, audience)

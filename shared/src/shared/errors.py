@@ -27,6 +27,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated", 401, "Sign in first"
     SESSION_ENDED = "session_ended", 401, "This session was ended"
     FORBIDDEN = "forbidden", 403, "Not allowed"
+    MEMBER_REMOVED = "member_removed", 403, "Removed from this room"
     NOT_FOUND = "not_found", 404, "Not found"
     CONFLICT = "conflict", 409, "Conflict"
     TOO_LARGE = "too_large", 413, "Too large"
@@ -60,6 +61,8 @@ class DomainError(Exception):
     """
 
     code: ErrorCode
+    audited = False
+    """The audit trail has a line about it already."""
 
     def __init__(self, detail: str, *, errors: Mapping[str, str] | None = None, retry_after: int | None = None) -> None:
         super().__init__(detail)
@@ -86,6 +89,12 @@ class Forbidden(DomainError):
     code = ErrorCode.FORBIDDEN
 
 
+class MemberRemoved(Forbidden):
+    """The invited user was removed from the room, and the inviter may not remove members."""
+
+    code = ErrorCode.MEMBER_REMOVED
+
+
 class NotFound(DomainError):
     code = ErrorCode.NOT_FOUND
 
@@ -109,7 +118,7 @@ class Unavailable(DomainError):
 
 
 _CLASSES = (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
-_BY_CODE: Mapping[str, type[DomainError]] = {cls.code: cls for cls in _CLASSES}
+_BY_CODE: Mapping[str, type[DomainError]] = {cls.code: cls for cls in (*_CLASSES, MemberRemoved)}
 _BY_STATUS: Mapping[int, type[DomainError]] = {cls.code.status: cls for cls in _CLASSES}
 
 

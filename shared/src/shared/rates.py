@@ -1,6 +1,6 @@
 """Token buckets (GCRA). One number, the time when the bucket is full again, is a bucket's whole state.
 
-`redis/take_token.lua` computes the same in Redis.
+`redis/take_token.lua` and `redis/give_token.lua` compute the same in Redis.
 """
 
 from dataclasses import dataclass
@@ -19,3 +19,8 @@ def take(full_at: int, now: int, rate: Rate) -> tuple[int, int]:
     after = max(full_at, now) + rate.every_ms
     wait = after - rate.burst * rate.every_ms - now
     return (full_at, wait) if wait > 0 else (after, 0)
+
+
+def give_back(full_at: int, rate: Rate) -> int:
+    """Return the new `full_at` after a token was given back."""
+    return full_at - rate.every_ms

@@ -25,6 +25,7 @@ def _split(value: object) -> object:
 
 
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+SecretList = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
 
 
 def _certificates(value: str) -> str:

@@ -7,6 +7,10 @@ import type { FieldError, DomainError, ErrorCode, Result } from "./types.ts";
 const TIMEOUT = 20_000;
 const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
+/** Problem types that tell apart errors of one status. */
+const CODES_OF_TYPES: Readonly<Record<string, ErrorCode>> = {
+  "urn:webchat:problem:member_removed": "member_removed",
+};
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid",
   401: "unauthenticated",
@@ -101,7 +105,7 @@ export function errorFrom(status: number, body: string, retryAfter: string | nul
   const { type, detail, errors } = parsed(body);
   const seconds = Number(retryAfter ?? NaN);
   return {
-    code: CODES[status] ?? "failed",
+    code: CODES_OF_TYPES[type ?? ""] ?? CODES[status] ?? "failed",
     detail: detail ?? `The server answered with ${status}.`,
     ...(Number.isFinite(seconds) ? { retryAfter: seconds } : {}),
     ...(errors ? { errors } : {}),

@@ -13,6 +13,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "invalid",
   "unauthenticated",
   "forbidden",
+  "member_removed",
   "not_found",
   "conflict",
   "too_large",

@@ -16,7 +16,7 @@ export async function listSystemEvents(
   do {
     const answered: Result<{ value: Page }> = await api.call("get", "/api/rooms/{room_id}/events", {
       path: { room_id: roomId },
-      query: { after, before, cursor },
+      query: { after, before, ...(cursor === null ? {} : { cursor }) },
     });
     if (!answered.ok) return null;
     events.push(...answered.value.items);

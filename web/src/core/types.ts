@@ -26,6 +26,7 @@ export type ErrorCode =
   | "invalid"
   | "unauthenticated"
   | "forbidden"
+  | "member_removed"
   | "not_found"
   | "conflict"
   | "too_large"

@@ -12,6 +12,8 @@ export function errorText({ code, retryAfter }: DomainError, { errors }: Texts):
       return retryAfter === undefined ? errors.rateLimited : errors.rateLimitedFor(Math.ceil(retryAfter));
     case "forbidden":
       return errors.forbidden;
+    case "member_removed":
+      return errors.memberRemoved;
     case "not_found":
       return errors.notFound;
     case "conflict":

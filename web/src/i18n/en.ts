@@ -312,6 +312,8 @@ export const en: Texts = {
     rateLimited: "That was too fast. Please wait a moment and try again",
     rateLimitedFor: (seconds) => `That was too fast. Try again in ${seconds} s`,
     forbidden: "You are not allowed to do this",
+    memberRemoved:
+      "Someone you chose was removed from this room. Only the owner or an admin can invite them again",
     notFound: "Not found. It may have been removed",
     conflict: "Something changed in the meantime. Reload and try again",
     tooLarge: "That is too large. Make it smaller and try again",

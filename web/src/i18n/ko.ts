@@ -309,6 +309,7 @@ export const ko = {
     rateLimited: "너무 빨라요. 잠시 뒤 다시 시도해 주세요",
     rateLimitedFor: (seconds: number) => `너무 빨라요. ${seconds}초 뒤 다시 시도해 주세요`,
     forbidden: "이 작업을 할 권한이 없어요",
+    memberRemoved: "방에서 내보낸 사람이 있어요. 방장이나 관리자만 다시 초대할 수 있어요",
     notFound: "찾을 수 없어요. 이미 지워졌을 수 있어요",
     conflict: "그사이 바뀐 것이 있어 처리하지 못했어요. 새로 고친 뒤 다시 시도해 주세요",
     tooLarge: "너무 커요. 줄여서 다시 시도해 주세요",

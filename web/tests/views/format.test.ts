@@ -7,6 +7,7 @@ import { ko } from "../../src/i18n/ko.ts";
 import { deviceOf } from "../../src/views/settings/device.ts";
 import { extensionOf, fileErrorOf, reservedSize } from "../../src/views/room/files.ts";
 import { relativeTime, badgeText, dayKey, listTime, sizeOf, startOfDay } from "../../src/format/locale.ts";
+import { errorFrom } from "../../src/core/api.ts";
 import { errorText } from "../../src/format/errors.ts";
 import { isEmojiOnly, initialOf, splitMatches, previewOf, titleOf, toneOf } from "../../src/format/text.ts";
 import { stableOrder } from "../../src/views/rooms/order.ts";
@@ -149,6 +150,19 @@ it("says when to retry, and never shows a code", () => {
   const error: DomainError = { code: "rate_limited", detail: "Too many.", retryAfter: 2.2 };
   expect(errorText(error, en)).toBe("That was too fast. Try again in 3 s");
   expect(errorText({ code: "unavailable", detail: "x" }, ko)).not.toMatch(/unavailable|503/);
+});
+
+it("says who can invite somebody who was removed", () => {
+  const body = JSON.stringify({
+    type: "urn:webchat:problem:member_removed",
+    status: 403,
+    detail: "Removed.",
+  });
+  const error = errorFrom(403, body, null);
+  expect(error.code).toBe("member_removed");
+  expect(errorText(error, en)).toContain("Only the owner or an admin");
+  expect(errorText(error, ko)).toContain("방장이나 관리자만");
+  expect(errorFrom(403, "{}", null).code).toBe("forbidden");
 });
 
 it("keeps the order of the rows under the pointer", () => {

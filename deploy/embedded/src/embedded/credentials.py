@@ -9,6 +9,7 @@ from pathlib import Path
 GENERATED = (
     "SESSION_SECRET_KEY",
     "LOG_KEY",
+    "MESSAGE_DIGEST_KEYS",
     "AUTH_SERVICE_SECRET",
     "SOCIAL_SERVICE_SECRET",
     "ROOMS_SERVICE_SECRET",

@@ -29,8 +29,7 @@ BASICS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 OF_ONE_SERVICE = re.compile(
     r"(?P<service>AUTH|SOCIAL|ROOMS|MEDIA|CHAT_GATEWAY)_(?:SERVICE_SECRET|DB_USERNAME|DB_PASSWORD)"
 )
-OF_AUTH = ("SESSION_SECRET_KEY",)
-OF_CANARY = ("CANARY_PASSWORD",)
+OF_ONE_PROCESS = {"SESSION_SECRET_KEY": "auth", "MESSAGE_DIGEST_KEYS": "rooms", "CANARY_PASSWORD": "canary"}
 FOR_EVERY_PROCESS = (r"LISTEN_\w+", r"PYTHON\w+", "LOG_KEY", "DEBUG", *BASICS)
 FOR_CANARY = re.compile("|".join((r"CANARY_\w+", "CHAT_GATEWAY_URL", *FOR_EVERY_PROCESS)))
 """All variables that the canary gets: it acts as a client and needs no secrets of the services."""
@@ -250,10 +249,8 @@ def _overrides(stack: Stack) -> dict[str, str]:
 
 
 def _may_read(service: str, name: str) -> bool:
-    if name in OF_AUTH:
-        return service == "auth"
-    if name in OF_CANARY:
-        return service == "canary"
+    if name in OF_ONE_PROCESS:
+        return service == OF_ONE_PROCESS[name]
     if name in OF_S3:
         return False
     if name in OF_MEDIA:

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("session_id", ID, primary_key=True),
         sa.Column("user_id", ID, nullable=False),
         sa.Column("revoked_at", sa.BigInteger, nullable=False, index=True),
+        sa.Column("replaced", sa.Boolean, nullable=False),
         **MYSQL,
     )
 

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from auth.api import accounts, check, internal, sessions
 from auth.api.origin import OriginGuard
@@ -32,6 +33,7 @@ async def build(service: DataService, settings: AuthSettings) -> Dependencies:
 
 def create_app(settings: AuthSettings) -> FastAPI:
     routers = [accounts.router, sessions.router, check.router, internal.router]
-    app = create_data_service(settings, title="WebChat auth", migrations=MIGRATIONS, routers=routers, build=build)
-    app.add_middleware(OriginGuard, listed=settings.backend_cors_origins)
-    return app
+    guard = Middleware(OriginGuard, listed=settings.backend_cors_origins)
+    return create_data_service(
+        settings, title="WebChat auth", migrations=MIGRATIONS, routers=routers, build=build, middleware=[guard]
+    )

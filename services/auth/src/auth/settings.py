@@ -14,6 +14,8 @@ class AuthSettings(Settings):
     session_secret_key: SecretStr
     """Encrypts the signing keys in the table. After a change new keys are made; sessions stay valid."""
     session_lifetime_days: int = Field(default=30, ge=1, le=400)
+    session_max_days: int = Field(default=180, ge=1, le=3650)
+    """Days after which a session ends although it is used."""
     session_purge_s: float = Field(default=3600, gt=0)
     """Pause between two deletions of expired sessions."""
     signing_key_days: float = Field(default=30, gt=0)
@@ -49,10 +51,6 @@ class AuthSettings(Settings):
         if len(value.get_secret_value()) < 32:
             raise ValueError("give at least 32 random characters")
         return value
-
-    @property
-    def session_lifetime_ms(self) -> int:
-        return self.session_lifetime_days * 24 * 3600 * 1000
 
     def secret_of(self, service: str) -> str:
         """Return the secret with which `service` requests tokens, or "" for an unknown service."""

@@ -136,7 +136,7 @@ async def test_a_sign_in_fails_if_the_password_changed_meanwhile(sign_up, deps):
     )  # fmt: skip
     async with deps.database.write() as db:
         with pytest.raises(accounts.Unauthenticated):
-            await accounts._check_unchanged(db, verified)
+            await accounts.check_unchanged(db, verified)
 
 
 async def test_a_closed_account_keeps_only_its_id(sign_up, log_in, browser, deps, redis):
@@ -206,3 +206,10 @@ async def test_an_outdated_password_hash_is_renewed_at_sign_in(sign_up, log_in, 
     assert now != old
     assert not deps.hasher.is_outdated(now)
     await log_in(anna["webchat_id"])
+
+
+async def test_answers_about_a_person_are_not_stored(sign_up):
+    client, _ = await sign_up("anna")
+    for path in ("/api/auth/me", "/api/auth/sessions"):
+        for headers in ({}, {"Origin": "https://evil.example"}, {"Cookie": "webchat_session="}):
+            assert (await client.get(path, headers=headers)).headers["Cache-Control"] == "no-store"

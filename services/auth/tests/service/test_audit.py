@@ -46,7 +46,7 @@ async def test_too_many_attempts_are_audited(sign_up, browser, trail: Trail):
     body = {"login": anna["webchat_id"], "password": "wrong horse battery"}
     while (await browser().post("/api/auth/login", json=body)).status_code != 429:
         assert len(trail) < 50
-    assert audited(trail)[-1] == ("sign-in", "failure", "", "too many attempts")
+    assert audited(trail)[-1] == ("sign-in", "failure", anna["user_id"], "too many attempts")
 
 
 async def test_changes_of_passwords_sessions_and_accounts(sign_up, browser, trail: Trail):
@@ -81,3 +81,14 @@ async def test_a_service_with_a_wrong_secret(client, trail: Trail):
         body = {"service": service, "secret": secret, "audience": "auth"}
         assert (await client.post("/internal/token", json=body)).status_code == 401
     assert [reason for *_, reason in audited(trail)] == ["wrong secret", "no such service"]
+
+
+async def test_a_page_of_another_origin_is_audited_without_its_name(sign_up, trail: Trail):
+    client, _ = await sign_up("anna")
+    trail.clear()
+    headers = {"Origin": "https://evil.example", "X-Real-IP": "203.0.113.77"}
+    for path in ("/api/auth/me", "/check?audience=rooms"):
+        assert (await client.get(path, headers=headers)).status_code == 403
+    assert [line.get("source.ip", "") for line in trail] == ["203.0.113.0", ""]
+    assert "evil.example" not in str(trail)
+    assert audited(trail) == [("origin-refuse", "failure", "", "")] * 2

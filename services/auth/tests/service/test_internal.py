@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from auth.service import internal_api
 from auth.service.sessions import KEPT_MS, OVERLAP_MS, purge
@@ -13,6 +14,7 @@ from auth.storage.revocations import list_revocations, record_revocations
 from shared.contracts.auth import RevokedSession
 from shared.ids import new_id, now_ms
 from shared.testing.fixtures import on_each_database
+from shared.testing.nested_json import check_nested_bodies
 
 from .conftest import PASSWORD
 
@@ -121,13 +123,26 @@ async def test_which_sessions_were_revoked(sign_up, log_in, revocations):
         assert (mine, answer["complete"]) == (set(revoked), True)
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same user", "another user"])
+async def test_a_session_is_replaced_if_its_user_signs_in_again(sign_up, revocations, same):
+    client, anna = await sign_up("anna")
+    _, berta = await sign_up("berta")
+    before, start = await current_session(client), await revocations(0)
+    body = {"login": (anna if same else berta)["email"], "password": PASSWORD}
+    assert (await client.post("/api/auth/login", json=body)).status_code == 200
+    sessions = (await revocations(start["until"]))["sessions"]
+    assert {"session_id": before, "user_id": anna["user_id"], "replaced": same} in sessions
+
+
 async def test_a_revocation_that_commits_late_is_not_missed(sign_up, deps, revocations):
     """Its time is earlier than the last answer, which did not have it."""
     user_id, session_id = new_id(), new_id()
     last = await revocations(0)
     late = RevokedSession(session_id, user_id)
     await deps.database.transact(lambda db: record_revocations(db, [late], last["until"] - OVERLAP_MS + 1))
-    assert {"session_id": session_id, "user_id": user_id} in (await revocations(last["until"]))["sessions"]
+    assert {"session_id": session_id, "user_id": user_id, "replaced": False} in (await revocations(last["until"]))[
+        "sessions"
+    ]
 
 
 async def test_an_answer_that_may_lack_revocations_says_so(deps, revocations, monkeypatch):
@@ -172,3 +187,8 @@ async def test_too_many_ids(client, token):
     body = {"user_ids": [new_id() for _ in range(1001)], "session_ids": [new_id() for _ in range(1001)]}
     for path in ("accounts", "sessions"):
         assert (await client.post(f"/internal/{path}", json=body, headers=await token())).status_code == 422
+
+
+async def test_nested_bodies_are_invalid(app: FastAPI, sign_up, token):
+    client, _ = await sign_up("anna")
+    assert await check_nested_bodies(app, client, {}, await token()) >= 3

@@ -19,7 +19,7 @@ from shared.streams.names import user_channel
 from shared.testing.fixtures import eventually, on_both_engines, on_each_database, subscription
 
 pytestmark = on_each_database
-MINUTE = 60_000
+MINUTE, DAY_MS = 60_000, 24 * 3_600_000
 
 
 def secret_of(client) -> str:
@@ -52,11 +52,11 @@ async def test_attributes_of_the_cookie(client, tag):
     names = {"email": f"{tag}@example.com", "webchat_id": f"anna{tag}", "display_name": "A"}
     body = {"password": "correct horse", **names}
     answer = await client.post("/api/auth/signup", json=body)
-    attributes = answer.headers["set-cookie"].split("; ")
+    attributes = answer.headers.get_list("set-cookie")[0].split("; ")
     assert set(attributes[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", f"Max-Age={30 * 24 * 3600 - 120}"}
     login = {"login": names["email"], "password": "correct horse"}
     secure = await client.post("/api/auth/login", json=login, headers={"X-Forwarded-Proto": "https"})
-    assert "Secure" in secure.headers["set-cookie"].split("; ")
+    assert "Secure" in secure.headers.get_list("set-cookie")[0].split("; ")
 
 
 async def test_the_secret_is_only_in_the_cookie(sign_up, deps, redis):
@@ -68,16 +68,16 @@ async def test_the_secret_is_only_in_the_cookie(sign_up, deps, redis):
     assert not any(secret_of(client).encode() in one for one in [*kept, table.encode()])
 
 
-async def test_sessions_are_listed_with_address_and_user_agent(sign_up, log_in):
+async def test_sessions_are_listed_with_address_and_user_agent(sign_up, log_in, browser):
     client, anna = await sign_up("anna")
     await log_in(anna["webchat_id"])
     headers = {"X-Real-IP": "2001:db8::7", "User-Agent": "Phone/1 \x01"}
     login = {"login": anna["webchat_id"], "password": "correct horse battery"}
-    await client.post("/api/auth/login", json=login, headers=headers)
+    await browser().post("/api/auth/login", json=login, headers=headers)
     page = (await client.get("/api/auth/sessions")).json()
     assert page["next"] is None
     newest, second, first = page["items"]
-    assert [one["current"] for one in page["items"]] == [True, False, False]
+    assert [one["current"] for one in page["items"]] == [False, False, True]
     assert (newest["address"], newest["user_agent"]) == ("2001:db8::7", "Phone/1 ")
     assert newest["created_at"] >= second["created_at"] >= first["created_at"]
     assert newest["last_seen_at"].endswith("Z")
@@ -159,7 +159,7 @@ async def test_gateways_are_notified_of_revoked_sessions(sign_up, redis):
 async def test_other_replicas_refuse_a_revoked_session_after_a_moment(sign_up, deps):
     assert VALID_S < 1
     client, _ = await sign_up("anna")
-    replica, secret_hash = SessionLoader(deps.database, deps.session_lifetime_ms), hash_of(client)
+    replica, secret_hash = SessionLoader(deps.database, deps.session_lifetime), hash_of(client)
     assert await replica.find(secret_hash) == await row_of(deps, client)
     await client.post("/api/auth/logout")
 
@@ -210,7 +210,7 @@ async def test_sessions_of_requests_at_the_same_time_are_read_together(sign_up, 
 
 async def test_kept_sessions_are_dropped_when_they_no_longer_count(sign_up, deps, monkeypatch):
     monkeypatch.setattr(session_loader, "VALID_S", 0)
-    loader = SessionLoader(deps.database, deps.session_lifetime_ms)
+    loader = SessionLoader(deps.database, deps.session_lifetime)
     for name in ("anna", "ben", "cleo"):
         client, _ = await sign_up(name)
         assert await loader.find(hash_of(client)) is not None
@@ -238,7 +238,40 @@ async def test_a_session_is_extended_once_a_minute(sign_up, deps):
         forget(deps, client)
     after = await row_of(deps, client)
     assert len(writes) == 1
-    assert after.expires_at - after.last_seen_at == deps.session_lifetime_ms
+    assert after.expires_at - after.last_seen_at == deps.session_lifetime.unused_ms
+
+
+@pytest.mark.parametrize(("age", "left"), [(150, 30), (170, 10), (179, 1)], ids=str)
+async def test_a_session_in_use_ends_after_180_days(sign_up, deps, age, left):
+    client, _ = await sign_up("anna")
+    created_at, before = now_ms() - age * DAY_MS, now_ms() - 2 * MINUTE
+    await set_times(deps, client, created_at=created_at, last_seen_at=before, expires_at=now_ms() + MINUTE)
+
+    async def is_extended() -> bool:
+        return (await row_of(deps, client)).last_seen_at > before
+
+    answer = await client.get("/api/auth/me")
+    cookie = next(one for one in answer.headers.get_list("set-cookie") if "session=" in one)
+    (max_age,) = [int(part.partition("=")[2]) for part in cookie.split("; ") if part.startswith("Max-Age=")]
+    assert left * DAY_MS / 1000 - 130 < max_age <= left * DAY_MS / 1000 - 120, "it ends before its session"
+    await eventually(is_extended)
+    after = await row_of(deps, client)
+    assert after.expires_at == min(created_at + 180 * DAY_MS, after.last_seen_at + 30 * DAY_MS)
+
+
+async def test_a_session_older_than_180_days_lasts_as_long_as_its_cookie_was_promised(sign_up, deps):
+    """Sessions from before the limit existed: if they ended earlier, clients would take them for revoked ones."""
+    client, _ = await sign_up("anna")
+    promised, before = now_ms() + 10 * DAY_MS, now_ms() - 2 * MINUTE
+    old = {"created_at": now_ms() - 300 * DAY_MS, "last_seen_at": before, "expires_at": promised}
+    await set_times(deps, client, **old)
+
+    async def is_recorded() -> bool:
+        return (await row_of(deps, client)).last_seen_at > before
+
+    assert (await client.get("/api/auth/me")).status_code == 200
+    await eventually(is_recorded)
+    assert (await row_of(deps, client)).expires_at == promised
 
 
 async def test_an_expired_session_is_invalid_and_is_deleted(sign_up, deps):

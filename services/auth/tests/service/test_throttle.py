@@ -10,7 +10,7 @@ from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.testing.fixtures import on_both_engines
 
-from .conftest import with_settings
+from .conftest import PASSWORD, with_settings
 
 limited = with_settings(rate_limits=True)
 
@@ -46,6 +46,109 @@ async def test_guessing_the_password_of_an_account_is_limited(sign_up, client, b
 
 
 @limited
+async def test_an_account_has_one_limit_by_whichever_name_it_is_called(sign_up, client, guess):
+    _, anna = await sign_up("anna")
+    logins = [anna["email"], anna["webchat_id"], anna["webchat_id"].upper(), anna["email"].upper()] * 3
+    answers = [(await client.post("/api/auth/login", json={**guess, "login": login})).status_code for login in logins]
+    assert answers == [401] * 10 + [429] * 2
+
+
+@limited
+async def test_a_login_without_an_account_is_limited_like_one_with_an_account(client, guess, tag):
+    guesses = [{**guess, "login": login} for login in (f"nobody{tag}", f"nobody{tag}@example.com")]
+    for body in guesses:
+        answers = [await client.post("/api/auth/login", json=body) for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+        assert len({answer.text for answer in answers[:10]}) == 1
+
+
+@limited
+async def test_the_right_password_from_a_known_device_passes_while_strangers_guess(sign_up, browser, guess):
+    known, anna = await sign_up("anna")
+    right = {"login": anna["email"], "password": PASSWORD}
+    assert (await known.post("/api/auth/logout")).status_code == 204
+    stranger = browser()
+    while (await stranger.post("/api/auth/login", json=guess)).status_code == 401:
+        pass
+    assert (await stranger.post("/api/auth/login", json=right)).status_code == 429
+    for _ in range(3):
+        assert (await known.post("/api/auth/login", json=right)).status_code == 200
+        assert (await stranger.post("/api/auth/login", json=right)).status_code == 429, "it helps no stranger"
+
+
+@limited
+async def test_a_known_device_passes_while_its_address_is_limited(sign_up, browser, tag):
+    known, anna = await sign_up("anna")
+    stranger, number = browser(), 0
+    while (
+        await stranger.post("/api/auth/login", json={"login": f"u{number}{tag}", "password": "no"})
+    ).status_code != 429:
+        number += 1
+    right = {"login": anna["email"], "password": PASSWORD}
+    assert (await browser().post("/api/auth/login", json=right)).status_code == 429
+    assert (await known.post("/api/auth/login", json=right)).status_code == 200
+
+
+@limited
+async def test_guessing_from_a_known_device_is_limited_by_itself(sign_up, log_in, guess):
+    known, anna = await sign_up("anna")
+    other = await log_in(anna["email"])
+    answers = [(await known.post("/api/auth/login", json=guess)).status_code for _ in range(11)]
+    assert answers == [401] * 10 + [429]
+    assert (await other.post("/api/auth/login", json=guess)).status_code == 401
+
+
+@limited
+async def test_a_device_is_known_to_the_accounts_that_signed_in_with_it_only(sign_up, browser, guess, tag):
+    shared, anna = await sign_up("anna")
+    berta_client, berta = await sign_up("berta")
+    stranger = browser()
+    while (await stranger.post("/api/auth/login", json=guess)).status_code == 401:
+        pass
+    right = {"login": anna["email"], "password": PASSWORD}
+    mark = shared.cookies["webchat_device"]
+    for forged in (berta_client.cookies["webchat_device"], mark[:-1] + "AB"[mark[-1] == "A"], "x" * 40, ".", "\u00e9"):
+        cookie = {"Cookie": f"webchat_device={forged}".encode()}
+        assert (await stranger.post("/api/auth/login", json=right, headers=cookie)).status_code == 429
+    # two people of one household share a browser: both are known to it
+    assert (await shared.post("/api/auth/login", json={**right, "login": berta["email"]})).status_code == 200
+    assert len(shared.cookies["webchat_device"].split(".")) == 2
+    assert (await shared.post("/api/auth/login", json=right)).status_code == 200
+
+
+async def test_the_cookie_of_a_device(sign_up, browser, log_in):
+    client, anna = await sign_up("anna")
+    body = {"login": anna["email"], "password": PASSWORD}
+    for scheme in ("http", "https"):
+        answer = await browser().post("/api/auth/login", json=body, headers={"X-Forwarded-Proto": scheme})
+        cookie = next(one for one in answer.headers.get_list("Set-Cookie") if one.startswith("webchat_device="))
+        parts = {one.strip().lower() for one in cookie.split(";")[1:]}
+        assert parts == {"httponly", "max-age=34560000", "path=/api/auth", "samesite=strict"} | (
+            {"secure"} if scheme == "https" else set()
+        )
+    assert (await client.post("/api/auth/logout")).status_code == 204
+    assert client.cookies["webchat_device"], "it outlives the session"
+    assert anna["user_id"] not in client.cookies["webchat_device"]
+
+
+async def test_a_browser_is_known_to_its_latest_accounts(deps):
+    cookie = ""
+    for number in range(7):
+        cookie = deps.devices.add(cookie, f"user{number}")
+        assert deps.devices.add(cookie, f"user{number}") == cookie
+    assert [deps.devices.find(cookie, f"user{number}") is not None for number in range(7)] == [False] * 2 + [True] * 5
+
+
+@limited
+async def test_right_passwords_from_one_address_do_not_count_as_failures(sign_up, browser, tag):
+    people = [(await sign_up(f"p{number}"))[1] for number in range(2)]
+    for _ in range(30):
+        for one in people:
+            body = {"login": one["email"], "password": PASSWORD}
+            assert (await browser().post("/api/auth/login", json=body)).status_code == 200
+
+
+@limited
 async def test_the_right_password_resets_the_limit(sign_up, client, guess):
     _, anna = await sign_up("anna")
     right = {"login": anna["webchat_id"].upper(), "password": "correct horse battery"}
@@ -64,12 +167,22 @@ async def test_guessing_the_password_within_a_session_is_limited(sign_up):
 
 
 @limited
-async def test_guessing_from_one_address_is_limited(client, tag):
+async def test_strangers_do_not_keep_a_signed_in_person_from_changing_the_password(sign_up, browser, guess):
+    client, _ = await sign_up("anna")
+    stranger = browser()
+    while (await stranger.post("/api/auth/login", json=guess)).status_code == 401:
+        pass
+    change = {"current_password": PASSWORD, "new_password": "another horse staple"}
+    assert (await client.post("/api/auth/password", json=change)).status_code == 204
+
+
+@limited
+async def test_guessing_the_passwords_of_many_accounts_from_one_address_is_limited(client, tag):
     async def guess(number: int, address: str) -> int:
         body = {"login": f"user{number}{tag}", "password": "wrong horse battery"}
         return (await client.post("/api/auth/login", json=body, headers={"X-Real-IP": address})).status_code
 
-    await check_burst(lambda number: guess(number, f"2001:db8:1:2::{number + 1:x}"), 401, Rate(100, every_ms=1_000))
+    await check_burst(lambda number: guess(number, f"2001:db8:1:2::{number + 1:x}"), 401, Rate(50, every_ms=20_000))
     assert await guess(1000, "2001:db8:1:3::1") == 401
 
 
@@ -95,6 +208,16 @@ async def test_the_script_computes_the_same_as_the_domain(redis):
         full_at, wait = take(full_at, now_ms(), rate)
         assert await buckets.take("one", rate) == pytest.approx(wait, abs=2000)
     assert 0 < await redis.pttl("auth:bucket:{one}") <= 3 * 60_000
+    await buckets.give_back("one", rate)
+    full_at = give_back(full_at, rate)
+    for _ in range(2):
+        full_at, wait = take(full_at, now_ms(), rate)
+        assert await buckets.take("one", rate) == pytest.approx(wait, abs=2000)
+    for _ in range(4):
+        await buckets.give_back("one", rate)
+    assert await redis.exists("auth:bucket:{one}") == 0, "a bucket is never more than full"
+    for _ in range(4):
+        await buckets.take("one", rate)
     await buckets.refill("one")
     assert await buckets.take("one", rate) == 0
 

@@ -35,6 +35,14 @@ async def test_only_connections_of_revoked_sessions_are_closed(harness: GatewayH
     assert [frame["op"] for frame in first.frames] == ["ready", "session.revoked"]
 
 
+async def test_clients_of_a_replaced_session_keep_their_data(harness: GatewayHarness):
+    """They reconnect with the new session of the same user."""
+    minji = await harness.connect("minji")
+    harness.auth.revoke(minji.session_id, replaced=True)
+    await harness.gateway.revocations.poll()
+    assert ([frame["op"] for frame in minji.frames], minji.transport.closed) == (["ready"], 4401)
+
+
 async def test_queued_commands_of_a_revoked_session_are_not_sent(harness: GatewayHarness):
     room_id = harness.rooms.create("minji", "junho")
     minji, junho = await harness.connect("minji"), await harness.connect("junho")

@@ -12,11 +12,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import delete, text
@@ -33,6 +32,7 @@ from rooms.settings import RoomsSettings
 from shared.ids import new_id
 from shared.redis.client import AnyRedis
 from shared.testing.fixtures import eventually, prepare_database
+from shared.testing.http import serving
 from shared.testing.once import (
     database_env,
     function_fixture,
@@ -172,17 +172,6 @@ async def module_proxy(s3_port: int) -> AsyncIterator[TcpProxy]:
 def proxy(module_proxy: TcpProxy) -> Iterator[TcpProxy]:
     yield module_proxy
     module_proxy.restore()
-
-
-@asynccontextmanager
-async def serving(app: FastAPI, port: int = 0, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
-    port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan=lifespan))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await task
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

@@ -101,7 +101,7 @@ async def test_the_sweep_finishes_deletions_after_an_outage_of_s3(anna, deps, pr
 
 
 @on_each_database
-async def test_avatars_of_a_closed_account_are_deleted(anna, berta, deletion_log, picture, objects):
+async def test_avatars_of_a_closed_account_are_deleted(anna, berta, deletion_log, picture, objects, trail):
     room = await anna.group(berta)
     avatar = await anna.stored(picture(), "me.png")
     attached = await anna.stored(b"attached", room_id=room)
@@ -113,7 +113,9 @@ async def test_avatars_of_a_closed_account_are_deleted(anna, berta, deletion_log
     await eventually(is_gone)
     assert [one[0] for one in await deletion_log()] == ["user.closed"]
     assert (await berta.content(attached["attachment_id"])).content == b"attached"
+    trail.clear()
     assert (await anna.upload(picture(), "again.png")).status_code == 403
+    assert [line["event.action"] for line in trail] == ["upload-refuse"], "audited once"
 
 
 @on_each_database

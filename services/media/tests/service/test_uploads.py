@@ -6,13 +6,16 @@ import io
 import json
 
 import httpx
+from fastapi import FastAPI
 from PIL import Image
 
 from shared.ids import new_id
 from shared.redis.upload_rate import UPLOADS_OF_ONE
 from shared.testing.fixtures import eventually, on_each_database
+from shared.testing.nested_json import check_nested_bodies
+from shared.testing.once import plain_client
 
-from .conftest import SECRET, Rows, with_settings
+from .conftest import SECRET, Rows, client_of, with_settings
 
 MIB = 1024 * 1024
 
@@ -100,6 +103,26 @@ async def test_a_too_large_form_is_not_read_to_its_end(anna, settings):
     assert answer.status_code == 413
     assert sent <= settings.max_upload_bytes + 2 * MIB
     assert (await anna.upload(b"\x01" * (settings.max_upload_bytes + 1), room_id=room)).status_code == 413
+
+
+@with_settings(max_base64_bytes=MIB // 2, max_upload_bytes=MIB)
+async def test_refused_uploads_are_audited_without_names_of_files(anna, berta, trail):
+    foreign, own = await berta.group(), await anna.group()
+    trail.clear()
+    for data, room, status in (
+        (b"\x01" * 2 * MIB, own, 413),
+        (b"", own, 422),
+        (b"GIF89a", own, 422),
+        (b"x", foreign, 404),
+    ):
+        assert (await anna.upload(data, "secret.gif", room_id=room)).status_code == status
+    assert (
+        await anna.media.post("/attachments", content=b"x", headers={"Content-Type": "text/plain"})
+    ).status_code == 415
+    assert [(line["event.action"], line["event.outcome"]) for line in trail] == [("upload-refuse", "failure")] * 5
+    assert {line["user.id"] for line in trail} == {anna.user_id}
+    assert all(line["event.reason"] for line in trail)
+    assert "secret" not in str(trail)
 
 
 async def test_invalid_json_bodies(anna):
@@ -325,3 +348,13 @@ async def test_a_picture_has_dimensions_and_a_thumbnail(anna, picture):
     content = await anna.content(made["attachment_id"])
     assert content.headers["content-disposition"].startswith("inline; ")
     assert len(content.content) == made["size"]
+
+
+async def test_nested_bodies_are_invalid(app: FastAPI, anna, urls):
+    body = {"service": "chat-gateway", "secret": SECRET, "audience": "media"}
+    async with plain_client(urls["auth_url"]) as auth:
+        service = {"X-WebChat-Token": (await auth.post("/internal/token", json=body)).json()["token"]}
+    user = {"X-WebChat-Token": anna.media.headers["X-WebChat-Token"]}
+    async with client_of(app) as client:
+        client.base_url = "http://media"
+        assert await check_nested_bodies(app, client, user, service) >= 3

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 A_BATCH = 500
 ID = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")

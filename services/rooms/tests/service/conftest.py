@@ -13,6 +13,7 @@ import pymysql
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
 from jose import jwk
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -318,8 +319,9 @@ class RoomsDriver:
 class Client:
     """Calls the HTTP API of an application in this process."""
 
-    def __init__(self, http: httpx.AsyncClient, auth: FakeAuth, deps: Dependencies) -> None:
-        self.http, self._auth, self.deps = http, auth, deps
+    def __init__(self, app: FastAPI, http: httpx.AsyncClient, auth: FakeAuth) -> None:
+        deps: Dependencies = state_of(app).dependencies
+        self.app, self.http, self._auth, self.deps = app, http, auth, deps
         self.driver = RoomsDriver(deps, auth)
 
     async def __call__(
@@ -351,7 +353,10 @@ Start = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
-    return RoomsSettings(service_secret=SecretStr(SECRET), redis_endpoint=redis_endpoint, **database_env)
+    keys = [SecretStr("k" * 32)]
+    return RoomsSettings(
+        service_secret=SecretStr(SECRET), message_digest_keys=keys, redis_endpoint=redis_endpoint, **database_env
+    )
 
 
 @asynccontextmanager
@@ -424,6 +429,6 @@ def start(settings: RoomsSettings, auth: FakeAuth, media: FakeMedia, redis: Redi
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://rooms"))
-            yield Client(http, auth, state_of(app).dependencies)
+            yield Client(app, http, auth)
 
     return run

@@ -1,18 +1,20 @@
 """The HTTP routes: authentication, responses and problem documents."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from shared.contracts.rooms import BatchResult, CommandBatch, SendMessage
+from shared.contracts.rooms import BatchResult, CommandBatch, SendMessage, UpdateRoom
 from shared.events.auth import UserClosed
 from shared.events.social import UserBlocked
 from shared.ids import new_id
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.streams.names import service_stream
 from shared.testing.fixtures import eventually, on_both_engines
+from shared.testing.nested_json import check_nested_bodies
 
 from .conftest import Client, FakeAuth, Start
 
@@ -245,3 +247,25 @@ async def test_domain_events_of_other_services_are_processed(call: Client, redis
 
     await eventually(is_blocked)
     await eventually(has_left)
+
+
+async def test_denied_commands_are_audited_once(call: Client, trail: list[dict[str, Any]]) -> None:
+    room = await call.group(A, B)
+    trail.clear()
+    assert (await call(B, "PATCH", f"/{room}", body={"title": "Mine"})).status_code == 403
+    over_http = trail.copy()
+    trail.clear()
+    update = UpdateRoom(command_id=new_id(), room_id=room, user_id=B, title="Mine")
+    unknown = UpdateRoom(command_id=new_id(), room_id=new_id(), user_id=B, title="Mine")
+    await call.batch(update, unknown)
+    [line] = trail
+    assert (line["user.id"], line["webchat.room"]) == (B, room)
+    for one in (*over_http, line):
+        assert (one["event.action"], one["event.outcome"]) == ("access-deny", "failure")
+        assert one["event.reason"] == "Only the owner and admins change a room."
+    assert len(over_http) == 1
+
+
+async def test_nested_bodies_are_invalid(call: Client, auth: FakeAuth) -> None:
+    user, service = ({TOKEN_HEADER: token} for token in (auth.user_token(A), auth.service_token()))
+    assert await check_nested_bodies(call.app, call.http, user, service) >= 10

@@ -8,9 +8,10 @@ from sqlalchemy import text
 
 from rooms.consumers import on_auth, on_social
 from rooms.service import creation
+from rooms.service.pipeline.commands import execute_one
 from rooms.service.queries import memberships, room_lists
 from shared.contracts.rooms import Accepted, Rejected
-from shared.errors import DomainError
+from shared.errors import DomainError, MemberRemoved
 from shared.events.auth import UserClosed
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 from shared.events.social import UserBlocked, UserUnblocked
@@ -81,6 +82,17 @@ async def test_rejected_invitations(driver: RoomsDriver) -> None:
     await on_social(driver.deps, UserUnblocked(user_id=B, blocked_id=A, version=2))
     await block(driver, B, A, version=1)
     await driver.execute(driver.invite(room, A, B))
+
+
+@on_each_database
+async def test_a_removed_member_is_not_brought_back_by_a_member(driver: RoomsDriver) -> None:
+    room = await driver.group(A, B, C)
+    await driver.execute(driver.remove(room, A, B))
+    assert await driver.rejected(driver.invite(room, C, B)) == "member_removed"
+    with pytest.raises(MemberRemoved):
+        await execute_one(driver.deps, driver.invite(room, C, B))
+    await driver.execute(driver.invite(room, A, B))
+    assert room in await rooms_of(driver, B)
 
 
 async def test_without_auth_only_invitations_are_unavailable(driver: RoomsDriver) -> None:

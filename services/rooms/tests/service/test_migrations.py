@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from rooms.domain.digests import FORGOTTEN
 from rooms.domain.state import direct_key
 from rooms.main import MIGRATIONS
 from rooms.settings import RoomsSettings
@@ -15,7 +16,7 @@ from shared.testing.fixtures import on_each_database, on_servers
 from shared.testing.migrations import check_migrations, check_older_start, check_one_back, check_starting_at_once
 
 pytestmark = pytest.mark.empty_database
-BEFORE_SEARCH, BEFORE_SILENCED = "0001", "0003"
+BEFORE_SEARCH, BEFORE_FORGETTING, BEFORE_SILENCED = "0001", "0003", "0004"
 
 
 @on_each_database
@@ -82,6 +83,28 @@ async def test_existing_blocks_silence(settings: RoomsSettings, interrupted: boo
     await database.close()
 
 
+@on_each_database
+async def test_digests_of_changed_messages_are_forgotten(settings: RoomsSettings) -> None:
+    """Batches end within a room. A second attempt, after an interrupted one, changes nothing else."""
+    database = Database(settings.database_url)
+    await migrate(database, MIGRATIONS, BEFORE_FORGETTING)
+    digest = bytes(range(32))
+    changes = ({}, {"deleted": True, "body": ""}, {"edited_at": 7})
+    async with database.write() as db:
+        rows = [_message(room_id, seq) | {"digest": digest} for room_id in (new_id(), new_id()) for seq in range(600)]
+        for changed in changes:
+            chosen = [row | changed for row in rows if row["seq"] % 3 == changes.index(changed)]
+            await db.execute(message.insert(), chosen)
+    for _ in range(2):
+        await migrate(database, MIGRATIONS)
+        async with database.read() as db:
+            found = (await db.execute(select(message.c.seq, message.c.digest))).all()
+        assert len(found) == 1200
+        assert all(found == (digest if seq % 3 == 0 else FORGOTTEN) for seq, found in found)
+        await migrate(database, MIGRATIONS, BEFORE_FORGETTING)
+    await database.close()
+
+
 @on_servers
 async def test_concurrent_starts_succeed(settings: RoomsSettings) -> None:
     await check_starting_at_once(settings.database_url, MIGRATIONS)
@@ -90,7 +113,7 @@ async def test_concurrent_starts_succeed(settings: RoomsSettings) -> None:
 @on_each_database
 async def test_the_previous_version_writes_to_this_schema(settings: RoomsSettings) -> None:
     database = Database(settings.database_url)
-    await check_one_back(database, MIGRATIONS)
+    await check_one_back(database, MIGRATIONS, message={"deleted": False})
     await database.close()
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from rooms.domain.digests import FORGOTTEN
+from rooms.domain.messages import digest_of
+from rooms.storage.tables import message
 from shared.contracts.media import Attachment
 from shared.contracts.rooms import Accepted, Rejected
 from shared.ids import new_id
@@ -65,6 +68,22 @@ async def test_a_duplicate_message_always_gets_the_first_result(driver: RoomsDri
             await driver.rejected(driver.send(room, B, other, mentions=[A], client_id=message.client_id)) == "conflict"
         )
     assert await driver.rejected(driver.send(room, B, "text", client_id=message.client_id)) == "conflict"
+
+
+@on_each_database
+async def test_the_table_does_not_confirm_the_text_of_a_changed_message(driver: RoomsDriver) -> None:
+    room = await driver.group(A)
+    first, second, third = (driver.send(room, A, text) for text in ("one", "two", "three"))
+    await driver.execute(first, second, third)
+    await driver.execute(driver.edit(room, A, 1, "other"), driver.delete(room, A, 2))
+    async with driver.deps.database.read() as db:
+        stored = dict((await db.execute(select(message.c.seq, message.c.digest))).all())  # type: ignore[arg-type]
+    assert stored[3] == digest_of(third)
+    assert FORGOTTEN not in stored.values()
+    assert not {stored[1], stored[2]} & {digest_of(first), digest_of(second)}
+    assert all(result.duplicate for result in await driver.execute(first, second, third))
+    for sent in (first, second):
+        assert await driver.rejected(driver.send(room, A, "other", client_id=sent.client_id)) == "conflict"
 
 
 async def test_a_client_id_is_compared_in_lower_case(driver: RoomsDriver) -> None:

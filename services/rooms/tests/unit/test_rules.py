@@ -269,6 +269,28 @@ def test_invitations_have_limits(room: Room) -> None:
     room.ok(InviteMembers, A, user_ids=[LOW])
 
 
+def test_only_those_who_may_remove_members_invite_a_removed_one_again(room: Room) -> None:
+    room.ok(RemoveMember, B, target_id=C)
+    assert room.code(InviteMembers, D, user_ids=[C]) == "member_removed"
+    assert room.code(InviteMembers, D, user_ids=[LOW, C]) == "member_removed"
+    assert room.ok(InviteMembers, D, user_ids=[LOW]), "others are invited by all members"
+    for who in (A, B):
+        room.ok(InviteMembers, who, user_ids=[C])
+        assert room.member(C).is_current
+        room.ok(RemoveMember, A, target_id=C)
+    room.ok(InviteMembers, A, user_ids=[C])
+    room.ok(LeaveRoom, C)
+    room.ok(InviteMembers, D, user_ids=[C])
+    assert room.member(C).is_current, "who left by themselves after their return is invited by all members"
+
+
+def test_a_removed_admin_returns_as_a_member(room: Room) -> None:
+    room.ok(RemoveMember, A, target_id=B)
+    assert room.code(InviteMembers, C, user_ids=[B]) == "member_removed"
+    room.ok(InviteMembers, A, user_ids=[B])
+    assert room.member(B).role == "member"
+
+
 def test_without_an_answer_of_auth_nobody_is_invited(room: Room) -> None:
     room.work.open_accounts = None
     assert room.code(InviteMembers, A, user_ids=[LOW]) == "unavailable"

@@ -2,9 +2,11 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database
+from shared.testing.nested_json import check_nested_bodies
 
 from .conftest import SECRET
 
@@ -84,3 +86,14 @@ async def test_a_token_for_another_audience_is_rejected(app, sign_up):
         assert answer.status_code == 401
         answer = await client.post("/internal/friends", json={"user_ids": []}, headers={"X-WebChat-Token": as_service})
         assert answer.status_code == 401
+
+
+async def test_nested_bodies_are_invalid(app: FastAPI, sign_up):
+    anna = await sign_up("anna")
+    body = {"service": "chat-gateway", "secret": SECRET, "audience": "social"}
+    token = (await anna.account.post("/internal/token", json=body)).json()["token"]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://social"
+    ) as client:
+        user = {"X-WebChat-Token": anna.http.headers["X-WebChat-Token"]}
+        assert await check_nested_bodies(app, client, user, {"X-WebChat-Token": token}) >= 3

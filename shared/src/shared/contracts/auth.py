@@ -50,8 +50,11 @@ class RevocationsRequest(msgspec.Struct):
 
 
 class RevokedSession(msgspec.Struct, frozen=True):
+    """`replaced`: the user signed in again in the same browser, so the client keeps its data and reconnects."""
+
     session_id: str
     user_id: str
+    replaced: bool = False
 
 
 class Revocations(msgspec.Struct):

@@ -59,7 +59,7 @@ class MessageContent(msgspec.Struct, omit_defaults=True, kw_only=True):
 class NewMessage(MessageContent, omit_defaults=True, kw_only=True):
     """A message as clients send it. Its attachments were uploaded before."""
 
-    body: str = ""
+    body: Annotated[str, Meta(extra_json_schema={"format": "text", "maxLength": 4000})] = ""
     attachment_ids: Annotated[list[ShortText], Meta(max_length=MAX_ATTACHMENTS)] = []
 
 

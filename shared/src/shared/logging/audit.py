@@ -1,4 +1,4 @@
-"""The audit trail: sign-ins, changes of rights, removals, one line each, written after the commit.
+"""The audit trail: sign-ins, changes of rights, removals, refusals, one line each, written after the commit.
 
 Audit lines have the dataset `webchat.audit` and go to the file `AUDIT_LOG` if it is set. Failures, which anyone can
 cause, are limited: a few per account and network are written at once, then one line per period summarizes the rest.
@@ -22,7 +22,7 @@ _trail = logging.getLogger("audit")
 
 Action = Literal[
     "sign-up", "sign-in", "sign-out", "session-revoke", "password-change", "account-close", "service-token",
-    "member-invite", "member-remove", "role-change", "operate",
+    "member-invite", "member-remove", "role-change", "access-deny", "origin-refuse", "upload-refuse", "operate",
 ]  # fmt: skip
 Outcome = Literal["success", "failure"]
 
@@ -37,6 +37,9 @@ KINDS: Final[Mapping[Action, tuple[Sequence[str], Sequence[str]]]] = {
     "member-invite": (("iam",), ("group", "change")),
     "member-remove": (("iam",), ("group", "change")),
     "role-change": (("iam",), ("group", "change")),
+    "access-deny": (("iam",), ("access", "denied")),
+    "origin-refuse": (("web",), ("access", "denied")),
+    "upload-refuse": (("file",), ("creation", "denied")),
     "operate": (("iam",), ("admin", "info")),
 }
 """`event.category` and `event.type` of each action."""

@@ -4,11 +4,12 @@ from collections import OrderedDict
 from pathlib import Path
 
 from shared.ids import now_ms
-from shared.rates import Rate, take
+from shared.rates import Rate, give_back, take
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, Script
 
 _TAKE = Script(Path(__file__).parent / "take_token.lua")
+_GIVE = Script(Path(__file__).parent / "give_token.lua")
 MAX_LOCAL = 50_000
 
 
@@ -27,6 +28,16 @@ class Buckets:
 
         wait = await self._breaker.call(run)
         return self._take_local(name, rate) if wait is None else wait
+
+    async def give_back(self, name: str, rate: Rate) -> None:
+        """Give back a token that was taken."""
+        if name in self._local:
+            self._local[name] = give_back(self._local[name], rate)
+
+        async def run(redis: AnyRedis) -> int:
+            return int(await _GIVE(redis, [self._key(name)], rate.every_ms))
+
+        await self._breaker.call(run)
 
     async def refill(self, name: str) -> None:
         self._local.pop(name, None)

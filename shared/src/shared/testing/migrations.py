@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,11 @@ async def _check_newer_is_left_unchanged(database: Database, folder: Path) -> No
         await db.execute(move, {"revision": head_revision(folder)})
 
 
-async def check_one_back(database: Database, folder: Path) -> None:
+async def check_one_back(database: Database, folder: Path, **values: Mapping[str, Any]) -> None:
     """Check that the previous version writes to the schema after the last migration, and that its rows survive.
 
     The rows must be unchanged after migrating one revision back and forth. With only one migration there is no previous
-    version, and this only migrates back and forth.
+    version, and this only migrates back and forth. `values` are the values of some columns, by the name of the table.
     """
     revisions = ["base", *sorted(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))]
     before, schema = revisions[-2], MetaData()
@@ -60,7 +60,7 @@ async def check_one_back(database: Database, folder: Path) -> None:
     await migrate(database, folder)
     async with database.write() as db:
         for table in tables:
-            await db.execute(table.insert().values(_row(table)))
+            await db.execute(table.insert().values(_row(table) | dict(values.get(table.name, {}))))
     written = await _rows(database, tables)
     assert all(len(rows) == 1 for rows in written.values())
     for revision in (before, "head"):

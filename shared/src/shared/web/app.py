@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
+from starlette.middleware import Middleware
 
 from shared import VERSION, metrics
 from shared.errors import Unavailable
@@ -18,6 +19,7 @@ from shared.logging.context import LogContext
 from shared.logging.setup import configure_logging, finish_logs
 from shared.settings import WebSettings
 from shared.tracing.setup import close_tracing, configure_tracing
+from shared.web.caching import NoStore
 from shared.web.errors import error_response, install_error_handlers
 from shared.web.health import health_router
 from shared.web.openapi import install_openapi
@@ -42,8 +44,9 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     outages: Sequence[type[Exception]] = (TimeoutError,),
     uploads: Collection[str] = (),
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """Create an application whose `lifespan` completes its `AppState`.
+    """Create an application whose `lifespan` completes its `AppState`. `middleware` comes before routes and CORS.
 
     `outages` are the errors of an unavailable dependency, such as a database that is down: they are answered with 503.
     `uploads` are the paths of uploads, which may take longer than other requests.
@@ -74,6 +77,9 @@ def create_app(
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type"],
         )
+    for one in middleware:
+        app.add_middleware(one.cls, *one.args, **one.kwargs)
+    app.add_middleware(NoStore)
     metrics.switch(on=settings.metrics)
     if settings.metrics:
         app.add_middleware(metrics.RequestMetrics)

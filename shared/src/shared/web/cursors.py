@@ -6,12 +6,17 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Query
+from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import Invalid
 from shared.ids import ID_PATTERN
+from shared.web.schemas import documented
 
 MAX_LENGTH = 512
-Cursor = Annotated[str | None, Query(max_length=MAX_LENGTH, description="`next` of the previous page")]
+Cursor = Annotated[
+    Annotated[str, documented(format="cursor", maxLength=MAX_LENGTH)] | SkipJsonSchema[None],
+    Query(max_length=MAX_LENGTH, description="`next` of the previous page"),
+]
 IdKey = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}\Z")]
 TimeKey = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 

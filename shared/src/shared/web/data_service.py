@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from shared.budgets import CALL_S
 from shared.database.engine import DATABASE_OUTAGES, Database
@@ -107,6 +108,7 @@ def create_data_service(
     routers: Sequence[APIRouter],
     build: Callable[[DataService, S], Awaitable[object]],
     uploads: Collection[str] = (),
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """Create the application; nothing connects before its lifespan begins.
 
@@ -124,5 +126,11 @@ def create_data_service(
             yield
 
     return create_app(
-        settings, title=title, routers=routers, lifespan=lifespan, outages=DATABASE_OUTAGES, uploads=uploads
+        settings,
+        title=title,
+        routers=routers,
+        lifespan=lifespan,
+        outages=DATABASE_OUTAGES,
+        uploads=uploads,
+        middleware=middleware,
     )

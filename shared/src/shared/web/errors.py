@@ -14,12 +14,14 @@ from shared.errors import (
     DomainError,
     ErrorCode,
     FieldError,
+    Forbidden,
     Invalid,
     NotFound,
     ProblemDetails,
     TooLarge,
     error_for_status,
 )
+from shared.logging.audit import audit
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def on_domain_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, DomainError)
+        if isinstance(error, Forbidden) and not error.audited:
+            audit("access-deny", outcome="failure", reason=error.detail)
         return error_response(error)
 
     async def on_validation(_: Request, error: Exception) -> Response:

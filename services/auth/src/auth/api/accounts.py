@@ -6,7 +6,15 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from auth.api.callers import COOKIE, CurrentSession, client_address, delete_cookie, device_of, set_cookie
+from auth.api.callers import (
+    CurrentSession,
+    client_address,
+    delete_cookie,
+    device_of,
+    remember_device,
+    session_secret,
+    set_cookie,
+)
 from auth.api.dependencies import Deps
 from auth.api.schemas import MAX_BODY_BYTES, Closing, PasswordChange, SignUp, WebChatId
 from auth.service import accounts
@@ -23,8 +31,10 @@ class Availability(msgspec.Struct):
 @router.post("/signup", status_code=201)
 async def sign_up(request: Request, response: Response, deps: Deps, body: SignUp) -> User:
     """Open an account and sign in to it."""
-    user, session = await accounts.sign_up(deps, **body.model_dump(), device=device_of(request))
-    set_cookie(request, response, deps, session.secret)
+    device = device_of(request)
+    user, session = await accounts.sign_up(deps, **body.model_dump(), device=device)
+    set_cookie(request, response, deps, session.secret, session.session)
+    remember_device(request, response, deps, device, user.user_id)
     return user
 
 
@@ -38,7 +48,7 @@ async def is_available(request: Request, deps: Deps, webchat_id: Annotated[WebCh
 async def get_me(request: Request, response: Response, deps: Deps, session: CurrentSession) -> User:
     """Return the signed-in user and renew the cookie, so that it lives as long as the session."""
     user = await accounts.get_user(deps, session)
-    set_cookie(request, response, deps, request.cookies[COOKIE])
+    set_cookie(request, response, deps, session_secret(request), session)
     return user
 
 

@@ -11,11 +11,17 @@ from auth.domain.accounts import ActiveSession
 from auth.service.dependencies import Dependencies
 from auth.service.sessions import Device, find_session
 from shared.errors import SessionEnded, Unauthenticated
+from shared.ids import now_ms
 from shared.logging.context import add_log_fields
 
 COOKIE = "webchat_session"
+TLS_COOKIE = "__Host-webchat_session"
+"""The name under TLS: browsers accept it only from this host and over TLS, so no other host can set the cookie."""
 COOKIE_ENDS_EARLIER_S = 120
 """A cookie expires before its session, whose use is recorded only once a minute: a late cookie was revoked."""
+DEVICE_COOKIE = "webchat_device"
+DEVICE_COOKIE_S = 400 * 24 * 3600
+"""As long as browsers allow. Each sign-in extends it."""
 
 
 def client_address(request: Request) -> str:
@@ -27,13 +33,26 @@ def client_address(request: Request) -> str:
         return request.client.host[:45] if request.client else ""
 
 
+def session_secret(request: Request) -> str:
+    """Return the secret of the session, or "". Under TLS, the cookie of earlier releases still counts."""
+    cookies = request.cookies
+    if TLS_COOKIE in cookies and is_secure(request):
+        return cookies[TLS_COOKIE]
+    return cookies.get(COOKIE, "")
+
+
 def device_of(request: Request) -> Device:
     user_agent = "".join(char for char in request.headers.get("User-Agent", "") if char.isprintable())
-    return Device(client_address(request), user_agent[:200])
+    return Device(
+        address=client_address(request),
+        user_agent=user_agent[:200],
+        cookie=request.cookies.get(DEVICE_COOKIE, ""),
+        session_secret=session_secret(request),
+    )
 
 
 async def current_session(request: Request, deps: Deps) -> ActiveSession:
-    secret = request.cookies.get(COOKIE, "")
+    secret = session_secret(request)
     session = await find_session(deps, secret)
     if session is not None:
         add_log_fields(user_id=session.user_id)
@@ -47,23 +66,47 @@ async def current_session(request: Request, deps: Deps) -> ActiveSession:
 CurrentSession = Annotated[ActiveSession, Depends(current_session)]
 
 
-def scheme_of(request: Request) -> str:
-    """Return the scheme between browser and nginx."""
-    return request.headers.get("X-Forwarded-Proto", request.url.scheme)
+def is_secure(request: Request) -> bool:
+    """Return whether there is TLS between the browser and nginx, or a proxy that nginx trusts."""
+    scheme: str = request.headers.get("X-Forwarded-Proto", request.scope["scheme"])
+    return scheme == "https"
 
 
-def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str) -> None:
+def set_cookie(request: Request, response: Response, deps: Dependencies, secret: str, session: ActiveSession) -> None:
     """Set the cookie for almost the remaining lifetime of the session."""
+    now, secure = now_ms(), is_secure(request)
+    remaining_ms = deps.session_lifetime.extended(session, now) - now
     response.set_cookie(
-        COOKIE,
+        TLS_COOKIE if secure else COOKIE,
         secret,
-        max_age=deps.session_lifetime_ms // 1000 - COOKIE_ENDS_EARLIER_S,
+        max_age=max(0, remaining_ms // 1000 - COOKIE_ENDS_EARLIER_S),
         path="/",
-        secure=scheme_of(request) == "https",
+        secure=secure,
         httponly=True,
         samesite="lax",
     )
+    if secure and COOKIE in request.cookies:
+        _delete(response, COOKIE, secure=True)
 
 
 def delete_cookie(request: Request, response: Response) -> None:
-    response.delete_cookie(COOKIE, path="/", secure=scheme_of(request) == "https", httponly=True, samesite="lax")
+    secure = is_secure(request)
+    for name in (TLS_COOKIE, COOKIE) if secure else (COOKIE,):
+        _delete(response, name, secure=secure)
+
+
+def _delete(response: Response, name: str, *, secure: bool) -> None:
+    response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def remember_device(request: Request, response: Response, deps: Dependencies, device: Device, user_id: str) -> None:
+    """Let the browser of a successful sign-in be recognised by the account's next one. Signing out keeps the cookie."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        deps.devices.add(device.cookie, user_id),
+        max_age=DEVICE_COOKIE_S,
+        path="/api/auth",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="strict",
+    )

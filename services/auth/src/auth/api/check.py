@@ -5,11 +5,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from auth.api.callers import current_session
-from auth.api.origin import is_allowed
+from auth.api.origin import is_allowed, refuse
 from auth.service.accounts import is_operator
 from auth.service.dependencies import Dependencies
 from shared import VERSION
-from shared.errors import Forbidden, Invalid
+from shared.errors import Invalid
 from shared.logging.setup import USER_HEADER, hash_user
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.settings import SERVICES
@@ -42,7 +42,7 @@ async def check(request: Request) -> Response:
     if audience is None:
         raise Invalid("There is no such audience.", errors={"audience": "is not a service"})
     if not is_allowed(request.headers, request.scope["scheme"], deps.allowed_origins):
-        raise Forbidden("This page may not use WebChat.")
+        raise refuse("")  # nginx sends no address here; its line with the same trace has it
     session = await current_session(request, deps)
     headers = {USER_HEADER: hash_user(deps.log_key, session.user_id)}
     if audience != "ops" or await is_operator(deps, session.user_id):

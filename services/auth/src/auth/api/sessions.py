@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from auth.api.callers import CurrentSession, delete_cookie, device_of, set_cookie
+from auth.api.callers import CurrentSession, delete_cookie, device_of, remember_device, set_cookie
 from auth.api.dependencies import Deps
 from auth.api.schemas import MAX_BODY_BYTES, LogIn
-from auth.service import accounts, sessions
+from auth.service import accounts, sessions, signing_in
 from auth.service.sessions import SessionView
 from shared.contracts.auth import User
 from shared.web.callers import PathId
@@ -21,9 +21,15 @@ router = APIRouter(prefix="/api/auth", tags=["sessions"], max_body_size=MAX_BODY
 
 @router.post("/login")
 async def log_in(request: Request, response: Response, deps: Deps, body: LogIn) -> User:
-    """Sign in with an email address or a WebChat ID."""
-    user, session = await accounts.sign_in(deps, body.login, body.password, device_of(request))
-    set_cookie(request, response, deps, session.secret)
+    """Sign in with an email address or a WebChat ID.
+
+    The cookie `webchat_device` marks a browser that signed in to the account before. Attempts of such browsers are
+    limited one by one, those of all others together, by account and by address: 429 with `Retry-After`.
+    """
+    device = device_of(request)
+    user, session = await signing_in.sign_in(deps, body.login, body.password, device)
+    set_cookie(request, response, deps, session.secret, session.session)
+    remember_device(request, response, deps, device, user.user_id)
     return user
 
 

@@ -14,6 +14,20 @@ class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
+class SessionLifetime(msgspec.Struct, frozen=True):
+    """The longest times that a session lasts: without use, and in all."""
+
+    unused_ms: int
+    longest_ms: int
+
+    def expiry(self, created_at: int, used_at: int) -> int:
+        return min(used_at + self.unused_ms, created_at + self.longest_ms)
+
+    def extended(self, session: "ActiveSession", now: int) -> int:
+        """Return the expiry of a session that is used now. Cookies rely on it, so it is never earlier than before."""
+        return max(session.expires_at, self.expiry(session.created_at, now))
+
+
 class ActiveSession(msgspec.Struct, frozen=True):
     """A session, without its secret, which is not stored."""
 

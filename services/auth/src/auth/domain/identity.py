@@ -4,7 +4,8 @@ import hashlib
 import re
 import unicodedata
 
-_WEBCHAT_ID = re.compile(r"[A-Za-z0-9_.]{3,20}")
+WEBCHAT_ID_PATTERN = r"[A-Za-z0-9_.]{3,20}"
+_WEBCHAT_ID = re.compile(WEBCHAT_ID_PATTERN)
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]{1,64}@[^\s@\"(),:;<>\[\\\]]{1,252}")
 _LABEL = re.compile(r"(?!-)[a-zA-Z0-9\u0080-\U0010ffff-]{1,63}(?<!-)")
 MAX_EMAIL = 254

@@ -1,27 +1,28 @@
-"""Use cases of accounts: signing up and in, changing the password, closing."""
+"""Use cases of accounts: signing up, changing the password, closing."""
 
 from sqlalchemy.exc import IntegrityError
 
 from auth.domain.accounts import ActiveSession, OpenAccount
-from auth.domain.identity import login_key
 from auth.domain.passwords import check_password, normal_form
 from auth.service.dependencies import Dependencies
-from auth.service.sessions import Device, NewSession, begin_session, end_sessions
+from auth.service.sessions import Device, NewSession, begin_session, end_replaced, end_sessions
+from auth.service.throttle import by_session
 from auth.storage import users
 from auth.storage.sessions import Revoked, revoke_session, revoke_sessions
 from shared.contracts.auth import User
 from shared.database.engine import Db
-from shared.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated
+from shared.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from shared.events.auth import UserClosed, UserRegistered
 from shared.ids import new_id, now_ms
 from shared.logging.audit import Action, audit
 from shared.outbox.table import record_events
 
 _TAKEN = {"webchat_id": "this WebChat ID is taken", "email": "this address already has an account"}
-_WRONG_LOGIN = "The login or the password is wrong."
+WRONG_LOGIN = "The login or the password is wrong."
 
 
-def _public(user: OpenAccount) -> User:
+def public_view(user: OpenAccount) -> User:
+    """Return the account as its user sees it."""
     return User(user_id=user.user_id, email=user.email, webchat_id=user.webchat_id, display_name=user.display_name)
 
 
@@ -54,8 +55,9 @@ async def sign_up(
             _check_free(await users.taken_names(db, webchat_id, email))
         raise
     audit("sign-up", user_id=new.user_id, address=device.address)
+    await end_replaced(deps, device, session.session)
     deps.relay.wake()
-    return _public(new), session
+    return public_view(new), session
 
 
 def _acceptable(password: str, field: str, webchat_id: str, email: str) -> str:
@@ -80,52 +82,11 @@ async def _open_account(deps: Dependencies, db: Db, new: OpenAccount, device: De
     return await begin_session(deps, db, new.user_id, device)
 
 
-async def sign_in(deps: Dependencies, login: str, password: str, device: Device) -> tuple[User, NewSession]:
-    """Create a session.
-
-    Raises `Unauthenticated`, with the same timing and text for an unknown login and a wrong password.
-    """
-    key, password = login_key(login), normal_form(password)
-    try:
-        await deps.throttle.sign_in(key, device.address)
-    except RateLimited:
-        _audit_failure(None, device, "too many attempts")
-        raise
-    async with deps.database.read() as db:
-        user = await users.find_by_login(db, key)
-    right = await deps.hasher.matches(user.password_hash if user else None, password)
-    if user is None or not right:
-        _audit_failure(user, device, "wrong password" if user else "no such account")
-        raise Unauthenticated(_WRONG_LOGIN)
-    fresh = await deps.hasher.hash(password) if deps.hasher.is_outdated(user.password_hash) else user.password_hash
-
-    async def begin(db: Db) -> NewSession:
-        await _check_unchanged(db, user)
-        if fresh != user.password_hash:
-            await users.set_password(db, user.user_id, fresh)
-        return await begin_session(deps, db, user.user_id, device)
-
-    try:
-        session = await deps.database.transact(begin)
-    except Unauthenticated:
-        _audit_failure(user, device, "the account changed meanwhile")
-        raise
-    audit("sign-in", user_id=user.user_id, address=device.address)
-    await deps.throttle.reset(key)
-    return _public(user), session
-
-
-def _audit_failure(user: OpenAccount | None, device: Device, reason: str) -> None:
-    """Audit a failed sign-in, without the typed login: people type passwords there by mistake."""
-    user_id = user.user_id if user else ""
-    audit("sign-in", outcome="failure", user_id=user_id, address=device.address, reason=reason)
-
-
-async def _check_unchanged(db: Db, user: OpenAccount) -> None:
+async def check_unchanged(db: Db, user: OpenAccount) -> None:
     """Lock the account; raises Unauthenticated unless it is open and has the password that was verified."""
     now = await users.find_user(db, user.user_id, lock=True)
     if now is None or now.password_hash != user.password_hash:
-        raise Unauthenticated(_WRONG_LOGIN)
+        raise Unauthenticated(WRONG_LOGIN)
 
 
 async def rename(deps: Dependencies, user_id: str, display_name: str, version: int) -> None:
@@ -143,7 +104,7 @@ async def get_user(deps: Dependencies, current: ActiveSession) -> User:
         user = await users.find_user(db, current.user_id)
     if user is None:
         raise Unauthenticated("Sign in first.")
-    return _public(user)
+    return public_view(user)
 
 
 async def is_operator(deps: Dependencies, user_id: str) -> bool:
@@ -159,14 +120,17 @@ async def _check_password_again(
     deps: Dependencies, current: ActiveSession, field: str, password: str, action: Action
 ) -> OpenAccount:
     """Return the session's account after checking its password; raises Forbidden if it is wrong."""
-    await deps.throttle.password(current.user_id)
+    bucket = by_session(current.user_id)
+    await deps.throttle.password(bucket)
     async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
     right = await deps.hasher.matches(user.password_hash if user else None, normal_form(password))
     if user is None or not right:
         audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
-        raise Forbidden("The password is wrong.", errors={field: "is not your password"})
-    await deps.throttle.reset(current.user_id)
+        error = Forbidden("The password is wrong.", errors={field: "is not your password"})
+        error.audited = True
+        raise error
+    await deps.throttle.reset(bucket)
     return user
 
 
@@ -176,7 +140,7 @@ async def change_password(deps: Dependencies, current: ActiveSession, current_pa
     new_hash = await deps.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
 
     async def change(db: Db) -> list[Revoked]:
-        await _check_unchanged(db, user)
+        await check_unchanged(db, user)
         await users.set_password(db, user.user_id, new_hash)
         return await revoke_sessions(db, user.user_id, but=current.session_id)
 
@@ -190,7 +154,7 @@ async def close_account(deps: Dependencies, current: ActiveSession, password: st
     user_id, version = confirmed.user_id, confirmed.version + 1
 
     async def close(db: Db) -> list[Revoked]:
-        await _check_unchanged(db, confirmed)
+        await check_unchanged(db, confirmed)
         await users.anonymise_user(db, user_id, version, now)
         await record_events(db, UserClosed(user_id=user_id, version=version, at=now))
         return await revoke_sessions(db, user_id)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from auth.domain.accounts import SessionLifetime
+from auth.service.device_cookies import DeviceCookies
 from auth.service.hasher import Hasher, HashParameters
 from auth.service.key_ring import KeyRing
 from auth.service.session_loader import SessionLoader
@@ -16,6 +18,8 @@ from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 
+DAY_MS = 24 * 3600 * 1000
+
 
 @dataclass(frozen=True)
 class Dependencies:
@@ -24,9 +28,10 @@ class Dependencies:
     relay: Relay
     sessions: SessionLoader
     throttle: Throttle
+    devices: DeviceCookies
     hasher: Hasher
     keys: KeyRing
-    session_lifetime_ms: int
+    session_lifetime: SessionLifetime
     allowed_origins: Collection[str]
     operators: Collection[str]
     """WebChat IDs in canonical form."""
@@ -37,12 +42,14 @@ class Dependencies:
 
 def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRedis, relay: Relay) -> Dependencies:
     breaker = CircuitBreaker(redis)
+    lifetime = SessionLifetime(settings.session_lifetime_days * DAY_MS, settings.session_max_days * DAY_MS)
     return Dependencies(
         database=database,
         redis=breaker,
         relay=relay,
-        sessions=SessionLoader(database, settings.session_lifetime_ms),
+        sessions=SessionLoader(database, lifetime),
         throttle=Throttle(Buckets(breaker, "auth"), on=settings.rate_limits),
+        devices=DeviceCookies(settings.session_secret_key.get_secret_value()),
         hasher=Hasher(
             HashParameters(
                 time_cost=settings.argon2_time_cost,
@@ -58,7 +65,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
             secret=settings.session_secret_key.get_secret_value(),
             rotation_days=settings.signing_key_days,
         ),
-        session_lifetime_ms=settings.session_lifetime_ms,
+        session_lifetime=lifetime,
         allowed_origins=settings.backend_cors_origins,
         operators={webchat_id.lower() for webchat_id in settings.operators},
         log_key=settings.log_key,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from auth.domain.accounts import ActiveSession
+from auth.domain.accounts import ActiveSession, SessionLifetime
 from auth.storage import sessions as stored
 from shared.batcher import Batcher
 from shared.budgets import SESSION_READ_S
@@ -26,8 +26,8 @@ class SessionLoader:
     and at once in the replica that calls `forget`.
     """
 
-    def __init__(self, database: Database, lifetime_ms: int) -> None:
-        self._database, self._lifetime_ms = database, lifetime_ms
+    def __init__(self, database: Database, lifetime: SessionLifetime) -> None:
+        self._database, self._lifetime = database, lifetime
         self._loader = DataLoader[bytes, ActiveSession](self._load, max_batch=SESSIONS_PER_READ)
         self._known: dict[bytes, tuple[float, ActiveSession]] = {}
         """Sessions and until when they count, in the order in which they were read."""
@@ -63,9 +63,8 @@ class SessionLoader:
 
     async def _touch(self, used: dict[str, ActiveSession]) -> None:
         now = now_ms()
-        await self._database.transact(
-            lambda db: stored.touch_sessions(db, list(used.values()), now, now + self._lifetime_ms)
-        )
+        expiries = [(session, self._lifetime.extended(session, now)) for session in used.values()]
+        await self._database.transact(lambda db: stored.touch_sessions(db, expiries, now))
 
     def _remember(self, sessions: dict[bytes, ActiveSession], valid_until: float) -> None:
         now = time.monotonic()

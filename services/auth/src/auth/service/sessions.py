@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -36,6 +36,10 @@ class Device:
 
     address: str
     user_agent: str
+    cookie: str = field(default="", repr=False)
+    """The cookie by which `DeviceCookies` recognises the device."""
+    session_secret: str = field(default="", repr=False)
+    """The secret of the session that the browser has before it signs in."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ async def begin_session(deps: Dependencies, db: Db, user_id: str, device: Device
         user_id=user_id,
         created_at=now,
         last_seen_at=now,
-        expires_at=now + deps.session_lifetime_ms,
+        expires_at=deps.session_lifetime.expiry(now, now),
         user_agent=device.user_agent,
         address=device.address,
     )
@@ -116,16 +120,34 @@ async def revoke_others(deps: Dependencies, current: ActiveSession) -> None:
         audit("session-revoke", user_id=current.user_id, count=count)
 
 
-async def end_sessions(deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]]) -> int:
-    """Commit `work`, then forget the sessions that it revoked and let gateways close their sockets."""
+async def end_replaced(deps: Dependencies, device: Device, new: ActiveSession) -> None:
+    """End the session that the browser had before it signed in, because its cookie is replaced.
+
+    If it was of the same user, its sockets move to the new session: they are closed as those of an expired session, so
+    that the client keeps what it has not sent yet.
+    """
+    old = await find_session(deps, device.session_secret)
+    if old is None:
+        return
+    is_same_user = old.user_id == new.user_id
+    revoke = partial(stored.revoke_session, user_id=old.user_id, session_id=old.session_id, replaced=is_same_user)
+    if await end_sessions(deps, old.user_id, revoke, notify=not is_same_user):
+        audit("session-revoke", user_id=old.user_id, reason="replaced by another sign-in")
+
+
+async def end_sessions(
+    deps: Dependencies, user_id: str, work: Callable[[Db], Awaitable[list[Revoked]]], *, notify: bool = True
+) -> int:
+    """Commit `work`, then forget the sessions that it revoked. Gateways learn of them soon, with `notify` at once."""
     revoked = await deps.database.transact(work)
     if revoked:
+        deps.sessions.forget(one.secret_hash for one in revoked)
+    if revoked and notify:
         await _announce(deps, user_id, revoked)
     return len(revoked)
 
 
 async def _announce(deps: Dependencies, user_id: str, revoked: list[Revoked]) -> None:
-    deps.sessions.forget(one.secret_hash for one in revoked)
     notifications = [(user_id, SessionsRevoked([one.session_id for one in revoked]))]
     # it is committed already, and gateways learn of it without Redis
     await deps.redis.call(lambda redis: publish_notifications(redis, notifications))

@@ -1,4 +1,4 @@
-"""Rate limits by account and by address. `RATE_LIMITS=off` lifts them all."""
+"""Rate limits by account, device and address. `RATE_LIMITS=off` lifts them all."""
 
 import hashlib
 import ipaddress
@@ -11,7 +11,9 @@ from shared.redis.buckets import Buckets
 SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)
 SIGN_IN_FROM_ADDRESS = Rate(burst=100, every_ms=1_000)
-PASSWORD_OF_ACCOUNT = Rate(burst=10, every_ms=30_000)
+FAILURES_FROM_ADDRESS = Rate(burst=50, every_ms=20_000)
+"""Fifty failures at once, then 180 an hour, whatever accounts are tried. A right password does not count."""
+PASSWORD = Rate(burst=10, every_ms=30_000)
 """Ten guesses at once, then 120 an hour. A right password refills the bucket."""
 
 
@@ -27,6 +29,24 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
+def by_account(user_id: str | None, login: str) -> str:
+    """Return the bucket that all unknown devices share for an account, by whichever name they call it.
+
+    A login without an account has a bucket too, so that limits do not reveal which logins exist.
+    """
+    return _bucket("login", login) if user_id is None else _bucket("account", user_id)
+
+
+def by_device(mark: str) -> str:
+    """Return the bucket of a device that signed in to the account before."""
+    return _bucket("device", mark)
+
+
+def by_session(user_id: str) -> str:
+    """Return the bucket of the signed-in devices of an account, which confirm its password."""
+    return _bucket("session", user_id)
+
+
 class Throttle:
     def __init__(self, buckets: Buckets, *, on: bool) -> None:
         self._buckets, self._on = buckets, on
@@ -37,23 +57,32 @@ class Throttle:
     async def available(self, address: str) -> None:
         await self._take(f"available:{network_of(address)}", AVAILABLE)
 
-    async def sign_in(self, login: str, address: str) -> None:
-        """Count by the typed login: one bucket for both names of an account would reveal that they belong together."""
+    async def unknown_device(self, address: str) -> None:
+        """Count an attempt to sign in from a device that did not sign in to the account before."""
         await self._take(f"sign-in:{network_of(address)}", SIGN_IN_FROM_ADDRESS)
-        await self.password(login)
+        await self._take(_failures(address), FAILURES_FROM_ADDRESS)
 
-    async def password(self, account: str) -> None:
-        await self._take(_account(account), PASSWORD_OF_ACCOUNT)
+    async def forgive(self, address: str) -> None:
+        """Count the last attempt from this address as no failure."""
+        if self._on:
+            await self._buckets.give_back(_failures(address), FAILURES_FROM_ADDRESS)
 
-    async def reset(self, account: str) -> None:
+    async def password(self, bucket: str) -> None:
+        await self._take(bucket, PASSWORD)
+
+    async def reset(self, bucket: str) -> None:
         """Forget earlier attempts, because the right password was given."""
         if self._on:
-            await self._buckets.refill(_account(account))
+            await self._buckets.refill(bucket)
 
     async def _take(self, name: str, rate: Rate) -> None:
         if self._on and (wait := await self._buckets.take(name, rate)):
             raise RateLimited("Too many attempts. Try again later.", retry_after=math.ceil(wait / 1000))
 
 
-def _account(account: str) -> str:
-    return f"password:{hashlib.sha256(account.encode()).hexdigest()}"
+def _bucket(kind: str, name: str) -> str:
+    return f"password:{kind}:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _failures(address: str) -> str:
+    return f"sign-in-failures:{network_of(address)}"

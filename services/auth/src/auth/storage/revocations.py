@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import msgspec
 from sqlalchemy import bindparam, delete, select
 
 from auth.storage.tables import revocation
@@ -10,7 +11,7 @@ from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_insert
 
 _since = CompiledStatement(
-    select(revocation.c.session_id, revocation.c.user_id)
+    select(revocation.c.session_id, revocation.c.user_id, revocation.c.replaced)
     .where(revocation.c.revoked_at >= bindparam("since"))
     .order_by(revocation.c.revoked_at.desc())
     .limit(bindparam("limit"))
@@ -18,8 +19,7 @@ _since = CompiledStatement(
 
 
 async def record_revocations(db: Db, revoked: Iterable[RevokedSession], now: int) -> None:
-    rows = [{"session_id": one.session_id, "user_id": one.user_id, "revoked_at": now} for one in revoked]
-    await run_insert(db, revocation, rows)
+    await run_insert(db, revocation, [msgspec.structs.asdict(one) | {"revoked_at": now} for one in revoked])
 
 
 async def list_revocations(db: Db, since: int, limit: int) -> list[RevokedSession]:

@@ -68,11 +68,11 @@ async def find_sessions(db: Db, secret_hashes: Sequence[bytes], now: int) -> dic
     return {bytes(row[0]): ActiveSession(*row[1:]) for row in rows}
 
 
-async def touch_sessions(db: Db, used: Iterable[ActiveSession], now: int, expires_at: int) -> None:
-    """Record that sessions were used. Of several concurrent calls for a session one writes."""
+async def touch_sessions(db: Db, used: Iterable[tuple[ActiveSession, int]], now: int) -> None:
+    """Record that sessions were used, with their new expiries. Of several concurrent calls for a session one writes."""
     rows = [
         {"session_id": one.session_id, "seen_before": one.last_seen_at, "seen": now, "until": expires_at}
-        for one in sorted(used, key=lambda one: one.session_id)  # in one order, so that replicas do not deadlock
+        for one, expires_at in sorted(used, key=lambda pair: pair[0].session_id)  # one order: replicas do not deadlock
     ]
     await db.run(_touch, rows)
 
@@ -85,8 +85,8 @@ async def list_sessions(db: Db, user_id: str, now: int, limit: int, before: str 
     return [_stored(row) for row in await db.execute(statement.order_by(session.c.id.desc()).limit(limit))]
 
 
-async def revoke_session(db: Db, user_id: str, session_id: str) -> list[Revoked]:
-    return await _revoke(db, (session.c.user_id == user_id) & (session.c.id == session_id))
+async def revoke_session(db: Db, user_id: str, session_id: str, *, replaced: bool = False) -> list[Revoked]:
+    return await _revoke(db, (session.c.user_id == user_id) & (session.c.id == session_id), replaced=replaced)
 
 
 async def revoke_sessions(db: Db, user_id: str, *, but: str | None = None) -> list[Revoked]:
@@ -95,13 +95,13 @@ async def revoke_sessions(db: Db, user_id: str, *, but: str | None = None) -> li
     return await _revoke(db, mine if but is None else mine & (session.c.id != but))
 
 
-async def _revoke(db: Db, which: ColumnElement[bool]) -> list[Revoked]:
+async def _revoke(db: Db, which: ColumnElement[bool], *, replaced: bool = False) -> list[Revoked]:
     columns = session.c.id, session.c.user_id, session.c.secret_hash
     rows = await db.execute(select(*columns).where(which).with_for_update())
     revoked = [Revoked(*row) for row in rows]
     if revoked:
         await db.execute(delete(session).where(session.c.id.in_([one.session_id for one in revoked])))
-        sessions = [RevokedSession(one.session_id, one.user_id) for one in revoked]
+        sessions = [RevokedSession(one.session_id, one.user_id, replaced) for one in revoked]
         await record_revocations(db, sessions, now_ms())  # after the wait for the lock, so shortly before the commit
     return revoked
 

@@ -5,7 +5,7 @@ The row of a closed account stays, without personal data, so that its id and its
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String
 from sqlalchemy.dialects.mysql import BINARY
 from sqlmodel import Field, SQLModel
 
@@ -58,6 +58,8 @@ class Revocation(SQLModel, table=True):
     session_id: str = Field(sa_column=Column(IdColumn, primary_key=True))
     user_id: str = Field(sa_column=Column(IdColumn, nullable=False))
     revoked_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    replaced: bool = Field(sa_column=Column(Boolean, nullable=False))
+    """By another session of the same user in the same browser."""
 
 
 class SigningKey(SQLModel, table=True):

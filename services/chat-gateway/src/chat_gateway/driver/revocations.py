@@ -21,6 +21,6 @@ class Revocations:
         answer = await self._auth.revocations(self._since)
         self._since = answer.until
         for session in answer.sessions:
-            self._connections.end_sessions(session.user_id, session.session_id.__eq__, revoked=True)
+            self._connections.end_sessions(session.user_id, session.session_id.__eq__, revoked=not session.replaced)
         if not answer.complete:
             self._check_all()

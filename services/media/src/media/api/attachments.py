@@ -12,6 +12,7 @@ from media.api.schemas import DOWNLOAD_RESPONSES, UPLOAD_REQUEST, UploadBody
 from media.domain.attachments import Upload
 from media.domain.ranges import NoSuchRangeError, parse_range
 from media.service import downloads, uploads
+from media.service.auditing import auditing_refusals
 from media.service.dependencies import Dependencies
 from media.service.downloads import Readable
 from media.service.spool import Spool, new_spool
@@ -40,10 +41,11 @@ async def upload(request: Request, deps: Deps, caller: Caller) -> Attachment:
 
     A person uploads thirty files at once and thirty a minute, over HTTP and sockets together.
     """
-    await deps.upload_rate.count(caller.subject)
-    with deps.upload_places.place(caller.subject), new_spool(deps.uploads.max_bytes) as spool:
-        wanted = await _read(request, deps, spool, caller.subject)
-        return await uploads.store(deps, wanted, spool)
+    with auditing_refusals(caller.subject):
+        await deps.upload_rate.count(caller.subject)
+        with deps.upload_places.place(caller.subject), new_spool(deps.uploads.max_bytes) as spool:
+            wanted = await _read(request, deps, spool, caller.subject)
+            return await uploads.store(deps, wanted, spool)
 
 
 async def _read(request: Request, deps: Dependencies, spool: Spool, user_id: str) -> Upload:

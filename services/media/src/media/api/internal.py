@@ -6,6 +6,7 @@ from media.api.base64_file import decode_into, max_body
 from media.api.dependencies import Deps
 from media.domain.attachments import Upload
 from media.service import internal_api, uploads
+from media.service.auditing import auditing_refusals
 from media.service.spool import new_spool
 from shared.contracts.media import Attachment, Attachments, AttachmentsRequest, Avatar, AvatarRequest, UploadRequest
 from shared.errors import Invalid
@@ -23,7 +24,7 @@ async def upload(request: Request, deps: Deps, _: ServiceCaller) -> Attachment:
         body = await read_body(request, UploadRequest, limit=max_body(limit))
     if not is_id(body.user_id):
         raise Invalid("Some fields are not acceptable.", errors={"user_id": "must be an id"})
-    with deps.upload_places.place(body.user_id), new_spool(limit) as spool:
+    with auditing_refusals(body.user_id), deps.upload_places.place(body.user_id), new_spool(limit) as spool:
         await decode_into(spool, body.data, limit)
         new = Upload(user_id=body.user_id, room_id=body.room_id, client_id=body.client_id, filename=body.filename)
         return await uploads.store(deps, new, spool)

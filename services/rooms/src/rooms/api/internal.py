@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from rooms.api.dependencies import Deps
 from rooms.domain.errors import no_room
 from rooms.service.pipeline import commands
+from rooms.service.pipeline.auditing import audit_denials
 from rooms.service.queries import events, memberships, reading, room_lists
 from shared.contracts.limits import MAX_ATTACHMENTS, MAX_BATCH_BYTES, MAX_BATCH_COMMANDS, MAX_INTEGER, MAX_PAGE
 from shared.contracts.rooms import (
@@ -55,7 +56,9 @@ async def execute(request: Request) -> BatchResult:
     if len(batch.commands) > MAX_BATCH_COMMANDS:
         raise Invalid(f"At most {MAX_BATCH_COMMANDS} commands.")
     deps = await get_dependencies(request)
-    return await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000)
+    result = await commands.execute(deps, batch.commands, received_at + batch.budget_ms / 1000)
+    audit_denials(batch.commands, result.results)
+    return result
 
 
 @router.post("/homes")

@@ -4,7 +4,7 @@ from rooms.domain.errors import no_room, no_user, unavailable
 from rooms.domain.state import MemberState, RoomState
 from rooms.domain.unit_of_work import UnitOfWork
 from shared.contracts.rooms import Accepted, InviteMembers, LeaveRoom, RemoveMember, Role, SetRole
-from shared.errors import Conflict, DomainError, Forbidden, NotFound
+from shared.errors import Conflict, DomainError, Forbidden, MemberRemoved, NotFound
 from shared.events.rooms import MemberJoined, MemberLeft, MemberRoleChanged
 
 MAX_MEMBERS = 2_000
@@ -12,12 +12,13 @@ MAX_ROOMS_PER_USER = 1_000
 
 
 def invite(work: UnitOfWork, command: InviteMembers) -> Accepted:
-    room, _ = work.require_member(command)
+    room, member = work.require_member(command)
     check_group(room)
     named = [user for user in dict.fromkeys(command.user_ids) if user != command.user_id]
     new = [user for user in named if not work.is_member(room, user)]
     check_accounts(work, named)
     check_invited(work, new, command.user_id)
+    _check_may_return(work, room, new, member)
     check_limits(work, room, new)
     for user_id in new:
         join(work, room, user_id, by=command.user_id)
@@ -43,6 +44,17 @@ def check_invited(work: UnitOfWork, user_ids: list[str], inviter_id: str) -> Non
         raise no_user()
     if any((user, inviter_id) in work.blocked for user in user_ids):
         raise Forbidden("Someone among them does not want to be invited by you.")
+
+
+def _check_may_return(work: UnitOfWork, room: RoomState, user_ids: list[str], inviter: MemberState) -> None:
+    """Raise DomainError if one of the users was removed and the inviter may not remove members."""
+    former = [work.members.get((room.id, user)) for user in user_ids]
+    if not _may_remove(inviter) and any(one is not None and one.removed for one in former):
+        raise MemberRemoved("Someone among them was removed. Only the owner and admins invite them again.")
+
+
+def _may_remove(member: MemberState) -> bool:
+    return member.role != "member"
 
 
 def check_limits(work: UnitOfWork, room: RoomState, user_ids: list[str]) -> None:
@@ -112,7 +124,7 @@ def remove(work: UnitOfWork, command: RemoveMember) -> Accepted:
         return leave(work, own)
     room, member = work.require_member(command)
     check_group(room)
-    if member.role == "member":
+    if not _may_remove(member):
         raise Forbidden("Only the owner and admins remove members.")
     target = _get_target(work, room, command.target_id)
     if target.is_current:

@@ -40,7 +40,7 @@ def send(work: UnitOfWork, command: SendMessage) -> Accepted:
     digest = digest_of(command)
     key = (command.room_id, command.user_id, command.client_id)
     if (first := work.sent.get(key)) is not None:
-        return _duplicate_of(first, digest)
+        return _duplicate_of(work, first, digest)
     room, member = work.require_member(command)
     work.check_not_blocked(room, command.user_id)
     if command.reply_to is not None and not member.joined_seq < command.reply_to <= room.head_seq:
@@ -54,8 +54,8 @@ def send(work: UnitOfWork, command: SendMessage) -> Accepted:
     return Accepted(version=message.version, seq=message.seq, at=time_text(message.at))
 
 
-def _duplicate_of(first: SentMessage, digest: bytes) -> Accepted:
-    if first.digest != digest:
+def _duplicate_of(work: UnitOfWork, first: SentMessage, digest: bytes) -> Accepted:
+    if not work.digest_keys.matches(first.digest, digest):
         raise Conflict("client_id: was used for another message.")
     return Accepted(version=first.version, seq=first.seq, at=time_text(first.at), duplicate=True)
 
@@ -111,7 +111,14 @@ def edit(work: UnitOfWork, command: EditMessage) -> Accepted:
     return Accepted(version=room.head_version)
 
 
+def _seal_digest(work: UnitOfWork, message: StoredMessage) -> None:
+    """Seal the digest before the first change of the content."""
+    if message.edited_at is None and not message.deleted:
+        message.digest = work.digest_keys.seal(message.digest)
+
+
 def _set_body(work: UnitOfWork, room: RoomState, message: StoredMessage, body: str) -> None:
+    _seal_digest(work, message)
     version, at = work.next_event(room)
     message.body, message.edited_at = body, room.updated_at
     work.mark_message_changed(message)
@@ -136,6 +143,7 @@ def delete(work: UnitOfWork, command: DeleteMessage) -> Accepted:
 
 def _clear(work: UnitOfWork, message: StoredMessage) -> None:
     remove_references(work, message)
+    _seal_digest(work, message)
     message.deleted, message.body = True, ""
     message.attachments = message.mentions = None
     if message.reaction_count:

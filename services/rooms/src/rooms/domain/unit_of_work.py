@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from rooms.domain.digests import NO_KEYS, DigestKeys
 from rooms.domain.errors import no_message, no_room
 from rooms.domain.serializers import time_text
 from rooms.domain.state import (
@@ -46,6 +47,7 @@ class UnitOfWork(msgspec.Struct):
     """First the loaded state, then, from `events` on, the changes to write."""
 
     now: int
+    digest_keys: DigestKeys = NO_KEYS
     open_accounts: Collection[str] | None = ()
     """The invited users who have an open account. None: auth did not answer."""
     rooms: dict[str, RoomState] = {}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rooms.domain.digests import DigestKeys
 from rooms.service.pipeline.committer import Committer
 from rooms.service.publication.publisher import Publisher
 from rooms.service.publication.sweep import Sweeper
@@ -30,13 +31,14 @@ class Dependencies:
 def create_dependencies(
     settings: RoomsSettings, database: Database, redis: AnyRedis, *, auth: Peer, media: Peer
 ) -> Dependencies:
+    digest_keys = DigestKeys([key.get_secret_value() for key in settings.message_digest_keys])
     publisher = Publisher(database, redis, limit=settings.publish_queue)
     return Dependencies(
         database=database,
         redis=redis,
         publisher=publisher,
         sweeper=Sweeper(database, redis, publisher, pause_s=settings.sweep_s),
-        committer=Committer(database, publisher, writers=settings.writers),
+        committer=Committer(database, publisher, writers=settings.writers, digest_keys=digest_keys),
         views=RoomViews(database),
         recent_messages=RecentMessagesCache(),
         auth=auth,

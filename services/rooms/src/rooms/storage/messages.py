@@ -14,7 +14,16 @@ from shared.database.compiled import CompiledStatement
 from shared.database.engine import Db, run_insert, run_upsert
 
 COLUMNS = [message.c[name] for name in StoredMessage.__struct_fields__]
-_MUTABLE_COLUMNS = ("body", "edited_at", "deleted", "attachments", "mentions", "reaction_count", "search_text")
+_MUTABLE_COLUMNS = (
+    "body",
+    "edited_at",
+    "deleted",
+    "attachments",
+    "mentions",
+    "reaction_count",
+    "digest",
+    "search_text",
+)
 
 _client_key = (message.c.room_id, message.c.sender_id, message.c.client_id)
 _sent = CompiledStatement(

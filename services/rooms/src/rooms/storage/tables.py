@@ -87,6 +87,7 @@ class MemberTable(SQLModel, table=True):
 class MessageTable(SQLModel, table=True):
     """The current state of a message. `digest` is that of the original content, with which duplicates are compared.
 
+    It is sealed with a key once the message is edited or deleted (`domain/digests.py`).
     `search_text` is the normalised body, None if there is no text.
     """
 

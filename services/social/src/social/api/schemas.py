@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from shared.ids import ID_PATTERN, is_id
 from shared.text import one_line
+from shared.web.schemas import documented, line
 from social.domain.names import typed_initials
 
 MAX_BODY_BYTES = 16 * 1024
@@ -25,9 +26,16 @@ class ProfileChange(BaseModel):
     """A field that is left out stays. null removes the avatar."""
 
     display_name: Annotated[
-        str, Field(max_length=200), AfterValidator(one_line), AfterValidator(_not_empty), Field(max_length=60)
+        str,
+        Field(max_length=200),
+        AfterValidator(one_line),
+        AfterValidator(_not_empty),
+        Field(max_length=60),
+        line(1, 60),
     ] = ""
-    status_message: Annotated[str, Field(max_length=1000), AfterValidator(one_line), Field(max_length=200)] = ""
+    status_message: Annotated[
+        str, Field(max_length=1000), AfterValidator(one_line), Field(max_length=200), line(0, 200)
+    ] = ""
     avatar_attachment_id: Annotated[str, Field(pattern=f"^{ID_PATTERN}$")] | None = None
 
     def columns(self) -> dict[str, str | None]:
@@ -46,7 +54,12 @@ def _split(ids: str) -> list[str]:
     return found
 
 
-UserIds = Annotated[str, Query(max_length=MAX_PROFILES * 40), AfterValidator(_split)]
+UserIds = Annotated[
+    str,
+    Query(max_length=MAX_PROFILES * 40),
+    AfterValidator(_split),
+    documented(pattern=f"^({ID_PATTERN}(,{ID_PATTERN}){{0,{MAX_PROFILES - 1}}})?$"),
+]
 """Comma-separated ids, converted to a list."""
 
 
@@ -56,5 +69,7 @@ def _two_at_least(typed: str) -> str:
     return typed
 
 
-SearchText = Annotated[str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least)]
+SearchText = Annotated[
+    str, Query(max_length=64, description="at least 2 characters"), AfterValidator(_two_at_least), line(2, 64)
+]
 """A text to search for. A consonant cluster, which a keyboard makes of two consonants, counts as 2 characters."""

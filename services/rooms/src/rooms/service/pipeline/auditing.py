@@ -1,4 +1,4 @@
-"""Writes the audit trail of rooms: memberships and roles that another user changed.
+"""Writes the audit trail of rooms: memberships and roles that another user changed, and denied commands.
 
 Users who join or leave by themselves are not audited.
 """
@@ -6,8 +6,25 @@ Users who join or leave by themselves are not audited.
 from collections import defaultdict
 from collections.abc import Iterable
 
+from shared.contracts.rooms import AnyCommand, Rejected, Result
+from shared.errors import ErrorCode
 from shared.events.rooms import MEMBERSHIP, MemberJoined, MemberLeft, MemberRoleChanged, RoomEvent
 from shared.logging.audit import audit
+
+_DENIED = frozenset({ErrorCode.FORBIDDEN, ErrorCode.MEMBER_REMOVED})
+
+
+def audit_denials(commands: Iterable[AnyCommand], results: Iterable[Result]) -> None:
+    """Audit commands of gateways that their users may not give. Those over HTTP are audited with their answer."""
+    for command, result in zip(commands, results, strict=True):
+        if isinstance(result, Rejected) and result.code in _DENIED:
+            audit(
+                "access-deny",
+                outcome="failure",
+                user_id=command.user_id,
+                room_id=command.room_id,
+                reason=result.detail,
+            )
 
 
 def audit_events(events: Iterable[RoomEvent]) -> None:

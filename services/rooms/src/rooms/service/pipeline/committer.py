@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from rooms.domain.decide import decide, rejected
+from rooms.domain.digests import NO_KEYS, DigestKeys
 from rooms.domain.errors import unavailable
 from rooms.service import metrics
 from rooms.service.pipeline.auditing import audit_events
@@ -63,8 +64,10 @@ def _weight(command: AnyCommand) -> int:
 class Committer:
     """Runs at most `writers` transactions at a time, one on SQLite."""
 
-    def __init__(self, database: Database, publisher: Publisher, *, writers: int) -> None:
-        self._database, self._publisher = database, publisher
+    def __init__(
+        self, database: Database, publisher: Publisher, *, writers: int, digest_keys: DigestKeys = NO_KEYS
+    ) -> None:
+        self._database, self._publisher, self._digest_keys = database, publisher, digest_keys
         self._max_writers = 1 if database.is_sqlite else writers
         self._waiting: deque[_Batch] = deque()
         self._writers: set[asyncio.Task[None] | None] = set()
@@ -175,7 +178,7 @@ class Committer:
     ) -> Committed:
         async def load_decide_write(db: Db) -> Committed:
             _check_deadline(deadline)
-            work, epoch = await load(db, commands, open_accounts)
+            work, epoch = await load(db, commands, open_accounts, self._digest_keys)
             results = [decide(work, command) for command in commands]
             revisions = await write(db, work)
             _check_deadline(deadline)

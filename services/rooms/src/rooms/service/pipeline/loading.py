@@ -5,6 +5,7 @@ The rooms are locked first. Everything loaded afterwards, including the epoch, i
 
 from collections.abc import Collection
 
+from rooms.domain.digests import DigestKeys
 from rooms.domain.read_set import ReadSet, read_set_of
 from rooms.domain.state import MemberKey, attachments_of
 from rooms.domain.unit_of_work import UnitOfWork
@@ -15,11 +16,11 @@ from shared.ids import now_ms
 
 
 async def load(
-    db: Db, commands: list[AnyCommand], open_accounts: Collection[str] | None
+    db: Db, commands: list[AnyCommand], open_accounts: Collection[str] | None, digest_keys: DigestKeys
 ) -> tuple[UnitOfWork, str | None]:
     """Return the unit of work, and the epoch under which its events are published (None: no member was found)."""
     read_set = read_set_of(commands)
-    work = UnitOfWork(now=0, open_accounts=open_accounts)
+    work = UnitOfWork(now=0, open_accounts=open_accounts, digest_keys=digest_keys)
     await _load_rooms(db, read_set, work)
     work.now = now_ms()
     if not work.rooms:
