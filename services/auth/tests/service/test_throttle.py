@@ -5,7 +5,7 @@ import time
 import pytest
 
 from shared.ids import now_ms
-from shared.rates import Rate, take
+from shared.rates import Rate, give_back, take
 from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.testing.fixtures import on_both_engines
