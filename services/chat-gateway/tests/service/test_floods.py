@@ -16,7 +16,7 @@ from chat_gateway.transport.socket import Socket
 from shared.metrics import REGISTRY
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually
-from shared.testing.websocket_client import BINARY, CONT, PING, PONG, TEXT, RawClient, frame, raw_client
+from shared.testing.websocket_client import BINARY, CONT, PING, PONG, TEXT, RawClient, close_frame, frame, raw_client
 
 from .test_socket import ServedGateway, say_hello, served
 
@@ -58,6 +58,8 @@ async def test_a_flood_is_processed_in_turns_of_a_few_frames(redis: Redis, kind:
         unread = [socket._parser.unread]
         while unread[-1]:
             assert socket._reading_paused
+            for _ in range(3):  # answers may wake a socket any number of times
+                socket.wake()
             await asyncio.sleep(0)
             unread.append(socket._parser.unread)
         assert max(before - after for before, after in pairwise(unread)) <= 16 * len(flood)
@@ -173,7 +175,41 @@ async def test_a_client_that_ignores_the_close_frame_is_cut_off(redis: Redis):
         with pytest.raises(ConnectionError):  # noqa: PT012 - the flood ends when the socket is aborted
             while True:
                 await client.send(frame(PING) * 10_000)
-        assert socket._lost
+        await eventually(lambda: socket._lost)
+
+
+async def test_input_during_a_turn_waits_for_the_next_one(redis: Redis):
+    async with served(redis) as gateway, attacker(gateway) as (_, socket):
+        flood = FLOODS["pings"]
+        socket.data_received(flood * 100)
+        for turn in range(1, 5):
+            socket.data_received(flood)
+            assert socket._parser.unread == len(flood) * (100 - 16 * turn + turn)
+            await asyncio.sleep(0)
+
+
+async def test_ignored_input_is_read_once_in_a_turn(redis: Redis):
+    async with served(redis) as gateway, attacker(gateway) as (_, socket):
+        socket.data_received(frame(TEXT, b"x", reserved=1))
+        assert not socket._reading_paused
+        for _ in range(3):
+            socket.data_received(bytes(100_000))
+            assert (socket._reading_paused, socket._parser.unread) == (True, 0)
+            await asyncio.sleep(0)
+            assert not socket._reading_paused
+
+
+async def test_after_the_close_frame_input_is_processed_slowly(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """The client's close frame is in it."""
+    monkeypatch.setattr(Input, "CLOSING_PAUSE_S", 0.05)
+    async with served(redis) as gateway, attacker(gateway) as (_, socket):
+        socket.close(1013, "come back")
+        socket.data_received(FLOODS["ordinary frames"] * 20 + close_frame())
+        for _ in range(5):
+            await asyncio.sleep(0)
+            assert socket._parser.unread > 0
+            assert socket._reading_paused
+        await eventually(socket._transport.is_closing)
 
 
 async def test_a_protocol_error_is_counted(redis: Redis):

@@ -71,12 +71,12 @@ class Input(Output):
 
     def _take_turn(self) -> None:
         self._turn_due = False
-        if not self._lost and not self._ignores_input:
+        if not self._lost:
             try:
                 self._process_frames(self._loop.time())
             except ProtocolViolation as violation:
                 self._fail(violation.code, violation.reason)
-        self._update_reading()
+            self._update_reading()
 
     def _process_frames(self, now: float) -> None:
         """Process frames until one has to wait, or until the share of this turn is used up."""
@@ -123,9 +123,6 @@ class Input(Output):
     def _fail(self, code: CloseCode, reason: str) -> None:
         """Close the socket, and ignore all further input, RFC 6455 §7.1.7."""
         self.close(code, reason)
-        self._ignore_input()
-
-    def _ignore_input(self) -> None:
         self._ignores_input, self._parser = True, FrameParser(0)
 
     def _update_reading(self) -> None:

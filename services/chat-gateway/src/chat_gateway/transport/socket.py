@@ -131,7 +131,7 @@ class Socket(Input):
 
     def _perform(self, now: float) -> bool:
         if (connection := self._connection) is None or self._closing:
-            return self._upgrade is None and not self._ignores_input
+            return True
         while not self._outgoing and (effects := connection.next_effects(now)):
             self._gateway.effects.run(connection, effects)
         return self._closing or not (self._outgoing or connection.has_received)
@@ -140,7 +140,6 @@ class Socket(Input):
         if not self._closing:
             self._write_control(CLOSE, payload)
             self._await_close()
-        self._ignore_input()
         self._transport.close()
 
     # Closing
