@@ -134,8 +134,17 @@ def test_a_message_that_is_too_large_fails_with_its_head(head: bytes):
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(0xC1, 0x80), (0x83, 0x80), (0x81, 0x00), (0x09, 0x80), (0x89, 0xFE), (0x80, 0x80)],
-    ids=["reserved bit", "opcode", "no mask", "fragmented ping", "long ping", "continuation"],
+    [(0xC1, 0x80), (0xA1, 0x80), (0x91, 0x80), (0x83, 0x80), (0x81, 0x00), (0x09, 0x80), (0x89, 0xFE), (0x80, 0x80)],
+    ids=[
+        "reserved bit 1",
+        "reserved bit 2",
+        "reserved bit 3",
+        "opcode",
+        "no mask",
+        "fragmented ping",
+        "long ping",
+        "continuation",
+    ],
 )
 def test_a_frame_that_is_not_allowed_fails_with_its_first_two_bytes(first: int, second: int):
     assert parsed([bytes((first,))]) == []
@@ -149,6 +158,12 @@ def test_a_length_is_encoded_in_as_few_bytes_as_possible(length: int, valid: boo
     head = (b"\x82\xfe" + length.to_bytes(2, "big")) if length < 2**16 else (b"\x82\xff" + length.to_bytes(8, "big"))
     assert parsed([head + bytes(4)], max_bytes=2**62) == ([] if valid else [CloseCode.PROTOCOL_ERROR])
     assert parsed([b"\x82\xff" + (2**16 - 1).to_bytes(8, "big")]) == [CloseCode.PROTOCOL_ERROR]
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_message_may_not_begin_inside_another(opcode: int):
+    first = frame(TEXT, b"a", final=False)
+    assert parsed([first + frame(opcode, b"b")]) == [ReceivedFrame(FRAGMENT, b""), CloseCode.PROTOCOL_ERROR]
 
 
 def test_one_call_reads_a_bounded_part_of_a_large_message():

@@ -214,6 +214,7 @@ def test_only_a_bounded_part_of_a_large_frame_is_decoded(monkeypatch: pytest.Mon
     ("data", "expected"),
     [
         (b'{"op":"ping","id":"a"}', "a"),
+        (b'{"id":"%b"}' % (b"a" * 128), "a" * 128),
         (b'{ "id" : "\\u00e9\\"" }', 'é"'),
         (b'{"op":"ping","id":"', None),
         (b'{"op":"ping","id":5}', None),
@@ -222,7 +223,7 @@ def test_only_a_bounded_part_of_a_large_frame_is_decoded(monkeypatch: pytest.Mon
         (b'{"body":"\\"id\\":\\"x\\""}', None),
         (b'{"x":"' + b"y" * 5000 + b'","id":"a"}', None),
     ],
-    ids=["text", "escapes", "incomplete", "number", "surrogate", "no UTF-8", "inside a string", "far behind"],
+    ids=["text", "long", "escapes", "incomplete", "number", "surrogate", "no UTF-8", "inside a string", "far behind"],
 )
 def test_the_id_of_a_frame_is_found_without_decoding_it(data: bytes, expected: str | None):
     assert frame_id(data) == expected
