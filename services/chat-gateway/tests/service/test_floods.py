@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from chat_gateway.transport.frame_parser import FrameParser
 from chat_gateway.transport.input import Input
 from chat_gateway.transport.socket import Socket
+from shared.logging.context import log_fields
 from shared.metrics import REGISTRY
 from shared.rpc.tokens import TOKEN_HEADER
 from shared.testing.fixtures import eventually
@@ -131,6 +132,17 @@ async def test_a_flood_is_answered_a_few_times_and_closed_with_1008(redis: Redis
         flood.cancel()
         with suppress(asyncio.CancelledError, ConnectionError):
             await flood
+
+
+async def test_the_log_names_the_user_who_floods(redis: Redis, caplog: pytest.LogCaptureFixture):
+    users: list[str | None] = []
+    caplog.handler.addFilter(lambda _: users.append(log_fields().get("user.id")) or True)  # type: ignore[func-returns-value]
+    async with served(redis, **BURST, **NO_REFILL) as gateway, attacker(gateway) as (client, _):
+        await client.send(frame(PING) * 10)
+        await client.receive_all()
+    [line] = [number for number, record in enumerate(caplog.records) if "too much" in record.message]
+    assert caplog.messages[line] == "a client that sends too much was disconnected: more pings than allowed"
+    assert users[line] == "minji"
 
 
 @pytest.mark.parametrize("kind", ["pings", "pongs", "empty fragments", "ordinary frames"])

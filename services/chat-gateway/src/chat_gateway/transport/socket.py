@@ -1,6 +1,7 @@
 """A WebSocket as an asyncio protocol under uvicorn, without an ASGI task: its upgrade, its heartbeat and its end."""
 
 import asyncio
+import logging
 import random
 from typing import Any, Final, cast
 
@@ -17,7 +18,11 @@ from chat_gateway.transport.input import Input
 from chat_gateway.transport.output import HIGH_WATER_BYTES
 from shared.rpc.tokens import Principal
 
+log = logging.getLogger(__name__)
+
 MAX_UNANSWERED_PINGS = 2
+FLOODS = {CloseCode.POLICY_VIOLATION, CloseCode.FLOOD}
+"""The codes of clients that send too much. A log line names the user."""
 _HEARTBEAT: Final = b"\x89\x00"
 
 
@@ -149,6 +154,8 @@ class Socket(Input):
         if self._closing:
             return
         metrics.CLOSED.of(CloseCode(code).name.lower()).inc()
+        if code in FLOODS and self._connection is not None:
+            self._connection.context.run(log.warning, "a client that sends too much was disconnected: %s", reason)
         while self._outgoing and not self._congested:
             self._write_outgoing()
         if self._upgrade is None:
