@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.testing.fixtures import eventually
 from shared.web.app import create_app
-from shared.web.overload import RETRY_S, TICKS, TYPING_SHED, Overload
+from shared.web.overload import MINUTE_TICKS, RETRY_S, TICKS, TYPING_SHED, Overload
 from shared.web.shedding import SHED_UNDER_LOAD
 from shared.web.state import state_of
 
@@ -74,6 +74,19 @@ def test_a_full_queue_counts_at_once():
     ):
         overload.update(0)
         assert (overload.sheds_ephemeral(TYPING_SHED), sheds_history(overload)) == (ephemeral, history)
+
+
+def test_the_longest_stall_counts_for_a_minute():
+    overload = Overload(ephemeral_at=0.1, history_at=0.5)
+    assert overload.longest_stall_s == 0
+    for late in (0.2, 0.7, -0.1, 0.3):
+        overload.update(late)
+    assert overload.longest_stall_s == 0.7
+    for _ in range(MINUTE_TICKS - 3):
+        overload.update(0.1)
+    assert overload.longest_stall_s == 0.7
+    overload.update(0.1)
+    assert overload.longest_stall_s == 0.3
 
 
 async def test_the_lateness_of_the_loop_is_measured():

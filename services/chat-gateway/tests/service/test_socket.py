@@ -26,6 +26,7 @@ from shared.metrics import REGISTRY
 from shared.roomlog.frames import text_frame
 from shared.rpc.tokens import TOKEN_HEADER, Principal
 from shared.testing.fixtures import eventually
+from shared.testing.websocket_client import TEXT, RawClient, frame
 
 from ..harness import GatewayHarness  # noqa: TID252 - the tests of one service
 
@@ -43,8 +44,9 @@ async def _verify(token: str) -> Principal:
 class ServedGateway:
     """A gateway on a port."""
 
-    def __init__(self, harness: GatewayHarness, port: int, state: ServerState) -> None:
-        self.harness = harness
+    def __init__(self, harness: GatewayHarness, port: int, state: ServerState, verifying: asyncio.Event) -> None:
+        self.harness, self.port, self.verifying = harness, port, verifying
+        """Upgrades wait while `verifying` is cleared."""
         self.url, self.state = f"ws://127.0.0.1:{port}/api/chat/ws", state
 
     @property
@@ -63,11 +65,18 @@ async def served(redis: Redis, **limits: Any) -> AsyncIterator[ServedGateway]:
     """Serve a gateway on a port, with one user."""
     harness = GatewayHarness(redis, limits=limits)
     harness.auth.sign_in("minji", "s")
-    state, app_state = ServerState(), {"gateway": harness.gateway, "handshake": Handshake(_verify)}
+    verifying = asyncio.Event()
+    verifying.set()
+
+    async def verify(token: str) -> Principal:
+        await verifying.wait()
+        return await _verify(token)
+
+    state, app_state = ServerState(), {"gateway": harness.gateway, "handshake": Handshake(verify)}
     config = Config("none", log_config=None)
     server = await asyncio.get_running_loop().create_server(lambda: Socket(config, state, app_state), "127.0.0.1", 0)
     async with harness.running(), server:
-        yield ServedGateway(harness, server.sockets[0].getsockname()[1], state)
+        yield ServedGateway(harness, server.sockets[0].getsockname()[1], state, verifying)
         for socket in list(state.connections):
             socket._transport.abort()  # type: ignore[union-attr]
         await eventually(lambda: not state.connections)
@@ -116,6 +125,54 @@ async def test_another_protocol_version_is_closed_without_reconnecting(redis: Re
         header = TOKEN | {"Sec-WebSocket-Protocol": "webchat.v9"}
         async with gateway.connect(subprotocols=None, additional_headers=header) as client:
             assert await closed_with(client) == 4500
+
+
+UPGRADE = (
+    b"GET /api/chat/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Protocol: webchat.v1\r\n%b: good\r\n\r\n" % TOKEN_HEADER.encode()
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000], ids="pieces of {} bytes".format)
+async def test_frames_may_follow_the_request_before_the_response(redis: Redis, size: int):
+    async with served(redis) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        data = UPGRADE + frame(TEXT, b'{"op":"hello"}') + frame(TEXT, b'{"op":"ping","id":"early"}')
+        for at in range(0, len(data), size):
+            writer.write(data[at : at + size])
+            await writer.drain()
+        assert await reader.readuntil(b"\r\n\r\n")
+        client = RawClient(reader, writer)
+        assert (await client.receive()).json["op"] == "ready"
+        assert (await client.receive()).json["id"] == "early"
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "request_", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000], ids=["not HTTP", "too long"]
+)
+async def test_a_request_that_cannot_be_read_is_cut_off(redis: Redis, request_: bytes):
+    async with served(redis) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(request_)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_client_that_leaves_during_the_upgrade_is_forgotten(redis: Redis):
+    async with served(redis) as gateway:
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        gateway.verifying.clear()
+        writer.write(UPGRADE)
+        await eventually(lambda: bool(gateway.state.connections) and gateway.socket._upgrading is not None)
+        upgrading = gateway.socket._upgrading
+        writer.transport.abort()
+        await eventually(lambda: not gateway.state.connections)
+        assert upgrading is not None
+        await eventually(upgrading.cancelled)
+        gateway.verifying.set()
 
 
 async def test_a_socket_without_hello_is_closed(redis: Redis):

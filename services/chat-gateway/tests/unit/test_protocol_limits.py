@@ -2,17 +2,19 @@
 
 import json
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from chat_gateway.protocol import parse as parsing
 from chat_gateway.protocol.asyncapi import asyncapi_document
 from chat_gateway.protocol.connection import Connection
 from chat_gateway.protocol.effects import Close, Effect, Perform, Reply, Start
 from chat_gateway.protocol.errors import CloseCode, FrameError
 from chat_gateway.protocol.frames import FileUpload
 from chat_gateway.protocol.limits import MAX_UPLOAD_BASE64_LENGTH, MAX_WEBSOCKET_MESSAGE_BYTES, Limits
-from chat_gateway.protocol.parse import parse
+from chat_gateway.protocol.parse import frame_id, parse
 from chat_gateway.protocol.resume import is_member_event
 from shared.errors import ErrorCode
 from shared.roomlog.frames import text_frame
@@ -53,7 +55,17 @@ def test_the_limits_are_the_documented_ones():
     assert limits.rates
     assert f"| frame | {limits.frame_bytes // 1024} KiB" in PROTOCOL
     assert limits.frame_bytes % 1024 == 0
-    assert f"{limits.frames_per_second} frames per second, bursts of {limits.burst} |" in PROTOCOL
+    assert f"{limits.frames_per_second} frames per second, bursts of {limits.burst};" in PROTOCOL
+    assert f"beyond {limits.excess_frames} more the socket is closed with 1008 |" in PROTOCOL
+    assert (
+        f"| pings and pongs | {limits.control_frames_per_second} per second, bursts of {limits.control_burst}"
+        in PROTOCOL
+    )
+    assert f"| fragments | {limits.fragments_per_second:,} per second, bursts of {limits.fragment_burst:,}" in PROTOCOL
+    assert (
+        f"| bytes | {limits.bytes_per_second // 2**20} MiB per second, bursts of {limits.byte_burst // 2**20} MiB"
+        in PROTOCOL
+    )
     assert f"| unanswered frames | {limits.unanswered};" in PROTOCOL
     assert f"| heartbeat | a ping every {limits.heartbeat_seconds} s" in PROTOCOL
     assert f"| sockets per user | {limits.sockets_per_user};" in PROTOCOL
@@ -69,6 +81,8 @@ def test_the_limits_are_the_documented_ones():
 
 def test_the_close_codes_are_the_documented_ones():
     meanings = [
+        (CloseCode.PROTOCOL_ERROR, "a frame that RFC 6455 forbids"), (CloseCode.INVALID_DATA, "text that is not UTF-8"),
+        (CloseCode.POLICY_VIOLATION, "far more than a rate allows"), (CloseCode.TOO_LARGE, "a message over 8 MiB"),
         (CloseCode.GOING_AWAY, "restart"), (CloseCode.TRY_AGAIN, "a service is unavailable"),
         (CloseCode.SLOW_READER, "slow reader"), (CloseCode.HEARTBEAT_MISSED, "missed heartbeats"),
         (CloseCode.EPOCH_CHANGED, "new epoch"), (CloseCode.SESSION_GONE, "session gone"),
@@ -78,8 +92,7 @@ def test_the_close_codes_are_the_documented_ones():
     ]  # fmt: skip
     for code, meaning in meanings:
         assert f"{code.value} {meaning}" in PROTOCOL
-    assert set(CloseCode) - {code for code, _ in meanings} == {CloseCode.TOO_LARGE}
-    assert CloseCode.TOO_LARGE == 1009  # RFC 6455 §7.4.1
+    assert set(CloseCode) == {code for code, _ in meanings}
 
 
 @pytest.mark.parametrize(
@@ -123,10 +136,97 @@ def test_a_frame_may_have_exactly_the_limit_of_bytes():
 
 def test_only_an_upload_may_be_larger_and_its_file_has_5_mib_in_base64():
     largest = encoded(UPLOAD | {"data": "x" * MAX_UPLOAD_BASE64_LENGTH})
-    assert isinstance(parse(largest, frame_bytes=100), FileUpload)
+    upload = parse(largest, frame_bytes=1000)
+    assert isinstance(upload, FileUpload)
+    assert upload.data == "x" * MAX_UPLOAD_BASE64_LENGTH
     assert len(b64encode(bytes(5 * 2**20))) == MAX_UPLOAD_BASE64_LENGTH
-    error = error_of(encoded(UPLOAD | {"data": "x" * (MAX_UPLOAD_BASE64_LENGTH + 1)}), 100)
+    error = error_of(encoded(UPLOAD | {"data": "x" * (MAX_UPLOAD_BASE64_LENGTH + 1)}), 1000)
     assert (error.code, error.frame_id) == (ErrorCode.TOO_LARGE, "u")
+
+
+def test_a_large_upload_may_have_its_fields_in_any_order_and_characters_escaped():
+    first = {"data": "QUJD" * 1000} | UPLOAD | {"body": "after"}
+    data = encoded({"data": "QUJD" * 1000} | {name: value for name, value in first.items() if name != "data"})
+    upload = parse(bytearray(data), frame_bytes=1000)
+    assert isinstance(upload, FileUpload)
+    assert (upload.data, upload.id, upload.body) == ("QUJD" * 1000, "u", "after")
+    escaped = encoded(UPLOAD | {"data": "+/+/" * 1000}).replace(b"/", b"\\/").replace(b"+", b"\\u002B")
+    assert parse(escaped, frame_bytes=1000).data == "+/+/" * 1000  # type: ignore[union-attr]
+
+
+def test_what_surrounds_the_file_of_an_upload_may_have_exactly_the_limit_of_bytes():
+    empty = len(encoded(UPLOAD))
+    for size, fits in ((1000, True), (1001, False)):
+        data = encoded(UPLOAD | {"filename": "f" * 200, "x": "y" * (size - empty - 199 - len(', "x": ""'))})
+        data = data.replace(b'"data": ""', b'"data": "%b"' % (b"x" * 5000))
+        if fits:
+            assert isinstance(parse(data, frame_bytes=1000), FileUpload)
+        else:
+            error = error_of(data, 1000)
+            assert (error.code, error.frame_id) == (ErrorCode.TOO_LARGE, "u")
+            assert error.detail == "An upload holds at most 1000 bytes, besides the text of `data`."
+
+
+_SURROUNDED = "An upload holds at most 1000 bytes, besides"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "detail"),
+    [
+        ({"data": [{"a": 1}] * 500}, ErrorCode.TOO_LARGE, _SURROUNDED),
+        ({"x": [[1, "a", {}]] * 500, "data": "QUJD"}, ErrorCode.TOO_LARGE, _SURROUNDED),
+        ({"x": {"data": "x" * 2000}, "data": "QUJD"}, ErrorCode.TOO_LARGE, _SURROUNDED),
+        ({"data": {"data": "x" * 2000}}, ErrorCode.INVALID, "data: Expected `str`, got `object`"),
+        ({"x": {"data": "x" * 2000}, "data": None}, ErrorCode.INVALID, "data: Expected `str`, got `null`"),
+        ({"data": "x" * 2000, "body": 5}, ErrorCode.INVALID, "body: Expected `str`, got `int`"),
+        ({"data": "x" * 2000 + '"'}, ErrorCode.INVALID, "data: must be base64."),
+        ({"data": "x" * 2000 + "\ud800"}, ErrorCode.INVALID, "data: must be base64."),
+    ],
+    ids=["a list", "another field is large", "another field has the text", "an object", "no file",
+         "another field is invalid", "an escaped quotation mark", "a surrogate"],
+)  # fmt: skip
+def test_a_large_upload_of_a_wrong_shape_is_rejected(fields: dict[str, object], code: ErrorCode, detail: str):
+    data = encoded({name: value for name, value in UPLOAD.items() if name != "data"} | fields)
+    error = error_of(data, 1000)
+    assert (error.code, error.frame_id) == (code, "u")
+    assert error.detail.startswith(detail)
+
+
+def test_only_a_bounded_part_of_a_large_frame_is_decoded(monkeypatch: pytest.MonkeyPatch):
+    """Decoding 7 MiB of wrong JSON took half a second, in which nobody else was served."""
+    decoded: list[int] = []
+
+    def decode(data: bytes) -> object:
+        decoded.append(len(data))
+        return real(data)
+
+    real = parsing._decode
+    monkeypatch.setattr(parsing, "_decode", decode)
+    for value in ([{"a": 1}] * 900_000, {"data": "x" * 7_000_000, "y": ["z"] * 100_000}, "x" * 7_000_000):
+        data = encoded({name: part for name, part in UPLOAD.items() if name != "data"} | {"data": value})
+        with suppress(FrameError):
+            parse(data, frame_bytes=64 * 1024)
+    assert decoded
+    assert max(decoded) <= 64 * 1024 + len(b"\\u0000")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"op":"ping","id":"a"}', "a"),
+        (b'{"id":"%b"}' % (b"a" * 128), "a" * 128),
+        (b'{ "id" : "\\u00e9\\"" }', 'é"'),
+        (b'{"op":"ping","id":"', None),
+        (b'{"op":"ping","id":5}', None),
+        (b'{"id":"\\ud800"}', None),
+        (b'{"id":"\xff"}', None),
+        (b'{"body":"\\"id\\":\\"x\\""}', None),
+        (b'{"x":"' + b"y" * 5000 + b'","id":"a"}', None),
+    ],
+    ids=["text", "long", "escapes", "incomplete", "number", "surrogate", "no UTF-8", "inside a string", "far behind"],
+)
+def test_the_id_of_a_frame_is_found_without_decoding_it(data: bytes, expected: str | None):
+    assert frame_id(data) == expected
 
 
 @pytest.mark.parametrize(
@@ -193,6 +293,31 @@ def test_an_idle_connection_gains_a_burst_and_no_more():
     assert [kinds(effects_of(state, PING, 100.0)) for _ in range(4)] == [[Perform]] * 3 + [[Reply]]
     assert kinds(effects_of(state, PING, 100.25)) == [Reply]  # half a token
     assert kinds(effects_of(state, PING, 100.5)) == [Perform]  # one token
+
+
+def test_each_frame_beyond_the_rate_gets_an_error_until_there_are_far_too_many():
+    state = after_hello(frames_per_second=1, burst=3, excess_frames=4)
+    answers = [effects_of(state, b'{"op":"ping","id":"%d"}' % number, 5.0) for number in range(9)]
+    assert [kinds(effects) for effects in answers] == [[Perform]] * 3 + [[Reply]] * 4 + [[Close], []]
+    limited = [
+        json.loads(effect.payload)["id"] for effects in answers for effect in effects if isinstance(effect, Reply)
+    ]
+    assert limited == ["3", "4", "5", "6"]
+    assert answers[7] == [Close(CloseCode.POLICY_VIOLATION, "far more frames than allowed")]
+
+
+def test_the_frames_beyond_the_rate_refill_like_the_rate():
+    state = after_hello(frames_per_second=2, burst=1, excess_frames=1)
+    assert [kinds(effects_of(state, PING, 5.0)) for _ in range(2)] == [[Perform], [Reply]]
+    assert [kinds(effects_of(state, PING, 5.5)) for _ in range(3)] == [[Perform], [Reply], [Close]]
+
+
+def test_a_frame_beyond_the_rate_is_not_decoded(monkeypatch: pytest.MonkeyPatch):
+    state = after_hello(frames_per_second=1, burst=0)
+    monkeypatch.setattr(parsing, "_decode", None)
+    [reply] = effects_of(state, b'{"op":"ping","id":"a","x":' + b"[" * 100_000, 0.0)
+    assert isinstance(reply, Reply)
+    assert json.loads(reply.payload)["id"] == "a"
 
 
 @pytest.mark.parametrize(("pause", "closes"), [(1.5, True), (2.0, True), (2.25, False)])

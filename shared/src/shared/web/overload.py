@@ -19,11 +19,15 @@ from shared.tasks import background
 
 TICK_S = 0.1
 TICKS = 5
+MINUTE_TICKS = 600
 LATE_S = 1.0
 RETRY_S = (1, 4)
 """Range of `Retry-After` in seconds, random so that rejected clients do not return all at once."""
 
 _LAG = metrics.histogram("webchat_loop_lag_seconds", "Lateness of the event loop, measured ten times a second.")
+_LONGEST_STALL = metrics.gauge(
+    "webchat_loop_longest_stall_seconds", "The longest lateness of the event loop within the last minute."
+)
 _LOAD = metrics.gauge("webchat_load_ratio", "Load of the process: 1 is full, more is possible; see SHED_HINTS_AT.")
 _SHED = metrics.counter("webchat_shed_total", "Optional work that was dropped under load, by its class.", ["class"])
 TYPING_SHED, PRESENCE_SHED, HISTORY_SHED = _SHED.labels("typing"), _SHED.labels("presence"), _SHED.labels("history")
@@ -35,6 +39,7 @@ class Overload:
     def __init__(self, *, ephemeral_at: float, history_at: float, tick_s: float = TICK_S) -> None:
         self._ephemeral_at, self._history_at = ephemeral_at, max(ephemeral_at, history_at)
         self._tick_s = tick_s
+        self._last_minute = deque([0.0], MINUTE_TICKS)
         self._lateness = deque([0.0] * TICKS, TICKS)
         self._fill_level: Callable[[], float] = float
         self.load = 0.0
@@ -46,7 +51,13 @@ class Overload:
     def update(self, late_s: float) -> None:
         """Recompute the load after a tick that was `late_s` late."""
         self._lateness.append(max(0.0, late_s))
+        self._last_minute.append(max(0.0, late_s))
         self.load = max(median(self._lateness) / LATE_S, self._fill_level())
+
+    @property
+    def longest_stall_s(self) -> float:
+        """The longest time within the last minute in which the event loop did nothing else."""
+        return max(self._last_minute)
 
     def sheds_ephemeral(self, counter: metrics.Counter) -> bool:
         """Return whether to drop a typing or presence message; if so, count it."""
@@ -65,6 +76,7 @@ class Overload:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         _LOAD.set_function(lambda: self.load)
+        _LONGEST_STALL.set_function(lambda: self.longest_stall_s)
         async with background("load", self._tick, pause=0):
             yield
 

@@ -21,7 +21,7 @@ from chat_gateway.protocol.frames import (
     RoomTyping,
 )
 from chat_gateway.protocol.limits import Limits
-from chat_gateway.protocol.parse import parse
+from chat_gateway.protocol.parse import frame_id, parse
 from chat_gateway.protocol.rates import FrameRate
 from chat_gateway.protocol.transport import Transport
 from shared.errors import ErrorCode
@@ -74,12 +74,12 @@ class Connection:
         """Performed frames that are not answered yet."""
         self.deferred = _NOTHING_DEFERRED
         """Room → commands that wait until the attachments of an earlier message are looked up."""
-        self._received: list[tuple[bytes, bool]] = []
+        self._received: list[tuple[bytes | bytearray, bool]] = []
         """Frames that are not performed yet, and whether they are binary. A list, because an empty deque is large."""
 
     # Frames
 
-    def receive(self, data: bytes, *, binary: bool = False) -> None:
+    def receive(self, data: bytes | bytearray, *, binary: bool = False) -> None:
         """Take a frame. `next_effects` returns its effects when it is its turn."""
         if not self.closing:
             self._received.append((data, binary))
@@ -139,7 +139,7 @@ class Connection:
 
     # Processing
 
-    def _process(self, data: bytes, now: float, *, binary: bool) -> list[Effect]:
+    def _process(self, data: bytes | bytearray, now: float, *, binary: bool) -> list[Effect]:
         try:
             if not self._rate.take(now):
                 return self._reject_flood(data, now)
@@ -150,7 +150,7 @@ class Connection:
                 effects += self._close(CloseCode.MALFORMED, "too many malformed frames")
             return effects
 
-    def _accept(self, data: bytes, *, binary: bool) -> list[Effect]:
+    def _accept(self, data: bytes | bytearray, *, binary: bool) -> list[Effect]:
         if binary:
             raise FrameError(ErrorCode.BAD_FRAME, "Frames must be text.", malformed=True)
         frame = parse(data, frame_bytes=self._limits.frame_bytes)
@@ -183,16 +183,14 @@ class Connection:
             return [Attach(frame)]
         return [Perform(frame)]
 
-    def _reject_flood(self, data: bytes, now: float) -> list[Effect]:
-        """Reject a frame beyond the rate limit. Close the connection if that lasts too long."""
+    def _reject_flood(self, data: bytes | bytearray, now: float) -> list[Effect]:
+        """Reject a frame beyond the rate limit, without decoding it. Close the connection if there are too many."""
+        if not self._rate.take_excess(now):
+            return self._close(CloseCode.POLICY_VIOLATION, "far more frames than allowed")
         if self._rate.reject(now):
             return self._close(CloseCode.FLOOD, "more frames than allowed, for too long")
-        try:
-            frame_id = parse(data, frame_bytes=self._limits.frame_bytes).id
-        except FrameError as error:
-            frame_id = error.frame_id
         code = ErrorCode.RATE_LIMITED
-        return [Reply(error_payload(frame_id, code, "More frames than allowed.", retry_after=1), code)]
+        return [Reply(error_payload(frame_id(data), code, "More frames than allowed.", retry_after=1), code)]
 
     def _close(self, code: CloseCode, reason: str) -> list[Effect]:
         self.end()

@@ -16,11 +16,14 @@ class FrameError(DomainError):
 class CloseCode(IntEnum):
     """The codes of WebSocket close frames.
 
-    4300-4399: reconnect and resume. 4400-4499: resolve the cause, then reconnect. 4500-4599: do not reconnect
-    automatically.
+    1002-1009: the client broke RFC 6455 or exceeded a limit by far (§7.4.1 there). 4300-4399: reconnect and resume.
+    4400-4499: resolve the cause, then reconnect. 4500-4599: do not reconnect automatically.
     """
 
     GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    INVALID_DATA = 1007
+    POLICY_VIOLATION = 1008
     TOO_LARGE = 1009
     TRY_AGAIN = 1013
     SLOW_READER = 4308

@@ -10,6 +10,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     burst: float = 60
     limited_seconds: float = 10
     """A connection that exceeds the rate for this long is closed with 4529."""
+    excess_frames: float = 120
+    """Frames beyond the rate that get an error. They refill like the rate; beyond them, the close code is 1008."""
+    control_frames_per_second: float = 10
+    control_burst: float = 60
+    """Pings and pongs. A client that sends more is closed with 1008, as for the two limits below."""
+    fragments_per_second: float = 1024
+    fragment_burst: float = 4096
+    """Data frames that do not complete their message: 8 MiB in fragments of 2 KiB."""
+    bytes_per_second: float = 2 * 1024 * 1024
+    byte_burst: float = 64 * 1024 * 1024
+    """Several uploads at the speed of the network."""
     unanswered: int = 64
     """The server does not read from a connection with this many unanswered frames."""
     frame_bytes: int = 64 * 1024
