@@ -31,6 +31,7 @@ UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
 HELPERS = $(shell find services/*/tests deploy/*/tests tests-e2e -name '*.py' -not -name 'test_*')
 # Each module runs on one worker, so its servers and stacks start once.
 PYTEST := $(IN)/python -P -m pytest --dist=loadgroup --no-loadscope-reorder --numprocesses=2
+TWO_AT_A_TIME = $(MAKE) --no-print-directory --jobs=2 --output-sync=line
 
 # If this were set, each of the processes of a stack would compile all its modules at every start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -76,10 +77,14 @@ unit: $(STAMP) $(MODULES)  ## run the tests that need no server, in seconds
 	@$(PYTEST) --quiet $(UNIT)
 
 .PHONY: test
-test: lint $(BUILT)  ## lint, then run all tests against real servers and in a real browser
+test: $(STAMP) $(MODULES)  ## lint, then run all tests against real servers and in a real browser
+	@$(TWO_AT_A_TIME) lint-python lint-web test-web $(BUILT)
+	@$(PYTEST) $(TESTS)
+
+.PHONY: test-web
+test-web: $(MODULES)
 	@echo "test: web"
 	@cd web && $(NPM) test
-	@$(PYTEST) $(TESTS)
 
 .PHONY: e2e
 e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose.yaml, with MySQL (needs Docker)
@@ -102,15 +107,15 @@ mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list th
 
 .PHONY: lint
 lint: $(STAMP) $(MODULES)  ## check style, types, imports, prose and configuration files
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint-python lint-web
+	@$(TWO_AT_A_TIME) lint-python lint-web
 
 .PHONY: lint-python
 lint-python: $(STAMP)
 	@echo "lint: ruff"
 	@$(IN)/ruff check --quiet .
 	@$(IN)/ruff format --quiet --check .
-	@for source in $(SOURCES); do \
-		echo "lint: mypy $$source"; $(IN)/mypy --strict --no-error-summary $$source || exit 1; done
+	@echo "lint: mypy"
+	@$(IN)/mypy --strict --no-error-summary $(SOURCES)
 	@echo "lint: mypy fixtures and helpers of tests"
 	@MYPYPATH=services/chat-gateway:deploy/logging/tests:tests-e2e $(IN)/mypy --explicit-package-bases --no-error-summary \
 		$(filter-out tests-e2e/browser/% deploy/logging/tests/conftest.py,$(HELPERS))

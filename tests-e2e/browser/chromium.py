@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from playwright.async_api import Browser, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HEADLESS_SHELL = "chromium-headless-shell"
 QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -23,6 +24,15 @@ def find_chromium() -> str | None:
     """Return the browser's path, or None. `WEBCHAT_CHROMIUM` overrides the usual names."""
     named = os.environ.get("WEBCHAT_CHROMIUM")
     return next(filter(None, map(shutil.which, (named,) if named else NAMES)), None)
+
+
+def find_headless() -> str | None:
+    """Return the path of Chromium's headless shell, or of Chromium.
+
+    The shell is the same engine without a browser's window, for half the CPU. It has no notifications.
+    """
+    named = os.environ.get("WEBCHAT_CHROMIUM")
+    return (None if named else shutil.which(HEADLESS_SHELL)) or find_chromium()
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from waiting import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chromium import chromium, find_chromium
+from chromium import chromium, find_headless
 from device import Browsers, Device
 
 OpenDevice = Callable[..., Awaitable[Device]]
@@ -52,15 +53,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_chromium()
+@asynccontextmanager
+async def browser_at(path: str | None) -> AsyncIterator[Browser]:
+    """Run the browser, or skip the test without one or without a client."""
     if path is None:
         pytest.skip("no Chromium here: apt-get install chromium")
     if not (CLIENT / "index.html").exists():
         pytest.skip("the client is not built: make web")
     expect.set_options(timeout=PATIENCE_S * 1000)
     async with chromium(path) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with browser_at(find_headless()) as running:
         yield running
 
 

@@ -1,11 +1,16 @@
 """Notifications: permission is requested in context, one per message, none in the open room, withdrawn once read."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest_asyncio
 from chat import Chat
-from conftest import OpenDevice, SomeOne
+from chromium import find_chromium
+from conftest import OpenDevice, SomeOne, browser_at
+from device import Browsers
 from people import Person
 from playwright.async_api import expect
+from stack import Stack
 from waiting import eventually
 
 # Records the browser's notifications. `allowed` is the user's answer to the browser's question.
@@ -34,6 +39,13 @@ window.Notification = class extends Own {
 
 A_TAB_LEADS = """() => navigator.locks.query()
   .then(({ held }) => held.some(({ name }) => name === "webchat/leader"))"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browsers(stack: Stack) -> AsyncIterator[Browsers]:
+    """Windows of a whole Chromium, because the headless shell shows no notifications and asks for no permission."""
+    async with browser_at(find_chromium()) as browser:
+        yield Browsers(browser, stack.url)
 
 
 class Alerted(Chat):
@@ -172,3 +184,17 @@ async def test_the_open_room_and_a_muted_one_show_no_notification(device: OpenDe
     await eventually(all_of_them)
     await b.send(muted, "나를 불렀네 @Ana", mentions=[ana.id])
     await eventually(lambda: _is(all_of_them, [("Ben", "여기 봐"), ("조용한 방", "Ben: 나를 불렀네 @Ana")]))
+
+
+async def test_a_reused_browser_has_not_kept_the_permission(browsers: Browsers, someone: SomeOne):
+    permission = "Notification.permission"
+    before = await alerted(browsers.open, await someone("ana"))
+    await before.open("/")
+    assert await before.page.evaluate(permission) == "granted"
+    await browsers.give_back(before.device)
+
+    after = await browsers.open(scripts=[ALERTS_NOTED])
+    assert after.context is before.device.context
+    await after.page.goto("/icons/icon.svg")
+    assert await after.page.evaluate(permission) == "default"
+    await browsers.give_back(after)

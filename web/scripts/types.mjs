@@ -1,5 +1,5 @@
 // Generates the types of the protocol and the API from the documents in docs/, unless they are up to date.
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 
 const BANNER = "// Made by `npm run types` from docs/; not edited by hand.\n";
 const docs = new URL("../../docs/", import.meta.url);
@@ -14,7 +14,10 @@ async function update(name, source, make) {
   const newest = Math.max(...(await Promise.all(sources.map(modified))));
   if ((await modified(path)) > newest) return;
   await mkdir(generated, { recursive: true });
-  await writeFile(path, await make(await read(source)));
+  // Renamed when it is complete, because the checks, the tests and the build run beside each other.
+  const draft = new URL(`${name}.${process.pid}`, generated);
+  await writeFile(draft, await make(await read(source)));
+  await rename(draft, path);
 }
 
 /** Return when a file was last changed, in milliseconds, or 0 if it does not exist. */

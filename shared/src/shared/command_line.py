@@ -1,5 +1,6 @@
 """The command line of a data service: `python -m <service>` serves, `python -m <service> <command>` runs a command."""
 
+import gc
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ def run_command(
         case []:
             run_app(create_app(settings), settings)
         case [name] if name in jobs:
+            gc.enable()  # shared.startup disabled it
             sys.stdout.write(f"{jobs[name](settings)}\n")
             if name != "migrate":  # it runs before every start
                 audit_operation(settings, name)

@@ -1,5 +1,6 @@
 """Run the process."""
 
+import shared.startup  # noqa: F401 - it disables garbage collection during the imports below
 from ops.main import create_app
 from ops.settings import OpsSettings
 from shared.web.app import run_app

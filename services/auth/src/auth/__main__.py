@@ -1,3 +1,4 @@
+import shared.startup  # noqa: F401 - it disables garbage collection during the imports below
 from auth.main import MIGRATIONS, create_app
 from auth.settings import AuthSettings
 from shared.command_line import run_command

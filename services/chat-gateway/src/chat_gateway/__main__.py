@@ -2,6 +2,7 @@
 
 import math
 
+import shared.startup  # noqa: F401 - it disables garbage collection during the imports below
 from chat_gateway.main import create_app
 from chat_gateway.settings import GatewaySettings
 from chat_gateway.transport.socket import Socket

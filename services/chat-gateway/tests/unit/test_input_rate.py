@@ -6,6 +6,7 @@ import pytest
 
 from chat_gateway.protocol.limits import MAX_WEBSOCKET_MESSAGE_BYTES, Limits
 from chat_gateway.protocol.rates import InputRate, TokenBucket
+from shared.redis.upload_rate import UPLOADS_OF_ONE
 
 RATES = {"control_frames_per_second": 2, "control_burst": 3, "fragments_per_second": 2, "fragment_burst": 3}
 TAKES = [InputRate.take_control, InputRate.take_fragment]
@@ -49,6 +50,6 @@ def test_tokens_that_are_missing_are_not_taken():
 
 def test_a_client_may_send_its_uploads_of_a_minute_at_once_in_fragments_of_2_kib():
     limits = Limits()
-    assert limits.byte_burst >= 5 * MAX_WEBSOCKET_MESSAGE_BYTES
+    assert limits.byte_burst >= UPLOADS_OF_ONE.burst * MAX_WEBSOCKET_MESSAGE_BYTES
     assert limits.fragment_burst * 2048 >= MAX_WEBSOCKET_MESSAGE_BYTES
     assert limits.bytes_per_second >= limits.frames_per_second * limits.frame_bytes

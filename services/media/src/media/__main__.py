@@ -1,3 +1,4 @@
+import shared.startup  # noqa: F401 - it disables garbage collection during the imports below
 from media.main import MIGRATIONS, create_app
 from media.operator_commands import bring_objects_back, save_objects
 from media.settings import MediaSettings

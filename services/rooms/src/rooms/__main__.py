@@ -1,3 +1,4 @@
+import shared.startup  # noqa: F401 - it disables garbage collection during the imports below
 from rooms.main import MIGRATIONS, create_app
 from rooms.operator_commands import forget_redis, new_epoch
 from rooms.settings import RoomsSettings

@@ -139,6 +139,7 @@ def run_app(app: FastAPI, settings: WebSettings, **options: Any) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()  # shared.startup disabled it
     uvicorn.run(
         app,
         **{

@@ -18,9 +18,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fragments_per_second: float = 1024
     fragment_burst: float = 4096
     """Data frames that do not complete their message: 8 MiB in fragments of 2 KiB."""
-    bytes_per_second: float = 2 * 1024 * 1024
-    byte_burst: float = 64 * 1024 * 1024
-    """Several uploads at the speed of the network."""
+    bytes_per_second: float = 4 * 1024 * 1024
+    byte_burst: float = 256 * 1024 * 1024
+    """All uploads of a minute that are allowed, at the speed of the network."""
     unanswered: int = 64
     """The server does not read from a connection with this many unanswered frames."""
     frame_bytes: int = 64 * 1024
