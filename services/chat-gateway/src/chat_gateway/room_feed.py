@@ -1,4 +1,4 @@
-"""What brings the events of rooms to the hub: publications, and the repair of rooms that missed some.
+"""The feed of the hub: publications of rooms, and the repair of rooms that missed some.
 
 A publication may be lost. A gap between versions, a lost subscription, or a stream head past the hub's version makes a
 room dirty. One worker repairs dirty rooms from the log.
