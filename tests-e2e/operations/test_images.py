@@ -58,6 +58,16 @@ def test_size_version_and_user(stack: Containers, name: str):
     assert image["Config"]["Labels"]["org.opencontainers.image.version"] == version
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_an_image_has_its_bill_of_materials(stack: Containers, name: str):
+    file, package = ("/srv/webchat", "react") if name == "nginx" else ("/opt/webchat", "aiohttp")
+    bill = json.loads("".join(inside(running_image(stack, name), f"cat {file}/sbom.cdx.json")))
+    assert bill["bomFormat"] == "CycloneDX"
+    names = {one["name"] for one in bill["components"]}
+    assert package in names
+    assert not names & {"pytest", "ruff", "vite", "eslint"}
+
+
 @pytest.mark.parametrize("name", PYTHON)
 def test_healthz_has_the_version(stack: Containers, name: str):
     ask = (
