@@ -97,12 +97,12 @@ def line(lock: str, day: str, result: Result) -> str:
     return f"{pinned}: nothing known about {result.compared} packages"
 
 
-def main() -> int:
-    results = {"requirements.lock": audit_python()} | {lock: audit_npm(lock) for lock in NPM_LOCKS}
+def report(results: dict[str, Result]) -> int:
+    """Print a line for each lock file, and return the exit status."""
     for lock, result in results.items():
         print(line(lock, date_of(lock), result))
     return 1 if any(result.vulnerable for result in results.values()) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report({"requirements.lock": audit_python()} | {lock: audit_npm(lock) for lock in NPM_LOCKS}))

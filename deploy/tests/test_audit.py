@@ -68,14 +68,9 @@ def test_a_missing_tool_and_an_error_are_reported(audit: ModuleType, tmp_path: P
     assert audit.run(fails, tmp_path) == ("out\n", "last")
 
 
-def test_only_a_known_vulnerability_fails(
-    audit: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setattr(audit, "audit_python", lambda: audit.Result(0, [], "no route"))
-    monkeypatch.setattr(audit, "audit_npm", lambda _: audit.Result(1, []))
-    assert audit.main() == 0
-    assert [text.partition(",")[0] for text in capsys.readouterr().out.splitlines()] == [
-        "requirements.lock", *audit.NPM_LOCKS
-    ]  # fmt: skip
-    monkeypatch.setattr(audit, "audit_npm", lambda _: audit.Result(1, ["vite (high)"]))
-    assert audit.main() == 1
+def test_only_a_known_vulnerability_fails(audit: ModuleType, capsys: pytest.CaptureFixture[str]):
+    missing, clean, bad = audit.Result(0, [], "no route"), audit.Result(1, []), audit.Result(1, ["vite (high)"])
+    assert audit.report({"requirements.lock": missing, "web/package-lock.json": clean}) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [text.partition(",")[0] for text in lines] == ["requirements.lock", "web/package-lock.json"]
+    assert audit.report({"requirements.lock": clean, "web/package-lock.json": bad}) == 1
