@@ -162,6 +162,16 @@ lock: $(STAMP)  ## resolve all requirements into requirements.lock (UPGRADE=--up
 		$(UPGRADE) --group dev - $(PROJECTS) --output-file requirements.lock
 	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock contains an address: see above" >&2; exit 1; }
 
+.PHONY: audit
+audit: $(STAMP)  ## look for known vulnerabilities in the locked packages, where the services that list them are reachable
+	@$(IN)/python -P deploy/audit.py
+
+.PHONY: sbom
+sbom: $(STAMP)  ## write what the locks name as CycloneDX to sbom/: python.cdx.json and client.cdx.json
+	@mkdir -p sbom
+	@$(IN)/python -P deploy/sbom.py requirements.lock >sbom/python.cdx.json
+	@cd web && $(NPM) sbom --offline --package-lock-only --sbom-format cyclonedx >../sbom/client.cdx.json
+
 .PHONY: screenshots
 screenshots: $(BUILT)  ## take the pictures in docs/screenshots with demo users
 	@cd tests-e2e/browser && ../../$(IN)/python screenshots.py $(SCENES)

@@ -28,6 +28,7 @@ RUN mv web/dist edge/client \
     && mv edge/templates/entrypoint.sh edge/ \
     && swagger=$(python -c 'import importlib.util; print(importlib.util.find_spec("fastapi_offline").submodule_search_locations[0])') \
     && mkdir edge/swagger && cp "$swagger"/static/swagger-ui-bundle.js "$swagger"/static/swagger-ui.css edge/swagger/ \
+    && (cd web && npm sbom --silent --package-lock-only --omit dev --sbom-format cyclonedx) >edge/sbom.cdx.json \
     && mkdir edge/state && chown 10001:10001 edge/state
 
 FROM ${NGINX_IMAGE}

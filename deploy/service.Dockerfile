@@ -29,6 +29,8 @@ RUN cd "$VIRTUAL_ENV"/lib/python*/site-packages \
     && find . -name '*.so' -exec strip --strip-debug {} + \
     && [ ! -d botocore ] || find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
+COPY deploy/sbom.py ./
+RUN python sbom.py requirements.lock "$VIRTUAL_ENV"/lib/python*/site-packages >"$VIRTUAL_ENV/sbom.cdx.json"
 
 COPY shared/src source/src
 COPY ${FOLDER} source

@@ -14,7 +14,18 @@ from measurements import record
 OURS = ("nginx", "auth", "social", "rooms", "media", "chat-gateway", "ops")
 PYTHON = OURS[1:]
 MOST_BYTES = 250_000_000
-TOOLS = {"cc", "gcc", "g++", "clang", "ld", "as", "make", "rustc", "cargo", "go", "node", "npm", "uv", "git"}
+COMPILERS = {"cc", "gcc", "g++", "clang", "ld", "as", "make", "rustc", "cargo", "go", "node", "npm", "uv", "git"}
+OF_INTRUDERS = {"nc", "netcat", "ncat", "socat", "ssh", "scp", "telnet", "nmap", "tcpdump", "gdb", "strace", "sudo"}
+TOOLS = COMPILERS | OF_INTRUDERS
+"""Programs that no image needs. The shell, curl in that of nginx and the base image's own tools stay."""
+UNPRIVILEGED = {
+    "Uid": ["10001"] * 4,
+    "Gid": ["10001"] * 4,
+    "CapEff": ["0" * 16],
+    "CapBnd": ["0" * 16],
+    "NoNewPrivs": ["1"],
+}
+"""The first process in `/proc/1/status`: the four kinds of user and group IDs, and sets of capabilities."""
 
 
 def inside(image: str, command: str) -> list[str]:
@@ -47,6 +58,16 @@ def test_size_version_and_user(stack: Containers, name: str):
     assert image["Config"]["Labels"]["org.opencontainers.image.version"] == version
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_an_image_has_its_bill_of_materials(stack: Containers, name: str):
+    file, package = ("/srv/webchat", "react") if name == "nginx" else ("/opt/webchat", "aiohttp")
+    bill = json.loads("".join(inside(running_image(stack, name), f"cat {file}/sbom.cdx.json")))
+    assert bill["bomFormat"] == "CycloneDX"
+    names = {one["name"] for one in bill["components"]}
+    assert package in names
+    assert not names & {"pytest", "ruff", "vite", "eslint"}
+
+
 @pytest.mark.parametrize("name", PYTHON)
 def test_healthz_has_the_version(stack: Containers, name: str):
     ask = (
@@ -64,10 +85,24 @@ def test_a_container_can_only_write_temporary_files(stack: Containers, name: str
     host = state["HostConfig"]
     assert host["ReadonlyRootfs"]
     assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert not host["Privileged"]
+    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
     assert host["Memory"] > 0
     assert host["NanoCpus"] > 0
     assert host["PidsLimit"] > 0
     assert host["LogConfig"]["Config"].keys() == {"max-size", "max-file"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_processes_of_a_container_have_no_privileges(stack: Containers, name: str):
+    """Read what the kernel grants, not what the engine was asked for."""
+    lines = stack.compose("exec", "--no-TTY", name, "cat", "/proc/1/status").splitlines()
+    status = {line.partition(":")[0]: line.partition(":")[2].split() for line in lines}
+    assert {key: status[key] for key in UNPRIVILEGED} == UNPRIVILEGED
+    files = " ".join(f"{folder}/written" for folder in ("/srv/webchat", "/opt", "/usr/bin", "/etc"))
+    command = f"touch {files} 2>/dev/null; ls {files} 2>/dev/null || true"
+    assert stack.compose("exec", "--no-TTY", name, "sh", "-c", command).split() == []
 
 
 @pytest.mark.parametrize("name", PYTHON)

@@ -312,6 +312,8 @@ def test_every_answer_has_the_security_headers(browser: httpx.Client) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert headers["X-Frame-Options"] == "DENY", path
         assert headers["Referrer-Policy"] == "no-referrer", path
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'"), (path, headers)
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
 
 
 def test_the_access_log_has_ecs_names_and_no_secrets(webchat: Instance, signed_in: httpx.Client) -> None:
