@@ -290,7 +290,7 @@ async def test_reading_pauses_for_a_client_that_does_not_read_its_replies(redis:
                 transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 4096)
         client.transport.pause_reading()
         flood = asyncio.create_task(_flood(client, '{"op":"ping","id":"%s"}' % ("x" * 100)))
-        await eventually(lambda: gateway.socket._reading_paused and client.transport.get_write_buffer_size() > 0)
+        await eventually(lambda: gateway.socket._reading_paused and client.transport.get_write_buffer_size() > 0, 30)
         assert len(gateway.socket._outgoing) <= 1
         assert not flood.done()
         flood.cancel()
