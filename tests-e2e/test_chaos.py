@@ -1,17 +1,21 @@
 """`make chaos` on a running stack: one line per fault, and an exit status that depends on the guarantees."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from chaos.__main__ import exit_status, main
+from chaos.composed import HTTP_PORT, Composed, Project
 from chaos.faults import FAULTS, SHORT
 from chaos.report import COLUMNS, line, markdown
-from chaos.targets import ONE_VALKEY
+from chaos.targets import ONE_VALKEY, container_of
 from chaos.trial import Outcome
 from checker import Verdict
+from containers import CHECKOUT
 from stack import Stack
 
 KEPT = Verdict(120, 121, (121, 121), 0, 0, 0, 0, 0, 1.25)
@@ -60,6 +64,46 @@ def test_the_list_names_every_fault(capsys: pytest.CaptureFixture[str]):
     assert main(["--list"]) == 0
     assert [one.split()[0] for one in capsys.readouterr().out.splitlines()] == list(FAULTS)
     assert set(SHORT) < set(FAULTS)
+
+
+@pytest.fixture
+def variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file from which compose reads its variables. Skips the test without compose; no engine runs."""
+    version = ["docker", "compose", "version"]
+    if not shutil.which("docker") or subprocess.run(version, capture_output=True, check=False).returncode:
+        pytest.skip("compose is not installed: apt-get install docker-cli docker-compose")
+    file = tmp_path / ".env"
+    subprocess.run([sys.executable, CHECKOUT / "deploy" / "make_env.py", file], check=True, capture_output=True)
+    monkeypatch.setenv("COMPOSE_ENV_FILES", str(file))
+    return file
+
+
+@pytest.mark.usefixtures("variables")
+def test_the_containers_of_compose_are_known_by_its_configuration():
+    project = Project()
+    configuration = json.loads(project.compose("config", "--format", "json"))
+    plain, _ = configuration["services"]["nginx"]["ports"]
+    assert (str(plain["target"]), plain["published"]) == (HTTP_PORT, "80")
+    assert configuration["services"]["chat-gateway"]["deploy"]["replicas"] == 2
+    assert container_of(project, "chat-gateway-2") == "webchat-chat-gateway-2"
+    assert container_of(project, "valkey") == "webchat-redis-1"
+    needed = {need for need in Composed(project).lacks if need != "kill"}
+    assert needed == {"proxy", "cluster", "clock", "disk", "slow disk"}
+
+
+@pytest.mark.usefixtures("variables")
+def test_containers_that_do_not_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "webchat-not-running")
+    assert main(["--compose"]) == 2
+    assert capsys.readouterr().err.startswith("chaos: no containers of compose.yaml run here: ")
+
+
+def test_a_store_that_is_elsewhere_is_no_container_to_break(variables: Path):
+    with variables.open("a") as file:
+        file.write("DB_HOST=db.example.org\nREDIS_ENDPOINT=redis.example.org:6379\n")
+    lacks = Composed(Project()).lacks
+    assert lacks["valkey"] == "redis is elsewhere"
+    assert lacks["database"] == "database is elsewhere"
 
 
 @pytest.mark.parametrize("kind", ["lost", "repeated", "reordered", "gaps", "unread_drift"])

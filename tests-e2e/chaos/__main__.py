@@ -16,9 +16,10 @@ from pathlib import Path
 
 from containers import CHECKOUT
 
+from chaos.composed import composed
 from chaos.faults import FAULTS, Fault
 from chaos.report import line, markdown
-from chaos.targets import CannotUse, Target, composed, own, own_on_cluster, running
+from chaos.targets import CannotUse, Target, own, own_on_cluster, running
 from chaos.trial import Outcome, close_accounts, outcome, sign_up_members
 
 WIDTH = max(map(len, FAULTS))

@@ -1,4 +1,4 @@
-"""Targets for faults: a separate stack, the instance of `make run`, or the containers of compose.yaml."""
+"""Targets for faults: a separate stack, or the instance of `make run`. See chaos.composed for containers."""
 
 import asyncio
 import json
@@ -14,8 +14,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import proxy
-from containers import CHECKOUT, NAMES, Containers, is_healthy
-from engine import docker
+from containers import NAMES, Containers, is_healthy
 from redis import Redis
 from redis.exceptions import RedisError
 from stack import Stack
@@ -233,7 +232,7 @@ def own(folder: Path, *, with_disk: bool = False, **settings: str) -> Iterator[O
     (folder / "valkey").mkdir(parents=True)
     opened = free_port()
     with ExitStack() as undo:
-        disk, lacks = _disk(undo, folder, data) if with_disk and not IN_CONTAINERS else (None, _without_disk(NO_DISK))
+        disk, lacks = _disk(undo, folder, data) if with_disk and not IN_CONTAINERS else (None, without_disk(NO_DISK))
         valkey = Valkey(folder / "valkey")
         undo.callback(valkey.kill)
         redis_proxy = proxy.Proxy(lambda: valkey.port, LISTEN)
@@ -260,11 +259,11 @@ def _disk(undo: ExitStack, folder: Path, data: Path) -> tuple[Disk | None, dict[
     try:
         disk = undo.enter_context(mounted(folder / "disk.img", data / "db"))
     except CannotMount as error:
-        return None, _without_disk(f"a small file system cannot be mounted: {error}")
+        return None, without_disk(f"a small file system cannot be mounted: {error}")
     return disk, {} if disk.can_stall else {"slow disk": "there is no loop device, and a tmpfs cannot be frozen"}
 
 
-def _without_disk(reason: str) -> dict[str, str]:
+def without_disk(reason: str) -> dict[str, str]:
     return {"disk": reason, "slow disk": reason}
 
 
@@ -293,7 +292,7 @@ def own_on_cluster(folder: Path) -> Iterator[Clustered]:
         yield Clustered(stack, cluster)
 
 
-# Running targets
+# A running target
 
 
 def running(data: Path) -> Target:
@@ -305,87 +304,9 @@ def running(data: Path) -> Target:
     stack = FolderStack(f"http://127.0.0.1:{part['PUBLIC_PORT']}", data)
     if not _answers(stack.url):
         raise CannotUse(f"the WebChat of {data} does not answer on {stack.url}")
-    lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY} | _without_disk(NO_DISK) | _without_clock()
+    lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY} | without_disk(NO_DISK) | _without_clock()
     if not (data / "run" / "pids" / "valkey").exists():
         lacks["valkey"] = "its Redis is elsewhere (REDIS_ENDPOINT)"
     if not (data / "db" / "rooms.sqlite3").exists():
         lacks["database"] = "its database is elsewhere (DB_HOST)"
     return Target(stack, lacks)
-
-
-class Project(Containers):
-    """The compose project of the checkout."""
-
-    def __init__(self) -> None:
-        Stack.__init__(self, "", CHECKOUT)
-        self.command = ["docker", "compose"]
-        try:
-            self.project = str(json.loads(self.compose("config", "--format", "json"))["name"])
-            address = self.compose("port", "nginx", "80").strip()
-        except (AssertionError, FileNotFoundError) as error:
-            raise CannotUse(f"no containers of compose.yaml run here: {error}") from error
-        self.url = f"http://127.0.0.1:{address.rpartition(':')[2]}"
-
-    def ask(self, service: str, command: str) -> str:
-        """Run a shell command in a container and return its output."""
-        return self.compose("exec", "--no-TTY", service, "sh", "-c", command)
-
-    @contextmanager
-    def holding_rooms(self) -> Iterator[None]:
-        """Lock every room's row and the gaps between them in another session while the block runs."""
-        program = "exec $(command -v mariadb || command -v mysql)"
-        client = f'{program} -uroot -p"$MYSQL_ROOT_PASSWORD" -B -N -n webchat_rooms'
-        command = [*self.command, "exec", "--no-TTY", "database", "sh", "-c", client]
-        statements = (
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION;"
-            " SELECT COUNT(*) FROM (SELECT id FROM room FOR UPDATE) AS held; SELECT 'held';\n"
-        )
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT
-        ) as holder:
-            assert holder.stdin is not None
-            assert holder.stdout is not None
-            holder.stdin.write(statements)
-            holder.stdin.flush()
-            for line in holder.stdout:
-                if line.strip() == "held":
-                    break
-            else:
-                raise AssertionError("the database's client ended before it held the rows")
-            yield
-            holder.stdin.close()  # the client ends, which rolls its transaction back
-
-
-class Composed(Target):
-    """Containers. Processes are killed from outside, like a crash, so the engine restarts them."""
-
-    stack: Project
-
-    def __init__(self, stack: Project) -> None:
-        lacks = {"proxy": NO_PROXY, "cluster": ONE_VALKEY, "clock": "containers have the clock of this machine"}
-        if os.geteuid() != 0:
-            lacks["kill"] = "only root can kill a container's process from outside"
-        for need, service in (("valkey", "redis"), ("database", "database")):
-            if not stack.replicas(service):
-                lacks[need] = f"{service} is elsewhere"
-        super().__init__(stack, lacks | _without_disk(NO_DISK))
-
-    async def restart(self, name: str) -> None:
-        pid = await asyncio.to_thread(self.stack.pid, name)
-        await asyncio.to_thread(docker, "restart", container_of(self.stack, name))
-        await self.restarted(name, pid)
-
-    @contextmanager
-    def paused(self, name: str) -> Iterator[None]:
-        docker("pause", container_of(self.stack, name))
-        try:
-            yield
-        finally:
-            docker("unpause", container_of(self.stack, name))
-
-    def empty_valkey(self) -> None:
-        self.stack.ask("redis", "redis-cli FLUSHALL")
-
-
-def composed() -> Composed:
-    return Composed(Project())
