@@ -134,13 +134,24 @@ def test_a_message_that_is_too_large_fails_with_its_head(head: bytes):
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(0xC1, 0x80), (0xA1, 0x80), (0x91, 0x80), (0x83, 0x80), (0x81, 0x00), (0x09, 0x80), (0x89, 0xFE), (0x80, 0x80)],
+    [
+        (0xC1, 0x80),
+        (0xA1, 0x80),
+        (0x91, 0x80),
+        (0x83, 0x80),
+        (0x81, 0x00),
+        (0x81, 0x05),
+        (0x09, 0x80),
+        (0x89, 0xFE),
+        (0x80, 0x80),
+    ],
     ids=[
         "reserved bit 1",
         "reserved bit 2",
         "reserved bit 3",
         "opcode",
         "no mask",
+        "no mask of a text",
         "fragmented ping",
         "long ping",
         "continuation",
@@ -167,6 +178,7 @@ def test_a_message_may_not_begin_inside_another(opcode: int):
 
 
 def test_one_call_reads_a_bounded_part_of_a_large_message():
+    assert SLICE_BYTES == 64 * 1024
     parser = FrameParser(10 * SLICE_BYTES)
     parser.feed(frame(TEXT, b"*" * (3 * SLICE_BYTES + 1)))
     for part in (3, 2, 1):
@@ -199,6 +211,26 @@ def test_empty_fragments_take_no_memory():
     while parser.next_frame() is not None:
         pass
     assert parser._message == b""
+
+
+@pytest.mark.parametrize("size", [4, SLICE_BYTES + 2])
+def test_a_binary_message_may_have_any_bytes(size: int):
+    payload = b"\xff" * size
+    for pieces in ([frame(BINARY, payload)], fragments(BINARY, [payload[:3], payload[3:]])):
+        assert parsed(pieces, max_bytes=size)[-1] == ReceivedFrame(BINARY, payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"\x03", CloseCode.PROTOCOL_ERROR),
+        ((1005).to_bytes(2, "big"), CloseCode.PROTOCOL_ERROR),
+        ((1000).to_bytes(2, "big") + b"\xff", CloseCode.INVALID_DATA),
+    ],
+    ids=["one byte", "a code that must not be sent", "a reason that is not UTF-8"],
+)
+def test_a_close_frame_is_checked(payload: bytes, code: CloseCode):
+    assert parsed([frame(CLOSE, payload)]) == [code]
 
 
 @pytest.mark.parametrize("code", [1012, 1013, 1014])
