@@ -11,7 +11,7 @@ from sqlalchemy import URL, insert, select, update
 
 from shared.database.engine import Database
 from shared.ids import now_ms
-from shared.outbox.relay import Relay
+from shared.outbox.relay import POLL_S, Relay
 from shared.outbox.table import outbox, record_events
 from shared.redis.client import AnyRedis
 from shared.streams.names import service_stream
@@ -121,6 +121,7 @@ async def test_without_events_a_run_waits_until_it_is_woken(database: Database, 
         started = asyncio.get_running_loop().time()
         await running
     assert asyncio.get_running_loop().time() - started < 0.9  # it did not wait for the poll
+    assert POLL_S == 1
 
 
 async def test_published_rows_are_deleted_after_a_week_except_the_newest(database: Database, redis: AnyRedis) -> None:
@@ -138,6 +139,40 @@ async def test_published_rows_are_deleted_after_a_week_except_the_newest(databas
     assert len(await rows(database)) == 7  # once an hour is enough
     await Relay(database, redis, "auth")._trim()
     assert [position for position, _ in await rows(database)] == [3, 4, 6, None]
+
+
+async def test_a_run_that_published_something_does_not_wait(
+    database: Database, redis: AnyRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.outbox.relay.POLL_S", 3600)
+    relay = Relay(database, redis, "auth")
+    await record(database, 1, 2)
+    async with asyncio.timeout(30):
+        await relay.run()
+        await redis.delete(STREAM)
+        await relay.run()  # nothing is new, but the stream is refilled
+    assert await published(redis) == [(1, 1), (2, 2)]
+
+
+async def test_rows_are_kept_for_a_week_and_deleted_once_an_hour(
+    database: Database, redis: AnyRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    week, hour = 7 * 24 * 3600 * 1000, 3600 * 1000
+    clock = 2**40 - 1
+    monkeypatch.setattr("shared.outbox.relay.now_ms", lambda: clock)
+    relay = Relay(database, redis, "auth")
+    await record(database, *range(1, 5))
+    await relay.run()
+    clock += hour
+    async with database.write() as db:
+        for position, age in enumerate((2 * week, week + 1, week, 0), 1):
+            await db.execute(update(outbox).where(outbox.c.position == position).values(created_at=clock - age))
+    clock -= 1
+    await relay._trim()
+    assert [position for position, _ in await rows(database)] == [1, 2, 3, 4]
+    clock += 1
+    await relay._trim()
+    assert [position for position, _ in await rows(database)] == [3, 4]
 
 
 async def test_the_stream_loses_what_the_outbox_lost(database: Database, redis: AnyRedis) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 BATCH = 500
+POLL_S = 1.0
+TRIM_EVERY_MS = 3600 * 1000
 
 _PUBLISHED = metrics.counter(
     "webchat_outbox_published_total", "Events published from the outbox to the service's stream."
@@ -41,14 +43,14 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Number new rows and publish what the stream lacks. If there is nothing, wait for up to a second."""
+        """Number new rows and publish what the stream lacks. If there is nothing, wait for up to `POLL_S`."""
         self._woken.clear()
         numbered = await self._number()
         published = await self._publish()
         await self._trim()
         if numbered == published == 0:
             try:
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
             except TimeoutError:
                 return
@@ -94,7 +96,7 @@ class Relay:
 
     async def _trim(self) -> None:
         now = now_ms()
-        if now - self._trimmed_at < 3_600_000:
+        if now - self._trimmed_at < TRIM_EVERY_MS:
             return
         self._trimmed_at = now
         async with self._database.write() as db:
