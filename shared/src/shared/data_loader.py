@@ -41,6 +41,11 @@ class DataLoader(Generic[K, T]):
             self._worker = asyncio.create_task(self._work())
         return future
 
+    async def drain(self) -> None:
+        """Wait until all requests are answered."""
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
     async def _work(self) -> None:
         try:
             await self._requests.drain()

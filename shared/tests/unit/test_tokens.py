@@ -80,9 +80,9 @@ def test_a_forged_token_is_rejected(forged: str):
     [
         {"aud": "media"},
         {"aud": None},
-        {"exp": int(time.time()) - 10},
+        {"exp": -10},
         {"exp": None},
-        {"nbf": int(time.time()) + 600},
+        {"nbf": 600},
         {"sub": None},
         {"use": None},
         {"use": "operator"},
@@ -91,6 +91,10 @@ def test_a_forged_token_is_rejected(forged: str):
     ids=["audience", "no audience", "expired", "no end", "early", "no subject", "no use", "unknown use", "number"],
 )
 def test_a_token_with_a_wrong_claim_is_rejected(changes: dict[str, Any]):
+    """Times are in seconds from now."""
+    now = int(time.time())
+    for name in changes.keys() & {"exp", "nbf"}:
+        changes |= {name: now + changes[name]} if changes[name] is not None else {}
     with pytest.raises(Unauthenticated):
         verify_token(signed(claims(**changes)), PUBLIC, "rooms")
 

@@ -72,14 +72,14 @@ class Presence:
         # Bounded by the connections of this gateway and what they watch.
         self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
         self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
-        self._registrations: RedisLoader[tuple[str, str], int] = RedisLoader(
-            redis, lambda registration: presence_key(registration[0]), self._add, max_batch=REGISTRATIONS_PER_CALL
+        self._registrations: RedisLoader[Connection, int] = RedisLoader(
+            redis, lambda connection: presence_key(connection.user_id), self._add, max_batch=REGISTRATIONS_PER_CALL
         )
 
     async def register(self, connection: Connection) -> int:
         """Add a connection. Returns the number of connections that its user has on all gateways."""
         self._connections.add(connection)
-        count = await self._registrations.load((connection.user_id, connection.id))
+        count = await self._registrations.load(connection)
         self._notify(connection.user_id)
         return count or 0
 
@@ -133,6 +133,7 @@ class Presence:
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             yield
+        await self._registrations.drain()
         await self._unregistered.drain()
 
     async def _visible_to(self, user_id: str, other_ids: list[str]) -> set[str]:
@@ -181,16 +182,21 @@ class Presence:
     async def _update_watched(self, user_ids: Mapping[str, None]) -> None:
         await self._update(user_ids.keys() & self._watchers.keys())
 
-    async def _add(self, connections: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        """Add connections, given as (user ID, connection ID), to Redis. Returns the count of each user."""
+    async def _add(self, connections: Sequence[Connection]) -> dict[Connection, int]:
+        """Add connections to Redis. Returns the count of each user. Those that ended meanwhile are removed again."""
+        present = [connection for connection in connections if connection in self._connections]
         now, pipeline = now_ms(), self._redis.pipeline(transaction=False)
-        for user_id, connection_id in connections:
-            key = presence_key(user_id)
+        for connection in present:
+            key = presence_key(connection.user_id)
             pipeline.zremrangebyscore(key, "-inf", now)
-            pipeline.zadd(key, {presence_entry(connection_id, self._gateway_id): now + self._expiry_ms})
+            pipeline.zadd(key, {presence_entry(connection.id, self._gateway_id): now + self._expiry_ms})
             pipeline.pexpire(key, self._expiry_ms)
             pipeline.zcard(key)
-        return dict(zip(connections, (await pipeline.execute())[3::4], strict=True))
+        counts = dict(zip(present, (await pipeline.execute())[3::4], strict=True))
+        for connection in present:
+            if connection not in self._connections:
+                self._unregistered.add((connection.user_id, connection.id), None)
+        return counts
 
     async def _remove(self, connections: Mapping[tuple[str, str], None]) -> None:
         """Remove connections, given as (user ID, connection ID), from Redis."""

@@ -251,6 +251,20 @@ async def test_unregistered_connections_are_removed_at_shutdown(harness: Gateway
     assert harness.memory.sets[presence_key(ANA)] == {}
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_connection_that_ends_while_it_is_registered_leaves_no_entry(harness: GatewayHarness, turns: int):
+    """Also if its presence is added to Redis after the removal, and also at shutdown."""
+    async with harness.gateway.presence.running():
+        ana = harness.client(ANA)
+        ana.send("hello")
+        while ana.connection not in harness.gateway.presence._connections:
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        ana.disconnect()
+    assert harness.memory.sets[presence_key(ANA)] == {}
+
+
 async def test_under_load_changes_are_sent_by_a_later_poll(harness: GatewayHarness):
     in_one_room(harness)
     ana = await harness.connect(ANA)

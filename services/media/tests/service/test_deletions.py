@@ -115,7 +115,7 @@ async def test_avatars_of_a_closed_account_are_deleted(anna, berta, deletion_log
     assert (await berta.content(attached["attachment_id"])).content == b"attached"
     trail.clear()
     assert (await anna.upload(picture(), "again.png")).status_code == 403
-    assert [line["event.action"] for line in trail] == ["upload-refuse"], "audited once"
+    assert [line["event.action"] for line in trail].count("upload-refuse") == 1
 
 
 @on_each_database

@@ -41,6 +41,11 @@ class RedisLoader(Generic[K, T]):
             await asyncio.wait(futures.values())
         return {key: value for key, future in futures.items() if (value := future.result()) is not None}
 
+    async def drain(self) -> None:
+        """Wait until all lookups are answered."""
+        for loader in self._loaders.values():
+            await loader.drain()
+
     async def _loader_of(self, key: K) -> DataLoader[K, T]:
         address = await shard_of(self._redis, self._redis_key_of(key)) if isinstance(self._redis, Cluster) else None
         if address not in self._loaders:
