@@ -1,4 +1,4 @@
-"""The machine of a run, for those who read its figures."""
+"""A description of the machine, for readers of figures."""
 
 import os
 import platform

@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
         print("\n".join(f"{name:<{WIDTH}}  {what}" for name, (what, _) in ATTACKS.items()))
         return 0
     allow_sockets()
-    if chosen.quick:
+    if chosen.quick or chosen.unpinned:
         leave_unpinned()
     described = machine(quick=chosen.quick)
     pin(LOADING)
@@ -57,6 +57,9 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     options.add_argument("--list", action="store_true", help="list the attacks and exit")
     options.add_argument("--attacks", type=_chosen, default=list(ATTACKS), metavar="A,B", help="these only")
     options.add_argument("--markdown", type=Path, metavar="FILE", help="also write the tables to this file")
+    options.add_argument(
+        "--unpinned", action="store_true", help="let servers, people and attacker use every core, on a busy machine"
+    )
     options.add_argument("--quick", action="store_true", help="take a few seconds; the figures mean nothing")
     return options.parse_args(words)
 

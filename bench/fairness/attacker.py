@@ -1,4 +1,4 @@
-"""`python -m bench.fairness.attacker`: a process that attacks, so that the attacker does not delay those who measure.
+"""`python -m bench.fairness.attacker`: a process that attacks, so that attacks do not delay the process that measures.
 
 Each line of standard input is an `Order`. It is answered by two lines: `attacking`, then the `Effort`.
 """

@@ -59,7 +59,7 @@ class Outcome:
     attack: str
     seconds: float
     counts: Mapping[str, int]
-    """What the attacker did and how it was answered."""
+    """Frames, requests, bytes, answers and close codes of the attacker, each with its number."""
     attacked: Sample
     comparisons: list[Comparison]
     recovered_s: float

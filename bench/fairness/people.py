@@ -39,7 +39,7 @@ RATES = {
     "page over a socket": 4.0,
     "deep page": 4.0,
     "search": 3.0,
-    "upload": 1.0,
+    "upload": 0.5,
     "sign-in": 1.0,
     "reconnect": 1.0,
 }

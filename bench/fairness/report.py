@@ -9,7 +9,7 @@ from bench.fairness.judge import FLOOR_S, MAX_RATIO, Comparison, Outcome, Sample
 
 WIDTH = max(map(len, ATTACKS))
 RATES = ("frames", "requests", "sockets")
-"""What is given per second. Other counts are given as they are."""
+"""Counts that are given per second. Others are given as they are."""
 SHOWN = 4
 """Errors in a line, at most, the most frequent first."""
 

@@ -43,4 +43,4 @@ ATTACKS: dict[str, tuple[str, Callable[[Attack], Awaitable[None]]]] = {
     "invitations": ("removals from a room, and invitations of everybody", http.invitations),
     "rooms": ("new rooms with everybody in them", http.rooms),
 }
-"""What each does, and the function. `rooms` is the last, because it leaves everybody with many rooms."""
+"""A description and the function of each. `rooms` is the last, because it leaves everybody with many rooms."""
