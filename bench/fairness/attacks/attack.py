@@ -126,7 +126,7 @@ class Attack:
             while self.goes_on:
                 if (socket := await self.join(number)) is None:
                     continue
-                socket.transport.write(first)
+                self.write(socket, first, frames=0)
                 while self.goes_on and not socket.transport.is_closing():
                     await write(socket)
                 if socket.close_code or socket.lost:
@@ -140,12 +140,17 @@ class Attack:
 
         async def write(socket: Socket) -> None:
             await self.written(socket, BUFFERED)
-            socket.transport.write(frames)
-            self.counts["frames"] += number
-            self.counts["bytes"] += len(frames)
+            self.write(socket, frames, number)
             await asyncio.sleep(0)
 
         await self.by_sockets(write, first=first)
+
+    def write(self, socket: Socket, data: bytes, frames: int = 1) -> None:
+        """Write frames, unless the socket is closed."""
+        if data and not socket.transport.is_closing():
+            socket.transport.write(data)
+            self.counts["frames"] += frames
+            self.counts["bytes"] += len(data)
 
     async def written(self, socket: Socket, left: int = 0) -> None:
         """Wait until at most `left` bytes wait in the socket, or until the attack or the socket ends."""
@@ -160,9 +165,7 @@ class Attack:
         async def write(socket: Socket) -> None:
             for _ in range(round(per_second / 10)):
                 frame = masked(msgspec.json.encode(next_frame()))
-                socket.transport.write(frame)
-                self.counts["frames"] += 1
-                self.counts["bytes"] += len(frame)
+                self.write(socket, frame)
             await asyncio.sleep(0.1)
 
         await self.by_sockets(write, sockets)

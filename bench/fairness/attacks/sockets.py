@@ -103,8 +103,7 @@ async def unread(attack: Attack) -> None:
     async def write(socket: Socket) -> None:
         socket.transport.pause_reading()
         await attack.written(socket)
-        socket.transport.write(masked(encode(ask)))
-        attack.counts["frames"] += 1
+        attack.write(socket, masked(encode(ask)))
         await asyncio.sleep(1 / RATE)
 
     await attack.by_sockets(write, 20)
