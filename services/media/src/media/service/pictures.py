@@ -12,8 +12,9 @@ from typing import IO
 import msgspec
 
 from media.service.picture_worker import Job, Limits, ProcessedPicture
-from media.service.shares import ComputingTime, Workers
+from media.service.shares import ComputingTime
 from shared.errors import Invalid, Unavailable
+from shared.fair_workers import Workers
 
 log = logging.getLogger(__name__)
 
