@@ -9,8 +9,12 @@ from rooms.service.queries.recent_messages import RecentMessagesCache
 from rooms.service.queries.room_views import RoomViews
 from rooms.settings import RoomsSettings
 from shared.database.engine import Database
+from shared.fair_workers import Workers
 from shared.redis.client import AnyRedis
 from shared.rpc.client import Peer
+
+WAITING_SEARCHES = 8
+"""Searches of one person that may wait. A person who types needs fewer."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Dependencies:
     committer: Committer
     views: RoomViews
     recent_messages: RecentMessagesCache
+    searches: Workers
     auth: Peer
     media: Peer
     event_lifetime_ms: int
@@ -39,7 +44,14 @@ def create_dependencies(
         committer=Committer(database, publisher, writers=settings.writers),
         views=RoomViews(database),
         recent_messages=RecentMessagesCache(),
+        searches=_searches(database.pool_size),
         auth=auth,
         media=media,
         event_lifetime_ms=settings.event_lifetime_ms,
     )
+
+
+def _searches(connections: int) -> Workers:
+    """Let searches hold at most half of the connections, and those of one person one."""
+    too_many = "Too many of your searches are waiting. Try again shortly."
+    return Workers(max(1, connections // 2), of_one=1, waiting_of_one=WAITING_SEARCHES, too_many=too_many)
