@@ -5,23 +5,19 @@ was due, so that a stall is not hidden by fewer actions.
 """
 
 import asyncio
-import io
 import itertools
 import math
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-
-from PIL import Image
 
 from bench.chats import WebChat
-from bench.client.accounts import Account, open_group, sign_in, sign_in_request, sign_up_one
+from bench.client.accounts import open_group, sign_in_request
 from bench.client.form import CONTENT_TYPE, UPLOAD, form
 from bench.client.http_client import HttpClient
 from bench.client.socket import Client, decode
 from bench.fairness.judge import Sample
+from bench.fairness.person import Person, draw_picture, sign_up_person
 from bench.server.stack import Server
 from bench.tally import Tally, open_loop
 
@@ -51,28 +47,13 @@ class Unexpected(Exception):
     """An answer that an ordinary person should not get."""
 
 
-@dataclass
-class Person:
-    account: Account
-    address: str
-    chat: Client
-    reader: Client
-    """A second socket, for pages."""
-    second_browser: HttpClient
-    """One that signs in again and again. It keeps its cookies, so it is a known browser."""
-    room_id: str = ""
-    browsers: dict[str, HttpClient] = field(default_factory=dict)
-    """A connection for each action, because a connection has one request at a time."""
-    locks: dict[str, asyncio.Lock] = field(default_factory=dict)
-
-
 class People:
     def __init__(self, server: Server, people: list[Person]) -> None:
         self.people = people
         self.chat = WebChat(server, [person.account for person in people])
         self.long_room, self.messages = "", 0
         self._port = server.port
-        self._pictures = [_picture() for _ in range(PICTURES)]
+        self._pictures = [draw_picture() for _ in range(PICTURES)]
         self._actions: dict[str, Callable[[Person], Awaitable[None]]] = {
             "newest page": self._newest_page,
             "page over a socket": self._page_over_socket,
@@ -85,7 +66,7 @@ class People:
 
     @classmethod
     async def sign_up(cls, server: Server, count: int) -> "People":
-        people = cls(server, [await _person(server.port, f"127.0.1.{number}") for number in range(1, count + 1)])
+        people = cls(server, [await sign_up_person(server.port, f"127.0.1.{number}") for number in range(1, count + 1)])
         for start in range(0, count, ROOM):
             members = people.people[start : start + ROOM]
             room_id = await open_group(members[0].account, [one.account for one in members[1:]], f"table {start}")
@@ -234,18 +215,3 @@ class People:
 def _expect(expected: int, status: int) -> None:
     if status != expected:
         raise Unexpected(f"status {status}")
-
-
-async def _person(port: int, address: str) -> Person:
-    account = await sign_up_one(port, address)
-    chat, reader = [await Client.join(port, account.cookie, address) for _ in range(2)]
-    second_browser = HttpClient(port, address=address)
-    await sign_in(second_browser, account.login)
-    return Person(account, address, chat, reader, second_browser)
-
-
-def _picture() -> bytes:
-    """Return a small picture that is different each time."""
-    file = io.BytesIO()
-    Image.frombytes("RGB", (64, 64), os.urandom(64 * 64 * 3)).save(file, "PNG")
-    return file.getvalue()

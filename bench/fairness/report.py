@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from bench.fairness.attacks import ATTACKS
+from bench.fairness.attacks import ATTACKS, NOTHING
 from bench.fairness.judge import FLOOR_S, MAX_RATIO, Comparison, Outcome, Sample
 
 WIDTH = max(map(len, ATTACKS))
@@ -46,11 +46,8 @@ def _compared(one: Comparison) -> str:
 
 
 def quiet_line(quiet: Sample) -> str:
-    words = (
-        f"{action} {_ms(quiet.percentile_of(action, 0.5))}/{_ms(quiet.percentile_of(action, 0.99))}"
-        for action in quiet.times
-    )
-    return f"{'quiet':<{WIDTH}}  p50/p99 in ms: {', '.join(words)}"
+    words = (f"{action} {_both(quiet, action)}" for action in quiet.times)
+    return f"{'quiet':<{WIDTH}}  p50 / p99 in ms: {', '.join(words)}"
 
 
 def markdown(outcomes: Sequence[Outcome], quiet: Sample, people: int, machine: str, command: str) -> str:
@@ -60,14 +57,6 @@ def markdown(outcomes: Sequence[Outcome], quiet: Sample, people: int, machine: s
         f"{now:%Y-%m-%d %H:%M} UTC, `{command}`, {people} ordinary people. {machine}",
         "",
         *_table(
-            ["quiet", "p50 ms", "p99 ms", "times"],
-            [
-                [action, _ms(quiet.percentile_of(action, 0.5)), _ms(quiet.percentile_of(action, 0.99)), f"{len(times)}"]
-                for action, times in quiet.times.items()
-            ],
-        ),
-        "",
-        *_table(
             ["attack", "", "worst action", "p99 quiet", "p99 attacked", "ratio", "errors of others", "recovered"],
             [_cells(one) for one in outcomes],
         ),
@@ -75,12 +64,20 @@ def markdown(outcomes: Sequence[Outcome], quiet: Sample, people: int, machine: s
         *_table(["attack", "what the attacker did", "busiest"], [_efforts(one) for one in outcomes]),
         "",
         *_table(
-            ["p99 in ms", *quiet.times],
-            [[f"`{one.attack}`", *(_ms(one.attacked.percentile_of(action, 0.99)) for action in quiet.times)]
-             for one in outcomes],
+            ["p50 / p99 in ms", *quiet.times],
+            [["quiet", *_each(quiet, quiet)], *([f"`{one.attack}`", *_each(one.attacked, quiet)] for one in outcomes)],
         ),
         "",
     ])  # fmt: skip
+
+
+def _each(sample: Sample, quiet: Sample) -> list[str]:
+    """Return p50 and p99 of each action of the quiet time."""
+    return [_both(sample, action) for action in quiet.times]
+
+
+def _both(sample: Sample, action: str) -> str:
+    return f"{_ms(sample.percentile_of(action, 0.5))} / {_ms(sample.percentile_of(action, 0.99))}"
 
 
 def _cells(one: Outcome) -> list[str]:
@@ -114,4 +111,5 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     rule = f"p99 at most {MAX_RATIO:g} × the quiet one or {FLOOR_S * 1000:g} ms, no error"
     if not unfair:
         return f"fair under all {len(outcomes)}: {rule}"
-    return f"unfair under {len(unfair)} of {len(outcomes)} ({', '.join(unfair)}); the rule: {rule}"
+    busy = f"; `{NOTHING}` is unfair too, so this machine is too busy to judge" if NOTHING in unfair else ""
+    return f"unfair under {len(unfair)} of {len(outcomes)} ({', '.join(unfair)}){busy}; the rule: {rule}"

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from bench.fairness.attacks import files, http, sockets
 from bench.fairness.attacks.attack import Attack
 
+NOTHING = "nothing"
+
 
 async def nothing(attack: Attack) -> None:
     """Do nothing, which shows how much the figures vary by themselves."""
@@ -14,7 +16,7 @@ async def nothing(attack: Attack) -> None:
 
 
 ATTACKS: dict[str, tuple[str, Callable[[Attack], Awaitable[None]]]] = {
-    "nothing": ("no attack: how much the figures vary", nothing),
+    NOTHING: ("no attack: how much the figures vary", nothing),
     "control-frames": ("pings, as fast as 10 sockets take them", sockets.control_frames),
     "fragments": ("empty continuation frames, as fast as 10 sockets take them", sockets.fragments),
     "small-operations": ("`ping` operations, as fast as 10 sockets take them", sockets.small_operations),
