@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,8 +10,8 @@ from shared.errors import Unavailable
 from shared.fair_workers import Workers
 
 
-def _workers(count: int, *, waiting_of_one: int) -> Workers:
-    return Workers(count, of_one=1, waiting_of_one=waiting_of_one, too_many="Too many.")
+def _workers(count: int, *, waiting_of_one: int, wait_s: float = 60) -> Workers:
+    return Workers(count, of_one=1, waiting_of_one=waiting_of_one, wait_s=wait_s, too_many="Too many.")
 
 
 class Work:
@@ -101,3 +102,13 @@ def test_workers_are_never_lost_or_lent_twice(steps: list[tuple[str, str]]):
             pass
 
     asyncio.run(run())
+
+
+async def test_a_request_that_waits_too_long_is_refused_and_leaves_the_queue() -> None:
+    workers = _workers(1, waiting_of_one=1, wait_s=0.01)
+    async with workers.worker("a"):
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="Too many"):
+                await workers.worker("a").__aenter__()
+    async with workers.worker("a"):
+        pass

@@ -1,16 +1,14 @@
 """Searching: matches, visibility, order, cost."""
 
-import asyncio
 import itertools
 from typing import Any
 
 import pytest
 
-from rooms.service.dependencies import WAITING_SEARCHES
 from rooms.service.queries import searching
 from rooms.storage.tables import member, message, room
 from shared.database.engine import Db
-from shared.errors import DomainError, Invalid, Unavailable
+from shared.errors import DomainError, Invalid
 from shared.ids import new_id
 from shared.testing.fixtures import on_each_database, on_servers
 from shared.web.cursors import cursor_of
@@ -209,16 +207,3 @@ async def test_the_server_reads_only_the_scanned_rows(manual_driver: RoomsDriver
         before = sum(int(value) for _, value in await manual_driver.rows(server))
         await searching.search(manual_driver.deps, A, "nothing", room_id, cursor, max_scanned=100)
         assert sum(int(value) for _, value in await manual_driver.rows(server)) - before < 100 + 100
-
-
-async def test_searches_of_one_person_wait_for_each_other_and_delay_nobody_else(driver: RoomsDriver) -> None:
-    room_id = await driver.group(A, B)
-    await driver.execute(driver.send(room_id, A, "plain"))
-    async with driver.deps.searches.worker(A):
-        waiting = [asyncio.create_task(find(driver, "plain")) for _ in range(WAITING_SEARCHES)]
-        await asyncio.sleep(0)
-        with pytest.raises(Unavailable, match="Too many of your searches"):
-            await find(driver, "plain")
-        assert await find(driver, "plain", user=B) == ["plain"]
-        assert not any(task.done() for task in waiting)
-    assert await asyncio.gather(*waiting) == [["plain"]] * WAITING_SEARCHES

@@ -86,9 +86,13 @@ def _picture_processor(settings: MediaSettings) -> PictureProcessor:
         memory=settings.picture_memory_mb * 1024 * 1024,
     )
     of_one = max(1, settings.pictures_at_once - 1)
-    too_many = "Too many of your pictures are waiting. Try again shortly."
-    waiting = settings.pictures_waiting
-    workers = Workers(settings.pictures_at_once, of_one=of_one, waiting_of_one=waiting, too_many=too_many)
+    workers = Workers(
+        settings.pictures_at_once,
+        of_one=of_one,
+        waiting_of_one=settings.pictures_waiting,
+        wait_s=settings.picture_timeout_s,
+        too_many="Too many of your pictures are waiting. Try again shortly.",
+    )
     time_of_one = ComputingTime(settings.picture_cpu_per_minute_s)
     return PictureProcessor(limits, workers, time_of_one, timeout_s=settings.picture_timeout_s)
 
