@@ -108,6 +108,7 @@ class Attack:
 
         async def go(number: int) -> None:
             browser = self.browser(number)
+            await self.request(browser, next_request(), content_type)  # at least once, however slow the machine is
             while self.goes_on:
                 await self.request(browser, next_request(), content_type)
             browser.close()
@@ -124,9 +125,10 @@ class Attack:
 
         async def go(number: int) -> None:
             while self.goes_on:
-                if (socket := await self.join(number)) is None:
+                if (socket := await self.join(number)) is None or socket.transport.is_closing():
                     continue
                 self.write(socket, first, frames=0)
+                await write(socket)
                 while self.goes_on and not socket.transport.is_closing():
                     await write(socket)
                 if socket.close_code or socket.lost:
