@@ -101,6 +101,10 @@ e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose
 chaos: $(STAMP) $(BUILT)  ## inject twenty faults while clients write and read, and count lost messages (CHAOS="--list", --data, --compose)
 	@cd tests-e2e && PYTHONPATH=. ../$(IN)/python -P -m chaos $(CHAOS)
 
+.PHONY: fairness
+fairness: $(STAMP)  ## attack a stack in 27 ways beside twenty ordinary people, and compare what they wait for; ten minutes (FAIRNESS="--list")
+	@$(IN)/python -m bench.fairness $(FAIRNESS)
+
 .PHONY: mutants
 mutants: $(STAMP) $(MODULES)  ## plant small bugs in the hot modules and list those that no test detects; takes hours (TARGETS="hub connection")
 	@$(IN)/python -m bench.mutants $(TARGETS)

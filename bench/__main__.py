@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,8 @@ import uvloop
 
 from bench import speed
 from bench.aims import OURS, PEERS, Outcome, outcomes_of
-from bench.cores import LOADING, allow_sockets, is_pinning, leave_unpinned, pin
+from bench.cores import LOADING, allow_sockets, leave_unpinned, pin
+from bench.machine import machine
 from bench.plots import draw
 from bench.run import LONG, OTHERS, SCENES, Plan, run_all
 from bench.size import FULL, QUICK
@@ -32,7 +32,7 @@ def main() -> None:
     if chosen.quick:
         leave_unpinned()
     began = time.monotonic()
-    machine = _machine(quick=chosen.quick)
+    described = machine(quick=chosen.quick)
     pin(LOADING)
     rounds = 1 if chosen.quick else speed.ROUNDS
     before = speed.loop_cpu_s(rounds)
@@ -40,7 +40,7 @@ def main() -> None:
         others = [server for server in OTHERS if server not in chosen.without]
         found = uvloop.run(run_all(Plan(QUICK if chosen.quick else FULL, scenes, others, Path(data))))
     machine_speed = {"before_cpu_s": before, "after_cpu_s": speed.loop_cpu_s(rounds)}
-    _write(folder, {"machine": machine, "machine_speed": machine_speed} | found)
+    _write(folder, {"machine": described, "machine_speed": machine_speed} | found)
     print(f"{time.monotonic() - began:.0f} s in total; {os.path.relpath(folder)}/report.md")
 
 
@@ -65,25 +65,6 @@ def _options() -> argparse.ArgumentParser:
         help="folder for the report; bench/report, or its folder partial if something is left out",
     )
     return options
-
-
-def _machine(*, quick: bool) -> str:
-    """Describe the machine in one line, with its load, so that a reader can judge the figures."""
-    model = next((line.partition(": ")[2] for line in _cpuinfo() if line.startswith("model name")), platform.machine())
-    pinned = "servers on one core, load on another" if is_pinning() else "nothing pinned"
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    what = "A quick run: its figures mean nothing. " if quick else ""
-    return (
-        f"{what}{model}, {os.cpu_count()} cores ({pinned}), {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}; load average at the start {load}."
-    )
-
-
-def _cpuinfo() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
 
 
 def _write(folder: Path, found: dict[str, Any]) -> None:

@@ -29,6 +29,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-len(ordered) * int(share * 1000) // 1000) - 1)] if ordered else float("nan")
 
 
+def _number_in(reply: bytes) -> int:
+    begin = reply.index(_ID) + len(_ID)
+    return int(reply[begin : reply.index(b'"', begin)])
+
+
 class Tally:
     """Counts and times in seconds. Numbers continue from phase to phase, so that a late message is not mistaken."""
 
@@ -58,10 +63,10 @@ class Tally:
         """Record a text frame of a watched socket."""
         now = time.perf_counter()
         if text.startswith(_OK):
-            begin = text.index(_ID) + len(_ID)
-            self._acked(int(text[begin : text.index(b'"', begin)]) - self.first, now)
+            self._acked(_number_in(text) - self.first, now)
         elif text.startswith(_ERROR):
-            self.errors += 1
+            if _ID not in text or _number_in(text) >= self.first:
+                self.errors += 1
         elif (mark := text.find(_MARK)) >= 0:
             self._received(int(text[mark + 8 : mark + 16]) - self.first, now)
 

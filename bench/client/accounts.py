@@ -5,7 +5,7 @@ import itertools
 from dataclasses import dataclass
 
 from bench.client.http_client import HttpClient
-from bench.client.socket import Client
+from bench.client.socket import Client, encode
 
 PASSWORD = "correct horse battery"  # noqa: S105 - for accounts in a temporary folder
 SOCKETS_PER_USER = 20
@@ -28,16 +28,31 @@ class Account:
 async def sign_up(port: int, count: int) -> list[Account]:
     """Sign up accounts, a few at a time: auth answers 503 to requests that would wait too long for a password hash."""
     limit = asyncio.Semaphore(SIGNED_UP_AT_ONCE)
-    return list(await asyncio.gather(*(_sign_up(port, limit) for _ in range(count))))
+
+    async def sign_up_next() -> Account:
+        async with limit:
+            return await sign_up_one(port)
+
+    return list(await asyncio.gather(*(sign_up_next() for _ in range(count))))
 
 
-async def _sign_up(port: int, limit: asyncio.Semaphore) -> Account:
+async def sign_up_one(port: int, address: str | None = None) -> Account:
     name = f"bench_{next(_names)}"
-    http = HttpClient(port)
+    http = HttpClient(port, address=address)
     body = {"email": f"{name}@example.com", "password": PASSWORD, "webchat_id": name, "display_name": name}
-    async with limit:
-        user = await http.json("POST", "/api/auth/signup", body, expected=201)
+    user = await http.json("POST", "/api/auth/signup", body, expected=201)
     return Account(http, user["user_id"], name)
+
+
+def sign_in_request(login: str, password: str = PASSWORD) -> tuple[str, str, bytes]:
+    """Return method, path and body."""
+    return "POST", "/api/auth/login", encode({"login": login, "password": password})
+
+
+async def sign_in(http: HttpClient, login: str) -> None:
+    status, answer = await http.call(*sign_in_request(login))
+    if status != 200:
+        raise RuntimeError(f"signing in answered {status}: {answer[:300]!r}")
 
 
 async def open_group(owner: Account, others: list[Account], title: str) -> str:

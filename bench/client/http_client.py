@@ -8,20 +8,33 @@ from typing import Any
 import msgspec
 
 ANSWER_SECONDS = 60.0
+SET_COOKIE = b"\r\nset-cookie: "
+
+
+def with_cookies(cookie: str, head: bytes) -> str:
+    """Return the value of the `Cookie` header after an answer with this head."""
+    pairs = dict(pair.split("=", 1) for pair in cookie.split("; ") if pair)
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(SET_COOKIE[2:]):
+            name, _, value = line[len(SET_COOKIE) - 2 :].partition(b";")[0].decode().partition("=")
+            pairs[name] = value
+    return "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
 
 
 class HttpClient:
     """One connection with one request at a time. It reconnects if the server has closed it."""
 
-    def __init__(self, port: int, cookie: str = "") -> None:
+    def __init__(self, port: int, cookie: str = "", address: str | None = None) -> None:
+        """Connect from `address` if given. `cookie` is the value of the header, and grows by what the server sets."""
         self.cookie = cookie
         self._port = port
+        self._local = None if address is None else (address, 0)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def call(
         self, method: str, path: str, body: bytes = b"", content_type: str = "application/json"
     ) -> tuple[int, bytes]:
-        """Send a request and return status and body. Keeps the session from `Set-Cookie`."""
+        """Send a request and return status and body. Keeps the cookies from `Set-Cookie`."""
         cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
         sized = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n" if method != "GET" else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{cookie}{sized}\r\n".encode()
@@ -40,15 +53,14 @@ class HttpClient:
         return msgspec.json.decode(answer) if answer else None
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+        self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20, local_addr=self._local)
         return self._streams
 
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
         head = await reader.readuntil(b"\r\n\r\n")
         fields = head.lower()
-        if b"\r\nset-cookie: webchat_session=" in fields:
-            begin = fields.index(b"\r\nset-cookie: webchat_session=") + len(b"\r\nset-cookie: ")
-            self.cookie = head[begin:].partition(b";")[0].decode()
+        if SET_COOKIE in fields:
+            self.cookie = with_cookies(self.cookie, head)
         if b"\r\ntransfer-encoding: chunked" in fields:
             body = await _chunks(reader)
         elif b"\r\ncontent-length: " in fields:

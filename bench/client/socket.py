@@ -87,7 +87,9 @@ class Socket(asyncio.Protocol):
 
     def _finish_handshake(self, head: bytes) -> None:
         self._upgraded = True
-        if b" 101 " in head[:20]:
+        if self.open.done():  # the caller has given up
+            self.transport.abort()
+        elif b" 101 " in head[:20]:
             self.open.set_result(None)
         else:
             self.open.set_exception(ConnectionResetError(head[:200].decode(errors="replace")))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.client.accounts import PASSWORD, Account
+from bench.client.accounts import Account, sign_in
 from bench.client.http_client import HttpClient, repeat
 from bench.server.stack import Server
 
@@ -12,13 +12,12 @@ CALLERS = 8
 async def run(server: Server, accounts: list[Account], seconds: float) -> dict[str, Any]:
     connections = [HttpClient(server.port) for _ in range(CALLERS)]
 
-    async def sign_in(caller: int) -> None:
+    async def once(caller: int) -> None:
         connections[caller].cookie = ""
-        body = {"login": accounts[caller % len(accounts)].login, "password": PASSWORD}
-        await connections[caller].json("POST", "/api/auth/login", body)
+        await sign_in(connections[caller], accounts[caller % len(accounts)].login)
 
     before = server.usage()
-    done, took = await repeat(seconds, CALLERS, sign_in)
+    done, took = await repeat(seconds, CALLERS, once)
     used = server.usage().since(before)
     for web in connections:
         web.close()

@@ -4,33 +4,24 @@ import os
 from typing import Any
 
 from bench.client.accounts import Account, open_group
+from bench.client.form import CONTENT_TYPE, UPLOAD, form
 from bench.client.http_client import HttpClient, repeat
 from bench.server.stack import Server
 
 CALLERS = 4
-_EDGE = "benchbenchbench"
-
-
-def form(room_id: str, data: bytes) -> bytes:
-    head = (
-        f'--{_EDGE}\r\nContent-Disposition: form-data; name="room_id"\r\n\r\n{room_id}\r\n'
-        f'--{_EDGE}\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return head.encode() + data + f"\r\n--{_EDGE}--\r\n".encode()
 
 
 async def run(server: Server, accounts: list[Account], seconds: float, size: int, most: int) -> dict[str, Any]:
     """Upload at most `most` files. If media rejects the first one, the result has only the reason."""
     room_id = await open_group(accounts[0], accounts[1:2], "files")
-    body, kind = form(room_id, os.urandom(size)), f"multipart/form-data; boundary={_EDGE}"
+    body = form(room_id, os.urandom(size))
     connections = [HttpClient(server.port, accounts[0].cookie) for _ in range(CALLERS)]
-    status, answer = await connections[0].call("POST", "/api/media/attachments", body, kind)
+    status, answer = await connections[0].call("POST", UPLOAD, body, CONTENT_TYPE)
     if status != 201:
-        return {"skipped": f"POST /api/media/attachments answered {status}: {answer[:120].decode(errors='replace')}"}
+        return {"skipped": f"POST {UPLOAD} answered {status}: {answer[:120].decode(errors='replace')}"}
 
     async def upload(caller: int) -> None:
-        status, answer = await connections[caller].call("POST", "/api/media/attachments", body, kind)
+        status, answer = await connections[caller].call("POST", UPLOAD, body, CONTENT_TYPE)
         if status != 201:
             raise RuntimeError(f"an upload answered {status}: {answer[:300]!r}")
 

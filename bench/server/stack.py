@@ -32,6 +32,9 @@ NGINX_CONNECTIONS = "16384"
 DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=512M", "--innodb-log-file-size=96M")
 """Options of MariaDB: the same promise as the SQLite files, and memory for the history."""
 
+UNLIMITED = {"RATE_LIMITS": "off", "HASH_QUEUE": "512", "HASH_PATIENCE_S": "60"}
+"""Settings for load: no rates, and a long queue of passwords."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -56,8 +59,15 @@ class Server:
 @contextmanager
 def webchat(data: Path, **settings: str) -> Iterator[Server]:
     """The embedded stack with rate limits off: nginx, Valkey, S3, four services, one gateway for each core."""
+    with webchat_as_shipped(data, **(UNLIMITED | settings)) as server:
+        yield server
+
+
+@contextmanager
+def webchat_as_shipped(data: Path, **settings: str) -> Iterator[Server]:
+    """The same with all limits as they are shipped, but for these settings."""
     port = free_port()
-    own = {"RATE_LIMITS": "off", "CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
+    own = {"CANARY": "off", "WEBCHAT_PORT": str(port), "WEBCHAT_DATA": str(data)}
     environment = os.environ | own | settings
     command = [sys.executable, "-P", "-m", "embedded"]
     with pinned(SERVING):

@@ -563,7 +563,8 @@ def _now() -> str:
 class MemoryRedis:
     """A Redis client in memory, with sorted sets and channels. Scripts and hashes raise ConnectionError.
 
-    `published` lists all published messages. While `away` is set, every command raises ConnectionError.
+    `published` lists all published messages. Pipelines wait while `answers` is not set. While `away` is set, every
+    command raises ConnectionError.
     """
 
     def __init__(self) -> None:
@@ -573,6 +574,8 @@ class MemoryRedis:
         self.published: list[tuple[str, bytes]] = []
         self.on_publish: Callable[[str, bytes], None] = lambda *_: None
         self.away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def pipeline(self, *, transaction: bool) -> "MemoryPipeline":
         assert not transaction
@@ -601,6 +604,7 @@ class MemoryPipeline:
     async def execute(self, *, raise_on_error: bool = True) -> list[Any]:
         del raise_on_error  # nothing here is answered with an error
         await asyncio.sleep(0)
+        await self._redis.answers.wait()
         if self._redis.away:
             raise RedisIsAway("Redis does not answer")
         return [command() for command in self._commands]

@@ -1,12 +1,14 @@
 """The hasher bounds concurrency and waiting, and its timing does not reveal who has an account."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 
 import pytest
 
-from auth.service.hasher import Hasher, HashParameters
+from auth.service.hasher import LOW_PRIORITY, Hasher, HashParameters
 from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
 
@@ -51,6 +53,17 @@ async def test_concurrency_and_waiting_are_bounded():
     gate.set()
     await asyncio.gather(*(task for task in tasks if task not in refused))
     assert most == 2
+    made.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+async def test_hashing_has_a_lower_priority_than_the_event_loop():
+    made = hasher(workers=1)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await made._run(niceness) == max(LOW_PRIORITY, niceness())
     made.close()
 
 

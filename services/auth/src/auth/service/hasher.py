@@ -1,7 +1,10 @@
 """argon2id in threads: a bounded number at a time and waiting, and the same time for unknown accounts."""
 
 import asyncio
+import os
 import secrets
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +16,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from shared.errors import Unavailable
 
 T = TypeVar("T")
+
+LOW_PRIORITY = 10
+"""The niceness of the threads: sign-ins wait for chats on the same cores, and not the reverse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class Hasher:
             memory_cost=parameters.memory_kib,
             parallelism=parameters.parallelism,
         )
-        self._pool = ThreadPoolExecutor(parameters.workers, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(parameters.workers, thread_name_prefix="argon2", initializer=_lower_priority)
         self._slots = asyncio.Semaphore(parameters.workers)
         self._wait_s, self._queue, self._waiting = parameters.wait_s, parameters.queue, 0
         self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
@@ -78,3 +84,11 @@ class Hasher:
             raise Unavailable("Too many people are signing in right now.", retry_after=2) from error
         finally:
             self._waiting -= 1
+
+
+def _lower_priority() -> None:
+    """Lower the priority of this thread. Linux has one for each thread; elsewhere it would be that of the process."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        lowered = max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, lowered)

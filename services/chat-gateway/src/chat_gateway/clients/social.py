@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chat_gateway.clients.fair_reads import fair_reads
 from shared.contracts.social import (
     FriendLists,
     FriendRevisions,
@@ -15,7 +16,7 @@ from shared.rpc.client import Peer
 
 class Social:
     def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+        self._peer, self._reads = peer, fair_reads()
 
     async def friends(self, user_ids: Sequence[str]) -> dict[str, Friends]:
         return (await self._peer.call("friends", FriendsRequest(list(user_ids)), FriendLists)).users
@@ -24,4 +25,5 @@ class Social:
         return (await self._peer.call("revisions", FriendsRequest(list(user_ids)), FriendRevisions)).revisions
 
     async def pairs(self, user_id: str, other_ids: Sequence[str]) -> Relationships:
-        return await self._peer.call("pairs", RelationshipsRequest(user_id, list(other_ids)), Relationships)
+        async with self._reads.worker(user_id):
+            return await self._peer.call("pairs", RelationshipsRequest(user_id, list(other_ids)), Relationships)

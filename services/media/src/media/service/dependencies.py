@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from media.service.cdn import Cdn, open_cdn
 from media.service.picture_worker import Limits
 from media.service.pictures import PictureProcessor
-from media.service.shares import ComputingTime, Places, Workers
+from media.service.shares import ComputingTime, Places
 from media.settings import MediaSettings
 from media.storage.bucket import Bucket, BucketOptions
 from shared.database.engine import Database
+from shared.fair_workers import Workers
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 from shared.redis.upload_rate import UploadRate
@@ -92,7 +93,13 @@ def _picture_processor(settings: MediaSettings) -> PictureProcessor:
         memory=settings.picture_memory_mb * 1024 * 1024,
     )
     of_one = max(1, settings.pictures_at_once - 1)
-    workers = Workers(settings.pictures_at_once, of_one=of_one, waiting_of_one=settings.pictures_waiting)
+    workers = Workers(
+        settings.pictures_at_once,
+        of_one=of_one,
+        waiting_of_one=settings.pictures_waiting,
+        wait_s=settings.picture_timeout_s,
+        too_many="Too many of your pictures are waiting. Try again shortly.",
+    )
     time_of_one = ComputingTime(settings.picture_cpu_per_minute_s)
     return PictureProcessor(limits, workers, time_of_one, timeout_s=settings.picture_timeout_s)
 

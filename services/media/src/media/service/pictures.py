@@ -6,14 +6,14 @@ The workers and their time are shared fairly: a person with many or costly pictu
 import asyncio
 import logging
 import sys
-from contextlib import AsyncExitStack
 from typing import IO
 
 import msgspec
 
 from media.service.picture_worker import Job, Limits, ProcessedPicture
-from media.service.shares import ComputingTime, Workers
-from shared.errors import Invalid, Unavailable
+from media.service.shares import ComputingTime
+from shared.errors import Invalid
+from shared.fair_workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,10 @@ class PictureProcessor:
         """
         job = Job(source.fileno(), file.fileno(), thumbnail.fileno(), self._limits)
         loop = asyncio.get_running_loop()
-        try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout(self._timeout):
-                    await stack.enter_async_context(self._workers.worker(person))
-                self._time_of_one.check(person, loop.time())
-                made = await self._work(job)
-                self._time_of_one.charge(person, made.cpu_s, loop.time())
-        except TimeoutError as error:
-            raise Unavailable("Too many pictures are being processed. Try again shortly.", retry_after=2) from error
+        async with self._workers.worker(person):
+            self._time_of_one.check(person, loop.time())
+            made = await self._work(job)
+            self._time_of_one.charge(person, made.cpu_s, loop.time())
         if made.error:
             raise unacceptable(made.error)
         return made

@@ -1,10 +1,9 @@
 """Fair shares: limited places and computing time, of which one person can take only a part."""
 
-import asyncio
 import math
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shared.errors import RateLimited, Unavailable
 
@@ -31,58 +30,9 @@ class Places:
             yield
         finally:
             self._free += 1
-            _drop(self._held, person)
-
-
-class Workers:
-    """Workers that people wait for in turn: a person who brings much work waits for it, and nobody else does.
-
-    One person holds at most `of_one` workers, and `waiting_of_one` requests of one person wait for them. A free worker
-    goes to the person who was served longest ago. `_waiting` holds each person's requests, in that order of persons.
-    """
-
-    def __init__(self, workers: int, *, of_one: int, waiting_of_one: int) -> None:
-        self._free, self._of_one, self._waiting_of_one = workers, of_one, waiting_of_one
-        self._held: Counter[str] = Counter()
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-
-    @asynccontextmanager
-    async def worker(self, person: str) -> AsyncIterator[None]:
-        """Wait for a worker, and hold it while the block runs. Raises Unavailable if too many requests wait."""
-        if len(self._waiting.get(person, ())) >= self._waiting_of_one:
-            raise Unavailable("Too many of your pictures are waiting. Try again shortly.", retry_after=2)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(person, deque()).append(turn)
-        self._assign()
-        try:
-            await asyncio.wait([turn])  # unlike `await turn`, this leaves the future as it is when the caller gives up
-            yield
-        finally:
-            if turn.done():
-                self._free += 1
-                _drop(self._held, person)
-            else:
-                self._withdraw(person, turn)
-            self._assign()
-
-    def _assign(self) -> None:
-        """Give free workers to people who wait and hold less than their share."""
-        for person in [one for one in self._waiting if self._held[one] < self._of_one]:
-            if self._free == 0:
-                return
-            turns = self._waiting.pop(person)
-            self._free -= 1
-            self._held[person] += 1
-            turns.popleft().set_result(None)
-            if turns:
-                self._waiting[person] = turns  # at the end: everyone else comes first
-
-    def _withdraw(self, person: str, turn: asyncio.Future[None]) -> None:
-        """Remove a request whose caller gave up."""
-        turns = self._waiting[person]
-        turns.remove(turn)
-        if not turns:
-            del self._waiting[person]
+            self._held[person] -= 1
+            if not self._held[person]:
+                del self._held[person]
 
 
 class ComputingTime:
@@ -112,9 +62,3 @@ class ComputingTime:
     def _unforgiven(self, person: str, now: float) -> float:
         seconds, at = self._used.get(person, (0, now))
         return max(0, seconds - (now - at) * self._allowed / MINUTE_S)
-
-
-def _drop(held: Counter[str], person: str) -> None:
-    held[person] -= 1
-    if not held[person]:
-        del held[person]

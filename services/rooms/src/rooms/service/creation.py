@@ -29,7 +29,8 @@ async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: 
         room = create_group(work, new_id(), creator_id, title, user_ids)
         return room.id, await _write(db, work)
 
-    room_id, committed = await deps.database.transact(create)
+    async with deps.openings.worker(creator_id):
+        room_id, committed = await deps.database.transact(create)
     deps.publisher.add(committed)
     audit_events(committed.events)
     return room_id
@@ -52,7 +53,8 @@ async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[
             room = await _show_existing(db, work, found, user_id)
         return room.id, found is None, await _write(db, work)
 
-    room_id, is_new, committed = await deps.database.transact(find_or_create)
+    async with deps.openings.worker(user_id):
+        room_id, is_new, committed = await deps.database.transact(find_or_create)
     deps.publisher.add(committed)
     return room_id, is_new
 

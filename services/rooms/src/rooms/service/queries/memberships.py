@@ -32,7 +32,7 @@ async def list_revisions(deps: Dependencies, user_ids: Sequence[str]) -> Revisio
 
 async def list_shared(deps: Dependencies, user_id: str, other_ids: Sequence[str]) -> SharedWith:
     """Return which of the other users share a room with the user."""
-    async with deps.database.read() as db:
+    async with deps.reads.worker(user_id), deps.database.read() as db:
         return SharedWith(await members.list_users_sharing_room(db, user_id, other_ids))
 
 

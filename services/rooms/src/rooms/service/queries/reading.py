@@ -24,7 +24,7 @@ class EncodedPage(msgspec.Struct, kw_only=True):
 
 
 async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageChoice) -> EncodedPage:
-    """Return a page of messages. Raises DomainError for a bad choice and for non-members."""
+    """Return a page of messages. Raises DomainError for a bad choice, for non-members, and for too many requests."""
     anchor = anchor_of(choice)
     if anchor == Offset(0) and (cached := await _find_cached(deps, room_id, user_id, choice.limit)) is not None:
         return cached
@@ -38,7 +38,8 @@ async def get_page(deps: Dependencies, room_id: str, user_id: str, choice: PageC
         page, has_more = await _encoded(db, room_id, window)
         return EncodedPage(epoch=view.epoch, messages=page, has_more=has_more, version=view.head_version), window
 
-    page, window = await deps.database.snapshot(load)
+    async with deps.reads.worker(user_id):
+        page, window = await deps.database.snapshot(load)
     if anchor == Offset(0) and len(page.messages) == window.last - window.first + 1:
         recent = RecentMessages(page.epoch, page.version, window.first, page.messages)
         deps.recent_messages.put(room_id, recent)
@@ -66,7 +67,8 @@ async def get_snapshot(deps: Dependencies, room_id: str, user_id: str) -> RoomSn
         detail = room_detail(room, member, page[-1] if page else None, await _members(db, room_id))
         return RoomSnapshot(epoch=epoch, room=detail, messages=page, version=room.head_version)
 
-    return await deps.database.snapshot(load)
+    async with deps.reads.worker(user_id):
+        return await deps.database.snapshot(load)
 
 
 async def get_room(deps: Dependencies, room_id: str, user_id: str) -> Room:

@@ -45,7 +45,8 @@ async def get_room_list_page(deps: Dependencies, user_id: str, before: str | Non
         end = rows[limit - 1][0] if len(rows) > limit else None
         return RoomListPage(epoch, page[:limit], cursor_of([end.updated_at, end.id]) if end else None)
 
-    return await deps.database.snapshot(load)
+    async with deps.reads.worker(user_id):
+        return await deps.database.snapshot(load)
 
 
 async def _last_messages(db: Db, rows: Sequence[room_lists.RoomListRow]) -> dict[MessageKey, Message]:

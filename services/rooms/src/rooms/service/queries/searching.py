@@ -31,7 +31,8 @@ async def search(
 ) -> Page[Message]:
     """Return a page of messages that contain a text, newest first, from all rooms of the user or from one.
 
-    Raises Invalid for a bad cursor or a text that is too short or too long, NotFound for non-members of the room.
+    Raises Invalid for a bad cursor or a text that is too short or too long, NotFound for non-members of the room,
+    Unavailable if too many searches of the user are waiting.
     """
     query = query_of(text)
     after = NEWEST if cursor is None else SearchCursor(*read_cursor(cursor, tuple[TimeKey, IdKey, TimeKey]))
@@ -44,5 +45,6 @@ async def search(
         page, following = cut_page(await find_in_slices(db, slices, query, limit + 1), end, limit, MAX_PAGE_BYTES)
         return await add_reactions(db, page), following
 
-    messages, following = await deps.database.snapshot(find)
+    async with deps.searches.worker(user_id):
+        messages, following = await deps.database.snapshot(find)
     return Page(messages, None if following is None else cursor_of(following))

@@ -1,0 +1,1 @@
+"""Fair shares, measured: one attacker with a valid session beside ordinary people, who must hardly notice."""
