@@ -258,8 +258,7 @@ async def test_a_connection_that_ends_before_it_is_registered_leaves_no_entry(ha
         first, second = harness.client(ANA), harness.client(ANA)
         for client in (first, second):
             client.send("hello")
-            while client.connection not in harness.gateway.presence._connections:
-                await asyncio.sleep(0)
+            await eventually(lambda one=client: one.connection in harness.gateway.presence._connections)
         second.disconnect()
         harness.memory.answers.set()
         await first.settle()
