@@ -19,13 +19,13 @@ def hasher(**options) -> Hasher:
 
 async def test_right_and_wrong_passwords():
     made = hasher()
-    kept = await made.hash("correct horse")
+    kept = await made.hash("correct horse", origin="here")
     assert kept.startswith("$argon2id$")
-    assert await made.matches(kept, "correct horse")
-    assert not await made.matches(kept, "wrong horse")
-    assert not await made.matches(None, "correct horse")
-    assert not await made.matches("", "")
-    assert not await made.matches("no hash", "correct horse")
+    assert await made.matches(kept, "correct horse", origin="here")
+    assert not await made.matches(kept, "wrong horse", origin="here")
+    assert not await made.matches(None, "correct horse", origin="here")
+    assert not await made.matches("", "", origin="here")
+    assert not await made.matches("no hash", "correct horse", origin="here")
     made.close()
 
 
@@ -42,7 +42,7 @@ async def test_concurrency_and_waiting_are_bounded():
         with lock:
             running -= 1
 
-    tasks = [asyncio.create_task(made._run(work)) for _ in range(7)]
+    tasks = [asyncio.create_task(made._run(f"{number}", work)) for number in range(7)]
     await eventually(lambda: running == 2 and sum(task.done() for task in tasks) >= 2)
     refused = [task for task in tasks if task.done()]
     assert len(refused) == 2
@@ -63,7 +63,27 @@ async def test_hashing_has_a_lower_priority_than_the_event_loop():
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    assert await made._run(niceness) == max(LOW_PRIORITY, niceness())
+    assert await made._run("here", niceness) == max(LOW_PRIORITY, niceness())
+    made.close()
+
+
+async def test_an_origin_with_many_requests_delays_only_itself():
+    """Strangers who guess from one address, beside a person who signs in from another."""
+    made, finished, gate = hasher(workers=1, queue=40), list[str](), threading.Event()
+
+    async def run(origin: str) -> None:
+        await made._run(origin, lambda: gate.wait(5))
+        finished.append(origin)
+
+    guesses = [asyncio.create_task(run("there")) for _ in range(14)]
+    await eventually(lambda: sum(task.done() for task in guesses) == 3)  # one hashes and ten wait
+    mine = asyncio.create_task(run("here"))
+    await asyncio.sleep(0)
+    gate.set()
+    await mine
+    assert finished in (["there", "here"], ["there", "there", "here"])
+    await asyncio.wait(guesses)
+    assert sum(isinstance(task.exception(), Unavailable) for task in guesses) == 3
     made.close()
 
 
@@ -74,18 +94,18 @@ async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
         started.set()
         gate.wait(5)
 
-    first = asyncio.create_task(made._run(work))
+    first = asyncio.create_task(made._run("here", work))
     await eventually(started.is_set)
     with pytest.raises(Unavailable):
-        await made.hash("correct horse")
+        await made.hash("correct horse", origin="here")
     first.cancel()
     with pytest.raises(Unavailable):  # the thread is still running
-        await made.hash("correct horse")
+        await made.hash("correct horse", origin="here")
     gate.set()
 
     async def can_hash() -> bool:
         try:
-            return bool(await made.hash("correct horse"))
+            return bool(await made.hash("correct horse", origin="here"))
         except Unavailable:
             return False
 
@@ -95,13 +115,13 @@ async def test_waiting_ends_in_time_and_a_cancelled_request_frees_its_slot():
 
 async def test_an_unknown_account_takes_as_long_as_a_wrong_password():
     made = hasher(memory_kib=8192, time_cost=2)
-    kept = await made.hash("correct horse")
+    kept = await made.hash("correct horse", origin="here")
 
     async def fastest(password_hash: str | None) -> float:
         times = []
         for _ in range(5):
             began = time.process_time()  # independent of the load of the machine
-            assert not await made.matches(password_hash, "wrong horse")
+            assert not await made.matches(password_hash, "wrong horse", origin="here")
             times.append(time.process_time() - began)
         return min(times)
 

@@ -40,7 +40,7 @@ from chat_gateway.transport.handshake import Handshake
 from shared.ids import new_id
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis, check_redis, close_redis, connect_redis
-from shared.redis.upload_rate import UploadRate
+from shared.redis.person_rate import upload_rate
 from shared.rpc.client import Client, Peer, ServiceTokens, Verifier, http_client
 from shared.tasks import background
 from shared.web.overload import Overload
@@ -155,7 +155,7 @@ def build_gateway(
         submitter,
         Queries(rooms, lookups.friends, live_rooms, newest_pages, presence, queues, overload),
         newest_pages,
-        Attachments(services.media, UploadRate(breaker, on=limits.rates), submitter),
+        Attachments(services.media, upload_rate(breaker, on=limits.rates), submitter),
         TypingPublisher(subscriptions, ephemeral, overload),
         tasks,
     )

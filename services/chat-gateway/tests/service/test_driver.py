@@ -11,7 +11,7 @@ from chat_gateway.timings import Timings
 from shared.errors import RateLimited
 from shared.ids import new_id
 from shared.redis.circuit_breaker import CircuitBreaker
-from shared.redis.upload_rate import UPLOADS_OF_ONE, UploadRate
+from shared.redis.person_rate import UPLOADS_OF_ONE, upload_rate
 from shared.roomlog.keys import live_channel
 from shared.streams.names import gateway_lease, presence_key, user_channel
 from shared.streams.notifications import SessionsRevoked, UserChanged, publish_notifications
@@ -156,7 +156,7 @@ async def test_uploads_are_counted_over_all_gateways_and_media(redis: Redis):
     async with harness.running(), harness.background_work(harness.new_gateway()) as other:
         room_id = harness.rooms.create("minji")
         first, second = await harness.connect("minji"), await harness.connect("minji", other)
-        media = UploadRate(CircuitBreaker(redis), on=True)
+        media = upload_rate(CircuitBreaker(redis), on=True)
 
         async def upload(client: FakeClient) -> dict[str, Any]:
             file = {"client_id": new_id(), "filename": "a.png", "data": "AAAA"}

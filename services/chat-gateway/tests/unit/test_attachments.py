@@ -9,7 +9,7 @@ from shared.contracts.media import AttachmentsRequest, UploadRequest
 from shared.contracts.rooms import Rejected, SendMessage
 from shared.errors import Forbidden, NotFound, RateLimited, Unavailable
 from shared.ids import new_id
-from shared.redis.upload_rate import UPLOADS_OF_ONE
+from shared.redis.person_rate import UPLOADS_OF_ONE
 from shared.testing.fixtures import eventually
 
 from ..harness import FakeClient, GatewayHarness  # noqa: TID252 - the tests of one service

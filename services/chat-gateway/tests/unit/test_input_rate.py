@@ -6,7 +6,7 @@ import pytest
 
 from chat_gateway.protocol.limits import MAX_WEBSOCKET_MESSAGE_BYTES, Limits
 from chat_gateway.protocol.rates import InputRate, TokenBucket
-from shared.redis.upload_rate import UPLOADS_OF_ONE
+from shared.redis.person_rate import UPLOADS_OF_ONE
 
 RATES = {"control_frames_per_second": 2, "control_burst": 3, "fragments_per_second": 2, "fragment_burst": 3}
 TAKES = [InputRate.take_control, InputRate.take_fragment]

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from shared.ids import new_id
-from shared.redis.upload_rate import UPLOADS_OF_ONE
+from shared.redis.person_rate import UPLOADS_OF_ONE
 from shared.testing.fixtures import eventually, on_each_database
 from shared.testing.nested_json import check_nested_bodies
 from shared.testing.once import plain_client

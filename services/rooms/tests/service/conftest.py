@@ -355,8 +355,9 @@ Start = Callable[..., AbstractAsyncContextManager[Client]]
 def settings(database_env: dict[str, Any], redis_endpoint: list[str]) -> RoomsSettings:
     keys = [SecretStr("k" * 32)]
     return RoomsSettings(
-        service_secret=SecretStr(SECRET), message_digest_keys=keys, redis_endpoint=redis_endpoint, **database_env
-    )
+        service_secret=SecretStr(SECRET), message_digest_keys=keys, redis_endpoint=redis_endpoint, rate_limits=False,
+        **database_env,
+    )  # fmt: skip
 
 
 @asynccontextmanager

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from rooms.service import creation
-from rooms.service.dependencies import Dependencies
+from rooms.service.dependencies import ROOMS_OF_ONE, Dependencies
 from rooms.service.queries import memberships, reading, room_lists, searching
+from rooms.settings import RoomsSettings
 from shared.contracts.rooms import PageChoice
-from shared.errors import Unavailable
+from shared.errors import RateLimited, Unavailable
 from shared.ids import new_id
 
-from .conftest import RoomsDriver
+from .conftest import FakeAuth, RoomsDriver, open_dependencies
 
 A, B = (new_id() for _ in range(2))
 
@@ -52,6 +53,22 @@ async def test_too_many_requests_of_one_person_are_refused(driver: RoomsDriver) 
         with pytest.raises(Unavailable, match="Too many of your requests"):
             await searching.search(driver.deps, A, "plain")
     await asyncio.gather(*waiting)
+
+
+async def test_one_person_opens_a_limited_number_of_rooms(settings: RoomsSettings, auth: FakeAuth) -> None:
+    """Opening a direct room that exists does not count."""
+    limited = settings.model_copy(update={"rate_limits": True})
+    anna, berta = new_id(), new_id()
+    async with open_dependencies(limited, auth) as deps:
+        for _ in range(ROOMS_OF_ONE.burst + 1):
+            await creation.open_direct(deps, anna, berta)
+        for _ in range(ROOMS_OF_ONE.burst - 1):
+            await creation.open_group(deps, anna, "group", [berta])
+        for opening in (creation.open_group(deps, anna, "group", []), creation.open_direct(deps, anna, new_id())):
+            with pytest.raises(RateLimited) as refused:
+                await opening
+            assert 0 < (refused.value.retry_after or 0) <= ROOMS_OF_ONE.every_ms / 1000
+        await creation.open_group(deps, berta, "group", [anna])
 
 
 async def _wait_for(request: Awaitable[Any]) -> None:

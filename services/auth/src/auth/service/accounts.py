@@ -45,7 +45,7 @@ async def sign_up(
         email=email,
         webchat_id=webchat_id,
         display_name=display_name,
-        password_hash=await deps.hasher.hash(password),
+        password_hash=await deps.hasher.hash(password, origin=device.address),
         version=1,
     )
     try:
@@ -124,7 +124,8 @@ async def _check_password_again(
     await deps.throttle.password(bucket)
     async with deps.database.read() as db:
         user = await users.find_user(db, current.user_id)
-    right = await deps.hasher.matches(user.password_hash if user else None, normal_form(password))
+    password_hash = user.password_hash if user else None
+    right = await deps.hasher.matches(password_hash, normal_form(password), origin=current.user_id)
     if user is None or not right:
         audit(action, outcome="failure", user_id=current.user_id, reason="wrong password")
         error = Forbidden("The password is wrong.", errors={field: "is not your password"})
@@ -137,7 +138,8 @@ async def _check_password_again(
 async def change_password(deps: Dependencies, current: ActiveSession, current_password: str, new_password: str) -> None:
     """Change the password and end all other sessions."""
     user = await _check_password_again(deps, current, "current_password", current_password, "password-change")
-    new_hash = await deps.hasher.hash(_acceptable(new_password, "new_password", user.webchat_id, user.email))
+    new_password = _acceptable(new_password, "new_password", user.webchat_id, user.email)
+    new_hash = await deps.hasher.hash(new_password, origin=user.user_id)
 
     async def change(db: Db) -> list[Revoked]:
         await check_unchanged(db, user)

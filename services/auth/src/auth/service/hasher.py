@@ -1,4 +1,4 @@
-"""argon2id in threads: a bounded number at a time and waiting, and the same time for unknown accounts."""
+"""argon2id in threads: a bounded number at a time and waiting, in fair turns, and as long for unknown accounts."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,9 +15,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from shared.errors import Unavailable
+from shared.fair_workers import Workers
 
 T = TypeVar("T")
 
+TOO_MANY = "Too many people are signing in right now."
 LOW_PRIORITY = 10
 """The niceness of the threads: sign-ins wait for chats on the same cores, and not the reverse."""
 
@@ -34,6 +37,8 @@ class HashParameters:
 
 
 class Hasher:
+    """Hashes passwords. Requests of one origin, such as an address, wait for each other before those of others do."""
+
     def __init__(self, parameters: HashParameters) -> None:
         self._argon2 = PasswordHasher(
             time_cost=parameters.time_cost,
@@ -41,16 +46,26 @@ class Hasher:
             parallelism=parameters.parallelism,
         )
         self._pool = ThreadPoolExecutor(parameters.workers, thread_name_prefix="argon2", initializer=_lower_priority)
-        self._slots = asyncio.Semaphore(parameters.workers)
-        self._wait_s, self._queue, self._waiting = parameters.wait_s, parameters.queue, 0
+        self._workers = Workers(
+            parameters.workers,
+            of_one=parameters.workers,
+            waiting_of_one=max(1, parameters.queue // 4),
+            wait_s=parameters.wait_s,
+            too_many=TOO_MANY,
+        )
+        self._most, self._present = parameters.workers + parameters.queue, 0
         self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
-    async def hash(self, password: str) -> str:
-        return await self._run(lambda: self._argon2.hash(password))
+    async def hash(self, password: str, *, origin: str) -> str:
+        """Hash a password. Raises Unavailable if too many requests wait, of this origin or in all."""
+        return await self._run(origin, lambda: self._argon2.hash(password))
 
-    async def matches(self, password_hash: str | None, password: str) -> bool:
-        """Check a password. None, for an account that does not exist, takes as long as a wrong password."""
-        return await self._run(lambda: self._verify(password_hash or self._dummy_hash, password))
+    async def matches(self, password_hash: str | None, password: str, *, origin: str) -> bool:
+        """Check a password. None, for an account that does not exist, takes as long as a wrong password.
+
+        Raises Unavailable like `hash`.
+        """
+        return await self._run(origin, lambda: self._verify(password_hash or self._dummy_hash, password))
 
     def is_outdated(self, password_hash: str) -> bool:
         """Return whether the hash was made with other parameters than the current ones."""
@@ -65,25 +80,27 @@ class Hasher:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        await self._wait_for_slot()
-        loop = asyncio.get_running_loop()
-        future: Future[T] = self._pool.submit(work)
-        # released when the thread ends: cancelling a request does not stop its thread
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._slots.release))
-        return await asyncio.wrap_future(future)
-
-    async def _wait_for_slot(self) -> None:
-        if self._slots.locked() and self._waiting >= self._queue:
-            raise Unavailable("Too many people are signing in right now.", retry_after=2)
-        self._waiting += 1
+    async def _run(self, origin: str, work: Callable[[], T]) -> T:
+        if self._present >= self._most:
+            raise Unavailable(TOO_MANY, retry_after=2)
+        self._present += 1
         try:
-            async with asyncio.timeout(self._wait_s):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise Unavailable("Too many people are signing in right now.", retry_after=2) from error
+            async with self._workers.worker(origin):
+                return await _finished(self._pool.submit(work))
         finally:
-            self._waiting -= 1
+            self._present -= 1
+
+
+async def _finished(future: "Future[T]") -> T:
+    """Wait for a thread. A cancelled caller waits too: cancelling a request does not stop its thread."""
+    done = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        while not done.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([done])
+        raise
 
 
 def _lower_priority() -> None:

@@ -34,11 +34,12 @@ async def sign_in(deps: Dependencies, login: str, password: str, device: Device)
     except RateLimited:
         _audit_failure(user, device, "too many attempts")
         raise
-    right = await deps.hasher.matches(user.password_hash if user else None, password)
+    origin = device.address if mark is None else bucket  # a known device does not wait for strangers at its address
+    right = await deps.hasher.matches(user.password_hash if user else None, password, origin=origin)
     if user is None or not right:
         _audit_failure(user, device, "wrong password" if user else "no such account")
         raise Unauthenticated(WRONG_LOGIN)
-    session = await _begin(deps, user, password, device)
+    session = await _begin(deps, user, password, device, origin)
     audit("sign-in", user_id=user.user_id, address=device.address)
     await end_replaced(deps, device, session.session)
     await deps.throttle.reset(bucket)
@@ -47,8 +48,10 @@ async def sign_in(deps: Dependencies, login: str, password: str, device: Device)
     return public_view(user), session
 
 
-async def _begin(deps: Dependencies, user: OpenAccount, password: str, device: Device) -> NewSession:
-    fresh = await deps.hasher.hash(password) if deps.hasher.is_outdated(user.password_hash) else user.password_hash
+async def _begin(deps: Dependencies, user: OpenAccount, password: str, device: Device, origin: str) -> NewSession:
+    fresh = user.password_hash
+    if deps.hasher.is_outdated(fresh):
+        fresh = await deps.hasher.hash(password, origin=origin)
 
     async def begin(db: Db) -> NewSession:
         await check_unchanged(db, user)

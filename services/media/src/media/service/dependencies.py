@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.fair_workers import Workers
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
-from shared.redis.upload_rate import UploadRate
+from shared.redis.person_rate import PersonRate, upload_rate
 from shared.rpc.client import Peer
 
 
@@ -47,7 +47,7 @@ class Dependencies:
     cdn: Cdn | None
     rooms: Peer
     pictures: PictureProcessor
-    upload_rate: UploadRate
+    upload_rate: PersonRate
     upload_places: Places
     body_places: Places
     """Places for bodies of uploads that a gateway sends: they name their person only at the end."""
@@ -65,7 +65,7 @@ def create_dependencies(
         cdn=open_cdn(settings.aws_cdn_url, settings.cdn_key_id, settings.cdn_private_key),
         rooms=rooms,
         pictures=_picture_processor(settings),
-        upload_rate=UploadRate(CircuitBreaker(redis), on=settings.rate_limits),
+        upload_rate=upload_rate(CircuitBreaker(redis), on=settings.rate_limits),
         upload_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once_of_one),
         body_places=Places(settings.uploads_at_once, of_one=settings.uploads_at_once),
         uploads=UploadLimits(

@@ -22,7 +22,10 @@ router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY_B
 
 @router.post("", status_code=201)
 async def create_room(response: Response, deps: Deps, caller: Caller, body: NewRoom) -> Room:
-    """Create a group, or open the direct room with a user. If that room exists, the status is 200."""
+    """Create a group, or open the direct room with a user. If that room exists, the status is 200.
+
+    A person creates sixty rooms at once, and 120 in an hour.
+    """
     user_id = caller.subject
     if body.kind == "direct":
         room_id, is_new = await creation.open_direct(deps, user_id, body.user_id)

@@ -22,6 +22,7 @@ async def open_group(deps: Dependencies, creator_id: str, title: str, user_ids: 
     """Create a group. Return its id. Raises DomainError."""
     title = title_of(title)
     check_user_ids(user_ids)
+    await deps.opening_rate.count(creator_id)
     open_accounts = await find_open_accounts(deps.auth, {creator_id, *user_ids})
 
     async def create(db: Db) -> tuple[str, Committed]:
@@ -41,6 +42,7 @@ async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[
     if not other_id:
         raise invalid("user_id: is missing.")
     check_user_ids([other_id])
+    await deps.opening_rate.count(user_id)
     open_accounts = await find_open_accounts(deps.auth, {user_id, other_id})
 
     async def find_or_create(db: Db) -> tuple[str, bool, Committed]:
@@ -55,6 +57,8 @@ async def open_direct(deps: Dependencies, user_id: str, other_id: str) -> tuple[
 
     async with deps.openings.worker(user_id):
         room_id, is_new, committed = await deps.database.transact(find_or_create)
+    if not is_new:
+        await deps.opening_rate.give_back(user_id)
     deps.publisher.add(committed)
     return room_id, is_new
 

@@ -17,14 +17,14 @@ from shared.contracts.media import Attachment, UploadRequest
 from shared.contracts.rooms import Rejected, Result
 from shared.errors import DomainError, ErrorCode, Unavailable
 from shared.ids import is_id
-from shared.redis.upload_rate import UploadRate
+from shared.redis.person_rate import PersonRate
 
 Submit = Callable[[Connection, AnyFrame, list[Attachment]], None]
 Run = Callable[[Connection, list[Effect]], None]
 
 
 class Attachments:
-    def __init__(self, media: Media, upload_rate: UploadRate, submitter: CommandSubmitter) -> None:
+    def __init__(self, media: Media, upload_rate: PersonRate, submitter: CommandSubmitter) -> None:
         self._media, self._upload_rate, self._submitter = media, upload_rate, submitter
 
     async def send(self, connection: Connection, frame: MessageSend, submit: Submit, run: Run) -> None:
