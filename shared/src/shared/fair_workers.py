@@ -49,9 +49,11 @@ class Workers:
 
     def _assign(self) -> None:
         """Give free workers to people who wait and hold less than their share."""
-        for person in [one for one in self._waiting if self._held[one] < self.of_one]:
+        for person in list(self._waiting) if self._free else ():
             if self._free == 0:
                 return
+            if self._held.get(person, 0) >= self.of_one:
+                continue
             turns = self._waiting.pop(person)
             self._free -= 1
             self._held[person] += 1

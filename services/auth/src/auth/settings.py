@@ -27,6 +27,9 @@ class AuthSettings(Settings):
     media_service_secret: SecretStr
     chat_gateway_service_secret: SecretStr
 
+    host_cookie: bool = True
+    """Under TLS, name the session cookie `__Host-webchat_session`. Off while replicas without that name may answer."""
+
     operators: CommaList = Field(default=[])
     """WebChat IDs of the users who may see /ops."""
 

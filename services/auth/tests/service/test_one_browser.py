@@ -10,7 +10,7 @@ from shared.streams.names import user_channel
 from shared.streams.notifications import SessionsRevoked, publish_notifications
 from shared.testing.fixtures import eventually, on_each_database, subscription
 
-from .conftest import PASSWORD
+from .conftest import PASSWORD, with_settings
 
 TLS = {"X-Forwarded-Proto": "https"}
 NAME, TLS_NAME = "webchat_session", "__Host-webchat_session"
@@ -63,6 +63,20 @@ async def test_the_cookie_of_this_host_wins_over_one_that_another_host_may_have_
     own, planted = anna_client.cookies[NAME], mallory.cookies[NAME]
     answer = await get_me(browser, TLS, **{NAME: planted, TLS_NAME: own})
     assert answer.json()["user_id"] == anna["user_id"]
+
+
+@with_settings(host_cookie=False)
+async def test_during_an_update_the_cookie_keeps_the_name_that_old_replicas_know(sign_up, browser):
+    _, anna = await sign_up("anna")
+    body = {"login": anna["email"], "password": PASSWORD}
+    [(name, (secret, attributes))] = [
+        cookie
+        for cookie in cookies_of(await browser().post("/api/auth/login", json=body, headers=TLS)).items()
+        if cookie[0] != "webchat_device"
+    ]
+    assert (name, "Secure" in attributes) == (NAME, True)
+    moved_back = cookies_of(await get_me(browser, TLS, **{TLS_NAME: secret}))
+    assert (moved_back[NAME][0], moved_back[TLS_NAME][0]) == (secret, "")
 
 
 async def test_signing_out_deletes_both_cookies(sign_up, browser):

@@ -1,14 +1,18 @@
 """Rate limits by account and by address, in Redis."""
 
+import asyncio
+import threading
 import time
 
 import pytest
 
+from auth.service.throttle import PASSWORD as PASSWORD_RATE
+from auth.service.throttle import SIGN_IN_TO_ACCOUNT
 from shared.ids import now_ms
 from shared.rates import Rate, give_back, take
 from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
-from shared.testing.fixtures import on_both_engines
+from shared.testing.fixtures import eventually, on_both_engines
 
 from .conftest import PASSWORD, with_settings
 
@@ -96,6 +100,38 @@ async def test_guessing_from_a_known_device_is_limited_by_itself(sign_up, log_in
     answers = [(await known.post("/api/auth/login", json=guess)).status_code for _ in range(11)]
     assert answers == [401] * 10 + [429]
     assert (await other.post("/api/auth/login", json=guess)).status_code == 401
+
+
+@limited
+async def test_the_known_devices_of_an_account_sign_in_a_limited_number_of_times(sign_up, log_in, browser):
+    """Also with the right password, because each sign-in costs a password hash."""
+    known, anna = await sign_up("anna")
+    right = {"login": anna["email"], "password": PASSWORD}
+    other = await log_in(anna["email"])
+    statuses = [(await known.post("/api/auth/login", json=right)).status_code for _ in range(SIGN_IN_TO_ACCOUNT.burst)]
+    assert set(statuses) == {200}
+    assert {(await one.post("/api/auth/login", json=right)).status_code for one in (known, other)} == {429}
+    assert (await browser().post("/api/auth/login", json=right)).status_code == 200, "that is another limit"
+
+
+@limited
+async def test_an_attempt_that_could_not_be_checked_does_not_count(sign_up, browser, deps, tag):
+    known, anna = await sign_up("anna")
+    right = {"login": anna["email"], "password": PASSWORD}
+    stranger, gate = browser(), threading.Event()
+    busy = [
+        asyncio.create_task(deps.hasher._run(f"{tag}{number}", lambda: gate.wait(30)))
+        for number in range(2 * deps.hasher._most)
+    ]
+    await eventually(lambda: deps.hasher._present.total() == len(busy))
+    for client in (known, stranger):
+        attempts = range(PASSWORD_RATE.burst + 1)
+        answers = [(await client.post("/api/auth/login", json=right)).status_code for _ in attempts]
+        assert set(answers) == {503}
+    gate.set()
+    await asyncio.gather(*busy)
+    for client in (known, stranger):
+        assert (await client.post("/api/auth/login", json=right)).status_code == 200
 
 
 @limited

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from auth.service.hasher import LOW_PRIORITY, Hasher, HashParameters
+from auth.service.hasher import LOW_PRIORITY, RESERVE, Hasher, HashParameters
 from shared.errors import Unavailable
 from shared.testing.fixtures import eventually
 
@@ -42,10 +42,10 @@ async def test_concurrency_and_waiting_are_bounded():
         with lock:
             running -= 1
 
-    tasks = [asyncio.create_task(made._run(f"{number}", work)) for number in range(7)]
+    tasks = [asyncio.create_task(made._run(f"{number}", work)) for number in range(12)]
     await eventually(lambda: running == 2 and sum(task.done() for task in tasks) >= 2)
     refused = [task for task in tasks if task.done()]
-    assert len(refused) == 2
+    assert len(refused) == 12 - RESERVE * (2 + 3)
     for task in refused:
         problem = task.exception()
         assert isinstance(problem, Unavailable)
@@ -84,6 +84,20 @@ async def test_an_origin_with_many_requests_delays_only_itself():
     assert finished in (["there", "here"], ["there", "there", "here"])
     await asyncio.wait(guesses)
     assert sum(isinstance(task.exception(), Unavailable) for task in guesses) == 3
+    made.close()
+
+
+async def test_a_full_queue_keeps_places_for_others():
+    made, gate = hasher(workers=1, queue=8), threading.Event()
+    full = [asyncio.create_task(made._run(f"there {number % 5}", lambda: gate.wait(5))) for number in range(9)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await made.hash("correct horse", origin="there 0")
+    mine = asyncio.create_task(made.hash("correct horse", origin="here"))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await mine
+    await asyncio.gather(*full)
     made.close()
 
 

@@ -24,6 +24,7 @@ from chat_gateway.socket_limit import presence_entry
 from chat_gateway.subscriber import Subscriber
 from chat_gateway.timings import Timings
 from shared.batcher import Batcher
+from shared.errors import Unavailable
 from shared.ids import now_ms
 from shared.redis.client import AnyRedis
 from shared.redis.loader import RedisLoader
@@ -34,6 +35,8 @@ from shared.web.overload import PRESENCE_SHED, Overload
 log = logging.getLogger(__name__)
 
 REGISTRATIONS_PER_CALL = 200
+RECHECKS_AT_ONCE = 20
+RECHECK_PAUSE_S = 1.0
 CHANGES_PAUSE_S = 0.05
 """Between two batches of changes, so that many of them share a round trip."""
 
@@ -72,6 +75,7 @@ class Presence:
         # Bounded by the connections of this gateway and what they watch.
         self._changed = Batcher[str, None](self._update_watched, limit=sys.maxsize)
         self._unregistered = Batcher[tuple[str, str], None](self._remove, limit=sys.maxsize)
+        self._rechecks = Batcher[Connection, None](self._recheck_all, limit=sys.maxsize, batch=RECHECKS_AT_ONCE)
         self._registrations: RedisLoader[Connection, int] = RedisLoader(
             redis, lambda connection: presence_key(connection.user_id), self._add, max_batch=REGISTRATIONS_PER_CALL
         )
@@ -113,14 +117,11 @@ class Presence:
         watch = self._watches.get(connection)
         return {} if watch is None else watch.shown
 
-    async def recheck(self, connections: Iterable[Connection]) -> None:
-        """Determine again whom connections may see, after a change of blocks, follows or rooms."""
+    def recheck(self, connections: Iterable[Connection]) -> None:
+        """Determine soon again whom connections may see, after a change of blocks, follows or rooms."""
         for connection in connections:
-            if watched := list(self.watched_by(connection)):
-                visible = await self._visible_to(connection.user_id, watched)
-                if (watch := self._watches.get(connection)) is not None:
-                    watch.visible = visible
-                    await self._update(set(watch.shown))
+            if self.watched_by(connection):
+                self._rechecks.add(connection, None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -129,12 +130,28 @@ class Presence:
                 ("presence refresh", self._refresh, self._timings.presence_refresh),
                 ("presence poll", self._poll, self._timings.presence_poll),
                 ("presence changes", self._changed.run, CHANGES_PAUSE_S),
+                ("presence checks", self._rechecks.run, CHANGES_PAUSE_S),
                 ("presence removals", self._unregistered.run, CHANGES_PAUSE_S),
             ):
                 await stack.enter_async_context(background(name, work, pause=pause))
             yield
         await self._registrations.drain()
         await self._unregistered.drain()
+
+    async def _recheck_all(self, connections: Iterable[Connection]) -> None:
+        await asyncio.gather(*map(self._recheck, connections))
+
+    async def _recheck(self, connection: Connection) -> None:
+        """Check one connection, again later if a service is unavailable for its user."""
+        watched = list(self.watched_by(connection))
+        try:
+            visible = await self._visible_to(connection.user_id, watched)
+        except Unavailable:
+            asyncio.get_running_loop().call_later(RECHECK_PAUSE_S, self.recheck, [connection])
+            return
+        if (watch := self._watches.get(connection)) is not None:
+            watch.visible = visible
+            await self._update(set(watch.shown))
 
     async def _visible_to(self, user_id: str, other_ids: list[str]) -> set[str]:
         if not other_ids:

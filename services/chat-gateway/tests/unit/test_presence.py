@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from chat_gateway import presence
 from chat_gateway.ephemeral import MAX_QUEUED
 from shared.errors import Unavailable
 from shared.ids import new_id, now_ms
@@ -28,6 +29,12 @@ async def process_changes(harness: GatewayHarness) -> None:
     await harness.gateway.presence._unregistered.drain()
     await asyncio.wait_for(harness.gateway.ephemeral.run(), 1)
     await harness.gateway.presence._changed.drain()
+
+
+async def synchronise(harness: GatewayHarness) -> None:
+    """Handle the changes of users, and what follows for whom they may see."""
+    await harness.gateway.user_sync.changed.run()
+    await harness.gateway.presence._rechecks.drain()
 
 
 def shown(client: FakeClient) -> list[tuple[str, str]]:
@@ -176,7 +183,7 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     assert await watch(ana, BEN) == {BEN: "online"}
     ben_blocked(harness)
     harness.gateway.user_sync.user_changed(ANA)
-    await harness.gateway.user_sync.changed.run()
+    await synchronise(harness)
     assert shown(ana) == [(BEN, "offline")]
     ben.disconnect()
     await process_changes(harness)
@@ -185,8 +192,32 @@ async def test_a_block_hides_the_status_in_spite_of_a_follow_and_a_shared_room(h
     assert shown(ana) == [(BEN, "offline")]
     harness.social.blocks.clear()
     harness.gateway.user_sync.user_changed(ANA)
-    await harness.gateway.user_sync.changed.run()
+    await synchronise(harness)
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
+
+
+async def test_the_reads_of_one_person_do_not_stop_the_synchronisation_of_others(
+    harness: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+):
+    """Too many of her reads are waiting, so it cannot be determined whom Ana may see."""
+    monkeypatch.setattr(presence, "RECHECK_PAUSE_S", 0.01)
+    room_id = harness.rooms.create(ANA, BEN)
+    ana, ben, cho = [await harness.connect(user) for user in (ANA, BEN, CHO)]
+    await watch(ana, BEN)
+    harness.rooms.errors_at["shared"] = Unavailable("Too many of your requests are waiting.")
+    harness.rooms.remove(room_id, ANA)
+    harness.rooms.add(room_id, CHO)
+    for user in (ANA, CHO):
+        harness.gateway.user_sync.user_changed(user)
+    await synchronise(harness)
+    await cho.settle()
+    assert [frame["op"] for frame in cho.frames] == ["ready", "room.added"]
+    assert shown(ana) == []
+    del harness.rooms.errors_at["shared"]
+    await eventually(lambda: len(harness.gateway.presence._rechecks) == 1)
+    await harness.gateway.presence._rechecks.drain()
+    assert shown(ana) == [(BEN, "offline")]
+    assert ben.transport.closed is None
 
 
 async def test_leaving_the_shared_room_hides_the_status_and_joining_shows_it(harness: GatewayHarness):
@@ -195,11 +226,11 @@ async def test_leaving_the_shared_room_hides_the_status_and_joining_shows_it(har
     await watch(ana, BEN)
     harness.rooms.remove(room_id, ANA)
     harness.gateway.user_sync.user_changed(ANA)
-    await harness.gateway.user_sync.changed.run()
+    await synchronise(harness)
     assert shown(ana) == [(BEN, "offline")]
     harness.rooms.add(room_id, ANA)
     harness.gateway.user_sync.user_changed(ANA)
-    await harness.gateway.user_sync.changed.run()
+    await synchronise(harness)
     assert shown(ana) == [(BEN, "offline"), (BEN, "online")]
 
 

@@ -76,8 +76,9 @@ def set_cookie(request: Request, response: Response, deps: Dependencies, secret:
     """Set the cookie for almost the remaining lifetime of the session."""
     now, secure = now_ms(), is_secure(request)
     remaining_ms = deps.session_lifetime.extended(session, now) - now
+    name, other = (TLS_COOKIE, COOKIE) if secure and deps.host_cookie else (COOKIE, TLS_COOKIE)
     response.set_cookie(
-        TLS_COOKIE if secure else COOKIE,
+        name,
         secret,
         max_age=max(0, remaining_ms // 1000 - COOKIE_ENDS_EARLIER_S),
         path="/",
@@ -85,8 +86,8 @@ def set_cookie(request: Request, response: Response, deps: Dependencies, secret:
         httponly=True,
         samesite="lax",
     )
-    if secure and COOKIE in request.cookies:
-        _delete(response, COOKIE, secure=True)
+    if secure and other in request.cookies:
+        _delete(response, other, secure=True)
 
 
 def delete_cookie(request: Request, response: Response) -> None:

@@ -32,6 +32,8 @@ class Dependencies:
     hasher: Hasher
     keys: KeyRing
     session_lifetime: SessionLifetime
+    host_cookie: bool
+    """Name the session cookie `__Host-…` under TLS."""
     allowed_origins: Collection[str]
     operators: Collection[str]
     """WebChat IDs in canonical form."""
@@ -66,6 +68,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
             rotation_days=settings.signing_key_days,
         ),
         session_lifetime=lifetime,
+        host_cookie=settings.host_cookie,
         allowed_origins=settings.backend_cors_origins,
         operators={webchat_id.lower() for webchat_id in settings.operators},
         log_key=settings.log_key,

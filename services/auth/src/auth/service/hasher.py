@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +21,8 @@ from shared.fair_workers import Workers
 T = TypeVar("T")
 
 TOO_MANY = "Too many people are signing in right now."
+RESERVE = 2
+"""The queue is this many times as long for origins that have no request in it."""
 LOW_PRIORITY = 10
 """The niceness of the threads: sign-ins wait for chats on the same cores, and not the reverse."""
 
@@ -53,7 +56,7 @@ class Hasher:
             wait_s=parameters.wait_s,
             too_many=TOO_MANY,
         )
-        self._most, self._present = parameters.workers + parameters.queue, 0
+        self._most, self._present = parameters.workers + parameters.queue, Counter[str]()
         self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str, *, origin: str) -> str:
@@ -81,14 +84,21 @@ class Hasher:
             return False
 
     async def _run(self, origin: str, work: Callable[[], T]) -> T:
-        if self._present >= self._most:
+        if self._is_full_for(origin):
             raise Unavailable(TOO_MANY, retry_after=2)
-        self._present += 1
+        self._present[origin] += 1
         try:
             async with self._workers.worker(origin):
                 return await _finished(self._pool.submit(work))
         finally:
-            self._present -= 1
+            self._present[origin] -= 1
+            if not self._present[origin]:
+                del self._present[origin]
+
+    def _is_full_for(self, origin: str) -> bool:
+        """Return whether there are too many requests. Of an origin that has none, one may come for longer."""
+        present = self._present.total()
+        return present >= (self._most if self._present[origin] else RESERVE * self._most)
 
 
 async def _finished(future: "Future[T]") -> T:

@@ -10,7 +10,7 @@ from auth.service.throttle import by_account, by_device
 from auth.storage import users
 from shared.contracts.auth import User
 from shared.database.engine import Db
-from shared.errors import RateLimited, Unauthenticated
+from shared.errors import RateLimited, Unauthenticated, Unavailable
 from shared.logging.audit import audit
 
 
@@ -31,11 +31,20 @@ async def sign_in(deps: Dependencies, login: str, password: str, device: Device)
         if mark is None:
             await deps.throttle.unknown_device(device.address)
         await deps.throttle.password(bucket)
+        if mark is not None and user is not None:
+            await deps.throttle.known_device(user.user_id)
     except RateLimited:
         _audit_failure(user, device, "too many attempts")
         raise
-    origin = device.address if mark is None else bucket  # a known device does not wait for strangers at its address
-    right = await deps.hasher.matches(user.password_hash if user else None, password, origin=origin)
+    # the known devices of an account do not wait for strangers at their address, and share one place in the queue
+    origin = device.address if mark is None or user is None else user.user_id
+    try:
+        right = await deps.hasher.matches(user.password_hash if user else None, password, origin=origin)
+    except Unavailable:  # nobody looked at the password, so it counts as no attempt
+        await deps.throttle.forgive_password(bucket)
+        if mark is None:
+            await deps.throttle.forgive(device.address)
+        raise
     if user is None or not right:
         _audit_failure(user, device, "wrong password" if user else "no such account")
         raise Unauthenticated(WRONG_LOGIN)

@@ -11,6 +11,8 @@ from shared.redis.buckets import Buckets
 SIGN_UP = Rate(burst=60, every_ms=10_000)
 AVAILABLE = Rate(burst=60, every_ms=500)
 SIGN_IN_FROM_ADDRESS = Rate(burst=100, every_ms=1_000)
+SIGN_IN_TO_ACCOUNT = Rate(burst=30, every_ms=10_000)
+"""Sign-ins of all known devices of an account, with the right password too. Strangers cannot take from it."""
 FAILURES_FROM_ADDRESS = Rate(burst=50, every_ms=20_000)
 """Fifty failures at once, then 180 an hour, whatever accounts are tried. A right password does not count."""
 PASSWORD = Rate(burst=10, every_ms=30_000)
@@ -62,6 +64,10 @@ class Throttle:
         await self._take(f"sign-in:{network_of(address)}", SIGN_IN_FROM_ADDRESS)
         await self._take(_failures(address), FAILURES_FROM_ADDRESS)
 
+    async def known_device(self, user_id: str) -> None:
+        """Count a sign-in from a device that signed in to the account before."""
+        await self._take(_bucket("sign-in", user_id), SIGN_IN_TO_ACCOUNT)
+
     async def forgive(self, address: str) -> None:
         """Count the last attempt from this address as no failure."""
         if self._on:
@@ -69,6 +75,11 @@ class Throttle:
 
     async def password(self, bucket: str) -> None:
         await self._take(bucket, PASSWORD)
+
+    async def forgive_password(self, bucket: str) -> None:
+        """Take back a count of `password`, because the password was not checked."""
+        if self._on:
+            await self._buckets.give_back(bucket, PASSWORD)
 
     async def reset(self, bucket: str) -> None:
         """Forget earlier attempts, because the right password was given."""

@@ -76,7 +76,7 @@ class UserSync:
             await self._sync_users(user_ids)
             while spans:
                 spans.pop().end()
-            await self._presence.recheck(self._connections.live(user_ids))
+            self._presence.recheck(self._connections.live(user_ids))
         except BaseException:
             for span in spans:
                 span.end("failure")
