@@ -47,6 +47,14 @@ class Workers:
                 self._withdraw(person, turn)
             self._assign()
 
+    @property
+    def requests(self) -> int:
+        """The number of requests that hold a worker or wait for one."""
+        return self._held.total() + sum(map(len, self._waiting.values()))
+
+    def requests_of(self, person: str) -> int:
+        return self._held.get(person, 0) + len(self._waiting.get(person, ()))
+
     def _assign(self) -> None:
         """Give free workers to people who wait and hold less than their share."""
         for person in list(self._waiting) if self._free else ():

@@ -3,9 +3,23 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def thread_result(done: "asyncio.Future[T]") -> T:
+    """Return the result of a thread. A cancelled caller also waits for the thread, which still uses its resources."""
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        while not done.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([done])
+        raise
 
 
 async def _forever(name: str, work: Callable[[], Awaitable[None]], pause: float, longest: float) -> None:

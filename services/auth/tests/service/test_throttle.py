@@ -123,7 +123,7 @@ async def test_an_attempt_that_could_not_be_checked_does_not_count(sign_up, brow
         asyncio.create_task(deps.hasher._run(f"{tag}{number}", lambda: gate.wait(30)))
         for number in range(2 * deps.hasher._most)
     ]
-    await eventually(lambda: deps.hasher._present.total() == len(busy))
+    await eventually(lambda: deps.hasher._workers.requests == len(busy))
     for client in (known, stranger):
         attempts = range(PASSWORD_RATE.burst + 1)
         answers = [(await client.post("/api/auth/login", json=right)).status_code for _ in attempts]

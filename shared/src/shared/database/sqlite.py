@@ -8,7 +8,7 @@ read-then-update transactions read the same state.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
@@ -20,6 +20,7 @@ from shared.budgets import DATABASE_S
 from shared.database import compiled
 from shared.database.compiled import CompiledStatement, Parameters, Row
 from shared.database.pool_metrics import POOL_WAIT, WRITER_WAIT
+from shared.tasks import thread_result
 
 T = TypeVar("T")
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
@@ -81,14 +82,8 @@ class Threads:
 
         The work runs in the task's context, so that its events and log lines belong to the task's trace.
         """
-        done = asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            while not done.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([done])
-            raise
+        loop = asyncio.get_running_loop()
+        return await thread_result(loop.run_in_executor(self._pool, copy_context().run, work))
 
     async def join(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)

@@ -5,10 +5,8 @@ import os
 import secrets
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from shared.errors import Unavailable
 from shared.fair_workers import Workers
+from shared.tasks import thread_result
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class Hasher:
             wait_s=parameters.wait_s,
             too_many=TOO_MANY,
         )
-        self._most, self._present = parameters.workers + parameters.queue, Counter[str]()
+        self._most = parameters.workers + parameters.queue
         self._dummy_hash = self._argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str, *, origin: str) -> str:
@@ -86,31 +85,12 @@ class Hasher:
     async def _run(self, origin: str, work: Callable[[], T]) -> T:
         if self._is_full_for(origin):
             raise Unavailable(TOO_MANY, retry_after=2)
-        self._present[origin] += 1
-        try:
-            async with self._workers.worker(origin):
-                return await _finished(self._pool.submit(work))
-        finally:
-            self._present[origin] -= 1
-            if not self._present[origin]:
-                del self._present[origin]
+        async with self._workers.worker(origin):
+            return await thread_result(asyncio.wrap_future(self._pool.submit(work)))
 
     def _is_full_for(self, origin: str) -> bool:
         """Return whether there are too many requests. Of an origin that has none, one may come for longer."""
-        present = self._present.total()
-        return present >= (self._most if self._present[origin] else RESERVE * self._most)
-
-
-async def _finished(future: "Future[T]") -> T:
-    """Wait for a thread. A cancelled caller waits too: cancelling a request does not stop its thread."""
-    done = asyncio.wrap_future(future)
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        while not done.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([done])
-        raise
+        return self._workers.requests >= (self._most if self._workers.requests_of(origin) else RESERVE * self._most)
 
 
 def _lower_priority() -> None:
