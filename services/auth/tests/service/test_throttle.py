@@ -238,7 +238,7 @@ async def test_sign_ups_and_lookups_from_one_address_are_limited(client):
 
 @on_both_engines
 async def test_the_script_computes_the_same_as_the_domain(redis):
-    buckets, rate = Buckets(CircuitBreaker(redis), "auth"), Rate(burst=3, every_ms=60_000)
+    buckets, rate = Buckets(CircuitBreaker(redis), "auth", on=True), Rate(burst=3, every_ms=60_000)
     full_at = 0
     for _ in range(5):
         full_at, wait = take(full_at, now_ms(), rate)

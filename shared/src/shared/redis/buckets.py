@@ -1,8 +1,10 @@
 """Token buckets in Redis, shared by all replicas. While Redis is unavailable, each process has its own."""
 
+import math
 from collections import OrderedDict
 from pathlib import Path
 
+from shared.errors import RateLimited
 from shared.ids import now_ms
 from shared.rates import Rate, give_back, take
 from shared.redis.circuit_breaker import CircuitBreaker
@@ -14,11 +16,16 @@ MAX_LOCAL = 50_000
 
 
 class Buckets:
-    """The buckets of one service, by name."""
+    """The buckets of one service, by name. Without `on`, nothing is limited."""
 
-    def __init__(self, breaker: CircuitBreaker, service: str) -> None:
-        self._breaker, self._service = breaker, service
+    def __init__(self, breaker: CircuitBreaker, service: str, *, on: bool) -> None:
+        self._breaker, self._service, self._on = breaker, service, on
         self._local: OrderedDict[str, int] = OrderedDict()
+
+    async def count(self, name: str, rate: Rate, too_many: str) -> None:
+        """Take a token. Raises RateLimited with the text `too_many` if the bucket is empty."""
+        if self._on and (wait := await self.take(name, rate)):
+            raise RateLimited(too_many, retry_after=math.ceil(wait / 1000))
 
     async def take(self, name: str, rate: Rate) -> int:
         """Take a token and return 0; if the bucket is empty, return how many milliseconds to wait for one."""
@@ -31,6 +38,8 @@ class Buckets:
 
     async def give_back(self, name: str, rate: Rate) -> None:
         """Give back a token that was taken."""
+        if not self._on:
+            return
         if name in self._local:
             self._local[name] = give_back(self._local[name], rate)
 
@@ -40,6 +49,8 @@ class Buckets:
         await self._breaker.call(run)
 
     async def refill(self, name: str) -> None:
+        if not self._on:
+            return
         self._local.pop(name, None)
         await self._breaker.call(lambda redis: redis.delete(self._key(name)))
 

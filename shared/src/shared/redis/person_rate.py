@@ -1,8 +1,5 @@
 """The rates of one person, over all processes of a service, and over those of several services."""
 
-import math
-
-from shared.errors import RateLimited
 from shared.rates import Rate
 from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
@@ -14,18 +11,16 @@ UPLOADS_OF_ONE = Rate(burst=30, every_ms=2_000)
 class PersonRate:
     """Counts what each person does in all processes; while Redis does not answer, in this process."""
 
-    def __init__(self, breaker: CircuitBreaker, name: str, rate: Rate, *, on: bool, too_many: str) -> None:
-        self._buckets, self._rate, self._on, self._too_many = Buckets(breaker, name), rate, on, too_many
+    def __init__(self, buckets: Buckets, rate: Rate, *, too_many: str) -> None:
+        self._buckets, self._rate, self._too_many = buckets, rate, too_many
 
     async def count(self, user_id: str) -> None:
         """Count once, also what is refused later. Raises RateLimited if it is too much."""
-        if self._on and (wait := await self._buckets.take(user_id, self._rate)):
-            raise RateLimited(self._too_many, retry_after=math.ceil(wait / 1000))
+        await self._buckets.count(user_id, self._rate, self._too_many)
 
     async def give_back(self, user_id: str) -> None:
         """Take back a count, because nothing was done."""
-        if self._on:
-            await self._buckets.give_back(user_id, self._rate)
+        await self._buckets.give_back(user_id, self._rate)
 
 
 def upload_rate(breaker: CircuitBreaker, *, on: bool) -> PersonRate:
@@ -34,4 +29,4 @@ def upload_rate(breaker: CircuitBreaker, *, on: bool) -> PersonRate:
     A gateway counts before it passes the bytes on, so that media does not receive what is refused.
     """
     too_many = "More uploads than allowed. Try again shortly."
-    return PersonRate(breaker, "uploads", UPLOADS_OF_ONE, on=on, too_many=too_many)
+    return PersonRate(Buckets(breaker, "uploads", on=on), UPLOADS_OF_ONE, too_many=too_many)

@@ -50,7 +50,7 @@ def create_dependencies(settings: AuthSettings, database: Database, redis: AnyRe
         redis=breaker,
         relay=relay,
         sessions=SessionLoader(database, lifetime),
-        throttle=Throttle(Buckets(breaker, "auth"), on=settings.rate_limits),
+        throttle=Throttle(Buckets(breaker, "auth", on=settings.rate_limits)),
         devices=DeviceCookies(settings.session_secret_key.get_secret_value()),
         hasher=Hasher(
             HashParameters(

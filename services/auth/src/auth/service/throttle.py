@@ -2,9 +2,7 @@
 
 import hashlib
 import ipaddress
-import math
 
-from shared.errors import RateLimited
 from shared.rates import Rate
 from shared.redis.buckets import Buckets
 
@@ -50,8 +48,8 @@ def by_session(user_id: str) -> str:
 
 
 class Throttle:
-    def __init__(self, buckets: Buckets, *, on: bool) -> None:
-        self._buckets, self._on = buckets, on
+    def __init__(self, buckets: Buckets) -> None:
+        self._buckets = buckets
 
     async def sign_up(self, address: str) -> None:
         await self._take(f"sign-up:{network_of(address)}", SIGN_UP)
@@ -70,25 +68,21 @@ class Throttle:
 
     async def forgive(self, address: str) -> None:
         """Count the last attempt from this address as no failure."""
-        if self._on:
-            await self._buckets.give_back(_failures(address), FAILURES_FROM_ADDRESS)
+        await self._buckets.give_back(_failures(address), FAILURES_FROM_ADDRESS)
 
     async def password(self, bucket: str) -> None:
         await self._take(bucket, PASSWORD)
 
     async def forgive_password(self, bucket: str) -> None:
         """Take back a count of `password`, because the password was not checked."""
-        if self._on:
-            await self._buckets.give_back(bucket, PASSWORD)
+        await self._buckets.give_back(bucket, PASSWORD)
 
     async def reset(self, bucket: str) -> None:
         """Forget earlier attempts, because the right password was given."""
-        if self._on:
-            await self._buckets.refill(bucket)
+        await self._buckets.refill(bucket)
 
     async def _take(self, name: str, rate: Rate) -> None:
-        if self._on and (wait := await self._buckets.take(name, rate)):
-            raise RateLimited("Too many attempts. Try again later.", retry_after=math.ceil(wait / 1000))
+        await self._buckets.count(name, rate, "Too many attempts. Try again later.")
 
 
 def _bucket(kind: str, name: str) -> str:

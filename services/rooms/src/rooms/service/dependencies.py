@@ -12,16 +12,17 @@ from rooms.settings import RoomsSettings
 from shared.database.engine import Database
 from shared.fair_workers import Workers
 from shared.rates import Rate
+from shared.redis.buckets import Buckets
 from shared.redis.circuit_breaker import CircuitBreaker
 from shared.redis.client import AnyRedis
 from shared.redis.person_rate import PersonRate
 from shared.rpc.client import Peer
 
+ROOMS_OF_ONE = Rate(burst=60, every_ms=30_000)
+"""New rooms of one person: sixty at once, and 120 in an hour. Others are in them without being asked."""
 TOO_MANY_ROOMS = "You opened more rooms than allowed. Try again later."
 WAITING_READS, WAITING_SEARCHES, WAITING_OPENINGS = 64, 8, 64
 """Requests of one person that may wait. A person who opens the client, types, or opens rooms needs fewer."""
-ROOMS_OF_ONE = Rate(burst=60, every_ms=30_000)
-"""New rooms of one person: sixty at once, and 120 in an hour. Others are in them without being asked."""
 WAIT_S = 3.0
 """Seconds that they may wait."""
 
@@ -65,7 +66,7 @@ def create_dependencies(
         searches=_fair_workers(connections // 4, of_one=1, waiting=WAITING_SEARCHES),
         openings=_fair_workers(connections // 4, of_one=1, waiting=WAITING_OPENINGS),
         opening_rate=PersonRate(
-            CircuitBreaker(redis), "rooms", ROOMS_OF_ONE, on=settings.rate_limits, too_many=TOO_MANY_ROOMS
+            Buckets(CircuitBreaker(redis), "rooms", on=settings.rate_limits), ROOMS_OF_ONE, too_many=TOO_MANY_ROOMS
         ),
         auth=auth,
         media=media,
