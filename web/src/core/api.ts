@@ -7,7 +7,7 @@ import type { FieldError, DomainError, ErrorCode, Result } from "./types.ts";
 const TIMEOUT = 20_000;
 const SESSION_ENDED = "urn:webchat:problem:session_ended";
 
-/** Problem types that tell apart errors of one status. */
+/** Problem types that distinguish errors of one status. */
 const CODES_OF_TYPES: Readonly<Record<string, ErrorCode>> = {
   "urn:webchat:problem:member_removed": "member_removed",
 };

@@ -1,5 +1,6 @@
 """The input of a socket: a bounded number of frames and bytes in each turn of the event loop."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from chat_gateway.protocol.connection import Connection
@@ -91,9 +92,9 @@ class Input(Output):
             self._receive(frame, now)
             frames += 1
 
+    @abstractmethod
     def _perform(self, now: float) -> bool:
         """Perform received frames. Returns False if they have to wait, or if replies wait to be written."""
-        raise NotImplementedError
 
     def _receive(self, frame: ReceivedFrame, now: float) -> None:
         opcode, payload = frame
@@ -117,8 +118,9 @@ class Input(Output):
         else:
             self._write_control(PONG, payload)
 
+    @abstractmethod
     def _receive_close(self, payload: bytes | bytearray) -> None:
-        raise NotImplementedError
+        """Handle a close frame."""
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         """Close the socket, and ignore all further input, RFC 6455 §7.1.7."""

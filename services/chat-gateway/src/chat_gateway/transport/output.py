@@ -1,6 +1,7 @@
 """The output of a socket: live events immediately, replies and missed events when the previous ones have drained."""
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from chat_gateway.protocol.errors import CloseCode
 
@@ -8,7 +9,7 @@ HIGH_WATER_BYTES = 64 * 1024
 """At most the smallest `outbound_bytes`, and with more waiting the socket is congested."""
 
 
-class Output(asyncio.Protocol):
+class Output(asyncio.Protocol, ABC):
     """The half of a socket that writes.
 
     Live events are written immediately, and the socket is closed if too many bytes are waiting. Replies and missed
@@ -65,12 +66,13 @@ class Output(asyncio.Protocol):
         self._write_outgoing()
         await written
 
+    @abstractmethod
     def close(self, code: int, reason: str) -> None:
-        raise NotImplementedError
+        """Send a close frame."""
 
+    @abstractmethod
     def _update_reading(self) -> None:
         """Pause reading while anything waits to be written."""
-        raise NotImplementedError
 
     def _write_outgoing(self) -> None:
         while self._outgoing and not self._congested and not self._closing:
