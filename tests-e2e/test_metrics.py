@@ -6,12 +6,11 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
 import yaml
-from containers import Containers
-from people import TRUST, Person
+from people import Person
 from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from scraping import GATEWAYS, page_of
 from stack import Stack
 from waiting import eventually
 
@@ -21,7 +20,6 @@ ROOT = Path(__file__).parents[1]
 SERVICES = ("auth", "social", "rooms", "media", "chat-gateway-1", "ops")
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 NAME = re.compile(r"\b(?:webchat|process)_[a-z0-9_]*[a-z0-9]\b")
-GATEWAYS = ("chat-gateway-1", "chat-gateway-2")
 RISES = {
     "webchat_starts_total": 2,
     "webchat_events_delivered_total": 10,
@@ -32,18 +30,6 @@ RISES = {
 }
 """The minimum increases for five messages to two new users."""
 CHAPTERS = ("Metrics", "The canary")
-READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000/metrics', timeout=5).read().decode())"
-
-
-def page_of(stack: Stack, name: str) -> list[Metric]:
-    """Return the metrics of a process. The gateways are `chat-gateway-1` and `chat-gateway-2`."""
-    if isinstance(stack, Containers):
-        service, _, replica = name.partition("-gateway-")
-        where = ("--index", replica, f"{service}-gateway") if replica else (name,)
-        page = stack.compose("exec", "--no-TTY", *where, "python", "-ISc", READ)
-    else:
-        page = httpx.get(f"http://127.0.0.1:{stack.port(name)}/metrics", verify=TRUST, trust_env=False).text
-    return list(text_string_to_metric_families(page))
 
 
 def names_of(families: list[Metric]) -> set[str]:
