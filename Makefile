@@ -30,7 +30,9 @@ UNIT := $(wildcard services/*/tests/unit shared/tests/unit deploy/*/tests/unit)
 # mypy checks them in two runs, because a run has one module of a name (conftest).
 HELPERS = $(shell find services/*/tests deploy/*/tests tests-e2e -name '*.py' -not -name 'test_*')
 # Each module runs on one worker, so its servers and stacks start once.
-PYTEST := $(IN)/python -P -m pytest --dist=loadgroup --no-loadscope-reorder --numprocesses=2
+WORKERS := --dist=loadgroup --no-loadscope-reorder --numprocesses=2
+PYTEST := $(IN)/python -P -m pytest $(WORKERS)
+CONFIRMED_PYTEST = $(IN)/python -P -m shared.testing.confirm_failures $(if $(SEED),--seed=$(SEED)) $(WORKERS)
 TWO_AT_A_TIME = $(MAKE) --no-print-directory --jobs=2 --output-sync=line
 
 # If this were set, each of the processes of a stack would compile all its modules at every start.
@@ -77,9 +79,13 @@ unit: $(STAMP) $(MODULES)  ## run the tests that need no server, in seconds
 	@$(PYTEST) --quiet $(UNIT)
 
 .PHONY: test
-test: $(STAMP) $(MODULES)  ## lint, then run all tests against real servers and in a real browser
+test: $(STAMP) $(MODULES)  ## lint, then run all tests against real servers and in a real browser (SEED=N repeats an order)
 	@$(TWO_AT_A_TIME) lint-python lint-web test-web $(BUILT)
-	@$(PYTEST) $(TESTS)
+	@$(CONFIRMED_PYTEST) $(TESTS)
+
+.PHONY: flaky
+flaky: $(STAMP) $(BUILT)  ## run the tests N times in random order and list what failed, in flaky/ (N=10, TESTS=path)
+	@$(IN)/python -P -m shared.testing.flaky $(or $(N),10) flaky $(WORKERS) $(TESTS)
 
 .PHONY: test-web
 test-web: $(MODULES)
@@ -93,9 +99,9 @@ e2e: $(STAMP) $(BUILT)  ## run the end-to-end tests on the containers of compose
 		"docker-compose docker-buildx, and start dockerd" >&2; exit 1; }
 	@$(IN)/python tests-e2e/leftovers.py
 	@echo "e2e: the data services' tests on MySQL"
-	@$(IN)/python tests-e2e/on_mysql.py $(PYTEST) services -m mysql
+	@$(IN)/python tests-e2e/on_mysql.py $(CONFIRMED_PYTEST) services -m mysql
 	@echo "e2e: the end-to-end tests on containers"
-	@WEBCHAT_STACK=containers $(PYTEST) tests-e2e --ignore=tests-e2e/browser
+	@WEBCHAT_STACK=containers $(CONFIRMED_PYTEST) tests-e2e --ignore=tests-e2e/browser
 
 .PHONY: chaos
 chaos: $(STAMP) $(BUILT)  ## inject twenty faults while clients write and read, and count lost messages (CHAOS="--list", --data, --compose)
@@ -190,7 +196,7 @@ icons: $(STAMP)  ## render the client's icons from their SVG
 
 .PHONY: clean
 clean:  ## remove everything that was built; the data folder stays
-	@rm -rf $(VENV) web/node_modules bench/socketio/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) web/node_modules bench/socketio/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache flaky
 	@find $(MEMBERS) deploy tests-e2e bench -type d \( -name __pycache__ -o -name .mypy_cache \) -prune -exec rm -rf {} +
 
 # First install uv with pip, verified by its hash, then the lock with uv, or with pip if uv fails.

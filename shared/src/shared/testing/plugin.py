@@ -5,6 +5,7 @@ one group, because a stack is eleven processes. It stops after the last test of 
 """
 
 import os
+import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Generator
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shared.testing import pytest_runs
 from shared.testing.quarantine import DAYS, load_quarantine
 
 _LONG_FIRST = (
@@ -38,6 +40,8 @@ _HINTS = {
     "promtool": "apt-get install prometheus",
 }
 """The commands that enable tests skipped for these reasons."""
+_GROUP_SUFFIX = re.compile(r"@[^@\]]+$")
+"""The group in a node ID of pytest-xdist. Parameters, which may contain an @, end with a bracket."""
 _is_complete = os.environ.get("WEBCHAT_TESTS") == "all"
 
 
@@ -46,6 +50,12 @@ def note_start(name: str) -> None:
     if file := os.environ.get(_STARTS):
         with Path(file).open("a") as starts:
             starts.write(f"{name}\n")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        pytest_runs.OPTION, type=Path, dest="failures_file", help="append each failed test to this file, as JSON"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fresh: starts its own processes")
     config.addinivalue_line("markers", "embedded_only(reason): not for stacks in containers")
     if not is_worker(config):
+        if (file := config.option.failures_file) is not None:
+            config.pluginmanager.register(_FailureNotes(file), "webchat-failures")
         descriptor, name = tempfile.mkstemp(prefix="webchat-starts-")
         os.close(descriptor)
         os.environ[_STARTS] = name
@@ -65,6 +77,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not is_worker(config) and (name := os.environ.pop(_STARTS, None)):
         Path(name).unlink(missing_ok=True)
+
+
+class _FailureNotes:
+    """Notes each failed test, for `pytest_runs`. With workers, reports come from all of them."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            file, line, _ = report.location
+            failure = pytest_runs.Failure(file, line or 0, _without_group(report.nodeid))
+            pytest_runs.note_failure(self._file, failure)
+
+
+def _without_group(node_id: str) -> str:
+    return _GROUP_SUFFIX.sub("", node_id)
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -153,7 +182,7 @@ def _report_time(terminal: pytest.TerminalReporter, reports: list[pytest.TestRep
     fresh = {report.nodeid for report in reports if "fresh" in report.keywords}
     tests: defaultdict[str, float] = defaultdict(float)
     for report in reports:
-        node = report.nodeid.partition("@")[0]
+        node = _without_group(report.nodeid)
         folders[_folder(node)] += report.duration
         tests[node] += report.duration
     if sum(folders.values()) < 20:
