@@ -1,7 +1,8 @@
 """A user's browser: a context with its own cookies that records every error.
 
-Each unexpected error fails the test: errors in the console, exceptions, violations of the Content-Security-Policy, and
-requests to other origins. A test that breaks the network on purpose states what it `expects`.
+Each unexpected error fails the test: errors in the console, gaps in the events of a room, exceptions, violations of the
+Content-Security-Policy, and requests to other origins. A test that breaks the network on purpose states what it
+`expects`.
 """
 
 import json
@@ -27,6 +28,8 @@ NETWORK = (
     r"ERR_CONNECTION_REFUSED",
     r"status of 50[234]",
 )
+# The client resumes after a gap by itself, but no test should have one that it did not cause.
+GAP = "expected version"
 KOREAN, ENGLISH = "ko-KR", "en-US"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
 
@@ -46,7 +49,7 @@ class Device:
         page.on("request", lambda request: self._request(request, origin))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "assert"}:
+        if message.type in {"error", "assert"} or GAP in message.text:
             self.troubles.append(f"{message.text} {message.location['url']}")
 
     def _page_error(self, error: Error) -> None:

@@ -1,11 +1,12 @@
 """Network failures: no written message is lost or duplicated, and the order stays."""
 
 import asyncio
+import json
 import re
 
 from chat import Chat
 from conftest import OpenDevice, SomeOne
-from device import NETWORK
+from device import GAP, NETWORK
 from people import Person, say_all
 from playwright.async_api import WebSocketRoute, expect
 from stack import Stack
@@ -100,18 +101,28 @@ async def test_a_gateway_killed_while_two_people_write(device: OpenDevice, someo
 
 
 class Network:
-    """The page's WebSockets, which can be cut and kept cut while the rest of the network works."""
+    """The page's WebSockets, which can be cut and kept cut while the rest of the network works.
+
+    They lose the next frame from the server whose `op` is `loses`.
+    """
 
     def __init__(self) -> None:
         self.cut = False
+        self.loses: str | None = None
         self.sockets: list[WebSocketRoute] = []
 
     async def opened(self, socket: WebSocketRoute) -> None:
         if self.cut:
             await socket.close(code=1001)
         else:
-            socket.connect_to_server()
+            socket.connect_to_server().on_message(lambda frame: self._forward(socket, frame))
             self.sockets.append(socket)
+
+    def _forward(self, socket: WebSocketRoute, frame: str | bytes) -> None:
+        if json.loads(frame)["op"] == self.loses:
+            self.loses = None
+        else:
+            socket.send(frame)
 
     async def fail(self) -> None:
         self.cut = True
@@ -161,6 +172,33 @@ async def test_offline_and_reconnecting_look_different_and_show_only_after_a_whi
     await chat.device.go_online()
     await expect(offline).to_have_count(0)
     assert await stored(ben, room_id) == ["출발", "들리나?"]
+
+
+async def test_an_edit_that_is_lost_on_the_wire_appears_with_the_next_message(device: OpenDevice, someone: SomeOne):
+    ana, ben = await someone("ana"), await someone("ben")
+    room_id = await ana.group("약속", ben)
+    b = await ben.open()
+    first = await b.send(room_id, "여섯 시에 봐")
+    chat, network = Chat(await device(ana)), Network()
+    chat.device.expects(GAP)
+    await chat.page.route_web_socket("**/api/chat/ws", network.opened)
+    await chat.enter(room_id)
+    await chat.says("여섯 시에 봐")
+    await chat.page.evaluate("window.loadedOnce = true")
+
+    network.loses = "message.edited"
+    edited = await b.ask("message.edit", room_id=room_id, seq=first["seq"], body="일곱 시에 봐")
+    await eventually(lambda: network.loses is None)
+    await chat.says("여섯 시에 봐")
+    later = await b.send(room_id, "늦지 마")
+    await chat.says("일곱 시에 봐", "늦지 마")
+    (gap,) = [trouble for trouble in chat.device.troubles if GAP in trouble]
+    assert f"Room {room_id}: expected version {edited['version']}, received {later['version']}." in gap
+    assert len(network.sockets) == 2
+    assert await chat.page.evaluate("window.loadedOnce")
+    await b.send(room_id, "알겠지?")
+    await chat.says("일곱 시에 봐", "늦지 마", "알겠지?")
+    assert len(network.sockets) == 2
 
 
 async def test_after_a_sleep_missed_messages_appear_and_nothing_else_changes(device: OpenDevice, someone: SomeOne):

@@ -77,6 +77,7 @@ class WebClient implements Client {
   #notices: readonly Notice[] = [];
   #failedRooms: ReadonlySet<string> = new Set();
   #network = true;
+  #gaps = 0;
   #stopped = false;
 
   constructor(platform: Platform) {
@@ -156,6 +157,10 @@ class WebClient implements Client {
       changed: () => this.#invalidate(),
       ready: () => this.#setPhase("ready", null),
       notice: (notice) => this.#notice(notice),
+      gapFound: () => {
+        this.#gaps += 1;
+        this.#invalidate();
+      },
       sessionGone: () => this.#sessionGone(true),
       replaced: (next) => void this.#replace(next),
     };
@@ -299,6 +304,7 @@ class WebClient implements Client {
       unsent: session?.outbox.unsent ?? 0,
       notices: this.#notices,
       leader: this.alerts.leading,
+      gaps: this.#gaps,
     };
   }
 

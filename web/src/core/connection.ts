@@ -4,6 +4,8 @@ import type { ConnectionState } from "./types.ts";
 
 export type Input =
   | { type: "start" | "stop" | "opened" | "ready" | "received" | "tick" | "wake" | "reconnect" }
+  /** Events are missing, so the client has to resume on another connection. */
+  | { type: "gap" }
   | { type: "closed"; code: number }
   | { type: "network"; online: boolean };
 
@@ -81,6 +83,8 @@ export class Connection {
         return this.#handshakeDone(now);
       case "received":
         return this.#frameReceived(now);
+      case "gap":
+        return this.#drop(now);
       case "closed":
         return this.#closed(input.code, now);
       case "network":
@@ -177,9 +181,12 @@ export class Connection {
       this.#failures = 0;
       return this.#wake(now, false);
     }
-    if (this.#isOpen()) return [{ type: "close" }, ...this.#waitToRetry(now, 0)];
     if (this.#phase === "waiting") this.#due = now + TIMES.offline;
-    return [];
+    return this.#drop(now);
+  }
+
+  #drop(now: number): Effect[] {
+    return this.#isOpen() ? [{ type: "close" }, ...this.#waitToRetry(now, 0)] : [];
   }
 
   #wake(now: number, evenStopped: boolean): Effect[] {
@@ -197,7 +204,7 @@ export class Connection {
   #timeout(now: number): Effect[] {
     if (this.#phase === "waiting" || this.#phase === "stopped") return this.#open(now);
     if (this.#phase === "online" && this.#pongDue === null) return this.#ping(now, TIMES.pongTimeout);
-    return this.#isOpen() ? [{ type: "close" }, ...this.#waitToRetry(now, 0)] : [];
+    return this.#drop(now);
   }
 
   #updateState(now: number): void {

@@ -40,6 +40,8 @@ export class RoomModel implements RoomStore {
   readonly #removing = new Map<number, number>();
   #opened = 0;
   #gone = false;
+  /** The version that was missing last. */
+  #missing = 0;
 
   constructor(roomId: string, host: RoomHost) {
     this.roomId = roomId;
@@ -108,6 +110,11 @@ export class RoomModel implements RoomStore {
     return this.timeline.loaded && !this.#gone ? this.timeline.version : null;
   }
 
+  /** The version that the next event follows, or null while the user is not a member. */
+  get version(): number | null {
+    return this.#gone ? null : this.timeline.version;
+  }
+
   /** Called after `ready`. With `resumed`, the missed events follow. */
   ready(resumed: boolean): void {
     const summary = this.#host.summary(this.roomId);
@@ -126,6 +133,12 @@ export class RoomModel implements RoomStore {
     this.#quoted.clear();
     if (this.isOpen) void this.#loader.reload();
     this.invalidate();
+  }
+
+  /** The event `missing` was skipped. If resuming did not bring it, the room has to be loaded again. */
+  gapFound(missing: number): void {
+    if (missing === this.#missing) this.reset();
+    this.#missing = missing;
   }
 
   /** Free the memory. The next visit loads the room again. */
@@ -162,8 +175,10 @@ export class RoomModel implements RoomStore {
     this.invalidate();
   }
 
+  /** The connection delivers the events after the summary's version. The room may lack some before it. */
   added(): void {
-    if (!this.#gone && this.timeline.loaded) return;
+    const { loaded, version } = this.timeline;
+    if (!this.#gone && loaded && version >= (this.#host.summary(this.roomId)?.version ?? 0)) return;
     this.#gone = false;
     this.reset();
   }

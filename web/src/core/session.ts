@@ -41,6 +41,8 @@ export interface SessionHost {
   /** The server's state has arrived. */
   ready: () => void;
   notice: (notice: Omit<Notice, "id">) => void;
+  /** Events of a room are missing. The session resumes. */
+  gapFound: () => void;
   sessionGone: () => void;
   /** The cookie belongs to another user. */
   replaced: (user: User) => void;
@@ -258,12 +260,14 @@ export class Session {
         return this.#rooms.get(frame.room_id)?.typing(frame);
       case "room.added":
         this.profiles.load(peopleOf(this.userState.addRoom(frame.room)));
-        return this.#rooms.get(frame.room.room_id)?.added();
+        this.#rooms.get(frame.room.room_id)?.added();
+        return this.#settle(frame.room.room_id);
       case "room.removed":
         this.#host.alerts.read(frame.room_id, Infinity);
         return this.#rooms.get(frame.room_id)?.removed();
       case "room.reset":
-        return this.#rooms.get(frame.room_id)?.reset();
+        this.#rooms.get(frame.room_id)?.reset();
+        return this.#settle(frame.room_id);
       case "room.muted":
         return this.#rooms.get(frame.room_id)?.invalidate();
       case "friend.added":
@@ -275,15 +279,33 @@ export class Session {
     }
   }
 
+  /** Apply an event, unless events before it are missing: then nothing may act on it, so that the cursor stays. */
   #event(event: RoomEvent): void {
-    const room = this.#rooms.get(event.room_id);
+    const summary = this.userState.rooms.get(event.room_id);
+    // A room that is not in the user state starts from the snapshot in `room.added`.
+    const room = summary && this.#rooms.get(event.room_id);
+    // The two can differ: after resuming, the summary is newer until the missed events have arrived.
+    const next = Math.min(summary?.version ?? Infinity, room?.version ?? Infinity) + 1;
+    if (event.version > next) return this.#gapFound(event, next);
     this.userState.event(event);
     this.userState.read(event.room_id, this.readCursors.get(event.room_id));
     room?.event(event);
     room?.invalidate();
     if (event.op !== "message.created") return;
     this.#arrived(event, true);
-    this.outbox.settleUpTo(event.room_id, this.#lastSeq(event.room_id));
+    this.#settle(event.room_id);
+  }
+
+  /** Drop the acknowledged messages that the room contains by now. */
+  #settle(roomId: string): void {
+    this.outbox.settleUpTo(roomId, this.#lastSeq(roomId));
+  }
+
+  #gapFound({ room_id: roomId, version }: RoomEvent, expected: number): void {
+    console.warn(`Room ${roomId}: expected version ${expected}, received ${version}. Resuming.`);
+    this.#host.gapFound();
+    this.transport.input({ type: "gap" });
+    this.#rooms.get(roomId)?.gapFound(expected);
   }
 
   #arrived(message: Message, alert: boolean): void {

@@ -161,7 +161,7 @@ export class Timeline {
     this.hasBefore = this.hasAfter = false;
   }
 
-  /** Apply an event. Return false if it was known. */
+  /** Apply the next event. Return false if it was known. `Session` lets no event skip a version. */
   apply(event: RoomEvent): boolean {
     if (event.version <= this.#version) return false;
     this.#version = event.version;

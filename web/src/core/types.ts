@@ -113,6 +113,8 @@ export interface ClientState {
   notices: readonly Notice[];
   /** True in the tab that shows notifications. */
   leader: boolean;
+  /** How often events of a room were missing since the tab started. Resuming brought them each time. */
+  gaps: number;
 }
 
 export type PendingStatus = "pending" | "sent" | "stored" | "failed";

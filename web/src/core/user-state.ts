@@ -68,6 +68,7 @@ export class UserState {
     for (const map of [this.rooms, this.profiles, this.presence]) map.replace([]);
   }
 
+  /** Apply the next event of a room. `Session` lets no event skip a version. */
   event(event: RoomEvent): void {
     const room = this.rooms.get(event.room_id);
     if (!room || event.version <= room.version) return;

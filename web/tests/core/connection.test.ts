@@ -184,6 +184,32 @@ describe("reconnecting", () => {
   });
 });
 
+describe("a gap", () => {
+  it("closes the socket and fails requests, and each further one waits longer", () => {
+    const { connection } = online(() => 1);
+    let now = START;
+    for (let gaps = 1; gaps <= 8; gaps += 1) {
+      expect(types(connection.receive({ type: "gap" }, now))).toEqual(["close", "lost"]);
+      expect(connection.state.status).toBe("reconnecting");
+      expect(connection.due).toBe(now + Math.min(TIMES.maxDelay, TIMES.minDelay * 2 ** gaps));
+      now = connection.due ?? NaN;
+      for (const type of ["tick", "opened", "ready"] as const) connection.receive({ type }, now);
+      expect(connection.online).toBe(true);
+    }
+  });
+
+  it("changes nothing without a socket", () => {
+    const { connection, now } = online();
+    connection.receive({ type: "closed", code: 1006 }, now);
+    const { due, state } = connection;
+    expect(connection.receive({ type: "gap" }, now + 1)).toEqual([]);
+    expect(connection).toMatchObject({ due, state });
+    connection.receive({ type: "stop" }, now + 2);
+    expect(connection.receive({ type: "gap" }, now + 3)).toEqual([]);
+    expect(connection.due).toBeNull();
+  });
+});
+
 describe("liveness", () => {
   it("pings an idle connection, and drops it without a reply", () => {
     const { connection } = online(() => 0);
@@ -222,6 +248,7 @@ describe("any sequence of inputs", () => {
       { type: "tick" },
       { type: "wake" },
       { type: "reconnect" },
+      { type: "gap" },
       { type: "network", online: true },
       { type: "network", online: false },
     ),

@@ -1,5 +1,6 @@
 // A model of the server for the tests of the whole client. Rooms are logs. Sockets keep the order of events, but
 // replies come at any time. Sockets can break with frames in flight, and logs can be lost.
+import { isRoomEvent } from "../../src/core/events.ts";
 import type { RoomEvent } from "../../src/core/events.ts";
 import { changedMessage, messageOf } from "../../src/core/fold.ts";
 import type { ClientFrame, Message, Profile, Ready, ServerFrame } from "../../src/core/generated/protocol.ts";
@@ -32,9 +33,10 @@ export class ModelRoom {
   add(event: Eventless<RoomEvent>): RoomEvent {
     const whole = { room_id: this.id, version: this.version + 1, at: AT, ...event };
     this.events.push(whole);
-    const before = new Set(this.members.keys());
+    const before = [...this.members.keys()];
     this.#fold(whole);
-    for (const userId of [...before, ...this.members.keys()]) this.#server.send(userId, whole);
+    const receivers = new Set([...before, ...this.members.keys()]);
+    for (const userId of receivers) this.#server.send(userId, whole);
     return whole;
   }
 
@@ -114,6 +116,8 @@ export class FakeSocket {
   onopen: (() => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
+  /** Lose the next event of a room on the wire. */
+  dropsNextEvent = false;
   readonly userId: string;
   readonly #server: ModelServer;
   readonly #requests: ClientFrame[] = [];
@@ -162,8 +166,14 @@ export class FakeSocket {
     if (queue === this.#requests) {
       const frame = this.#requests.shift();
       if (frame) this.#handle(frame);
-    } else if (queue === this.#events) this.#deliver(this.#events.shift());
+    } else if (queue === this.#events) this.#deliverEvent(this.#events.shift() ?? "");
     else this.#deliver(this.#replies.splice(pick % this.#replies.length, 1)[0]);
+  }
+
+  #deliverEvent(text: string): void {
+    if (!this.dropsNextEvent || !isRoomEvent(JSON.parse(text) as ServerFrame)) return this.#deliver(text);
+    this.dropsNextEvent = false;
+    this.#server.dropped += 1;
   }
 
   #deliver(text: string | undefined): void {
@@ -187,6 +197,8 @@ export class ModelServer {
   readonly sockets = new Set<FakeSocket>();
   /** The session of every browser, or why there is none. */
   session: "active" | "expired" | "ended" = "active";
+  /** The number of events that were lost on the wire. */
+  dropped = 0;
   #epoch = 1;
 
   room(id: string): ModelRoom {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Client } from "../../src/core/index.ts";
 import {
   expectAsServer,
@@ -12,10 +12,12 @@ import {
   start,
   runTasks,
 } from "./browser.ts";
-import type { Browser } from "./browser.ts";
+import type { Browser, Tab } from "./browser.ts";
 import type { ModelServer } from "./model-server.ts";
 
 useFakeTime();
+beforeEach(() => void vi.spyOn(console, "warn").mockReturnValue());
+afterEach(() => void vi.restoreAllMocks());
 
 const roomId = fc.constantFrom("r1", "r2");
 const step = fc.oneof(
@@ -42,6 +44,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ does: fc.constant("break" as const), tab: fc.nat(1) }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant("drop" as const), tab: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant("reload" as const), tab: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.constant({ does: "lose logs" as const }) },
   {
@@ -75,6 +78,7 @@ class Story {
     if (taken.does === "reload") return this.browser.reload(taken.tab);
     if (taken.does === "time") vi.advanceTimersByTime(taken.passes);
     else if (taken.does === "break") tab.sockets.at(-1)?.break(1006);
+    else if (taken.does === "drop") this.#drop(tab);
     else if (taken.does === "lose logs") this.server.loseLogs();
     else if (taken.does === "new room") for (const user of [OTHER, ME]) this.server.room("r3").join(user);
     else if (/^other|^third|^rename/.test(taken.does)) this.#other(taken);
@@ -88,6 +92,20 @@ class Story {
       busy[pick % Math.max(1, busy.length)]?.step(pick);
       await runTasks(1);
     }
+  }
+
+  #drop({ sockets }: Tab): void {
+    const socket = sockets.at(-1);
+    if (socket) socket.dropsNextEvent = true;
+  }
+
+  /** Let each room have another event. Without it, nobody notices that the last one was lost. */
+  async end(): Promise<void> {
+    await this.browser.quiet();
+    for (const socket of this.server.sockets) socket.dropsNextEvent = false;
+    for (const room of this.server.rooms.values())
+      room.add({ op: "room.updated", by: OTHER, title: "The end" });
+    await this.browser.quiet();
   }
 
   #other({ does, roomId, ...more }: Step & { roomId: string }): void {
@@ -140,7 +158,9 @@ describe("the client, in any sequence of events", () => {
             for (const tab of browser.tabs)
               for (const id of server.rooms.keys()) expectWhole(tab.client.room(id).getSnapshot());
           }
-          await browser.quiet();
+          await story.end();
+          const gaps = browser.tabs.map(({ client }) => client.state.getSnapshot().gaps);
+          expect(gaps.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(server.dropped);
           for (const [id, room] of server.rooms) {
             const mine = room.messages.filter((message) => message.sender_id === ME);
             const bodies = room.events.flatMap((event) =>
