@@ -34,6 +34,8 @@ RARE = {
 }  # fmt: skip
 """Functions whose statements name no users."""
 CHEAP = {"argon2_time_cost": 1, "argon2_memory_kib": 8}
+UNHURRIED_S = 30
+"""The time limit for reading a session. With the real one, a busy machine gets a 503 now and then."""
 _addresses = itertools.count(int(IPv4Address("10.0.0.1")))
 
 SignedUp = tuple[httpx.AsyncClient, dict[str, str]]
@@ -62,11 +64,9 @@ def with_settings(**settings: Any) -> pytest.MarkDecorator:
 async def app(settings: AuthSettings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        with led_by_keys(
-            auth.storage,
-            state_of(app).dependencies.database.engine.sync_engine,
-            but=RARE,
-        ):
+        dependencies: Dependencies = state_of(app).dependencies
+        dependencies.sessions.read_timeout_s = UNHURRIED_S
+        with led_by_keys(auth.storage, dependencies.database.engine.sync_engine, but=RARE):
             yield app
 
 

@@ -28,6 +28,7 @@ class SessionLoader:
 
     def __init__(self, database: Database, lifetime: SessionLifetime) -> None:
         self._database, self._lifetime = database, lifetime
+        self.read_timeout_s = SESSION_READ_S
         self._loader = DataLoader[bytes, ActiveSession](self._load, max_batch=SESSIONS_PER_READ)
         self._known: dict[bytes, tuple[float, ActiveSession]] = {}
         """Sessions and until when they count, in the order in which they were read."""
@@ -52,7 +53,7 @@ class SessionLoader:
 
     async def _load(self, secret_hashes: list[bytes]) -> dict[bytes, ActiveSession]:
         valid_until, now, revocations = time.monotonic() + VALID_S, now_ms(), self._revocations
-        async with asyncio.timeout(SESSION_READ_S):
+        async with asyncio.timeout(self.read_timeout_s):
             found = await self._database.snapshot(lambda db: stored.find_sessions(db, secret_hashes, now))
         for session in found.values():
             if now - session.last_seen_at >= TOUCH_AFTER_MS:
