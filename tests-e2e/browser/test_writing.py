@@ -150,7 +150,7 @@ async def test_everything_by_keyboard(device: OpenDevice, someone: SomeOne):
     await expect(chat.composer).to_be_focused()
     await page.keyboard.type("키보드로 씁니다")
     await press("Enter")
-    await chat.sees("키보드로 씁니다")
+    await chat.says("키보드로 답해 줘", "키보드로 씁니다")
 
     await press("Shift+Tab")
     await press("Shift+Tab")
