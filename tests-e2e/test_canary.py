@@ -32,6 +32,7 @@ pytestmark = pytest.mark.embedded_only("on containers it runs along with test_fa
 
 
 PATIENCE_S = 1
+VIOLATIONS = ("unacked", "late", "lost", "repeated", "gaps", "reconnects")
 
 
 class Watched:
@@ -220,5 +221,6 @@ async def test_a_new_day_has_a_new_room_and_the_old_one_is_left(watched: Watched
             await eventually(lambda: are_in("canary two"), 60)
             before = received()
             await eventually(lambda: received() > before + 4, 60)
-    names = ("unacked", "late", "lost", "repeated", "gaps", "reconnects")
-    assert {name: read(f"webchat_canary_{name}_total") for name in names} == dict.fromkeys(names, 0)
+            # Before the watch ends, because a message that it abandons on its way counts as unacknowledged.
+            found = {name: read(f"webchat_canary_{name}_total") for name in VIOLATIONS}
+    assert found == dict.fromkeys(VIOLATIONS, 0)
